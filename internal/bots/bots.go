@@ -1,0 +1,167 @@
+// Package bots reads the bots file: which bots exist, where they are and how events
+// for them are signed. The gateway takes the names from it, the backend all of it.
+package bots
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// Defaults of a bot's delivery settings.
+const (
+	DefaultTimeout     = 10 * time.Second
+	DefaultMaxAttempts = 12
+)
+
+// Bot is one bot of the bots file.
+type Bot struct {
+	// Name is the bot's name in URLs and events.
+	Name string
+	// URL is where its events are POSTed.
+	URL string
+	// Secrets sign what is sent to the bot, in the form "whsec_<base64>" of Standard
+	// Webhooks; with several, each request carries a signature of each.
+	Secrets []string
+	// Timeout bounds one attempt. Default 10s.
+	Timeout time.Duration
+	// MaxAttempts is after how many attempts an event is dead. Default 12.
+	MaxAttempts int
+}
+
+// Set holds the bots by name.
+type Set map[string]Bot
+
+// Names returns the names in alphabetical order.
+func (s Set) Names() []string {
+	names := make([]string, 0, len(s))
+	for name := range s {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// entry is a bot in the file's own form.
+type entry struct {
+	URL         string   `json:"url"`
+	SecretFiles []string `json:"secret_files"`
+	SecretEnvs  []string `json:"secret_envs"`
+	Timeout     string   `json:"timeout"`
+	MaxAttempts int      `json:"max_attempts"`
+}
+
+// Names reads only the names of the bots in the file at path: a gateway needs no
+// access to the bots' secrets.
+func Names(path string) ([]string, error) {
+	entries, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	set := Set{}
+	for name := range entries {
+		set[name] = Bot{}
+	}
+	return set.Names(), nil
+}
+
+// Load reads the bots file at path:
+//
+//	{"bots": {"demo": {"url": "https://bot.example/events", "secret_files": ["demo.secret"],
+//	  "timeout": "10s", "max_attempts": 12}}}
+//
+// Secret files are relative to the bots file; "secret_envs" names environment
+// variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.
+func Load(path string) (Set, error) {
+	entries, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	set := Set{}
+	for name, e := range entries {
+		bot, err := e.bot(name, filepath.Dir(path))
+		if err != nil {
+			return nil, fmt.Errorf("bots file %s: bot %q: %w", path, name, err)
+		}
+		set[name] = bot
+	}
+	return set, nil
+}
+
+func readFile(path string) (map[string]entry, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the bots file: %w", err)
+	}
+	var file struct {
+		Bots map[string]entry `json:"bots"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, fmt.Errorf("bots file %s: %w", path, err)
+	}
+	if len(file.Bots) == 0 {
+		return nil, fmt.Errorf("bots file %s: it names no bots", path)
+	}
+	for name := range file.Bots {
+		if !event.ValidBot(name) {
+			return nil, fmt.Errorf("bots file %s: bot name %q: only letters, digits, '-' and '_', at most 64", path, name)
+		}
+	}
+	return file.Bots, nil
+}
+
+func (e entry) bot(name, dir string) (Bot, error) {
+	b := Bot{Name: name, URL: e.URL, Timeout: DefaultTimeout, MaxAttempts: DefaultMaxAttempts}
+	u, err := url.Parse(e.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return b, errors.New("url: must be an http or https address")
+	}
+	if e.Timeout != "" {
+		if b.Timeout, err = time.ParseDuration(e.Timeout); err != nil || b.Timeout <= 0 {
+			return b, fmt.Errorf("timeout: %q is not a duration like 10s", e.Timeout)
+		}
+	}
+	if e.MaxAttempts < 0 {
+		return b, errors.New("max_attempts: must be positive")
+	}
+	if e.MaxAttempts > 0 {
+		b.MaxAttempts = e.MaxAttempts
+	}
+	b.Secrets, err = e.secrets(dir)
+	return b, err
+}
+
+func (e entry) secrets(dir string) ([]string, error) {
+	var secrets []string
+	for _, file := range e.SecretFiles {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(dir, file)
+		}
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("secret_files: %w", err)
+		}
+		secrets = append(secrets, strings.TrimSpace(string(raw)))
+	}
+	for _, name := range e.SecretEnvs {
+		secrets = append(secrets, os.Getenv(name))
+	}
+	if len(secrets) == 0 {
+		return nil, errors.New("secret_files or secret_envs: one must be set")
+	}
+	if slices.Contains(secrets, "") {
+		return nil, errors.New("secret_files or secret_envs: a secret is empty")
+	}
+	return secrets, nil
+}

@@ -1,0 +1,100 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Status is where an event stands on its way to the bot.
+type Status string
+
+// The statuses. Delivered and dead are final.
+const (
+	// StatusAccepted: the queue has the event; no attempt was made yet.
+	StatusAccepted Status = "accepted"
+	// StatusDelivered: the bot answered with 2xx.
+	StatusDelivered Status = "delivered"
+	// StatusFailed: the last attempt failed and another one follows.
+	StatusFailed Status = "failed"
+	// StatusDead: out of attempts, or refused for good; the event is in the dead letters.
+	StatusDead Status = "dead"
+)
+
+// Final reports whether no further change follows.
+func (s Status) Final() bool { return s == StatusDelivered || s == StatusDead }
+
+const changePrefix = "botgate.event."
+
+// Change is something that happened to an event after its acceptance. It travels as
+// an event of its own, of type "botgate.event.<status>", and goes to the log only.
+type Change struct {
+	// EventID is the id of the event that this happened to.
+	EventID string `json:"event_id"`
+	// Status is where the event stands now; never accepted, which the event itself says.
+	Status Status `json:"status"`
+	// Attempt counts from 1.
+	Attempt int `json:"attempt"`
+	// At is when the attempt ended.
+	At time.Time `json:"at"`
+	// DurationMS is how long the attempt took, in milliseconds.
+	DurationMS int64 `json:"duration_ms"`
+	// StatusCode is the bot's HTTP answer; 0 when there was none.
+	StatusCode int `json:"status_code,omitempty"`
+	// Error says in a few words why the attempt failed; never the bot's answer itself.
+	Error string `json:"error,omitempty"`
+	// NextAttempt is when the next attempt is due; only with [StatusFailed].
+	NextAttempt *time.Time `json:"next_attempt,omitempty"`
+}
+
+// NewChange wraps a change of the event about into an event for the queue. It gets an
+// id of its own: the same attempt number can occur twice when a consumer was killed.
+func NewChange(about *Event, c Change) (*Event, error) {
+	id, err := NewID()
+	if err != nil {
+		return nil, err
+	}
+	c.EventID = about.ID
+	c.At = c.At.UTC().Truncate(time.Microsecond)
+	data, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("event: encoding a change: %w", err)
+	}
+	return &Event{
+		ID:          id,
+		Bot:         about.Bot,
+		Type:        changePrefix + string(c.Status),
+		Subject:     about.Subject,
+		Time:        c.At,
+		OrderKey:    about.OrderKey,
+		VerifiedBy:  "botgate",
+		TraceParent: about.TraceParent,
+		ContentType: "application/json",
+		Data:        data,
+	}, nil
+}
+
+// IsChange reports whether the event says what happened to another one. Such events
+// are recorded, never dispatched. Accepted events cannot claim to be one: the gateway
+// verifies what it accepts and is the only one to write verifiedby.
+func (e *Event) IsChange() bool {
+	return e.VerifiedBy == "botgate" && strings.HasPrefix(e.Type, changePrefix)
+}
+
+// ParseChange reads the change out of an event for which [Event.IsChange] holds.
+func ParseChange(e *Event) (Change, error) {
+	var c Change
+	if err := json.Unmarshal(e.Data, &c); err != nil {
+		return Change{}, fmt.Errorf("event: decoding change %s: %w", e.ID, err)
+	}
+	switch c.Status {
+	case StatusDelivered, StatusFailed, StatusDead:
+	default:
+		return Change{}, fmt.Errorf("event: change %s has unknown status %q", e.ID, c.Status)
+	}
+	if c.EventID == "" {
+		return Change{}, fmt.Errorf("event: change %s names no event", e.ID)
+	}
+	return c, nil
+}

@@ -1,0 +1,121 @@
+// Package event defines the envelope of an accepted event: the only contract
+// between the gateway and the backend. The body is the sender's, byte for byte;
+// everything else is metadata in CloudEvents 1.0 attributes.
+package event
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxAttribute is the longest attribute value in bytes; Normalize cuts there.
+const MaxAttribute = 512
+
+// Event is one accepted event with its CloudEvents 1.0 attributes
+// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
+type Event struct {
+	// ID identifies the event everywhere; equal ids are the same event. See [NewID] and [DeriveID].
+	ID string
+	// Bot is the name of the bot the event is for; [Event.Source] is made from it.
+	Bot string
+	// Type says what happened, as "<platform>.<event>" or "command".
+	Type string
+	// Subject is the user who caused the event; empty when unknown.
+	Subject string
+	// Time is when the gateway accepted the event, UTC, in microseconds.
+	Time time.Time
+	// OrderKey groups the events that reach the bot in the order of acceptance.
+	OrderKey string
+	// VerifiedBy says what vouched for the sender: "jwt", or the platform's name.
+	VerifiedBy string
+	// TraceParent is the W3C trace context of the accepting request; may be empty.
+	TraceParent string
+	// ContentType is the media type of Data as the sender gave it.
+	ContentType string
+	// Data is the request body, byte for byte.
+	Data []byte
+}
+
+// Source is the CloudEvents source, "/bots/<bot>".
+func (e *Event) Source() string { return sourcePrefix + e.Bot }
+
+// Partition is the queue partition of the event, from 0 to [Partitions]-1.
+func (e *Event) Partition() int { return PartitionOf(e.Bot, e.OrderKey) }
+
+// Normalize makes the event fit for every queue and store: attributes become valid
+// UTF-8 without control characters and at most [MaxAttribute] bytes, the time is
+// UTC in microseconds, and an empty order key becomes the subject, or the id for
+// an event that nobody is known to have caused (it then waits for no other).
+func (e *Event) Normalize() {
+	for _, field := range []*string{&e.Type, &e.Subject, &e.OrderKey, &e.VerifiedBy, &e.TraceParent, &e.ContentType} {
+		*field = clean(*field)
+	}
+	if e.OrderKey == "" {
+		e.OrderKey = e.Subject
+	}
+	if e.OrderKey == "" {
+		e.OrderKey = e.ID
+	}
+	e.Time = e.Time.UTC().Truncate(time.Microsecond)
+}
+
+// Validate reports what an event needs to be published and lacks.
+func (e *Event) Validate() error {
+	switch {
+	case e.ID == "" || len(e.ID) > 64:
+		return fmt.Errorf("event: id must have 1 to 64 bytes, has %d", len(e.ID))
+	case !ValidBot(e.Bot):
+		return errors.New("event: bot must be 1 to 64 letters, digits, '-' or '_'")
+	case e.Type == "":
+		return errors.New("event: type is missing")
+	case e.Time.IsZero():
+		return errors.New("event: time is missing")
+	}
+	return nil
+}
+
+// ValidBot reports whether name can be a bot's name: 1 to 64 ASCII letters, digits,
+// '-' or '_'. Names are part of routing keys and URLs, so nothing else may occur.
+func ValidBot(name string) bool {
+	if name == "" || len(name) > 64 {
+		return false
+	}
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func clean(s string) string {
+	if len(s) <= MaxAttribute && isClean(s) {
+		return s
+	}
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+	for len(s) > MaxAttribute {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return s
+}
+
+func isClean(s string) bool {
+	for _, r := range s {
+		if r == utf8.RuneError || unicode.IsControl(r) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,183 @@
+package event_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+func valid() *event.Event {
+	return &event.Event{
+		ID: "01", Bot: "demo", Type: "github.push", Subject: "7", OrderKey: "repo",
+		Time: time.Date(2026, 11, 20, 10, 0, 0, 123456789, time.FixedZone("", 3600)), VerifiedBy: "github",
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		ContentType: "application/json", Data: []byte(`{"a": 1}`),
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, valid().Validate())
+	for name, breakIt := range map[string]func(*event.Event){
+		"no id":        func(e *event.Event) { e.ID = "" },
+		"long id":      func(e *event.Event) { e.ID = strings.Repeat("x", 65) },
+		"no bot":       func(e *event.Event) { e.Bot = "" },
+		"dot in bot":   func(e *event.Event) { e.Bot = "a.b" },
+		"slash in bot": func(e *event.Event) { e.Bot = "a/b" },
+		"no type":      func(e *event.Event) { e.Type = "" },
+		"no time":      func(e *event.Event) { e.Time = time.Time{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := valid()
+			breakIt(e)
+			require.Error(t, e.Validate())
+		})
+	}
+}
+
+func TestNormalize(t *testing.T) {
+	t.Parallel()
+	e := valid()
+	e.Subject = "a\x00b\nc\xff" + strings.Repeat("é", event.MaxAttribute)
+	e.OrderKey = ""
+	e.Normalize()
+	require.True(t, strings.HasPrefix(e.Subject, "abcé"))
+	require.LessOrEqual(t, len(e.Subject), event.MaxAttribute)
+	require.Equal(t, e.Subject, e.OrderKey, "without an order key the user's events are in order")
+	require.Equal(t, time.UTC, e.Time.Location())
+	require.Zero(t, e.Time.Nanosecond()%1000)
+
+	e.Subject, e.OrderKey = "", ""
+	e.Normalize()
+	require.Equal(t, e.ID, e.OrderKey, "an event of nobody waits for no other")
+}
+
+func TestAttributesRoundTrip(t *testing.T) {
+	t.Parallel()
+	e := valid()
+	e.Normalize()
+	attributes := map[string]string{}
+	for _, a := range e.Attributes() {
+		attributes[a.Name] = a.Value
+	}
+	require.Equal(t, "/bots/demo", attributes["source"])
+	require.Equal(t, "1.0", attributes["specversion"])
+	back, err := event.FromAttributes(func(name string) string { return attributes[name] }, e.ContentType, e.Data)
+	require.NoError(t, err)
+	require.Equal(t, e, back)
+}
+
+func TestFromAttributesRefuses(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []string{"specversion", "id", "source", "type", "time"} {
+		t.Run(missing, func(t *testing.T) {
+			t.Parallel()
+			attributes := map[string]string{}
+			for _, a := range valid().Attributes() {
+				attributes[a.Name] = a.Value
+			}
+			delete(attributes, missing)
+			_, err := event.FromAttributes(func(name string) string { return attributes[name] }, "", nil)
+			require.Error(t, err)
+		})
+	}
+}
+
+func TestDeriveID(t *testing.T) {
+	t.Parallel()
+	id := event.DeriveID("demo", "github", "delivery-1")
+	require.Equal(t, id, event.DeriveID("demo", "github", "delivery-1"), "a repeat has the same id everywhere")
+	require.Equal(t, "6d698562-2436-85be-aed6-8dc36645a007", id, "ids outlive versions: this one must never change")
+	for _, other := range []string{
+		event.DeriveID("demo2", "github", "delivery-1"),
+		event.DeriveID("demo", "user:1", "delivery-1"),
+		event.DeriveID("demo", "github", "delivery-2"),
+		event.DeriveID("demog", "ithub", "delivery-1"),
+		event.DeriveID("demo", "githubd", "elivery-1"),
+	} {
+		require.NotEqual(t, id, other)
+	}
+}
+
+func TestNewIDIsUnique(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		id, err := event.NewID()
+		require.NoError(t, err)
+		require.Len(t, id, 36)
+		require.False(t, seen[id])
+		seen[id] = true
+	}
+}
+
+func TestPartitionOf(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 6, event.PartitionOf("demo", "chat-1"), "partitions are part of the topology: this must never change")
+	used := map[int]bool{}
+	for i := range 1000 {
+		p := event.PartitionOf("demo", strings.Repeat("k", i))
+		require.GreaterOrEqual(t, p, 0)
+		require.Less(t, p, event.Partitions)
+		used[p] = true
+	}
+	require.Len(t, used, event.Partitions)
+}
+
+func TestChangeRoundTrip(t *testing.T) {
+	t.Parallel()
+	next := time.Date(2026, 11, 20, 10, 0, 5, 0, time.UTC)
+	about := valid()
+	require.False(t, about.IsChange())
+	change := event.Change{
+		Status: event.StatusFailed, Attempt: 2, At: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC),
+		DurationMS: 12, StatusCode: 503, Error: "the bot answered 503", NextAttempt: &next,
+	}
+	e, err := event.NewChange(about, change)
+	require.NoError(t, err)
+	require.NoError(t, e.Validate())
+	require.True(t, e.IsChange())
+	require.Equal(t, "botgate.event.failed", e.Type)
+	require.NotEqual(t, about.ID, e.ID)
+	got, err := event.ParseChange(e)
+	require.NoError(t, err)
+	change.EventID = about.ID
+	require.Equal(t, change, got)
+}
+
+func TestParseChangeRefuses(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{``, `{`, `{"event_id":"1","status":"accepted"}`, `{"event_id":"1","status":"lost"}`, `{"status":"dead"}`} {
+		_, err := event.ParseChange(&event.Event{Data: []byte(body)})
+		require.Error(t, err, body)
+	}
+}
+
+func TestAcceptedEventIsNoChange(t *testing.T) {
+	t.Parallel()
+	e := valid()
+	e.Type = "botgate.event.delivered"
+	require.False(t, e.IsChange(), "a sender must not be able to write an event's history")
+}
+
+func FuzzNormalize(f *testing.F) {
+	f.Add("demo-user", "chat\x00", "application/json")
+	f.Fuzz(func(t *testing.T, subject, orderKey, contentType string) {
+		e := valid()
+		e.Subject, e.OrderKey, e.ContentType = subject, orderKey, contentType
+		e.Normalize()
+		require.NoError(t, e.Validate())
+		before := *e
+		e.Normalize()
+		require.Equal(t, before, *e, "normalizing twice changes nothing")
+		for _, s := range []string{e.Subject, e.OrderKey, e.ContentType} {
+			require.LessOrEqual(t, len(s), event.MaxAttribute)
+			require.NotContains(t, s, "\x00")
+		}
+	})
+}
