@@ -1,0 +1,79 @@
+package platform_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/platform"
+)
+
+func TestGitHubRefuses(t *testing.T) {
+	t.Parallel()
+	const good = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+	tests := map[string]struct {
+		header string
+		want   platform.Reason
+	}{
+		"good":                {"sha256=" + good, ""},
+		"upper-case digits":   {"sha256=" + strings.ToUpper(good), ""},
+		"empty":               {"", platform.HeaderMissing},
+		"no scheme":           {good, platform.BadEncoding},
+		"other scheme":        {"sha512=" + good, platform.BadEncoding},
+		"upper-case scheme":   {"SHA256=" + good, platform.BadEncoding},
+		"empty digits":        {"sha256=", platform.BadEncoding},
+		"cut by two digits":   {"sha256=" + good[2:], platform.BadEncoding},
+		"two digits too many": {"sha256=" + good + "00", platform.BadEncoding},
+		"last digit differs":  {"sha256=" + good[:63] + "8", platform.SignatureMismatch},
+	}
+	p := get(t, "github")
+	secret := parse(t, p, "It's a Secret to Everybody")
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req := &platform.Request{Header: http.Header{}, Body: []byte("Hello, World!")}
+			req.Header.Set("X-Hub-Signature-256", tt.header)
+			requireReason(t, tt.want, p.Verify(req, []platform.Secret{secret}))
+		})
+	}
+}
+
+func TestGitHubFacts(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		event, document string
+		want            platform.Facts
+	}{
+		"in a repository": {
+			"push", `{"ref":"x","repository":{"id":186853002,"owner":{"id":7}},"sender":{"login":"o","id":21031067},"installation":{"id":5}}`,
+			platform.Facts{Type: "github.push", User: "21031067", OrderKey: "186853002", DedupeID: "d-1"},
+		},
+		"of an installation": {
+			"installation", `{"installation":{"account":{"id":1},"id":5},"sender":{"id":2},"organization":{"id":9}}`,
+			platform.Facts{Type: "github.installation", User: "2", OrderKey: "5", DedupeID: "d-1"},
+		},
+		"of an organization": {
+			"team_add", `{"organization":{"id":9}}`,
+			platform.Facts{Type: "github.team_add", OrderKey: "9", DedupeID: "d-1"},
+		},
+		"nobody and nowhere":     {"ping", `{"zen":"x"}`, platform.Facts{Type: "github.ping", DedupeID: "d-1"}},
+		"null sender":            {"ping", `{"sender":null}`, platform.Facts{Type: "github.ping", DedupeID: "d-1"}},
+		"ids of the wrong kind":  {"ping", `{"sender":{"id":{}},"repository":{"id":[1]}}`, platform.Facts{Type: "github.ping", DedupeID: "d-1"}},
+		"no event header":        {"", `{}`, platform.Facts{Type: "github.event", DedupeID: "d-1"}},
+		"not JSON":               {"push", `Hello, World!`, platform.Facts{Type: "github.push", DedupeID: "d-1"}},
+		"nothing":                {"push", ``, platform.Facts{Type: "github.push", DedupeID: "d-1"}},
+		"names only in a string": {"push", `{"text":"\"sender\":{\"id\":1}"}`, platform.Facts{Type: "github.push", DedupeID: "d-1"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{}
+			header.Set("X-GitHub-Event", tt.event)
+			header.Set("X-GitHub-Delivery", "d-1")
+			req := &platform.Request{Header: header}
+			require.Equal(t, tt.want, get(t, "github").Facts(req, []byte(tt.document)))
+		})
+	}
+}

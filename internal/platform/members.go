@@ -1,0 +1,152 @@
+package platform
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// members returns the raw values of the named members of a JSON object, nil for those
+// it lacks; of a repeated name the last counts, as in encoding/json. Everything else is
+// skipped without being decoded: a few ids out of a large payload cost no tree and
+// nearly no memory. What follows malformed JSON is not looked at.
+func members(object []byte, names ...string) [][]byte {
+	values := make([][]byte, len(names))
+	i := skipSpace(object, 0)
+	if i >= len(object) || object[i] != '{' {
+		return values
+	}
+	for i++; ; i++ {
+		start := skipSpace(object, i)
+		keyEnd := skipString(object, start)
+		colon := skipSpace(object, keyEnd)
+		if keyEnd == start || colon >= len(object) || object[colon] != ':' {
+			return values
+		}
+		from := skipSpace(object, colon+1)
+		to := skipValue(object, from)
+		if to == from {
+			return values
+		}
+		for n, name := range names {
+			if isKey(object[start:keyEnd], name) {
+				values[n] = object[from:to]
+			}
+		}
+		if i = skipSpace(object, to); i >= len(object) || object[i] != ',' {
+			return values
+		}
+	}
+}
+
+// text returns a JSON string's content, a number as it is written, and "" for the rest.
+func text(value []byte) string {
+	if len(value) == 0 {
+		return ""
+	}
+	switch c := value[0]; {
+	case c == '"':
+		return unquote(value)
+	case c == '-' || '0' <= c && c <= '9':
+		if json.Valid(value) {
+			return string(value)
+		}
+	}
+	return ""
+}
+
+func unquote(quoted []byte) string {
+	var s string
+	if json.Unmarshal(quoted, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+func isKey(quoted []byte, name string) bool {
+	inner := quoted[1 : len(quoted)-1]
+	return string(inner) == name || (bytes.IndexByte(inner, '\\') >= 0 && unquote(quoted) == name)
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// skipString returns the index after the string that starts at i, or i if none does.
+func skipString(b []byte, i int) int {
+	if i >= len(b) || b[i] != '"' {
+		return i
+	}
+	for at := i + 1; at < len(b); at++ {
+		next := bytes.IndexByte(b[at:], '"')
+		if next < 0 {
+			return i
+		}
+		at += next
+		if !escaped(b[i+1 : at]) {
+			return at + 1
+		}
+	}
+	return i
+}
+
+// escaped reports whether what follows before is escaped by a backslash at its end.
+func escaped(before []byte) bool {
+	odd := false
+	for n := len(before) - 1; n >= 0 && before[n] == '\\'; n-- {
+		odd = !odd
+	}
+	return odd
+}
+
+// skipValue returns the index after the value that starts at i, or i if none does.
+func skipValue(b []byte, i int) int {
+	if i >= len(b) {
+		return i
+	}
+	switch b[i] {
+	case '"':
+		return skipString(b, i)
+	case '{', '[':
+		return skipNested(b, i)
+	}
+	for i < len(b) && !endsLiteral(b[i]) {
+		i++
+	}
+	return i
+}
+
+func endsLiteral(c byte) bool {
+	switch c {
+	case ',', ']', '}', ':', '"', ' ', '\t', '\r', '\n':
+		return true
+	}
+	return false
+}
+
+// skipNested counts brackets of both kinds alike: whether they match is for those to
+// judge who validate the document.
+func skipNested(b []byte, i int) int {
+	depth := 0
+	for at := i; at < len(b); {
+		switch b[at] {
+		case '"':
+			end := skipString(b, at)
+			if end == at {
+				return i
+			}
+			at = end
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return at + 1
+			}
+		}
+		at++
+	}
+	return i
+}

@@ -1,0 +1,125 @@
+package platform_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/platform"
+)
+
+const (
+	standardSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	standardGood   = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+	standardOther  = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	standardAt     = 1614265330
+)
+
+// standardRequest is the request of the first vector, with the given headers instead.
+func standardRequest(id, timestamp, signature string) *platform.Request {
+	header := http.Header{}
+	header.Set("webhook-id", id)
+	header.Set("webhook-timestamp", timestamp)
+	header.Set("webhook-signature", signature)
+	return &platform.Request{Header: header, Body: []byte(`{"test": 2432232314}`), Now: time.Unix(standardAt, 0)}
+}
+
+func TestStandardWebhooksRefuses(t *testing.T) {
+	t.Parallel()
+	const id, at = "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330"
+	tests := map[string]struct {
+		id, at, signature string
+		want              platform.Reason
+	}{
+		"good":                     {id, at, standardGood, ""},
+		"good after a broken one":  {id, at, "v1,*** " + standardGood, ""},
+		"good among many":          {id, at, strings.Repeat(standardOther+" ", 15) + standardGood, ""},
+		"good beyond the limit":    {id, at, strings.Repeat(standardOther+" ", 16) + standardGood, platform.SignatureMismatch},
+		"no signature":             {id, at, "", platform.HeaderMissing},
+		"no timestamp":             {id, "", standardGood, platform.HeaderMissing},
+		"only spaces":              {id, at, " ", platform.UnknownVersion},
+		"asymmetric version alone": {id, at, "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw==", platform.UnknownVersion},
+		"no version":               {id, at, standardGood[3:], platform.UnknownVersion},
+		"not base64":               {id, at, "v1,***", platform.BadEncoding},
+		"cut":                      {id, at, standardGood[:len(standardGood)-4], platform.SignatureMismatch},
+		"empty signature":          {id, at, "v1,", platform.SignatureMismatch},
+		"timestamp in words":       {id, "today", standardGood, platform.BadTimestamp},
+		"timestamp with fraction":  {id, at + ".5", standardGood, platform.BadTimestamp},
+		"timestamp too large":      {id, "99999999999999999999", standardGood, platform.BadTimestamp},
+		"timestamp of the end":     {id, "9223372036854775807", standardGood, platform.TimestampOutOfTolerance},
+		"timestamp of the start":   {id, "-9223372036854775808", standardGood, platform.TimestampOutOfTolerance},
+		"timestamp changed":        {id, "1614265331", standardGood, platform.SignatureMismatch},
+		"id changed":               {id + "0", at, standardGood, platform.SignatureMismatch},
+	}
+	p := get(t, "standard-webhooks")
+	secret := parse(t, p, standardSecret)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req := standardRequest(tt.id, tt.at, tt.signature)
+			requireReason(t, tt.want, p.Verify(req, []platform.Secret{secret}))
+		})
+	}
+}
+
+func TestStandardWebhooksTolerance(t *testing.T) {
+	t.Parallel()
+	p := get(t, "standard-webhooks")
+	secret := parse(t, p, standardSecret)
+	for offset, want := range map[int64]platform.Reason{
+		-301: platform.TimestampOutOfTolerance, -300: "", 0: "", 300: "", 301: platform.TimestampOutOfTolerance,
+	} {
+		req := standardRequest("msg_1", "", "")
+		req.Header = p.Sign(secret, "msg_1", time.Unix(standardAt+offset, 0), req.Body)
+		requireReason(t, want, p.Verify(req, []platform.Secret{secret}))
+	}
+}
+
+func TestStandardWebhooksSpellingsAreNotMixed(t *testing.T) {
+	t.Parallel()
+	p := get(t, "standard-webhooks")
+	secret := parse(t, p, standardSecret)
+	req := standardRequest("", "1614265330", standardGood)
+	req.Header.Set("svix-id", "msg_p5jXN8AQM9LWM0D4loKWxJek")
+	require.ErrorIs(t, p.Verify(req, []platform.Secret{secret}), platform.HeaderMissing)
+}
+
+func TestStandardWebhooksFacts(t *testing.T) {
+	t.Parallel()
+	p := get(t, "standard-webhooks")
+	for document, want := range map[string]string{
+		`{"type":"invoice.paid","data":{"type":"x"}}`: "standard.invoice.paid",
+		`{"data":{"type":"x"}}`:                       "standard.event",
+		`{"type":""}`:                                 "standard.event",
+		`{"type":7}`:                                  "standard.event",
+		`{"type":{"type":"x"}}`:                       "standard.event",
+		`["type","x"]`:                                "standard.event",
+		`{"type":"caf\u00e9"}`:                        "standard.café",
+		``:                                            "standard.event",
+	} {
+		facts := p.Facts(standardRequest("msg_1", "1", "v1,x"), []byte(document))
+		require.Equal(t, platform.Facts{Type: want, DedupeID: "msg_1"}, facts, document)
+	}
+}
+
+func TestSignStandardWebhook(t *testing.T) {
+	t.Parallel()
+	body, at := []byte(`{"test": 2432232314}`), time.Unix(standardAt, 999)
+	signature, err := platform.SignStandardWebhook(standardSecret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body)
+	require.NoError(t, err)
+	require.Equal(t, standardGood, signature)
+
+	_, err = platform.SignStandardWebhook("whsec_short", "msg_1", at, body)
+	require.Error(t, err)
+}
+
+func ExampleSignStandardWebhook() {
+	signature, err := platform.SignStandardWebhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		"msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+	fmt.Println(signature, err)
+	// Output: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= <nil>
+}
