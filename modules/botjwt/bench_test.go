@@ -1,0 +1,43 @@
+package botjwt
+
+import (
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// BenchmarkVerify stands beside BenchmarkLibrary, which does the least that is safe.
+func BenchmarkVerify(b *testing.B) {
+	for _, algorithm := range Algorithms() {
+		b.Run(algorithm, func(b *testing.B) {
+			c := config(b)
+			c.Issuers, c.Audiences, c.Scopes = []string{"issuer"}, []string{"botgate"}, []string{"a"}
+			v := NewVerifier(c)
+			token := sign(b, algorithm, nil, claims(jwt.MapClaims{"scope": "a b"}))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.Verify(token); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkLibrary(b *testing.B) {
+	for _, algorithm := range Algorithms() {
+		b.Run(algorithm, func(b *testing.B) {
+			key := parseKey(b, algorithm, "").material
+			parser := jwt.NewParser(jwt.WithValidMethods([]string{algorithm}), jwt.WithExpirationRequired(),
+				jwt.WithTimeFunc(func() time.Time { return time.Unix(now, 0) }))
+			token := sign(b, algorithm, nil, claims(jwt.MapClaims{"scope": "a b"}))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := parser.Parse(token, func(*jwt.Token) (any, error) { return key, nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package botjwt
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// maxUser is the longest user id in bytes.
+const maxUser = 256
+
+// Claims is what a verified token says.
+type Claims struct {
+	// User is the user claim; never empty.
+	User   string
+	values jwt.MapClaims
+	// payload is the token's middle part, where numbers have all their digits.
+	payload string
+}
+
+func newClaims(values jwt.MapClaims, token, userClaim string) Claims {
+	c := Claims{values: values, payload: strings.Split(token, ".")[1]}
+	switch values[userClaim].(type) {
+	case string, float64:
+		if user, ok := c.Text(userClaim); ok && identifies(user) {
+			c.User = user
+		}
+	}
+	return c
+}
+
+// identifies reports whether the text can be a user's id: ids are compared after they
+// went through queues and databases, and must come out as they went in.
+func identifies(user string) bool {
+	unfit := func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) }
+	return user != "" && len(user) <= maxUser && !strings.ContainsFunc(user, unfit)
+}
+
+// Text returns a claim as text: strings as they are, numbers as the token writes them,
+// "true" and "false", and arrays and objects as compact JSON, so that no two values
+// look alike. It reports whether the token has the claim; null counts as absent.
+func (c Claims) Text(name string) (string, bool) {
+	switch value := c.values[name].(type) {
+	case nil:
+		return "", false
+	case string:
+		return value, true
+	default:
+		return c.raw(name)
+	}
+}
+
+// raw returns a claim's JSON. Few requests ask for a claim that is not a string, so
+// only those decode the claims in a way that keeps it.
+func (c Claims) raw(name string) (string, bool) {
+	payload, err := base64.RawURLEncoding.DecodeString(c.payload)
+	if err != nil {
+		return "", false
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(payload, &members) != nil {
+		return "", false
+	}
+	var compact bytes.Buffer
+	err = json.Compact(&compact, members[name])
+	return compact.String(), err == nil
+}
+
+// hasScopes reports whether the claims "scope" and "scp" together hold all that is
+// required (RFC 8693, section 4.2; some issuers use scp, and arrays, instead).
+func hasScopes(values jwt.MapClaims, required []string) bool {
+	if len(required) == 0 {
+		return true
+	}
+	granted := map[string]bool{}
+	for _, name := range []string{"scope", "scp"} {
+		switch value := values[name].(type) {
+		case string:
+			for scope := range strings.FieldsSeq(value) {
+				granted[scope] = true
+			}
+		case []any:
+			for _, item := range value {
+				if scope, ok := item.(string); ok {
+					granted[scope] = true
+				}
+			}
+		}
+	}
+	for _, scope := range required {
+		if !granted[scope] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,151 @@
+package botjwt
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// keyring has one private key of each kind.
+type keyring struct {
+	secret []byte
+	rsa    *rsa.PrivateKey
+	ecdsa  *ecdsa.PrivateKey
+	ed     ed25519.PrivateKey
+}
+
+// ring makes the keys once: RSA keys take their time.
+var ring = sync.OnceValue(func() keyring {
+	var k keyring
+	var err error
+	k.secret = []byte(strings.Repeat("s3cret! ", 4))
+	if k.rsa, err = rsa.GenerateKey(rand.Reader, minRSABits); err != nil {
+		panic(err)
+	}
+	if k.ecdsa, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		panic(err)
+	}
+	if _, k.ed, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		panic(err)
+	}
+	return k
+})
+
+// public returns what the operator would configure for the algorithm.
+func (k keyring) public(t testing.TB, algorithm string) []byte {
+	switch algorithm {
+	case "HS256":
+		return k.secret
+	case "RS256":
+		return publicPEM(t, k.rsa.Public())
+	case "ES256":
+		return publicPEM(t, k.ecdsa.Public())
+	default:
+		return publicPEM(t, k.ed.Public())
+	}
+}
+
+// private returns what the issuer signs with.
+func (k keyring) private(algorithm string) any {
+	return map[string]any{"HS256": k.secret, "RS256": k.rsa, "ES256": k.ecdsa, "EdDSA": k.ed}[algorithm]
+}
+
+func publicPEM(t testing.TB, key crypto.PublicKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(key)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+func certificatePEM(t testing.TB, signer crypto.Signer) []byte {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(1, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func parseKey(t testing.TB, algorithm, id string) Key {
+	t.Helper()
+	key, err := ParseKey(algorithm, id, ring().public(t, algorithm))
+	require.NoError(t, err)
+	return key
+}
+
+// TestKeysFitOneAlgorithm is the table of all algorithms and all kinds of keys.
+func TestKeysFitOneAlgorithm(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range Algorithms() {
+		for _, kind := range Algorithms() {
+			_, err := ParseKey(algorithm, "", ring().public(t, kind))
+			if algorithm == kind {
+				require.NoError(t, err, algorithm)
+			} else {
+				require.ErrorContains(t, err, algorithm+" needs", kind)
+			}
+		}
+	}
+}
+
+func TestKeyForms(t *testing.T) {
+	t.Parallel()
+	k := ring()
+	pkcs1 := pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&k.rsa.PublicKey)})
+	for algorithm, forms := range map[string][][]byte{
+		"RS256": {pkcs1, certificatePEM(t, k.rsa)},
+		"ES256": {certificatePEM(t, k.ecdsa)},
+		"EdDSA": {certificatePEM(t, k.ed)},
+	} {
+		for _, raw := range forms {
+			key, err := ParseKey(algorithm, "", raw)
+			require.NoError(t, err)
+			require.Equal(t, parseKey(t, algorithm, "").material, key.material)
+		}
+	}
+}
+
+func TestKeysRefused(t *testing.T) {
+	t.Parallel()
+	private, err := x509.MarshalPKCS8PrivateKey(ring().ecdsa)
+	require.NoError(t, err)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	small := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 2046, 1), E: 65537}
+	tests := map[string]struct {
+		algorithm string
+		raw       []byte
+		want      string
+	}{
+		"none":              {"none", ring().secret, `unknown algorithm "none"`},
+		"other case":        {"hs256", ring().secret, "there are ES256, EdDSA, HS256, RS256"},
+		"short secret":      {"HS256", ring().secret[1:], "at least 32 bytes, this one has 31"},
+		"no secret":         {"HS256", nil, "at least 32 bytes"},
+		"short RSA key":     {"RS256", publicPEM(t, small), "at least 2048 bits, this one has 2047"},
+		"other curve":       {"ES256", publicPEM(t, p384.Public()), "P-256"},
+		"private key":       {"ES256", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), "public key"},
+		"broken PEM":        {"RS256", []byte("-----BEGIN PUBLIC KEY-----\n"), "in PEM"},
+		"broken DER":        {"RS256", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: []byte("x")}), "malformed key"},
+		"broken PKCS 1":     {"RS256", pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY"}), "malformed key"},
+		"broken certficate": {"RS256", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE"}), "malformed key"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ParseKey(tt.algorithm, "", tt.raw)
+			require.ErrorContains(t, err, tt.want)
+			require.NotContains(t, err.Error(), "s3cret")
+		})
+	}
+}

@@ -1,0 +1,27 @@
+package botsignature
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/modules/internal/metrics"
+)
+
+// The outcomes beside the values of platform.Reason.
+const (
+	outcomeVerified        = "verified"
+	outcomeUnknownPlatform = "unknown_platform"
+	outcomeTooLarge        = "too_large"
+	outcomeUnreadable      = "unreadable_body"
+
+	// noPlatform is the label of requests whose platform is not configured: what they
+	// name instead must not become a label.
+	noPlatform = "none"
+)
+
+var (
+	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metrics.Namespace, Subsystem: "signature", Name: "requests_total",
+		Help: "Requests by platform and what became of them: verified, or the reason of the refusal.",
+	}, []string{"platform", "outcome"})
+	collectors = []prometheus.Collector{requestsTotal}
+)

@@ -1,0 +1,79 @@
+package botsignature
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/require"
+)
+
+// provision loads the handler as a configuration does.
+func provision(t testing.TB, h *Handler) error {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	if err := h.Provision(ctx); err != nil {
+		return err
+	}
+	return h.Validate()
+}
+
+func writeFile(t testing.TB, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestProvisionErrorsNameTheOption(t *testing.T) {
+	t.Parallel()
+	good := writeFile(t, "s3cret")
+	github := func(s *Secrets) map[string]*Secrets { return map[string]*Secrets{"github": s} }
+	tests := map[string]struct {
+		handler Handler
+		want    string
+	}{
+		"no such file":       {Handler{Platform: "github", Platforms: github(&Secrets{Files: []string{good + "x"}})}, "github: option secret_file: reading a secret: open " + good + "x"},
+		"empty file":         {Handler{Platform: "github", Platforms: github(&Secrets{Files: []string{good, writeFile(t, "\n")}})}, "it is empty"},
+		"no such env":        {Handler{Platform: "github", Platforms: github(&Secrets{Envs: []string{"BOTGATE_TEST_ABSENT"}})}, "github: option secret_env: environment variable BOTGATE_TEST_ABSENT"},
+		"no secrets":         {Handler{Platform: "github", Platforms: github(&Secrets{})}, "github: option secret_file or secret_env"},
+		"null":               {Handler{Platform: "github", Platforms: github(nil)}, "github: option secret_file or secret_env"},
+		"of the wrong form":  {Handler{Platform: "standard-webhooks", Platforms: map[string]*Secrets{"standard-webhooks": {Files: []string{good}}}}, `standard-webhooks: option secret_file: ` + good + `: the secret must have the form "whsec_<base64>"`},
+		"unknown platform":   {Handler{Platform: "gitlab", Platforms: map[string]*Secrets{"gitlab": {Files: []string{good}}}}, `unknown platform "gitlab"; there are github, standard-webhooks`},
+		"other platform":     {Handler{Platform: "standard-webhooks", Platforms: github(&Secrets{Files: []string{good}})}, `no secrets for the platform "standard-webhooks"`},
+		"no platform":        {Handler{Platforms: github(&Secrets{Files: []string{good}})}, "name the platform"},
+		"none configured":    {Handler{Platform: "{path.2}"}, "no platform is configured"},
+		"negative size":      {Handler{Platform: "github", MaxSize: -1}, "option max_size"},
+		"unnamed in nothing": {Handler{}, "name the platform"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := provision(t, &tt.handler)
+			require.ErrorContains(t, err, "bot_signature: ")
+			require.ErrorContains(t, err, tt.want)
+			require.NotContains(t, err.Error(), "s3cret")
+		})
+	}
+}
+
+// TestReload loads the module twice from JSON, as a reload does with both alive.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
+	require.NoError(t, err)
+	raw, err := json.Marshal(Handler{
+		Platform: "github", Platforms: map[string]*Secrets{"github": {Files: []string{writeFile(t, "s3cret\n")}}},
+	})
+	require.NoError(t, err)
+	for range 2 {
+		module, err := ctx.LoadModuleByID("http.handlers.bot_signature", raw)
+		require.NoError(t, err)
+		w, p := send(t, module.(*Handler), signed(t, "github", "s3cret", `{}`))
+		require.True(t, p.reached, w.Body)
+	}
+}

@@ -1,0 +1,50 @@
+// Package adapttest compares what becomes of Caddyfiles with golden files, for the tests
+// of the modules.
+package adapttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/stretchr/testify/require"
+)
+
+const dashes = "----------\n"
+
+// Run checks every golden file in testdata/adapt: a Caddyfile, a line of dashes, and the
+// JSON it adapts to or, in files named error-*, the error. UPDATE_GOLDEN=1 rewrites them.
+func Run(t *testing.T) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		golden, err := os.ReadFile(file)
+		require.NoError(t, err)
+		input, want, ok := strings.Cut(string(golden), dashes)
+		require.True(t, ok, "%s has no line of dashes", file)
+		got := adapt(t, input)
+		require.Equal(t, strings.HasPrefix(filepath.Base(file), "error-"), !strings.HasPrefix(got, "{"), "%s: %s", file, got)
+		if os.Getenv("UPDATE_GOLDEN") != "" {
+			require.NoError(t, os.WriteFile(file, []byte(input+dashes+got), 0o600))
+			continue
+		}
+		require.Equal(t, want, got, file)
+	}
+}
+
+func adapt(t *testing.T, input string) string {
+	t.Helper()
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), nil)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	var indented bytes.Buffer
+	require.NoError(t, json.Indent(&indented, adapted, "", "\t"))
+	return indented.String() + "\n"
+}

@@ -1,0 +1,113 @@
+package payload_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/modules/internal/payload"
+)
+
+func request(contentType, body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	return r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+}
+
+func TestBodyIsReadOnceAndStaysReadable(t *testing.T) {
+	t.Parallel()
+	r := request("application/json", `{"a": 1}`)
+	first, err := payload.Of(r, 100)
+	require.NoError(t, err)
+	second, err := payload.Of(r, 100)
+	require.NoError(t, err)
+	require.Same(t, first, second)
+	rest, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	require.Equal(t, `{"a": 1}`, string(rest), "reverse_proxy comes after us")
+}
+
+func TestSizeIsCapped(t *testing.T) {
+	t.Parallel()
+	for name, length := range map[string]int64{"declared": 11, "chunked": -1, "understated": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := request("application/json", "0123456789x")
+			r.ContentLength = length
+			_, err := payload.Of(r, 10)
+			require.ErrorIs(t, err, payload.ErrTooLarge)
+			require.Equal(t, http.StatusRequestEntityTooLarge, payload.Problem(err).Status)
+		})
+	}
+	_, err := payload.Of(request("application/json", "0123456789"), 10)
+	require.NoError(t, err)
+}
+
+func TestALaterModuleMayAllowLess(t *testing.T) {
+	t.Parallel()
+	r := request("application/json", "0123456789")
+	_, err := payload.Of(r, 100)
+	require.NoError(t, err)
+	_, err = payload.Of(r, 5)
+	require.ErrorIs(t, err, payload.ErrTooLarge)
+}
+
+func TestCaddysOwnBodyLimitIsTooLarge(t *testing.T) {
+	t.Parallel()
+	r := request("application/json", "0123456789")
+	r.Body = http.MaxBytesReader(httptest.NewRecorder(), r.Body, 3)
+	_, err := payload.Of(r, 100)
+	require.ErrorIs(t, err, payload.ErrTooLarge)
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		contentType, body string
+		want              error
+	}{
+		"json":             {"application/json", `{"a":1}`, nil},
+		"charset":          {"application/json; charset=utf-8", `{"a":1}`, nil},
+		"structured":       {"application/cloudevents+json", `{"a":1}`, nil},
+		"form":             {"application/x-www-form-urlencoded", `x=1&payload=%7B%22a%22%3A1%7D`, nil},
+		"form without":     {"application/x-www-form-urlencoded", `a=1`, payload.ErrNotForm},
+		"broken form":      {"application/x-www-form-urlencoded", `payload=%zz`, payload.ErrNotForm},
+		"empty":            {"application/json", ``, payload.ErrNotJSON},
+		"not json":         {"application/json", `hello`, payload.ErrNotJSON},
+		"two documents":    {"application/json", `{} {}`, payload.ErrNotJSON},
+		"no type":          {"", `{"a":1}`, payload.ErrMediaType},
+		"text":             {"text/plain", `{"a":1}`, payload.ErrMediaType},
+		"xml":              {"application/xml", `<a/>`, payload.ErrMediaType},
+		"malformed header": {"application/json; =", `{"a":1}`, payload.ErrMediaType},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := payload.Of(request(c.contentType, c.body), 1000)
+			require.NoError(t, err)
+			v, err := p.JSON()
+			require.ErrorIs(t, err, c.want)
+			again, errAgain := p.JSON()
+			require.Equal(t, v, again)
+			require.Equal(t, err, errAgain)
+			if c.want == nil {
+				require.Contains(t, v, "a")
+			}
+		})
+	}
+}
+
+func TestProblemStatuses(t *testing.T) {
+	t.Parallel()
+	for err, status := range map[error]int{
+		payload.ErrTooLarge: 413, payload.ErrMediaType: 415, payload.ErrNotJSON: 400, payload.ErrNotForm: 400, errors.New("reset"): 400,
+	} {
+		require.Equal(t, status, payload.Problem(err).Status)
+	}
+}
