@@ -1,0 +1,71 @@
+package bots_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/bots"
+)
+
+func write(t *testing.T, content string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.secret"), []byte("whsec_a\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "empty.secret"), []byte("\n"), 0o600))
+	path := filepath.Join(dir, "bots.json")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestLoad(t *testing.T) {
+	t.Setenv("BOT_SECRET", "whsec_b")
+	path := write(t, `{"bots": {
+		"demo":  {"url": "http://127.0.0.1:9090/events", "secret_files": ["a.secret"]},
+		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4}}}`)
+	set, err := bots.Load(path)
+	require.NoError(t, err)
+	require.Equal(t, bots.Set{
+		"demo": {Name: "demo", URL: "http://127.0.0.1:9090/events", Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second, MaxAttempts: 12},
+		"other": {
+			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,
+		},
+	}, set)
+	require.Equal(t, []string{"demo", "other"}, set.Names())
+}
+
+func TestNamesNeedsNoSecrets(t *testing.T) {
+	t.Parallel()
+	names, err := bots.Names(write(t, `{"bots": {"b": {"url": "https://b/", "secret_files": ["not-here"]}, "a": {}}}`))
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, names)
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ content, want string }{
+		"not json":       {`{`, "bots.json"},
+		"no bots":        {`{"bots": {}}`, "names no bots"},
+		"unknown field":  {`{"bots": {"a": {"uri": "x"}}}`, "uri"},
+		"bad name":       {`{"bots": {"a.b": {}}}`, "a.b"},
+		"no url":         {`{"bots": {"a": {"secret_files": ["a.secret"]}}}`, "url"},
+		"other scheme":   {`{"bots": {"a": {"url": "ftp://x", "secret_files": ["a.secret"]}}}`, "url"},
+		"no secret":      {`{"bots": {"a": {"url": "https://x"}}}`, "secret_files"},
+		"missing file":   {`{"bots": {"a": {"url": "https://x", "secret_files": ["nope"]}}}`, "nope"},
+		"empty file":     {`{"bots": {"a": {"url": "https://x", "secret_files": ["empty.secret"]}}}`, "empty"},
+		"unset variable": {`{"bots": {"a": {"url": "https://x", "secret_envs": ["NOT_SET_ANYWHERE"]}}}`, "empty"},
+		"bad timeout":    {`{"bots": {"a": {"url": "https://x", "timeout": "soon", "secret_files": ["a.secret"]}}}`, "timeout"},
+		"bad attempts":   {`{"bots": {"a": {"url": "https://x", "max_attempts": -1, "secret_files": ["a.secret"]}}}`, "max_attempts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := bots.Load(write(t, c.content))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+	_, err := bots.Load(filepath.Join(t.TempDir(), "nowhere.json"))
+	require.ErrorContains(t, err, "nowhere.json")
+}
