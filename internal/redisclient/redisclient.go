@@ -8,7 +8,12 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
+
+// The library writes a line to standard error for each failed dial, thousands a second
+// while Redis is down. Callers report what concerns them.
+func init() { logging.Disable() }
 
 // Open returns a client for the address. It does not dial: the first command does.
 //
