@@ -1,0 +1,88 @@
+// Package engines opens the queue that an address names: the embedded one or RabbitMQ.
+package engines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/rabbitmq"
+	"github.com/botgate/botgate/internal/queue/sqlite"
+)
+
+// Option is the name of the setting that holds the address; errors name it.
+const Option = "BOTGATE_QUEUE_URL"
+
+// Options adjusts the queue, whichever it is.
+type Options struct {
+	// Logger gets what the engines have to tell. Default: discard.
+	Logger *slog.Logger
+}
+
+// Open opens the queue at the address: "sqlite:<path>", where "sqlite:///<path>" is the
+// same with an absolute path, or "amqp://…" and "amqps://…". A broker need not be up; a
+// file must be writable. Errors name [Option] and never contain a password.
+func Open(ctx context.Context, address string, opts Options) (queue.Queue, error) {
+	if err := Check(address); err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(address, "sqlite:") {
+		return openSQLite(ctx, address, opts)
+	}
+	return openRabbitMQ(ctx, address, opts)
+}
+
+func openSQLite(ctx context.Context, address string, opts Options) (queue.Queue, error) {
+	path, err := SQLitePath(address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Option, err)
+	}
+	q, err := sqlite.Open(ctx, sqlite.Config{Path: path, Logger: opts.Logger})
+	if err != nil {
+		return nil, err // It names the option already.
+	}
+	return q, nil
+}
+
+func openRabbitMQ(ctx context.Context, address string, opts Options) (queue.Queue, error) {
+	q, err := rabbitmq.Open(ctx, rabbitmq.Config{URL: address, Logger: opts.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Option, err)
+	}
+	return q, nil
+}
+
+// Check reports what is wrong with an address as far as it can be known without opening
+// anything. Errors name [Option].
+func Check(address string) error {
+	scheme, rest, _ := strings.Cut(address, ":")
+	switch scheme {
+	case "sqlite":
+		if _, err := SQLitePath(address); err != nil {
+			return fmt.Errorf("%s: %w", Option, err)
+		}
+		return nil
+	case "amqp", "amqps":
+		if !strings.HasPrefix(rest, "//") || len(rest) == len("//") {
+			return fmt.Errorf("%s: must be like %s://user:password@host:port/vhost", Option, scheme)
+		}
+		return nil
+	}
+	return fmt.Errorf("%s: must be sqlite:<path>, amqp://<host> or amqps://<host>", Option)
+}
+
+// SQLitePath returns the file of an address of the form "sqlite:<path>" or
+// "sqlite:///<absolute path>".
+func SQLitePath(address string) (string, error) {
+	path, ok := strings.CutPrefix(address, "sqlite:")
+	if rest, slashes := strings.CutPrefix(path, "//"); slashes {
+		path, ok = rest, ok && strings.HasPrefix(rest, "/")
+	}
+	if !ok || path == "" || strings.ContainsAny(path, "?#\x00") {
+		return "", errors.New("must be sqlite:<path> or sqlite:///<absolute path>, such as sqlite:data/file.db")
+	}
+	return path, nil
+}

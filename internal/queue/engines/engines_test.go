@@ -1,0 +1,95 @@
+package engines_test
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/engines"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestSQLite(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "new", "queue.db")
+	q, err := engines.Open(t.Context(), "sqlite:"+path, engines.Options{})
+	require.NoError(t, err)
+	require.NoError(t, q.Publish(t.Context(), &event.Event{ID: "a", Bot: "demo", Type: "t", OrderKey: "k", Time: time.Now()}))
+	require.NoError(t, q.Close())
+
+	q, err = engines.Open(t.Context(), "sqlite://"+path, engines.Options{})
+	require.NoError(t, err)
+	depths, err := q.Depths(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, depths[queue.Dispatch], "both forms name the same file")
+	require.NoError(t, q.Close())
+}
+
+func TestRabbitMQNeedNotBeUp(t *testing.T) {
+	t.Parallel()
+	q, err := engines.Open(t.Context(), "amqp://u:p@127.0.0.1:1,127.0.0.1:2/v", engines.Options{})
+	require.NoError(t, err)
+	require.Error(t, q.Ready(t.Context()))
+	require.NoError(t, q.Close())
+}
+
+func TestSQLitePath(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"sqlite:queue.db":         "queue.db",
+		"sqlite:data/queue.db":    "data/queue.db",
+		"sqlite:/var/queue.db":    "/var/queue.db",
+		"sqlite:///var/queue.db":  "/var/queue.db",
+		"sqlite:C:\\data\\q.db":   "C:\\data\\q.db",
+		"sqlite:100% & ünï.db":    "100% & ünï.db",
+		"sqlite:":                 "",
+		"sqlite://":               "",
+		"sqlite://data/queue.db":  "",
+		"sqlite:queue.db?mode=ro": "",
+		"sqlite:queue.db#x":       "",
+		"sqlite:a\x00b":           "",
+		"queue.db":                "",
+		"SQLite:queue.db":         "",
+	} {
+		got, err := engines.SQLitePath(address)
+		require.Equal(t, want, got, address)
+		require.Equal(t, want == "", err != nil, address)
+	}
+}
+
+func TestErrorsNameTheOptionAndNoPassword(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, address := range []string{
+		"", "queue.db", "redis://u:hunter2@h", "sqlite:", "sqlite://x/y", "sqlite:" + file + "/queue.db",
+		"amqp:", "amqp://", "amqp:u:hunter2@h", "amqp://u:hun%zzter2@h", "amqps://u:hunter2@h:port/v", "amqp://u:hunter2@",
+		"amqp://u:hunter2", "amqp://u:hunter2#x@h/v", "amqp://u:hunter2/x@h/v", "amqp://h\x7f:hunter2@h",
+	} {
+		q, err := engines.Open(t.Context(), address, engines.Options{})
+		require.ErrorContains(t, err, engines.Option, address)
+		require.Nil(t, q, address)
+		require.NotContains(t, err.Error(), "hunter2", address)
+		require.NotContains(t, err.Error(), "ter2", address)
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add("u", "h:5672/v")
+	f.Fuzz(func(t *testing.T, user, rest string) {
+		const password = "0Secret0"
+		for _, scheme := range []string{"amqp", "amqps", "http"} {
+			if err := engines.Check(scheme + "://" + url.QueryEscape(user) + ":" + password + "@" + rest); err != nil {
+				require.NotContains(t, err.Error(), password)
+			}
+		}
+	})
+}

@@ -1,0 +1,107 @@
+// Package queue defines what Botgate asks of its queue. queue/rabbitmq and queue/sqlite
+// implement it; the conformance suite in queue/queuetest is the definition of the
+// semantics that this file only summarises.
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// Group names who consumes: each group gets every event that concerns it once.
+type Group string
+
+// The groups. The set is fixed, so an accepted event always has its queues.
+const (
+	// Record gets everything, in no particular order.
+	Record Group = "record"
+	// Dispatch gets what goes to bots, that is everything but changes
+	// ([event.Event.IsChange]): one delivery at a time for each order key of a bot.
+	Dispatch Group = "dispatch"
+	// Dead gets what was buried. Reading it takes nothing out until it is acknowledged.
+	Dead Group = "dead"
+)
+
+var (
+	// ErrUnavailable means that the queue takes nothing at present. None of the
+	// events of the call is in the queue.
+	ErrUnavailable = errors.New("queue unavailable")
+	// ErrUnconfirmed means that the queue did not say that it has the events
+	// durably. Some may be there; publishing them again with the same ids is safe.
+	ErrUnconfirmed = errors.New("publish not confirmed")
+	// ErrLost means that a delivery no longer belongs to this consumer (its
+	// connection or lease ended). It will be delivered again.
+	ErrLost = errors.New("delivery lost")
+	// ErrClosed means that the queue or consumer was closed by its owner.
+	ErrClosed = errors.New("queue closed")
+)
+
+// Queue is a durable queue of events.
+type Queue interface {
+	// Publish returns nil only when every event is durable in every group's queue
+	// that concerns it. An id that the queue has seen within its repeat window is
+	// confirmed without being queued again. Any error is, by errors.Is,
+	// ErrUnavailable, ErrUnconfirmed, ErrClosed or the context's.
+	Publish(ctx context.Context, events ...*event.Event) error
+	// Subscribe starts consuming for a group. Consumers of one group, in this and in
+	// other processes, share its events between them.
+	Subscribe(ctx context.Context, group Group, opts SubscribeOptions) (Consumer, error)
+	// Depths counts the events waiting or being worked on in each group.
+	Depths(ctx context.Context) (map[Group]int64, error)
+	// Ready returns nil when a Publish can be expected to succeed.
+	Ready(ctx context.Context) error
+	// Close ends all consumers, waits for publishes under way and releases
+	// everything. It is safe to call twice.
+	Close() error
+}
+
+// SubscribeOptions adjusts a subscription.
+type SubscribeOptions struct {
+	// Prefetch bounds the deliveries that are handed to this consumer, or held
+	// ready for it in memory, and not settled yet. Default 256.
+	Prefetch int
+}
+
+// Consumer is one subscription. Its methods may be called concurrently.
+type Consumer interface {
+	// Receive waits for deliveries and returns at least one and at most limit of
+	// them, or the context's error, or ErrClosed. It outlasts lost connections.
+	Receive(ctx context.Context, limit int) ([]*Delivery, error)
+	// Ack takes deliveries out of the queue for good.
+	Ack(ctx context.Context, deliveries ...*Delivery) error
+	// Retry gives a delivery back: it comes again, with a higher Attempt, not before
+	// the delay is over. In Dispatch later events of its order key wait for it.
+	Retry(ctx context.Context, d *Delivery, delay time.Duration) error
+	// Bury moves a delivery to the dead letters, where it keeps reason and attempts.
+	Bury(ctx context.Context, d *Delivery, reason string) error
+	// Close gives unsettled deliveries back at once and waits for its goroutines.
+	Close() error
+}
+
+// Delivery is one event handed to a consumer, to be settled by exactly one of Ack,
+// Retry and Bury.
+type Delivery struct {
+	Event *event.Event
+	// Attempt counts how often the event was handed out in this group, this time
+	// included. A consumer that died with it counts too.
+	Attempt int
+	// Death says how the event died; set in the group Dead only.
+	Death *Death
+	// Token belongs to the engine.
+	Token any
+}
+
+// Death says how an event came into the dead letters.
+type Death struct {
+	// Group is the group that buried it.
+	Group Group `json:"group"`
+	// Reason is what Bury was told.
+	Reason string `json:"reason"`
+	// Attempts is the Attempt of the delivery that was buried.
+	Attempts int `json:"attempts"`
+	// At is when it was buried.
+	At time.Time `json:"at"`
+}

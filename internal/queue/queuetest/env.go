@@ -1,0 +1,167 @@
+package queuetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	// patience is how long the suite waits for what must happen.
+	patience = 20 * time.Second
+	// silence is how long it listens for what must not happen.
+	silence = 150 * time.Millisecond
+	// tick is the pause between two looks at something that changes by itself.
+	tick = 5 * time.Millisecond
+)
+
+var groups = []queue.Group{queue.Record, queue.Dispatch, queue.Dead}
+
+// env is what one test works with.
+type env struct {
+	t    *testing.T
+	h    Harness
+	q    queue.Queue // Shared by all tests; never closed by one.
+	bot  string      // Belongs to this test alone.
+	made int
+}
+
+// newEnv prepares a test and, once its own consumers and handles are closed, empties
+// the queue again.
+func newEnv(t *testing.T, h Harness, shared queue.Queue) *env {
+	t.Helper()
+	id, err := event.NewID()
+	require.NoError(t, err)
+	e := &env{t: t, h: h, q: shared, bot: "bot-" + id}
+	t.Cleanup(e.drain)
+	return e
+}
+
+// open returns another handle on the queue.
+func (e *env) open() queue.Queue {
+	e.t.Helper()
+	return e.h.Open(e.t)
+}
+
+// event makes an event of this test's bot.
+func (e *env) event(orderKey string) *event.Event {
+	e.t.Helper()
+	id, err := event.NewID()
+	require.NoError(e.t, err)
+	e.made++
+	ev := &event.Event{
+		ID:          id,
+		Bot:         e.bot,
+		Type:        "command",
+		Subject:     "user-1",
+		Time:        time.Now(),
+		OrderKey:    orderKey,
+		VerifiedBy:  "jwt",
+		ContentType: "application/json",
+		Data:        fmt.Appendf(nil, `{"n":%d}`, e.made),
+	}
+	ev.Normalize()
+	return ev
+}
+
+// events makes n events of one order key.
+func (e *env) events(n int, orderKey string) []*event.Event {
+	e.t.Helper()
+	made := make([]*event.Event, n)
+	for i := range made {
+		made[i] = e.event(orderKey)
+	}
+	return made
+}
+
+// change makes an event that says that another one was delivered.
+func (e *env) change(about *event.Event) *event.Event {
+	e.t.Helper()
+	ev, err := event.NewChange(about, event.Change{Status: event.StatusDelivered, Attempt: 1, At: time.Now()})
+	require.NoError(e.t, err)
+	return ev
+}
+
+// publish publishes in one call and must succeed.
+func (e *env) publish(q queue.Queue, events ...*event.Event) {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(e.t.Context(), patience)
+	defer cancel()
+	require.NoError(e.t, q.Publish(ctx, events...))
+}
+
+// depth waits until a group holds exactly want events.
+func (e *env) depth(q queue.Queue, group queue.Group, want int64) {
+	e.t.Helper()
+	var last map[queue.Group]int64
+	require.Eventuallyf(e.t, func() bool {
+		depths, err := q.Depths(e.t.Context())
+		last = depths
+		return err == nil && depths[group] == want
+	}, patience, tick, "depth of %s never became %d; last seen %v", group, want, &last)
+}
+
+// drain takes everything out that the test left. It runs after the test's context has
+// ended, too.
+func (e *env) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	depths, err := e.q.Depths(ctx)
+	require.NoError(e.t, err)
+	for _, group := range groups {
+		if depths[group] > 0 {
+			_, err := e.empty(ctx, group)
+			require.NoError(e.t, err, "the queue was not empty in time")
+		}
+	}
+}
+
+// empty acknowledges everything in a group and returns the ids.
+func (e *env) empty(ctx context.Context, group queue.Group) ([]string, error) {
+	c, err := e.q.Subscribe(ctx, group, queue.SubscribeOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for {
+		depths, err := e.q.Depths(ctx)
+		if err != nil || depths[group] == 0 {
+			return ids, errors.Join(err, c.Close())
+		}
+		short, cancel := context.WithTimeout(ctx, silence)
+		ds, err := c.Receive(short, 256)
+		cancel()
+		if err == nil {
+			ids = append(ids, deliveredIDs(ds)...)
+			err = c.Ack(ctx, ds...)
+		}
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return ids, errors.Join(err, c.Close())
+		}
+	}
+}
+
+// requireSame demands that an event came out as it went in.
+func requireSame(t *testing.T, want, got *event.Event) {
+	t.Helper()
+	require.True(t, bytes.Equal(want.Data, got.Data), "data differs: sent %d bytes, got %d", len(want.Data), len(got.Data))
+	w, g := *want, *got
+	w.Data, g.Data = nil, nil
+	require.Equal(t, w, g)
+}
+
+func idsOf(events []*event.Event) []string {
+	ids := make([]string, len(events))
+	for i, ev := range events {
+		ids[i] = ev.ID
+	}
+	return ids
+}

@@ -1,0 +1,148 @@
+package queuetest
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+var publishCases = []testCase{
+	{"comes out as it went in, after a restart", publishSurvivesRestart},
+	{"reaches every group that it concerns", publishFansOut},
+	{"of several events is one act", publishSeveral},
+	{"of an invalid event queues nothing", publishInvalid},
+	{"with a cancelled context queues nothing", publishCancelled},
+	{"works from many callers at once", publishConcurrently},
+}
+
+func publishSurvivesRestart(t *testing.T, e *env) {
+	every := make([]byte, 256)
+	for i := range every {
+		every[i] = byte(i)
+	}
+	full := e.event("key")
+	full.Subject, full.OrderKey = "Zoë <zoe@example.com>", "канал; \"7\""
+	full.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	full.ContentType = "application/vnd.example+json; charset=utf-8"
+	binary, empty, large, bare := e.event("binary"), e.event("empty"), e.event("large"), e.event("bare")
+	binary.Data, binary.ContentType = every, "application/octet-stream"
+	empty.Data = nil
+	large.Data = bytes.Repeat(every, 1<<20/len(every))
+	bare.Subject, bare.ContentType, bare.VerifiedBy = "", "", ""
+	long := e.event(strings.Repeat("ü", event.MaxAttribute/2))
+	sent := []*event.Event{full, binary, empty, large, bare, long}
+
+	q := e.open()
+	e.publish(q, sent...)
+	require.NoError(t, q.Close())
+
+	q = e.open()
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		c := e.subscribe(q, group)
+		byID := map[string]*queue.Delivery{}
+		for _, d := range c.take(len(sent)) {
+			byID[d.Event.ID] = d
+		}
+		for _, want := range sent {
+			require.Containsf(t, byID, want.ID, "group %s", group)
+			requireSame(t, want, byID[want.ID].Event)
+			require.Equal(t, 1, byID[want.ID].Attempt)
+			require.Nil(t, byID[want.ID].Death)
+			c.ack(byID[want.ID])
+		}
+	}
+}
+
+func publishFansOut(t *testing.T, e *env) {
+	first, last := e.event("key"), e.event("key")
+	change := e.change(first)
+	e.publish(e.q, first, change, last)
+
+	record := e.subscribe(e.q, queue.Record)
+	ds := record.take(3)
+	require.ElementsMatch(t, []string{first.ID, change.ID, last.ID}, deliveredIDs(ds))
+	record.ack(ds...)
+
+	dispatch := e.subscribe(e.q, queue.Dispatch)
+	for _, want := range []*event.Event{first, last} {
+		d := dispatch.one()
+		require.Equal(t, want.ID, d.Event.ID, "a change must not be dispatched")
+		dispatch.ack(d)
+	}
+	for _, group := range groups {
+		e.depth(e.q, group, 0)
+	}
+}
+
+func publishSeveral(t *testing.T, e *env) {
+	sent := e.events(50, "key")
+	e.publish(e.q, sent...)
+	e.publish(e.q) // Nothing to publish is no error.
+	e.depth(e.q, queue.Record, 50)
+	e.depth(e.q, queue.Dispatch, 50)
+	ds := e.subscribe(e.q, queue.Record).take(50)
+	require.ElementsMatch(t, idsOf(sent), deliveredIDs(ds))
+}
+
+func publishInvalid(t *testing.T, e *env) {
+	valid, invalid, fence := e.event("key"), e.event("key"), e.event("key")
+	invalid.Type = ""
+	require.Error(t, e.q.Publish(t.Context(), valid, invalid))
+	require.Error(t, e.q.Publish(t.Context(), invalid, valid))
+	e.requireOnly(fence)
+}
+
+func publishCancelled(t *testing.T, e *env) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, e.q.Publish(ctx, e.event("key")), context.Canceled)
+	e.requireOnly(e.event("key"))
+}
+
+// requireOnly publishes an event and demands that it is the only one in the queue.
+func (e *env) requireOnly(fence *event.Event) {
+	e.t.Helper()
+	e.publish(e.q, fence)
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		c := e.subscribe(e.q, group)
+		d := c.one()
+		require.Equal(e.t, fence.ID, d.Event.ID)
+		c.ack(d)
+		e.depth(e.q, group, 0)
+	}
+}
+
+func publishConcurrently(t *testing.T, e *env) {
+	const callers, each = 32, 5
+	handles := []queue.Queue{e.q, e.open()}
+	var sent []*event.Event
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	work, publishing := errgroup.WithContext(ctx)
+	for n := range callers {
+		mine := e.events(each, "key-"+strconv.Itoa(n))
+		sent = append(sent, mine...)
+		work.Go(func() error {
+			for _, ev := range mine {
+				if err := handles[n%len(handles)].Publish(publishing, ev); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, work.Wait())
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		ids, err := e.empty(ctx, group)
+		require.NoError(t, err)
+		require.ElementsMatch(t, idsOf(sent), ids)
+	}
+}

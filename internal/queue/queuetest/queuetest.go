@@ -1,0 +1,51 @@
+// Package queuetest is the conformance suite of the queue: what it demands is what a
+// [queue.Queue] means. Every engine runs it.
+package queuetest
+
+import (
+	"testing"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// Harness gives access to one queue that nobody else uses.
+type Harness struct {
+	// Open returns a new handle on the queue, as another process would have it; what
+	// was published through one handle is seen by all. It registers a cleanup that
+	// closes the handle, which the test may have done before.
+	Open func(t *testing.T) queue.Queue
+}
+
+type testCase struct {
+	name string
+	run  func(*testing.T, *env)
+}
+
+// Run checks that the queue does what the package queue promises. It asks for one
+// harness only, because setting up a queue is slow on some engines: the tests run one
+// after another, each with a bot of its own, and leave the queue empty.
+func Run(t *testing.T, open func(t *testing.T) Harness) {
+	t.Helper()
+	h := open(t)
+	shared := h.Open(t)
+	for _, topic := range []struct {
+		name  string
+		cases []testCase
+	}{
+		{"Publish", publishCases},
+		{"Duplicates", duplicateCases},
+		{"Settle", settleCases},
+		{"Retry", retryCases},
+		{"Bury", buryCases},
+		{"Order", orderCases},
+		{"Share", shareCases},
+		{"Receive", receiveCases},
+		{"Lifecycle", lifecycleCases},
+	} {
+		t.Run(topic.name, func(t *testing.T) {
+			for _, c := range topic.cases {
+				t.Run(c.name, func(t *testing.T) { c.run(t, newEnv(t, h, shared)) })
+			}
+		})
+	}
+}

@@ -1,0 +1,79 @@
+package rabbitmq
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Config says which broker to use and how. Only URL is required.
+type Config struct {
+	// URL is amqp[s]://user:password@host[:port][,host[:port]...][/vhost]. The hosts are
+	// the nodes of one cluster; they are tried in turn. User and password have no default.
+	URL string
+	// Prefix begins the names of everything that is declared. Default "botgate".
+	Prefix string
+	// PublishTimeout bounds a Publish whose context has no deadline. Default 5 s.
+	PublishTimeout time.Duration
+	// RepeatWindow is for how long an event's id is remembered: by the handle that
+	// published it and by the one that consumed it, each for itself. Default 10 min.
+	RepeatWindow time.Duration
+	// RepeatSize bounds how many ids each of these memories holds. Default 65536, which
+	// takes about 10 MB.
+	RepeatSize int
+	// HistoryBytes and HistoryAge bound the stream that keeps events for replay; the
+	// broker drops its oldest part beyond either. Default 1 GB and 7 days. Every process
+	// has to have the same values.
+	HistoryBytes int64
+	HistoryAge   time.Duration
+	// CAFile holds the certificates (PEM) that vouch for the broker. Default: the
+	// system's. CertFile and KeyFile are this client's own certificate; default none.
+	// The files are read at each connection. All three need an amqps URL.
+	CAFile, CertFile, KeyFile string
+	// Logger gets what an operator should know. Default: nobody.
+	Logger *slog.Logger
+}
+
+// withDefaults fills in what was left out.
+func (c Config) withDefaults() Config {
+	set := func(field *time.Duration, value time.Duration) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	set(&c.PublishTimeout, 5*time.Second)
+	set(&c.RepeatWindow, 10*time.Minute)
+	set(&c.HistoryAge, 7*24*time.Hour)
+	if c.Prefix == "" {
+		c.Prefix = "botgate"
+	}
+	if c.RepeatSize == 0 {
+		c.RepeatSize = 1 << 16
+	}
+	if c.HistoryBytes == 0 {
+		c.HistoryBytes = 1e9
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// maxPrefix leaves room for what follows: AMQP names have at most 255 bytes.
+const maxPrefix = 200
+
+func (c Config) validate() error {
+	switch {
+	case len(c.Prefix) > maxPrefix || strings.HasPrefix(c.Prefix, "amq."):
+		return fmt.Errorf("queue prefix must have at most %d bytes and not begin with \"amq.\"", maxPrefix)
+	case c.PublishTimeout < 0 || c.RepeatWindow < 0 || c.RepeatSize < 0:
+		return errors.New("queue publish timeout, repeat window and repeat size must not be negative")
+	case c.HistoryBytes < 0 || c.HistoryAge < time.Second:
+		return errors.New("queue history size must not be negative and its age at least one second")
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return errors.New("queue client certificate and key must be given together")
+	}
+	return nil
+}

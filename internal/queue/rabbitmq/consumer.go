@@ -1,0 +1,287 @@
+package rabbitmq
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	defaultPrefetch = 256
+	// startWait bounds how long Subscribe waits for the broker.
+	startWait = 3 * time.Second
+)
+
+// consumer holds what its feeds bring until the caller settles it.
+//
+// In Dispatch the later events of an order key wait here for the first one, also while
+// that one waits for its retry. All of them stay unsettled at the broker, so their order
+// outlasts this process; and all of them count for the prefetch, so a bot that is down
+// can fill its partitions' share and hold up the others there.
+type consumer struct {
+	queue    *Queue
+	group    queue.Group
+	prefetch int     // Of each queue.
+	done     *recent // Nil in Dead.
+	ordered  bool
+
+	ctx     context.Context // Ends with Close.
+	cancel  context.CancelFunc
+	feeders sync.WaitGroup
+	started chan struct{} // Closed once all feeds have been attached.
+	wake    chan struct{} // Has an element when there may be something to receive.
+
+	mu        sync.Mutex
+	unstarted int
+	feeds     map[*feed]struct{}
+	queued    []*item // Ready, or gone since.
+	postponed map[string]postponed
+}
+
+func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queues int) *consumer {
+	prefetch := opts.Prefetch
+	if prefetch <= 0 {
+		prefetch = defaultPrefetch
+	}
+	c := &consumer{
+		queue:     q,
+		group:     group,
+		prefetch:  max(1, prefetch/queues),
+		done:      q.done[group],
+		ordered:   group == queue.Dispatch,
+		started:   make(chan struct{}),
+		wake:      make(chan struct{}, 1),
+		unstarted: queues,
+		feeds:     map[*feed]struct{}{},
+		postponed: map[string]postponed{},
+	}
+	c.ctx, c.cancel = context.WithCancel(q.ctx)
+	return c
+}
+
+func (c *consumer) start(names []string) {
+	for _, name := range names {
+		c.feeders.Go(func() { c.feedFrom(c.ctx, name) })
+	}
+}
+
+// awaitStart gives the broker a moment, so that usually a subscription that is returned
+// is one that the broker knows.
+func (c *consumer) awaitStart(ctx context.Context) error {
+	if _, err := c.queue.consuming.session(ctx); err != nil {
+		return c.queue.usable(ctx)
+	}
+	limit := time.NewTimer(startWait)
+	defer limit.Stop()
+	select {
+	case <-c.started:
+	case <-limit.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.ctx.Done():
+		return queue.ErrClosed
+	}
+	return nil
+}
+
+// Receive implements [queue.Consumer].
+func (c *consumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, error) {
+	for {
+		if c.ctx.Err() != nil {
+			return nil, queue.ErrClosed
+		}
+		if ds := c.take(max(1, limit)); len(ds) > 0 {
+			return ds, nil
+		}
+		select {
+		case <-c.wake:
+		case <-c.ctx.Done():
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// take hands out what is ready.
+func (c *consumer) take(limit int) []*queue.Delivery {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var ds []*queue.Delivery
+	taken := 0
+	for _, it := range c.queued {
+		if len(ds) == limit {
+			break
+		}
+		taken++
+		if it.state == ready {
+			it.state = out
+			ds = append(ds, it.delivery)
+		}
+	}
+	clear(c.queued[:taken])
+	c.queued = c.queued[taken:]
+	if len(c.queued) > 0 {
+		c.signal()
+	}
+	return ds
+}
+
+// signal wakes one Receive, which wakes the next if it leaves something.
+func (c *consumer) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// push makes an item ready. The lock is held.
+func (c *consumer) push(it *item) {
+	it.state = ready
+	c.queued = append(c.queued, it)
+	c.signal()
+}
+
+// arrive takes in what the broker sent.
+func (c *consumer) arrive(ctx context.Context, f *feed, m *amqp.Delivery) {
+	f.arrived()
+	e, err := parseEvent(m)
+	if err != nil && c.group != queue.Dead {
+		c.discard(ctx, f, m, err)
+		return
+	}
+	if err != nil {
+		e = salvage(m)
+	}
+	if c.admit(f, m, e) {
+		return
+	}
+	// The repeat of something that is here or done. It is lost if the channel is, and
+	// then comes again.
+	_ = f.settle(m.DeliveryTag)
+}
+
+// admit holds an event for the caller, unless it is a repeat.
+func (c *consumer) admit(f *feed, m *amqp.Delivery, e *event.Event) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done != nil {
+		if _, held := f.ids[e.ID]; held || c.done.has(e.ID) {
+			return false
+		}
+		f.ids[e.ID] = struct{}{}
+	}
+	it := &item{feed: f, tag: m.DeliveryTag, id: e.ID, message: m}
+	it.delivery = &queue.Delivery{Event: e, Attempt: deliveries(m), Token: it}
+	if c.group == queue.Dead {
+		it.delivery.Death = deathOf(c.queue.topology, m)
+	}
+	if p, ok := c.postponed[e.ID]; ok {
+		delete(c.postponed, e.ID)
+		it.retries, it.due = p.retries, p.due
+		it.delivery.Attempt += p.retries
+	}
+	f.items[it.tag] = it
+	if c.ordered {
+		it.key = orderKey(e)
+		if !f.lanes.enter(it.key, it) {
+			return true
+		}
+	}
+	c.schedule(it)
+	return true
+}
+
+// schedule makes an item ready as soon as it is due. The lock is held.
+func (c *consumer) schedule(it *item) {
+	delay := time.Until(it.due)
+	if delay <= 0 {
+		c.push(it)
+		return
+	}
+	it.state = sleeping
+	it.timer = time.AfterFunc(delay, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if it.state == sleeping {
+			c.push(it)
+		}
+	})
+}
+
+// discard moves a message that is no event to the dead letters. If that fails, it stays
+// unsettled and comes again with the next connection.
+func (c *consumer) discard(ctx context.Context, f *feed, m *amqp.Delivery, cause error) {
+	death := queue.Death{Group: c.group, Reason: cause.Error(), Attempts: deliveries(m), At: time.Now()}
+	err := c.queue.publish(ctx, []message{newDeadLetter(c.queue.topology, m, death)})
+	if err == nil {
+		err = f.settle(m.DeliveryTag)
+	}
+	c.queue.config.Logger.Error("a message is no event and goes to the dead letters",
+		"group", string(c.group), "cause", cause, "error", err)
+}
+
+// attach takes a feed in.
+func (c *consumer) attach(f *feed) {
+	f.items, f.ids, f.lanes = map[uint64]*item{}, map[string]struct{}{}, newLanes[*item]()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.feeds[f] = struct{}{}
+	if c.unstarted--; c.unstarted == 0 {
+		close(c.started)
+	}
+}
+
+// detach gives up what a feed brought. Retries are remembered, so that a lost
+// connection does not bring them forward.
+func (c *consumer) detach(f *feed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.feeds, f)
+	now := time.Now()
+	for id, p := range c.postponed {
+		if p.due.Before(now) {
+			// It came back long ago, perhaps to another consumer.
+			delete(c.postponed, id)
+		}
+	}
+	for _, it := range f.items {
+		if it.retries > 0 {
+			c.postponed[it.id] = postponed{it.retries, it.due}
+		}
+		it.end()
+	}
+}
+
+// end makes sure that nothing more happens to an item.
+func (it *item) end() {
+	it.state = gone
+	if it.timer != nil {
+		it.timer.Stop()
+	}
+}
+
+// unsettled counts what the consumer holds.
+func (c *consumer) unsettled() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for f := range c.feeds {
+		n += len(f.items)
+	}
+	return n
+}
+
+// Close implements [queue.Consumer].
+func (c *consumer) Close() error {
+	c.cancel()
+	c.feeders.Wait()
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	delete(c.queue.consumers, c)
+	return nil
+}

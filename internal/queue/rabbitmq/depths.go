@@ -1,0 +1,77 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// flightTime is how long an event may take from the broker to a consumer, or back.
+const flightTime = 40 * time.Millisecond
+
+var groups = []queue.Group{queue.Record, queue.Dispatch, queue.Dead}
+
+// Depths implements [queue.Queue]. The broker tells how many events wait; what is being
+// worked on is known of this handle's consumers only. While it has any, Depths looks
+// twice and takes the larger number, because an event that has left the broker and not
+// arrived yet is in neither count.
+func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
+	if err := q.usable(ctx); err != nil {
+		return nil, err
+	}
+	s, err := q.publishing.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	depths := map[queue.Group]int64{}
+	err = s.withChannel(func(ch *amqp.Channel) error {
+		if err := q.look(ch, depths); err != nil || !q.consumes() {
+			return err
+		}
+		sleep(ctx, flightTime)
+		return q.look(ch, depths)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting events: %w: %w", queue.ErrUnavailable, err)
+	}
+	return depths, nil
+}
+
+// look raises depths to what it sees.
+func (q *Queue) look(ch *amqp.Channel, depths map[queue.Group]int64) error {
+	for _, group := range groups {
+		var n int64
+		for _, name := range q.topology.queues(group) {
+			state, err := inspect(ch, name)
+			if err != nil {
+				return err
+			}
+			n += int64(state.Messages)
+		}
+		depths[group] = max(depths[group], n+q.unsettled(group))
+	}
+	return nil
+}
+
+func (q *Queue) consumes() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.consumers) > 0
+}
+
+// unsettled counts what this handle's consumers of a group hold.
+func (q *Queue) unsettled(group queue.Group) int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var n int
+	for c := range q.consumers {
+		if c.group == group {
+			n += c.unsettled()
+		}
+	}
+	return int64(n)
+}

@@ -1,0 +1,164 @@
+package rabbitmq
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	// dialTimeout bounds connecting to one host, handshakes included.
+	dialTimeout = 5 * time.Second
+	// heartbeat finds a dead peer within three times as long.
+	heartbeat = 5 * time.Second
+
+	backoffMin = 200 * time.Millisecond
+	backoffMax = 30 * time.Second
+)
+
+// dialer connects to one of the broker's nodes.
+type dialer struct {
+	endpoints []endpoint
+	config    Config
+}
+
+func newDialer(c Config) (*dialer, error) {
+	endpoints, err := parseURL(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	if !endpoints[0].tls && c.CAFile+c.CertFile+c.KeyFile != "" {
+		return nil, errors.New("queue certificates are set but the queue URL is not amqps://")
+	}
+	d := &dialer{endpoints: endpoints, config: c}
+	if _, err := d.tlsConfig(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// dial tries all hosts once, beginning anywhere, so that clients spread over them.
+func (d *dialer) dial(ctx context.Context, name string) (*amqp.Connection, error) {
+	var errs []error
+	for _, n := range rand.Perm(len(d.endpoints)) {
+		conn, err := d.dialHost(ctx, d.endpoints[n], name)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, fmt.Errorf("connecting to %s: %w", d.endpoints[n].host, explain(err)))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (d *dialer) dialHost(ctx context.Context, e endpoint, name string) (*amqp.Connection, error) {
+	tlsConfig, err := d.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	var socket net.Conn
+	conn, err := amqp.DialConfig(e.uri, amqp.Config{
+		Heartbeat:       heartbeat,
+		TLSClientConfig: tlsConfig,
+		Properties:      amqp.Table{"connection_name": d.config.Prefix + " " + name},
+		Dial: func(network, addr string) (_ net.Conn, err error) {
+			socket, err = dialJoined(ctx, network, addr)
+			return socket, err
+		},
+	})
+	if err != nil && socket != nil {
+		_ = socket.Close()
+	}
+	return conn, err
+}
+
+// dialJoined sets a deadline, which the library lifts after the handshake.
+func dialJoined(ctx context.Context, network, addr string) (net.Conn, error) {
+	deadline := time.Now().Add(dialTimeout)
+	plain := net.Dialer{Deadline: deadline}
+	conn, err := plain.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(deadline); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return joinWrites(conn), nil
+}
+
+// tlsConfig reads the files anew, because certificates are replaced while we run. It
+// is nil for a URL without TLS.
+func (d *dialer) tlsConfig() (*tls.Config, error) {
+	if !d.endpoints[0].tls {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if d.config.CAFile != "" {
+		pem, err := os.ReadFile(d.config.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("queue CA certificates: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("queue CA certificates: %s holds no certificate", d.config.CAFile)
+		}
+	}
+	if d.config.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(d.config.CertFile, d.config.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("queue client certificate: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// explain says what to do about an answer of the broker that will not change by itself.
+func explain(err error) error {
+	var answer *amqp.Error
+	if !errors.As(err, &answer) {
+		return err
+	}
+	var advice string
+	switch answer.Code {
+	case amqp.PreconditionFailed:
+		advice = "it exists with other settings: delete it, or use the prefix and history settings it was made with"
+	case amqp.AccessRefused:
+		advice = "check user, password and permissions (configure, write and read on the prefix) in the queue URL"
+	case amqp.NotAllowed:
+		advice = "check the virtual host in the queue URL"
+	default:
+		return err
+	}
+	return fmt.Errorf("%s (%w)", advice, err)
+}
+
+// backoff is full jitter: the n-th wait, from 0, is anything up to twice the one before.
+func backoff(n int) time.Duration {
+	limit := backoffMax
+	if n < 7 {
+		limit = backoffMin << (n + 1)
+	}
+	return backoffMin + rand.N(limit-backoffMin)
+}
+
+// sleep waits, or returns when the context ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,286 @@
+package rabbitmq_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/rabbitmq"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// patience is how long a test waits for what must happen. A client that found the broker
+// away several times comes back within half a minute.
+const patience = 2 * time.Minute
+
+// These share a broker of their own, because starting one takes long.
+func TestFailingBroker(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts a broker twice")
+	}
+	server := testsvc.StartRabbitMQ(t)
+	t.Run("blocked", func(t *testing.T) { brokerBlocked(t, server) })
+	t.Run("frozen", func(t *testing.T) { brokerFrozen(t, server) })
+	t.Run("killed", func(t *testing.T) { brokerKilled(t, server) })
+}
+
+// A broker that dies under publishers and a consumer loses nothing that it confirmed,
+// and both go on by themselves when it is back.
+func brokerKilled(t *testing.T, server *testsvc.Server) {
+	q := openReady(t, rabbitmq.Config{URL: server.URL})
+	consumer, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	seen := collect(ctx, t, consumer)
+	p := startPublishers(ctx, t, q, 8)
+
+	p.awaitConfirmed(t, 200)
+	server.Kill()
+	require.Eventually(t, func() bool { return p.failures() > 0 }, patience, 10*time.Millisecond)
+	server.Restart()
+	before := p.count()
+	p.awaitConfirmed(t, before+200)
+	p.stop()
+	for _, id := range p.ids() {
+		require.Eventually(t, func() bool { return seen.has(id) }, patience, 10*time.Millisecond, "event %s was confirmed and lost", id)
+	}
+	stop()
+	seen.wait()
+}
+
+// A broker that answers nothing makes nobody wait beyond the deadline.
+func brokerFrozen(t *testing.T, server *testsvc.Server) {
+	q := openReady(t, rabbitmq.Config{URL: server.URL})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
+	server.Pause()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	// More than the socket and its buffers take.
+	var group sync.WaitGroup
+	for range 40 {
+		e := newEvent(t, "key")
+		e.Data = make([]byte, 1<<20)
+		group.Go(func() {
+			err := q.Publish(ctx, e)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.True(t, errors.Is(err, queue.ErrUnconfirmed) || errors.Is(err, queue.ErrUnavailable), "got %v", err)
+		})
+	}
+	group.Wait()
+	server.Resume()
+	require.Eventually(t, func() bool {
+		return q.Publish(t.Context(), newEvent(t, "key")) == nil
+	}, patience, 50*time.Millisecond)
+}
+
+// A broker that is out of memory takes nothing, and says so at once.
+func brokerBlocked(t *testing.T, server *testsvc.Server) {
+	q := openReady(t, rabbitmq.Config{URL: server.URL})
+	server.Rabbitmqctl("set_vm_memory_high_watermark", "0.00001")
+	// The broker tells a publisher when it publishes next.
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		return errors.Is(q.Publish(ctx, newEvent(t, "key")), queue.ErrUnavailable)
+	}, patience, 10*time.Millisecond)
+	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrUnavailable)
+	server.Rabbitmqctl("set_vm_memory_high_watermark", "0.3")
+	awaitReady(t, q)
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
+}
+
+func TestUnroutableIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	q := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix})
+	ch := dialChannel(t, address)
+	for _, name := range queueNames(prefix) {
+		_, err := ch.QueueDelete(name, false, false, false)
+		require.NoError(t, err)
+	}
+	err := q.Publish(t.Context(), newEvent(t, "key"))
+	require.ErrorIs(t, err, queue.ErrUnconfirmed)
+	require.ErrorContains(t, err, "no queue takes")
+	// What was missing is declared again.
+	require.Eventually(t, func() bool {
+		return q.Publish(t.Context(), newEvent(t, "key")) == nil
+	}, patience, 10*time.Millisecond)
+}
+
+func TestOtherSettingsAreExplained(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	openReady(t, rabbitmq.Config{URL: address, Prefix: prefix})
+	q := open(t, rabbitmq.Config{URL: address, Prefix: prefix, HistoryBytes: 5e8})
+	err := reasonOf(t, q)
+	require.ErrorIs(t, err, queue.ErrUnavailable)
+	require.ErrorContains(t, err, prefix+".history")
+	require.ErrorContains(t, err, "delete it, or use the prefix and history settings")
+
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	u.User = url.UserPassword("nobody", "wrong-password")
+	q = open(t, rabbitmq.Config{URL: u.String(), Prefix: prefix})
+	err = reasonOf(t, q)
+	require.ErrorContains(t, err, "check user, password")
+	require.NotContains(t, err.Error(), "wrong-password")
+}
+
+// reasonOf waits until the first attempt to connect has failed and returns why.
+func reasonOf(t *testing.T, q queue.Queue) (err error) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		err = q.Ready(t.Context())
+		return err != nil && !strings.Contains(err.Error(), "not connected yet")
+	}, patience, 10*time.Millisecond)
+	return err
+}
+
+func TestBrokerAway(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	q := open(t, rabbitmq.Config{URL: "amqp://u:p@" + listener.Addr().String()})
+	require.ErrorIs(t, q.Publish(t.Context(), newEvent(t, "key")), queue.ErrUnavailable)
+	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrUnavailable)
+	c, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
+	require.NoError(t, err, "a consumer waits for the broker")
+	require.NoError(t, c.Close())
+}
+
+// Deliveries of a lost connection are lost; the events come again, a retry not before
+// its time, and the queue goes on.
+func TestConnectionCut(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	proxy := startProxy(t, address)
+	q := openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: prefix})
+	held, retried := newEvent(t, "held"), newEvent(t, "retried")
+	require.NoError(t, q.Publish(t.Context(), held, retried))
+	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	byID := map[string]*queue.Delivery{}
+	for range 2 {
+		d := receiveOne(t, c)
+		byID[d.Event.ID] = d
+	}
+	const delay = 2 * time.Second
+	given := time.Now()
+	require.NoError(t, c.Retry(t.Context(), byID[retried.ID], delay))
+
+	proxy.cut()
+	d := receiveOne(t, c)
+	require.Equal(t, held.ID, d.Event.ID)
+	require.Greater(t, d.Attempt, 1)
+	require.ErrorIs(t, c.Ack(t.Context(), byID[held.ID]), queue.ErrLost)
+	require.NoError(t, c.Ack(t.Context(), d))
+	d = receiveOne(t, c)
+	require.Equal(t, retried.ID, d.Event.ID)
+	require.GreaterOrEqual(t, time.Since(given), delay)
+	require.Greater(t, d.Attempt, 2)
+	require.NoError(t, c.Ack(t.Context(), d))
+}
+
+// A publish whose connection is cut before the confirm does not hang and is no success.
+func TestConnectionCutInFlight(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	proxy := startProxy(t, address)
+	q := openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: prefix})
+	proxy.mute()
+	published := make(chan error, 1)
+	e := newEvent(t, "key")
+	go func() { published <- q.Publish(t.Context(), e) }()
+	proxy.awaitMuted(t)
+	proxy.cut()
+	require.ErrorIs(t, <-published, queue.ErrUnconfirmed)
+	require.Eventually(t, func() bool { return q.Publish(t.Context(), e) == nil }, patience, 10*time.Millisecond)
+
+	// It came through twice, or once if the cut was quicker; it is handed out once.
+	fence := newEvent(t, "key")
+	require.NoError(t, q.Publish(t.Context(), fence))
+	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	for _, want := range []*event.Event{e, fence} {
+		d := receiveOne(t, c)
+		require.Equal(t, want.ID, d.Event.ID)
+		require.NoError(t, c.Ack(t.Context(), d))
+	}
+}
+
+// A message that is no event does not stop the consumer.
+func TestForeignMessageIsBuried(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	q := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix})
+	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	ch := dialChannel(t, address)
+	require.NoError(t, ch.Publish("", prefix+".dispatch.3", false, false, amqp.Publishing{MessageId: "x", Body: []byte("hello")}))
+	dead, err := q.Subscribe(t.Context(), queue.Dead, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	d := receiveOne(t, dead)
+	require.Equal(t, "x", d.Event.ID)
+	require.Equal(t, "hello", string(d.Event.Data))
+	require.Equal(t, queue.Dispatch, d.Death.Group)
+	require.NoError(t, dead.Ack(t.Context(), d))
+	e := newEvent(t, "key")
+	require.NoError(t, q.Publish(t.Context(), e))
+	require.Equal(t, e.ID, receiveOne(t, c).Event.ID)
+}
+
+// An event that takes its consumer down each time ends in the dead letters.
+func TestPoisonIsGivenUpByTheBroker(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	q := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix})
+	e := newEvent(t, "key")
+	require.NoError(t, q.Publish(t.Context(), e))
+	ch := dialChannel(t, address)
+	deliveries, err := ch.Consume(prefix+".record", "", false, false, false, false, nil)
+	require.NoError(t, err)
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		for d := range deliveries {
+			_ = d.Nack(false, true)
+		}
+	}()
+	dead, err := q.Subscribe(t.Context(), queue.Dead, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	d := receiveOne(t, dead)
+	require.Equal(t, e.ID, d.Event.ID)
+	require.Equal(t, queue.Record, d.Death.Group)
+	require.Contains(t, d.Death.Reason, "delivery_limit")
+	require.NoError(t, ch.Close())
+	<-returned
+}
+
+func dialChannel(t *testing.T, address string) *amqp.Channel {
+	t.Helper()
+	conn, err := amqp.Dial(address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	ch, err := conn.Channel()
+	require.NoError(t, err)
+	return ch
+}

@@ -1,0 +1,119 @@
+package rabbitmq
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// maxBuffered bounds what waits for the socket. It is more than what may be in
+	// flight, so a publisher never waits here: its context decides how long it waits.
+	maxBuffered = inFlightLimit + 1<<20
+	// maxSpare is the largest buffer that is kept for reuse.
+	maxSpare = 1 << 20
+	// flushTimeout bounds how long Close waits for a peer that does not read.
+	flushTimeout = time.Second
+)
+
+// joinedConn joins the small writes of concurrent callers into few writes to the socket,
+// which costs the broker and us far less. A write returns once it is buffered; that the
+// socket failed is what later writes and all reads say.
+type joinedConn struct {
+	net.Conn
+
+	mu     sync.Mutex
+	change sync.Cond // There is more to write, or more room, or an end.
+	buffer []byte
+	err    error
+	closed bool
+
+	flushed chan struct{}
+}
+
+func joinWrites(conn net.Conn) *joinedConn {
+	c := &joinedConn{Conn: conn, flushed: make(chan struct{})}
+	c.change.L = &c.mu
+	go c.flush()
+	return c
+}
+
+// Write buffers p. It waits only while the buffer is full.
+func (c *joinedConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.buffer) >= maxBuffered && c.err == nil && !c.closed {
+		c.change.Wait()
+	}
+	switch {
+	case c.err != nil:
+		return 0, c.err
+	case c.closed:
+		return 0, net.ErrClosed
+	}
+	if len(c.buffer) == 0 {
+		defer c.change.Broadcast()
+	}
+	c.buffer = append(c.buffer, p...)
+	return len(p), nil
+}
+
+// Close writes out what is buffered, as far as the peer takes it in time.
+func (c *joinedConn) Close() error {
+	c.mu.Lock()
+	first := !c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if first {
+		// A deadline that cannot be set is that of a socket that is closed already.
+		_ = c.SetWriteDeadline(time.Now().Add(flushTimeout))
+		c.change.Broadcast()
+	}
+	<-c.flushed
+	return c.Conn.Close()
+}
+
+// flush owns the socket's write side until the end.
+func (c *joinedConn) flush() {
+	defer close(c.flushed)
+	var spare []byte
+	for {
+		batch := c.next(spare)
+		if len(batch) == 0 {
+			return
+		}
+		if _, err := c.Conn.Write(batch); err != nil {
+			c.fail(err)
+			return
+		}
+		spare = batch[:0]
+		if cap(spare) > maxSpare {
+			spare = nil
+		}
+	}
+}
+
+// next waits for something to write, leaving spare as the new buffer. It returns
+// nothing when the connection is closed and all is written.
+func (c *joinedConn) next(spare []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.buffer) == 0 && !c.closed {
+		c.change.Wait()
+	}
+	batch := c.buffer
+	c.buffer = spare
+	if len(batch) >= maxBuffered {
+		c.change.Broadcast()
+	}
+	return batch
+}
+
+// fail also ends the reads, so that the connection is found dead at once.
+func (c *joinedConn) fail(err error) {
+	c.mu.Lock()
+	c.err, c.buffer = err, nil
+	c.mu.Unlock()
+	c.change.Broadcast()
+	_ = c.Conn.Close()
+}

@@ -1,0 +1,174 @@
+package rabbitmq
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// Headers that are not CloudEvents attributes
+// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md).
+const (
+	attributePrefix = "cloudEvents:"
+	// headerContentType takes a content type that is too long for the AMQP property.
+	headerContentType   = "botgate-content-type"
+	headerDeathGroup    = "botgate-death-group"
+	headerDeathReason   = "botgate-death-reason"
+	headerDeathAttempts = "botgate-death-attempts"
+	headerDeathAt       = "botgate-death-at"
+
+	headerDeliveryCount = "x-delivery-count"
+	headerBrokerDeath   = "x-death"
+)
+
+const (
+	maxShortString = 255
+	// maxReason keeps the headers far below the size of a frame.
+	maxReason = 2048
+)
+
+// message is what is sent and to where.
+type message struct {
+	exchange, key string
+	amqp.Publishing
+}
+
+func newMessage(t topology, e *event.Event) message {
+	attributes := e.Attributes()
+	headers := make(amqp.Table, len(attributes)+1)
+	for _, a := range attributes {
+		headers[attributePrefix+a.Name] = a.Value
+	}
+	p := amqp.Publishing{
+		Headers:      headers,
+		ContentType:  e.ContentType,
+		DeliveryMode: amqp.Persistent,
+		MessageId:    e.ID,
+		Timestamp:    e.Time,
+		Body:         e.Data,
+	}
+	if len(p.ContentType) > maxShortString {
+		headers[headerContentType], p.ContentType = p.ContentType, ""
+	}
+	return message{t.exchange(), routingKey(e), p}
+}
+
+// newDeadLetter wraps a message that died into one for the dead letters.
+func newDeadLetter(t topology, d *amqp.Delivery, death queue.Death) message {
+	headers := amqp.Table{}
+	for name, value := range d.Headers {
+		if !strings.HasPrefix(name, "x-") {
+			headers[name] = value
+		}
+	}
+	reason := strings.ToValidUTF8(death.Reason[:min(len(death.Reason), maxReason)], "")
+	headers[headerDeathGroup] = string(death.Group)
+	headers[headerDeathReason] = reason
+	headers[headerDeathAttempts] = int64(death.Attempts)
+	headers[headerDeathAt] = death.At.UTC().Format(time.RFC3339Nano)
+	return message{"", t.dead(), amqp.Publishing{
+		Headers:      headers,
+		ContentType:  d.ContentType,
+		DeliveryMode: amqp.Persistent,
+		MessageId:    d.MessageId,
+		Timestamp:    d.Timestamp,
+		Body:         d.Body,
+	}}
+}
+
+// parseEvent reads the event out of a message.
+func parseEvent(d *amqp.Delivery) (*event.Event, error) {
+	e, err := event.FromAttributes(attributesOf(d), contentTypeOf(d), d.Body)
+	if err == nil && e.ID != d.MessageId {
+		err = errors.New("event: message_id is not the event's id")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a message: %w", err)
+	}
+	return e, nil
+}
+
+// salvage makes an event of a message that is none, for somebody to look at.
+func salvage(d *amqp.Delivery) *event.Event {
+	get := attributesOf(d)
+	return &event.Event{
+		ID:          d.MessageId,
+		Bot:         get("bot"),
+		Type:        get("type"),
+		Subject:     get("subject"),
+		Time:        d.Timestamp,
+		ContentType: contentTypeOf(d),
+		Data:        d.Body,
+	}
+}
+
+func attributesOf(d *amqp.Delivery) func(string) string {
+	return func(name string) string { return headerString(d.Headers, attributePrefix+name) }
+}
+
+func contentTypeOf(d *amqp.Delivery) string {
+	if long := headerString(d.Headers, headerContentType); long != "" {
+		return long
+	}
+	return d.ContentType
+}
+
+// deliveries is how often the broker handed the message out, this time included.
+func deliveries(d *amqp.Delivery) int {
+	return 1 + headerInt(d.Headers, headerDeliveryCount)
+}
+
+// deathOf tells how a dead letter died: buried by us, or moved by the broker.
+func deathOf(t topology, d *amqp.Delivery) *queue.Death {
+	if group := headerString(d.Headers, headerDeathGroup); group != "" {
+		// A malformed time is the zero time; the rest is worth showing all the same.
+		at, _ := time.Parse(time.RFC3339Nano, headerString(d.Headers, headerDeathAt))
+		return &queue.Death{
+			Group:    queue.Group(group),
+			Reason:   headerString(d.Headers, headerDeathReason),
+			Attempts: headerInt(d.Headers, headerDeathAttempts),
+			At:       at,
+		}
+	}
+	death := &queue.Death{Reason: "moved here by hand", At: d.Timestamp}
+	if history, _ := d.Headers[headerBrokerDeath].([]any); len(history) > 0 {
+		last, _ := history[0].(amqp.Table)
+		death.Group = t.groupOf(headerString(last, "queue"))
+		death.Reason = "given up by the broker: " + headerString(last, "reason")
+		death.Attempts = deliveryLimit + 1
+		death.At, _ = last["time"].(time.Time)
+	}
+	return death
+}
+
+func headerString(h amqp.Table, name string) string {
+	s, _ := h[name].(string)
+	return s
+}
+
+// headerInt reads a number of any width that fits; anything else is 0.
+func headerInt(h amqp.Table, name string) int {
+	switch v := h[name].(type) {
+	case int64:
+		return int(max(0, min(v, math.MaxInt32)))
+	case int32:
+		return int(max(0, v))
+	case int16:
+		return int(max(0, v))
+	case string:
+		n, err := strconv.ParseInt(v, 10, 32)
+		if err != nil {
+			return 0
+		}
+		return int(max(0, n))
+	}
+	return 0
+}

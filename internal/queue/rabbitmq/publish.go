@@ -1,0 +1,123 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// Publish implements [queue.Queue]. Events of one call keep their order. A repeat is
+// known to the handle that saw it confirmed, within RepeatWindow; others publish it
+// again and consumers drop it.
+func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
+	fresh, err := q.fresh(events)
+	if err != nil {
+		return fmt.Errorf("publishing: %w", err)
+	}
+	messages := make([]message, len(fresh))
+	for n, e := range fresh {
+		messages[n] = newMessage(q.topology, e)
+	}
+	if err := q.publish(ctx, messages); err != nil {
+		return fmt.Errorf("publishing: %w", err)
+	}
+	for _, e := range fresh {
+		q.confirmed.add(e.ID)
+	}
+	return nil
+}
+
+// fresh leaves out what is known to be in the queue and what the call has twice.
+func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
+	fresh := make([]*event.Event, 0, len(events))
+	for _, e := range events {
+		if err := e.Validate(); err != nil {
+			return nil, err
+		}
+		if !q.confirmed.has(e.ID) {
+			fresh = append(fresh, e)
+		}
+	}
+	if len(fresh) < 2 {
+		return fresh, nil
+	}
+	seen := make(map[string]struct{}, len(fresh))
+	once := fresh[:0]
+	for _, e := range fresh {
+		if _, twice := seen[e.ID]; !twice {
+			seen[e.ID] = struct{}{}
+			once = append(once, e)
+		}
+	}
+	return once, nil
+}
+
+// publish sends messages on one channel, which keeps their order, and waits until all
+// are confirmed.
+func (q *Queue) publish(ctx context.Context, messages []message) error {
+	if err := q.usable(ctx); err != nil || len(messages) == 0 {
+		return err
+	}
+	if _, limited := ctx.Deadline(); !limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, q.config.PublishTimeout)
+		defer cancel()
+	}
+	s, err := q.publishing.session(ctx)
+	if err != nil {
+		return err
+	}
+	if reason := s.blocked.Load(); reason != nil {
+		return fmt.Errorf("%w: the broker takes no messages: %s", queue.ErrUnavailable, *reason)
+	}
+	sent, err := q.sendAll(ctx, s, messages)
+	for _, o := range sent {
+		if failed := o.wait(ctx); err == nil {
+			err = failed
+		}
+	}
+	return err
+}
+
+// usable is nil while the queue is open and the context has not ended.
+func (q *Queue) usable(ctx context.Context) error {
+	if q.ctx.Err() != nil {
+		return queue.ErrClosed
+	}
+	return ctx.Err()
+}
+
+func (q *Queue) sendAll(ctx context.Context, s *session, messages []message) ([]outgoing, error) {
+	channel := s.channel()
+	sent := make([]outgoing, 0, len(messages))
+	for n := range messages {
+		release, err := q.reserve(ctx, len(messages[n].Body))
+		if err != nil {
+			if n > 0 {
+				err = fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
+			}
+			return sent, err
+		}
+		o, err := channel.send(s, &messages[n], release)
+		if err != nil {
+			return sent, err
+		}
+		sent = append(sent, o)
+	}
+	return sent, nil
+}
+
+// reserve waits for room in flight.
+func (q *Queue) reserve(ctx context.Context, body int) (release func(), err error) {
+	weight := int64(min(body+inFlightOverhead, inFlightLimit))
+	if err := q.inFlight.Acquire(ctx, weight); err != nil {
+		return nil, fmt.Errorf("%w: too many publishes under way: %w", queue.ErrUnavailable, err)
+	}
+	if q.ctx.Err() != nil {
+		q.inFlight.Release(weight)
+		return nil, queue.ErrClosed
+	}
+	return func() { q.inFlight.Release(weight) }, nil
+}

@@ -1,0 +1,108 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// closeTimeout bounds how long the broker may take to say goodbye.
+const closeTimeout = 2 * time.Second
+
+// publishChannels is how many channels publishers share: enough for both ends to work
+// side by side, and few, because the broker confirms many messages of one channel at once.
+const publishChannels = 4
+
+var errBrokerClosed = errors.New("connection closed")
+
+// session is one connection from its handshake to its end. What was begun in a session
+// ends with it: the library's own recovery, which would carry publishes over from one
+// connection to the next, miscounts confirms and stays off.
+type session struct {
+	conn     *amqp.Connection
+	channels []*confirmChannel // None in a session that only consumes.
+	turn     atomic.Uint32
+	// blocked is why the broker takes no messages; nil while it does.
+	blocked atomic.Pointer[string]
+	failed  chan error
+	watch   sync.WaitGroup
+}
+
+// newSession watches a fresh connection. The caller runs or closes it.
+func newSession(conn *amqp.Connection) *session {
+	s := &session{conn: conn, failed: make(chan error, 1)}
+	s.watchClose(conn.NotifyClose(make(chan *amqp.Error, 1)))
+	blocks := conn.NotifyBlocked(make(chan amqp.Blocking, 8))
+	s.watch.Go(func() {
+		for b := range blocks {
+			if b.Active {
+				s.blocked.Store(&b.Reason)
+			} else {
+				s.blocked.Store(nil)
+			}
+		}
+	})
+	return s
+}
+
+// openPublishing adds the channels that publishers need.
+func (s *session) openPublishing() error {
+	for range publishChannels {
+		ch, err := s.conn.Channel()
+		if err != nil {
+			return fmt.Errorf("opening a channel: %w", err)
+		}
+		if err := ch.Confirm(false); err != nil {
+			return fmt.Errorf("asking for confirms: %w", err)
+		}
+		s.watchClose(ch.NotifyClose(make(chan *amqp.Error, 1)))
+		s.channels = append(s.channels, newConfirmChannel(ch))
+	}
+	return nil
+}
+
+// watchClose ends the session with the connection, or with one of its channels.
+func (s *session) watchClose(closes <-chan *amqp.Error) {
+	s.watch.Go(func() {
+		for cause := range closes {
+			s.fail(cause)
+		}
+		s.fail(errBrokerClosed)
+	})
+}
+
+// fail asks run to end; the first reason counts.
+func (s *session) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// run waits for the session's end and cleans up.
+func (s *session) run(ctx context.Context) error {
+	defer s.close()
+	select {
+	case err := <-s.failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// close ends the connection, which ends everything that waits for it.
+func (s *session) close() {
+	// One that is closed already says so, and that is all there is to say.
+	_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout))
+	s.watch.Wait()
+}
+
+// channel deals the channels out in turn.
+func (s *session) channel() *confirmChannel {
+	return s.channels[s.turn.Add(1)%uint32(len(s.channels))]
+}

@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// claim is a delivery that belongs to this handle: the token of a [queue.Delivery].
+type claim struct {
+	id       int64
+	attempts int
+	lane     sql.NullInt64
+	death    sql.NullString
+
+	// The consumer's lock guards these.
+	handed  bool // Receive returned it.
+	settled bool // It is, or is being, taken out of the consumer's hands.
+}
+
+// claimed is what a claim brought.
+type claimed struct {
+	claims []*claim
+	// due is when the next delayed delivery becomes ready; zero when none is delayed.
+	due time.Time
+}
+
+// claim takes up to limit ready deliveries of a group for this handle, oldest first.
+func (q *Queue) claim(ctx context.Context, group, limit int) (claimed, error) {
+	var got claimed
+	err := q.writer.do(ctx, limit, func(tx *transaction) (err error) {
+		got = claimed{}
+		if got.due, err = tx.wakeDelayed(group, limit); err != nil {
+			return err
+		}
+		got.claims, err = tx.claim(q.owner.id, group, limit)
+		return err
+	})
+	return got, err
+}
+
+// wakeDelayed makes deliveries ready that are due, and returns when the next one is.
+func (tx *transaction) wakeDelayed(group, limit int) (time.Time, error) {
+	for {
+		var due sql.NullInt64
+		if err := tx.nextDue.QueryRowContext(tx.ctx, group).Scan(&due); err != nil || !due.Valid {
+			return time.Time{}, err
+		}
+		now := time.Now().UnixNano()
+		if due.Int64 > now {
+			return time.Unix(0, due.Int64), nil
+		}
+		n, err := tx.exec(tx.promote, group, now, limit)
+		if err != nil || n >= int64(limit) {
+			// More may be due; the next claim sees to them.
+			return time.Unix(0, due.Int64), err
+		}
+	}
+}
+
+func (tx *transaction) claim(owner int64, group, limit int) (claims []*claim, err error) {
+	rows, err := tx.take.QueryContext(tx.ctx, owner, group, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		c := &claim{}
+		if err := rows.Scan(&c.id, &c.attempts, &c.lane, &c.death); err != nil {
+			return nil, err
+		}
+		claims = append(claims, c)
+	}
+	// RETURNING promises no order.
+	slices.SortFunc(claims, func(a, b *claim) int { return cmp.Compare(a.id, b.id) })
+	return claims, rows.Err()
+}
+
+// fetch reads the events of claims, outside of the writer. Those that cannot be decoded
+// come back as unreadable; an error means that nothing could be read at present.
+func (q *Queue) fetch(ctx context.Context, claims []*claim) (ds []*queue.Delivery, unreadable []*claim, err error) {
+	events, err := q.readEvents(ctx, claims)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range claims {
+		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: c.attempts, Token: c}
+		if c.death.Valid {
+			d.Death = &queue.Death{}
+			if err := json.Unmarshal([]byte(c.death.String), d.Death); err != nil {
+				d.Event = nil
+			}
+		}
+		if d.Event == nil {
+			unreadable = append(unreadable, c)
+			continue
+		}
+		ds = append(ds, d)
+	}
+	return ds, unreadable, nil
+}
+
+// readEvents returns the events of claims by their seq; those that cannot be decoded are
+// absent. One transaction for all of them takes SQLite's locks only once. The context is
+// looked at between events, because handing it on would cost a goroutine for each.
+func (q *Queue) readEvents(ctx context.Context, claims []*claim) (map[int64]*event.Event, error) {
+	lasting := context.WithoutCancel(ctx)
+	tx, err := q.reader.BeginTx(lasting, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }() // Nothing was written.
+	read := tx.StmtContext(lasting, q.readEvent)
+	defer func() { _ = read.Close() }()
+	events := make(map[int64]*event.Event, len(claims))
+	for _, c := range claims {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var (
+			seq                     = seqOf(c.id)
+			attributes, contentType string
+			data                    []byte
+		)
+		err := read.QueryRowContext(lasting, seq).Scan(&attributes, &contentType, &data)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading event %d: %w", seq, err)
+		}
+		if e, err := decode(attributes, contentType, data); err == nil {
+			events[seq] = e
+		}
+	}
+	return events, nil
+}

@@ -1,0 +1,54 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+)
+
+// Config says where the queue lives and how it behaves.
+type Config struct {
+	// Path is the file of the queue. Beside it SQLite keeps "<path>-wal" and
+	// "<path>-shm", and every open handle a lock file "<path>-owner-<number>". All of them
+	// must be on a local disk: processes of one machine may share the queue, machines may
+	// not. A missing folder is created (mode 0700), the file gets mode 0600. Required.
+	Path string
+	// RepeatWindow is how long an id is remembered after its event was accepted: a repeat
+	// within it is confirmed without being queued again. Default 24h.
+	RepeatWindow time.Duration
+	// MaxBatch bounds the rows that one transaction, and so one fsync, is made for; a
+	// single call may exceed it. Default 1024.
+	MaxBatch int
+	// BusyTimeout is how long a write waits for another process that writes, before it
+	// fails with queue.ErrUnavailable. Default 5s.
+	BusyTimeout time.Duration
+	// Logger gets what no caller is told. Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+// withDefaults fills in what is not set, and makes the path independent of the working directory.
+func (c Config) withDefaults() (Config, error) {
+	if c.Path == "" {
+		return c, errors.New("the path of the queue file is empty; set BOTGATE_QUEUE_URL to sqlite:<file>")
+	}
+	path, err := filepath.Abs(c.Path)
+	if err != nil {
+		return c, fmt.Errorf("finding the queue file %s: %w", c.Path, err)
+	}
+	c.Path = path
+	if c.RepeatWindow <= 0 {
+		c.RepeatWindow = 24 * time.Hour
+	}
+	if c.MaxBatch <= 0 {
+		c.MaxBatch = 1024
+	}
+	if c.BusyTimeout <= 0 {
+		c.BusyTimeout = 5 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}

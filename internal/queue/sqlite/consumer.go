@@ -1,0 +1,202 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	// defaultPrefetch is what [queue.SubscribeOptions] promises.
+	defaultPrefetch = 256
+	// retryPause is the pause after a claim that failed.
+	retryPause = 200 * time.Millisecond
+	// longestWait bounds how long a consumer trusts its timer, for the case that the clock is set.
+	longestWait = time.Minute
+)
+
+// consumer keeps up to prefetch deliveries claimed ahead. Receive only takes from them.
+type consumer struct {
+	q        *Queue
+	group    queue.Group
+	number   int
+	prefetch int
+
+	buffer chan *queue.Delivery // Holds what is claimed and not handed out; never blocks.
+	wake   chan struct{}        // Something may have become ready.
+	room   chan struct{}        // Something was settled or handed out.
+	ctx    context.Context      // Ends when the consumer is closed.
+	cancel context.CancelFunc
+	ended  chan struct{}
+
+	mu       sync.Mutex
+	held     map[int64]*claim // Claimed and not settled, handed out or not.
+	closed   bool
+	closing  sync.Once
+	closeErr error
+}
+
+func newConsumer(q *Queue, group queue.Group, number, prefetch int) *consumer {
+	if prefetch <= 0 {
+		prefetch = defaultPrefetch
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &consumer{
+		q:        q,
+		group:    group,
+		number:   number,
+		prefetch: prefetch,
+		buffer:   make(chan *queue.Delivery, prefetch),
+		wake:     make(chan struct{}, 1),
+		room:     make(chan struct{}, 1),
+		ctx:      ctx,
+		cancel:   cancel,
+		ended:    make(chan struct{}),
+		held:     map[int64]*claim{},
+	}
+}
+
+// Receive implements [queue.Consumer].
+func (c *consumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case first := <-c.buffer:
+		return c.handOut(first, limit)
+	default:
+	}
+	select {
+	case first := <-c.buffer:
+		return c.handOut(first, limit)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.ctx.Done():
+		return nil, queue.ErrClosed
+	}
+}
+
+// handOut adds what else is there, and notes that the caller has it.
+func (c *consumer) handOut(first *queue.Delivery, limit int) ([]*queue.Delivery, error) {
+	ds := []*queue.Delivery{first}
+collect:
+	for len(ds) < limit {
+		select {
+		case d := <-c.buffer:
+			ds = append(ds, d)
+		default:
+			break collect
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, queue.ErrClosed
+	}
+	for _, d := range ds {
+		d.Token.(*claim).handed = true
+	}
+	signal(c.room)
+	return ds, nil
+}
+
+// run claims until the consumer is closed.
+func (c *consumer) run() {
+	defer close(c.ended)
+	for c.ctx.Err() == nil {
+		free := c.free()
+		if free == 0 {
+			c.wait(c.room, longestWait)
+			continue
+		}
+		got, err := c.q.claim(c.ctx, c.number, free)
+		if err != nil {
+			c.complain(fmt.Errorf("claiming: %w", err))
+			continue
+		}
+		c.accept(got.claims)
+		if len(got.claims) < free {
+			c.q.waiting.Add(1)
+			c.wait(c.wake, untilDue(got.due))
+			c.q.waiting.Add(-1)
+		}
+	}
+}
+
+// free is how much to claim. Small remainders are left until they have added up, as long
+// as something is there to hand out.
+func (c *consumer) free() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	free := c.prefetch - len(c.held)
+	if len(c.buffer) > 0 && free < c.prefetch/8 {
+		return 0
+	}
+	return free
+}
+
+// accept makes the deliveries of claims available to Receive. It goes on until it can, or
+// the consumer is closed, because nobody else can have them meanwhile.
+func (c *consumer) accept(claims []*claim) {
+	if len(claims) == 0 {
+		return
+	}
+	c.mu.Lock()
+	for _, cl := range claims {
+		c.held[cl.id] = cl
+	}
+	c.mu.Unlock()
+	for c.ctx.Err() == nil {
+		ds, unreadable, err := c.q.fetch(c.ctx, claims)
+		if err == nil {
+			err = c.setAside(unreadable)
+		}
+		if err != nil {
+			c.complain(fmt.Errorf("reading: %w", err))
+			continue
+		}
+		for _, d := range ds {
+			c.buffer <- d
+		}
+		return
+	}
+}
+
+// complain logs why the consumer is held up, and pauses it.
+func (c *consumer) complain(err error) {
+	if c.ctx.Err() != nil {
+		return
+	}
+	c.q.log.Warn("a consumer of the queue file is held up", slog.String("group", string(c.group)), slog.Any("error", err))
+	c.wait(nil, retryPause)
+}
+
+// wait ends with the signal, after the time at the latest, or when the consumer is closed.
+func (c *consumer) wait(signalled <-chan struct{}, most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-signalled:
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
+}
+
+func untilDue(due time.Time) time.Duration {
+	if due.IsZero() {
+		return longestWait
+	}
+	return min(max(time.Until(due), 0), longestWait)
+}
+
+// signal wakes whoever waits on a channel of capacity 1, now or next.
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

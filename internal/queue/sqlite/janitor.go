@@ -1,0 +1,100 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"time"
+)
+
+const (
+	// reapInterval is how often a handle looks for owners that are gone.
+	reapInterval = time.Second
+	// longestSweep bounds the time between two looks at all ids for those that are older
+	// than the repeat window; otherwise it is an eighth of the window, and at least a second.
+	longestSweep = time.Hour
+	// sweepStep is how many ids one transaction forgets, so that none gets long.
+	sweepStep = 500
+)
+
+// keepHouse releases what dead processes left and forgets old ids, until the context ends.
+func (q *Queue) keepHouse(ctx context.Context) {
+	reap, sweep := time.NewTicker(reapInterval), time.NewTicker(min(max(q.cfg.RepeatWindow/8, time.Second), longestSweep))
+	defer reap.Stop()
+	defer sweep.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-reap.C:
+			err = q.reap(ctx)
+		case <-sweep.C:
+			err = q.sweep(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			q.log.Warn("cleaning the queue file up failed", slog.Any("error", err))
+		}
+	}
+}
+
+// reap makes ready again what owners had claimed that are gone.
+func (q *Queue) reap(ctx context.Context) error {
+	rows, err := q.reader.QueryContext(ctx, "SELECT DISTINCT owner FROM deliveries WHERE grp IN (1, 2, 3) AND state = 3")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	var gone []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		if id == q.owner.id {
+			continue
+		}
+		dead, err := ownerGone(q.cfg.Path, id)
+		if err != nil {
+			return err
+		}
+		if dead {
+			gone = append(gone, id)
+		}
+	}
+	if err := rows.Err(); err != nil || len(gone) == 0 {
+		return err
+	}
+	return q.writer.do(ctx, len(gone), func(tx *transaction) error {
+		for _, id := range gone {
+			if _, err := tx.exec(tx.release, id); err != nil {
+				return err
+			}
+		}
+		tx.touchAll()
+		return nil
+	})
+}
+
+// sweep forgets ids that were seen before the repeat window. It walks through all ids in
+// steps, so that others can write in between.
+func (q *Queue) sweep(ctx context.Context) error {
+	for after, more := "", true; more; {
+		var last sql.NullString
+		err := q.writer.do(ctx, 1, func(tx *transaction) error {
+			var n int
+			if err := tx.stepEnd.QueryRowContext(tx.ctx, after, sweepStep).Scan(&last, &n); err != nil || n == 0 {
+				more = false
+				return err
+			}
+			more = n == sweepStep
+			_, err := tx.exec(tx.forget, after, last.String, time.Now().Add(-q.cfg.RepeatWindow).UnixNano())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		after = last.String
+	}
+	return nil
+}

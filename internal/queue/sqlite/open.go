@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// readConns bounds the connections that read events, depths and owners.
+const readConns = 4
+
+// Open opens a queue file, which is created when it does not exist, and releases what
+// processes had claimed that are gone. The context bounds the opening only.
+func Open(ctx context.Context, cfg Config) (*Queue, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	q := &Queue{cfg: cfg, log: cfg.Logger, consumers: map[*consumer]struct{}{}}
+	if err := q.acquire(ctx); err != nil {
+		return nil, errors.Join(openError(cfg.Path, err), q.release())
+	}
+	if err := q.reap(ctx); err != nil {
+		return nil, errors.Join(openError(cfg.Path, err), q.release())
+	}
+	helperCtx, stop := context.WithCancel(context.Background())
+	q.stopHelpers = stop
+	q.helpers.Go(func() { q.keepHouse(helperCtx) })
+	q.helpers.Go(func() { q.watch(helperCtx) })
+	return q, nil
+}
+
+// acquire opens everything; release undoes it, also when it failed half-way.
+func (q *Queue) acquire(ctx context.Context) (err error) {
+	if err := createFile(q.cfg.Path); err != nil {
+		return err
+	}
+	if q.writeDB, err = openDB(q.cfg, 1, "cache_size(-32768)", "journal_size_limit(67108864)"); err != nil {
+		return err
+	}
+	if q.reader, err = openDB(q.cfg, readConns, "query_only(1)"); err != nil {
+		return err
+	}
+	if q.watchDB, err = openDB(q.cfg, 1, "query_only(1)"); err != nil {
+		return err
+	}
+	if err := q.startWriter(ctx); err != nil {
+		return err
+	}
+	if q.readEvent, err = q.reader.PrepareContext(ctx,
+		"SELECT attributes, content_type, data FROM events WHERE seq = ?"); err != nil {
+		return err
+	}
+	if q.watcher, err = q.watchDB.PrepareContext(ctx, "PRAGMA data_version"); err != nil {
+		return err
+	}
+	if err := removeLeftovers(q.cfg.Path); err != nil {
+		return err
+	}
+	q.owner, err = newOwner(q.cfg.Path)
+	return err
+}
+
+func (q *Queue) startWriter(ctx context.Context) error {
+	conn, err := q.writeDB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	err = prepareFile(ctx, conn)
+	var stmts *statements
+	if err == nil {
+		stmts, err = prepare(ctx, conn)
+	}
+	if err == nil {
+		// From here on the writer itself waits for other processes.
+		_, err = conn.ExecContext(ctx, "PRAGMA busy_timeout = 0")
+	}
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	q.writer = newWriter(conn, stmts, q.cfg, func(tx *transaction) { q.wake(tx.touched) })
+	return nil
+}
+
+// release closes what is open. The last connection of all processes folds the log into the file.
+func (q *Queue) release() error {
+	var errs []error
+	if q.writer != nil {
+		errs = append(errs, q.writer.close())
+	}
+	for _, stmt := range []*sql.Stmt{q.readEvent, q.watcher} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	for _, db := range []*sql.DB{q.watchDB, q.reader, q.writeDB} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if q.owner != nil {
+		errs = append(errs, q.owner.close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("closing the queue file %s: %w", q.cfg.Path, err)
+	}
+	return nil
+}

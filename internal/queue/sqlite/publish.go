@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// row is an event as the file has it.
+type row struct {
+	id, attributes, contentType string
+	data                        []byte
+	lane                        int64
+	dispatch                    bool
+}
+
+// Publish implements [queue.Queue]. It returns after the fsync of a transaction that holds
+// all the events.
+func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
+	if err := q.enter(); err != nil {
+		return err
+	}
+	defer q.leave()
+	rows := make([]row, len(events))
+	for i, e := range events {
+		var err error
+		if rows[i], err = newRow(e); err != nil {
+			return err
+		}
+	}
+	if len(rows) == 0 {
+		return ctx.Err()
+	}
+	return q.writer.do(ctx, len(rows), func(tx *transaction) error {
+		now := time.Now().UnixNano()
+		for i := range rows {
+			if err := tx.add(&rows[i], now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func newRow(e *event.Event) (row, error) {
+	if err := e.Validate(); err != nil {
+		return row{}, err
+	}
+	attributes := make(map[string]string, 12)
+	for _, a := range e.Attributes() {
+		attributes[a.Name] = a.Value
+	}
+	encoded, err := json.Marshal(attributes)
+	if err != nil {
+		return row{}, fmt.Errorf("encoding the attributes of event %s: %w", e.ID, err)
+	}
+	data := e.Data
+	if data == nil {
+		data = []byte{} // Nil would be NULL.
+	}
+	return row{
+		id:          e.ID,
+		attributes:  string(encoded),
+		contentType: e.ContentType,
+		data:        data,
+		lane:        laneOf(e.Bot, e.OrderKey),
+		dispatch:    !e.IsChange(),
+	}, nil
+}
+
+// decode is the reverse of newRow.
+func decode(attributes, contentType string, data []byte) (*event.Event, error) {
+	var named map[string]string
+	if err := json.Unmarshal([]byte(attributes), &named); err != nil {
+		return nil, fmt.Errorf("decoding attributes: %w", err)
+	}
+	return event.FromAttributes(func(name string) string { return named[name] }, contentType, data)
+}
+
+// laneOf hashes what orders deliveries. Two keys with the same hash would only wait for
+// each other; a cryptographic hash keeps senders from choosing such keys.
+func laneOf(bot, orderKey string) int64 {
+	// A bot's name has no zero byte.
+	sum := sha256.Sum256([]byte(bot + "\x00" + orderKey))
+	return int64(binary.BigEndian.Uint64(sum[:]))
+}
+
+// add queues an event, unless its id is known.
+func (tx *transaction) add(r *row, now int64) error {
+	seq := tx.nextSeq
+	if n, err := tx.exec(tx.remember, r.id, now); err != nil || n == 0 {
+		return err
+	}
+	tx.nextSeq++
+	if _, err := tx.exec(tx.addEvent, seq, r.attributes, r.contentType, r.data); err != nil {
+		return err
+	}
+	if _, err := tx.exec(tx.addRecord, recordID(seq)); err != nil {
+		return err
+	}
+	tx.arrive(groupRecord)
+	if !r.dispatch {
+		return nil
+	}
+	tx.arrive(groupDispatch)
+	_, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.lane)
+	return err
+}
+
+// recordID is the id of an event's delivery in Record; the one in Dispatch follows it.
+func recordID(seq int64) int64 { return seq << 1 }
+
+// seqOf is the event that a delivery belongs to.
+func seqOf(id int64) int64 { return id >> 1 }
+
+// sibling is the id of the event's delivery in the other group.
+func sibling(id int64) int64 { return id ^ 1 }
+
+// groupOf is the group that a delivery was made for.
+func groupOf(id int64) int {
+	if id == recordID(seqOf(id)) {
+		return groupRecord
+	}
+	return groupDispatch
+}

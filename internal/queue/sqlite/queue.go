@@ -1,0 +1,151 @@
+// Package sqlite is the embedded engine of the queue: one file, shared by the processes of
+// one machine, that survives kill -9 and power loss. Writes of concurrent callers share
+// transactions and their fsync.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+var (
+	_ queue.Queue    = (*Queue)(nil)
+	_ queue.Consumer = (*consumer)(nil)
+)
+
+// Queue is a handle on a queue file. See [Open].
+type Queue struct {
+	cfg    Config
+	log    *slog.Logger
+	owner  *owner
+	writer *writer
+
+	writeDB, reader, watchDB *sql.DB
+	readEvent, watcher       *sql.Stmt
+
+	stopHelpers context.CancelFunc
+	helpers     sync.WaitGroup
+	inflight    sync.WaitGroup // Calls that use the writer.
+	waiting     atomic.Int32   // Consumers that wait for something to become ready.
+
+	mu        sync.Mutex
+	closed    bool
+	consumers map[*consumer]struct{}
+	closing   sync.Once
+	closeErr  error
+}
+
+// Subscribe implements [queue.Queue].
+func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	number, ok := groupNumbers[group]
+	if !ok {
+		return nil, fmt.Errorf("subscribing: there is no group %q", group)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, queue.ErrClosed
+	}
+	c := newConsumer(q, group, number, opts.Prefetch)
+	q.consumers[c] = struct{}{}
+	go c.run()
+	return c, nil
+}
+
+// Depths implements [queue.Queue]. It costs the same however many events wait.
+func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
+	if err := q.enter(); err != nil {
+		return nil, err
+	}
+	defer q.leave()
+	var record, dispatch, dead int64
+	err := q.reader.QueryRowContext(ctx, "SELECT record, dispatch, dead FROM counters").Scan(&record, &dispatch, &dead)
+	if err != nil {
+		return nil, fmt.Errorf("reading the depths of the queue file: %w", err)
+	}
+	return map[queue.Group]int64{queue.Record: record, queue.Dispatch: dispatch, queue.Dead: dead}, nil
+}
+
+// Ready implements [queue.Queue]. After a failed write it says no until a write succeeds,
+// and makes one to find out.
+func (q *Queue) Ready(ctx context.Context) error {
+	if err := q.enter(); err != nil {
+		return err
+	}
+	defer q.leave()
+	if !q.writer.failed.Load() {
+		return ctx.Err()
+	}
+	return q.writer.do(ctx, 1, func(tx *transaction) error {
+		tx.changed = true
+		return nil
+	})
+}
+
+// Close implements [queue.Queue].
+func (q *Queue) Close() error {
+	q.closing.Do(func() { q.closeErr = q.close() })
+	return q.closeErr
+}
+
+func (q *Queue) close() error {
+	q.mu.Lock()
+	q.closed = true
+	consumers := make([]*consumer, 0, len(q.consumers))
+	for c := range q.consumers {
+		consumers = append(consumers, c)
+	}
+	q.mu.Unlock()
+	var errs []error
+	for _, c := range consumers {
+		errs = append(errs, c.Close())
+	}
+	q.inflight.Wait()
+	q.stopHelpers()
+	q.helpers.Wait()
+	return errors.Join(append(errs, q.release())...)
+}
+
+// enter lets a call use the queue; leave must follow.
+func (q *Queue) enter() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return queue.ErrClosed
+	}
+	q.inflight.Add(1)
+	return nil
+}
+
+func (q *Queue) leave() { q.inflight.Done() }
+
+// remove forgets a consumer that was closed.
+func (q *Queue) remove(c *consumer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.consumers, c)
+}
+
+// everyGroup touches all groups.
+var everyGroup = [groupCount + 1]bool{groupRecord: true, groupDispatch: true, groupDead: true}
+
+// wake has the consumers of groups look for deliveries.
+func (q *Queue) wake(groups [groupCount + 1]bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for c := range q.consumers {
+		if groups[c.number] {
+			signal(c.wake)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// schemaVersion is kept in PRAGMA user_version. Version 0 is an empty file.
+const schemaVersion = 1
+
+// schema holds each event once, and one delivery for each group that it concerns.
+//
+// A delivery's id is twice the event's seq in Record and one more in Dispatch, and stays
+// so in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
+// of bot and order key, in Dispatch only. Of each lane the delivery with the lowest id is
+// ready, delayed or claimed; all others are blocked. The primary key keeps the deliveries
+// of a group and state together, so that everything that is asked while events flow costs
+// the same however many events wait.
+const schema = `
+CREATE TABLE events (
+	seq          INTEGER PRIMARY KEY,
+	attributes   TEXT NOT NULL,
+	content_type TEXT NOT NULL,
+	data         BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE deliveries (
+	grp      INTEGER NOT NULL,
+	state    INTEGER NOT NULL,
+	id       INTEGER NOT NULL,
+	owner    INTEGER NOT NULL DEFAULT 0,
+	due      INTEGER NOT NULL DEFAULT 0,
+	attempts INTEGER NOT NULL DEFAULT 0,
+	lane     INTEGER,
+	death    TEXT,
+	PRIMARY KEY (grp, state, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_due  ON deliveries (grp, due) WHERE state = 2;
+CREATE INDEX deliveries_lane ON deliveries (lane, id) WHERE lane IS NOT NULL;
+
+CREATE TABLE seen (
+	id TEXT PRIMARY KEY,
+	at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counters (
+	next_seq INTEGER NOT NULL,
+	record   INTEGER NOT NULL,
+	dispatch INTEGER NOT NULL,
+	dead     INTEGER NOT NULL
+) STRICT;
+INSERT INTO counters VALUES (1, 0, 0, 0);
+`
+
+// The states of a delivery. They are part of the file format, and of the statements.
+const (
+	stateBlocked  = 0 // Waits for an earlier delivery of its lane.
+	stateReady    = 1
+	stateDelayed  = 2 // Becomes ready when it is due.
+	stateClaimed  = 3 // Belongs to the handle that owner names.
+	stateSetAside = 4 // Cannot be read; kept for whoever looks into the file.
+)
+
+// migrate brings the file to schemaVersion. It must run inside a write transaction, so
+// that of two processes which open a new file only one creates the tables.
+func migrate(ctx context.Context, conn *sql.Conn) error {
+	var version int
+	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch {
+	case version == schemaVersion:
+		return nil
+	case version > schemaVersion:
+		return fmt.Errorf("it has format %d and this version of Botgate knows formats up to %d; "+
+			"upgrade Botgate, or set BOTGATE_QUEUE_URL to another file", version, schemaVersion)
+	}
+	_, err := conn.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+	return err
+}

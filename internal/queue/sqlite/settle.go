@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// Ack implements [queue.Consumer]. Where some deliveries are lost, the others are
+// acknowledged all the same.
+func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
+	claims, lost := c.seize(deliveries...)
+	if len(claims) == 0 {
+		return lost
+	}
+	var gone int
+	err := c.settle(ctx, claims, func(tx *transaction) error {
+		gone = 0
+		for _, cl := range claims {
+			ok, err := tx.acknowledge(c.q.owner.id, c.number, cl)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				gone++
+			}
+		}
+		return nil
+	})
+	if err == nil && gone > 0 {
+		return queue.ErrLost
+	}
+	if err != nil {
+		return err
+	}
+	return lost
+}
+
+// Retry implements [queue.Consumer]. The delay outlasts consumer and process.
+func (c *consumer) Retry(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
+	state, due := stateReady, int64(0)
+	if delay > 0 {
+		state, due = stateDelayed, time.Now().Add(delay).UnixNano()
+	}
+	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
+		n, err := tx.exec(tx.retry, c.number, cl.id, c.q.owner.id, state, due)
+		tx.touched[c.number] = true
+		return n > 0, err
+	})
+}
+
+// Bury implements [queue.Consumer]. A dead letter that is buried again stays one, with the
+// new reason.
+func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
+	death := queue.Death{Group: c.group, Reason: reason, Attempts: d.Attempt, At: time.Now().UTC()}
+	if d.Death != nil {
+		death.Group, death.Attempts = d.Death.Group, d.Death.Attempts
+	}
+	encoded, err := json.Marshal(death)
+	if err != nil {
+		return fmt.Errorf("encoding the death of event %s: %w", d.Event.ID, err)
+	}
+	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
+		n, err := tx.exec(tx.bury, c.number, cl.id, c.q.owner.id, string(encoded))
+		if err != nil || n == 0 {
+			return false, err
+		}
+		tx.arrive(groupDead)
+		return true, tx.leave(c.number, cl.lane)
+	})
+}
+
+// settleOne settles a delivery by a step that reports whether it was still this handle's.
+func (c *consumer) settleOne(ctx context.Context, d *queue.Delivery, step func(*transaction, *claim) (bool, error)) error {
+	claims, lost := c.seize(d)
+	if lost != nil {
+		return lost
+	}
+	var ok bool
+	err := c.settle(ctx, claims, func(tx *transaction) (err error) {
+		ok, err = step(tx, claims[0])
+		return err
+	})
+	if err == nil && !ok {
+		return queue.ErrLost
+	}
+	return err
+}
+
+// seize marks deliveries as being settled, so that nobody settles them twice. Those that
+// this consumer does not hold are left out and make the error ErrLost.
+func (c *consumer) seize(deliveries ...*queue.Delivery) (claims []*claim, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, queue.ErrClosed
+	}
+	for _, d := range deliveries {
+		cl, ok := d.Token.(*claim)
+		if !ok || c.held[cl.id] != cl || cl.settled {
+			err = queue.ErrLost
+			continue
+		}
+		cl.settled = true
+		claims = append(claims, cl)
+	}
+	return claims, err
+}
+
+// settle executes what settles claims. When that fails they stay with the consumer, which
+// may try again.
+func (c *consumer) settle(ctx context.Context, claims []*claim, apply func(*transaction) error) error {
+	err := c.q.enter()
+	if err == nil {
+		err = c.q.writer.do(ctx, len(claims), apply)
+		c.q.leave()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, cl := range claims {
+		switch {
+		case err != nil:
+			cl.settled = false
+		case c.held[cl.id] == cl: // Given back, it may have been claimed again already.
+			delete(c.held, cl.id)
+		}
+	}
+	signal(c.room)
+	return err
+}
+
+// acknowledge takes a delivery out for good, and its event with the last one.
+func (tx *transaction) acknowledge(owner int64, group int, cl *claim) (bool, error) {
+	n, err := tx.exec(tx.ack, group, cl.id, owner)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if _, err := tx.exec(tx.dropEvent, seqOf(cl.id), groupOf(sibling(cl.id)), sibling(cl.id)); err != nil {
+		return false, err
+	}
+	return true, tx.leave(group, cl.lane)
+}

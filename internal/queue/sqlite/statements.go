@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// statements are what the writer executes, prepared once on its connection. The numbers
+// of states and groups are written out because partial indexes are matched by text. OR
+// ROLLBACK saves SQLite a copy of each page before each statement, made so that one that
+// fails can be undone alone: here a statement that fails always undoes the transaction.
+type statements struct {
+	loadCounters, saveCounters *sql.Stmt
+	remember, stepEnd, forget  *sql.Stmt
+	addEvent, dropEvent        *sql.Stmt
+	addRecord, addDispatch     *sql.Stmt
+	nextDue, promote, take     *sql.Stmt
+	ack, retry, bury, handBack *sql.Stmt
+	unblock, release, park     *sql.Stmt
+	all                        []*sql.Stmt
+}
+
+// ours selects a delivery that a handle has claimed: group, id and owner.
+const ours = ` WHERE grp = ?1 AND state = 3 AND id = ?2 AND owner = ?3`
+
+// unlessDelivered is the condition that no delivery has the id ?3, neither in the group ?2
+// nor in the dead letters. Each state is looked up by the whole key, the likely ones first:
+// for IN, SQLite would build two tables each time.
+func unlessDelivered() string {
+	var b strings.Builder
+	for _, group := range []string{"?2", "3"} {
+		for _, state := range []int{stateReady, stateClaimed, stateBlocked, stateDelayed, stateSetAside} {
+			fmt.Fprintf(&b, " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE grp = %s AND state = %d AND id = ?3)", group, state)
+		}
+	}
+	return b.String()
+}
+
+// statementText is the text of a statement and where the prepared one goes.
+type statementText struct {
+	stmt **sql.Stmt
+	text string
+}
+
+func (s *statements) texts() []statementText {
+	return []statementText{
+		{&s.loadCounters, `SELECT next_seq, record, dispatch, dead FROM counters`},
+		{&s.saveCounters, `UPDATE counters SET next_seq = ?, record = ?, dispatch = ?, dead = ?`},
+
+		{&s.remember, `INSERT INTO seen (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`},
+		{&s.stepEnd, `SELECT max(id), count(*) FROM (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT ?)`},
+		{&s.forget, `DELETE FROM seen WHERE id > ? AND id <= ? AND at < ?`},
+
+		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, attributes, content_type, data) VALUES (?, ?, ?, ?)`},
+		{&s.dropEvent, `DELETE FROM events WHERE seq = ?1` + unlessDelivered()},
+		{&s.addRecord, `INSERT OR ROLLBACK INTO deliveries (grp, state, id) VALUES (1, 1, ?)`},
+		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, lane) VALUES
+			(2, NOT EXISTS (SELECT 1 FROM deliveries WHERE lane = ?2), ?1, ?2)`},
+
+		{&s.nextDue, `SELECT min(due) FROM deliveries WHERE grp = ? AND state = 2`},
+		{&s.promote, `UPDATE OR ROLLBACK deliveries SET state = 1, due = 0 WHERE grp = ?1 AND state = 2 AND id IN
+			(SELECT id FROM deliveries WHERE grp = ?1 AND state = 2 AND due <= ?2 ORDER BY due LIMIT ?3)`},
+		{&s.take, `UPDATE OR ROLLBACK deliveries SET state = 3, owner = ?1, attempts = attempts + 1
+			WHERE grp = ?2 AND state = 1 AND id IN
+			(SELECT id FROM deliveries WHERE grp = ?2 AND state = 1 ORDER BY id LIMIT ?3)
+			RETURNING id, attempts, lane, death`},
+
+		{&s.ack, `DELETE FROM deliveries` + ours},
+		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5` + ours},
+		{&s.bury, `UPDATE OR ROLLBACK deliveries SET grp = 3, state = 1, owner = 0, attempts = 0, lane = NULL, death = ?4` + ours},
+		{&s.handBack, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0, attempts = attempts - ?4` + ours},
+		{&s.park, `UPDATE OR ROLLBACK deliveries SET state = 4, owner = 0, lane = NULL` + ours},
+		{&s.unblock, `UPDATE OR ROLLBACK deliveries SET state = 1 WHERE grp = 2 AND state = 0 AND id =
+			(SELECT id FROM deliveries WHERE lane = ? ORDER BY id LIMIT 1)`},
+		{&s.release, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0 WHERE grp IN (1, 2, 3) AND state = 3 AND owner = ?`},
+	}
+}
+
+func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
+	s := &statements{}
+	for _, p := range s.texts() {
+		stmt, err := conn.PrepareContext(ctx, p.text) //nolint:sqlclosecheck // close closes it.
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		*p.stmt = stmt
+		s.all = append(s.all, stmt)
+	}
+	return s, nil
+}
+
+func (s *statements) close() error {
+	var errs []error
+	for _, stmt := range s.all {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// The numbers of the groups in the file.
+const (
+	groupRecord = 1 + iota
+	groupDispatch
+	groupDead
+	groupCount = iota
+)
+
+var groupNumbers = map[queue.Group]int{
+	queue.Record:   groupRecord,
+	queue.Dispatch: groupDispatch,
+	queue.Dead:     groupDead,
+}
+
+// transaction is what operations work on.
+type transaction struct {
+	*statements
+	ctx     context.Context
+	nextSeq int64
+	depths  [groupCount + 1]int64
+	changed bool                 // Whether the counters have to be saved.
+	touched [groupCount + 1]bool // The groups whose consumers should look again.
+}
+
+func (tx *transaction) load() error {
+	return tx.loadCounters.QueryRowContext(tx.ctx).
+		Scan(&tx.nextSeq, &tx.depths[groupRecord], &tx.depths[groupDispatch], &tx.depths[groupDead])
+}
+
+func (tx *transaction) save() error {
+	if !tx.changed {
+		return nil
+	}
+	_, err := tx.exec(tx.saveCounters, tx.nextSeq, tx.depths[groupRecord], tx.depths[groupDispatch], tx.depths[groupDead])
+	return err
+}
+
+// exec executes a statement and returns the number of rows that it concerned.
+func (tx *transaction) exec(stmt *sql.Stmt, args ...any) (int64, error) {
+	result, err := stmt.ExecContext(tx.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// arrive counts a delivery that a group got and has it looked for.
+func (tx *transaction) arrive(group int) {
+	tx.depths[group]++
+	tx.touched[group] = true
+	tx.changed = true
+}
+
+// leave counts a delivery that a group no longer has, and lets the next one of its lane go.
+func (tx *transaction) leave(group int, lane sql.NullInt64) error {
+	tx.depths[group]--
+	tx.changed = true
+	if !lane.Valid {
+		return nil
+	}
+	n, err := tx.exec(tx.unblock, lane.Int64)
+	if n > 0 {
+		tx.touched[group] = true
+	}
+	return err
+}
+
+// touchAll has the consumers of every group look for deliveries.
+func (tx *transaction) touchAll() { tx.touched = everyGroup }

@@ -1,0 +1,83 @@
+package testsvc
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var postgresKind = kind{
+	name:    "PostgreSQL",
+	env:     "BOTGATE_TEST_POSTGRES_URL",
+	install: "postgresql",
+	account: "postgres",
+	ports:   1,
+	stop:    syscall.SIGINT,
+	// SIGKILL would leave the server's shared memory behind.
+	crash: syscall.SIGQUIT,
+	find:  func() (string, error) { return locate("postgres", "/usr/lib/postgresql/*/bin") },
+	url: func(i *instance) string {
+		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", i.ports[0])
+	},
+	setup: func(i *instance) error {
+		initdb := filepath.Join(filepath.Dir(i.binary), "initdb")
+		return i.run(command(initdb, "-D", "data", "-U", "postgres", "-A", "trust",
+			"-N", "-E", "UTF8", "--locale=C"))
+	},
+	server: func(i *instance) *exec.Cmd {
+		args := []string{"-D", "data", "-p", strconv.Itoa(i.ports[0])}
+		for _, setting := range []string{
+			"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200",
+			"fsync=off", "synchronous_commit=off", "full_page_writes=off",
+		} {
+			args = append(args, "-c", setting)
+		}
+		return command(i.binary, args...)
+	},
+	ready: func(ctx context.Context, url string) error {
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return err
+		}
+		return conn.Close(ctx)
+	},
+}
+
+// freshDatabase makes a database on the server and drops it after the test.
+func freshDatabase(t testing.TB, server string) string {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("%s: %v", postgresKind.env, err)
+	}
+	name := "t_" + strings.ToLower(rand.Text())
+	// template0 has no other sessions, which would be in the way of the copy.
+	execute(t, server, "create database "+name+" template template0")
+	t.Cleanup(func() { execute(t, server, "drop database "+name+" with (force)") })
+	u.Path = "/" + name
+	return u.String()
+}
+
+func execute(t testing.TB, server, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}

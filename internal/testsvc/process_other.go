@@ -1,0 +1,11 @@
+//go:build !linux
+
+package testsvc
+
+import "syscall"
+
+// orphanSignal does nothing: only Linux tells a child about its parent's death.
+func orphanSignal(*syscall.SysProcAttr, syscall.Signal) {}
+
+// family is the process alone where there is no /proc to find its children in.
+func family(root int) []int { return []int{root} }

@@ -1,0 +1,126 @@
+package testsvc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Which of an instance's ports is which.
+const (
+	rabbitAMQP = iota
+	rabbitDist
+	rabbitEpmd
+	rabbitPorts
+)
+
+// The wrapper scripts in /usr/sbin insist on the system's own node; these do not.
+const rabbitBin = "/usr/lib/rabbitmq/bin"
+
+var rabbitKind = kind{
+	name:    "RabbitMQ",
+	env:     "BOTGATE_TEST_AMQP_URL",
+	install: "rabbitmq-server",
+	account: "rabbitmq",
+	ports:   rabbitPorts,
+	stop:    syscall.SIGTERM,
+	crash:   syscall.SIGKILL,
+	find:    func() (string, error) { return locate("rabbitmq-server", rabbitBin) },
+	url: func(i *instance) string {
+		return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", i.ports[rabbitAMQP])
+	},
+	setup: setupRabbit,
+	helper: func(i *instance) *exec.Cmd {
+		// An Erlang node starts its port mapper as a daemon that outlives it, unless
+		// one is there already.
+		return command("epmd", "-port", strconv.Itoa(i.ports[rabbitEpmd]), "-address", "127.0.0.1")
+	},
+	server: func(i *instance) *exec.Cmd {
+		cmd := command(i.binary)
+		cmd.Env = rabbitEnv(i)
+		return cmd
+	},
+	ready: func(ctx context.Context, url string) error {
+		conn, err := amqp.DialConfig(url, amqp.Config{
+			Dial: func(network, addr string) (net.Conn, error) {
+				dialer := net.Dialer{Timeout: 5 * time.Second}
+				return dialer.DialContext(ctx, network, addr)
+			},
+		})
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	},
+}
+
+func setupRabbit(i *instance) error {
+	if _, err := exec.LookPath("epmd"); err != nil {
+		return fmt.Errorf("epmd: %w", errNotInstalled)
+	}
+	conf := fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\n", i.ports[rabbitAMQP]) +
+		"loopback_users = none\nlog.console = true\nlog.file = false\n" +
+		"disk_free_limit.absolute = 50MB\nvm_memory_high_watermark.relative = 0.3\n"
+	for name, content := range map[string]string{
+		"rabbitmq.conf": conf, "enabled_plugins": "[].", "env.conf": "",
+	} {
+		path := filepath.Join(i.dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rabbitEnv keeps the node apart from any other on the machine: its own port mapper,
+// cookie (in HOME), name, ports and files.
+func rabbitEnv(i *instance) []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "RABBITMQ_") && !strings.HasPrefix(v, "ERL_") {
+			env = append(env, v)
+		}
+	}
+	in := func(name string) string { return filepath.Join(i.dir, name) }
+	port := func(which int) string { return strconv.Itoa(i.ports[which]) }
+	return append(env,
+		// Makes the start script replace itself with the node, which then gets our signals.
+		"RUNNING_UNDER_SYSTEMD=true",
+		"HOME="+i.dir,
+		"ERL_EPMD_PORT="+port(rabbitEpmd), "ERL_EPMD_ADDRESS=127.0.0.1",
+		"RABBITMQ_NODENAME=t"+port(rabbitAMQP)+"@localhost",
+		"RABBITMQ_NODE_PORT="+port(rabbitAMQP), "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
+		"RABBITMQ_DIST_PORT="+port(rabbitDist),
+		"RABBITMQ_MNESIA_BASE="+in("mnesia"), "RABBITMQ_LOG_BASE="+in("log"), "RABBITMQ_LOGS=-",
+		"RABBITMQ_CONFIG_FILE="+in("rabbitmq.conf"), "RABBITMQ_ADVANCED_CONFIG_FILE="+in("none"),
+		"RABBITMQ_CONF_ENV_FILE="+in("env.conf"), "RABBITMQ_ENABLED_PLUGINS_FILE="+in("enabled_plugins"),
+		"RABBITMQ_PID_FILE="+in("pid"), "RABBITMQ_GENERATED_CONFIG_DIR="+in("gen"),
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none "+
+			"-kernel inet_dist_use_interface {127,0,0,1}",
+	)
+}
+
+func rabbitmqctl(i *instance, args ...string) (string, error) {
+	path, err := locate("rabbitmqctl", rabbitBin)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env, cmd.Dir, cmd.SysProcAttr = rabbitEnv(i), i.dir, i.attributes()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("rabbitmqctl %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}

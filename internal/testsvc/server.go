@@ -1,0 +1,94 @@
+package testsvc
+
+import (
+	"testing"
+)
+
+// Server is a private server for tests of what happens when it fails. It ends with the
+// test. Its methods fail the test when they cannot do what they say, and are to be
+// called from the test's goroutine.
+type Server struct {
+	// URL stays the same over restarts.
+	URL string
+
+	t        testing.TB
+	instance *instance
+}
+
+// StartRedis starts a private Redis. What it acknowledged survives Kill.
+func StartRedis(t testing.TB) *Server {
+	t.Helper()
+	return startServer(t, &redisKind)
+}
+
+// StartRabbitMQ starts a private RabbitMQ node, which takes some seconds.
+func StartRabbitMQ(t testing.TB) *Server {
+	t.Helper()
+	return startServer(t, &rabbitKind)
+}
+
+// StartPostgres starts a private PostgreSQL with one empty database. What it
+// committed survives Kill.
+func StartPostgres(t testing.TB) *Server {
+	t.Helper()
+	return startServer(t, &postgresKind)
+}
+
+func startServer(t testing.TB, k *kind) *Server {
+	t.Helper()
+	i, err := launch(t.Context(), k)
+	if err != nil {
+		giveUp(t, err)
+	}
+	t.Cleanup(i.close)
+	return &Server{URL: i.url, t: t, instance: i}
+}
+
+// Kill ends the server as a crash would: SIGKILL, or for PostgreSQL an immediate
+// shutdown, which is the same to its clients and its files.
+func (s *Server) Kill() {
+	s.t.Helper()
+	s.check(s.instance.end(s.instance.kind.crash))
+}
+
+// Stop ends the server as its operator would, and waits for it.
+func (s *Server) Stop() {
+	s.t.Helper()
+	s.check(s.instance.end(s.instance.kind.stop))
+}
+
+// Pause freezes the server: its connections stay open and nothing answers.
+func (s *Server) Pause() {
+	s.t.Helper()
+	s.check(s.instance.pause())
+}
+
+// Resume ends a Pause.
+func (s *Server) Resume() {
+	s.t.Helper()
+	s.check(s.instance.resume())
+}
+
+// Restart starts the server again on its port and files, killing it first if it
+// still runs, and waits until it takes connections.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.check(s.instance.end(s.instance.kind.crash))
+	s.check(s.instance.start(s.t.Context()))
+}
+
+// Rabbitmqctl runs rabbitmqctl against a server from StartRabbitMQ and returns what
+// it printed.
+func (s *Server) Rabbitmqctl(args ...string) string {
+	s.t.Helper()
+	out, err := rabbitmqctl(s.instance, args...)
+	s.check(err)
+	return out
+}
+
+func (s *Server) check(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
