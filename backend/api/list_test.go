@@ -1,0 +1,106 @@
+package api
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+func TestListAnswer(t *testing.T) {
+	t.Parallel()
+	next := &store.Position{Time: at, ID: "id-1"}
+	reader := &fakeReader{page: &store.Page{Records: []*store.Record{record("application/json", nil)}, Next: next}}
+	w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events")
+	require.Equal(t, 200, w.Code)
+	require.JSONEq(t, `{"events":[{
+		"id":"id-1","bot":"demo","type":"github.push","subject":"42","time":"2026-03-04T05:06:07.000891Z",
+		"order_key":"7","verified_by":"github","content_type":"application/json","status":"accepted",
+		"recorded_at":"2026-03-04T05:06:08.000891Z","updated_at":"2026-03-04T05:06:09.000891Z","attempt_count":0}],
+		"next_cursor":"`+encodeCursor(*next)+`"}`, w.Body.String())
+	require.Equal(t, store.Query{Limit: 50}, reader.query)
+
+	var page pageView
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page))
+	ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?cursor="+page.NextCursor)
+	require.Equal(t, *next, reader.query.After)
+
+	reader.page = &store.Page{}
+	w = ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events")
+	require.JSONEq(t, `{"events":[]}`, w.Body.String())
+}
+
+func TestListParameters(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]store.Query{
+		"": {Limit: 50},
+		"bot=&user=&status=&type=&limit=&cursor=": {Limit: 50},
+		"bot=demo&user=u%201&type=github.push":    {Bot: "demo", Subject: "u 1", Type: "github.push", Limit: 50},
+		"status=dead&limit=200":                   {Status: event.StatusDead, Limit: 200},
+		"status=accepted&limit=1":                 {Status: event.StatusAccepted, Limit: 1},
+	} {
+		reader := &fakeReader{page: &store.Page{}}
+		w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?"+query)
+		require.Equal(t, 200, w.Code, query)
+		require.Equal(t, want, reader.query, query)
+	}
+}
+
+func TestListRefusesBadParameters(t *testing.T) {
+	t.Parallel()
+	far := store.Position{Time: time.UnixMicro(1 << 62), ID: "x"}
+	for _, query := range []string{
+		"limit=0", "limit=201", "limit=-1", "limit=ten", "limit=1e1", "limit=99999999999999999999",
+		"status=lost", "status=Dead",
+		"cursor=%21", "cursor=AAAA", "cursor=" + strings.Repeat("A", 2000), "cursor=" + encodeCursor(far), "cursor=" + encodeCursor(store.Position{Time: at}),
+		"cursor=" + encodeCursor(store.Position{Time: at, ID: "\x00"}), "cursor=" + encodeCursor(store.Position{Time: at, ID: "\xff"}),
+		"users=1", "bot=a&bot=b", "bot=%zz", "bot=a;b", "bot=%00", "user=%ff", "type=" + strings.Repeat("x", 513),
+	} {
+		reader := &fakeReader{page: &store.Page{}}
+		w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?"+query)
+		requireProblem(t, w, 400, "malformed")
+		require.Contains(t, w.Body.String(), `"detail":`, query)
+		require.Zero(t, reader.calls, query)
+	}
+}
+
+func TestCursorRoundTrip(t *testing.T) {
+	t.Parallel()
+	for _, p := range []store.Position{
+		{Time: at, ID: "0198c0de-0000-7000-8000-000000000000"},
+		{Time: time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC), ID: "x"},
+	} {
+		back, ok := decodeCursor(encodeCursor(p))
+		require.True(t, ok)
+		require.Equal(t, p, back)
+	}
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add(encodeCursor(store.Position{Time: at, ID: "x"}))
+	f.Add("AAAA")
+	f.Fuzz(func(t *testing.T, s string) {
+		if p, ok := decodeCursor(s); ok {
+			require.Equal(t, s, encodeCursor(p), "one position has one cursor")
+			require.Equal(t, s, url.QueryEscape(s), "a cursor needs no escaping")
+			_, err := p.Time.MarshalJSON()
+			require.NoError(t, err)
+		}
+	})
+}
+
+func FuzzQuery(f *testing.F) {
+	f.Add("bot=a&limit=10&status=dead")
+	f.Fuzz(func(t *testing.T, raw string) {
+		if q, err := parseQuery(raw); err == nil {
+			require.True(t, q.Limit >= 1 && q.Limit <= store.MaxLimit)
+			require.NotContains(t, q.Bot+q.Subject+q.Type, "\x00")
+		}
+	})
+}

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// problem is a refusal in the form of RFC 9457. It is an error, so that what reads a
+// request can say what is wrong with it.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+
+	header, value string
+}
+
+var (
+	malformed        = newProblem(http.StatusBadRequest, "malformed", "The request is malformed.")
+	notFound         = newProblem(http.StatusNotFound, "not-found", "There is nothing at this path.")
+	unknownEvent     = newProblem(http.StatusNotFound, "unknown-event", "There is no such event.")
+	methodNotAllowed = newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.").with("Allow", "GET, HEAD")
+	internal         = newProblem(http.StatusInternalServerError, "internal", "The request failed.")
+	unavailable      = newProblem(http.StatusServiceUnavailable, "unavailable", "The service can't answer at present.").with("Retry-After", "2")
+)
+
+func newProblem(status int, slug, title string) *problem {
+	return &problem{Type: "urn:botgate:problem:" + slug, Title: title, Status: status}
+}
+
+func (p *problem) Error() string { return p.Title + " " + p.Detail }
+
+// with returns a copy that is answered with one more header.
+func (p problem) with(header, value string) *problem {
+	p.header, p.value = header, value
+	return &p
+}
+
+// because returns a copy that tells the caller what to correct.
+func (p problem) because(detail string) *problem {
+	p.Detail = detail
+	return &p
+}
+
+// write answers with the problem and returns its status.
+func (p *problem) write(w http.ResponseWriter) int {
+	h := w.Header()
+	if p.header != "" {
+		h.Set(p.header, p.value)
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	// The client may be gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(p)
+	return p.Status
+}

@@ -1,0 +1,149 @@
+// Package app is the backend's composition root: it ties queue, store, roles and HTTP
+// together, starts them in order and stops them in the reverse one.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/dispatch"
+	"github.com/botgate/botgate/backend/health"
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// stopTimeout bounds Stop as called by Run. It is longer than the steps' own bounds.
+const stopTimeout = 50 * time.Second
+
+var errNotStarted = errors.New("not started")
+
+// Config is what an App is made of.
+type Config struct {
+	// Settings say which engines, roles and address to use. Required; an empty Listen
+	// listens nowhere.
+	Settings config.Config
+	// Queue is used instead of Settings.QueueURL when set. The app does not close it.
+	Queue queue.Queue
+	// Listener is served instead of Settings.Listen when set. Stop closes it.
+	Listener net.Listener
+	// Logger gets everything worth telling. Default: discard.
+	Logger *slog.Logger
+	// Registry gets the metrics and is what /metrics shows; two apps can't share one.
+	// Default: a new one, with the metrics of the Go runtime and of the process.
+	Registry *prometheus.Registry
+}
+
+// App is a backend. Make one with [New]; then either [App.Run], or [App.Start] and [App.Stop].
+type App struct {
+	settings config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	health   *health.Registry
+	bots     bots.Set
+	mux      *http.ServeMux
+	failed   chan error
+
+	// Set by Start; the listener and the queue by New when they were given to it.
+	listener net.Listener
+	queue    queue.Queue
+	store    store.Store
+	reader   lateReader
+	migrated chan struct{} // Closed when the store's schema is current.
+
+	mu    sync.Mutex
+	steps []step // What Stop has to undo, in the order of starting.
+}
+
+// New checks the settings and reads the bots file. It opens, dials and starts nothing,
+// so it also serves to validate a configuration.
+func New(cfg Config) (*App, error) {
+	if err := cfg.Settings.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{
+		settings: cfg.Settings,
+		log:      cfg.Logger,
+		registry: cfg.Registry,
+		mux:      http.NewServeMux(),
+		failed:   make(chan error, 1),
+		migrated: make(chan struct{}),
+		listener: cfg.Listener,
+		queue:    cfg.Queue,
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.registry == nil {
+		a.registry = prometheus.NewRegistry()
+		a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
+	a.health = health.New(health.Config{Logger: a.log})
+	for _, name := range a.parts() {
+		a.health.Add(name, func(context.Context) error { return errNotStarted })
+	}
+	if err := a.loadBots(); err != nil {
+		return nil, err
+	}
+	if err := a.routes(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) loadBots() (err error) {
+	if !a.settings.Has(config.Dispatch) {
+		return nil
+	}
+	if a.bots, err = bots.Load(a.settings.BotsFile); err == nil {
+		err = dispatch.Check(a.bots)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", config.EnvBotsFile, err)
+	}
+	return nil
+}
+
+// Run starts the app, waits until ctx ends or the listener fails, and stops the app.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-a.Failed():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return errors.Join(failure, a.Stop(stopping))
+}
+
+// Failed receives an error when the listener fails after the start; the app is to be
+// stopped then. Run watches it itself.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Handler answers the API, /healthz, /readyz and /metrics; for those who serve them on
+// a listener of their own. Until the app has started it is not ready and queries get 503.
+func (a *App) Handler() http.Handler { return a.mux }
+
+// Ready returns nil when every role can do its work, or what keeps it from that.
+func (a *App) Ready(ctx context.Context) error { return a.health.Ready(ctx) }
+
+// Addr is the address that the app listens on; nil when it listens nowhere.
+func (a *App) Addr() net.Addr {
+	if a.listener == nil {
+		return nil
+	}
+	return a.listener.Addr()
+}

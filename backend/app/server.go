@@ -1,0 +1,114 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/botgate/botgate/backend/api"
+	"github.com/botgate/botgate/backend/config"
+)
+
+// Bounds of the server. The API's requests have no bodies to speak of.
+const (
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 30 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 32 << 10
+	serverDrain    = 5 * time.Second
+)
+
+// bind comes first of all: a taken port is the likeliest mistake, and nothing else has
+// to be undone then.
+func (a *App) bind(ctx context.Context) error {
+	if a.listener == nil {
+		if a.settings.Listen == "" {
+			return nil
+		}
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.settings.Listen)
+		if err != nil {
+			return listenError(a.settings.Listen, err)
+		}
+		a.listener = l
+	}
+	a.onStop(step{"listener", time.Second, func(context.Context) error {
+		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}})
+	return nil
+}
+
+// listenError leaves out what the system's error repeats.
+func listenError(address string, err error) error {
+	cause := err
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		cause = op.Err
+	}
+	if sys := (*os.SyscallError)(nil); errors.As(cause, &sys) {
+		cause = sys.Err
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen %s: %w; stop what listens there, or set %s", address, cause, config.EnvListen)
+	}
+	return fmt.Errorf("listen %s: %w; set %s", address, cause, config.EnvListen)
+}
+
+func (a *App) routes() error {
+	a.mux.HandleFunc("/healthz", a.health.ServeLive)
+	a.mux.HandleFunc("/readyz", a.health.ServeReady)
+	a.mux.Handle("/metrics", promhttp.InstrumentMetricHandler(a.registry,
+		promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError)})))
+	if !a.settings.Has(config.API) {
+		return nil
+	}
+	h, err := api.New(api.Config{Reader: &a.reader, Logger: a.log, Registerer: a.registry})
+	if err != nil {
+		return err
+	}
+	a.mux.Handle("/", h)
+	return nil
+}
+
+// serve answers on the listener until the app stops.
+func (a *App) serve(ctx context.Context) error {
+	if a.listener == nil {
+		return nil
+	}
+	base := context.WithoutCancel(ctx)
+	server := &http.Server{
+		Handler:           a.mux,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadTimeout:       readTimeout,
+		ReadHeaderTimeout: readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("serving %s: %w", a.listener.Addr(), err)
+		}
+	}()
+	a.onStop(step{"listener", serverDrain, func(ctx context.Context) error {
+		err := server.Shutdown(ctx)
+		if err != nil {
+			err = errors.Join(err, server.Close())
+		}
+		<-done
+		return err
+	}})
+	return nil
+}

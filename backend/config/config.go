@@ -1,0 +1,152 @@
+// Package config holds the backend's settings: where they come from, what they default
+// to and what is wrong with them.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/botgate/botgate/internal/queue/engines"
+)
+
+// The environment variables of the backend. The gateway reads those of the queue and
+// of the bots file under the same names.
+const (
+	EnvQueueURL    = engines.Option
+	EnvDatabaseURL = "BOTGATE_DATABASE_URL"
+	EnvBotsFile    = "BOTGATE_BOTS_FILE"
+	EnvRoles       = "BOTGATE_ROLES"
+	EnvListen      = "BOTGATE_LISTEN"
+	EnvLogLevel    = "BOTGATE_LOG_LEVEL"
+	EnvLogFormat   = "BOTGATE_LOG_FORMAT"
+)
+
+// Config is the backend's settings. [Default] and [FromEnv] make complete ones.
+type Config struct {
+	// QueueURL is the queue: "sqlite:<path>" for the embedded one, or "amqp://…" and
+	// "amqps://…" for RabbitMQ. Default "sqlite:data/queue.db".
+	QueueURL string
+	// DatabaseURL is the database: "sqlite:<path>" for the embedded one, or
+	// "postgres://…". Default "sqlite:data/events.db".
+	DatabaseURL string
+	// BotsFile says which bots exist; see package bots. Only the role dispatch reads
+	// it. Default "data/bots.json".
+	BotsFile string
+	// Roles are what this process does. Default: all of them.
+	Roles []Role
+	// Listen is the address, host:port, of the API, the health checks and the metrics;
+	// processes without the role api answer the latter two only. Empty listens nowhere.
+	// Default "127.0.0.1:8081".
+	Listen string
+	// LogLevel is the least level that is logged. Default info.
+	LogLevel slog.Level
+	// LogFormat is "text" or "json". Default "text".
+	LogFormat string
+}
+
+// Default returns the settings of a backend on the embedded engines, with every role.
+func Default() Config {
+	return Config{
+		QueueURL:    "sqlite:data/queue.db",
+		DatabaseURL: "sqlite:data/events.db",
+		BotsFile:    "data/bots.json",
+		Roles:       AllRoles(),
+		Listen:      "127.0.0.1:8081",
+		LogLevel:    slog.LevelInfo,
+		LogFormat:   "text",
+	}
+}
+
+// FromEnv returns [Default] with what the environment sets; a variable that is empty
+// counts as unset. The error names the variable that can't be read.
+func FromEnv(getenv func(string) string) (Config, error) {
+	c := Default()
+	for name, field := range map[string]*string{
+		EnvQueueURL:    &c.QueueURL,
+		EnvDatabaseURL: &c.DatabaseURL,
+		EnvBotsFile:    &c.BotsFile,
+		EnvListen:      &c.Listen,
+		EnvLogFormat:   &c.LogFormat,
+	} {
+		if v := getenv(name); v != "" {
+			*field = v
+		}
+	}
+	var err error
+	if v := getenv(EnvRoles); v != "" {
+		if c.Roles, err = ParseRoles(v); err != nil {
+			return c, fmt.Errorf("%s: %w", EnvRoles, err)
+		}
+	}
+	if v := getenv(EnvLogLevel); v != "" {
+		if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
+			return c, fmt.Errorf("%s: %q is not debug, info, warn or error", EnvLogLevel, v)
+		}
+	}
+	return c, nil
+}
+
+// Has reports whether the process has the role.
+func (c Config) Has(role Role) bool { return slices.Contains(c.Roles, role) }
+
+// Validate reports everything that is wrong with the settings as far as it can be known
+// without opening anything. Errors name the variable to change and carry no password.
+func (c Config) Validate() error {
+	return errors.Join(
+		engines.Check(c.QueueURL),
+		c.checkDatabase(),
+		c.checkRoles(),
+		c.checkListen(),
+		c.checkLogFormat(),
+	)
+}
+
+func (c Config) checkRoles() error {
+	if len(c.Roles) == 0 {
+		return fmt.Errorf("%s: no role is set", EnvRoles)
+	}
+	for _, role := range c.Roles {
+		if !slices.Contains(AllRoles(), role) {
+			return fmt.Errorf("%s: %w", EnvRoles, unknownRole(string(role)))
+		}
+	}
+	if c.Has(Dispatch) && c.BotsFile == "" {
+		return fmt.Errorf("%s: the role dispatch needs it", EnvBotsFile)
+	}
+	return nil
+}
+
+func (c Config) checkListen() error {
+	if c.Listen == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("%s: %q is not an address like 127.0.0.1:8081", EnvListen, c.Listen)
+	}
+	return nil
+}
+
+func (c Config) checkLogFormat() error {
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		return fmt.Errorf("%s: %q is not text or json", EnvLogFormat, c.LogFormat)
+	}
+	return nil
+}
+
+func (c Config) checkDatabase() error {
+	scheme, rest, _ := strings.Cut(c.DatabaseURL, ":")
+	switch {
+	case scheme == "sqlite":
+		if _, err := engines.SQLitePath(c.DatabaseURL); err != nil {
+			return fmt.Errorf("%s: %w", EnvDatabaseURL, err)
+		}
+		return nil
+	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
+		return nil
+	}
+	return fmt.Errorf("%s: must be sqlite:<path> or postgres://<host>", EnvDatabaseURL)
+}

@@ -1,0 +1,130 @@
+package config_test
+
+import (
+	"bytes"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/config"
+)
+
+func env(values map[string]string) func(string) string {
+	return func(name string) string { return values[name] }
+}
+
+func TestDefaultIsValid(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, config.Default().Validate())
+	c, err := config.FromEnv(env(nil))
+	require.NoError(t, err)
+	require.Equal(t, config.Default(), c)
+}
+
+func TestFromEnv(t *testing.T) {
+	t.Parallel()
+	c, err := config.FromEnv(env(map[string]string{
+		config.EnvQueueURL:    "amqp://u:p@h1:5672,h2:5672/v",
+		config.EnvDatabaseURL: "postgres://u:p@h/db",
+		config.EnvBotsFile:    "bots.json",
+		config.EnvRoles:       "api, record,api",
+		config.EnvListen:      ":9",
+		config.EnvLogLevel:    "warn",
+		config.EnvLogFormat:   "json",
+	}))
+	require.NoError(t, err)
+	require.NoError(t, c.Validate())
+	require.Equal(t, config.Config{
+		QueueURL:    "amqp://u:p@h1:5672,h2:5672/v",
+		DatabaseURL: "postgres://u:p@h/db",
+		BotsFile:    "bots.json",
+		Roles:       []config.Role{config.API, config.Record},
+		Listen:      ":9",
+		LogLevel:    slog.LevelWarn,
+		LogFormat:   "json",
+	}, c)
+	require.False(t, c.Has(config.Dispatch))
+}
+
+func TestErrorsNameTheOption(t *testing.T) {
+	t.Parallel()
+	for option, bad := range map[string][]string{
+		config.EnvQueueURL:    {"data/queue.db", "redis://h", "amqp:", "sqlite", "secret-password"},
+		config.EnvDatabaseURL: {"mysql://u:secret-password@h/db", "sqlite:"},
+		config.EnvRoles:       {"recorder", "record,,api", " "},
+		config.EnvListen:      {"8081", "localhost", "::1:80"},
+		config.EnvLogLevel:    {"loud"},
+		config.EnvLogFormat:   {"xml"},
+	} {
+		for _, value := range bad {
+			t.Run(option+"="+value, func(t *testing.T) {
+				t.Parallel()
+				c, err := config.FromEnv(env(map[string]string{option: value}))
+				if err == nil {
+					err = c.Validate()
+				}
+				require.ErrorContains(t, err, option)
+				require.NotContains(t, err.Error(), "secret-password")
+				require.NotContains(t, err.Error(), "\n")
+			})
+		}
+	}
+}
+
+func TestValidateWithoutEnv(t *testing.T) {
+	t.Parallel()
+	c := config.Default()
+	c.Listen = ""
+	require.NoError(t, c.Validate(), "who embeds the backend may serve it elsewhere")
+	c.BotsFile = ""
+	require.ErrorContains(t, c.Validate(), config.EnvBotsFile)
+	c.Roles = []config.Role{config.API}
+	require.NoError(t, c.Validate())
+	c.Roles = nil
+	require.ErrorContains(t, c.Validate(), config.EnvRoles)
+	c.Roles = []config.Role{"other"}
+	require.ErrorContains(t, c.Validate(), config.EnvRoles)
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"sqlite:data/queue.db":                   "sqlite:data/queue.db",
+		"amqp://h":                               "amqp://h",
+		"amqp://user:hunter2@h:5672/v":           "amqp://h:5672/v",
+		"amqps://u:hunter2@h1:1,h2:2,[::1]:3/v":  "amqps://h1:1,h2:2,[::1]:3/v",
+		"postgres://u@h/db?password=hunter2":     "postgres://h/db",
+		"postgres://h/db?password=hunter2@x":     "postgres://[redacted]",
+		"amqp://u:hun/ter2@h/v":                  "amqp://[redacted]",
+		"amqp://u:hun?ter2@h/v":                  "amqp://[redacted]",
+		"amqp://u:hun#ter2@h/v":                  "amqp://[redacted]",
+		"amqp://u:hun@ter2@h/v":                  "amqp://[redacted]",
+		"amqp://u:hunter2":                       "amqp://[redacted]",
+		"hunter2":                                "[redacted]",
+		"postgres:///db?host=/run/x&user=hunter": "postgres:///db",
+	} {
+		require.Equal(t, want, config.Redact(address), address)
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	f.Add("u", "h/v")
+	f.Add("u:/?#@", "h1:1,h2/v?x=@")
+	f.Fuzz(func(t *testing.T, user, rest string) {
+		const password = "0Secret0"
+		shown := config.Redact("amqp://" + user + ":" + password + "@" + rest)
+		require.NotContains(t, shown, password)
+	})
+}
+
+func TestLogValueHidesSecrets(t *testing.T) {
+	t.Parallel()
+	c := config.Default()
+	c.QueueURL, c.DatabaseURL = "amqp://u:hunter2@h/v", "postgres://u:hunter2@h/db"
+	var out bytes.Buffer
+	slog.New(slog.NewTextHandler(&out, nil)).Info("starting", "config", c)
+	require.NotContains(t, out.String(), "hunter2")
+	require.Contains(t, out.String(), "config.queue_url=amqp://h/v")
+	require.Contains(t, out.String(), "config.roles=record,dispatch,api")
+}

@@ -1,0 +1,130 @@
+// Package dispatch delivers events to bots: signed HTTP requests, in order for each
+// order key, repeated with backoff until the bot has the event or it is dead. What
+// happened is published as events.
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// Defaults of [Config].
+const (
+	DefaultConcurrency   = 64
+	DefaultPrefetch      = 512
+	DefaultMinBackoff    = time.Second
+	DefaultMaxBackoff    = 2 * time.Minute
+	DefaultMaxRetryAfter = 10 * time.Minute
+	DefaultDrain         = 10 * time.Second
+)
+
+// workersPerRequest is how many deliveries are worked on for each request that may run:
+// while some wait for their bot, others wait for the queue to take what happened, and
+// the more of them wait at once, the more share a commit.
+const workersPerRequest = 4
+
+// Queue is what dispatch asks of a queue.
+type Queue interface {
+	Publish(ctx context.Context, events ...*event.Event) error
+	Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error)
+}
+
+// Config is what a Dispatcher is made of.
+type Config struct {
+	// Queue is consumed, and takes what happened. Required.
+	Queue Queue
+	// Bots are the bots to deliver to. Events for others are buried. Required.
+	Bots bots.Set
+	// Concurrency is how many requests run at once, all bots together. A bot that hangs
+	// can take all of them until its timeout. Default 64.
+	Concurrency int
+	// Prefetch bounds the deliveries held in memory, those that wait for a retry or
+	// for their predecessor included; see [queue.SubscribeOptions]. Default 512.
+	Prefetch int
+	// MinBackoff is the ceiling of the delay after the first failed attempt; it
+	// doubles with each further one. Delays are random up to the ceiling. Default 1s.
+	MinBackoff time.Duration
+	// MaxBackoff is where the ceiling stops growing. Default 2m.
+	MaxBackoff time.Duration
+	// MaxRetryAfter bounds what a bot can ask for by Retry-After. Default 10m.
+	MaxRetryAfter time.Duration
+	// Drain is how long attempts under way may go on once Run is told to end; those
+	// cut off then are not counted as failures of the bot. Default 10s.
+	Drain time.Duration
+	// Logger gets what needs an operator. Default: discard.
+	Logger *slog.Logger
+	// Registerer gets the metrics; nil for none.
+	Registerer prometheus.Registerer
+}
+
+// Dispatcher is the role dispatch.
+type Dispatcher struct {
+	cfg     Config
+	targets map[string]*target
+	client  *http.Client
+	slots   chan struct{} // Holds one value for each request under way.
+	metrics *metrics
+	log     *slog.Logger
+	trouble atomic.Pointer[error]
+}
+
+var errNotRunning = errors.New("dispatch is not consuming")
+
+// New checks the configuration. An error names the bot whose settings don't do.
+func New(cfg Config) (*Dispatcher, error) {
+	cfg.setDefaults()
+	targets, err := newTargets(cfg.Bots)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dispatcher{
+		cfg:     cfg,
+		targets: targets,
+		client:  newClient(cfg.Concurrency),
+		slots:   make(chan struct{}, cfg.Concurrency),
+		metrics: m,
+		log:     cfg.Logger,
+	}
+	d.trouble.Store(&errNotRunning)
+	return d, nil
+}
+
+func (c *Config) setDefaults() {
+	setDefault(&c.Concurrency, DefaultConcurrency)
+	setDefault(&c.Prefetch, max(DefaultPrefetch, 2*workersPerRequest*c.Concurrency))
+	setDefault(&c.MinBackoff, DefaultMinBackoff)
+	setDefault(&c.MaxBackoff, DefaultMaxBackoff)
+	setDefault(&c.MaxRetryAfter, DefaultMaxRetryAfter)
+	setDefault(&c.Drain, DefaultDrain)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}
+
+// Healthy returns nil while events are consumed and the queue takes what happened.
+func (d *Dispatcher) Healthy() error {
+	if err := d.trouble.Load(); err != nil {
+		return *err
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// secretOf is a valid secret that is different for each name.
+func secretOf(name string) string {
+	return "whsec_" + base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%-24s", name))
+}
+
+// settled says how a delivery ended.
+type settled struct {
+	how     string
+	id      string
+	attempt int
+	delay   time.Duration
+	reason  string
+	// told is how many changes had been published by then.
+	told int
+}
+
+// fakeQueue hands out what is put in, each retry at once, and keeps what it is told.
+// It is its own only consumer.
+type fakeQueue struct {
+	deliveries chan *queue.Delivery
+	settled    chan settled
+	closed     chan struct{}
+	// refuse is asked before each operation: "publish", "ack", "retry" or "bury".
+	refuse func(operation string) error
+
+	mu      sync.Mutex
+	changes []event.Change
+}
+
+func newFakeQueue() *fakeQueue {
+	return &fakeQueue{
+		deliveries: make(chan *queue.Delivery, 100),
+		settled:    make(chan settled, 100),
+		closed:     make(chan struct{}),
+		refuse:     func(string) error { return nil },
+	}
+}
+
+func (q *fakeQueue) Subscribe(_ context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
+	if group != queue.Dispatch || opts.Prefetch <= 0 {
+		return nil, fmt.Errorf("subscribed to %s with prefetch %d", group, opts.Prefetch)
+	}
+	return q, q.refuse("subscribe")
+}
+
+func (q *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := q.refuse("publish"); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range events {
+		c, err := event.ParseChange(e)
+		if err != nil {
+			return err
+		}
+		q.changes = append(q.changes, c)
+	}
+	return nil
+}
+
+func (q *fakeQueue) Receive(ctx context.Context, _ int) ([]*queue.Delivery, error) {
+	select {
+	case d := <-q.deliveries:
+		return []*queue.Delivery{d}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-q.closed:
+		return nil, queue.ErrClosed
+	}
+}
+
+func (q *fakeQueue) settle(ctx context.Context, d *queue.Delivery, s settled) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := q.refuse(s.how); err != nil {
+		return err
+	}
+	s.id, s.attempt, s.told = d.Event.ID, d.Attempt, len(q.told())
+	q.settled <- s
+	return nil
+}
+
+func (q *fakeQueue) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
+	return q.settle(ctx, deliveries[0], settled{how: "ack"})
+}
+
+func (q *fakeQueue) Retry(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
+	if err := q.settle(ctx, d, settled{how: "retry", delay: delay}); err != nil {
+		return err
+	}
+	q.deliveries <- &queue.Delivery{Event: d.Event, Attempt: d.Attempt + 1}
+	return nil
+}
+
+func (q *fakeQueue) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
+	return q.settle(ctx, d, settled{how: "bury", reason: reason})
+}
+
+func (q *fakeQueue) Close() error { return nil }
+
+func (q *fakeQueue) told() []event.Change {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return append([]event.Change(nil), q.changes...)
+}
+
+func (q *fakeQueue) put(attempt int, e *event.Event) {
+	q.deliveries <- &queue.Delivery{Event: e, Attempt: attempt}
+}
+
+// next waits for the next delivery to be settled.
+func (q *fakeQueue) next(t *testing.T) settled {
+	t.Helper()
+	select {
+	case s := <-q.settled:
+		return s
+	case <-time.After(10 * time.Second):
+		require.FailNow(t, "nothing was settled in time")
+		return settled{}
+	}
+}
+
+func newEvent(id string) *event.Event {
+	return &event.Event{
+		ID: id, Bot: "demo", Type: "github.push", Subject: "42", Time: time.Now().UTC().Truncate(time.Microsecond),
+		OrderKey: "k", VerifiedBy: "github", ContentType: "application/json", Data: []byte(`{"a":1}`),
+	}
+}
+
+// start runs a dispatcher until the test ends. The bot demo is at the address.
+func start(t *testing.T, q *fakeQueue, address string, change ...func(*Config, *bots.Bot)) *Dispatcher {
+	t.Helper()
+	bot := bots.Bot{Name: "demo", URL: address, Secrets: []string{secretOf("one")}, Timeout: 5 * time.Second, MaxAttempts: 3}
+	cfg := Config{Queue: q}
+	for _, f := range change {
+		f(&cfg, &bot)
+	}
+	cfg.Bots = bots.Set{"demo": bot}
+	d, err := New(cfg)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	return d
+}
+
+// bot serves a bot that answers with the function.
+func bot(t *testing.T, f http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f(w, r)
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// answering is a bot that always answers with the status and headers (name, value, …).
+func answering(t *testing.T, status int, headers ...string) string {
+	t.Helper()
+	return bot(t, func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(headers); i += 2 {
+			w.Header().Set(headers[i], headers[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "the bot's own words")
+	})
+}

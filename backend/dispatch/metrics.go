@@ -1,0 +1,45 @@
+package dispatch
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+type metrics struct {
+	attempts *prometheus.CounterVec
+	duration prometheus.Histogram
+	inFlight prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "botgate_dispatch_attempts_total",
+			Help: "Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again) or dead.",
+		}, []string{"outcome"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "botgate_dispatch_attempt_duration_seconds",
+			Help:    "Time from the start of a request to a bot to the end of its answer.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "botgate_dispatch_in_flight",
+			Help: "Deliveries being worked on.",
+		}),
+	}
+	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead} {
+		m.attempts.WithLabelValues(string(s)) // Rates need a zero to start from.
+	}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.attempts, m.duration, m.inFlight} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("registering a metric of dispatch: %w", err)
+		}
+	}
+	return m, nil
+}

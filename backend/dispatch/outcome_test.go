@@ -1,0 +1,236 @@
+package dispatch
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
+)
+
+// TestAnswers goes through what each status means for the event.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	for how, statuses := range map[string][]int{
+		"ack":   {200, 201, 202, 204, 299},
+		"retry": {300, 301, 302, 307, 308, 401, 403, 404, 408, 425, 429, 500, 501, 502, 503, 504, 599},
+		"bury":  {400, 402, 405, 409, 410, 411, 413, 415, 422, 451, 499},
+	} {
+		for _, status := range statuses {
+			t.Run(strconv.Itoa(status), func(t *testing.T) {
+				t.Parallel()
+				q := newFakeQueue()
+				start(t, q, answering(t, status, "Location", "http://127.0.0.1:1/elsewhere"))
+				q.put(1, newEvent("e"))
+				got := q.next(t)
+				require.Equal(t, how, got.how)
+				require.Equal(t, 1, got.told, "what happened is published before it is settled")
+				change := q.told()[0]
+				require.Equal(t, "e", change.EventID)
+				require.Equal(t, 1, change.Attempt)
+				require.Equal(t, status, change.StatusCode)
+				require.WithinDuration(t, time.Now(), change.At, time.Minute)
+				require.NotContains(t, change.Error, "own words")
+				require.Equal(t, how == "ack", change.Error == "")
+				require.Equal(t, map[string]event.Status{
+					"ack": event.StatusDelivered, "retry": event.StatusFailed, "bury": event.StatusDead,
+				}[how], change.Status)
+				require.Equal(t, how == "retry", change.NextAttempt != nil)
+				if how == "bury" {
+					require.Equal(t, change.Error, got.reason)
+				}
+			})
+		}
+	}
+}
+
+func TestNoAnswer(t *testing.T) {
+	t.Parallel()
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, dead.Close())
+	tls := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(tls.Close)
+	closing := bot(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_ = conn.Close()
+		}
+	})
+	endless := bot(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X", strings.Repeat("x", 2*maxAnswerHeader))
+		w.WriteHeader(http.StatusOK)
+	})
+	for _, tc := range []struct{ name, address, reason string }{
+		{"refused", "http://user:hunter2@" + dead.Addr().String() + "/", "the bot refused the connection"},
+		{"unknown host", "http://bot.invalid/", "the bot's host name can't be resolved"},
+		{"unknown authority", tls.URL, "the bot's certificate can't be verified"},
+		{"no TLS", strings.Replace(closing, "http:", "https:", 1), "the bot does not speak TLS"},
+		{"closed", closing, "the bot closed the connection"},
+		{"endless header", endless, "the bot can't be reached"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			q := newFakeQueue()
+			start(t, q, tc.address)
+			q.put(1, newEvent("e"))
+			require.Equal(t, "retry", q.next(t).how)
+			change := q.told()[0]
+			require.Zero(t, change.StatusCode)
+			require.Equal(t, tc.reason, change.Error)
+		})
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	address := bot(t, func(http.ResponseWriter, *http.Request) { <-release })
+	t.Cleanup(func() { close(release) })
+	q := newFakeQueue()
+	start(t, q, address, func(_ *Config, b *bots.Bot) { b.Timeout = 50 * time.Millisecond })
+	q.put(1, newEvent("e"))
+	require.Equal(t, "retry", q.next(t).how)
+	change := q.told()[0]
+	require.Equal(t, "the bot did not answer in time", change.Error)
+	require.GreaterOrEqual(t, change.DurationMS, int64(50))
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	var followed atomic.Bool
+	other := bot(t, func(http.ResponseWriter, *http.Request) { followed.Store(true) })
+	q := newFakeQueue()
+	start(t, q, answering(t, http.StatusTemporaryRedirect, "Location", other))
+	q.put(1, newEvent("e"))
+	require.Equal(t, "retry", q.next(t).how)
+	require.False(t, followed.Load())
+}
+
+func TestAnswerBodyIsCapped(t *testing.T) {
+	t.Parallel()
+	var written atomic.Int64
+	address := bot(t, func(w http.ResponseWriter, r *http.Request) {
+		block := make([]byte, 64<<10)
+		for r.Context().Err() == nil {
+			n, err := w.Write(block)
+			written.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	})
+	q := newFakeQueue()
+	start(t, q, address)
+	q.put(1, newEvent("e"))
+	require.Equal(t, "ack", q.next(t).how)
+	require.Less(t, written.Load(), int64(64<<20))
+}
+
+func TestUntilOutOfAttempts(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	q := newFakeQueue()
+	start(t, q, answering(t, 500), func(c *Config, _ *bots.Bot) { c.Registerer = reg })
+	q.put(1, newEvent("e"))
+	require.Equal(t, "retry", q.next(t).how)
+	require.Equal(t, "retry", q.next(t).how)
+	require.Equal(t, settled{how: "bury", id: "e", attempt: 3, told: 3, reason: "out of attempts: the bot answered 500"}, q.next(t))
+	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP botgate_dispatch_attempts_total Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again) or dead.
+# TYPE botgate_dispatch_attempts_total counter
+botgate_dispatch_attempts_total{outcome="dead"} 1
+botgate_dispatch_attempts_total{outcome="delivered"} 0
+botgate_dispatch_attempts_total{outcome="failed"} 2
+`), "botgate_dispatch_attempts_total"))
+}
+
+func TestCrashingEventIsNotTriedForever(t *testing.T) {
+	t.Parallel()
+	q := newFakeQueue()
+	start(t, q, bot(t, func(http.ResponseWriter, *http.Request) { t.Error("it was tried again") }))
+	q.put(4, newEvent("e"))
+	got := q.next(t)
+	require.Equal(t, "bury", got.how)
+	require.Contains(t, got.reason, "out of attempts")
+	require.Equal(t, 4, q.told()[0].Attempt)
+}
+
+func TestUnknownBot(t *testing.T) {
+	t.Parallel()
+	q := newFakeQueue()
+	start(t, q, "http://127.0.0.1:1")
+	e := newEvent("e")
+	e.Bot = "nobody"
+	q.put(1, e)
+	require.Equal(t, settled{how: "bury", id: "e", attempt: 1, told: 1, reason: "unknown bot"}, q.next(t))
+	require.Equal(t, event.StatusDead, q.told()[0].Status)
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, value string
+		least, most time.Duration
+	}{
+		{"seconds", "30", 30 * time.Second, 30 * time.Second},
+		{"date", time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat), 60 * time.Second, 91 * time.Second},
+		{"capped", "86400", time.Minute * 2, time.Minute * 2},
+		{"absurd", "9223372036854775807", time.Minute * 2, time.Minute * 2},
+		{"shorter than the backoff", "0", 1, time.Second},
+		{"malformed", "soon", 1, time.Second},
+		{"negative", "-5", 1, time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			q := newFakeQueue()
+			start(t, q, answering(t, 429, "Retry-After", tc.value), func(c *Config, _ *bots.Bot) { c.MaxRetryAfter = 2 * time.Minute })
+			q.put(1, newEvent("e"))
+			got := q.next(t)
+			require.Equal(t, "retry", got.how)
+			require.GreaterOrEqual(t, got.delay, tc.least)
+			require.LessOrEqual(t, got.delay, tc.most)
+			change := q.told()[0]
+			require.Equal(t, got.delay.Truncate(time.Millisecond), change.NextAttempt.Sub(change.At).Truncate(time.Millisecond))
+		})
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	cfg := Config{}
+	cfg.setDefaults()
+	d := &Dispatcher{cfg: cfg}
+	for attempt, ceiling := range map[int]time.Duration{
+		0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 7: 64 * time.Second,
+		8: 2 * time.Minute, 9: 2 * time.Minute, 1 << 40: 2 * time.Minute,
+	} {
+		var longest time.Duration
+		for range 300 {
+			delay := d.delay(attempt, 0)
+			require.Positive(t, delay)
+			require.LessOrEqual(t, delay, ceiling)
+			longest = max(longest, delay)
+		}
+		require.Greater(t, longest, ceiling/2, "jitter uses the whole range")
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	now := time.Now()
+	f.Add("30")
+	f.Add(now.UTC().Format(http.TimeFormat))
+	f.Fuzz(func(t *testing.T, value string) {
+		require.GreaterOrEqual(t, retryAfter(value, now), time.Duration(0))
+	})
+}

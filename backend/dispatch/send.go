@@ -1,0 +1,83 @@
+package dispatch
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+const (
+	// maxAnswer is how much of an answer's body is read, so that its connection can be
+	// used again; longer answers cost the bot a new connection.
+	maxAnswer = 64 << 10
+	// maxAnswerHeader bounds the answer's header.
+	maxAnswerHeader = 64 << 10
+	dialTimeout     = 5 * time.Second
+	// maxRetrySeconds keeps what a bot asks for within a time.Duration.
+	maxRetrySeconds = 1 << 31
+)
+
+// answer is what came back from a bot: a status, or an error when there was no answer.
+type answer struct {
+	status     int
+	retryAfter time.Duration
+	err        error
+}
+
+// newClient returns a client that keeps a connection for each attempt that can run at
+// once. It follows no redirects, since those would carry the event to an address that
+// nobody configured, and it uses no proxy: HTTP_PROXY and its like are not looked at.
+func newClient(concurrency int) *http.Client {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext:            dialer.DialContext,
+			TLSHandshakeTimeout:    dialTimeout,
+			MaxIdleConns:           2 * concurrency,
+			MaxIdleConnsPerHost:    concurrency,
+			IdleConnTimeout:        90 * time.Second,
+			MaxResponseHeaderBytes: maxAnswerHeader,
+			DisableCompression:     true,
+			ForceAttemptHTTP2:      true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// send makes one attempt, bounded by the bot's timeout.
+func (d *Dispatcher) send(ctx context.Context, t *target, e *event.Event, now time.Time) answer {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url.String(), bytes.NewReader(e.Data))
+	if err != nil {
+		return answer{err: err}
+	}
+	req.Header = t.header(e, now)
+	resp, err := d.client.Do(req)
+	if err != nil {
+		d.log.Debug("bot did not answer", "bot", e.Bot, "event_id", e.ID, "error", withoutURL(err))
+		return answer{err: err}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	// The status has decided; what the body says, or that it breaks off, changes nothing.
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
+	return answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
+}
+
+// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3): seconds or a date.
+// What can't be read counts as absent.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), maxRetrySeconds)) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}

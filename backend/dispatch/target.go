@@ -1,0 +1,114 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/platform"
+)
+
+// target is a bot in the form that an attempt needs.
+type target struct {
+	url         *url.URL
+	secrets     []platform.Secret
+	timeout     time.Duration
+	maxAttempts int
+}
+
+// Check reports the bot whose address or secrets don't do, without making a Dispatcher.
+func Check(set bots.Set) error {
+	_, err := newTargets(set)
+	return err
+}
+
+func newTargets(set bots.Set) (map[string]*target, error) {
+	targets := make(map[string]*target, len(set))
+	for _, name := range set.Names() {
+		t, err := newTarget(set[name])
+		if err != nil {
+			return nil, fmt.Errorf("bot %q: %w", name, err)
+		}
+		targets[name] = t
+	}
+	return targets, nil
+}
+
+func newTarget(bot bots.Bot) (*target, error) {
+	u, err := url.Parse(bot.URL)
+	if err != nil || u.Host == "" {
+		// The error of url.Parse repeats the address, which may hold a password.
+		return nil, errors.New("url: must be an http or https address")
+	}
+	t := &target{url: u, timeout: bot.Timeout, maxAttempts: bot.MaxAttempts}
+	setDefault(&t.timeout, bots.DefaultTimeout)
+	setDefault(&t.maxAttempts, bots.DefaultMaxAttempts)
+	for i, raw := range bot.Secrets {
+		secret, err := platform.ParseStandardWebhooksSecret(raw)
+		if err != nil {
+			return nil, fmt.Errorf("secret %d: %w", i+1, err)
+		}
+		t.secrets = append(t.secrets, secret)
+	}
+	if len(t.secrets) == 0 {
+		return nil, errors.New("it has no secret to sign with")
+	}
+	return t, nil
+}
+
+// header returns the headers of an attempt: the event's attributes in the binary mode
+// of the CloudEvents HTTP binding 1.0.2, and the signatures of Standard Webhooks 1.0.0.
+func (t *target) header(e *event.Event, now time.Time) http.Header {
+	attributes := e.Attributes()
+	h := make(http.Header, len(attributes)+5)
+	for _, a := range attributes {
+		h.Set("ce-"+a.Name, percentEncode(a.Value))
+	}
+	if e.ContentType != "" {
+		h.Set("Content-Type", e.ContentType)
+	}
+	h.Set("User-Agent", "Botgate")
+	h.Set("webhook-id", e.ID)
+	h.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
+	h.Set("webhook-signature", t.sign(e, now))
+	return h
+}
+
+// sign makes one signature of each secret, so that a bot can change its secret without
+// missing an event.
+func (t *target) sign(e *event.Event, now time.Time) string {
+	signatures := make([]string, len(t.secrets))
+	for i, secret := range t.secrets {
+		signatures[i] = platform.StandardWebhooksSignature(secret, e.ID, now, e.Data)
+	}
+	return strings.Join(signatures, " ")
+}
+
+// percentEncode encodes an attribute as section 3.1.3.2 of the CloudEvents HTTP binding
+// asks: space, '"', '%' and whatever is not printable ASCII.
+func percentEncode(s string) string {
+	const hex = "0123456789ABCDEF"
+	plain := func(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
+	i := 0
+	for i < len(s) && plain(s[i]) {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	encoded := append(make([]byte, 0, len(s)+16), s[:i]...)
+	for ; i < len(s); i++ {
+		if c := s[i]; plain(c) {
+			encoded = append(encoded, c)
+		} else {
+			encoded = append(encoded, '%', hex[c>>4], hex[c&0x0f])
+		}
+	}
+	return string(encoded)
+}

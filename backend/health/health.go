@@ -1,0 +1,145 @@
+// Package health answers whether the process is alive and able to do its work: a
+// registry of named checks behind /healthz and /readyz.
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// DefaultTimeout bounds a check when [Config] does not.
+const DefaultTimeout = 2 * time.Second
+
+// Check returns nil when what it looks at is well. It must end soon after ctx does.
+type Check func(ctx context.Context) error
+
+// Config adjusts a Registry.
+type Config struct {
+	// Timeout bounds each check; one that takes longer counts as failed. Default 2s.
+	Timeout time.Duration
+	// Logger is told when a check starts to fail, with the error, and when it is well
+	// again. Default: discard.
+	Logger *slog.Logger
+}
+
+// Registry holds the checks. Its methods may be called concurrently.
+type Registry struct {
+	timeout time.Duration
+	log     *slog.Logger
+	flights singleflight.Group
+
+	mu     sync.Mutex
+	checks map[string]Check
+	failed map[string]bool
+}
+
+// New returns a Registry without checks, which is ready.
+func New(cfg Config) *Registry {
+	r := &Registry{
+		timeout: cfg.Timeout,
+		log:     cfg.Logger,
+		checks:  map[string]Check{},
+		failed:  map[string]bool{},
+	}
+	if r.timeout <= 0 {
+		r.timeout = DefaultTimeout
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	return r
+}
+
+// Add adds a check under a name that the answer of /readyz shows to anyone. An earlier
+// check of the name is replaced.
+func (r *Registry) Add(name string, check Check) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.checks[name] = check
+}
+
+// Ready runs all checks at once and returns nil when they all pass, else their errors.
+// These are for the operator: they can name addresses.
+func (r *Registry) Ready(ctx context.Context) error {
+	var errs []error
+	results := r.run(ctx)
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		if err := results[name]; err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// run returns what each check says, nil for those that pass.
+func (r *Registry) run(ctx context.Context) map[string]error {
+	r.mu.Lock()
+	pending := make(map[string]<-chan singleflight.Result, len(r.checks))
+	for name, check := range r.checks {
+		pending[name] = r.start(ctx, name, check)
+	}
+	r.mu.Unlock()
+
+	deadline := time.NewTimer(r.timeout)
+	defer deadline.Stop()
+	expired := false
+	results := make(map[string]error, len(pending))
+	for name, result := range pending {
+		if expired {
+			results[name] = poll(result)
+			continue
+		}
+		select {
+		case res := <-result:
+			results[name] = res.Err
+		case <-deadline.C:
+			expired = true
+			results[name] = context.DeadlineExceeded
+		}
+	}
+	return results
+}
+
+// start runs a check, or joins it when it runs already: however many ask for the
+// readiness, each check is under way at most once. So it must not end with the caller
+// who happened to be the first.
+func (r *Registry) start(ctx context.Context, name string, check Check) <-chan singleflight.Result {
+	return r.flights.DoChan(name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
+		defer cancel()
+		err := check(ctx)
+		r.note(name, err)
+		return nil, err
+	})
+}
+
+func poll(result <-chan singleflight.Result) error {
+	select {
+	case res := <-result:
+		return res.Err
+	default:
+		return context.DeadlineExceeded
+	}
+}
+
+// note logs changes only: a probe comes every few seconds.
+func (r *Registry) note(name string, err error) {
+	r.mu.Lock()
+	changed := r.failed[name] != (err != nil)
+	r.failed[name] = err != nil
+	r.mu.Unlock()
+	switch {
+	case changed && err != nil:
+		r.log.Warn("health check fails", "check", name, "error", err)
+	case changed:
+		r.log.Info("health check passes again", "check", name)
+	}
+}

@@ -1,0 +1,41 @@
+package health
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// report is the answer of /readyz. It says which part is away and nothing of why.
+type report struct {
+	Status string            `json:"status"`
+	Checks map[string]string `json:"checks"`
+}
+
+// ServeLive is the handler of /healthz: 200 for as long as the process answers at all.
+func (*Registry) ServeLive(w http.ResponseWriter, _ *http.Request) {
+	write(w, http.StatusOK, struct {
+		Status string `json:"status"`
+	}{"alive"})
+}
+
+// ServeReady is the handler of /readyz: 200 when every check passes, else 503, with
+// {"status":"not ready","checks":{"queue":"ok","store":"unavailable"}}.
+func (r *Registry) ServeReady(w http.ResponseWriter, req *http.Request) {
+	code, rep := http.StatusOK, report{Status: "ready", Checks: map[string]string{}}
+	for name, err := range r.run(req.Context()) {
+		rep.Checks[name] = "ok"
+		if err != nil {
+			rep.Checks[name] = "unavailable"
+			code, rep.Status = http.StatusServiceUnavailable, "not ready"
+		}
+	}
+	write(w, code, rep)
+}
+
+func write(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	// The prober may be gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(body)
+}

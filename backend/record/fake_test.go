@@ -1,0 +1,224 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeQueue is a queue in memory for one consumer at a time.
+type fakeQueue struct {
+	mu       sync.Mutex
+	waiting  []*event.Event
+	unacked  map[*queue.Delivery]bool
+	buried   map[string]string // reasons by id
+	arrived  chan struct{}
+	prefetch int
+	closed   int
+	// subscribe, receive and ack fail with the first of their errors, then the next.
+	subscribe, receive, ack []error
+	// onAck sees what is acknowledged.
+	onAck func([]*queue.Delivery)
+}
+
+func newQueue(events ...*event.Event) *fakeQueue {
+	return &fakeQueue{
+		waiting: events,
+		unacked: map[*queue.Delivery]bool{},
+		buried:  map[string]string{},
+		arrived: make(chan struct{}, 1),
+	}
+}
+
+func (q *fakeQueue) publish(events ...*event.Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, events...)
+	q.wake()
+}
+
+func (q *fakeQueue) wake() {
+	select {
+	case q.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// left counts what is neither acknowledged nor buried.
+func (q *fakeQueue) left() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting) + len(q.unacked)
+}
+
+func shift(errs *[]error) error {
+	if len(*errs) == 0 {
+		return nil
+	}
+	err := (*errs)[0]
+	*errs = (*errs)[1:]
+	return err
+}
+
+func (q *fakeQueue) Subscribe(_ context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if group != queue.Record {
+		return nil, fmt.Errorf("group %q", group)
+	}
+	q.prefetch = opts.Prefetch
+	return fakeConsumer{q}, shift(&q.subscribe)
+}
+
+type fakeConsumer struct{ *fakeQueue }
+
+func (c fakeConsumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, error) {
+	for {
+		if batch, err := c.take(limit); len(batch) > 0 || err != nil {
+			return batch, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-c.arrived:
+		}
+	}
+}
+
+func (c fakeConsumer) take(limit int) ([]*queue.Delivery, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := shift(&c.receive); err != nil {
+		return nil, err
+	}
+	n := min(limit, len(c.waiting), c.prefetch-len(c.unacked))
+	batch := make([]*queue.Delivery, n)
+	for i, e := range c.waiting[:n] {
+		batch[i] = &queue.Delivery{Event: e, Attempt: 1}
+		c.unacked[batch[i]] = true
+	}
+	c.waiting = c.waiting[n:]
+	if len(c.waiting) > 0 {
+		c.wake()
+	}
+	return batch, nil
+}
+
+func (c fakeConsumer) Ack(_ context.Context, deliveries ...*queue.Delivery) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := shift(&c.ack)
+	if err != nil && !errors.Is(err, queue.ErrLost) {
+		return err
+	}
+	for _, d := range deliveries {
+		if !c.unacked[d] {
+			panic("settled twice: " + d.Event.ID)
+		}
+		delete(c.unacked, d)
+	}
+	if c.onAck != nil && err == nil {
+		c.onAck(deliveries)
+	}
+	return err
+}
+
+func (c fakeConsumer) Bury(_ context.Context, d *queue.Delivery, reason string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.unacked[d] {
+		panic("settled twice: " + d.Event.ID)
+	}
+	delete(c.unacked, d)
+	c.buried[d.Event.ID] = reason
+	return nil
+}
+
+func (c fakeConsumer) Retry(context.Context, *queue.Delivery, time.Duration) error {
+	panic("record does not give events back one by one")
+}
+
+func (c fakeConsumer) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed++
+	for d := range c.unacked {
+		c.waiting = append(c.waiting, d.Event)
+	}
+	clear(c.unacked)
+	return nil
+}
+
+// fakeStore keeps ids. Each Append first asks fail, which may also block.
+type fakeStore struct {
+	mu      sync.Mutex
+	ids     map[string]bool
+	batches []int
+	fail    func(ctx context.Context, events []*event.Event) error
+}
+
+func newStore(fail func(context.Context, []*event.Event) error) *fakeStore {
+	return &fakeStore{ids: map[string]bool{}, fail: fail}
+}
+
+func (s *fakeStore) Append(ctx context.Context, events []*event.Event) error {
+	if s.fail != nil {
+		if err := s.fail(ctx, events); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batches = append(s.batches, len(events))
+	for _, e := range events {
+		s.ids[e.ID] = true
+	}
+	return nil
+}
+
+func (s *fakeStore) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.ids)
+}
+
+// running is a recorder at work.
+type running struct {
+	*Recorder
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func start(t *testing.T, cfg Config) *running {
+	t.Helper()
+	r, err := New(cfg)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	running := &running{Recorder: r, cancel: cancel, done: make(chan error, 1)}
+	go func() { running.done <- r.Run(ctx) }()
+	return running
+}
+
+// stop ends the recorder and returns what Run did.
+func (r *running) stop() error {
+	r.cancel()
+	return <-r.done
+}
+
+// advance lets the time of a bubble pass, and everything happen that is due.
+func advance(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}

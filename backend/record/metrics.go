@@ -1,0 +1,47 @@
+package record
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	recorded, buried prometheus.Counter
+	batch, duration  prometheus.Histogram
+	retries          prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	events := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "botgate_record_events_total",
+		Help: "Events and changes taken from the queue, by what came of them: recorded (repeats included), or buried because the store can't take them.",
+	}, []string{"outcome"})
+	m := &metrics{
+		recorded: events.WithLabelValues("recorded"),
+		buried:   events.WithLabelValues("buried"),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "botgate_record_batch_size",
+			Help:    "Events written in one transaction.",
+			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000},
+		}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "botgate_record_append_duration_seconds",
+			Help:    "Time that the store took to commit a batch.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "botgate_record_retries_total",
+			Help: "Times that a batch had to be written or acknowledged again, because store or queue were unavailable.",
+		}),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{events, m.batch, m.duration, m.retries} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("registering a metric of record: %w", err)
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,210 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/backend/store/storetest"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+func TestAcknowledgesAfterCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(storetest.Events(120)...), newStore(nil)
+		q.onAck = func(deliveries []*queue.Delivery) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for _, d := range deliveries {
+				if !s.ids[d.Event.ID] {
+					panic("acknowledged before it was recorded: " + d.Event.ID)
+				}
+			}
+		}
+		r := start(t, Config{Queue: q, Store: s, BatchSize: 50})
+		synctest.Wait()
+		require.Equal(t, 120, s.len())
+		require.Zero(t, q.left())
+		require.NoError(t, r.Healthy())
+		require.NoError(t, r.stop())
+		require.Equal(t, 1, q.closed)
+		require.Error(t, r.Healthy(), "not running")
+	})
+}
+
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(storetest.Events(1000)...), newStore(nil)
+		r := start(t, Config{Queue: q, Store: s, BatchSize: 100})
+		synctest.Wait()
+		require.Len(t, s.batches, 10, "a backlog comes in full batches")
+
+		began := time.Now()
+		q.publish(storetest.Event(1000))
+		synctest.Wait()
+		require.Equal(t, 1001, s.len())
+		require.Zero(t, time.Since(began), "an event alone waits for no other")
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		back := time.Now().Add(time.Hour)
+		var tries atomic.Int64
+		s := newStore(func(context.Context, []*event.Event) error {
+			if time.Now().Before(back) {
+				tries.Add(1)
+				return fmt.Errorf("appending: %w", store.ErrUnavailable)
+			}
+			return nil
+		})
+		q := newQueue(storetest.Event(1))
+		r := start(t, Config{Queue: q, Store: s})
+		advance(50 * time.Minute)
+		require.ErrorIs(t, r.Healthy(), store.ErrUnavailable)
+		require.Equal(t, 1, q.left())
+		require.Less(t, tries.Load(), int64(50*60), "at most every second or so")
+		require.Greater(t, tries.Load(), int64(50*60/5), "at least every five seconds")
+
+		advance(11 * time.Minute)
+		require.Zero(t, q.left())
+		require.Empty(t, q.buried)
+		require.Equal(t, 1, s.len())
+		require.NoError(t, r.Healthy())
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("does not fit")
+		s := newStore(func(_ context.Context, events []*event.Event) error {
+			for _, e := range events {
+				if strings.HasSuffix(e.ID, "33") {
+					return refused
+				}
+			}
+			return nil
+		})
+		q := newQueue(storetest.Events(400)...)
+		r := start(t, Config{Queue: q, Store: s})
+		synctest.Wait()
+		require.Equal(t, 396, s.len())
+		require.Len(t, q.buried, 4)
+		require.Equal(t, "does not fit", q.buried[storetest.Event(133).ID])
+		require.Zero(t, q.left())
+		require.Less(t, len(s.batches), 50, "the good ones stay together")
+		require.NoError(t, r.Healthy())
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestPoisonWithRealStore(t *testing.T) {
+	t.Parallel()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "events.db")})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	events := storetest.Events(20)
+	events[7].Subject = "NUL \x00"
+	events[11].VerifiedBy, events[11].Type = "botgate", "botgate.event.failed"
+	q := newQueue(events...)
+	r := start(t, Config{Queue: q, Store: s})
+	require.Eventually(t, func() bool { return q.left() == 0 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, r.stop())
+	page, err := s.List(t.Context(), store.Query{Limit: 100})
+	require.NoError(t, err)
+	require.Len(t, page.Records, 18)
+	require.Contains(t, q.buried, events[7].ID)
+	require.Contains(t, q.buried, events[11].ID)
+}
+
+func TestQueueFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, broken := newStore(nil), errors.New("broken")
+		q := newQueue(storetest.Event(1))
+		q.subscribe, q.receive = []error{queue.ErrUnavailable}, []error{broken}
+		r, err := New(Config{Queue: q, Store: s})
+		require.NoError(t, err)
+		require.ErrorIs(t, r.Run(t.Context()), queue.ErrUnavailable)
+		require.ErrorIs(t, r.Run(t.Context()), broken)
+		require.Error(t, r.Healthy())
+
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		synctest.Wait()
+		require.NoError(t, r.Healthy(), "it can run again")
+		require.Equal(t, 1, s.len())
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+func TestAckFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(storetest.Event(1)), newStore(nil)
+		q.ack = []error{queue.ErrUnavailable, queue.ErrUnavailable, nil, fmt.Errorf("%w: connection closed", queue.ErrLost)}
+		r := start(t, Config{Queue: q, Store: s})
+		synctest.Wait()
+		require.ErrorIs(t, r.Healthy(), queue.ErrUnavailable)
+		advance(time.Minute)
+		require.Zero(t, q.left(), "told again until the queue took it")
+		require.NoError(t, r.Healthy())
+
+		q.publish(storetest.Event(2))
+		synctest.Wait()
+		q.publish(storetest.Event(3))
+		synctest.Wait()
+		require.Equal(t, 3, s.len(), "a lost delivery stops nothing")
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewPedanticRegistry()
+		q := newQueue(storetest.Events(3)...)
+		s := newStore(func(_ context.Context, events []*event.Event) error {
+			if events[0].ID == storetest.Event(0).ID {
+				return errors.New("refused")
+			}
+			return nil
+		})
+		r := start(t, Config{Queue: q, Store: s, Registerer: registry})
+		synctest.Wait()
+		require.NoError(t, r.stop())
+		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP botgate_record_events_total Events and changes taken from the queue, by what came of them: recorded (repeats included), or buried because the store can't take them.
+# TYPE botgate_record_events_total counter
+botgate_record_events_total{outcome="buried"} 1
+botgate_record_events_total{outcome="recorded"} 2
+`), "botgate_record_events_total"))
+		problems, err := testutil.GatherAndLint(registry)
+		require.NoError(t, err)
+		require.Empty(t, problems)
+		_, err = New(Config{Registerer: registry})
+		require.Error(t, err, "registered already")
+	})
+}

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// Entry is a row of the log: an event, or a change together with what it says.
+type Entry struct {
+	*event.Event
+	// Ref is the id of the event that a change is about; empty for events.
+	Ref string
+	// State is what the entry says about the status of its event.
+	State State
+}
+
+// Entries makes log rows of events, sorted by id so that concurrent transactions lock
+// in one order, each id once (the first one counts). It fails when one of the events
+// can't be recorded.
+func Entries(events []*event.Event) ([]Entry, error) {
+	entries := make([]Entry, 0, len(events))
+	for _, e := range events {
+		entry, err := newEntry(e)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+	}
+	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.ID == b.ID }), nil
+}
+
+func newEntry(e *event.Event) (Entry, error) {
+	if err := checkText(e); err != nil {
+		return Entry{}, err
+	}
+	if !e.IsChange() {
+		state := State{Status: event.StatusAccepted, UpdatedAt: Micros(e.Time)}
+		return Entry{Event: e, State: state}, nil
+	}
+	c, err := event.ParseChange(e)
+	if err != nil {
+		return Entry{}, err
+	}
+	if c.Attempt < 0 || c.Attempt > math.MaxInt32 || !ValidID(c.EventID) {
+		return Entry{}, fmt.Errorf("change %s: attempt or event id is out of range", e.ID)
+	}
+	state := State{Status: c.Status, Attempts: c.Attempt, UpdatedAt: Micros(c.At)}
+	return Entry{Event: e, Ref: c.EventID, State: state}, nil
+}
+
+// checkText makes both engines refuse the same events: PostgreSQL takes neither NUL nor
+// invalid UTF-8, which SQLite would store.
+func checkText(e *event.Event) error {
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	for _, s := range []string{e.ID, e.Type, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.ContentType} {
+		if !validText(s) {
+			return errors.New("an attribute of the event is not valid text")
+		}
+	}
+	return nil
+}
+
+// ValidID reports whether an event can have the id at all.
+func ValidID(id string) bool { return id != "" && len(id) <= 64 && validText(id) }
+
+func validText(s string) bool {
+	return utf8.ValidString(s) && !strings.Contains(s, "\x00")
+}
+
+// Micros is t as the stores keep it: UTC, in microseconds.
+func Micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

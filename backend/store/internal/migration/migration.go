@@ -1,0 +1,79 @@
+// Package migration reads the schema versions of a store and says which ones a database
+// still needs. The engines apply them, under a lock of theirs.
+package migration
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// ErrSchema means that the schema of the database is not one that this program can use
+// or bring up to date. No retry mends it.
+var ErrSchema = errors.New("wrong schema")
+
+// Migration is one schema version.
+type Migration struct {
+	// Version counts from 1, without gaps.
+	Version int
+	// Name is the file's name.
+	Name string
+	// SQL is one or more statements.
+	SQL string
+	// Checksum is the SHA-256 of SQL in hex. A migration never changes once released.
+	Checksum string
+}
+
+// Load reads migrations/NNNN_name.sql in order. The files are part of the program, so
+// it panics when they are not numbered from 1 without gaps.
+func Load(files fs.FS) []Migration {
+	names, err := fs.Glob(files, "migrations/*.sql")
+	if err != nil || len(names) == 0 {
+		panic("migration: no files")
+	}
+	all := make([]Migration, 0, len(names))
+	for i, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			panic("migration: " + err.Error())
+		}
+		number, _, _ := strings.Cut(path.Base(name), "_")
+		if version, err := strconv.Atoi(number); err != nil || version != i+1 {
+			panic("migration: " + name + " is out of order")
+		}
+		sum := sha256.Sum256(text)
+		all = append(all, Migration{i + 1, path.Base(name), string(text), hex.EncodeToString(sum[:])})
+	}
+	return all
+}
+
+// Pending returns the migrations that a database with the applied ones (checksums by
+// version) still needs. It fails when the database is newer than the program, or was
+// made by other migrations.
+//
+// All of its errors are ErrSchema.
+func Pending(all []Migration, applied map[int]string) ([]Migration, error) {
+	for version := range applied {
+		if version > len(all) {
+			return nil, fmt.Errorf("%w: the database has schema version %d, newer than this program, which knows up to %d: run the newer program, or set BOTGATE_DATABASE_URL to another database", ErrSchema, version, len(all))
+		}
+	}
+	var pending []Migration
+	for _, m := range all {
+		checksum, done := applied[m.Version]
+		switch {
+		case !done:
+			pending = append(pending, m)
+		case checksum != m.Checksum:
+			return nil, fmt.Errorf("%w: version %d of the database differs from %s of this program: run the program that made it, or set BOTGATE_DATABASE_URL to another database", ErrSchema, m.Version, m.Name)
+		case len(pending) > 0:
+			return nil, fmt.Errorf("%w: version %d is missing in the database before version %d: set BOTGATE_DATABASE_URL to another database", ErrSchema, pending[0].Version, m.Version)
+		}
+	}
+	return pending, nil
+}

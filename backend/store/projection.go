@@ -1,0 +1,80 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// State is what the read model knows about an event's way to the bot.
+type State struct {
+	Status    event.Status
+	Attempts  int
+	UpdatedAt time.Time
+}
+
+// Merge joins two states of one event. The order of merging does not matter, nor does
+// merging one twice: changes may be recorded late, repeatedly and before their event.
+// The greater status wins, among equals the later one; attempts never go down.
+func (s State) Merge(other State) State {
+	merged := s
+	byStatus := cmp.Compare(Code(other.Status), Code(s.Status))
+	if byStatus > 0 || byStatus == 0 && other.UpdatedAt.After(s.UpdatedAt) {
+		merged = other
+	}
+	merged.Attempts = max(s.Attempts, other.Attempts)
+	return merged
+}
+
+// Projection is what newly recorded entries mean for the read model of one event.
+type Projection struct {
+	EventID string
+	// Event is nil when only changes of it were among the entries.
+	Event *event.Event
+	State State
+}
+
+// Project sums up newly recorded entries as one projection per event, sorted by event id.
+func Project(entries []Entry) []Projection {
+	all := make([]Projection, len(entries))
+	for i, e := range entries {
+		all[i] = Projection{EventID: e.Ref, State: e.State}
+		if e.Ref == "" {
+			all[i].EventID, all[i].Event = e.ID, e.Event
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Projection) int { return cmp.Compare(a.EventID, b.EventID) })
+	return fold(all)
+}
+
+// fold merges neighbours of the same event, in place.
+func fold(sorted []Projection) []Projection {
+	folded := sorted[:0]
+	for _, p := range sorted {
+		if len(folded) == 0 || folded[len(folded)-1].EventID != p.EventID {
+			folded = append(folded, p)
+			continue
+		}
+		last := &folded[len(folded)-1]
+		last.State = last.State.Merge(p.State)
+		if p.Event != nil {
+			last.Event = p.Event
+		}
+	}
+	return folded
+}
+
+// ParseAttempts reads the attempts of an event out of the bodies of its changes.
+func ParseAttempts(bodies [][]byte) ([]event.Change, error) {
+	attempts := make([]event.Change, 0, len(bodies))
+	for _, body := range bodies {
+		c, err := event.ParseChange(&event.Event{Data: body})
+		if err != nil {
+			return nil, err
+		}
+		attempts = append(attempts, c)
+	}
+	return attempts, nil
+}

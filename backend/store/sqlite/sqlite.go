@@ -1,0 +1,145 @@
+// Package sqlite keeps events in a SQLite file, for a backend that needs no server. A
+// commit is on disk when it returns, and several processes may share the file.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+const (
+	// callTimeout bounds every call, together with the caller's context.
+	callTimeout = 30 * time.Second
+	// readers bounds the connections that read beside the writer.
+	readers = 4
+
+	// Waiting for the lock of another process does not end with the context, so it is
+	// short. A batch touches pages all over the indexes: 32 MB of cache keep it from
+	// spilling before the commit, and a write-ahead log of 16 MB is copied back less
+	// often than a small one.
+	writerPragmas = "_txlock=immediate&_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(4096)&_pragma=journal_size_limit(67108864)"
+	readerPragmas = "_pragma=busy_timeout(2000)&_pragma=query_only(1)"
+)
+
+var _ store.Store = (*Store)(nil)
+
+// Config says where the events are.
+type Config struct {
+	// Path is the file; it and its folder are created when missing, for this user
+	// only. Required.
+	Path string
+}
+
+// Store is a [store.Store] in a file.
+type Store struct {
+	// SQLite has one writer at a time; a pool of one makes the others wait in the
+	// order in which they came, and without polling.
+	writer  *sql.DB
+	reader  *sql.DB
+	logRow  *sql.Stmt
+	project *sql.Stmt
+}
+
+// Open opens the file and brings its schema up to date. Errors name
+// BOTGATE_DATABASE_URL.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s, err := open(ctx, cfg.Path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database %s (BOTGATE_DATABASE_URL): %w", cfg.Path, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string) (*Store, error) {
+	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
+	writer, err := connect(path, writerPragmas, 1)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := connect(path, readerPragmas, readers)
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	s := &Store{writer: writer, reader: reader}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) prepare(ctx context.Context) (err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if s.logRow, err = s.writer.PrepareContext(ctx, insertEvent); err != nil {
+		return classify(err)
+	}
+	if s.project, err = s.writer.PrepareContext(ctx, upsertStatus); err != nil {
+		return classify(err)
+	}
+	return nil
+}
+
+// connect makes a pool whose connections are kept, since opening one reads the schema.
+func connect(path, pragmas string, size int) (*sql.DB, error) {
+	// The path is part of a URI, where '?', '#' and '%' would mean something else.
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	return db, nil
+}
+
+// createPrivate makes the file so that only this user can read it; SQLite gives its
+// side files the same mode. An existing file is not even opened: closing it would drop
+// the locks that this process may hold on it through another store.
+func createPrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Ready implements [store.Store].
+func (s *Store) Ready(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var one int
+	if err := s.reader.QueryRowContext(ctx, "select count(*) from (select 1 from events limit 1)").Scan(&one); err != nil {
+		return fmt.Errorf("reading the database: %w", classify(err))
+	}
+	return nil
+}
+
+// Close implements [store.Store]. It is safe to call twice.
+func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, callTimeout)
+}

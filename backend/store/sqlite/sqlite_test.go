@@ -1,0 +1,138 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/backend/store/storetest"
+	"github.com/botgate/botgate/internal/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t testing.TB, path string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) store.Store {
+		return open(t, filepath.Join(t.TempDir(), "events.db"))
+	})
+}
+
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.db")
+	s := open(t, path)
+	require.NoError(t, s.Append(t.Context(), storetest.Events(3)))
+	before, err := s.Get(t.Context(), storetest.Event(1).ID)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
+	s = open(t, path)
+	after, err := s.Get(t.Context(), storetest.Event(1).ID)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
+
+func TestSharedFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.db")
+	one, other := open(t, path), open(t, path)
+	require.NoError(t, one.Append(t.Context(), storetest.Events(2)))
+	require.NoError(t, other.Append(t.Context(), storetest.Events(4)))
+	page, err := one.List(t.Context(), store.Query{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, page.Records, 4)
+}
+
+func TestFileIsPrivate(t *testing.T) {
+	t.Parallel()
+	// The characters would end the path of a URI.
+	folder := filepath.Join(t.TempDir(), "a?b#c%41")
+	path := filepath.Join(folder, "events.db")
+	s := open(t, path)
+	require.NoError(t, s.Append(t.Context(), storetest.Events(1)))
+	for name, mode := range map[string]os.FileMode{folder: 0o700, path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600} {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		require.Equal(t, mode, info.Mode().Perm(), name)
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	garbage := filepath.Join(folder, "garbage.db")
+	require.NoError(t, os.WriteFile(garbage, []byte("this is no database, but it is long enough to be read as one"), 0o600))
+	for _, path := range []string{folder, garbage, filepath.Join(garbage, "events.db"), ""} {
+		_, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+		require.ErrorContains(t, err, "BOTGATE_DATABASE_URL", path)
+	}
+}
+
+func TestLockedByAnotherProcess(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.db")
+	s := open(t, path)
+	db, err := sql.Open("sqlite", path+"?_txlock=immediate")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, s.Append(ctx, storetest.Events(1)), store.ErrUnavailable)
+	require.NoError(t, s.Ready(t.Context()), "reads go on")
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, s.Append(t.Context(), storetest.Events(1)))
+}
+
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.db")
+	s := open(t, path)
+	require.NoError(t, s.LimitPages(t.Context(), 40))
+	big := storetest.Event(1)
+	big.Data = make([]byte, 1<<20)
+	require.ErrorIs(t, s.Append(t.Context(), []*event.Event{big}), store.ErrUnavailable, "the event is not to blame")
+	require.NoError(t, s.Append(t.Context(), storetest.Events(1)), "a small one still fits")
+}
+
+func TestSchemaOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]struct{ sql, want string }{
+		"newer":   {"insert into schema_migrations values (1000, 'later', 'x', 0)", "schema version 1000, newer than this program"},
+		"changed": {"update schema_migrations set checksum = 'x'", "differs from 0001_events.sql"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "events.db")
+			require.NoError(t, open(t, path).Close())
+			db, err := sql.Open("sqlite", path)
+			require.NoError(t, err)
+			_, err = db.Exec(change.sql)
+			require.NoError(t, err)
+			require.NoError(t, db.Close())
+
+			_, err = sqlite.Open(t.Context(), sqlite.Config{Path: path})
+			require.ErrorContains(t, err, change.want)
+			require.NotErrorIs(t, err, store.ErrUnavailable)
+		})
+	}
+}

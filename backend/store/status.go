@@ -1,0 +1,45 @@
+package store
+
+import "github.com/botgate/botgate/internal/event"
+
+// The codes under which engines keep statuses. Their order is the projection rule: a
+// greater code never gives way to a smaller one. Delivered is above dead, as the bot has
+// an event that was delivered once, whatever a repeated attempt says. The gaps leave
+// room for statuses to come.
+const (
+	codeAccepted  = 10
+	codeFailed    = 20
+	codeDead      = 30
+	codeDelivered = 40
+)
+
+// Code returns the number under which engines keep a status, or 0 for a status that does
+// not exist. Greater numbers win.
+func Code(s event.Status) int {
+	switch s {
+	case event.StatusAccepted:
+		return codeAccepted
+	case event.StatusFailed:
+		return codeFailed
+	case event.StatusDead:
+		return codeDead
+	case event.StatusDelivered:
+		return codeDelivered
+	}
+	return 0
+}
+
+// StatusOf returns the status with a code, or "" when there is none.
+func StatusOf(code int) event.Status {
+	switch code {
+	case codeAccepted:
+		return event.StatusAccepted
+	case codeFailed:
+		return event.StatusFailed
+	case codeDead:
+		return event.StatusDead
+	case codeDelivered:
+		return event.StatusDelivered
+	}
+	return ""
+}

@@ -1,0 +1,96 @@
+// Package store defines what the backend asks of its database: an append-only log of
+// events and a read model of their statuses. store/postgres and store/sqlite implement
+// it; the conformance suite in store/storetest is the definition.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+var (
+	// ErrNotFound means that no such event is recorded (yet).
+	ErrNotFound = errors.New("event not found")
+	// ErrUnavailable means that the database can't be reached, is overloaded or takes
+	// no writes at present; the same call can succeed later.
+	ErrUnavailable = errors.New("store unavailable")
+)
+
+// Store keeps events. All methods may be called concurrently.
+type Store interface {
+	// Append records events and changes, all in one transaction, and returns after
+	// the commit. What is recorded already, by id, is left as it is, so that the
+	// same events can be appended again. Changes may come before their event.
+	// An error that is not ErrUnavailable means that one of the events can never be
+	// recorded; none of them is.
+	Append(ctx context.Context, events []*event.Event) error
+	// Get returns an event with its attempts, or ErrNotFound.
+	Get(ctx context.Context, id string) (*Record, error)
+	// List returns a page of events, newest first, without bodies and attempts.
+	List(ctx context.Context, q Query) (*Page, error)
+	// Ready returns nil when the database answers and its schema is current.
+	Ready(ctx context.Context) error
+	// Close releases the connections.
+	Close() error
+}
+
+// Record is a recorded event and what became of it.
+type Record struct {
+	// Event is the event as it was accepted; in lists without Data.
+	Event *event.Event
+	// Status is where it stands.
+	Status event.Status
+	// RecordedAt is when it was written to the log.
+	RecordedAt time.Time
+	// UpdatedAt is when the status last changed.
+	UpdatedAt time.Time
+	// AttemptCount is the number of the last attempt that is known.
+	AttemptCount int
+	// Attempts are the attempts, oldest first and at most MaxAttempts; nil in lists.
+	Attempts []event.Change
+}
+
+// Query chooses the events of a list. Empty fields do not filter.
+type Query struct {
+	Bot, Subject, Type string
+	Status             event.Status
+	// Limit is the page size, from 1 to MaxLimit; what is outside is brought inside.
+	Limit int
+	// After continues behind this position; zero starts with the newest.
+	After Position
+}
+
+// Possible reports whether any event can match. What clients send may be text that no
+// database takes, or a position that no page gave.
+func (q Query) Possible() bool {
+	for _, s := range []string{q.Bot, q.Subject, q.Type, string(q.Status), q.After.ID} {
+		if !validText(s) {
+			return false
+		}
+	}
+	year := q.After.Time.Year()
+	return year >= 0 && year <= 9999
+}
+
+const (
+	// MaxLimit is the largest page.
+	MaxLimit = 200
+	// MaxAttempts is how many attempts of an event Get returns.
+	MaxAttempts = 1000
+)
+
+// Position is a place in the list order: newest first by time, then by id.
+type Position struct {
+	Time time.Time
+	ID   string
+}
+
+// Page is one page of a list.
+type Page struct {
+	Records []*Record
+	// Next is where the next page starts; nil when this is the last one.
+	Next *Position
+}

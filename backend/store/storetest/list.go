@@ -1,0 +1,123 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+var listCases = map[string]func(*testing.T, store.Store){
+	"newest first": func(t *testing.T, s store.Store) {
+		add(t, s, Event(2), Event(3), Event(1))
+		require.Equal(t, [][]string{{Event(3).ID, Event(2).ID}, {Event(1).ID}}, pages(t, s, store.Query{Limit: 2}))
+	},
+
+	"a full last page is the last": func(t *testing.T, s store.Store) {
+		add(t, s, Events(4)...)
+		require.Len(t, pages(t, s, store.Query{Limit: 2}), 2)
+	},
+
+	"limits are brought into range": func(t *testing.T, s store.Store) {
+		add(t, s, Events(store.MaxLimit+2)...)
+		for limit, want := range map[int]int{-1: 1, 0: 1, 1: 1, store.MaxLimit: store.MaxLimit, store.MaxLimit + 1: store.MaxLimit} {
+			p := list(t, s, store.Query{Limit: limit})
+			require.Len(t, p.Records, want, "limit %d", limit)
+			require.NotNil(t, p.Next)
+		}
+	},
+
+	"equal times": func(t *testing.T, s store.Store) {
+		batch := Events(23)
+		want := make([]string, len(batch))
+		for i, e := range batch {
+			e.Time = start.Add(time.Duration(i/10) * time.Microsecond)
+			want[i] = e.ID
+		}
+		slices.Reverse(want)
+		add(t, s, batch...)
+		for _, limit := range []int{1, 3, 10, 22, 23} {
+			require.Equal(t, want, slices.Concat(pages(t, s, store.Query{Limit: limit})...), "limit %d", limit)
+		}
+	},
+
+	"events recorded meanwhile": func(t *testing.T, s store.Store) {
+		batch := Events(30)
+		add(t, s, batch[:20]...)
+		q := store.Query{Limit: 7}
+		first := list(t, s, q)
+		add(t, s, batch[20:]...)
+		late := Event(30)
+		late.Time = batch[5].Time
+		add(t, s, late)
+		q.After = *first.Next
+		rest := slices.Concat(pages(t, s, q)...)
+		require.Contains(t, rest, late.ID, "older than the position, so still to come")
+		rest = slices.DeleteFunc(rest, func(id string) bool { return id == late.ID })
+		got := slices.Concat(ids(first), rest)
+		slices.Reverse(got)
+		require.Equal(t, idsOf(batch[:20], everything), got)
+	},
+
+	"positions no page gave": func(t *testing.T, s store.Store) {
+		add(t, s, Events(3)...)
+		between := store.Position{Time: Event(1).Time.Add(time.Microsecond), ID: "anything"}
+		require.Equal(t, []string{Event(1).ID, Event(0).ID}, ids(list(t, s, store.Query{Limit: 10, After: between})))
+		for _, nowhere := range []store.Position{{ID: "\x00"}, {ID: "\xff", Time: start}, {Time: start.AddDate(300_000, 0, 0)}} {
+			require.Empty(t, list(t, s, store.Query{Limit: 10, After: nowhere}).Records)
+		}
+	},
+
+	"filters": testFilters,
+}
+
+func everything(*event.Event) bool { return true }
+
+func idsOf(events []*event.Event, keep func(*event.Event) bool) []string {
+	var all []string
+	for _, e := range events {
+		if keep(e) {
+			all = append(all, e.ID)
+		}
+	}
+	return all
+}
+
+// testFilters compares every combination of filters with a plain loop over the events.
+func testFilters(t *testing.T, s store.Store) {
+	bots, subjects, types := []string{"a", "b"}, []string{"", "u1", "u2"}, []string{"command", "github.push"}
+	statuses := []event.Status{event.StatusAccepted, event.StatusFailed, event.StatusDelivered, event.StatusDead}
+	source := random(t)
+	batch, changes, status := Events(80), []*event.Event(nil), map[string]event.Status{}
+	for _, e := range batch {
+		e.Bot, e.Subject, e.Type = pick(source.IntN, bots), pick(source.IntN, subjects), pick(source.IntN, types)
+		status[e.ID] = pick(source.IntN, statuses)
+		if status[e.ID] != event.StatusAccepted {
+			changes = append(changes, change(t, e, status[e.ID], 1))
+		}
+	}
+	add(t, s, batch...)
+	add(t, s, changes...)
+	slices.Reverse(batch)
+	for _, bot := range []string{"", "a", "none"} {
+		for _, subject := range []string{"", "u1", "\x00"} {
+			for _, kind := range []string{"", "command"} {
+				for _, st := range append(statuses, "", "unheard-of") {
+					q := store.Query{Bot: bot, Subject: subject, Type: kind, Status: st, Limit: 20}
+					want := idsOf(batch, func(e *event.Event) bool {
+						return (bot == "" || bot == e.Bot) && (subject == "" || subject == e.Subject) &&
+							(kind == "" || kind == e.Type) && (st == "" || st == status[e.ID])
+					})
+					got := slices.Concat(pages(t, s, q)...)
+					require.Equal(t, want, slices.Clip(append([]string(nil), got...)), "%+v", q)
+				}
+			}
+		}
+	}
+}
+
+func pick[T any](intN func(int) int, of []T) T { return of[intN(len(of))] }

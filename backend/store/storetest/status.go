@@ -1,0 +1,108 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+var statusCases = map[string]func(*testing.T, store.Store){
+	"attempts, oldest first": func(t *testing.T, s store.Store) {
+		e, next := Event(1), start.Add(time.Hour)
+		changes := []event.Change{
+			{Status: event.StatusFailed, Attempt: 1, At: start.Add(time.Second), DurationMS: 7, StatusCode: 503, Error: "answered 503", NextAttempt: &next},
+			{Status: event.StatusFailed, Attempt: 2, At: start.Add(2 * time.Second), Error: "connection refused", NextAttempt: &next},
+			{Status: event.StatusDelivered, Attempt: 3, At: start.Add(3 * time.Second), DurationMS: 12, StatusCode: 204},
+		}
+		for i := range changes {
+			c := changes[len(changes)-1-i]
+			about, err := event.NewChange(e, c)
+			require.NoError(t, err)
+			add(t, s, about)
+			changes[len(changes)-1-i].EventID = e.ID
+		}
+		add(t, s, e)
+		r := get(t, s, e.ID)
+		require.Equal(t, changes, r.Attempts)
+		require.Equal(t, 3, r.AttemptCount)
+		require.Equal(t, event.StatusDelivered, r.Status)
+		require.Equal(t, changes[2].At, r.UpdatedAt)
+	},
+
+	"changes before their event": func(t *testing.T, s store.Store) {
+		e := Event(1)
+		add(t, s, change(t, e, event.StatusFailed, 1))
+		add(t, s, change(t, e, event.StatusDead, 2))
+		require.Empty(t, list(t, s, store.Query{Limit: 10}).Records)
+		require.Empty(t, list(t, s, store.Query{Limit: 10, Status: event.StatusDead}).Records)
+		add(t, s, e)
+		r := get(t, s, e.ID)
+		require.Equal(t, event.StatusDead, r.Status)
+		require.Equal(t, 2, r.AttemptCount)
+		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Status: event.StatusDead})))
+	},
+
+	"changes are not listed": func(t *testing.T, s store.Store) {
+		e := Event(1)
+		add(t, s, e, change(t, e, event.StatusFailed, 1), change(t, e, event.StatusDelivered, 2))
+		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10})))
+	},
+
+	"an event that only looks like a change": func(t *testing.T, s store.Store) {
+		e := Event(1)
+		add(t, s, e)
+		fake := change(t, e, event.StatusDead, 1)
+		fake.VerifiedBy = "jwt"
+		add(t, s, fake)
+		require.Equal(t, event.StatusAccepted, get(t, s, e.ID).Status)
+		require.Equal(t, fake, get(t, s, fake.ID).Event)
+	},
+
+	"any order, any batches": func(t *testing.T, s store.Store) {
+		source := random(t)
+		for round := range 25 {
+			e := Event(round)
+			parts := history(t, e, 1+source.IntN(6), func() int { return source.IntN(4) })
+			want := expected(t, parts)
+			source.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+			for rest := parts; len(rest) > 0; {
+				n := 1 + source.IntN(len(rest))
+				add(t, s, rest[:n]...)
+				// What was recorded comes again, as it does when an ack is lost.
+				add(t, s, parts[source.IntN(len(parts)-len(rest)+n)])
+				rest = rest[n:]
+			}
+			r := get(t, s, e.ID)
+			got := store.State{Status: r.Status, Attempts: r.AttemptCount, UpdatedAt: r.UpdatedAt}
+			require.Equal(t, want, got, "round %d", round)
+			require.Len(t, r.Attempts, len(parts)-1)
+		}
+	},
+}
+
+// history returns an event and n changes of it, each with the status that choose picks
+// and with attempts that repeat.
+func history(t *testing.T, e *event.Event, n int, choose func() int) []*event.Event {
+	t.Helper()
+	statuses := []event.Status{event.StatusFailed, event.StatusFailed, event.StatusDead, event.StatusDelivered}
+	parts := []*event.Event{e}
+	for i := range n {
+		parts = append(parts, change(t, e, statuses[choose()], 1+i/2))
+	}
+	return parts
+}
+
+// expected is the status by the rule of [store.State.Merge], which has a table of its own.
+func expected(t *testing.T, parts []*event.Event) store.State {
+	t.Helper()
+	entries, err := store.Entries(parts)
+	require.NoError(t, err)
+	all := store.Project(entries)
+	require.Len(t, all, 1, fmt.Sprint(all))
+	return all[0].State
+}

@@ -1,0 +1,133 @@
+// Package storetest is the conformance suite of the store: what it demands is what a
+// [store.Store] means. Every engine runs it.
+package storetest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+// Open returns a store of its own, empty and ready, that is closed after the test.
+type Open func(t *testing.T) store.Store
+
+// Run checks that the stores do what the package store promises. Its tests run beside
+// each other, each on a store of its own.
+func Run(t *testing.T, open Open) {
+	t.Helper()
+	for _, topic := range []struct {
+		name  string
+		cases map[string]func(*testing.T, store.Store)
+	}{
+		{"Append", appendCases},
+		{"Data", dataCases},
+		{"Refuse", refuseCases},
+		{"Status", statusCases},
+		{"List", listCases},
+		{"Concurrency", concurrencyCases},
+		{"Lifecycle", lifecycleCases},
+	} {
+		t.Run(topic.name, func(t *testing.T) {
+			t.Parallel()
+			for name, run := range topic.cases {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					run(t, open(t))
+				})
+			}
+		})
+	}
+}
+
+// start is when the first event of every test was accepted.
+var start = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
+
+// Event returns the n-th of a series of events, one millisecond apart, all attributes set.
+func Event(n int) *event.Event {
+	return &event.Event{
+		ID:          fmt.Sprintf("00000000-0000-7000-8000-%012d", n),
+		Bot:         "echo",
+		Type:        "github.push",
+		Subject:     "user-1",
+		Time:        start.Add(time.Duration(n) * time.Millisecond),
+		OrderKey:    "repository-1",
+		VerifiedBy:  "github",
+		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		ContentType: "application/json",
+		Data:        fmt.Appendf(nil, `{"n": %d}`, n),
+	}
+}
+
+// Events returns the events from Event(0) to Event(n-1).
+func Events(n int) []*event.Event {
+	all := make([]*event.Event, n)
+	for i := range all {
+		all[i] = Event(i)
+	}
+	return all
+}
+
+// change returns the event that says how an attempt ended, one second after the other.
+func change(t *testing.T, about *event.Event, status event.Status, attempt int) *event.Event {
+	t.Helper()
+	c := event.Change{Status: status, Attempt: attempt, At: about.Time.Add(time.Duration(attempt) * time.Second)}
+	e, err := event.NewChange(about, c)
+	require.NoError(t, err)
+	return e
+}
+
+func add(t *testing.T, s store.Store, events ...*event.Event) {
+	t.Helper()
+	require.NoError(t, s.Append(t.Context(), events))
+}
+
+func get(t *testing.T, s store.Store, id string) *store.Record {
+	t.Helper()
+	r, err := s.Get(t.Context(), id)
+	require.NoError(t, err)
+	return r
+}
+
+func list(t *testing.T, s store.Store, q store.Query) *store.Page {
+	t.Helper()
+	p, err := s.List(t.Context(), q)
+	require.NoError(t, err)
+	return p
+}
+
+// pages follows a list to its end and returns the ids page by page.
+func pages(t *testing.T, s store.Store, q store.Query) [][]string {
+	t.Helper()
+	var all [][]string
+	for {
+		p := list(t, s, q)
+		all = append(all, ids(p))
+		if p.Next == nil {
+			return all
+		}
+		require.Len(t, p.Records, q.Limit, "only the last page is short")
+		q.After = *p.Next
+	}
+}
+
+func ids(p *store.Page) []string {
+	all := make([]string, len(p.Records))
+	for i, r := range p.Records {
+		all[i] = r.Event.ID
+	}
+	return all
+}
+
+// random returns a source whose seed is logged, to repeat a failure with.
+func random(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}

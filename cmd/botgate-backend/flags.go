@@ -1,0 +1,82 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/botgate/botgate/backend/config"
+)
+
+// parse reads the settings: the flags where given, else the environment, else the defaults.
+func parse(args []string, getenv func(string) string) (cfg config.Config, showVersion bool, err error) {
+	overrides := map[string]string{}
+	flags := newFlags(overrides, &showVersion)
+	if err := flags.Parse(args); err != nil {
+		return cfg, false, err
+	}
+	if flags.NArg() > 0 {
+		return cfg, false, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	}
+	if showVersion {
+		return cfg, true, nil
+	}
+	cfg, err = config.FromEnv(func(name string) string {
+		if v, given := overrides[name]; given {
+			return v
+		}
+		return getenv(name)
+	})
+	if err != nil {
+		return cfg, false, err
+	}
+	return cfg, false, cfg.Validate()
+}
+
+// newFlags returns the flags, which write what they are given to overrides, under the
+// name of the environment variable that they stand for.
+func newFlags(overrides map[string]string, showVersion *bool) *flag.FlagSet {
+	flags := flag.NewFlagSet("botgate-backend", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	for _, o := range options {
+		flags.Func(o.flag, o.help, func(v string) error {
+			overrides[o.env] = v
+			return nil
+		})
+	}
+	flags.BoolVar(showVersion, "version", false, "print the version and exit")
+	return flags
+}
+
+var options = []struct{ flag, env, value, help string }{
+	{"roles", config.EnvRoles, "record,dispatch,api", "what this process does"},
+	{"queue", config.EnvQueueURL, "sqlite:data/queue.db", "the queue: sqlite:<path>, amqp://… or amqps://…"},
+	{"database", config.EnvDatabaseURL, "sqlite:data/events.db", "the database: sqlite:<path> or postgres://…"},
+	{"bots-file", config.EnvBotsFile, "data/bots.json", "the bots, their addresses and secrets"},
+	{"listen", config.EnvListen, "127.0.0.1:8081", "address of the API, health checks and metrics"},
+	{"log-level", config.EnvLogLevel, "info", "debug, info, warn or error"},
+	{"log-format", config.EnvLogFormat, "text", "text or json"},
+}
+
+// usage is the text of --help.
+func usage() string {
+	var text strings.Builder
+	text.WriteString(`Botgate's backend records events, delivers them to bots and answers queries.
+
+Usage: botgate-backend [flags]
+
+`)
+	for _, o := range options {
+		fmt.Fprintf(&text, "  --%-12s %s\n  %14s %s; default %s\n", o.flag, o.help, "", o.env, o.value)
+	}
+	text.WriteString(`  --version      print the version and exit
+  --help         print this text and exit
+
+A flag goes before the environment variable below it. Addresses with a password belong
+in the environment, since every user of the machine can read a process's flags.
+Exit codes: 0 stopped as told, 1 could not start or run, 2 flags or environment are wrong.
+`)
+	return text.String()
+}

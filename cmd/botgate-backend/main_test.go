@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// asCommand makes the test binary be the command itself, for tests from the outside.
+const asCommand = "BOTGATE_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// command prepares a run in a folder with a bots file; env has "NAME=value" entries.
+func command(t *testing.T, args []string, env ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
+	secret := "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("s"), 32))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "data", "demo.secret"), []byte(secret), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "data", "bots.json"),
+		[]byte(`{"bots":{"demo":{"url":"http://127.0.0.1:1/","secret_files":["demo.secret"]}}}`), 0o600))
+	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
+	cmd = exec.CommandContext(t.Context(), self, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, stdout, stderr
+	cmd.Env = append(env, asCommand+"=1")
+	return cmd, stdout, stderr
+}
+
+func TestWrongUse(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	for _, tc := range []struct {
+		name string
+		args []string
+		env  string
+		code int
+		want string
+	}{
+		{"unknown flag", []string{"--nope"}, "", exitUsage, "-nope"},
+		{"argument", []string{"run"}, "", exitUsage, `unexpected argument "run"`},
+		{"flag without value", []string{"--listen"}, "", exitUsage, "-listen"},
+		{"unknown role", []string{"--roles", "cook"}, "", exitUsage, `BOTGATE_ROLES: unknown role "cook"`},
+		{"bad address", nil, "BOTGATE_LISTEN=here", exitUsage, "BOTGATE_LISTEN"},
+		{"bad queue", nil, "BOTGATE_QUEUE_URL=kafka://u:hunter2@h", exitUsage, "BOTGATE_QUEUE_URL"},
+		{"bad database", []string{"--database", "mysql://u:hunter2@h"}, "", exitUsage, "BOTGATE_DATABASE_URL"},
+		{"bad log level", []string{"--log-level", "loud"}, "", exitUsage, "BOTGATE_LOG_LEVEL"},
+		{"no bots file", []string{"--bots-file", "absent.json"}, "", exitError, "BOTGATE_BOTS_FILE"},
+		{"taken port", []string{"--listen", taken.Addr().String()}, "", exitError, "address already in use; stop what listens there, or set BOTGATE_LISTEN"},
+		{"unusable folder", []string{"--listen", "127.0.0.1:0", "--queue", "sqlite:data/bots.json/queue.db"}, "", exitError, "BOTGATE_QUEUE_URL"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			cmd, stdout, stderr := command(t, tc.args, tc.env)
+			err := cmd.Run()
+			require.Error(t, err)
+			require.Equal(t, tc.code, cmd.ProcessState.ExitCode(), stderr.String())
+			require.Contains(t, stderr.String(), tc.want)
+			require.NotContains(t, stderr.String(), "hunter2")
+			require.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
+			require.Empty(t, stdout.String())
+		})
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	t.Parallel()
+	cmd, stdout, stderr := command(t, []string{"--help"})
+	require.NoError(t, cmd.Run())
+	require.Empty(t, stderr.String())
+	for _, o := range options {
+		require.Contains(t, stdout.String(), "--"+o.flag)
+		require.Contains(t, stdout.String(), o.env+"; default "+o.value)
+	}
+	cmd, stdout, _ = command(t, []string{"--version"}, "BOTGATE_ROLES=nonsense")
+	require.NoError(t, cmd.Run())
+	require.True(t, strings.HasPrefix(stdout.String(), "botgate-backend "))
+}
+
+func TestHelpTellsTheDefaults(t *testing.T) {
+	t.Parallel()
+	none := func(string) string { return "" }
+	want, _, err := parse(nil, none)
+	require.NoError(t, err)
+	var args []string
+	for _, o := range options {
+		args = append(args, "--"+o.flag, o.value)
+	}
+	got, _, err := parse(args, none)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func TestFlagGoesBeforeEnvironment(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := parse([]string{"-listen=:1"}, func(name string) string {
+		return map[string]string{"BOTGATE_LISTEN": ":2", "BOTGATE_BOTS_FILE": "b.json"}[name]
+	})
+	require.NoError(t, err)
+	require.Equal(t, ":1", cfg.Listen)
+	require.Equal(t, "b.json", cfg.BotsFile)
+}
+
+func TestSignalsStopCleanly(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			address := freeAddress(t)
+			cmd, _, stderr := command(t, []string{"--listen", address, "--log-format", "json"})
+			require.NoError(t, cmd.Start())
+			require.Eventually(t, func() bool {
+				resp, err := http.Get("http://" + address + "/readyz")
+				if err != nil {
+					return false
+				}
+				defer resp.Body.Close()
+				return resp.StatusCode == http.StatusOK
+			}, 20*time.Second, 10*time.Millisecond)
+			require.NoError(t, cmd.Process.Signal(signal))
+			require.NoError(t, cmd.Wait(), stderr.String())
+			require.Contains(t, stderr.String(), `"msg":"stopped"`)
+		})
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}
