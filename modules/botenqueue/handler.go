@@ -1,0 +1,94 @@
+package botenqueue
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/problem"
+)
+
+// retryAfter is what callers are asked to wait when the queue takes nothing: long
+// enough for a broker's failover, short enough for a platform's retry schedule.
+const retryAfter = 5 * time.Second
+
+var (
+	errUnavailable = problem.New(http.StatusServiceUnavailable, "queue-unavailable", "The event was not accepted.").
+			WithDetail("The queue takes no events at present. Send it again.").WithRetryAfter(retryAfter)
+	errMethod = problem.New(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.").
+			WithHeader("Allow", http.MethodPost)
+)
+
+// ServeHTTP accepts the event or says why not.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	start := h.now()
+	e, refusal := h.accept(r)
+	if refusal == nil {
+		refusal = h.publish(r.Context(), e)
+	}
+	observe(refusal, h.now().Sub(start))
+	if refusal != nil {
+		h.logger.DebugContext(r.Context(), "event refused", slog.String("reason", refusal.Slug()))
+		return refusal.Write(w)
+	}
+	annotate(r, e)
+	return h.reply(w, r, e)
+}
+
+// accept makes the event of the request.
+func (h *Handler) accept(r *http.Request) (*event.Event, *problem.Problem) {
+	if r.Method != http.MethodPost {
+		return nil, errMethod
+	}
+	facts, refusal := h.facts(r)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if !h.app.KnownBot(facts.bot) {
+		return nil, problem.UnknownBot
+	}
+	body, err := payload.Of(r, h.MaxSize)
+	if err != nil {
+		return nil, payload.Problem(err)
+	}
+	e, err := facts.event(body, h.now())
+	if err != nil {
+		h.logger.ErrorContext(r.Context(), "making an event failed", slog.Any("error", err))
+		return nil, errUnavailable
+	}
+	return e, nil
+}
+
+// publish hands the event to the queue and waits until it is durable there.
+func (h *Handler) publish(ctx context.Context, e *event.Event) *problem.Problem {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Timeout))
+	defer cancel()
+	q, err := h.app.Queue()
+	if err == nil {
+		err = publisher(q).Publish(ctx, e)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		// The client went away; that says nothing about the queue.
+		h.logger.DebugContext(ctx, "client left before the queue confirmed", slog.Any("error", err))
+	} else {
+		h.logger.WarnContext(ctx, "queue did not take an event", slog.Any("error", err))
+	}
+	return errUnavailable
+}
+
+// annotate adds the event's id to the access log.
+func annotate(r *http.Request, e *event.Event) {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String("event_id", e.ID))
+	}
+}

@@ -1,0 +1,213 @@
+package botenqueue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// fakeApp stands for the botgate app with a queue that the test controls.
+type fakeApp struct {
+	fakeQueue
+	openErr error
+}
+
+func (f *fakeApp) Queue() (queue.Queue, error) { return &f.fakeQueue, f.openErr }
+func (f *fakeApp) KnownBot(name string) bool   { return name == "demo" }
+func (f *fakeApp) HasBots() bool               { return true }
+
+type base = queue.Queue
+
+type fakeQueue struct {
+	base
+	published []*event.Event
+	err       error
+}
+
+func (f *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
+	if f.err == nil {
+		f.published = append(f.published, events...)
+	}
+	return errors.Join(f.err, ctx.Err())
+}
+
+func newHandler(f *fakeApp) *Handler {
+	return &Handler{
+		Bot: "{http.request.uri.path.2}", Type: DefaultType, MaxSize: 1000, Timeout: caddy.Duration(time.Second),
+		app: f, logger: slog.New(slog.DiscardHandler), now: time.Now,
+	}
+}
+
+// serve runs one request through the handler, with the placeholders that the modules
+// before it leave.
+func serve(t *testing.T, h *Handler, r *http.Request, placeholders map[string]string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	repl := caddy.NewReplacer()
+	r = caddyhttp.PrepareRequest(r, repl, w, nil)
+	for name, value := range placeholders {
+		repl.Set(name, value)
+	}
+	require.NoError(t, h.ServeHTTP(w, r, nil))
+	return w
+}
+
+func command(body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/v1/bots/demo/commands", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+var client = map[string]string{placeholderAuthUser: "alice", placeholderVerifiedBy: "jwt"}
+
+func TestCommandIsPublishedAndAnswered(t *testing.T) {
+	t.Parallel()
+	f := &fakeApp{}
+	h := newHandler(f)
+	h.Type = "command"
+	r := command(`{ "command":"/x" }`)
+	r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	w := serve(t, h, r, client)
+
+	require.Equal(t, http.StatusAccepted, w.Code)
+	require.Len(t, f.published, 1)
+	e := f.published[0]
+	require.JSONEq(t, fmt.Sprintf(`{"id":%q,"status":"accepted"}`, e.ID), w.Body.String())
+	require.Equal(t, "/v1/events/"+e.ID, w.Header().Get("Location"))
+	require.Equal(t, `{ "command":"/x" }`, string(e.Data), "byte for byte")
+	require.Equal(t, []string{"demo", "command", "alice", "alice", "jwt", "application/json"},
+		[]string{e.Bot, e.Type, e.Subject, e.OrderKey, e.VerifiedBy, e.ContentType})
+	require.Equal(t, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", e.TraceParent)
+	require.WithinDuration(t, time.Now(), e.Time, time.Minute)
+}
+
+func TestPlatformEventTakesItsFacts(t *testing.T) {
+	t.Parallel()
+	f := &fakeApp{}
+	w := serve(t, newHandler(f), command(`{}`), map[string]string{
+		placeholderPlatform: "github", "http.bot.type": "github.push", placeholderUser: "42",
+		placeholderOrderKey: "repo-1", placeholderDedupeID: "d-1", placeholderVerifiedBy: "github",
+	})
+	require.Equal(t, http.StatusAccepted, w.Code)
+	e := f.published[0]
+	require.Equal(t, []string{"github.push", "42", "repo-1", "github"}, []string{e.Type, e.Subject, e.OrderKey, e.VerifiedBy})
+	require.Equal(t, event.DeriveID("demo", "github", "d-1"), e.ID)
+}
+
+func TestSameIdempotencyKeyGivesSameID(t *testing.T) {
+	t.Parallel()
+	f := &fakeApp{}
+	h := newHandler(f)
+	keyed := func() *http.Request {
+		r := command(`{}`)
+		r.Header.Set("Idempotency-Key", "k-1")
+		return r
+	}
+	serve(t, h, keyed(), client)
+	serve(t, h, keyed(), client)
+	serve(t, h, keyed(), map[string]string{placeholderAuthUser: "mallory"})
+	serve(t, h, command(`{}`), client)
+	require.Equal(t, f.published[0].ID, f.published[1].ID)
+	require.NotEqual(t, f.published[0].ID, f.published[2].ID, "keys belong to their client")
+	require.NotEqual(t, f.published[0].ID, f.published[3].ID)
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*http.Request) *http.Request
+		status int
+		slug   string
+		header string
+	}{
+		"method": {func(r *http.Request) *http.Request { r.Method = http.MethodGet; return r }, 405, "method-not-allowed", "Allow"},
+		"unknown bot": {func(*http.Request) *http.Request {
+			return httptest.NewRequest(http.MethodPost, "/v1/bots/nobody/commands", nil)
+		}, 404, "unknown-bot", ""},
+		"no bot":    {func(*http.Request) *http.Request { return httptest.NewRequest(http.MethodPost, "/", nil) }, 404, "unknown-bot", ""},
+		"too large": {func(*http.Request) *http.Request { return command(strings.Repeat("x", 1001)) }, 413, "too-large", ""},
+		"long key": {func(r *http.Request) *http.Request {
+			r.Header.Set("Idempotency-Key", strings.Repeat("k", 256))
+			return r
+		}, 400, "malformed", ""},
+		"two keys": {func(r *http.Request) *http.Request {
+			r.Header["Idempotency-Key"] = []string{"a", "b"}
+			return r
+		}, 400, "malformed", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fakeApp{}
+			w := serve(t, newHandler(f), c.change(command(`{}`)), client)
+			requireProblem(t, w, c.status, c.slug)
+			require.Empty(t, f.published)
+			if c.header != "" {
+				require.NotEmpty(t, w.Header().Get(c.header))
+			}
+		})
+	}
+}
+
+func TestNothingIsAcceptedThatTheQueueDidNotConfirm(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]*fakeApp{
+		"unavailable": {fakeQueue: fakeQueue{err: queue.ErrUnavailable}},
+		"unconfirmed": {fakeQueue: fakeQueue{err: fmt.Errorf("nack from 10.0.0.7: %w", queue.ErrUnconfirmed)}},
+		"timeout":     {fakeQueue: fakeQueue{err: context.DeadlineExceeded}},
+		"not open":    {openErr: errors.New("no such folder /srv/secret")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := serve(t, newHandler(f), command(`{}`), client)
+			requireProblem(t, w, http.StatusServiceUnavailable, "queue-unavailable")
+			require.Equal(t, "5", w.Header().Get("Retry-After"))
+			require.NotContains(t, w.Body.String(), "10.0.0.7")
+			require.NotContains(t, w.Body.String(), "/srv")
+		})
+	}
+}
+
+func TestOutcomesAreCounted(t *testing.T) {
+	before := testutil.ToFloat64(requestsTotal.WithLabelValues("accepted"))
+	serve(t, newHandler(&fakeApp{}), command(`{}`), client)
+	require.InDelta(t, before+1, testutil.ToFloat64(requestsTotal.WithLabelValues("accepted")), 0)
+}
+
+func requireProblem(t *testing.T, w *httptest.ResponseRecorder, status int, slug string) {
+	t.Helper()
+	require.Equal(t, status, w.Code)
+	require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
+	var p struct{ Type string }
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p))
+	require.Equal(t, "urn:botgate:problem:"+slug, p.Type)
+}
+
+func BenchmarkAccept(b *testing.B) {
+	h := newHandler(&fakeApp{})
+	body := `{"command":"/remind","text":"` + strings.Repeat("x", 500) + `"}`
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		repl := caddy.NewReplacer()
+		r := caddyhttp.PrepareRequest(command(body), repl, w, nil)
+		repl.Set(placeholderAuthUser, "alice")
+		if err := h.ServeHTTP(w, r, nil); err != nil || w.Code != http.StatusAccepted {
+			b.Fatal(w.Code, err)
+		}
+	}
+}

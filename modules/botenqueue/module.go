@@ -1,0 +1,121 @@
+// Package botenqueue is the handler bot_enqueue: it makes an event of a request, hands it
+// to the queue, and answers once the queue has it durably.
+package botenqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/modules/internal/payload"
+)
+
+// Defaults of the options.
+const (
+	DefaultTimeout = 5 * time.Second
+	DefaultType    = "{http.bot.type}"
+)
+
+func init() {
+	caddy.RegisterModule(&Handler{})
+}
+
+// Handler makes an event of the request and publishes it to the queue. It answers 202
+// with the event's id, or the platform's own success reply, only when the queue has
+// confirmed that it has the event durably; 503 with Retry-After when it has not.
+//
+// Other answers: 404 for a bot that is not configured, 405 for other methods than
+// POST, 413 for a body above max_size, 400 for an unusable Idempotency-Key.
+type Handler struct {
+	// Bot is the name of the bot the event is for; placeholders are expanded, as in
+	// all the fields below. Required.
+	Bot string `json:"bot,omitempty"`
+
+	// Type is the event's type. Default: {http.bot.type}, which bot_signature sets.
+	Type string `json:"type,omitempty"`
+
+	// User is the event's subject. Default: {http.bot.user}, or else {http.auth.user.id}.
+	User string `json:"user,omitempty"`
+
+	// OrderKey groups the events that the bot gets in order. Default:
+	// {http.bot.order_key}, or else the user.
+	OrderKey string `json:"order_key,omitempty"`
+
+	// MaxSize is the largest body in bytes. Default: 1 MB.
+	MaxSize int64 `json:"max_size,omitempty"`
+
+	// Timeout bounds the wait for the queue's confirmation. Default: 5s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	app    app
+	logger *slog.Logger
+	now    func() time.Time
+}
+
+// app is what the handler needs of the botgate app.
+type app interface {
+	Queue() (queue.Queue, error)
+	KnownBot(name string) bool
+	HasBots() bool
+}
+
+// publisher is what the handler needs of the queue.
+type publisher interface {
+	Publish(ctx context.Context, events ...*event.Event) error
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.bot_enqueue", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision sets defaults and finds the app.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if h.Type == "" {
+		h.Type = DefaultType
+	}
+	if h.MaxSize == 0 {
+		h.MaxSize = payload.DefaultMaxSize
+	}
+	if h.Timeout == 0 {
+		h.Timeout = caddy.Duration(DefaultTimeout)
+	}
+	h.logger = ctx.Slogger()
+	h.now = time.Now
+	shared, err := ctx.App("botgate")
+	if err != nil {
+		return fmt.Errorf("bot_enqueue: %w", err)
+	}
+	h.app = shared.(app)
+	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+}
+
+// Validate checks the options.
+func (h *Handler) Validate() error {
+	switch {
+	case h.Bot == "":
+		return errors.New("bot_enqueue: option bot: say which bot the events are for, for example {path.2}")
+	case h.MaxSize < 0:
+		return errors.New("bot_enqueue: option max_size: must be positive")
+	case h.Timeout < 0:
+		return errors.New("bot_enqueue: option timeout: must be positive")
+	case !h.app.HasBots():
+		return errors.New("bot_enqueue: no bot is configured: set bots or bots_file in the global option botgate")
+	}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,148 @@
+package botgate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// DefaultQueue is the queue where none is configured: a file next to the process.
+const DefaultQueue = "sqlite:data/queue.db"
+
+func init() {
+	caddy.RegisterModule(&App{})
+}
+
+// App holds what the handlers share: the clients of Redis and the queue, and the names of
+// the bots. Handlers reach it with ctx.App("botgate"). Clients are kept across reloads
+// for as long as their addresses stay the same.
+type App struct {
+	// RedisURL is the address of Redis: redis://, rediss://, redis+cluster:// or
+	// redis+sentinel://. Empty keeps limits in this process.
+	RedisURL string `json:"redis,omitempty"`
+
+	// QueueURL is the address of the queue: sqlite:<path>, amqp:// or amqps://, with
+	// several hosts separated by commas. Default: sqlite:data/queue.db.
+	QueueURL string `json:"queue,omitempty"`
+
+	// Bots are names of bots that events are accepted for.
+	Bots []string `json:"bots,omitempty"`
+
+	// BotsFile is the path of a bots file whose names are added to Bots. The gateway
+	// reads only the names in it.
+	BotsFile string `json:"bots_file,omitempty"`
+
+	known map[string]bool
+	redis *sharedRedis
+	queue *sharedQueue
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "botgate", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision reads the bots' names and takes hold of the shared clients. It dials nothing.
+func (a *App) Provision(ctx caddy.Context) error {
+	if err := a.provisionBots(); err != nil {
+		return err
+	}
+	if a.QueueURL == "" {
+		a.QueueURL = DefaultQueue
+	}
+	var err error
+	if a.queue, err = acquireQueue(a.QueueURL, ctx.Slogger()); err != nil {
+		return err
+	}
+	if a.RedisURL != "" {
+		a.redis, err = acquireRedis(a.RedisURL)
+	}
+	return err
+}
+
+func (a *App) provisionBots() error {
+	a.known = make(map[string]bool)
+	names := slices.Clone(a.Bots)
+	if a.BotsFile != "" {
+		listed, err := bots.Names(a.BotsFile)
+		if err != nil {
+			return fmt.Errorf("option bots_file: %w (botgate init makes one to start from)", err)
+		}
+		names = append(names, listed...)
+	}
+	for _, name := range names {
+		if !event.ValidBot(name) {
+			return fmt.Errorf("option bots: %q is not a bot's name: only letters, digits, '-' and '_', at most 64", name)
+		}
+		a.known[name] = true
+	}
+	return nil
+}
+
+// Start opens the queue, so that a queue that can't be opened fails the start. A
+// RabbitMQ that is not there yet is no failure: requests are refused until it is.
+func (a *App) Start() error {
+	_, err := a.queue.open()
+	return err
+}
+
+// Stop does nothing: the clients are released in Cleanup, after the handlers are done.
+func (a *App) Stop() error { return nil }
+
+// Cleanup releases the shared clients.
+func (a *App) Cleanup() error {
+	var errs []error
+	if a.queue != nil {
+		errs = append(errs, releaseQueue(a.QueueURL))
+		a.queue = nil
+	}
+	if a.redis != nil {
+		errs = append(errs, releaseRedis(a.RedisURL))
+		a.redis = nil
+	}
+	return errors.Join(errs...)
+}
+
+// Queue returns the shared queue, opening it when the app has not started yet.
+func (a *App) Queue() (queue.Queue, error) { return a.queue.open() }
+
+// Redis returns the shared Redis client, or nil when none is configured.
+func (a *App) Redis() redis.UniversalClient {
+	if a.redis == nil {
+		return nil
+	}
+	return a.redis.client
+}
+
+// KnownBot reports whether events are accepted for the bot.
+func (a *App) KnownBot(name string) bool { return a.known[name] }
+
+// HasBots reports whether any bot is configured.
+func (a *App) HasBots() bool { return len(a.known) > 0 }
+
+// BotsFilePath returns the path of the bots file; empty when none is configured.
+func (a *App) BotsFilePath() string { return a.BotsFile }
+
+// Ready returns nil when accepted events can be handed to the queue.
+func (a *App) Ready(ctx context.Context) error {
+	q, err := a.queue.open()
+	if err != nil {
+		return err
+	}
+	return q.Ready(ctx)
+}
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

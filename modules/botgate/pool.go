@@ -1,0 +1,99 @@
+package botgate
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/engines"
+	"github.com/botgate/botgate/internal/redisclient"
+)
+
+// The pools outlive a configuration: during a reload the old and the new one hold the
+// same client, and it is closed when the last one lets go.
+var (
+	redisPool = caddy.NewUsagePool()
+	queuePool = caddy.NewUsagePool()
+)
+
+// sharedRedis is a Redis client in the pool.
+type sharedRedis struct{ client redis.UniversalClient }
+
+// Destruct closes the client.
+func (s *sharedRedis) Destruct() error { return s.client.Close() }
+
+func acquireRedis(address string) (*sharedRedis, error) {
+	value, _, err := redisPool.LoadOrNew(address, func() (caddy.Destructor, error) {
+		client, err := redisclient.Open(address)
+		if err != nil {
+			return nil, err
+		}
+		return &sharedRedis{client: client}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("option redis (BOTGATE_REDIS_URL): %w", err)
+	}
+	return value.(*sharedRedis), nil
+}
+
+func releaseRedis(address string) error {
+	_, err := redisPool.Delete(address)
+	return err
+}
+
+// sharedQueue is a queue in the pool. It is opened at first use and not when the
+// configuration is read, since validating one must not touch the queue.
+type sharedQueue struct {
+	address string
+	logger  *slog.Logger
+
+	mu     sync.Mutex
+	opened queue.Queue
+}
+
+func (s *sharedQueue) open() (queue.Queue, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened == nil {
+		// The queue lives as long as the pool holds it, not as long as one configuration.
+		q, err := engines.Open(context.Background(), s.address, engines.Options{Logger: s.logger})
+		if err != nil {
+			return nil, fmt.Errorf("option queue: %w", err)
+		}
+		s.opened = q
+	}
+	return s.opened, nil
+}
+
+// Destruct closes the queue if it was opened.
+func (s *sharedQueue) Destruct() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened == nil {
+		return nil
+	}
+	return s.opened.Close()
+}
+
+func acquireQueue(address string, logger *slog.Logger) (*sharedQueue, error) {
+	if err := engines.Check(address); err != nil {
+		return nil, fmt.Errorf("option queue: %w", err)
+	}
+	value, _, err := queuePool.LoadOrNew(address, func() (caddy.Destructor, error) {
+		return &sharedQueue{address: address, logger: logger}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*sharedQueue), nil
+}
+
+func releaseQueue(address string) error {
+	_, err := queuePool.Delete(address)
+	return err
+}

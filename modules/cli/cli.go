@@ -1,0 +1,42 @@
+// Package cli adds Botgate's own subcommands to the gateway's binary: making secrets,
+// tokens and signatures, and a first run with everything in one process.
+package cli
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const longDescription = `Botgate stands in front of bots: it checks who is calling, how often and with what,
+hands accepted events to a durable queue within milliseconds, and delivers them to
+the bots in order and with retries. It is Caddy with the bot_* modules; every Caddy
+command works.`
+
+func init() {
+	caddy.CustomBinaryName = "botgate"
+	caddy.CustomLongDescription = longDescription
+	caddycmd.RegisterCommand(initCommand())
+	caddycmd.RegisterCommand(tokenCommand())
+	caddycmd.RegisterCommand(signCommand())
+	caddycmd.RegisterCommand(exampleBotCommand())
+	caddycmd.RegisterCommand(quickstartCommand())
+}
+
+// command makes a subcommand whose errors are printed as one plain line.
+func command(name, usage, short, long string, addFlags func(*pflag.FlagSet), run func(caddycmd.Flags) error) caddycmd.Command {
+	return caddycmd.Command{
+		Name: name, Usage: "[--data <folder>] " + usage, Short: short, Long: long,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.SilenceUsage = true
+			cmd.Flags().String("data", envOr("BOTGATE_DATA", "data"), "Folder with the secrets that botgate init makes (BOTGATE_DATA)")
+			if addFlags != nil {
+				addFlags(cmd.Flags())
+			}
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+				return run(caddycmd.Flags{FlagSet: cmd.Flags()})
+			}
+		},
+	}
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+)
+
+// The files in the data folder.
+const (
+	jwtSecretFile  = "jwt.secret"
+	botSecretFile  = "demo-bot.secret"
+	botsFile       = "bots.json"
+	secretFileType = ".secret"
+	demoBot        = "demo"
+)
+
+const demoBots = `{
+  "bots": {
+    "demo": {
+      "url": "http://127.0.0.1:9090/events",
+      "secret_files": ["demo-bot.secret"]
+    }
+  }
+}
+`
+
+func initCommand() caddycmd.Command {
+	return command("init", "", "Makes random secrets and a bots file to start from", `
+Makes what the shipped Caddyfile reads and is not there yet, with mode 0600: a secret for
+tokens, one for each platform, and a bots file with one bot, "demo". What is there
+already is left as it is.`, nil, func(fl caddycmd.Flags) error {
+		made, err := initialize(fl.String("data"))
+		for _, path := range made {
+			fmt.Println("made", path)
+		}
+		return err
+	})
+}
+
+// initialize makes the missing files of the data folder and returns their paths.
+func initialize(dir string) (made []string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder (BOTGATE_DATA): %w", err)
+	}
+	files := []struct {
+		name string
+		make func() ([]byte, error)
+	}{
+		{jwtSecretFile, hexSecret},
+		{"github" + secretFileType, hexSecret},
+		{"standard-webhooks" + secretFileType, webhookSecret},
+		{botSecretFile, webhookSecret},
+		{botsFile, func() ([]byte, error) { return []byte(demoBots), nil }},
+	}
+	for _, f := range files {
+		content, err := f.make()
+		if err != nil {
+			return made, fmt.Errorf("making %s: %w", f.name, err)
+		}
+		path := filepath.Join(dir, f.name)
+		switch err := writeNew(path, content); {
+		case err == nil:
+			made = append(made, path)
+		case !errors.Is(err, fs.ErrExist):
+			return made, fmt.Errorf("data folder (BOTGATE_DATA): %w", err)
+		}
+	}
+	return made, nil
+}
+
+// writeNew writes a file that must not exist yet. It appears whole or not at all, also
+// when two processes start at the same time.
+func writeNew(path string, content []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(content)
+	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+		return err
+	}
+	return os.Link(temp.Name(), path)
+}
+
+func hexSecret() ([]byte, error) {
+	raw, err := randomBytes()
+	return append([]byte(hex.EncodeToString(raw)), '\n'), err
+}
+
+// webhookSecret makes a secret in the form of Standard Webhooks.
+func webhookSecret() ([]byte, error) {
+	raw, err := randomBytes()
+	return []byte("whsec_" + base64.StdEncoding.EncodeToString(raw) + "\n"), err
+}
+
+func randomBytes() ([]byte, error) {
+	raw := make([]byte, 32)
+	_, err := rand.Read(raw)
+	return raw, err
+}
+
+// readSecret reads a secret file of the data folder.
+func readSecret(path string) ([]byte, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w (botgate init makes it)", err)
+	}
+	return bytes.TrimRight(raw, "\r\n"), err
+}
+
+func envOr(name, fallback string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return fallback
+}

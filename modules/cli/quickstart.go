@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/pflag"
+	"go.uber.org/zap"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// readyTimeout is how long the first run may take to become ready.
+const readyTimeout = 30 * time.Second
+
+func quickstartCommand() caddycmd.Command {
+	return command("quickstart", "[--config <path>] [--bot-listen <address>]",
+		"Runs everything in one process, with an example bot, and says what to try", `
+Makes missing secrets in the data folder, starts an example bot and the gateway with the given
+Caddyfile, and prints commands to try once it is ready. Ctrl-C stops all of it.`,
+		quickstartFlags, func(fl caddycmd.Flags) error {
+			if err := quickstart(fl); err != nil {
+				return withHint(err)
+			}
+			select {} // Caddy's signal handler ends the process.
+		})
+}
+
+func quickstartFlags(flags *pflag.FlagSet) {
+	flags.String("config", "Caddyfile", "The Caddyfile to run")
+	flags.String("bot-listen", defaultBotListen, "Address of the example bot; the bots file must name it")
+}
+
+func quickstart(fl caddycmd.Flags) error {
+	caddy.TrapSignals()
+	if err := setDefaults(fl.String("data")); err != nil {
+		return err
+	}
+	made, err := initialize(fl.String("data"))
+	if err != nil {
+		return err
+	}
+	if len(made) > 0 {
+		fmt.Printf("Made secrets and a bots file in %s/\n", fl.String("data"))
+	}
+	bot, err := startExampleBot(fl.String("data"), fl.String("bot-listen"), os.Stdout)
+	if err != nil {
+		return err
+	}
+	caddy.OnExit(func(context.Context) { _ = bot.stop() })
+	if err := runCaddy(fl.String("config")); err != nil {
+		return errors.Join(err, bot.stop())
+	}
+	base := "http://localhost:" + envOr("BOTGATE_HTTP_PORT", "8080")
+	if err := waitReady(base); err != nil {
+		return err
+	}
+	return printExamples(base)
+}
+
+// setDefaults sets the variables of the shipped Caddyfile that are not set yet, so that
+// everything is in the data folder and errors alone are logged beside what is printed here.
+func setDefaults(data string) error {
+	for name, value := range map[string]string{
+		"BOTGATE_DATA":         data,
+		"BOTGATE_BOTS_FILE":    filepath.Join(data, botsFile),
+		"BOTGATE_QUEUE_URL":    "sqlite:" + filepath.Join(data, "queue.db"),
+		"BOTGATE_DATABASE_URL": "sqlite:" + filepath.Join(data, "events.db"),
+		"BOTGATE_LOG_LEVEL":    "ERROR",
+	} {
+		if err := os.Setenv(name, envOr(name, value)); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// runCaddy loads the Caddyfile. Caddy's log lines of a start that fails are dropped, so
+// that the failure is the one line that is printed.
+func runCaddy(path string) error {
+	_, original, lines := caddy.BufferedLog()
+	defer caddy.UnbufferDefaultLogger(original)
+	config, _, _, err := caddycmd.LoadConfig(path, "")
+	if err == nil {
+		err = caddy.Load(config, true)
+	}
+	if err != nil {
+		lines.FlushTo(zap.NewNop())
+		return fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return nil
+}
+
+func waitReady(base string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if probe(ctx, base+"/readyz") {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s/readyz did not become ready within %s: BOTGATE_LOG_LEVEL=WARN shows why", base, readyTimeout)
+		}
+	}
+}
+
+func probe(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+func printExamples(base string) error {
+	key := "hello-" + strings.ToLower(rand.Text()[:8])
+	id := event.DeriveID(demoBot, "user:"+tokenSubject, key)
+	const payload = "schemas/testdata/valid/github/push.json"
+	_, err := fmt.Printf(`
+Botgate is ready on %[1]s. Try, in this folder:
+
+1. Send a command to the bot:
+
+   curl -i %[1]s/v1/bots/demo/commands -H "Authorization: Bearer $(%[2]s token)" -H "Idempotency-Key: %[3]s" -H "Content-Type: application/json" -d '{"command":"/hello","text":"Hello, bot"}'
+
+2. Send a webhook, signed as GitHub signs it:
+
+   %[2]s sign github %[4]s | curl -i %[1]s/hooks/demo/github -H @- --data-binary @%[4]s
+
+3. Read what became of the command:
+
+   curl -i %[1]s/v1/events/%[5]s -H "Authorization: Bearer $(%[2]s token)"
+
+Ctrl-C stops it. Events that the bot gets are printed here:
+
+`, base, os.Args[0], key, payload, id)
+	return err
+}
+
+// withHint adds what to change to errors whose text does not say it.
+func withHint(err error) error {
+	if strings.Contains(err.Error(), "address already in use") {
+		return fmt.Errorf("%w; the ports are set by BOTGATE_HTTP_PORT, BOTGATE_API_LISTEN, BOTGATE_ADMIN and --bot-listen", err)
+	}
+	return err
+}

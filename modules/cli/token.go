@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/spf13/pflag"
+)
+
+// The claims of tokens for the shipped Caddyfile.
+const (
+	tokenIssuer   = "botgate"
+	tokenAudience = "botgate"
+	tokenSubject  = "demo-user"
+	tokenScope    = "commands:write events:read"
+)
+
+func tokenCommand() caddycmd.Command {
+	return command("token", "[--sub <user>] [--scope <scopes>] [--ttl <duration>] [--iss <issuer>] [--aud <audience>]",
+		"Prints a token for the shipped Caddyfile", `
+Prints a JSON Web Token (HS256) signed with the secret in the data folder, as bot_jwt of
+the shipped Caddyfile accepts it. For development and scripts; users of a deployment
+get their tokens from its identity provider.`, tokenFlags, func(fl caddycmd.Flags) error {
+			token, err := mintToken(fl)
+			if err == nil {
+				fmt.Println(token)
+			}
+			return err
+		})
+}
+
+func tokenFlags(flags *pflag.FlagSet) {
+	flags.String("sub", tokenSubject, "The user that the token stands for")
+	flags.String("scope", tokenScope, "Scopes, separated by spaces")
+	flags.Duration("ttl", time.Hour, "How long the token is valid")
+	flags.String("iss", tokenIssuer, "The issuer")
+	flags.String("aud", tokenAudience, "The audience")
+}
+
+func mintToken(fl caddycmd.Flags) (string, error) {
+	if fl.Duration("ttl") <= 0 {
+		return "", errors.New("option --ttl: must be positive")
+	}
+	if strings.TrimSpace(fl.String("sub")) == "" {
+		return "", errors.New("option --sub: must not be empty")
+	}
+	secret, err := readSecret(filepath.Join(fl.String("data"), jwtSecretFile))
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"iss":   fl.String("iss"),
+		"aud":   fl.String("aud"),
+		"sub":   fl.String("sub"),
+		"scope": fl.String("scope"),
+		"iat":   now.Unix(),
+		"exp":   now.Add(fl.Duration("ttl")).Unix(),
+	})
+	return token.SignedString(secret)
+}

@@ -1,0 +1,177 @@
+// Package embedded is the app that runs the backend inside the gateway's process, so
+// that one process does everything. It is the only module that knows the backend.
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/botgate/botgate/backend/app"
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// stopTimeout bounds the backend's stop, in which running deliveries may finish; its
+// steps have shorter bounds of their own.
+const stopTimeout = time.Minute
+
+// NoRoles as the only role switches the embedded backend off.
+const NoRoles = "none"
+
+func init() {
+	caddy.RegisterModule(&Backend{})
+}
+
+// Backend runs the backend's roles in this process, on the botgate app's queue. During a
+// reload the old and the new one run side by side for a moment and share the queue as
+// two processes would.
+type Backend struct {
+	// Roles are what the backend does: record, dispatch, api; or "none" alone, which
+	// leaves that to processes of their own. Default: all three.
+	Roles []string `json:"roles,omitempty"`
+
+	// DatabaseURL is the address of the database: sqlite:<path> or postgres://.
+	// Default: sqlite:data/events.db.
+	DatabaseURL string `json:"database,omitempty"`
+
+	// Listen is the address of the backend's API, health checks and metrics. It has no
+	// access control of its own, so it belongs behind the gateway. Default: 127.0.0.1:8081.
+	Listen string `json:"listen,omitempty"`
+
+	settings config.Config
+	shared   shared
+	logger   *slog.Logger
+	backend  *app.App
+	context  caddy.Context
+	stopped  chan struct{}
+	watched  chan struct{}
+}
+
+// shared is what the backend needs of the botgate app.
+type shared interface {
+	Queue() (queue.Queue, error)
+	BotsFilePath() string
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Backend) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "botgate_embedded", New: func() caddy.Module { return new(Backend) }}
+}
+
+// Provision reads the settings; it opens and starts nothing.
+func (b *Backend) Provision(ctx caddy.Context) error {
+	b.context, b.logger = ctx, ctx.Slogger()
+	botgate, err := ctx.App("botgate")
+	if err != nil {
+		return fmt.Errorf("botgate_embedded: %w", err)
+	}
+	b.shared = botgate.(shared)
+	b.settings = config.Default()
+	if b.DatabaseURL != "" {
+		b.settings.DatabaseURL = b.DatabaseURL
+	}
+	if b.Listen != "" {
+		b.settings.Listen = b.Listen
+	}
+	if path := b.shared.BotsFilePath(); path != "" {
+		b.settings.BotsFile = path
+	}
+	if len(b.Roles) > 0 && !b.off() {
+		b.settings.Roles = nil
+		for _, role := range b.Roles {
+			b.settings.Roles = append(b.settings.Roles, config.Role(role))
+		}
+	}
+	return nil
+}
+
+// Validate checks the settings and the bots file.
+func (b *Backend) Validate() error {
+	if b.off() {
+		return nil
+	}
+	if _, err := app.New(app.Config{Settings: b.settings}); err != nil {
+		return fmt.Errorf("botgate_embedded: %w", err)
+	}
+	return nil
+}
+
+// Start starts the backend.
+func (b *Backend) Start() error {
+	if b.off() {
+		return nil
+	}
+	q, err := b.shared.Queue()
+	if err != nil {
+		return err
+	}
+	listener, err := b.listen()
+	if err != nil {
+		return err
+	}
+	backend, err := app.New(app.Config{Settings: b.settings, Queue: q, Listener: listener, Logger: b.logger})
+	if err != nil {
+		return errors.Join(fmt.Errorf("botgate_embedded: %w", err), listener.Close())
+	}
+	// From here on the listener is the backend's.
+	if err := backend.Start(b.context); err != nil {
+		return fmt.Errorf("botgate_embedded: %w", err)
+	}
+	b.backend, b.stopped, b.watched = backend, make(chan struct{}), make(chan struct{})
+	go b.watch()
+	return nil
+}
+
+// watch reports when the backend stops serving its API, until the backend is stopped.
+func (b *Backend) watch() {
+	defer close(b.watched)
+	select {
+	case err := <-b.backend.Failed():
+		b.logger.Error("backend does not serve its API any more", slog.Any("error", err))
+	case <-b.stopped:
+	}
+}
+
+// listen takes the address through Caddy, which lets the old and the new configuration
+// share it during a reload.
+func (b *Backend) listen() (net.Listener, error) {
+	address, err := caddy.ParseNetworkAddress(b.settings.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("botgate_embedded: option listen: %w", err)
+	}
+	opened, err := address.Listen(b.context, 0, net.ListenConfig{})
+	if err != nil {
+		return nil, fmt.Errorf("botgate_embedded: option listen: %w", err)
+	}
+	return opened.(net.Listener), nil
+}
+
+// Stop stops the backend; deliveries under way may finish.
+func (b *Backend) Stop() error {
+	if b.backend == nil {
+		return nil
+	}
+	close(b.stopped)
+	<-b.watched
+	// The configuration's context has ended by now or is about to.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.context), stopTimeout)
+	defer cancel()
+	err := b.backend.Stop(ctx)
+	b.backend = nil
+	return err
+}
+
+func (b *Backend) off() bool { return len(b.Roles) == 1 && b.Roles[0] == NoRoles }
+
+// Interface guards.
+var (
+	_ caddy.App         = (*Backend)(nil)
+	_ caddy.Provisioner = (*Backend)(nil)
+	_ caddy.Validator   = (*Backend)(nil)
+)

@@ -1,0 +1,96 @@
+package embedded_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	_ "github.com/botgate/botgate/modules/botgate"
+	"github.com/botgate/botgate/modules/embedded"
+)
+
+// backend provisions a backend beside a botgate app, as Caddy does.
+func backend(t *testing.T, b *embedded.Backend) (*embedded.Backend, error) {
+	t.Helper()
+	app, err := json.Marshal(map[string]string{"queue": "sqlite:" + filepath.Join(t.TempDir(), "queue.db")})
+	require.NoError(t, err)
+	ctx, err := caddy.ProvisionContext(&caddy.Config{
+		Admin:   &caddy.AdminConfig{Disabled: true},
+		AppsRaw: caddy.ModuleMap{"botgate": app},
+	})
+	require.NoError(t, err)
+	loaded, err := ctx.App("botgate")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, loaded.(caddy.CleanerUpper).Cleanup()) })
+	require.NoError(t, b.Provision(ctx))
+	return b, b.Validate()
+}
+
+func TestBackendServesWhileStarted(t *testing.T) {
+	listen := freeAddress(t)
+	b, err := backend(t, &embedded.Backend{
+		Roles: []string{"record", "api"}, Listen: listen, DatabaseURL: "sqlite:" + filepath.Join(t.TempDir(), "events.db"),
+	})
+	require.NoError(t, err)
+	require.NoError(t, b.Start())
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		response, err := http.Get("http://" + listen + "/readyz")
+		require.NoError(c, err)
+		defer response.Body.Close()
+		require.Equal(c, http.StatusOK, response.StatusCode)
+	}, 30*time.Second, 20*time.Millisecond)
+	require.NoError(t, b.Stop())
+	_, err = net.Dial("tcp", listen)
+	require.Error(t, err)
+	require.NoError(t, b.Stop(), "stopping twice is fine")
+}
+
+func TestNoneRunsNothing(t *testing.T) {
+	listen := freeAddress(t)
+	b, err := backend(t, &embedded.Backend{Roles: []string{embedded.NoRoles}, Listen: listen})
+	require.NoError(t, err)
+	require.NoError(t, b.Start())
+	_, err = net.Dial("tcp", listen)
+	require.Error(t, err)
+	require.NoError(t, b.Stop())
+}
+
+func TestTakenAddressNamesTheOption(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { taken.Close() })
+	b, err := backend(t, &embedded.Backend{Roles: []string{"api"}, Listen: taken.Addr().String(), DatabaseURL: "sqlite:" + filepath.Join(t.TempDir(), "e.db")})
+	require.NoError(t, err)
+	require.ErrorContains(t, b.Start(), "option listen")
+}
+
+func TestValidateRefuses(t *testing.T) {
+	for name, b := range map[string]*embedded.Backend{
+		"role":      {Roles: []string{"cook"}},
+		"database":  {Roles: []string{"api"}, DatabaseURL: "mysql://x"},
+		"listen":    {Roles: []string{"api"}, Listen: "nowhere"},
+		"bots file": {Roles: []string{"dispatch"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := backend(t, b)
+			require.Error(t, err)
+			require.NotContains(t, fmt.Sprint(err), "panic")
+		})
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}

@@ -1,0 +1,13 @@
+// Package modules links all of Botgate's Caddy modules into a binary that imports it.
+package modules
+
+import (
+	_ "github.com/botgate/botgate/modules/botenqueue"
+	_ "github.com/botgate/botgate/modules/botgate"
+	_ "github.com/botgate/botgate/modules/botjwt"
+	_ "github.com/botgate/botgate/modules/botlimit"
+	_ "github.com/botgate/botgate/modules/botschema"
+	_ "github.com/botgate/botgate/modules/botsignature"
+	_ "github.com/botgate/botgate/modules/cli"
+	_ "github.com/botgate/botgate/modules/embedded"
+)
