@@ -1,0 +1,60 @@
+# `make` lists the targets.
+
+# Caddy's own databases (ACME server) are left out: 6 MB less, see docs/decisions.
+TAGS  := nobadger,nomysql,nopgx
+GO    ?= go
+BUILD := $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w"
+LINT  := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+.PHONY: help build run token test test-deps test-unit lint fuzz bench xbuild validate clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+build: ## build bin/botgate and bin/botgate-backend
+	@echo "Building Botgate; the first build takes a few minutes ..."
+	@$(BUILD) -o bin/botgate ./cmd/botgate
+	@$(BUILD) -o bin/botgate-backend ./cmd/botgate-backend
+
+run: build ## run everything in one process on :8080, with an example bot
+	@exec bin/botgate quickstart
+
+token: ## print a token for the running instance
+	@bin/botgate token
+
+validate: build ## check the shipped Caddyfile; makes secrets in data/ when there are none
+	@bin/botgate init
+	@bin/botgate validate --config Caddyfile
+
+test: test-deps ## run all tests, with Redis, RabbitMQ and PostgreSQL, race detector on
+	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -timeout 15m ./...
+
+test-deps: ## install what the tests need, or say what is missing
+	@sh internal/testsvc/install.sh
+	@cd integration && npm ci --silent --no-audit --no-fund
+
+test-unit: ## run the tests that need no services
+	$(GO) test -race -short -tags $(TAGS) ./...
+
+lint: ## run the linters; installs golangci-lint into bin/ the first time
+	@test -x bin/golangci-lint || { echo "Installing golangci-lint; this takes a minute ..."; \
+		GOBIN=$(CURDIR)/bin $(GO) install github.com/$(LINT); }
+	bin/golangci-lint run ./...
+
+FUZZTIME ?= 20s
+fuzz: ## run every fuzz target for FUZZTIME each
+	@for pkg in $$($(GO) list -tags $(TAGS) ./...); do \
+		for target in $$($(GO) test -tags $(TAGS) -list '^Fuzz' $$pkg | grep ^Fuzz); do \
+			echo "$$pkg $$target"; $(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+bench: ## run the benchmarks, with allocations
+	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
+
+xbuild: ## build a gateway from xcaddy.json, with the plugins it lists
+	$(GO) run ./cmd/xbuild
+
+clean: ## remove what was built; data/ stays
+	rm -rf bin integration/node_modules

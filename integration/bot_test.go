@@ -1,0 +1,107 @@
+package integration
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/platform"
+)
+
+// bot is a bot to deliver to. It writes down what it gets and checks every signature.
+type bot struct {
+	server *httptest.Server
+	secret platform.Secret
+
+	mu       sync.Mutex
+	received []delivered
+	forged   int
+	fail     func(delivered) int
+}
+
+// delivered is one request that the bot got.
+type delivered struct {
+	id, typ, subject, contentType string
+	body                          []byte
+}
+
+func newBot(t *testing.T, secretFile string) *bot {
+	t.Helper()
+	verifier, _ := platform.Get("standard-webhooks")
+	raw, err := os.ReadFile(secretFile)
+	require.NoError(t, err)
+	b := &bot{}
+	b.secret, err = verifier.ParseSecret(bytes.TrimSpace(raw))
+	require.NoError(t, err)
+	b.server = httptest.NewServer(http.HandlerFunc(b.serve))
+	t.Cleanup(b.server.Close)
+	return b
+}
+
+func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	verifier, _ := platform.Get("standard-webhooks")
+	request := &platform.Request{Method: r.Method, Header: r.Header, Body: body, Now: time.Now()}
+	d := delivered{
+		id: r.Header.Get("Ce-Id"), typ: r.Header.Get("Ce-Type"), subject: r.Header.Get("Ce-Subject"),
+		contentType: r.Header.Get("Content-Type"), body: body,
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if verifier.Verify(request, []platform.Secret{b.secret}) != nil || r.Header.Get("Webhook-Id") != d.id {
+		b.forged++
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if b.fail != nil {
+		if status := b.fail(d); status != 0 {
+			w.WriteHeader(status)
+			return
+		}
+	}
+	b.received = append(b.received, d)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// failWith makes the bot answer with what fail returns, or 204 where that is 0.
+func (b *bot) failWith(fail func(delivered) int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = fail
+}
+
+// all returns what the bot accepted, in the order of arrival.
+func (b *bot) all() []delivered {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]delivered(nil), b.received...)
+}
+
+// distinct counts the events that the bot accepted.
+func (b *bot) distinct() int {
+	ids := map[string]bool{}
+	for _, d := range b.all() {
+		ids[d.id] = true
+	}
+	return len(ids)
+}
+
+// writeBotsFile writes a bots file for the bots in the data folder.
+func writeBotsFile(t *testing.T, data, url string) {
+	t.Helper()
+	content := `{"bots":{"demo":{"url":` + strconv.Quote(url) + `,"secret_files":["demo-bot.secret"]}}}`
+	require.NoError(t, os.WriteFile(filepath.Join(data, "bots.json"), []byte(content), 0o600))
+}

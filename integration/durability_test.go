@@ -1,0 +1,200 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// load sends commands until it has n acceptances, from many senders, over crashes: what
+// was not answered with 202 is sent again with the same key, as clients do.
+type load struct {
+	s    *stack
+	done chan struct{}
+	err  error
+
+	mu sync.Mutex
+	// accepted are the ids that were answered with 202.
+	accepted map[string]bool
+	// refused counts the requests that were answered otherwise, or not at all.
+	refused atomic.Int64
+}
+
+const senders = 64
+
+// startLoad starts sending; err is valid once done is closed.
+func startLoad(s *stack, n int) *load {
+	l := &load{s: s, accepted: map[string]bool{}, done: make(chan struct{})}
+	keys := make(chan int, n)
+	for i := range n {
+		keys <- i
+	}
+	close(keys)
+	deadline := time.Now().Add(3 * patience)
+	results := make(chan error, senders)
+	for range senders {
+		go func() { results <- l.sender(keys, deadline) }()
+	}
+	go func() {
+		defer close(l.done)
+		for range senders {
+			l.err = errors.Join(l.err, <-results)
+		}
+	}()
+	return l
+}
+
+// crashWhile runs crash at random moments until the load is done and returns how often.
+func (l *load) crashWhile(t *testing.T, crash func()) int {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed of the crashes: %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for times := 0; ; times++ {
+		select {
+		case <-l.done:
+			require.NoError(t, l.err)
+			return times
+		case <-time.After(300*time.Millisecond + time.Duration(random.Int64N(int64(time.Second)))):
+			crash()
+		}
+	}
+}
+
+func (l *load) sender(keys <-chan int, deadline time.Time) error {
+	for key := range keys {
+		// A user each, so that nobody meets the rate limit.
+		token := l.s.token(fmt.Sprintf("user-%d", key%500))
+		for {
+			a, err := l.s.command(token, fmt.Sprintf("key-%d", key), numbered(key))
+			if err == nil && a.status == http.StatusAccepted {
+				l.accept(a)
+				break
+			}
+			l.refused.Add(1)
+			if err == nil && a.status < 500 && a.status != http.StatusTooManyRequests {
+				return fmt.Errorf("command %d was answered with %d: %s", key, a.status, a.body)
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("command %d was never accepted: %w", key, err)
+			}
+			<-time.After(20 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+func (l *load) accept(a answer) {
+	id := a.header.Get("Location")[len("/v1/events/"):]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted[id] = true
+}
+
+func (l *load) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.accepted)
+}
+
+// requireAll finds every accepted event recorded once and delivered.
+func (l *load) requireAll(t *testing.T) {
+	t.Helper()
+	eventually(t, func() error {
+		if n := l.s.bot.distinct(); n < l.count() {
+			return fmt.Errorf("the bot got %d of %d", n, l.count())
+		}
+		return nil
+	})
+	eventually(t, func() error {
+		if n := len(l.s.recorded()); n < l.count() {
+			return fmt.Errorf("%d of %d are recorded", n, l.count())
+		}
+		return nil
+	})
+	times := map[string]int{}
+	for _, r := range l.s.recorded() {
+		times[r.Event.ID]++
+	}
+	require.Len(t, times, l.count())
+	for id := range l.accepted {
+		require.Equal(t, 1, times[id], "event %s is stored once", id)
+	}
+}
+
+// TestKilledGatewayLosesNothing kills the one process that does everything, again and
+// again, while 10 000 events are accepted.
+func TestKilledGatewayLosesNothing(t *testing.T) {
+	s := newStack(t)
+	s.startEmbedded()
+	l := startLoad(s, 10_000)
+	require.Positive(t, l.crashWhile(t, func() {
+		s.gateway.kill()
+		s.startGateway()
+	}), "it was killed at least once")
+	l.requireAll(t)
+}
+
+// TestAnyKilledProcessLosesNothing kills gateways, backends and the broker in turn.
+func TestAnyKilledProcessLosesNothing(t *testing.T) {
+	s := newStack(t)
+	s.startServices()
+	victims := []func(){
+		func() { s.gateway.kill(); s.startGateway() },
+		func() {
+			for _, b := range s.backends {
+				b.kill()
+			}
+			s.startBackends()
+		},
+		func() { s.rabbit.Kill(); s.rabbit.Restart() },
+	}
+	turn := 0
+	l := startLoad(s, 4_000)
+	require.Positive(t, l.crashWhile(t, func() {
+		victims[turn%len(victims)]()
+		turn++
+	}), "something was killed at least once")
+	l.requireAll(t)
+}
+
+// TestNothingIsClaimedWithoutTheQueue takes the broker away and back.
+func TestNothingIsClaimedWithoutTheQueue(t *testing.T) {
+	s := newStack(t)
+	s.startServices()
+	token := s.token("alice")
+	s.rabbit.Kill()
+	a, err := s.command(token, "", hello)
+	require.NoError(t, err)
+	requireProblem(t, a, http.StatusServiceUnavailable, "queue-unavailable")
+	require.NotEmpty(t, a.header.Get("Retry-After"))
+	ready, err := send(http.MethodGet, s.base+"/readyz", nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, ready.status)
+	alive, err := send(http.MethodGet, s.base+"/healthz", nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, alive.status)
+
+	s.rabbit.Restart()
+	s.waitReady(s.base, s.gateway)
+	eventually(t, func() error {
+		a, err := s.command(token, "back", hello)
+		if err != nil || a.status != http.StatusAccepted {
+			return fmt.Errorf("answered %d: %w", a.status, err)
+		}
+		return nil
+	})
+	eventually(t, func() error {
+		if s.bot.distinct() != 1 {
+			return fmt.Errorf("the bot got %d", s.bot.distinct())
+		}
+		return nil
+	})
+}

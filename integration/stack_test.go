@@ -1,0 +1,205 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/postgres"
+	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// patience is how long a test waits for what must happen; generous, since the machine
+// that runs it may be busy.
+const patience = 60 * time.Second
+
+// stack is a running Botgate with a bot behind it.
+type stack struct {
+	t       *testing.T
+	dir     string
+	env     []string
+	base    string
+	api     string
+	admin   string
+	reloads int
+	bot     *bot
+	gateway *process
+	// backends are processes of their own; none on the embedded engines.
+	backends []*process
+	// rabbit is the broker; nil on the embedded engines.
+	rabbit   *testsvc.Server
+	database string
+}
+
+// forEachEngine runs a test on the embedded engines and on the real services.
+func forEachEngine(t *testing.T, test func(t *testing.T, s *stack)) {
+	t.Helper()
+	t.Run("Embedded", func(t *testing.T) {
+		s := newStack(t)
+		s.startEmbedded()
+		test(t, s)
+	})
+	t.Run("Services", func(t *testing.T) {
+		s := newStack(t)
+		s.startServices()
+		test(t, s)
+	})
+}
+
+// newStack prepares a folder with secrets, a bot and free ports; it starts nothing of Botgate.
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	s := &stack{t: t, dir: t.TempDir()}
+	data := filepath.Join(s.dir, "data")
+	_, stderr, code := run(t, s.dir, nil, "", gatewayBinary, "init")
+	require.Zero(t, code, stderr)
+	s.bot = newBot(t, filepath.Join(data, "demo-bot.secret"))
+	writeBotsFile(t, data, s.bot.server.URL+"/events")
+	ports := freePorts(t, 3)
+	s.base, s.api, s.admin = "http://"+ports[0], "http://"+ports[1], ports[2]
+	_, httpPort, err := net.SplitHostPort(ports[0])
+	require.NoError(t, err)
+	s.env = []string{
+		"BOTGATE_HTTP_PORT=" + httpPort, "BOTGATE_API_LISTEN=" + ports[1], "BOTGATE_API_UPSTREAM=" + ports[1],
+		"BOTGATE_ADMIN=" + ports[2], "BOTGATE_LISTEN=" + ports[1],
+	}
+	s.database = "sqlite:" + filepath.Join(data, "events.db")
+	return s
+}
+
+func (s *stack) startEmbedded() {
+	s.t.Helper()
+	s.startGateway()
+}
+
+// startServices runs the gateway and a backend of each role as processes of their own.
+func (s *stack) startServices() {
+	s.t.Helper()
+	s.rabbit = testsvc.StartRabbitMQ(s.t)
+	s.database = testsvc.Postgres(s.t)
+	s.env = append(s.env, "BOTGATE_REDIS_URL="+testsvc.Redis(s.t), "BOTGATE_QUEUE_URL="+s.rabbit.URL,
+		"BOTGATE_DATABASE_URL="+s.database, "BOTGATE_ROLES=none")
+	s.startGateway()
+	s.startBackends()
+}
+
+func (s *stack) startGateway() {
+	s.t.Helper()
+	caddyfile, err := filepath.Abs("../Caddyfile")
+	require.NoError(s.t, err)
+	s.gateway = start(s.t, s.dir, s.env, gatewayBinary, "run", "--config", caddyfile)
+	s.waitReady(s.base, s.gateway)
+}
+
+func (s *stack) startBackends() {
+	s.t.Helper()
+	s.backends = []*process{
+		start(s.t, s.dir, s.env, backendBinary, "--roles", "api"),
+		start(s.t, s.dir, s.env, backendBinary, "--roles", "record", "--listen", freePorts(s.t, 1)[0]),
+		start(s.t, s.dir, s.env, backendBinary, "--roles", "dispatch", "--listen", freePorts(s.t, 1)[0]),
+	}
+	s.waitReady(s.api, s.backends[0])
+}
+
+// waitReady waits until /readyz answers 200.
+func (s *stack) waitReady(base string, p *process) {
+	s.t.Helper()
+	eventually(s.t, func() error {
+		if !p.running() {
+			s.t.Fatalf("%s ended at its start:\n%s", p.cmd.Path, tail(p.output.String(), 4000))
+		}
+		response, err := http.Get(base + "/readyz")
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("readyz answers %d", response.StatusCode)
+		}
+		return nil
+	})
+}
+
+// store opens the database that the backend writes, to look at what is in it.
+func (s *stack) store() store.Store {
+	s.t.Helper()
+	var (
+		opened store.Store
+		err    error
+	)
+	if s.rabbit == nil {
+		opened, err = sqlite.Open(s.t.Context(), sqlite.Config{Path: s.database[len("sqlite:"):]})
+	} else {
+		opened, err = postgres.Open(s.t.Context(), postgres.Config{URL: s.database})
+	}
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = opened.Close() })
+	return opened
+}
+
+// recorded returns every event in the database, newest first.
+func (s *stack) recorded() []*store.Record {
+	s.t.Helper()
+	opened := s.store()
+	var all []*store.Record
+	q := store.Query{Limit: store.MaxLimit}
+	for {
+		page, err := opened.List(context.WithoutCancel(s.t.Context()), q)
+		require.NoError(s.t, err)
+		all = append(all, page.Records...)
+		if page.Next == nil {
+			return all
+		}
+		q.After = *page.Next
+	}
+}
+
+// eventually waits until condition returns nil, and fails with its last error.
+func eventually(t *testing.T, condition func() error) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			require.NoError(t, err, "waited %s", patience)
+		}
+	}
+}
+
+// freePorts returns loopback addresses that nobody listens on.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	addresses := make([]string, n)
+	for i := range addresses {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer listener.Close()
+		addresses[i] = listener.Addr().String()
+	}
+	return addresses
+}
+
+// secret reads a secret that botgate init made.
+func (s *stack) secret(name string) string {
+	s.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(s.dir, "data", name))
+	require.NoError(s.t, err)
+	return string(raw[:len(raw)-1])
+}
