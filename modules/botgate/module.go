@@ -43,6 +43,8 @@ type App struct {
 	known map[string]bool
 	redis *sharedRedis
 	queue *sharedQueue
+	// released makes a second Cleanup harmless; only Caddy's own goroutine touches it.
+	released bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -97,17 +99,18 @@ func (a *App) Start() error {
 // Stop does nothing: the clients are released in Cleanup, after the handlers are done.
 func (a *App) Stop() error { return nil }
 
-// Cleanup releases the shared clients.
+// Cleanup releases the shared clients. Requests that began under this configuration may
+// still run during a reload, so the clients stay reachable; they work on while another
+// configuration holds them.
 func (a *App) Cleanup() error {
 	var errs []error
-	if a.queue != nil {
+	if a.queue != nil && !a.released {
 		errs = append(errs, releaseQueue(a.QueueURL))
-		a.queue = nil
 	}
-	if a.redis != nil {
+	if a.redis != nil && !a.released {
 		errs = append(errs, releaseRedis(a.RedisURL))
-		a.redis = nil
 	}
+	a.released = true
 	return errors.Join(errs...)
 }
 

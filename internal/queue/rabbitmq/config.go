@@ -23,11 +23,6 @@ type Config struct {
 	// RepeatSize bounds how many ids each of these memories holds. Default 65536, which
 	// takes about 10 MB.
 	RepeatSize int
-	// HistoryBytes and HistoryAge bound the stream that keeps events for replay; the
-	// broker drops its oldest part beyond either. Default 1 GB and 7 days. Every process
-	// has to have the same values.
-	HistoryBytes int64
-	HistoryAge   time.Duration
 	// CAFile holds the certificates (PEM) that vouch for the broker. Default: the
 	// system's. CertFile and KeyFile are this client's own certificate; default none.
 	// The files are read at each connection. All three need an amqps URL.
@@ -45,15 +40,11 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.PublishTimeout, 5*time.Second)
 	set(&c.RepeatWindow, 10*time.Minute)
-	set(&c.HistoryAge, 7*24*time.Hour)
 	if c.Prefix == "" {
 		c.Prefix = "botgate"
 	}
 	if c.RepeatSize == 0 {
 		c.RepeatSize = 1 << 16
-	}
-	if c.HistoryBytes == 0 {
-		c.HistoryBytes = 1e9
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -70,8 +61,6 @@ func (c Config) validate() error {
 		return fmt.Errorf("queue prefix must have at most %d bytes and not begin with \"amq.\"", maxPrefix)
 	case c.PublishTimeout < 0 || c.RepeatWindow < 0 || c.RepeatSize < 0:
 		return errors.New("queue publish timeout, repeat window and repeat size must not be negative")
-	case c.HistoryBytes < 0 || c.HistoryAge < time.Second:
-		return errors.New("queue history size must not be negative and its age at least one second")
 	case (c.CertFile == "") != (c.KeyFile == ""):
 		return errors.New("queue client certificate and key must be given together")
 	}

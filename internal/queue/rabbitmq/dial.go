@@ -133,7 +133,7 @@ func explain(err error) error {
 	var advice string
 	switch answer.Code {
 	case amqp.PreconditionFailed:
-		advice = "it exists with other settings: delete it, or use the prefix and history settings it was made with"
+		advice = "it exists with other settings: let its consumers drain it, then delete it"
 	case amqp.AccessRefused:
 		advice = "check user, password and permissions (configure, write and read on the prefix) in the queue URL"
 	case amqp.NotAllowed:

@@ -124,12 +124,12 @@ func TestOtherSettingsAreExplained(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)
-	openReady(t, rabbitmq.Config{URL: address, Prefix: prefix})
-	q := open(t, rabbitmq.Config{URL: address, Prefix: prefix, HistoryBytes: 5e8})
+	declareOtherwise(t, address, prefix+".record")
+	q := open(t, rabbitmq.Config{URL: address, Prefix: prefix})
 	err := reasonOf(t, q)
 	require.ErrorIs(t, err, queue.ErrUnavailable)
-	require.ErrorContains(t, err, prefix+".history")
-	require.ErrorContains(t, err, "delete it, or use the prefix and history settings")
+	require.ErrorContains(t, err, prefix+".record")
+	require.ErrorContains(t, err, "let its consumers drain it, then delete it")
 
 	u, err := url.Parse(address)
 	require.NoError(t, err)
@@ -283,4 +283,11 @@ func dialChannel(t *testing.T, address string) *amqp.Channel {
 	ch, err := conn.Channel()
 	require.NoError(t, err)
 	return ch
+}
+
+// declareOtherwise makes a queue with arguments that no version declares.
+func declareOtherwise(t *testing.T, address, name string) {
+	t.Helper()
+	_, err := dialChannel(t, address).QueueDeclare(name, true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": 7})
+	require.NoError(t, err)
 }

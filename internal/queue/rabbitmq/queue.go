@@ -67,7 +67,7 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 	q := &Queue{
 		config:    config,
 		dialer:    dialer,
-		topology:  topology{config.Prefix, config.HistoryBytes, config.HistoryAge},
+		topology:  topology{config.Prefix},
 		inFlight:  semaphore.NewWeighted(inFlightLimit),
 		confirmed: newRecent(config.RepeatSize, config.RepeatWindow),
 		done: map[queue.Group]*recent{

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -28,23 +27,17 @@ const deadLimit = 1 << 30
 //	<prefix>.events           topic exchange; keys <bot>.<partition>, <bot>.change
 //	<prefix>.record           "#"    everything
 //	<prefix>.dispatch.0 … 15  "*.<n>" one partition each, with a single active consumer
-//	<prefix>.history          "#"    a stream, for consumers that come later
 //	<prefix>.dead             reached through the default exchange only
 //
 // A queue cannot change its arguments. One that has to gets a new name ("….v2"); the
 // old one is drained by the consumers and then deleted by the operator. The broker
 // returns a message only when no queue at all takes it, so nobody may unbind or delete
 // a single queue while gateways run.
-type topology struct {
-	prefix       string
-	historyBytes int64
-	historyAge   time.Duration
-}
+type topology struct{ prefix string }
 
 func (t topology) exchange() string { return t.prefix + ".events" }
 func (t topology) record() string   { return t.prefix + ".record" }
 func (t topology) dead() string     { return t.prefix + ".dead" }
-func (t topology) history() string  { return t.prefix + ".history" }
 func (t topology) dispatch(partition int) string {
 	return t.prefix + ".dispatch." + strconv.Itoa(partition)
 }
@@ -93,11 +86,6 @@ func (t topology) declarations() []declaration {
 	all := []declaration{
 		{t.dead(), "", amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": deadLimit}},
 		{t.record(), "#", t.quorum(nil)},
-		{t.history(), "#", amqp.Table{
-			"x-queue-type":       "stream",
-			"x-max-length-bytes": t.historyBytes,
-			"x-max-age":          fmt.Sprintf("%ds", int64(t.historyAge.Seconds())),
-		}},
 	}
 	for p := range event.Partitions {
 		all = append(all, declaration{
