@@ -51,21 +51,26 @@ func startLoad(s *stack, n int) *load {
 	return l
 }
 
-// crashWhile runs crash at random moments until the load is done and returns how often.
-func (l *load) crashWhile(t *testing.T, crash func()) int {
+// crashWhile runs crash a few times, each at a random moment of the load's progress, and
+// waits for the load's end.
+func (l *load) crashWhile(t *testing.T, crashes, total int, crash func()) {
 	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed of the crashes: %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for times := 0; ; times++ {
-		select {
-		case <-l.done:
-			require.NoError(t, l.err)
-			return times
-		case <-time.After(300*time.Millisecond + time.Duration(random.Int64N(int64(time.Second)))):
-			crash()
-		}
+	share := total / (crashes + 1)
+	for i := range crashes {
+		threshold := i*share + random.IntN(share) + 1
+		eventually(t, func() error {
+			if n := l.count(); n < threshold {
+				return fmt.Errorf("%d of %d accepted", n, total)
+			}
+			return nil
+		})
+		crash()
 	}
+	<-l.done
+	require.NoError(t, l.err)
 }
 
 func (l *load) sender(keys <-chan int, deadline time.Time) error {
@@ -134,11 +139,12 @@ func (l *load) requireAll(t *testing.T) {
 func TestKilledGatewayLosesNothing(t *testing.T) {
 	s := newStack(t)
 	s.startEmbedded()
-	l := startLoad(s, 10_000)
-	require.Positive(t, l.crashWhile(t, func() {
+	const total = 10_000
+	l := startLoad(s, total)
+	l.crashWhile(t, 6, total, func() {
 		s.gateway.kill()
 		s.startGateway()
-	}), "it was killed at least once")
+	})
 	l.requireAll(t)
 }
 
@@ -157,11 +163,12 @@ func TestAnyKilledProcessLosesNothing(t *testing.T) {
 		func() { s.rabbit.Kill(); s.rabbit.Restart() },
 	}
 	turn := 0
-	l := startLoad(s, 4_000)
-	require.Positive(t, l.crashWhile(t, func() {
+	const total = 4_000
+	l := startLoad(s, total)
+	l.crashWhile(t, 2*len(victims), total, func() {
 		victims[turn%len(victims)]()
 		turn++
-	}), "something was killed at least once")
+	})
 	l.requireAll(t)
 }
 
