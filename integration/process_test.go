@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // process is a binary under test.
@@ -19,20 +21,21 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	output *lockedBuffer
-	ended  chan error
+	ended  <-chan struct{}
 }
 
 // start runs a binary in dir; it is killed at the end of the test if it still runs. A data
 // race that it reports fails the test.
 func start(t *testing.T, dir string, env []string, binary string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, output: &lockedBuffer{}, ended: make(chan error, 1)}
+	p := &process{t: t, output: &lockedBuffer{}}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Dir = dir
 	p.cmd.Env = append(append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	require.NoError(t, p.cmd.Start())
-	go func() { p.ended <- p.cmd.Wait() }()
+	var err error
+	p.ended, err = testsvc.Start(p.cmd)
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -61,8 +64,7 @@ func (p *process) stop() int {
 // wait waits for the end of the process, which need not be successful.
 func (p *process) wait() {
 	select {
-	case err := <-p.ended:
-		p.ended <- err
+	case <-p.ended:
 	case <-time.After(60 * time.Second):
 		p.t.Errorf("%s did not end", p.cmd.Path)
 	}
@@ -70,8 +72,7 @@ func (p *process) wait() {
 
 func (p *process) running() bool {
 	select {
-	case err := <-p.ended:
-		p.ended <- err
+	case <-p.ended:
 		return false
 	default:
 		return true

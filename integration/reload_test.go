@@ -2,11 +2,13 @@ package integration
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,15 +50,39 @@ func TestReload(t *testing.T) {
 // reload gives the gateway a configuration that differs a little from the last one.
 func reload(t *testing.T, s *stack) {
 	t.Helper()
-	caddyfile, err := os.ReadFile("../Caddyfile")
-	require.NoError(t, err)
 	s.reloads++
-	changed := regexp.MustCompile(`(?m)^\tmetrics$`).ReplaceAllString(string(caddyfile), "\tmetrics\n\tgrace_period "+strconv.Itoa(s.reloads+5)+"s")
-	require.NotEqual(t, string(caddyfile), changed)
-	path := filepath.Join(s.dir, "Caddyfile")
-	require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
+	path := s.caddyfileWith(t, "grace_period 10s", fmt.Sprintf("grace_period %ds", 10+s.reloads))
 	_, stderr, code := run(t, s.dir, s.env, "", gatewayBinary, "reload", "--config", path, "--address", s.admin)
 	require.Zero(t, code, stderr)
+}
+
+// caddyfileWith writes a copy of the shipped Caddyfile with one change and returns its path.
+func (s *stack) caddyfileWith(t *testing.T, old, replacement string) string {
+	t.Helper()
+	caddyfile, err := os.ReadFile("../Caddyfile")
+	require.NoError(t, err)
+	require.Contains(t, string(caddyfile), old)
+	path := filepath.Join(s.dir, "Caddyfile")
+	changed := strings.Replace(string(caddyfile), old, replacement, 1)
+	require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
+	return path
+}
+
+// TestSlowClientDoesNotHoldUpTheStop opens a request and never ends it.
+func TestSlowClientDoesNotHoldUpTheStop(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	path := s.caddyfileWith(t, "grace_period 10s", "grace_period 1s")
+	s.gateway = start(t, s.dir, s.env, gatewayBinary, "run", "--config", path)
+	s.waitReady(s.base, s.gateway)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	_, err = fmt.Fprintf(conn, "POST /v1/bots/demo/commands HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{", s.token("alice"))
+	require.NoError(t, err)
+	s.gateway.stop()
+	require.False(t, s.gateway.running())
 }
 
 // footprint is what a process holds.

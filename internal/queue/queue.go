@@ -35,6 +35,12 @@ var (
 	// ErrLost means that a delivery no longer belongs to this consumer (its
 	// connection or lease ended). It will be delivered again.
 	ErrLost = errors.New("delivery lost")
+	// ErrInvalid means that an event of the call is not fit to be published
+	// ([event.Event.Validate]). Nothing is queued and repeating the call is pointless.
+	ErrInvalid = errors.New("invalid event")
+	// ErrTooLarge means that an event of the call exceeds what the queue takes. Nothing
+	// is queued and repeating the call is pointless.
+	ErrTooLarge = errors.New("event too large for the queue")
 	// ErrClosed means that the queue or consumer was closed by its owner.
 	ErrClosed = errors.New("queue closed")
 )
@@ -44,7 +50,7 @@ type Queue interface {
 	// Publish returns nil only when every event is durable in every group's queue
 	// that concerns it. An id that the queue has seen within its repeat window is
 	// confirmed without being queued again. Any error is, by errors.Is,
-	// ErrUnavailable, ErrUnconfirmed, ErrClosed or the context's.
+	// ErrUnavailable, ErrUnconfirmed, ErrInvalid, ErrTooLarge, ErrClosed or the context's.
 	Publish(ctx context.Context, events ...*event.Event) error
 	// Subscribe starts consuming for a group. Consumers of one group, in this and in
 	// other processes, share its events between them.
@@ -85,8 +91,10 @@ type Consumer interface {
 // Retry and Bury.
 type Delivery struct {
 	Event *event.Event
-	// Attempt counts how often the event was handed out in this group, this time
-	// included. A consumer that died with it counts too.
+	// Attempt is one more than the number of times that Retry was called for the event
+	// in this group, as far as the queue knows: RabbitMQ forgets them when another
+	// process takes over. What came back without being settled was not tried, as far
+	// as anybody knows, and does not count.
 	Attempt int
 	// Death says how the event died; set in the group Dead only.
 	Death *Death

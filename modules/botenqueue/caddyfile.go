@@ -3,21 +3,14 @@ package botenqueue
 import (
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
+
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 func init() {
-	httpcaddyfile.RegisterHandlerDirective("bot_enqueue", parseCaddyfile)
-	httpcaddyfile.RegisterDirectiveOrder("bot_enqueue", httpcaddyfile.Before, "abort")
-}
-
-func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	option.Directive[Handler]("bot_enqueue", httpcaddyfile.Before, "abort")
 }
 
 // UnmarshalCaddyfile sets up the handler. Syntax:
@@ -36,42 +29,27 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	for d.NextBlock(0) {
-		option := d.Val()
-		var value string
-		if !d.AllArgs(&value) {
-			return d.ArgErr()
-		}
-		if err := h.set(d, option, value); err != nil {
+		if err := h.unmarshalOption(d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *Handler) set(d *caddyfile.Dispenser, option, value string) error {
-	switch option {
-	case "bot":
-		h.Bot = value
-	case "type":
-		h.Type = value
-	case "user":
-		h.User = value
-	case "order_key":
-		h.OrderKey = value
-	case "max_size":
-		size, err := humanize.ParseBytes(value)
-		if err != nil || size == 0 || size > 1<<40 {
-			return d.Errf("max_size: %q is not a size like 1MB", value)
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (err error) {
+	texts := map[string]*string{"bot": &h.Bot, "type": &h.Type, "user": &h.User, "order_key": &h.OrderKey}
+	name := d.Val()
+	switch text, ok := texts[name]; {
+	case ok:
+		if !d.AllArgs(text) {
+			return d.ArgErr()
 		}
-		h.MaxSize = int64(size)
-	case "timeout":
-		timeout, err := caddy.ParseDuration(value)
-		if err != nil || timeout <= 0 || timeout > time.Hour {
-			return d.Errf("timeout: %q is not a duration like 5s", value)
-		}
-		h.Timeout = caddy.Duration(timeout)
+	case name == "max_size":
+		h.MaxSize, err = option.Size(d, option.MaxSize)
+	case name == "timeout":
+		h.Timeout, err = option.Duration(d, time.Hour)
 	default:
-		return d.Errf("unknown option %q; there are bot, type, user, order_key, max_size and timeout", option)
+		err = d.Errf("unknown option %q; there are bot, type, user, order_key, max_size and timeout", name)
 	}
-	return nil
+	return err
 }

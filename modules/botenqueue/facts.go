@@ -23,11 +23,14 @@ const (
 	placeholderAuthUser   = "http.auth.user.id"
 )
 
+// defaultType is the type of events whose sender does not say.
+const defaultType = "event"
+
 // headerIdempotencyKey is the request header of draft-ietf-httpapi-idempotency-key-header.
 const headerIdempotencyKey = "Idempotency-Key"
 
 var (
-	// maxKey is the longest Idempotency-Key in bytes.
+	// validKey is what an Idempotency-Key may be.
 	validKey = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
 	// validTraceParent is the W3C traceparent header, version 00.
 	validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
@@ -55,9 +58,6 @@ func (h *Handler) facts(r *http.Request) (facts, *problem.Problem) {
 		orderKey:    firstOf(repl.ReplaceAll(h.OrderKey, ""), get(placeholderOrderKey)),
 		verifiedBy:  firstOf(get(placeholderVerifiedBy), "none"),
 		traceParent: traceParent(r),
-	}
-	if f.eventType == "" {
-		f.eventType = "event"
 	}
 	if name := get(placeholderPlatform); name != "" {
 		f.scope, f.key = name, get(placeholderDedupeID)
@@ -96,6 +96,9 @@ func (f facts) event(body *payload.Payload, now time.Time) (*event.Event, error)
 		e.ID = id
 	}
 	e.Normalize()
+	if e.Type == "" {
+		e.Type = defaultType
+	}
 	return e, e.Validate()
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/problem"
 )
@@ -60,8 +61,8 @@ func (h *Handler) accept(r *http.Request) (*event.Event, *problem.Problem) {
 	}
 	e, err := facts.event(body, h.now())
 	if err != nil {
-		h.logger.ErrorContext(r.Context(), "making an event failed", slog.Any("error", err))
-		return nil, errUnavailable
+		h.logger.DebugContext(r.Context(), "request makes no event", slog.Any("error", err))
+		return nil, problem.Malformed.WithDetail("The request makes no valid event.")
 	}
 	return e, nil
 }
@@ -74,13 +75,15 @@ func (h *Handler) publish(ctx context.Context, e *event.Event) *problem.Problem 
 	if err == nil {
 		err = publisher(q).Publish(ctx, e)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	if errors.Is(err, context.Canceled) {
+	case errors.Is(err, queue.ErrTooLarge):
+		return problem.TooLarge.WithDetail("The queue takes no event of this size.")
+	case errors.Is(err, context.Canceled):
 		// The client went away; that says nothing about the queue.
 		h.logger.DebugContext(ctx, "client left before the queue confirmed", slog.Any("error", err))
-	} else {
+	default:
 		h.logger.WarnContext(ctx, "queue did not take an event", slog.Any("error", err))
 	}
 	return errUnavailable

@@ -21,6 +21,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 // UnmarshalCaddyfile sets up the app from the global option. Syntax:
 //
 //	botgate {
+//		data      <folder>
 //		redis     [<url>]
 //		queue     [<url>]
 //		bots      <name...>
@@ -46,16 +47,24 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 		case "bots":
 			a.Bots = append(a.Bots, args...)
-		case "bots_file":
+		case "bots_file", "data":
 			if len(args) != 1 {
 				return d.ArgErr()
 			}
-			a.BotsFile = args[0]
+			a.setPath(option, args[0])
 		default:
-			return d.Errf("unknown option %q; there are redis, queue, bots and bots_file", option)
+			return d.Errf("unknown option %q; there are data, redis, queue, bots and bots_file", option)
 		}
 	}
 	return nil
+}
+
+func (a *App) setPath(option, path string) {
+	if option == "data" {
+		a.Data = path
+	} else {
+		a.BotsFile = path
+	}
 }
 
 func (a *App) setURL(option, url string) {

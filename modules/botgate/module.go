@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
@@ -14,8 +18,11 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// DefaultQueue is the queue where none is configured: a file next to the process.
-const DefaultQueue = "sqlite:data/queue.db"
+// DefaultData is the folder of the embedded engines where none is configured.
+const DefaultData = "data"
+
+// queueFile is the embedded queue's file in the data folder.
+const queueFile = "queue.db"
 
 func init() {
 	caddy.RegisterModule(&App{})
@@ -29,8 +36,11 @@ type App struct {
 	// redis+sentinel://. Empty keeps limits in this process.
 	RedisURL string `json:"redis,omitempty"`
 
+	// Data is the folder of the embedded engines' files. Default: data.
+	Data string `json:"data,omitempty"`
+
 	// QueueURL is the address of the queue: sqlite:<path>, amqp:// or amqps://, with
-	// several hosts separated by commas. Default: sqlite:data/queue.db.
+	// several hosts separated by commas. Default: sqlite:<data>/queue.db.
 	QueueURL string `json:"queue,omitempty"`
 
 	// Bots are names of bots that events are accepted for.
@@ -40,9 +50,10 @@ type App struct {
 	// reads only the names in it.
 	BotsFile string `json:"bots_file,omitempty"`
 
-	known map[string]bool
-	redis *sharedRedis
-	queue *sharedQueue
+	logger *slog.Logger
+	known  map[string]bool
+	redis  *sharedRedis
+	queue  *sharedQueue
 	// released makes a second Cleanup harmless; only Caddy's own goroutine touches it.
 	released bool
 }
@@ -57,11 +68,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionBots(); err != nil {
 		return err
 	}
-	if a.QueueURL == "" {
-		a.QueueURL = DefaultQueue
+	if a.Data == "" {
+		a.Data = DefaultData
 	}
+	if a.QueueURL == "" {
+		a.QueueURL = "sqlite:" + filepath.Join(a.Data, queueFile)
+	}
+	a.logger = ctx.Slogger()
 	var err error
-	if a.queue, err = acquireQueue(a.QueueURL, ctx.Slogger()); err != nil {
+	if a.queue, err = acquireQueue(a.QueueURL, a.logger); err != nil {
 		return err
 	}
 	if a.RedisURL != "" {
@@ -92,8 +107,20 @@ func (a *App) provisionBots() error {
 // Start opens the queue, so that a queue that can't be opened fails the start. A
 // RabbitMQ that is not there yet is no failure: requests are refused until it is.
 func (a *App) Start() error {
+	a.warnOfLeftovers()
 	_, err := a.queue.open()
 	return err
+}
+
+// warnOfLeftovers reminds of an embedded queue that nobody consumes any more, since
+// another one was configured: accepted events can still be in it.
+func (a *App) warnOfLeftovers() {
+	path := filepath.Join(a.Data, queueFile)
+	if _, err := os.Stat(path); err != nil || strings.HasPrefix(a.QueueURL, "sqlite:") {
+		return
+	}
+	a.logger.Warn("an embedded queue is there but another one is configured: deliver what is in it with botgate-backend, then remove it",
+		slog.String("file", path), slog.String("set", "BOTGATE_QUEUE_URL=sqlite:"+path))
 }
 
 // Stop does nothing: the clients are released in Cleanup, after the handlers are done.
@@ -130,6 +157,9 @@ func (a *App) KnownBot(name string) bool { return a.known[name] }
 
 // HasBots reports whether any bot is configured.
 func (a *App) HasBots() bool { return len(a.known) > 0 }
+
+// DataFolder returns the folder of the embedded engines' files.
+func (a *App) DataFolder() string { return a.Data }
 
 // BotsFilePath returns the path of the bots file; empty when none is configured.
 func (a *App) BotsFilePath() string { return a.BotsFile }

@@ -54,11 +54,15 @@ type sharedQueue struct {
 
 	mu     sync.Mutex
 	opened queue.Queue
+	closed bool
 }
 
 func (s *sharedQueue) open() (queue.Queue, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil, queue.ErrClosed
+	}
 	if s.opened == nil {
 		// The queue lives as long as the pool holds it, not as long as one configuration.
 		q, err := engines.Open(context.Background(), s.address, engines.Options{Logger: s.logger})
@@ -74,6 +78,7 @@ func (s *sharedQueue) open() (queue.Queue, error) {
 func (s *sharedQueue) Destruct() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	if s.opened == nil {
 		return nil
 	}

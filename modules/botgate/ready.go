@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 // readyTimeout bounds the question to the queue: probes are asked often and wait little.
@@ -16,14 +19,7 @@ const readyTimeout = time.Second
 
 func init() {
 	caddy.RegisterModule(&Ready{})
-	httpcaddyfile.RegisterHandlerDirective("bot_ready", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-		h.Next()
-		if h.NextArg() {
-			return nil, h.ArgErr()
-		}
-		return new(Ready), nil
-	})
-	httpcaddyfile.RegisterDirectiveOrder("bot_ready", httpcaddyfile.Before, "respond")
+	option.Directive[Ready]("bot_ready", httpcaddyfile.Before, "respond")
 }
 
 // Ready answers readiness probes: 200 when the gateway can accept events, that is when
@@ -33,6 +29,17 @@ type Ready struct{ app *App }
 // CaddyModule returns the Caddy module information.
 func (*Ready) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_ready", New: func() caddy.Module { return new(Ready) }}
+}
+
+// UnmarshalCaddyfile sets up the handler, which takes no options. Syntax:
+//
+//	bot_ready [<matcher>]
+func (h *Ready) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() || d.NextBlock(0) {
+		return d.ArgErr()
+	}
+	return nil
 }
 
 // Provision finds the app.

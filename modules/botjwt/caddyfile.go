@@ -1,21 +1,16 @@
 package botjwt
 
 import (
-	"github.com/caddyserver/caddy/v2"
+	"time"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
+
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 func init() {
-	httpcaddyfile.RegisterHandlerDirective("bot_jwt", parseCaddyfile)
-	httpcaddyfile.RegisterDirectiveOrder("bot_jwt", httpcaddyfile.Before, "basic_auth")
-}
-
-func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	option.Directive[Handler]("bot_jwt", httpcaddyfile.Before, "basic_auth")
 }
 
 // UnmarshalCaddyfile sets up the handler. Syntax:
@@ -45,7 +40,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
-	switch option := d.Val(); option {
+	switch name := d.Val(); name {
 	case "key":
 		return h.unmarshalKey(d)
 	case "issuer":
@@ -63,7 +58,7 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
 	case "max_token_size":
 		return h.unmarshalSize(d)
 	default:
-		return d.Errf("unknown option %q; there are key, issuer, audience, leeway, require_scope, user_claim and max_token_size", option)
+		return d.Errf("unknown option %q; there are key, issuer, audience, leeway, require_scope, user_claim and max_token_size", name)
 	}
 	return nil
 }
@@ -90,30 +85,15 @@ func (h *Handler) unmarshalKey(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) unmarshalLeeway(d *caddyfile.Dispenser) error {
-	var value string
-	if !d.AllArgs(&value) {
-		return d.ArgErr()
-	}
-	duration, err := caddy.ParseDuration(value)
-	if err != nil {
-		return d.Errf("leeway: %q is not a duration like 30s", value)
-	}
-	leeway := caddy.Duration(duration)
+	leeway, err := option.Duration(d, time.Hour)
 	h.Leeway = &leeway
-	return nil
+	return err
 }
 
 func (h *Handler) unmarshalSize(d *caddyfile.Dispenser) error {
-	var value string
-	if !d.AllArgs(&value) {
-		return d.ArgErr()
-	}
-	size, err := humanize.ParseBytes(value)
-	if err != nil || size == 0 || size > 1<<20 {
-		return d.Errf("max_token_size: %q is not a size like 8KB, at most 1MiB", value)
-	}
+	size, err := option.Size(d, 1<<20)
 	h.MaxTokenSize = int(size)
-	return nil
+	return err
 }
 
 func appendArgs(d *caddyfile.Dispenser, to *[]string) error {

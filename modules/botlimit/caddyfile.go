@@ -2,21 +2,16 @@ package botlimit
 
 import (
 	"strconv"
+	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 func init() {
-	httpcaddyfile.RegisterHandlerDirective("bot_rate_limit", parseCaddyfile)
-	httpcaddyfile.RegisterDirectiveOrder("bot_rate_limit", httpcaddyfile.After, "forward_auth")
-}
-
-func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	option.Directive[Handler]("bot_rate_limit", httpcaddyfile.After, "forward_auth")
 }
 
 // UnmarshalCaddyfile sets up the handler. Syntax:
@@ -35,39 +30,40 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	for d.NextBlock(0) {
-		option := d.Val()
-		var value string
-		if !d.AllArgs(&value) {
-			return d.ArgErr()
-		}
-		switch option {
+		var err error
+		switch name := d.Val(); name {
 		case "zone":
-			zone := Zone{Name: value}
-			if err := zone.unmarshal(d); err != nil {
-				return err
-			}
-			h.Zones = append(h.Zones, zone)
+			err = h.unmarshalZone(d)
 		case "budget":
-			budget, err := caddy.ParseDuration(value)
-			if err != nil || budget <= 0 {
-				return d.Errf("budget: %q is not a duration like 20ms", value)
-			}
-			h.Budget = caddy.Duration(budget)
+			h.Budget, err = option.Duration(d, time.Minute)
 		default:
-			return d.Errf("unknown option %q; there are zone and budget", option)
+			err = d.Errf("unknown option %q; there are zone and budget", name)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (h *Handler) unmarshalZone(d *caddyfile.Dispenser) error {
+	var zone Zone
+	if !d.AllArgs(&zone.Name) {
+		return d.ArgErr()
+	}
+	err := zone.unmarshal(d)
+	h.Zones = append(h.Zones, zone)
+	return err
+}
+
 func (z *Zone) unmarshal(d *caddyfile.Dispenser) error {
 	for d.NextBlock(1) {
-		option := d.Val()
+		name := d.Val()
 		var value string
 		if !d.AllArgs(&value) {
 			return d.ArgErr()
 		}
-		switch option {
+		switch name {
 		case "key":
 			z.Key = value
 		case "rate":
@@ -83,7 +79,7 @@ func (z *Zone) unmarshal(d *caddyfile.Dispenser) error {
 			}
 			z.Burst = burst
 		default:
-			return d.Errf("unknown option %q in zone; there are key, rate and burst", option)
+			return d.Errf("unknown option %q in zone; there are key, rate and burst", name)
 		}
 	}
 	return nil

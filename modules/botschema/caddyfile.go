@@ -3,18 +3,12 @@ package botschema
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
+
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 func init() {
-	httpcaddyfile.RegisterHandlerDirective("bot_schema", parseCaddyfile)
-	httpcaddyfile.RegisterDirectiveOrder("bot_schema", httpcaddyfile.After, "request_header")
-}
-
-func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	option.Directive[Handler]("bot_schema", httpcaddyfile.After, "request_header")
 }
 
 // UnmarshalCaddyfile sets up the handler. Syntax:
@@ -29,22 +23,19 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Err("bot_schema takes one schema, for example command.v1.json")
 	}
 	for d.NextBlock(0) {
-		option := d.Val()
-		var value string
-		if !d.AllArgs(&value) {
-			return d.ArgErr()
-		}
-		switch option {
+		var err error
+		switch name := d.Val(); name {
 		case "folder":
-			h.Folder = value
-		case "max_size":
-			size, err := humanize.ParseBytes(value)
-			if err != nil || size == 0 || size > 1<<40 {
-				return d.Errf("max_size: %q is not a size like 1MB", value)
+			if !d.AllArgs(&h.Folder) {
+				err = d.ArgErr()
 			}
-			h.MaxSize = int64(size)
+		case "max_size":
+			h.MaxSize, err = option.Size(d, option.MaxSize)
 		default:
-			return d.Errf("unknown option %q; there are folder and max_size", option)
+			err = d.Errf("unknown option %q; there are folder and max_size", name)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -5,18 +5,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
+
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 func init() {
-	httpcaddyfile.RegisterHandlerDirective("bot_signature", parseCaddyfile)
-	httpcaddyfile.RegisterDirectiveOrder("bot_signature", httpcaddyfile.After, "basic_auth")
-}
-
-func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	option.Directive[Handler]("bot_signature", httpcaddyfile.After, "basic_auth")
 }
 
 // UnmarshalCaddyfile sets up the handler. Syntax:
@@ -39,14 +33,14 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	for d.NextBlock(0) {
 		var err error
-		switch option := d.Val(); option {
+		switch name := d.Val(); name {
 		case "secret_file", "secret_env":
 			if strings.Contains(h.Platform, "{") {
-				return d.Errf("%s: put it into a block of the platform it is for", option)
+				return d.Errf("%s: put it into a block of the platform it is for", name)
 			}
 			err = h.secretsOf(h.Platform).unmarshalOption(d)
 		case "max_size":
-			err = h.unmarshalSize(d)
+			h.MaxSize, err = option.Size(d, option.MaxSize)
 		default:
 			err = h.unmarshalPlatform(d)
 		}
@@ -71,19 +65,6 @@ func (h *Handler) unmarshalPlatform(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (h *Handler) unmarshalSize(d *caddyfile.Dispenser) error {
-	var value string
-	if !d.AllArgs(&value) {
-		return d.ArgErr()
-	}
-	size, err := humanize.ParseBytes(value)
-	if err != nil || size == 0 || size > 1<<40 {
-		return d.Errf("max_size: %q is not a size like 25MB", value)
-	}
-	h.MaxSize = int64(size)
-	return nil
-}
-
 func (h *Handler) secretsOf(name string) *Secrets {
 	if h.Platforms == nil {
 		h.Platforms = map[string]*Secrets{}
@@ -95,17 +76,17 @@ func (h *Handler) secretsOf(name string) *Secrets {
 }
 
 func (s *Secrets) unmarshalOption(d *caddyfile.Dispenser) error {
-	option, places := d.Val(), d.RemainingArgs()
+	name, places := d.Val(), d.RemainingArgs()
 	if len(places) == 0 {
 		return d.ArgErr()
 	}
-	switch option {
+	switch name {
 	case "secret_file":
 		s.Files = append(s.Files, places...)
 	case "secret_env":
 		s.Envs = append(s.Envs, places...)
 	default:
-		return d.Errf("unknown option %q; there are secret_file and secret_env", option)
+		return d.Errf("unknown option %q; there are secret_file and secret_env", name)
 	}
 	return nil
 }

@@ -31,6 +31,17 @@ func newSender(p platform.Platform, secrets []platform.Secret) *sender {
 	}
 }
 
+// check verifies the request and returns why not, or "".
+func (s *sender) check(req *platform.Request) platform.Reason {
+	err := s.Verify(req, s.secrets)
+	if err == nil {
+		return ""
+	}
+	reason := platform.SignatureMismatch
+	errors.As(err, &reason)
+	return reason
+}
+
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -38,14 +49,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !ok {
 		return h.refuse(w, r, noPlatform, outcomeUnknownPlatform, unknownPlatform)
 	}
+	// What is wrong whatever the body may be is refused before a byte of it is read.
+	if reason := from.check(h.request(r, nil)); reason != "" && reason != platform.SignatureMismatch {
+		return h.refuse(w, r, from.Name(), string(reason), from.refusal)
+	}
 	body, err := payload.Of(r, h.MaxSize)
 	if err != nil {
 		return h.refuse(w, r, from.Name(), readOutcome(err), payload.Problem(err))
 	}
 	req := h.request(r, body.Raw)
-	if err := from.Verify(req, from.secrets); err != nil {
-		reason := platform.SignatureMismatch
-		errors.As(err, &reason)
+	if reason := from.check(req); reason != "" {
 		return h.refuse(w, r, from.Name(), string(reason), from.refusal)
 	}
 	requestsTotal.WithLabelValues(from.Name(), outcomeVerified).Inc()

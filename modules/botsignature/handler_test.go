@@ -221,3 +221,27 @@ func TestRequestHasTheAddressThatWasCalled(t *testing.T) {
 	require.Equal(t, http.MethodPost, req.Method)
 	require.Equal(t, "https://bots.example/hooks/demo/github?a=1", req.URL)
 }
+
+// TestUnsignedBodyIsNotRead keeps callers without a signature from filling the memory.
+func TestUnsignedBodyIsNotRead(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"github", "standard-webhooks"} {
+		r := httptest.NewRequest(http.MethodPost, "/hooks/demo/"+name, unreadable{t})
+		w, p := send(t, handler(t), r)
+		require.Equal(t, http.StatusUnauthorized, w.Code)
+		require.False(t, p.reached)
+	}
+	old := signed(t, "standard-webhooks", standardSecret, `{}`)
+	old.Header.Set("Webhook-Timestamp", "1600000000")
+	old.Body = io.NopCloser(unreadable{t})
+	w, _ := send(t, handler(t), old)
+	require.Equal(t, http.StatusUnauthorized, w.Code)
+}
+
+// unreadable fails the test when it is read.
+type unreadable struct{ t *testing.T }
+
+func (u unreadable) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}

@@ -89,7 +89,16 @@ func writeNew(path string, content []byte) error {
 	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
-	return os.Link(temp.Name(), path)
+	if err := os.Link(temp.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// Some file systems have no links; there, being first is all that can be had.
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 func hexSecret() ([]byte, error) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -67,17 +66,11 @@ func quickstart(fl caddycmd.Flags) error {
 	return printExamples(base)
 }
 
-// setDefaults sets the variables of the shipped Caddyfile that are not set yet, so that
-// everything is in the data folder and errors alone are logged beside what is printed here.
+// setDefaults sets the variables of the shipped Caddyfile: the data folder, and errors
+// alone are logged beside what is printed here.
 func setDefaults(data string) error {
-	for name, value := range map[string]string{
-		"BOTGATE_DATA":         data,
-		"BOTGATE_BOTS_FILE":    filepath.Join(data, botsFile),
-		"BOTGATE_QUEUE_URL":    "sqlite:" + filepath.Join(data, "queue.db"),
-		"BOTGATE_DATABASE_URL": "sqlite:" + filepath.Join(data, "events.db"),
-		"BOTGATE_LOG_LEVEL":    "ERROR",
-	} {
-		if err := os.Setenv(name, envOr(name, value)); err != nil {
+	for name, value := range map[string]string{"BOTGATE_DATA": data, "BOTGATE_LOG_LEVEL": envOr("BOTGATE_LOG_LEVEL", "ERROR")} {
+		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
 	}

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"strings"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -22,32 +24,32 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //
 //	botgate_embedded {
 //		roles    record dispatch api | none
-//		database <url>
+//		database [<url>]
 //		listen   <address>
 //	}
+//
+// database may stand without a value, as it does when the environment variable that it
+// is taken from is not set.
 func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
 		return d.ArgErr()
 	}
 	for d.NextBlock(0) {
-		option := d.Val()
-		if option == "roles" {
-			b.Roles = append(b.Roles, d.RemainingArgs()...)
-			if len(b.Roles) == 0 {
-				return d.ArgErr()
+		option, args := d.Val(), d.RemainingArgs()
+		switch {
+		case option == "roles" && len(args) > 0:
+			for _, arg := range args {
+				// Commas as in botgate-backend, so that one environment serves both.
+				b.Roles = append(b.Roles, strings.Split(arg, ",")...)
 			}
-			continue
-		}
-		var value string
-		if !d.AllArgs(&value) {
+		case option == "database" && len(args) == 0:
+		case option == "database" && len(args) == 1:
+			b.DatabaseURL = args[0]
+		case option == "listen" && len(args) == 1:
+			b.Listen = args[0]
+		case option == "roles" || option == "database" || option == "listen":
 			return d.ArgErr()
-		}
-		switch option {
-		case "database":
-			b.DatabaseURL = value
-		case "listen":
-			b.Listen = value
 		default:
 			return d.Errf("unknown option %q; there are roles, database and listen", option)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -37,7 +38,7 @@ type Backend struct {
 	Roles []string `json:"roles,omitempty"`
 
 	// DatabaseURL is the address of the database: sqlite:<path> or postgres://.
-	// Default: sqlite:data/events.db.
+	// Default: sqlite:<data>/events.db, in the data folder of the botgate app.
 	DatabaseURL string `json:"database,omitempty"`
 
 	// Listen is the address of the backend's API, health checks and metrics. It has no
@@ -57,6 +58,7 @@ type Backend struct {
 type shared interface {
 	Queue() (queue.Queue, error)
 	BotsFilePath() string
+	DataFolder() string
 }
 
 // CaddyModule returns the Caddy module information.
@@ -73,11 +75,14 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 	}
 	b.shared = botgate.(shared)
 	b.settings = config.Default()
+	b.settings.DatabaseURL = "sqlite:" + filepath.Join(b.shared.DataFolder(), "events.db")
 	if b.DatabaseURL != "" {
 		b.settings.DatabaseURL = b.DatabaseURL
 	}
 	if b.Listen != "" {
-		b.settings.Listen = b.Listen
+		if b.settings.Listen, err = hostPort(b.Listen); err != nil {
+			return err
+		}
 	}
 	if path := b.shared.BotsFilePath(); path != "" {
 		b.settings.BotsFile = path
@@ -89,6 +94,15 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 		}
 	}
 	return nil
+}
+
+// hostPort checks the option listen, which takes one TCP address.
+func hostPort(listen string) (string, error) {
+	address, err := caddy.ParseNetworkAddressWithDefaults(listen, "tcp", 0)
+	if err != nil || address.Network != "tcp" || address.PortRangeSize() != 1 || address.StartPort == 0 {
+		return "", fmt.Errorf("botgate_embedded: option listen (BOTGATE_API_LISTEN): %q is not an address like 127.0.0.1:8081", listen)
+	}
+	return address.JoinHostPort(0), nil
 }
 
 // Validate checks the settings and the bots file.
@@ -143,11 +157,11 @@ func (b *Backend) watch() {
 func (b *Backend) listen() (net.Listener, error) {
 	address, err := caddy.ParseNetworkAddress(b.settings.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("botgate_embedded: option listen: %w", err)
+		return nil, fmt.Errorf("botgate_embedded: option listen (BOTGATE_API_LISTEN): %w", err)
 	}
 	opened, err := address.Listen(b.context, 0, net.ListenConfig{})
 	if err != nil {
-		return nil, fmt.Errorf("botgate_embedded: option listen: %w", err)
+		return nil, fmt.Errorf("botgate_embedded: option listen (BOTGATE_API_LISTEN): %w", err)
 	}
 	return opened.(net.Listener), nil
 }

@@ -30,7 +30,9 @@ func backend(t *testing.T, b *embedded.Backend) (*embedded.Backend, error) {
 	loaded, err := ctx.App("botgate")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, loaded.(caddy.CleanerUpper).Cleanup()) })
-	require.NoError(t, b.Provision(ctx))
+	if err := b.Provision(ctx); err != nil {
+		return b, err
+	}
 	return b, b.Validate()
 }
 
@@ -77,6 +79,7 @@ func TestValidateRefuses(t *testing.T) {
 		"role":      {Roles: []string{"cook"}},
 		"database":  {Roles: []string{"api"}, DatabaseURL: "mysql://x"},
 		"listen":    {Roles: []string{"api"}, Listen: "nowhere"},
+		"udp":       {Roles: []string{"api"}, Listen: "udp/127.0.0.1:9"},
 		"bots file": {Roles: []string{"dispatch"}},
 	} {
 		t.Run(name, func(t *testing.T) {

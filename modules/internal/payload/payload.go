@@ -21,6 +21,9 @@ import (
 // DefaultMaxSize is the largest body, in bytes, where no max_size is configured: 1 MB.
 const DefaultMaxSize = 1 << 20
 
+// maxFirstGrow is how much memory a declared length alone can take, in bytes.
+const maxFirstGrow = 64 << 10
+
 const varKey = "botgate_payload"
 
 var (
@@ -77,7 +80,8 @@ func readAll(body io.Reader, length, maxSize int64) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	if length > 0 {
-		buf.Grow(int(length) + bytes.MinRead)
+		// A caller that declares much and sends little must not cost much.
+		buf.Grow(int(min(length, maxFirstGrow)) + bytes.MinRead)
 	}
 	n, err := buf.ReadFrom(io.LimitReader(body, maxSize+1))
 	if err != nil {

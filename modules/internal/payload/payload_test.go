@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -48,6 +49,18 @@ func TestSizeIsCapped(t *testing.T) {
 	}
 	_, err := payload.Of(request("application/json", "0123456789"), 10)
 	require.NoError(t, err)
+}
+
+// TestADeclaredLengthCostsLittle guards against callers who declare much and send little.
+func TestADeclaredLengthCostsLittle(t *testing.T) {
+	r := request("application/json", "{")
+	r.ContentLength = 25 << 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := payload.Of(r, 25<<20)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 }
 
 func TestALaterModuleMayAllowLess(t *testing.T) {

@@ -1,0 +1,61 @@
+// Package option holds what the modules' Caddyfile parsers have in common: registering a
+// directive, and options whose value is a size or a duration.
+package option
+
+import (
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/dustin/go-humanize"
+)
+
+// handler is a handler of type *T that parses its own directive.
+type handler[T any] interface {
+	*T
+	caddyhttp.MiddlewareHandler
+	caddyfile.Unmarshaler
+}
+
+// Directive registers a handler directive and its default place before or after a
+// standard one.
+func Directive[T any, H handler[T]](name string, position httpcaddyfile.Positional, standard string) {
+	httpcaddyfile.RegisterHandlerDirective(name, func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		parsed := H(new(T))
+		return parsed, parsed.UnmarshalCaddyfile(h.Dispenser)
+	})
+	httpcaddyfile.RegisterDirectiveOrder(name, position, standard)
+}
+
+// Size reads the value of the current option: a size like 1MB, at most limit bytes.
+func Size(d *caddyfile.Dispenser, limit int64) (int64, error) {
+	name := d.Val()
+	var value string
+	if !d.AllArgs(&value) {
+		return 0, d.ArgErr()
+	}
+	size, err := humanize.ParseBytes(value)
+	if err != nil || size == 0 || size > uint64(limit) {
+		return 0, d.Errf("%s: %q is not a size like 8KB or 25MB, at most %s", name, value, humanize.IBytes(uint64(limit)))
+	}
+	return int64(size), nil
+}
+
+// Duration reads the value of the current option: a duration like 5s, from 0 to limit.
+func Duration(d *caddyfile.Dispenser, limit time.Duration) (caddy.Duration, error) {
+	name := d.Val()
+	var value string
+	if !d.AllArgs(&value) {
+		return 0, d.ArgErr()
+	}
+	duration, err := caddy.ParseDuration(value)
+	if err != nil || duration < 0 || duration > limit {
+		return 0, d.Errf("%s: %q is not a duration like 50ms or 5s, at most %s", name, value, limit)
+	}
+	return caddy.Duration(duration), nil
+}
+
+// MaxSize is the limit of options that cap a request body.
+const MaxSize = 1 << 40
