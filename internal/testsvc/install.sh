@@ -18,6 +18,7 @@ need rabbitmq-server "${BOTGATE_TEST_AMQP_URL:-}" /usr/lib/rabbitmq/bin/rabbitmq
 need postgresql "${BOTGATE_TEST_POSTGRES_URL:-}" '/usr/lib/postgresql/*/bin/initdb' initdb
 need nodejs "" node
 need npm "" npm
+need curl "" curl
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

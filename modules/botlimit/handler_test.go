@@ -109,7 +109,7 @@ func TestLimitsInBothBackends(t *testing.T) {
 			defer unload()
 			first := send(t, h, "192.0.2.1", "")
 			require.Equal(t, http.StatusAccepted, first.Code)
-			require.Equal(t, `"`+z.Name+`";q=1;w=3600`, first.Header().Get("RateLimit-Policy"))
+			require.Equal(t, `"`+z.Name+`";q=2;w=7200`, first.Header().Get("RateLimit-Policy"))
 			require.Equal(t, `"`+z.Name+`";r=1;t=3600`, first.Header().Get("RateLimit"))
 			require.Equal(t, http.StatusAccepted, send(t, h, "192.0.2.1", "").Code)
 			require.Equal(t, http.StatusAccepted, send(t, h, "192.0.2.2", "").Code, "another address")

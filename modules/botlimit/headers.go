@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-redis/redis_rate/v10"
 )
@@ -16,11 +15,13 @@ const (
 	limitHeader  = "RateLimit"
 )
 
-// policy is the zones' value of RateLimit-Policy: q requests in w seconds.
+// policy is the zones' value of RateLimit-Policy: at most q requests at once, the burst,
+// which w seconds at the zone's rate fill again.
 func policy(zones []Zone) string {
 	items := make([]string, len(zones))
 	for i, z := range zones {
-		items[i] = `"` + z.Name + `";q=` + strconv.Itoa(z.Rate.Count) + `;w=` + strconv.Itoa(int(z.Rate.Period/time.Second))
+		refill := z.Rate.Period.Seconds() * float64(z.Burst) / float64(z.Rate.Count)
+		items[i] = `"` + z.Name + `";q=` + strconv.Itoa(z.Burst) + `;w=` + strconv.Itoa(int(math.Ceil(refill)))
 	}
 	return strings.Join(items, ", ")
 }
