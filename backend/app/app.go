@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -23,8 +22,9 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// stopTimeout bounds Stop as called by Run. It is longer than the steps' own bounds.
-const stopTimeout = 50 * time.Second
+// stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
+// store is closed after its schema migration has ended.
+const stopTimeout = serverDrain + maxStopDispatch + stopRecord + closeQueue + 2*closeStore + closeListener
 
 var errNotStarted = errors.New("not started")
 

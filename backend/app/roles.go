@@ -11,9 +11,11 @@ import (
 )
 
 // How long a role may take to stop: its work under way, and giving back the rest.
+// Dispatch takes less when no bot has a timeout that long.
 const (
-	stopRecord   = record.Grace + 5*time.Second
-	stopDispatch = dispatch.DefaultDrain + 5*time.Second
+	giveBack        = 5 * time.Second
+	stopRecord      = record.Grace + giveBack
+	maxStopDispatch = dispatch.MaxDrain + dispatch.Grace + giveBack
 )
 
 // parts names what the roles of this process need to be well; readiness shows them.
@@ -72,7 +74,7 @@ func (a *App) startDispatch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("role dispatch: %w", err)
 	}
-	a.background(ctx, config.Dispatch, stopDispatch, d.Run, d.Healthy)
+	a.background(ctx, config.Dispatch, d.Drain()+dispatch.Grace+giveBack, d.Run, d.Healthy)
 	return nil
 }
 

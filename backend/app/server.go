@@ -24,6 +24,7 @@ const (
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 32 << 10
 	serverDrain    = 5 * time.Second
+	closeListener  = time.Second
 )
 
 // bind comes first of all: a taken port is the likeliest mistake, and nothing else has
@@ -39,7 +40,7 @@ func (a *App) bind(ctx context.Context) error {
 		}
 		a.listener = l
 	}
-	a.onStop(step{"listener", time.Second, func(context.Context) error {
+	a.onStop(step{"listener", closeListener, func(context.Context) error {
 		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
 		}

@@ -111,7 +111,7 @@ func (c Config) checkRoles() error {
 	}
 	for _, role := range c.Roles {
 		if !slices.Contains(AllRoles(), role) {
-			return fmt.Errorf("%s: %w", EnvRoles, unknownRole(string(role)))
+			return fmt.Errorf("%s: %w", EnvRoles, unknownRole(role))
 		}
 	}
 	if c.Has(Dispatch) && c.BotsFile == "" {

@@ -47,12 +47,24 @@ func TestFromEnv(t *testing.T) {
 	require.False(t, c.Has(config.Dispatch))
 }
 
+func TestParseRoles(t *testing.T) {
+	t.Parallel()
+	want := []config.Role{config.Dispatch, config.Record}
+	for _, list := range []string{"dispatch,record", "dispatch record", " dispatch,\trecord, dispatch\n"} {
+		roles, err := config.ParseRoles(list)
+		require.NoError(t, err)
+		require.Equal(t, want, roles, list)
+	}
+	_, err := config.ParseRoles("none")
+	require.ErrorContains(t, err, "belongs to the gateway, whose embedded backend")
+}
+
 func TestErrorsNameTheOption(t *testing.T) {
 	t.Parallel()
 	for option, bad := range map[string][]string{
 		config.EnvQueueURL:    {"data/queue.db", "redis://h", "amqp:", "sqlite", "secret-password"},
 		config.EnvDatabaseURL: {"mysql://u:secret-password@h/db", "sqlite:"},
-		config.EnvRoles:       {"recorder", "record,,api", " "},
+		config.EnvRoles:       {"recorder", "record;api", " ", ",", "none", "record none"},
 		config.EnvListen:      {"8081", "localhost", "::1:80"},
 		config.EnvLogLevel:    {"loud"},
 		config.EnvLogFormat:   {"xml"},

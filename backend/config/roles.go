@@ -1,9 +1,11 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Role is one of the things that a backend process does; each is scaled alone.
@@ -22,13 +24,14 @@ const (
 // AllRoles returns every role.
 func AllRoles() []Role { return []Role{Record, Dispatch, API} }
 
-// ParseRoles reads a list of roles such as "record,dispatch".
+// ParseRoles reads a list of roles with commas or spaces between them, as the gateway's
+// configuration does, so that one environment can serve both.
 func ParseRoles(s string) ([]Role, error) {
 	var roles []Role
-	for name := range strings.SplitSeq(s, ",") {
-		role := Role(strings.TrimSpace(name))
+	for _, name := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		role := Role(name)
 		if !slices.Contains(AllRoles(), role) {
-			return nil, unknownRole(string(role))
+			return nil, unknownRole(role)
 		}
 		if !slices.Contains(roles, role) {
 			roles = append(roles, role)
@@ -37,8 +40,12 @@ func ParseRoles(s string) ([]Role, error) {
 	return roles, nil
 }
 
-func unknownRole(name string) error {
-	return fmt.Errorf("unknown role %q; the roles are record, dispatch and api", name)
+func unknownRole(role Role) error {
+	if role == "none" {
+		return errors.New(`"none" belongs to the gateway, whose embedded backend it switches off; ` +
+			"a backend has the roles record, dispatch and api, or some of them")
+	}
+	return fmt.Errorf("unknown role %q; the roles are record, dispatch and api", role)
 }
 
 func roleNames(roles []Role) string {

@@ -37,12 +37,13 @@ func BenchmarkDeliver(b *testing.B) {
 	require.NoError(b, err)
 	b.Cleanup(d.client.CloseIdleConnections)
 	e := benchEvent()
+	run := &session{Dispatcher: d, consumer: nowhere{}, starting: b.Context(), attempts: b.Context(), settling: b.Context()}
 
 	b.Run("dispatch", func(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if err := d.handle(b.Context(), nowhere{}, &queue.Delivery{Event: e, Attempt: 1}); err != nil {
+				if err := run.handle(&queue.Delivery{Event: e, Attempt: 1}); err != nil {
 					b.Error(err)
 				}
 			}

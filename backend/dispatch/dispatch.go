@@ -25,13 +25,22 @@ const (
 	DefaultMinBackoff    = time.Second
 	DefaultMaxBackoff    = 2 * time.Minute
 	DefaultMaxRetryAfter = 10 * time.Minute
-	DefaultDrain         = 10 * time.Second
 )
 
-// workersPerRequest is how many deliveries are worked on for each request that may run:
-// while some wait for their bot, others wait for the queue to take what happened, and
-// the more of them wait at once, the more share a commit.
-const workersPerRequest = 4
+const (
+	// MaxDrain bounds [Dispatcher.Drain].
+	MaxDrain = 25 * time.Second
+	// Grace is how long outcomes that are known when the drain time is over may still
+	// take to be published and settled.
+	Grace = 2 * time.Second
+
+	// heldPerRequest is how many deliveries are held at least for each request that may
+	// run: while some wait for their bot, others wait for the queue to take what
+	// happened, and the more of them wait at once, the more share a commit.
+	heldPerRequest = 8
+	// botShare is the part of all requests, one in so many, that one of several bots may take.
+	botShare = 4
+)
 
 // Queue is what dispatch asks of a queue.
 type Queue interface {
@@ -45,11 +54,18 @@ type Config struct {
 	Queue Queue
 	// Bots are the bots to deliver to. Events for others are buried. Required.
 	Bots bots.Set
-	// Concurrency is how many requests run at once, all bots together. A bot that hangs
-	// can take all of them until its timeout. Default 64.
+	// Concurrency is how many requests run at once, all bots together. Default 64.
 	Concurrency int
-	// Prefetch bounds the deliveries held in memory, those that wait for a retry or
-	// for their predecessor included; see [queue.SubscribeOptions]. Default 512.
+	// BotConcurrency is how many of them may go to one bot, so that a bot that hangs
+	// leaves requests for the others; several that hang can still take all of them until
+	// their timeouts. Default: a quarter of Concurrency and at least 1, or, for a bot
+	// that is the only one, all of it.
+	BotConcurrency int
+	// Prefetch bounds the deliveries held in memory, those that wait for their bot, for
+	// a retry or for their predecessor included; see [queue.SubscribeOptions]. A bot
+	// that hangs and has more than that waiting still holds up the others, since what
+	// the queue has handed out can't be given back untried. Default 512, or 8 for each
+	// request where that is more.
 	Prefetch int
 	// MinBackoff is the ceiling of the delay after the first failed attempt; it
 	// doubles with each further one. Delays are random up to the ceiling. Default 1s.
@@ -58,9 +74,6 @@ type Config struct {
 	MaxBackoff time.Duration
 	// MaxRetryAfter bounds what a bot can ask for by Retry-After. Default 10m.
 	MaxRetryAfter time.Duration
-	// Drain is how long attempts under way may go on once Run is told to end; those
-	// cut off then are not counted as failures of the bot. Default 10s.
-	Drain time.Duration
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.
@@ -71,6 +84,7 @@ type Config struct {
 type Dispatcher struct {
 	cfg     Config
 	targets map[string]*target
+	drain   time.Duration
 	client  *http.Client
 	slots   chan struct{} // Holds one value for each request under way.
 	metrics *metrics
@@ -87,6 +101,9 @@ func New(cfg Config) (*Dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, t := range targets {
+		t.slots = make(chan struct{}, cfg.BotConcurrency)
+	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, err
@@ -94,6 +111,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	d := &Dispatcher{
 		cfg:     cfg,
 		targets: targets,
+		drain:   drainOf(targets),
 		client:  newClient(cfg.Concurrency),
 		slots:   make(chan struct{}, cfg.Concurrency),
 		metrics: m,
@@ -105,11 +123,15 @@ func New(cfg Config) (*Dispatcher, error) {
 
 func (c *Config) setDefaults() {
 	setDefault(&c.Concurrency, DefaultConcurrency)
-	setDefault(&c.Prefetch, max(DefaultPrefetch, 2*workersPerRequest*c.Concurrency))
+	share := max(1, c.Concurrency/botShare)
+	if len(c.Bots) == 1 {
+		share = c.Concurrency
+	}
+	setDefault(&c.BotConcurrency, share)
+	setDefault(&c.Prefetch, max(DefaultPrefetch, heldPerRequest*c.Concurrency))
 	setDefault(&c.MinBackoff, DefaultMinBackoff)
 	setDefault(&c.MaxBackoff, DefaultMaxBackoff)
 	setDefault(&c.MaxRetryAfter, DefaultMaxRetryAfter)
-	setDefault(&c.Drain, DefaultDrain)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -120,6 +142,11 @@ func setDefault[T int | time.Duration](field *T, value T) {
 		*field = value
 	}
 }
+
+// Drain is how long attempts under way may go on once Run is told to end: as long as the
+// slowest bot may take, but at most [MaxDrain]. Attempts that are cut off then are not
+// counted as failures of the bot.
+func (d *Dispatcher) Drain() time.Duration { return d.drain }
 
 // Healthy returns nil while events are consumed and the queue takes what happened.
 func (d *Dispatcher) Healthy() error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -174,6 +175,45 @@ func start(t *testing.T, q *fakeQueue, address string, change ...func(*Config, *
 		require.NoError(t, <-done)
 	})
 	return d
+}
+
+// roundTrip is a bot without a network, for tests in a bubble of synctest.
+type roundTrip func(*http.Request) (int, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, err := f(r)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(""))}, nil
+}
+
+// newWithout makes a dispatcher without a network. All bots are the function; the bot
+// demo is one of them.
+func newWithout(t *testing.T, q Queue, f roundTrip, others ...string) *Dispatcher {
+	t.Helper()
+	set := bots.Set{}
+	for _, name := range append(others, "demo") {
+		set[name] = bots.Bot{
+			Name: name, URL: "http://" + name, Secrets: []string{secretOf("one")}, Timeout: time.Minute, MaxAttempts: 3,
+		}
+	}
+	d, err := New(Config{Queue: q, Bots: set})
+	require.NoError(t, err)
+	d.client = &http.Client{Transport: f}
+	return d
+}
+
+// running starts a dispatcher; stop ends it and returns what Run did.
+func running(t *testing.T, d *Dispatcher) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
 }
 
 // bot serves a bot that answers with the function.

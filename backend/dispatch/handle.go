@@ -5,113 +5,115 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// How long a worker waits before it asks a queue again that did not answer.
-const (
-	minPause = 100 * time.Millisecond
-	maxPause = 5 * time.Second
-)
+// errPanicked is the outcome of an attempt that panicked.
+var errPanicked = errors.New("handling a delivery panicked")
 
-// handle makes one attempt, publishes what came of it and settles the delivery. The
-// change goes first: a crash in between repeats the attempt, while the other order
-// would lose the news for good. It fails only when the subscription is over.
-func (d *Dispatcher) handle(ctx context.Context, consumer queue.Consumer, delivery *queue.Delivery) error {
-	d.metrics.inFlight.Inc()
-	defer d.metrics.inFlight.Dec()
-
-	change, delay := d.attempt(ctx, delivery)
-	if ctx.Err() != nil {
-		return nil // The attempt was cut off, so it says nothing about the bot.
-	}
-	d.metrics.attempts.WithLabelValues(string(change.Status)).Inc()
-	news, err := event.NewChange(delivery.Event, change)
-	if err != nil {
-		return fmt.Errorf("event %s: %w", delivery.Event.ID, err)
-	}
-	if err := d.insist(ctx, func() error { return d.cfg.Queue.Publish(ctx, news) }); err != nil {
-		return fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
-	}
-	err = d.insist(ctx, func() error { return settle(ctx, consumer, delivery, change, delay) })
-	switch {
-	case errors.Is(err, queue.ErrLost):
-		return nil // It will be delivered again, to whoever consumes then.
-	case err != nil:
-		return fmt.Errorf("settling event %s: %w", delivery.Event.ID, err)
-	case change.Status == event.StatusDead:
-		d.log.Warn("event is dead", "bot", delivery.Event.Bot, "event_id", delivery.Event.ID,
-			"attempts", change.Attempt, "reason", change.Error)
-	}
-	return nil
-}
-
-func settle(ctx context.Context, c queue.Consumer, delivery *queue.Delivery, change event.Change, delay time.Duration) error {
-	switch change.Status {
-	case event.StatusDelivered:
-		return c.Ack(ctx, delivery)
-	case event.StatusFailed:
-		return c.Retry(ctx, delivery, delay)
-	default:
-		return c.Bury(ctx, delivery, change.Error)
-	}
-}
-
-// insist repeats an operation of the queue until it succeeds or makes no more sense.
-// While the queue is away nothing could be settled anyway, so waiting costs nothing
-// and keeps the promise that every outcome is told.
-func (d *Dispatcher) insist(ctx context.Context, operation func() error) error {
-	for ceiling := minPause; ; ceiling = min(2*ceiling, maxPause) {
-		err := operation()
-		switch {
-		case err == nil:
-			d.trouble.Store(nil)
+// handle makes one attempt and settles the delivery. A panic counts as a failed attempt.
+// It fails only when the subscription is over, or when even that can't be settled.
+func (s *session) handle(delivery *queue.Delivery) error {
+	err := s.guard(delivery, func() error {
+		change, delay, ended := s.attempt(delivery)
+		if !ended {
 			return nil
-		case ctx.Err() != nil, errors.Is(err, queue.ErrLost), errors.Is(err, queue.ErrClosed):
-			return err
 		}
-		if d.trouble.Swap(&err) == nil {
-			d.log.Warn("queue does not take the outcome of a delivery; trying again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(rand.N(ceiling) + 1):
-		}
+		return s.conclude(delivery, change, delay)
+	})
+	if !errors.Is(err, errPanicked) {
+		return err
 	}
+	change, delay := s.judge(newChange(delivery), answer{err: errPanicked}, s.last(delivery))
+	return s.guard(delivery, func() error { return s.conclude(delivery, change, delay) })
+}
+
+// guard turns a panic into an error: whatever is wrong with one event, the others go on.
+func (s *session) guard(delivery *queue.Delivery, f func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.Error("handling a delivery panicked", "event_id", delivery.Event.ID,
+				"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	return f()
+}
+
+func newChange(delivery *queue.Delivery) event.Change {
+	return event.Change{Attempt: delivery.Attempt, Status: event.StatusDead, At: time.Now()}
+}
+
+// last reports whether no attempt follows this one.
+func (s *session) last(delivery *queue.Delivery) bool {
+	t, known := s.targets[delivery.Event.Bot]
+	return !known || delivery.Attempt >= t.maxAttempts
 }
 
 // attempt tries the delivery once and returns what is to be told about it, and with
-// StatusFailed the delay until the next attempt.
-func (d *Dispatcher) attempt(ctx context.Context, delivery *queue.Delivery) (event.Change, time.Duration) {
-	change := event.Change{Attempt: delivery.Attempt, Status: event.StatusDead, At: time.Now()}
-	t, known := d.targets[delivery.Event.Bot]
-	switch {
-	case !known:
+// StatusFailed the delay until the next attempt. It returns false when the end of Run
+// kept it from an answer, which says nothing about the bot.
+func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay time.Duration, ended bool) {
+	change = newChange(delivery)
+	t, known := s.targets[delivery.Event.Bot]
+	if !known {
 		change.Error = "unknown bot"
-		return change, 0
-	case delivery.Attempt > t.maxAttempts:
-		// Earlier attempts ended with the process: the event itself may be what kills it.
-		change.Error = "out of attempts: earlier ones were never completed"
-		return change, 0
+		return change, 0, true
 	}
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	case <-ctx.Done():
-		return change, 0
+	leave, entered := s.enter(t)
+	if !entered {
+		return change, 0, false
 	}
+	defer leave()
 	started := time.Now()
-	ans := d.send(ctx, t, delivery.Event, started)
+	ans := s.send(s.attempts, t, delivery.Event, started)
+	if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
+		return change, 0, false
+	}
 	change.At = time.Now()
 	took := change.At.Sub(started)
-	d.metrics.duration.Observe(took.Seconds())
+	s.metrics.duration.Observe(took.Seconds())
 	change.DurationMS = took.Milliseconds()
 	change.StatusCode = ans.status
-	return d.judge(change, ans, delivery.Attempt >= t.maxAttempts)
+	change, delay = s.judge(change, ans, s.last(delivery))
+	return change, delay, true
+}
+
+// enter waits until a request to the bot may run. The bot's own slot comes first, so
+// that what waits for a bot that hangs takes no slot that others need; it only counts
+// for [Config.Prefetch]. It returns false when Run is told to end.
+func (s *session) enter(t *target) (leave func(), entered bool) {
+	s.metrics.waiting.Inc()
+	defer s.metrics.waiting.Dec()
+	if !take(s.starting, t.slots) {
+		return nil, false
+	}
+	if !take(s.starting, s.slots) {
+		<-t.slots
+		return nil, false
+	}
+	s.metrics.inFlight.Inc()
+	return func() {
+		s.metrics.inFlight.Dec()
+		<-s.slots
+		<-t.slots
+	}, true
+}
+
+func take(ctx context.Context, slots chan<- struct{}) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (d *Dispatcher) judge(change event.Change, ans answer, last bool) (event.Change, time.Duration) {

@@ -12,6 +12,7 @@ type metrics struct {
 	attempts *prometheus.CounterVec
 	duration prometheus.Histogram
 	inFlight prometheus.Gauge
+	waiting  prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -27,7 +28,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "botgate_dispatch_in_flight",
-			Help: "Deliveries being worked on.",
+			Help: "Requests to bots under way.",
+		}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "botgate_dispatch_waiting",
+			Help: "Deliveries that wait until fewer requests to their bot, or to all bots, are under way.",
 		}),
 	}
 	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead} {
@@ -36,7 +41,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.attempts, m.duration, m.inFlight} {
+	for _, c := range []prometheus.Collector{m.attempts, m.duration, m.inFlight, m.waiting} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("registering a metric of dispatch: %w", err)
 		}

@@ -155,15 +155,18 @@ botgate_dispatch_attempts_total{outcome="failed"} 2
 `), "botgate_dispatch_attempts_total"))
 }
 
-func TestCrashingEventIsNotTriedForever(t *testing.T) {
+// TestNothingIsBuriedUntried: however often the event was given back, it is tried first.
+func TestNothingIsBuriedUntried(t *testing.T) {
 	t.Parallel()
-	q := newFakeQueue()
-	start(t, q, bot(t, func(http.ResponseWriter, *http.Request) { t.Error("it was tried again") }))
-	q.put(4, newEvent("e"))
-	got := q.next(t)
-	require.Equal(t, "bury", got.how)
-	require.Contains(t, got.reason, "out of attempts")
-	require.Equal(t, 4, q.told()[0].Attempt)
+	for status, want := range map[int]settled{
+		200: {how: "ack", id: "e", attempt: 9, told: 1},
+		500: {how: "bury", id: "e", attempt: 9, told: 1, reason: "out of attempts: the bot answered 500"},
+	} {
+		q := newFakeQueue()
+		start(t, q, answering(t, status))
+		q.put(9, newEvent("e"))
+		require.Equal(t, want, q.next(t))
+	}
 }
 
 func TestUnknownBot(t *testing.T) {

@@ -11,9 +11,22 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
+// session is one run of a Dispatcher: what its deliveries have in common.
+type session struct {
+	*Dispatcher
+	consumer queue.Consumer
+	// starting ends when Run is told to end; no attempt begins after it.
+	starting context.Context
+	// attempts ends when those under way have had their time, see [Dispatcher.Drain].
+	attempts context.Context
+	// settling ends [Grace] after that, so that an answer that is there by then counts.
+	settling context.Context
+}
+
 // Run delivers until ctx ends, and returns nil then, or until the queue ends the
-// subscription. Attempts under way get [Config.Drain] to finish; what is not settled
-// then goes back to the queue. Run may be called again after it returned.
+// subscription. Attempts under way get [Dispatcher.Drain] to finish; what is not settled
+// within [Grace] after that goes back to the queue. Run may be called again after it
+// returned.
 func (d *Dispatcher) Run(ctx context.Context) (err error) {
 	consumer, err := d.cfg.Queue.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{Prefetch: d.cfg.Prefetch})
 	if err != nil {
@@ -30,48 +43,53 @@ func (d *Dispatcher) Run(ctx context.Context) (err error) {
 			err = errors.Join(err, fmt.Errorf("closing the subscription: %w", cerr))
 		}
 	}()
-
-	attempts, stop := draining(ctx, d.cfg.Drain)
-	defer stop()
-	workers, receiving := errgroup.WithContext(ctx)
-	for range workersPerRequest * d.cfg.Concurrency {
-		// The queue hands out one delivery of an order key at a time, so workers need
-		// no keys: whatever they hold at once may go out at once.
-		workers.Go(func() error { return d.work(receiving, attempts, consumer) })
-	}
-	if err := workers.Wait(); err != nil && ctx.Err() == nil {
+	if err := d.consume(ctx, consumer); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil
 }
 
-// draining returns a context that ends the given time after ctx did.
-func draining(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
-	drained, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// consume handles what the consumer receives, each delivery in a goroutine of its own.
+func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error {
+	group, starting := errgroup.WithContext(ctx)
+	// The queue hands out no more than Prefetch at once, but what a lost connection took
+	// along comes again while the first copy is still being worked on.
+	group.SetLimit(d.cfg.Prefetch + 1)
+	attempts, endAttempts := outlasting(starting, d.drain)
+	defer endAttempts()
+	settling, endSettling := outlasting(attempts, Grace)
+	defer endSettling()
+	s := &session{Dispatcher: d, consumer: consumer, starting: starting, attempts: attempts, settling: settling}
+	group.Go(func() error { return s.receive(group) })
+	return group.Wait()
+}
+
+// outlasting returns a context that ends the given time after ctx did.
+func outlasting(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	forget := context.AfterFunc(ctx, func() {
 		select {
-		case <-drained.Done():
-		case <-time.After(after):
+		case <-longer.Done():
+		case <-time.After(by):
 			cancel()
 		}
 	})
-	return drained, func() {
+	return longer, func() {
 		forget()
 		cancel()
 	}
 }
 
-// work handles one delivery after the other. Receiving ends before the attempts do.
-func (d *Dispatcher) work(receiving, attempts context.Context, consumer queue.Consumer) error {
+// receive hands each delivery to a goroutine. The queue hands out one delivery of an
+// order key at a time, so whatever is held at once may go out at once.
+func (s *session) receive(group *errgroup.Group) error {
 	for {
-		deliveries, err := consumer.Receive(receiving, 1)
+		deliveries, err := s.consumer.Receive(s.starting, s.cfg.Prefetch)
 		if err != nil {
 			return fmt.Errorf("receiving: %w", err)
 		}
 		for _, delivery := range deliveries {
-			if err := d.handle(attempts, consumer, delivery); err != nil {
-				return err
-			}
+			group.Go(func() error { return s.handle(delivery) })
 		}
 	}
 }

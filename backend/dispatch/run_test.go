@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,54 +17,30 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// roundTrip is a bot without a network, for tests in a bubble of synctest.
-type roundTrip func(*http.Request) (int, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
-	status, err := f(r)
-	if err != nil {
-		return nil, err
-	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(""))}, nil
-}
-
-func newWithout(t *testing.T, q *fakeQueue, f roundTrip) *Dispatcher {
-	t.Helper()
-	d, err := New(Config{Queue: q, Bots: bots.Set{
-		"demo": {Name: "demo", URL: "http://bot", Secrets: []string{secretOf("one")}, Timeout: time.Minute, MaxAttempts: 3},
-	}})
-	require.NoError(t, err)
-	d.client = &http.Client{Transport: f}
-	return d
-}
-
 func TestAttemptsRunAtOnceAndAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var running, most atomic.Int32
+		var now, most atomic.Int32
 		release := make(chan struct{})
 		q := newFakeQueue()
 		d := newWithout(t, q, func(*http.Request) (int, error) {
-			most.Store(max(most.Load(), running.Add(1)))
+			most.Store(max(most.Load(), now.Add(1)))
 			<-release
-			running.Add(-1)
+			now.Add(-1)
 			return 200, nil
 		})
 		for i := range 100 {
 			q.put(1, newEvent(fmt.Sprint(i)))
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- d.Run(ctx) }()
+		stop := running(t, d)
 		synctest.Wait()
-		require.EqualValues(t, DefaultConcurrency, running.Load())
+		require.EqualValues(t, DefaultConcurrency, now.Load())
 		close(release)
 		for range 100 {
 			require.Equal(t, "ack", q.next(t).how)
 		}
 		require.LessOrEqual(t, most.Load(), int32(DefaultConcurrency))
-		cancel()
-		require.NoError(t, <-done)
+		require.NoError(t, stop())
 	})
 }
 
@@ -88,9 +62,7 @@ func TestQueueAway(t *testing.T) {
 				}
 				d := newWithout(t, q, func(*http.Request) (int, error) { sent.Add(1); return 200, nil })
 				require.Error(t, d.Healthy())
-				ctx, cancel := context.WithCancel(t.Context())
-				done := make(chan error, 1)
-				go func() { done <- d.Run(ctx) }()
+				stop := running(t, d)
 				synctest.Wait()
 				require.NoError(t, d.Healthy())
 
@@ -106,8 +78,7 @@ func TestQueueAway(t *testing.T) {
 				require.Equal(t, settled{how: "ack", id: "e", attempt: 1, told: 1}, q.next(t))
 				require.EqualValues(t, 1, sent.Load(), "the bot is not asked again")
 				require.NoError(t, d.Healthy())
-				cancel()
-				require.NoError(t, <-done)
+				require.NoError(t, stop())
 				require.Error(t, d.Healthy())
 			})
 		})
@@ -117,75 +88,46 @@ func TestQueueAway(t *testing.T) {
 func TestLostDeliveryIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	q := newFakeQueue()
+	lost := make(chan struct{}, 1)
 	var acks atomic.Int32
 	q.refuse = func(op string) error {
 		if op == "ack" && acks.Add(1) == 1 {
+			lost <- struct{}{}
 			return queue.ErrLost
 		}
 		return nil
 	}
-	start(t, q, answering(t, 200), func(c *Config, _ *bots.Bot) { c.Concurrency = 1 })
+	start(t, q, answering(t, 200))
 	q.put(1, newEvent("lost"))
+	<-lost
 	q.put(1, newEvent("next"))
 	require.Equal(t, "next", q.next(t).id)
 }
 
-func TestStopLetsAttemptsFinish(t *testing.T) {
+// TestRefusedNews: what the queue will never take is not offered again, and the event
+// that it is about goes on.
+func TestRefusedNews(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		q := newFakeQueue()
-		d := newWithout(t, q, func(r *http.Request) (int, error) {
-			select {
-			case <-time.After(DefaultDrain - time.Second):
-				return 200, nil
-			case <-r.Context().Done():
-				return 0, r.Context().Err()
-			}
-		})
-		q.put(1, newEvent("e"))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- d.Run(ctx) }()
-		synctest.Wait()
-		cancel()
-		require.NoError(t, <-done)
-		require.Equal(t, "ack", q.next(t).how)
-	})
-}
-
-func TestStopCutsOffWhatTakesTooLong(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		name string
-		bot  roundTrip
-		away error
-	}{
-		{"the bot", func(r *http.Request) (int, error) { <-r.Context().Done(); return 0, r.Context().Err() }, nil},
-		{"the queue", func(*http.Request) (int, error) { return 200, nil }, queue.ErrUnavailable},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				q := newFakeQueue()
-				q.refuse = func(op string) error {
-					if op == "publish" {
-						return tc.away
-					}
-					return nil
+	for _, refusal := range []error{queue.ErrInvalid, queue.ErrTooLarge} {
+		synctest.Test(t, func(t *testing.T) {
+			var offered atomic.Int32
+			q := newFakeQueue()
+			q.refuse = func(op string) error {
+				if op == "publish" {
+					offered.Add(1)
+					return fmt.Errorf("publishing: %w", refusal)
 				}
-				d := newWithout(t, q, tc.bot)
-				q.put(1, newEvent("e"))
-				ctx, cancel := context.WithCancel(t.Context())
-				done := make(chan error, 1)
-				go func() { done <- d.Run(ctx) }()
-				synctest.Wait()
-				started := time.Now()
-				cancel()
-				require.NoError(t, <-done)
-				require.LessOrEqual(t, time.Since(started), DefaultDrain)
-				require.Empty(t, q.told(), "the bot is not blamed")
-				require.Empty(t, q.settled, "it goes back to the queue")
-			})
+				return nil
+			}
+			d := newWithout(t, q, func(*http.Request) (int, error) { return 200, nil })
+			stop := running(t, d)
+			q.put(1, newEvent("e"))
+			began := time.Now()
+			require.Equal(t, settled{how: "ack", id: "e", attempt: 1, told: 0}, q.next(t))
+			require.Zero(t, time.Since(began))
+			require.EqualValues(t, 1, offered.Load())
+			require.NoError(t, d.Healthy())
+			require.NoError(t, stop())
 		})
 	}
 }

@@ -20,6 +20,7 @@ type target struct {
 	secrets     []platform.Secret
 	timeout     time.Duration
 	maxAttempts int
+	slots       chan struct{} // Holds one value for each request to the bot.
 }
 
 // Check reports the bot whose address or secrets don't do, without making a Dispatcher.
@@ -60,6 +61,15 @@ func newTarget(bot bots.Bot) (*target, error) {
 		return nil, errors.New("it has no secret to sign with")
 	}
 	return t, nil
+}
+
+// drainOf returns the largest timeout, as far as a stop may take that long.
+func drainOf(targets map[string]*target) time.Duration {
+	var longest time.Duration
+	for _, t := range targets {
+		longest = max(longest, t.timeout)
+	}
+	return min(longest, MaxDrain)
 }
 
 // header returns the headers of an attempt: the event's attributes in the binary mode

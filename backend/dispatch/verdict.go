@@ -60,6 +60,8 @@ func (ans answer) reason() string {
 		return fmt.Sprintf("the bot answered %d; redirects are not followed", ans.status)
 	case err == nil:
 		return fmt.Sprintf("the bot answered %d", ans.status)
+	case errors.Is(err, errPanicked):
+		return "the attempt failed inside Botgate"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &tmo) && tmo.Timeout():
 		return "the bot did not answer in time"
 	case errors.As(err, &dns):

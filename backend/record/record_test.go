@@ -1,9 +1,11 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -114,6 +116,30 @@ func TestPoison(t *testing.T) {
 		require.Less(t, len(s.batches), 50, "the good ones stay together")
 		require.NoError(t, r.Healthy())
 		require.NoError(t, r.stop())
+	})
+}
+
+func TestPanicIsARefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		s := newStore(func(_ context.Context, events []*event.Event) error {
+			for _, e := range events {
+				if e.ID == storetest.Event(33).ID {
+					panic("poison")
+				}
+			}
+			return nil
+		})
+		q := newQueue(storetest.Events(100)...)
+		r := start(t, Config{Queue: q, Store: s, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+		synctest.Wait()
+		require.Equal(t, 99, s.len())
+		require.Zero(t, q.left())
+		require.Equal(t, map[string]string{storetest.Event(33).ID: errPanicked.Error()}, q.buried)
+		require.NoError(t, r.stop())
+		require.Contains(t, out.String(), "panic=poison")
+		require.Contains(t, out.String(), "record_test.go", "the stack is there")
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
@@ -36,8 +37,9 @@ func (w worker) consume(ctx context.Context) error {
 	return nil
 }
 
-// record writes a batch and acknowledges it. A batch that the store refuses is halved
-// until the event that it does not take is alone, and buried, and the rest is recorded.
+// record writes a batch and acknowledges it. A batch that the store refuses, or
+// panics on, is halved until the event that it does not take is alone, and buried, and
+// the rest is recorded.
 // It returns an error only when ctx ended before everything was settled; the rest then
 // stays in the queue.
 func (w worker) record(ctx context.Context, batch []*queue.Delivery) error {
@@ -64,13 +66,23 @@ func mayPass(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func (w worker) append(batch []*queue.Delivery) error {
+// errPanicked counts as a refusal: whatever is wrong with one event, the others are recorded.
+var errPanicked = errors.New("recording it panicked; the log has the stack")
+
+func (w worker) append(batch []*queue.Delivery) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			w.log.Error("writing a batch panicked",
+				slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+			err = errPanicked
+		}
+	}()
 	events := make([]*event.Event, len(batch))
 	for i, d := range batch {
 		events[i] = d.Event
 	}
 	start := time.Now()
-	err := w.cfg.Store.Append(w.finish, events)
+	err = w.cfg.Store.Append(w.finish, events)
 	if err == nil {
 		w.metrics.batch.Observe(float64(len(batch)))
 		w.metrics.duration.Observe(time.Since(start).Seconds())

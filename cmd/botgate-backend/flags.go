@@ -51,7 +51,7 @@ func newFlags(overrides map[string]string, showVersion *bool) *flag.FlagSet {
 }
 
 var options = []struct{ flag, env, value, help string }{
-	{"roles", config.EnvRoles, "record,dispatch,api", "what this process does"},
+	{"roles", config.EnvRoles, "record,dispatch,api", "what this process does; commas or spaces between"},
 	{"queue", config.EnvQueueURL, "sqlite:data/queue.db", "the queue: sqlite:<path>, amqp://… or amqps://…"},
 	{"database", config.EnvDatabaseURL, "sqlite:data/events.db", "the database: sqlite:<path> or postgres://…"},
 	{"bots-file", config.EnvBotsFile, "data/bots.json", "the bots, their addresses and secrets"},

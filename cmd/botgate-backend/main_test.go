@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/config"
 )
 
 // asCommand makes the test binary be the command itself, for tests from the outside.
@@ -60,6 +62,7 @@ func TestWrongUse(t *testing.T) {
 		{"argument", []string{"run"}, "", exitUsage, `unexpected argument "run"`},
 		{"flag without value", []string{"--listen"}, "", exitUsage, "-listen"},
 		{"unknown role", []string{"--roles", "cook"}, "", exitUsage, `BOTGATE_ROLES: unknown role "cook"`},
+		{"the gateway's role", nil, "BOTGATE_ROLES=none", exitUsage, `BOTGATE_ROLES: "none" belongs to the gateway`},
 		{"bad address", nil, "BOTGATE_LISTEN=here", exitUsage, "BOTGATE_LISTEN"},
 		{"bad queue", nil, "BOTGATE_QUEUE_URL=kafka://u:hunter2@h", exitUsage, "BOTGATE_QUEUE_URL"},
 		{"bad database", []string{"--database", "mysql://u:hunter2@h"}, "", exitUsage, "BOTGATE_DATABASE_URL"},
@@ -112,12 +115,13 @@ func TestHelpTellsTheDefaults(t *testing.T) {
 
 func TestFlagGoesBeforeEnvironment(t *testing.T) {
 	t.Parallel()
-	cfg, _, err := parse([]string{"-listen=:1"}, func(name string) string {
+	cfg, _, err := parse([]string{"-listen=:1", "-roles", "api record"}, func(name string) string {
 		return map[string]string{"BOTGATE_LISTEN": ":2", "BOTGATE_BOTS_FILE": "b.json"}[name]
 	})
 	require.NoError(t, err)
 	require.Equal(t, ":1", cfg.Listen)
 	require.Equal(t, "b.json", cfg.BotsFile)
+	require.Equal(t, []config.Role{config.API, config.Record}, cfg.Roles)
 }
 
 func TestSignalsStopCleanly(t *testing.T) {

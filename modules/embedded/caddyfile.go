@@ -1,8 +1,6 @@
 package embedded
 
 import (
-	"strings"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -39,10 +37,7 @@ func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option, args := d.Val(), d.RemainingArgs()
 		switch {
 		case option == "roles" && len(args) > 0:
-			for _, arg := range args {
-				// Commas as in botgate-backend, so that one environment serves both.
-				b.Roles = append(b.Roles, strings.Split(arg, ",")...)
-			}
+			b.Roles = append(b.Roles, args...)
 		case option == "database" && len(args) == 0:
 		case option == "database" && len(args) == 1:
 			b.DatabaseURL = args[0]

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,7 +21,7 @@ import (
 
 // stopTimeout bounds the backend's stop, in which running deliveries may finish; its
 // steps have shorter bounds of their own.
-const stopTimeout = time.Minute
+const stopTimeout = 75 * time.Second
 
 // NoRoles as the only role switches the embedded backend off.
 const NoRoles = "none"
@@ -88,9 +89,9 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 		b.settings.BotsFile = path
 	}
 	if len(b.Roles) > 0 && !b.off() {
-		b.settings.Roles = nil
-		for _, role := range b.Roles {
-			b.settings.Roles = append(b.settings.Roles, config.Role(role))
+		// With commas or spaces, as in botgate-backend: one environment serves both.
+		if b.settings.Roles, err = config.ParseRoles(strings.Join(b.Roles, " ")); err != nil {
+			return fmt.Errorf("botgate_embedded: option roles: %w", err)
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ func TestNobodyListens(t *testing.T) {
 	require.NoError(t, err)
 	address := l.Addr().String()
 	require.NoError(t, l.Close())
-	s := open(t, "postgres://u:hunter2@"+address+"/db")
+	s := open(t, "postgres://u:hunter2@"+address+"/db?sslmode=disable")
 	requireUnavailable(t, s)
 	err = s.Migrate(t.Context())
 	require.ErrorIs(t, err, store.ErrUnavailable)
@@ -41,7 +41,7 @@ func TestNobodyListens(t *testing.T) {
 func TestServerDies(t *testing.T) {
 	t.Parallel()
 	server := testsvc.StartPostgres(t)
-	s := migrated(t, server.URL+"&synchronous_commit=on")
+	s := migrated(t, server.URL)
 	require.NoError(t, s.Append(t.Context(), storetest.Events(1)))
 
 	server.Kill()

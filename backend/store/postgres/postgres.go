@@ -30,13 +30,13 @@ var errURL = errors.New("BOTGATE_DATABASE_URL is not a PostgreSQL URL like postg
 // Config says where the database is and how to use it.
 type Config struct {
 	// URL is "postgres://…" or "postgresql://…", with several hosts if need be and
-	// pgx's parameters, such as pool_max_conns, sslmode or target_session_attrs. A
-	// PgBouncer in between has to ignore the startup parameter statement_timeout.
-	// Required.
+	// pgx's parameters, such as sslmode, target_session_attrs or pool_max_conns, which
+	// bounds the connections (default: the number of cores and at least 4).
+	// synchronous_commit is on unless the URL sets it, whatever the server's default:
+	// events are acknowledged after the commit. A PgBouncer in between has to ignore
+	// the startup parameters statement_timeout and synchronous_commit, and the server
+	// then has to have the latter on. Required.
 	URL string
-	// MaxConns bounds the connections. Default: the URL's pool_max_conns, or the
-	// number of cores and at least 4.
-	MaxConns int
 	// StatementTimeout is how long the server works on one statement; a call takes
 	// longer by the connect_timeout of the URL (5 s) at most. Default 10 s.
 	StatementTimeout time.Duration
@@ -83,17 +83,15 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, errURL
 	}
-	if cfg.MaxConns > 0 {
-		settings.MaxConns = int32(min(cfg.MaxConns, 10_000))
-	}
 	if settings.ConnConfig.ConnectTimeout == 0 {
 		settings.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	// Connections made together should not end together.
 	settings.MaxConnLifetimeJitter = settings.MaxConnLifetime / 10
 	defaults := map[string]string{
-		"application_name":  "botgate",
-		"statement_timeout": strconv.FormatInt(cfg.StatementTimeout.Milliseconds(), 10),
+		"application_name":   "botgate",
+		"statement_timeout":  strconv.FormatInt(cfg.StatementTimeout.Milliseconds(), 10),
+		"synchronous_commit": "on",
 	}
 	for name, value := range defaults {
 		if _, set := settings.ConnConfig.RuntimeParams[name]; !set {

@@ -15,10 +15,10 @@ import (
 
 func TestMain(m *testing.M) { testsvc.Main(m) }
 
-// open returns a store whose schema is not there yet.
+// open returns a store whose schema is not there yet. The URL has parameters.
 func open(t testing.TB, url string) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), postgres.Config{URL: url, MaxConns: 6})
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url + "&pool_max_conns=6"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

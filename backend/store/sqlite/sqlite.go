@@ -38,7 +38,7 @@ var _ store.Store = (*Store)(nil)
 // Config says where the events are.
 type Config struct {
 	// Path is the file; it and its folder are created when missing, for this user
-	// only. Required.
+	// only, and a file with wider permissions is given 0600. Required.
 	Path string
 }
 
@@ -110,20 +110,35 @@ func connect(path, pragmas string, size int) (*sql.DB, error) {
 }
 
 // createPrivate makes the file so that only this user can read it; SQLite gives its
-// side files the same mode. An existing file is not even opened: closing it would drop
-// the locks that this process may hold on it through another store.
+// side files the same mode. An existing file is tightened, but not even opened: closing
+// it would drop the locks that this process may hold on it through another store.
 func createPrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		return tighten(path, path+"-wal", path+"-shm")
 	}
 	if err != nil {
 		return err
 	}
 	return f.Close()
+}
+
+// tighten keeps everybody but this user from files that were made with wider permissions,
+// by another program or restored from a copy.
+func tighten(paths ...string) error {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&^0o600 != 0 {
+			err = os.Chmod(path, info.Mode().Perm()&0o600)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // Another process may remove the side files.
+			return fmt.Errorf("making it private: %w", err)
+		}
+	}
+	return nil
 }
 
 // Ready implements [store.Store].

@@ -74,6 +74,24 @@ func TestFileIsPrivate(t *testing.T) {
 	}
 }
 
+func TestWidePermissionsAreTightened(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.db")
+	first := open(t, path)
+	require.NoError(t, first.Append(t.Context(), storetest.Events(1)))
+	files := []string{path, path + "-wal", path + "-shm"}
+	for _, name := range files {
+		require.NoError(t, os.Chmod(name, 0o664))
+	}
+	require.NoError(t, open(t, path).Append(t.Context(), storetest.Events(2)))
+	for _, name := range files {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+	}
+	require.NoError(t, first.Append(t.Context(), storetest.Events(3)), "whoever has it open goes on")
+}
+
 func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

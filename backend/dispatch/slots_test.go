@@ -1,0 +1,91 @@
+package dispatch
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/bots"
+)
+
+// TestHangingBotLeavesTheOthersAlone has much more waiting for one bot than requests may
+// run, and another bot behind it.
+func TestHangingBotLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const waiting, limit = 400, DefaultConcurrency / botShare
+		var hanging atomic.Int32
+		release := make(chan struct{})
+		q := newFakeQueue()
+		d := newWithout(t, q, func(r *http.Request) (int, error) {
+			if r.URL.Host == "demo" {
+				return 200, nil
+			}
+			hanging.Add(1)
+			<-release
+			return 200, nil
+		}, "hanging")
+		stop := running(t, d)
+		for i := range waiting {
+			e := newEvent(fmt.Sprint("hanging-", i))
+			e.Bot = "hanging"
+			q.put(1, e)
+		}
+		began := time.Now()
+		for i := range 50 {
+			q.put(1, newEvent(fmt.Sprint(i)))
+		}
+		for range 50 {
+			require.Equal(t, "ack", q.next(t).how)
+		}
+		require.Zero(t, time.Since(began), "nothing waits for the bot that hangs")
+		require.EqualValues(t, limit, hanging.Load())
+		require.Equal(t, waiting-limit, int(testutil.ToFloat64(d.metrics.waiting)))
+		require.Equal(t, limit, int(testutil.ToFloat64(d.metrics.inFlight)))
+
+		time.AfterFunc(time.Second, func() { close(release) })
+		require.NoError(t, stop())
+		require.EqualValues(t, limit, hanging.Load(), "a stop begins no attempts")
+		require.Len(t, q.settled, limit, "what waited goes back untried")
+		require.Zero(t, testutil.ToFloat64(d.metrics.waiting))
+	})
+}
+
+func TestHeldDeliveriesAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newFakeQueue() // Unlike a real one it hands out whatever it has.
+		d := newWithout(t, q, func(r *http.Request) (int, error) { <-r.Context().Done(); return 0, r.Context().Err() })
+		d.cfg.Prefetch = 5
+		for i := range 50 {
+			q.put(1, newEvent(fmt.Sprint(i)))
+		}
+		stop := running(t, d)
+		synctest.Wait()
+		require.Len(t, q.deliveries, 50-5-1, "one more is in the hands of the receiver")
+		require.NoError(t, stop())
+	})
+}
+
+func TestBotConcurrencyDefault(t *testing.T) {
+	t.Parallel()
+	one, two := bots.Set{"a": {}}, bots.Set{"a": {}, "b": {}}
+	for _, tc := range []struct {
+		cfg  Config
+		want int
+	}{
+		{Config{Bots: two}, 16},
+		{Config{Bots: one}, 64},
+		{Config{Bots: two, Concurrency: 3}, 1},
+		{Config{Bots: two, Concurrency: 3, BotConcurrency: 2}, 2},
+	} {
+		tc.cfg.setDefaults()
+		require.Equal(t, tc.want, tc.cfg.BotConcurrency)
+	}
+}
