@@ -24,6 +24,7 @@ type bot struct {
 
 	mu       sync.Mutex
 	received []delivered
+	ids      map[string]bool
 	forged   int
 	fail     func(delivered) int
 }
@@ -39,7 +40,7 @@ func newBot(t *testing.T, secretFile string) *bot {
 	verifier, _ := platform.Get("standard-webhooks")
 	raw, err := os.ReadFile(secretFile)
 	require.NoError(t, err)
-	b := &bot{}
+	b := &bot{ids: map[string]bool{}}
 	b.secret, err = verifier.ParseSecret(bytes.TrimSpace(raw))
 	require.NoError(t, err)
 	b.server = httptest.NewServer(http.HandlerFunc(b.serve))
@@ -73,6 +74,7 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	b.received = append(b.received, d)
+	b.ids[d.id] = true
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -92,11 +94,9 @@ func (b *bot) all() []delivered {
 
 // distinct counts the events that the bot accepted.
 func (b *bot) distinct() int {
-	ids := map[string]bool{}
-	for _, d := range b.all() {
-		ids[d.id] = true
-	}
-	return len(ids)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.ids)
 }
 
 // writeBotsFile writes a bots file for the bots in the data folder.

@@ -14,20 +14,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const reloads = 20
+const reloads = 10
 
 // TestReload reloads the configuration under load and finds that no request was refused,
 // and that neither connections nor goroutines nor open files have grown.
 func TestReload(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, s *stack) {
 		// The first load fills the pools, which is no leak.
-		warm := startLoad(s, 3_000)
+		warm := startLoad(s, 1_500)
 		reload(t, s)
 		<-warm.done
 		require.NoError(t, warm.err)
 		httpClient.CloseIdleConnections()
 		before := s.footprint()
-		l := startLoad(s, 3_000)
+		l := startLoad(s, 1_500)
 		for range reloads {
 			reload(t, s)
 		}
@@ -38,8 +38,8 @@ func TestReload(t *testing.T) {
 		eventually(t, func() error {
 			httpClient.CloseIdleConnections()
 			after := s.footprint()
-			// What a reload leaks it leaks each time; a few more are the load's own.
-			if after.goroutines > before.goroutines+reloads/2 || after.files > before.files+reloads/2 {
+			// What a reload leaks it leaks each time; a few more are the clients' pools.
+			if after.goroutines >= before.goroutines+reloads || after.files >= before.files+reloads {
 				return fmt.Errorf("before %+v, after %+v", before, after)
 			}
 			return nil

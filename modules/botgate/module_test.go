@@ -83,7 +83,7 @@ func TestReadyProbe(t *testing.T) {
 		status int
 	}{
 		"ready":     {"sqlite:" + filepath.Join(t.TempDir(), "queue.db"), 200},
-		"not ready": {"amqp://127.0.0.1:1/", 503},
+		"not ready": {"amqp://u:p@127.0.0.1:1/", 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, err := caddy.ProvisionContext(&caddy.Config{

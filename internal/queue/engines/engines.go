@@ -23,8 +23,9 @@ type Options struct {
 }
 
 // Open opens the queue at the address: "sqlite:<path>", where "sqlite:///<path>" is the
-// same with an absolute path, or "amqp://…" and "amqps://…". A broker need not be up; a
-// file must be writable. Errors name [Option] and never contain a password.
+// same with an absolute path, or "amqp://…" and "amqps://…" as [rabbitmq.Config] has it. A
+// broker need not be up; a file must be writable. Errors name [Option] and never contain
+// a password.
 func Open(ctx context.Context, address string, opts Options) (queue.Queue, error) {
 	if err := Check(address); err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func openRabbitMQ(ctx context.Context, address string, opts Options) (queue.Queu
 // Check reports what is wrong with an address as far as it can be known without opening
 // anything. Errors name [Option].
 func Check(address string) error {
-	scheme, rest, _ := strings.Cut(address, ":")
+	scheme, _, _ := strings.Cut(address, ":")
 	switch scheme {
 	case "sqlite":
 		if _, err := SQLitePath(address); err != nil {
@@ -66,8 +67,8 @@ func Check(address string) error {
 		}
 		return nil
 	case "amqp", "amqps":
-		if !strings.HasPrefix(rest, "//") || len(rest) == len("//") {
-			return fmt.Errorf("%s: must be like %s://user:password@host:port/vhost", Option, scheme)
+		if err := rabbitmq.CheckURL(address); err != nil {
+			return fmt.Errorf("%s: %w", Option, err)
 		}
 		return nil
 	}

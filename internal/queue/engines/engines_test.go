@@ -82,6 +82,26 @@ func TestErrorsNameTheOptionAndNoPassword(t *testing.T) {
 	}
 }
 
+func TestCheckReadsTheAddress(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{
+		"sqlite:queue.db", "amqp://u:p@h", "amqps://u:p@h1:5671,h2/v?cacertfile=no-such-file.pem",
+	} {
+		require.NoError(t, engines.Check(address), address)
+	}
+	for address, reason := range map[string]string{
+		"amqp://h/v":                     "names no user",
+		"amqp://u:p@h:port/v":            "malformed",
+		"amqp://u:p@h:70000":             "port",
+		"amqps://u:p@h?verify=none":      `unknown parameter "verify"`,
+		"amqp://u:p@h?cacertfile=ca.pem": "not amqps://",
+	} {
+		err := engines.Check(address)
+		require.ErrorContains(t, err, engines.Option, address)
+		require.ErrorContains(t, err, reason, address)
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	f.Add("u", "h:5672/v")
 	f.Fuzz(func(t *testing.T, user, rest string) {

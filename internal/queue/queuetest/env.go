@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -19,6 +20,8 @@ const (
 	patience = 20 * time.Second
 	// silence is how long it listens for what must not happen.
 	silence = 150 * time.Millisecond
+	// settling is how long what was given back may take to be counted or delivered.
+	settling = 50 * time.Millisecond
 	// tick is the pause between two looks at something that changes by itself.
 	tick = 5 * time.Millisecond
 )
@@ -112,39 +115,49 @@ func (e *env) depth(q queue.Queue, group queue.Group, want int64) {
 // drain takes everything out that the test left. It runs after the test's context has
 // ended, too.
 func (e *env) drain() {
+	e.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	depths, err := e.q.Depths(ctx)
-	require.NoError(e.t, err)
+	var work errgroup.Group
 	for _, group := range groups {
-		if depths[group] > 0 {
+		work.Go(func() error {
 			_, err := e.empty(ctx, group)
-			require.NoError(e.t, err, "the queue was not empty in time")
-		}
+			return err
+		})
 	}
+	require.NoError(e.t, work.Wait(), "the queue was not empty in time")
 }
 
-// empty acknowledges everything in a group and returns the ids.
+// empty acknowledges everything in a group and returns the ids. It demands silence besides
+// a depth of zero, because what a handle that was just closed held may be in neither the
+// queue's count nor another handle's.
 func (e *env) empty(ctx context.Context, group queue.Group) ([]string, error) {
 	c, err := e.q.Subscribe(ctx, group, queue.SubscribeOptions{})
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
+	ids, err := e.takeAll(ctx, c, group)
+	return ids, errors.Join(err, c.Close())
+}
+
+func (e *env) takeAll(ctx context.Context, c queue.Consumer, group queue.Group) (ids []string, err error) {
 	for {
-		depths, err := e.q.Depths(ctx)
-		if err != nil || depths[group] == 0 {
-			return ids, errors.Join(err, c.Close())
-		}
-		short, cancel := context.WithTimeout(ctx, silence)
+		short, cancel := context.WithTimeout(ctx, settling)
 		ds, err := c.Receive(short, 256)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
+			if err := c.Ack(ctx, ds...); err != nil {
+				return ids, err
+			}
 			ids = append(ids, deliveredIDs(ds)...)
-			err = c.Ack(ctx, ds...)
-		}
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return ids, errors.Join(err, c.Close())
+		case !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil:
+			return ids, err
+		default:
+			depths, err := e.q.Depths(ctx)
+			if err != nil || depths[group] == 0 {
+				return ids, err
+			}
 		}
 	}
 }

@@ -104,7 +104,7 @@ func (l *lanes) finished() {
 	}
 }
 
-// work settles deliveries until all events are acknowledged, some of them at the third attempt.
+// work settles deliveries until all events are acknowledged, some of them after retries.
 func (l *lanes) work(ctx context.Context, c queue.Consumer) error {
 	for {
 		ds, err := c.Receive(ctx, 4)

@@ -95,8 +95,8 @@ func publishSeveral(t *testing.T, e *env) {
 func publishInvalid(t *testing.T, e *env) {
 	valid, invalid, fence := e.event("key"), e.event("key"), e.event("key")
 	invalid.Type = ""
-	require.Error(t, e.q.Publish(t.Context(), valid, invalid))
-	require.Error(t, e.q.Publish(t.Context(), invalid, valid))
+	require.ErrorIs(t, e.q.Publish(t.Context(), valid, invalid), queue.ErrInvalid)
+	require.ErrorIs(t, e.q.Publish(t.Context(), invalid, valid), queue.ErrInvalid)
 	e.requireOnly(fence)
 }
 

@@ -76,8 +76,9 @@ func retryAtOnce(t *testing.T, e *env) {
 	}
 }
 
-// retryOutlastsConsumer leaves open how much of the delay remains when the consumer
-// that asked for it goes away: the event must come again, and its order must hold.
+// retryOutlastsConsumer leaves open how much of the delay remains, and whether the attempt
+// is remembered, when the consumer that asked for it goes away: the event must come again,
+// and its order must hold.
 func retryOutlastsConsumer(t *testing.T, e *env) {
 	sent := e.events(2, "key")
 	e.publish(e.q, sent...)
@@ -90,7 +91,7 @@ func retryOutlastsConsumer(t *testing.T, e *env) {
 		d := c.one()
 		require.Equal(t, want.ID, d.Event.ID)
 		if i == 0 {
-			require.Greater(t, d.Attempt, 1)
+			require.Contains(t, []int{1, 2}, d.Attempt)
 		}
 		c.ack(d)
 	}

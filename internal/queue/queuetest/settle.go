@@ -12,6 +12,7 @@ var settleCases = []testCase{
 	{"an acknowledged event never comes again", ackIsForGood},
 	{"a consumer that closes gives back what it holds", closeGivesBack},
 	{"a handle that closes gives back what it holds", handleCloseGivesBack},
+	{"what was only handed out or prefetched was not attempted", untriedIsNoAttempt},
 	{"settling twice is an error and harms nothing", settleTwice},
 	{"settling after the consumer was closed is an error", settleAfterClose},
 }
@@ -43,13 +44,11 @@ func closeGivesBack(t *testing.T, e *env) {
 	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
 		ev := e.event(string(group))
 		e.publish(e.q, ev)
-		last := 0
 		for range 3 {
 			c := e.subscribe(e.q, group)
 			d := c.one()
 			requireSame(t, ev, d.Event)
-			require.Greater(t, d.Attempt, last)
-			last = d.Attempt
+			require.Equal(t, 1, d.Attempt)
 			c.close()
 		}
 		e.drain()
@@ -66,12 +65,46 @@ func handleCloseGivesBack(t *testing.T, e *env) {
 
 	again := e.subscribe(e.q, queue.Record).take(5)
 	require.ElementsMatch(t, deliveredIDs(record), deliveredIDs(again))
-	for _, d := range again {
-		require.Greater(t, d.Attempt, 1)
-	}
+	requireUntried(t, again...)
 	d := e.subscribe(e.q, queue.Dispatch).one()
 	require.Equal(t, dispatch.Event.ID, d.Event.ID)
-	require.Greater(t, d.Attempt, 1)
+	requireUntried(t, d)
+}
+
+// untriedIsNoAttempt has consumers and handles come and go that settle nothing.
+func untriedIsNoAttempt(t *testing.T, e *env) {
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		sent := e.manyKeys(8)
+		e.publish(e.q, sent...)
+		heads := len(sent) // One of each key, where order matters.
+		if group == queue.Dispatch {
+			heads /= 4
+		}
+		for range 3 {
+			q := e.open()
+			c := e.subscribe(q, group)
+			requireUntried(t, c.one()) // The others are prefetched at most.
+			c.close()
+			requireUntried(t, e.subscribe(q, group).take(heads)...)
+			require.NoError(t, q.Close())
+		}
+		c := e.subscribe(e.q, group)
+		for range sent {
+			d := c.one()
+			requireUntried(t, d)
+			c.ack(d)
+		}
+		c.close()
+		e.drain()
+	}
+}
+
+// requireUntried demands that no retry was counted.
+func requireUntried(t *testing.T, ds ...*queue.Delivery) {
+	t.Helper()
+	for _, d := range ds {
+		require.Equal(t, 1, d.Attempt)
+	}
 }
 
 func settleTwice(t *testing.T, e *env) {

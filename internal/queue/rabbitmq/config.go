@@ -12,6 +12,8 @@ import (
 type Config struct {
 	// URL is amqp[s]://user:password@host[:port][,host[:port]...][/vhost]. The hosts are
 	// the nodes of one cluster; they are tried in turn. User and password have no default.
+	// The parameters cacertfile, certfile and keyfile set CAFile, CertFile and KeyFile:
+	// amqps://user:password@host/?cacertfile=/etc/botgate/ca.pem. There are no others.
 	URL string
 	// Prefix begins the names of everything that is declared. Default "botgate".
 	Prefix string
@@ -23,6 +25,10 @@ type Config struct {
 	// RepeatSize bounds how many ids each of these memories holds. Default 65536, which
 	// takes about 10 MB.
 	RepeatSize int
+	// MaxMessage is the largest body of an event, in bytes; beyond it Publish returns
+	// [queue.ErrTooLarge]. It must not exceed the broker's max_message_size, which closes
+	// the connection. Default 16 MiB, as in RabbitMQ 4.
+	MaxMessage int
 	// CAFile holds the certificates (PEM) that vouch for the broker. Default: the
 	// system's. CertFile and KeyFile are this client's own certificate; default none.
 	// The files are read at each connection. All three need an amqps URL.
@@ -40,6 +46,9 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.PublishTimeout, 5*time.Second)
 	set(&c.RepeatWindow, 10*time.Minute)
+	if c.MaxMessage == 0 {
+		c.MaxMessage = 16 << 20
+	}
 	if c.Prefix == "" {
 		c.Prefix = "botgate"
 	}
@@ -59,10 +68,27 @@ func (c Config) validate() error {
 	switch {
 	case len(c.Prefix) > maxPrefix || strings.HasPrefix(c.Prefix, "amq."):
 		return fmt.Errorf("queue prefix must have at most %d bytes and not begin with \"amq.\"", maxPrefix)
-	case c.PublishTimeout < 0 || c.RepeatWindow < 0 || c.RepeatSize < 0:
-		return errors.New("queue publish timeout, repeat window and repeat size must not be negative")
+	case c.PublishTimeout < 0 || c.RepeatWindow < 0 || c.RepeatSize < 0 || c.MaxMessage < 0:
+		return errors.New("queue publish timeout, repeat window, repeat size and message size must not be negative")
 	case (c.CertFile == "") != (c.KeyFile == ""):
-		return errors.New("queue client certificate and key must be given together")
+		return errors.New("queue client certificate and key (certfile and keyfile) must be given together")
 	}
 	return nil
+}
+
+// resolve takes the URL apart and checks everything that can be known without the broker.
+func (c Config) resolve() (Config, []endpoint, error) {
+	endpoints, files, err := parseURL(c.URL)
+	if err != nil {
+		return c, nil, err
+	}
+	for name, field := range map[string]*string{"cacertfile": &c.CAFile, "certfile": &c.CertFile, "keyfile": &c.KeyFile} {
+		if value, set := files[name]; set {
+			*field = value
+		}
+	}
+	if !endpoints[0].tls && c.CAFile+c.CertFile+c.KeyFile != "" {
+		return c, nil, errors.New("queue certificates are set but the queue URL is not amqps://")
+	}
+	return c, endpoints, c.validate()
 }

@@ -12,14 +12,16 @@ import (
 )
 
 const (
-	// inFlightLimit bounds the bytes that are sent and not confirmed yet; beyond it,
-	// publishers wait for their turn.
-	inFlightLimit = 16 << 20
+	// minFlight is the least of [Config.flight].
+	minFlight = 16 << 20
 	// inFlightOverhead is what a message counts for beside its body. It bounds the
 	// number of messages in flight, too.
 	inFlightOverhead = 8 << 10
-	maxInFlight      = inFlightLimit / inFlightOverhead
 )
+
+// flight bounds the bytes that are sent and not confirmed yet; beyond it, publishers wait
+// for their turn. The largest message fits in.
+func (c Config) flight() int { return max(minFlight, c.MaxMessage+inFlightOverhead) }
 
 // confirmChannel is a channel on which every message is confirmed or returned.
 type confirmChannel struct {
@@ -35,8 +37,8 @@ type confirmChannel struct {
 // route is what a returned message is recognised by.
 type route struct{ exchange, key, id string }
 
-func newConfirmChannel(ch *amqp.Channel) *confirmChannel {
-	returns := ch.NotifyReturn(make(chan amqp.Return, maxInFlight))
+func newConfirmChannel(ch *amqp.Channel, flight int) *confirmChannel {
+	returns := ch.NotifyReturn(make(chan amqp.Return, flight/inFlightOverhead))
 	return &confirmChannel{Channel: ch, returns: returns, returned: map[route]int{}}
 }
 
@@ -97,13 +99,14 @@ func (o outgoing) wait(ctx context.Context) error {
 	case <-o.confirm.Done():
 		return o.outcome()
 	case <-ctx.Done():
-		// The end of the session ends this goroutine at the latest.
-		go func() {
-			<-o.confirm.Done()
-			_ = o.outcome()
-		}()
-		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, ctx.Err())
 	}
+	select {
+	case <-o.confirm.Done():
+		return o.outcome()
+	default:
+	}
+	o.session.land(o)
+	return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, ctx.Err())
 }
 
 // outcome is called once, when the confirm is there.

@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,8 @@ const (
 // In Dispatch the later events of an order key wait here for the first one, also while
 // that one waits for its retry. All of them stay unsettled at the broker, so their order
 // outlasts this process; and all of them count for the prefetch, so a bot that is down
-// can fill its partitions' share and hold up the others there.
+// can fill its partitions' share and hold up the others there. What the caller still works
+// on when a connection is lost comes to it only once, see [strays].
 type consumer struct {
 	queue    *Queue
 	group    queue.Group
@@ -39,8 +41,8 @@ type consumer struct {
 	mu        sync.Mutex
 	unstarted int
 	feeds     map[*feed]struct{}
-	queued    []*item // Ready, or gone since.
-	postponed map[string]postponed
+	queued    []*item // Ready.
+	strays    strays
 }
 
 func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queues int) *consumer {
@@ -58,7 +60,7 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 		wake:      make(chan struct{}, 1),
 		unstarted: queues,
 		feeds:     map[*feed]struct{}{},
-		postponed: map[string]postponed{},
+		strays:    strays{},
 	}
 	c.ctx, c.cancel = context.WithCancel(q.ctx)
 	return c
@@ -109,26 +111,39 @@ func (c *consumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, e
 
 // take hands out what is ready.
 func (c *consumer) take(limit int) []*queue.Delivery {
+	ds, repeats := c.next(limit)
+	if len(repeats) > 0 {
+		// Where the broker can't be told, it sends them again.
+		_ = c.release(repeats)
+	}
+	return ds
+}
+
+// next parts what is ready from what another consumer of this handle has acknowledged
+// since it came here.
+func (c *consumer) next(limit int) (ds []*queue.Delivery, repeats []*item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var ds []*queue.Delivery
 	taken := 0
 	for _, it := range c.queued {
 		if len(ds) == limit {
 			break
 		}
 		taken++
-		if it.state == ready {
-			it.state = out
-			ds = append(ds, it.delivery)
+		if c.done != nil && c.done.has(it.id) {
+			it.state = settling
+			repeats = append(repeats, it)
+			continue
 		}
+		it.state = out
+		ds = append(ds, it.delivery)
 	}
 	clear(c.queued[:taken])
 	c.queued = c.queued[taken:]
 	if len(c.queued) > 0 {
 		c.signal()
 	}
-	return ds
+	return ds, repeats
 }
 
 // signal wakes one Receive, which wakes the next if it leaves something.
@@ -151,7 +166,7 @@ func (c *consumer) arrive(ctx context.Context, f *feed, m *amqp.Delivery) {
 	f.arrived()
 	e, err := parseEvent(m)
 	if err != nil && c.group != queue.Dead {
-		c.discard(ctx, f, m, err)
+		f.discards.Go(func() { c.discard(ctx, f, m, err) })
 		return
 	}
 	if err != nil {
@@ -175,29 +190,36 @@ func (c *consumer) admit(f *feed, m *amqp.Delivery, e *event.Event) bool {
 		}
 		f.ids[e.ID] = struct{}{}
 	}
-	it := &item{feed: f, tag: m.DeliveryTag, id: e.ID, message: m}
-	it.delivery = &queue.Delivery{Event: e, Attempt: deliveries(m), Token: it}
-	if c.group == queue.Dead {
-		it.delivery.Death = deathOf(c.queue.topology, m)
-	}
-	if p, ok := c.postponed[e.ID]; ok {
-		delete(c.postponed, e.ID)
-		it.retries, it.due = p.retries, p.due
-		it.delivery.Attempt += p.retries
+	it := c.strays.adopt(e.ID, f, m)
+	if it == nil {
+		it = c.newItem(f, m, e)
 	}
 	f.items[it.tag] = it
-	if c.ordered {
-		it.key = orderKey(e)
-		if !f.lanes.enter(it.key, it) {
-			return true
-		}
+	if c.ordered && !f.lanes.enter(it.key, it) {
+		return true
 	}
 	c.schedule(it)
 	return true
 }
 
-// schedule makes an item ready as soon as it is due. The lock is held.
+func (c *consumer) newItem(f *feed, m *amqp.Delivery, e *event.Event) *item {
+	it := &item{feed: f, tag: m.DeliveryTag, id: e.ID, message: m}
+	it.delivery = &queue.Delivery{Event: e, Attempt: 1, Token: it}
+	if c.group == queue.Dead {
+		it.delivery.Death = deathOf(m)
+	}
+	if c.ordered {
+		it.key = orderKey(e)
+	}
+	return it
+}
+
+// schedule makes an item ready as soon as it is due, unless the caller has it. The lock
+// is held.
 func (c *consumer) schedule(it *item) {
+	if it.state != waiting {
+		return
+	}
 	delay := time.Until(it.due)
 	if delay <= 0 {
 		c.push(it)
@@ -213,56 +235,30 @@ func (c *consumer) schedule(it *item) {
 	})
 }
 
-// discard moves a message that is no event to the dead letters. If that fails, it stays
-// unsettled and comes again with the next connection.
-func (c *consumer) discard(ctx context.Context, f *feed, m *amqp.Delivery, cause error) {
-	death := queue.Death{Group: c.group, Reason: cause.Error(), Attempts: deliveries(m), At: time.Now()}
-	err := c.queue.publish(ctx, []message{newDeadLetter(c.queue.topology, m, death)})
-	if err == nil {
-		err = f.settle(m.DeliveryTag)
-	}
-	c.queue.config.Logger.Error("a message is no event and goes to the dead letters",
-		"group", string(c.group), "cause", cause, "error", err)
-}
-
 // attach takes a feed in.
 func (c *consumer) attach(f *feed) {
-	f.items, f.ids, f.lanes = map[uint64]*item{}, map[string]struct{}{}, newLanes[*item]()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	f.attached = time.Now()
 	c.feeds[f] = struct{}{}
 	if c.unstarted--; c.unstarted == 0 {
 		close(c.started)
 	}
 }
 
-// detach gives up what a feed brought. Retries are remembered, so that a lost
-// connection does not bring them forward.
+// detach gives up what a feed brought, but for the strays.
 func (c *consumer) detach(f *feed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.feeds, f)
-	now := time.Now()
-	for id, p := range c.postponed {
-		if p.due.Before(now) {
-			// It came back long ago, perhaps to another consumer.
-			delete(c.postponed, id)
-		}
-	}
+	c.strays.forget(time.Now().Add(-c.queue.config.RepeatWindow))
 	for _, it := range f.items {
-		if it.retries > 0 {
-			c.postponed[it.id] = postponed{it.retries, it.due}
+		// In the dead letters the same id may be there twice.
+		if c.ctx.Err() != nil || c.done == nil || !c.strays.keep(it) {
+			it.end()
 		}
-		it.end()
 	}
-}
-
-// end makes sure that nothing more happens to an item.
-func (it *item) end() {
-	it.state = gone
-	if it.timer != nil {
-		it.timer.Stop()
-	}
+	c.queued = slices.DeleteFunc(c.queued, func(it *item) bool { return it.state != ready })
 }
 
 // unsettled counts what the consumer holds.

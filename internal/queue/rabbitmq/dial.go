@@ -30,14 +30,7 @@ type dialer struct {
 	config    Config
 }
 
-func newDialer(c Config) (*dialer, error) {
-	endpoints, err := parseURL(c.URL)
-	if err != nil {
-		return nil, err
-	}
-	if !endpoints[0].tls && c.CAFile+c.CertFile+c.KeyFile != "" {
-		return nil, errors.New("queue certificates are set but the queue URL is not amqps://")
-	}
+func newDialer(c Config, endpoints []endpoint) (*dialer, error) {
 	d := &dialer{endpoints: endpoints, config: c}
 	if _, err := d.tlsConfig(); err != nil {
 		return nil, err
@@ -72,7 +65,7 @@ func (d *dialer) dialHost(ctx context.Context, e endpoint, name string) (*amqp.C
 		TLSClientConfig: tlsConfig,
 		Properties:      amqp.Table{"connection_name": d.config.Prefix + " " + name},
 		Dial: func(network, addr string) (_ net.Conn, err error) {
-			socket, err = dialJoined(ctx, network, addr)
+			socket, err = dialJoined(ctx, network, addr, d.config.flight()+bufferSlack)
 			return socket, err
 		},
 	})
@@ -83,7 +76,7 @@ func (d *dialer) dialHost(ctx context.Context, e endpoint, name string) (*amqp.C
 }
 
 // dialJoined sets a deadline, which the library lifts after the handshake.
-func dialJoined(ctx context.Context, network, addr string) (net.Conn, error) {
+func dialJoined(ctx context.Context, network, addr string, buffer int) (net.Conn, error) {
 	deadline := time.Now().Add(dialTimeout)
 	plain := net.Dialer{Deadline: deadline}
 	conn, err := plain.DialContext(ctx, network, addr)
@@ -94,7 +87,7 @@ func dialJoined(ctx context.Context, network, addr string) (net.Conn, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	return joinWrites(conn), nil
+	return joinWrites(conn, buffer), nil
 }
 
 // tlsConfig reads the files anew, because certificates are replaced while we run. It

@@ -163,38 +163,19 @@ func TestBrokerAway(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
-// Deliveries of a lost connection are lost; the events come again, a retry not before
-// its time, and the queue goes on.
-func TestConnectionCut(t *testing.T) {
+// What can never be queued is refused, all of the call, whether the broker is there or not.
+func TestRefusedEvents(t *testing.T) {
 	t.Parallel()
-	address := testsvc.RabbitMQ(t)
-	prefix := newPrefix(t, address)
-	proxy := startProxy(t, address)
-	q := openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: prefix})
-	held, retried := newEvent(t, "held"), newEvent(t, "retried")
-	require.NoError(t, q.Publish(t.Context(), held, retried))
-	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
-	require.NoError(t, err)
-	byID := map[string]*queue.Delivery{}
-	for range 2 {
-		d := receiveOne(t, c)
-		byID[d.Event.ID] = d
-	}
-	const delay = 2 * time.Second
-	given := time.Now()
-	require.NoError(t, c.Retry(t.Context(), byID[retried.ID], delay))
-
-	proxy.cut()
-	d := receiveOne(t, c)
-	require.Equal(t, held.ID, d.Event.ID)
-	require.Greater(t, d.Attempt, 1)
-	require.ErrorIs(t, c.Ack(t.Context(), byID[held.ID]), queue.ErrLost)
-	require.NoError(t, c.Ack(t.Context(), d))
-	d = receiveOne(t, c)
-	require.Equal(t, retried.ID, d.Event.ID)
-	require.GreaterOrEqual(t, time.Since(given), delay)
-	require.Greater(t, d.Attempt, 2)
-	require.NoError(t, c.Ack(t.Context(), d))
+	q := open(t, rabbitmq.Config{URL: "amqp://u:p@127.0.0.1:1", MaxMessage: 100})
+	fine, large, invalid := newEvent(t, "key"), newEvent(t, "key"), newEvent(t, "key")
+	large.Data = make([]byte, 101)
+	invalid.Bot = ""
+	require.ErrorIs(t, q.Publish(t.Context(), fine, large), queue.ErrTooLarge)
+	require.ErrorIs(t, q.Publish(t.Context(), fine, invalid), queue.ErrInvalid)
+	large.Data = large.Data[:100]
+	require.ErrorIs(t, q.Publish(t.Context(), large), queue.ErrUnavailable)
+	_, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URL: "amqp://u:p@h", MaxMessage: -1})
+	require.Error(t, err)
 }
 
 // A publish whose connection is cut before the confirm does not hang and is no success.
@@ -208,7 +189,7 @@ func TestConnectionCutInFlight(t *testing.T) {
 	published := make(chan error, 1)
 	e := newEvent(t, "key")
 	go func() { published <- q.Publish(t.Context(), e) }()
-	proxy.awaitMuted(t)
+	proxy.awaitDropped(t)
 	proxy.cut()
 	require.ErrorIs(t, <-published, queue.ErrUnconfirmed)
 	require.Eventually(t, func() bool { return q.Publish(t.Context(), e) == nil }, patience, 10*time.Millisecond)
@@ -225,30 +206,8 @@ func TestConnectionCutInFlight(t *testing.T) {
 	}
 }
 
-// A message that is no event does not stop the consumer.
-func TestForeignMessageIsBuried(t *testing.T) {
-	t.Parallel()
-	address := testsvc.RabbitMQ(t)
-	prefix := newPrefix(t, address)
-	q := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix})
-	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
-	require.NoError(t, err)
-	ch := dialChannel(t, address)
-	require.NoError(t, ch.Publish("", prefix+".dispatch.3", false, false, amqp.Publishing{MessageId: "x", Body: []byte("hello")}))
-	dead, err := q.Subscribe(t.Context(), queue.Dead, queue.SubscribeOptions{})
-	require.NoError(t, err)
-	d := receiveOne(t, dead)
-	require.Equal(t, "x", d.Event.ID)
-	require.Equal(t, "hello", string(d.Event.Data))
-	require.Equal(t, queue.Dispatch, d.Death.Group)
-	require.NoError(t, dead.Ack(t.Context(), d))
-	e := newEvent(t, "key")
-	require.NoError(t, q.Publish(t.Context(), e))
-	require.Equal(t, e.ID, receiveOne(t, c).Event.ID)
-}
-
-// An event that takes its consumer down each time ends in the dead letters.
-func TestPoisonIsGivenUpByTheBroker(t *testing.T) {
+// However often an event was returned, it is neither thrown away nor taken for tried.
+func TestReturnsDoNotCount(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)
@@ -258,21 +217,16 @@ func TestPoisonIsGivenUpByTheBroker(t *testing.T) {
 	ch := dialChannel(t, address)
 	deliveries, err := ch.Consume(prefix+".record", "", false, false, false, false, nil)
 	require.NoError(t, err)
-	returned := make(chan struct{})
-	go func() {
-		defer close(returned)
-		for d := range deliveries {
-			_ = d.Nack(false, true)
-		}
-	}()
-	dead, err := q.Subscribe(t.Context(), queue.Dead, queue.SubscribeOptions{})
-	require.NoError(t, err)
-	d := receiveOne(t, dead)
-	require.Equal(t, e.ID, d.Event.ID)
-	require.Equal(t, queue.Record, d.Death.Group)
-	require.Contains(t, d.Death.Reason, "delivery_limit")
+	for range 300 {
+		d := <-deliveries
+		require.NoError(t, d.Nack(false, true))
+	}
 	require.NoError(t, ch.Close())
-	<-returned
+	c, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	d := receiveOne(t, c)
+	require.Equal(t, e.ID, d.Event.ID)
+	require.Equal(t, 1, d.Attempt)
 }
 
 func dialChannel(t *testing.T, address string) *amqp.Channel {

@@ -20,8 +20,10 @@ var (
 // feed is a channel that consumes one queue, from its opening to its end. A channel of
 // its own keeps the queue's delivery tags in order and its troubles to itself.
 type feed struct {
-	channel *amqp.Channel
-	session *session
+	name     string // The queue's.
+	channel  amqp.Acknowledger
+	discards sync.WaitGroup
+	failed   chan error
 
 	// acking keeps acknowledgements in the order of the ledger, which the broker
 	// relies on. Sending one only writes to a buffer.
@@ -29,9 +31,25 @@ type feed struct {
 	ledger *ledger
 
 	// The rest belongs to the consumer's lock.
-	items map[uint64]*item // By tag.
-	ids   map[string]struct{}
-	lanes lanes[*item]
+	attached time.Time
+	items    map[uint64]*item // By tag.
+	ids      map[string]struct{}
+	lanes    lanes[*item]
+}
+
+func newFeed(name string, channel amqp.Acknowledger) *feed {
+	return &feed{
+		name: name, channel: channel, failed: make(chan error, 1), ledger: newLedger(),
+		items: map[uint64]*item{}, ids: map[string]struct{}{}, lanes: newLanes[*item](),
+	}
+}
+
+// fail asks for the feed's end; the first reason counts.
+func (f *feed) fail(err error) {
+	select {
+	case f.failed <- err:
+	default:
+	}
 }
 
 // feedFrom keeps a feed on a queue until the context ends.
@@ -71,10 +89,13 @@ func (c *consumer) feedOnce(ctx context.Context, s *session, name string) error 
 	if err != nil {
 		return fmt.Errorf("consuming: %w", err)
 	}
-	f := &feed{channel: ch, session: s, ledger: newLedger()}
+	f := newFeed(name, ch)
 	c.attach(f)
 	// What the consumer holds is lost before the broker can hand it to somebody else.
 	defer c.detach(f)
+	ctx, cancel := context.WithCancel(ctx)
+	defer f.discards.Wait()
+	defer cancel()
 	for {
 		select {
 		case d, ok := <-arriving:
@@ -89,6 +110,8 @@ func (c *consumer) feedOnce(ctx context.Context, s *session, name string) error 
 			// The next session declares the queue again.
 			s.fail(errQueueDeleted)
 			return errQueueDeleted
+		case err := <-f.failed:
+			return err
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -12,6 +12,8 @@ import (
 // item is a delivery that a consumer has and that is not settled. Its fields belong to
 // the consumer's lock.
 type item struct {
+	// feed and tag say which copy of the message this is. While that feed has ended
+	// and no other has brought the message again, the item is a stray.
 	feed  *feed
 	tag   uint64
 	id    string
@@ -21,19 +23,20 @@ type item struct {
 	// cannot be settled again.
 	delivery *queue.Delivery
 	message  *amqp.Delivery // For Bury.
-	retries  int            // In this process; the broker counts its own.
-	due      time.Time      // When a retry may go.
-	timer    *time.Timer    // Only while it sleeps.
+	retries  int
+	due      time.Time   // When a retry may go.
+	timer    *time.Timer // Only while it sleeps.
 }
 
 type itemState int
 
 const (
-	waiting  itemState = iota // In its lane.
+	waiting  itemState = iota // In its lane, or as a stray for its message.
 	ready                     // For the next Receive.
 	sleeping                  // Until it is due again.
 	out                       // With the caller.
-	settling                  // Being acknowledged or buried.
+	burying                   // On its way to the dead letters.
+	settling                  // Decided; only the broker is to be told.
 	gone                      // Settled or lost.
 )
 
@@ -42,13 +45,21 @@ func (it *item) again() {
 	d := *it.delivery
 	d.Attempt++
 	it.delivery = &d
+	it.retries++
 }
 
-// postponed is what a consumer remembers of a retry whose delivery was lost: the broker
-// hands it out anew, without knowing how long it was to wait.
-type postponed struct {
-	retries int
-	due     time.Time
+// end makes sure that nothing more happens to an item.
+func (it *item) end() {
+	it.state = gone
+	it.stop()
+}
+
+// stop ends its sleep, if it has any.
+func (it *item) stop() {
+	if it.timer != nil {
+		it.timer.Stop()
+		it.timer = nil
+	}
 }
 
 // orderKey names the lane of an event. A bot's name has no NUL.

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// maxBuffered bounds what waits for the socket. It is more than what may be in
-	// flight, so a publisher never waits here: its context decides how long it waits.
-	maxBuffered = inFlightLimit + 1<<20
+	// bufferSlack is for what is written beside messages in flight: acknowledgements,
+	// heartbeats, the frames around bodies and what TLS adds.
+	bufferSlack = 1 << 20
 	// maxSpare is the largest buffer that is kept for reuse.
 	maxSpare = 1 << 20
 	// flushTimeout bounds how long Close waits for a peer that does not read.
@@ -21,6 +21,8 @@ const (
 // socket failed is what later writes and all reads say.
 type joinedConn struct {
 	net.Conn
+	// limit bounds what waits for the socket.
+	limit int
 
 	mu     sync.Mutex
 	change sync.Cond // There is more to write, or more room, or an end.
@@ -31,8 +33,12 @@ type joinedConn struct {
 	flushed chan struct{}
 }
 
-func joinWrites(conn net.Conn) *joinedConn {
-	c := &joinedConn{Conn: conn, flushed: make(chan struct{})}
+// joinWrites takes a connection over. With a limit of bufferSlack above [Config.flight] a
+// publisher does not wait for the socket, but in flight, where its context decides for how
+// long. The exception is a dead letter beyond [Config.MaxMessage], which waits here until
+// the broker reads on or its heartbeat is missed.
+func joinWrites(conn net.Conn, limit int) *joinedConn {
+	c := &joinedConn{Conn: conn, limit: limit, flushed: make(chan struct{})}
 	c.change.L = &c.mu
 	go c.flush()
 	return c
@@ -42,7 +48,7 @@ func joinWrites(conn net.Conn) *joinedConn {
 func (c *joinedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.buffer) >= maxBuffered && c.err == nil && !c.closed {
+	for len(c.buffer) >= c.limit && c.err == nil && !c.closed {
 		c.change.Wait()
 	}
 	switch {
@@ -103,7 +109,7 @@ func (c *joinedConn) next(spare []byte) []byte {
 	}
 	batch := c.buffer
 	c.buffer = spare
-	if len(batch) >= maxBuffered {
+	if len(batch) >= c.limit {
 		c.change.Broadcast()
 	}
 	return batch

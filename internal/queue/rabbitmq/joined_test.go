@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const testLimit = 1 << 10
+
 // socket is a connection that notes its writes, each of which waits for a permit.
 type socket struct {
 	net.Conn
@@ -61,7 +63,7 @@ func (s *socket) written() [][]byte {
 func TestJoinedWritesAreFewAndInOrder(t *testing.T) {
 	t.Parallel()
 	s := newSocket()
-	c := joinWrites(s)
+	c := joinWrites(s, testLimit)
 	var want []byte
 	for i := range 100 {
 		p := []byte{byte(i), byte(i)}
@@ -81,7 +83,7 @@ func TestJoinedWritesAreFewAndInOrder(t *testing.T) {
 func TestJoinedConcurrentWritesStayWhole(t *testing.T) {
 	t.Parallel()
 	client, server := net.Pipe()
-	c := joinWrites(client)
+	c := joinWrites(client, testLimit)
 	const callers, each, size = 16, 200, 7
 	received := make(chan []byte, 1)
 	go func() {
@@ -116,7 +118,7 @@ func chunks(b []byte, size int) func(func([]byte) bool) {
 func TestJoinedErrorIsSticky(t *testing.T) {
 	t.Parallel()
 	s := newSocket()
-	c := joinWrites(s)
+	c := joinWrites(s, testLimit)
 	broken := errors.New("broken pipe")
 	s.permits <- broken
 	_, err := c.Write([]byte("lost"))
@@ -133,7 +135,7 @@ func TestJoinedErrorIsSticky(t *testing.T) {
 func TestJoinedBufferIsBounded(t *testing.T) {
 	t.Parallel()
 	s := newSocket()
-	c := joinWrites(s)
+	c := joinWrites(s, testLimit)
 	_, err := c.Write([]byte("taken by the flusher, which waits"))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
@@ -141,7 +143,7 @@ func TestJoinedBufferIsBounded(t *testing.T) {
 		defer c.mu.Unlock()
 		return len(c.buffer) == 0
 	}, 10*time.Second, time.Millisecond)
-	_, err = c.Write(make([]byte, maxBuffered))
+	_, err = c.Write(make([]byte, testLimit))
 	require.NoError(t, err)
 	blocked := make(chan error, 1)
 	go func() {
@@ -160,10 +162,35 @@ func TestJoinedBufferIsBounded(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
+// A message of the largest size is taken although the peer reads nothing.
+func TestJoinedTakesTheLargestMessage(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 40 << 20} {
+		config := Config{MaxMessage: size}.withDefaults()
+		c := joinWrites(newSocket(), config.flight()+bufferSlack)
+		taken := make(chan struct{})
+		go func() {
+			defer close(taken)
+			const body, frame = 128<<10 - 8, 128 << 10
+			for left := config.MaxMessage + inFlightOverhead; left > 0; left -= body {
+				if _, err := c.Write(make([]byte, frame)); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		select {
+		case <-taken:
+		case <-time.After(10 * time.Second):
+			require.Fail(t, "a publisher waits for the socket")
+		}
+		require.NoError(t, c.Close())
+	}
+}
+
 func TestJoinedCloseDoesNotHang(t *testing.T) {
 	t.Parallel()
 	s := newSocket() // Its peer reads nothing.
-	c := joinWrites(s)
+	c := joinWrites(s, testLimit)
 	_, err := c.Write([]byte("x"))
 	require.NoError(t, err)
 	require.NoError(t, c.Close())

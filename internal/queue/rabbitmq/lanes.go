@@ -1,32 +1,34 @@
 package rabbitmq
 
+import "slices"
+
 // lanes lets one of each key go at a time and keeps the others in the order in which
 // they came. It is not safe for concurrent use.
-type lanes[T any] struct {
-	// waiting has an entry for each key that is taken.
-	waiting map[string][]T
+type lanes[T comparable] struct {
+	// queued has the one that goes first and then those that wait for it.
+	queued map[string][]T
 }
 
-func newLanes[T any]() lanes[T] { return lanes[T]{waiting: map[string][]T{}} }
+func newLanes[T comparable]() lanes[T] { return lanes[T]{queued: map[string][]T{}} }
 
 // enter reports whether v may go now; otherwise it waits for its turn.
 func (l lanes[T]) enter(key string, v T) bool {
-	queued, taken := l.waiting[key]
-	if taken {
-		l.waiting[key] = append(queued, v)
-	} else {
-		l.waiting[key] = nil
-	}
-	return !taken
+	l.queued[key] = append(l.queued[key], v)
+	return len(l.queued[key]) == 1
 }
 
-// leave frees the key for the next in line, which it returns.
-func (l lanes[T]) leave(key string) (next T, ok bool) {
-	queued := l.waiting[key]
-	if len(queued) == 0 {
-		delete(l.waiting, key)
-		return next, false
+// leave takes v out. If that frees the key, it returns the next in line.
+func (l lanes[T]) leave(key string, v T) (next T, ok bool) {
+	queued := l.queued[key]
+	switch n := slices.Index(queued, v); {
+	case n > 0:
+		l.queued[key] = slices.Delete(queued, n, n+1)
+	case n == 0 && len(queued) == 1:
+		delete(l.queued, key)
+	case n == 0:
+		clear(queued[:1])
+		l.queued[key] = queued[1:]
+		return queued[1], true
 	}
-	next, l.waiting[key] = queued[0], queued[1:]
-	return next, true
+	return next, false
 }

@@ -14,20 +14,22 @@ func TestLanes(t *testing.T) {
 	require.False(t, l.enter("a", 3))
 	require.False(t, l.enter("a", 4))
 
-	next, ok := l.leave("a")
+	next, ok := l.leave("a", 1)
 	require.True(t, ok)
 	require.Equal(t, 3, next, "in the order of arrival")
 	require.False(t, l.enter("a", 5), "the key is taken again")
-	for _, want := range []int{4, 5} {
-		next, ok = l.leave("a")
-		require.True(t, ok)
-		require.Equal(t, want, next)
-	}
-	_, ok = l.leave("a")
+	_, ok = l.leave("a", 4)
+	require.False(t, ok, "one that waits frees nothing")
+	next, ok = l.leave("a", 3)
+	require.True(t, ok)
+	require.Equal(t, 5, next)
+	_, ok = l.leave("a", 5)
 	require.False(t, ok)
+	_, ok = l.leave("a", 5)
+	require.False(t, ok, "it has left before")
 	require.True(t, l.enter("a", 6), "a free key goes")
 
-	l.leave("a")
-	l.leave("b")
-	require.Empty(t, l.waiting, "nothing is kept of keys that nobody uses")
+	l.leave("a", 6)
+	l.leave("b", 2)
+	require.Empty(t, l.queued, "nothing is kept of keys that nobody uses")
 }

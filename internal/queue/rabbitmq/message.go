@@ -24,9 +24,6 @@ const (
 	headerDeathReason   = "botgate-death-reason"
 	headerDeathAttempts = "botgate-death-attempts"
 	headerDeathAt       = "botgate-death-at"
-
-	headerDeliveryCount = "x-delivery-count"
-	headerBrokerDeath   = "x-death"
 )
 
 const (
@@ -121,32 +118,20 @@ func contentTypeOf(d *amqp.Delivery) string {
 	return d.ContentType
 }
 
-// deliveries is how often the broker handed the message out, this time included.
-func deliveries(d *amqp.Delivery) int {
-	return 1 + headerInt(d.Headers, headerDeliveryCount)
-}
-
-// deathOf tells how a dead letter died: buried by us, or moved by the broker.
-func deathOf(t topology, d *amqp.Delivery) *queue.Death {
-	if group := headerString(d.Headers, headerDeathGroup); group != "" {
-		// A malformed time is the zero time; the rest is worth showing all the same.
-		at, _ := time.Parse(time.RFC3339Nano, headerString(d.Headers, headerDeathAt))
-		return &queue.Death{
-			Group:    queue.Group(group),
-			Reason:   headerString(d.Headers, headerDeathReason),
-			Attempts: headerInt(d.Headers, headerDeathAttempts),
-			At:       at,
-		}
+// deathOf tells how a dead letter died.
+func deathOf(d *amqp.Delivery) *queue.Death {
+	group := headerString(d.Headers, headerDeathGroup)
+	if group == "" {
+		return &queue.Death{Reason: "moved here by hand", At: d.Timestamp}
 	}
-	death := &queue.Death{Reason: "moved here by hand", At: d.Timestamp}
-	if history, _ := d.Headers[headerBrokerDeath].([]any); len(history) > 0 {
-		last, _ := history[0].(amqp.Table)
-		death.Group = t.groupOf(headerString(last, "queue"))
-		death.Reason = "given up by the broker: " + headerString(last, "reason")
-		death.Attempts = deliveryLimit + 1
-		death.At, _ = last["time"].(time.Time)
+	// A malformed time is the zero time; the rest is worth showing all the same.
+	at, _ := time.Parse(time.RFC3339Nano, headerString(d.Headers, headerDeathAt))
+	return &queue.Death{
+		Group:    queue.Group(group),
+		Reason:   headerString(d.Headers, headerDeathReason),
+		Attempts: headerInt(d.Headers, headerDeathAttempts),
+		At:       at,
 	}
-	return death
 }
 
 func headerString(h amqp.Table, name string) string {

@@ -16,19 +16,24 @@ type proxy struct {
 	broker string
 
 	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-	muted bool
+	conns map[net.Conn]bool     // Whether it leads to the broker.
+	muted map[net.Conn]struct{} // What comes from these is dropped.
 	held  chan struct{}
 	group sync.WaitGroup
 }
 
 func startProxy(t *testing.T, address string) *proxy {
 	t.Helper()
-	u, err := url.Parse(address)
-	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{broker: u.Host, conns: map[net.Conn]struct{}{}, held: make(chan struct{}, 1)}
+	return startProxyOn(t, address, listener)
+}
+
+func startProxyOn(t *testing.T, address string, listener net.Listener) *proxy {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	p := &proxy{broker: u.Host, conns: map[net.Conn]bool{}, muted: map[net.Conn]struct{}{}, held: make(chan struct{}, 1)}
 	u.Host = listener.Addr().String()
 	p.url = u.String()
 	p.group.Go(func() { p.serve(listener) })
@@ -52,20 +57,20 @@ func (p *proxy) serve(listener net.Listener) {
 			continue
 		}
 		p.mu.Lock()
-		p.conns[client], p.conns[server] = struct{}{}, struct{}{}
+		p.conns[client], p.conns[server] = false, true
 		p.mu.Unlock()
-		p.group.Go(func() { p.pipe(server, client, false) })
-		p.group.Go(func() { p.pipe(client, server, true) })
+		p.group.Go(func() { p.pipe(server, client) })
+		p.group.Go(func() { p.pipe(client, server) })
 	}
 }
 
-// pipe copies until the end; while muted, what the broker says is dropped.
-func (p *proxy) pipe(to, from net.Conn, answers bool) {
+// pipe copies until the end, except for what is dropped.
+func (p *proxy) pipe(to, from net.Conn) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
-		if err == nil && (!answers || !p.swallow()) {
+		if err == nil && !p.swallow(from) {
 			_, err = to.Write(buffer[:n])
 		}
 		if err != nil {
@@ -74,32 +79,42 @@ func (p *proxy) pipe(to, from net.Conn, answers bool) {
 	}
 }
 
-func (p *proxy) swallow() bool {
+func (p *proxy) swallow(from net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.muted {
+	_, drop := p.muted[from]
+	if drop {
 		select {
 		case p.held <- struct{}{}:
 		default:
 		}
 	}
-	return p.muted
+	return drop
 }
 
-// mute drops what the broker says until the next cut.
-func (p *proxy) mute() {
+// mute drops what the broker says on the connections that there are.
+func (p *proxy) mute() { p.drop(true) }
+
+// deafen drops what the client says on the connections that there are.
+func (p *proxy) deafen() { p.drop(false) }
+
+func (p *proxy) drop(answers bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.muted = true
+	for conn, broker := range p.conns {
+		if broker == answers {
+			p.muted[conn] = struct{}{}
+		}
+	}
 }
 
-// awaitMuted waits until something was dropped.
-func (p *proxy) awaitMuted(t *testing.T) {
+// awaitDropped waits until something was dropped.
+func (p *proxy) awaitDropped(t *testing.T) {
 	t.Helper()
 	select {
 	case <-p.held:
 	case <-time.After(patience):
-		require.Fail(t, "the broker said nothing")
+		require.Fail(t, "nothing was said")
 	}
 }
 
@@ -110,5 +125,5 @@ func (p *proxy) cut() {
 		_ = conn.Close()
 	}
 	clear(p.conns)
-	p.muted = false
+	clear(p.muted)
 }

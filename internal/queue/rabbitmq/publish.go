@@ -34,7 +34,11 @@ func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
 	fresh := make([]*event.Event, 0, len(events))
 	for _, e := range events {
 		if err := e.Validate(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", queue.ErrInvalid, err)
+		}
+		if len(e.Data) > q.config.MaxMessage {
+			return nil, fmt.Errorf("%w: event %s has %d bytes, the limit is %d",
+				queue.ErrTooLarge, e.ID, len(e.Data), q.config.MaxMessage)
 		}
 		if !q.confirmed.has(e.ID) {
 			fresh = append(fresh, e)
@@ -109,9 +113,10 @@ func (q *Queue) sendAll(ctx context.Context, s *session, messages []message) ([]
 	return sent, nil
 }
 
-// reserve waits for room in flight.
+// reserve waits for room in flight. All of it is enough for any message: a dead letter
+// that somebody else published can be larger than what we would.
 func (q *Queue) reserve(ctx context.Context, body int) (release func(), err error) {
-	weight := int64(min(body+inFlightOverhead, inFlightLimit))
+	weight := int64(min(body+inFlightOverhead, q.config.flight()))
 	if err := q.inFlight.Acquire(ctx, weight); err != nil {
 		return nil, fmt.Errorf("%w: too many publishes under way: %w", queue.ErrUnavailable, err)
 	}

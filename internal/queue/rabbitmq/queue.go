@@ -56,11 +56,11 @@ var _ queue.Queue = (*Queue)(nil)
 // Open checks the configuration and connects in the background; the context bounds
 // nothing beyond the call. A broker that is away is no error here, see [Queue.Ready].
 func Open(_ context.Context, config Config) (*Queue, error) {
-	config = config.withDefaults()
-	if err := config.validate(); err != nil {
+	config, endpoints, err := config.withDefaults().resolve()
+	if err != nil {
 		return nil, err
 	}
-	dialer, err := newDialer(config)
+	dialer, err := newDialer(config, endpoints)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 		config:    config,
 		dialer:    dialer,
 		topology:  topology{config.Prefix},
-		inFlight:  semaphore.NewWeighted(inFlightLimit),
+		inFlight:  semaphore.NewWeighted(int64(config.flight())),
 		confirmed: newRecent(config.RepeatSize, config.RepeatWindow),
 		done: map[queue.Group]*recent{
 			queue.Record:   newRecent(config.RepeatSize, config.RepeatWindow),
@@ -86,7 +86,7 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 }
 
 func (q *Queue) openPublishing(ctx context.Context) (*session, error) {
-	return q.openSession(ctx, q.publishing.name, (*session).openPublishing)
+	return q.openSession(ctx, q.publishing.name, func(s *session) error { return s.openPublishing(q.config.flight()) })
 }
 
 func (q *Queue) openConsuming(ctx context.Context) (*session, error) {
@@ -193,9 +193,10 @@ func (q *Queue) Close() error {
 func (q *Queue) awaitLanding() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
-	if err := q.inFlight.Acquire(ctx, inFlightLimit); err != nil {
+	all := int64(q.config.flight())
+	if err := q.inFlight.Acquire(ctx, all); err != nil {
 		return false
 	}
-	q.inFlight.Release(inFlightLimit)
+	q.inFlight.Release(all)
 	return true
 }

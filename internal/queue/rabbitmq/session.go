@@ -31,6 +31,9 @@ type session struct {
 	blocked atomic.Pointer[string]
 	failed  chan error
 	watch   sync.WaitGroup
+
+	mu    sync.Mutex
+	ended bool
 }
 
 // newSession watches a fresh connection. The caller runs or closes it.
@@ -50,8 +53,9 @@ func newSession(conn *amqp.Connection) *session {
 	return s
 }
 
-// openPublishing adds the channels that publishers need.
-func (s *session) openPublishing() error {
+// openPublishing adds the channels that publishers need, whose messages in flight have at
+// most so many bytes.
+func (s *session) openPublishing(flight int) error {
 	for range publishChannels {
 		ch, err := s.conn.Channel()
 		if err != nil {
@@ -61,7 +65,7 @@ func (s *session) openPublishing() error {
 			return fmt.Errorf("asking for confirms: %w", err)
 		}
 		s.watchClose(ch.NotifyClose(make(chan *amqp.Error, 1)))
-		s.channels = append(s.channels, newConfirmChannel(ch))
+		s.channels = append(s.channels, newConfirmChannel(ch, flight))
 	}
 	return nil
 }
@@ -99,7 +103,26 @@ func (s *session) run(ctx context.Context) error {
 func (s *session) close() {
 	// One that is closed already says so, and that is all there is to say.
 	_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout))
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
 	s.watch.Wait()
+}
+
+// land waits for the confirm of a message that its publisher has given up. The end of the
+// connection is an answer, too, so after it there is nothing to wait for.
+func (s *session) land(o outgoing) {
+	wait := func() {
+		<-o.confirm.Done()
+		_ = o.outcome()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		wait()
+		return
+	}
+	s.watch.Go(wait)
 }
 
 // channel deals the channels out in turn.

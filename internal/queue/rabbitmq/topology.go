@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -11,15 +10,11 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// deliveryLimit is the backstop for an event that takes its consumer down each time:
-// after so many returns the broker moves it to the dead letters itself. It is far above
-// any number of attempts, because the broker also counts an event that a consumer only
-// held in memory when it went away.
-const deliveryLimit = 200
-
-// deadLimit stands for no limit in the dead letters, from where the broker could only
-// throw away. RabbitMQ 4 has a low one by default and 3.x knows no word for none.
-const deadLimit = 1 << 30
+// deliveryLimit stands for none: how often a message was returned says nothing about it,
+// because the broker also counts what a consumer only held in memory, and one beyond the
+// limit would be thrown away. So the broker does not stop an event that takes its consumer
+// down each time. RabbitMQ 4 has a low limit by default and 3.x knows no word for none.
+const deliveryLimit = 1 << 30
 
 // topology names what is declared. It is fixed, so an accepted event always has its
 // queues whichever bots exist:
@@ -59,13 +54,6 @@ func (t topology) queues(group queue.Group) []string {
 	return nil
 }
 
-// groupOf is the group that consumes a queue.
-func (t topology) groupOf(name string) queue.Group {
-	name = strings.TrimPrefix(name, t.prefix+".")
-	name, _, _ = strings.Cut(name, ".")
-	return queue.Group(name)
-}
-
 // routingKey leads an event to all groups that it concerns. A change has no partition.
 func routingKey(e *event.Event) string {
 	if e.IsChange() {
@@ -81,36 +69,27 @@ type declaration struct {
 	args    amqp.Table
 }
 
-// declarations lists the dead letters first, because the others refer to them.
 func (t topology) declarations() []declaration {
 	all := []declaration{
-		{t.dead(), "", amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": deadLimit}},
-		{t.record(), "#", t.quorum(nil)},
+		{t.record(), "#", quorum()},
+		{t.dead(), "", quorum()},
 	}
 	for p := range event.Partitions {
-		all = append(all, declaration{
-			t.dispatch(p), "*." + strconv.Itoa(p),
-			t.quorum(amqp.Table{"x-single-active-consumer": true}),
-		})
+		args := quorum()
+		args["x-single-active-consumer"] = true
+		all = append(all, declaration{t.dispatch(p), "*." + strconv.Itoa(p), args})
 	}
 	return all
 }
 
-// quorum are the arguments of a queue whose poison goes to the dead letters without a
-// gap: at-least-once dead lettering, which asks for reject-publish.
-func (t topology) quorum(extra amqp.Table) amqp.Table {
-	args := amqp.Table{
-		"x-queue-type":              "quorum",
-		"x-delivery-limit":          deliveryLimit,
-		"x-overflow":                "reject-publish",
-		"x-dead-letter-exchange":    "",
-		"x-dead-letter-routing-key": t.dead(),
-		"x-dead-letter-strategy":    "at-least-once",
+// quorum are the arguments of every queue. Where an operator limits its length, it refuses
+// new messages; the default would drop the oldest.
+func quorum() amqp.Table {
+	return amqp.Table{
+		"x-queue-type":     "quorum",
+		"x-delivery-limit": deliveryLimit,
+		"x-overflow":       "reject-publish",
 	}
-	for k, v := range extra {
-		args[k] = v
-	}
-	return args
 }
 
 // declare makes sure that everything exists.

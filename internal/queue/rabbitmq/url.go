@@ -3,7 +3,9 @@ package rabbitmq
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,12 +21,19 @@ type endpoint struct {
 	tls  bool
 }
 
-// parseURL splits a URL that names several hosts. Its errors never repeat the URL,
-// which holds the password.
-func parseURL(raw string) ([]endpoint, error) {
+// CheckURL reports what is wrong with a [Config.URL] as far as it can be known without
+// reading files or asking the broker. Its errors never contain the password.
+func CheckURL(raw string) error {
+	_, _, err := Config{URL: raw}.withDefaults().resolve()
+	return err
+}
+
+// parseURL splits a URL that names several hosts, and returns its parameters, which are
+// files. Its errors never repeat the URL, which holds the password.
+func parseURL(raw string) ([]endpoint, map[string]string, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok || (scheme != "amqp" && scheme != "amqps") {
-		return nil, errors.New("queue URL must begin with amqp:// or amqps://")
+		return nil, nil, errors.New("queue URL must begin with amqp:// or amqps://")
 	}
 	authority, tail := rest, ""
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -32,21 +41,52 @@ func parseURL(raw string) ([]endpoint, error) {
 	}
 	at := strings.LastIndexByte(authority, '@')
 	if at < 0 {
-		return nil, errors.New("queue URL names no user: use amqp://user:password@host")
+		return nil, nil, errors.New("queue URL names no user: use amqp://user:password@host, special characters percent-encoded")
+	}
+	if strings.ContainsAny(tail, "@#") {
+		// Perhaps what follows the first "@" is still the password.
+		return nil, nil, errors.New("queue URL is malformed: percent-encode special characters, \"@\" as %40 and \"#\" as %23")
+	}
+	vhost, query, _ := strings.Cut(tail, "?")
+	files, err := parseQuery(query)
+	if err != nil {
+		return nil, nil, err
 	}
 	var endpoints []endpoint
 	for host := range strings.SplitSeq(authority[at+1:], ",") {
-		e, err := newEndpoint(scheme, authority[:at], host, tail)
+		e, err := newEndpoint(scheme, authority[:at], host, vhost)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		endpoints = append(endpoints, e)
 	}
-	return endpoints, nil
+	return endpoints, files, nil
 }
 
-func newEndpoint(scheme, user, host, tail string) (endpoint, error) {
-	uri := scheme + "://" + user + "@" + host + tail
+// parseQuery refuses what it does not know, because a setting that is silently ignored
+// is one that an operator believes in.
+func parseQuery(query string) (map[string]string, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, errors.New("queue URL has a malformed query: percent-encode special characters")
+	}
+	files := make(map[string]string, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch name {
+		case "cacertfile", "certfile", "keyfile":
+		default:
+			return nil, fmt.Errorf("queue URL: unknown parameter %q: there are cacertfile, certfile and keyfile", name)
+		}
+		if len(values[name]) != 1 || values[name][0] == "" {
+			return nil, fmt.Errorf("queue URL: parameter %s must be given once and name a file", name)
+		}
+		files[name] = values[name][0]
+	}
+	return files, nil
+}
+
+func newEndpoint(scheme, user, host, vhost string) (endpoint, error) {
+	uri := scheme + "://" + user + "@" + host + vhost
 	u, err := url.Parse(uri)
 	if err != nil {
 		return endpoint{}, errors.New("queue URL is malformed: percent-encode special characters in user and password")
@@ -60,8 +100,6 @@ func newEndpoint(scheme, user, host, tail string) (endpoint, error) {
 		return endpoint{}, errors.New("queue URL names an empty host")
 	case strings.Count(host, ":") > 1 && host[0] != '[':
 		return endpoint{}, errors.New("queue URL: put an IPv6 address in brackets")
-	case u.Fragment != "":
-		return endpoint{}, errors.New("queue URL must not have a fragment: percent-encode a \"#\" in the password")
 	case u.Port() != "" && (err != nil || port < 1 || port > 65535):
 		return endpoint{}, fmt.Errorf("queue URL: port %q is not between 1 and 65535", u.Port())
 	}

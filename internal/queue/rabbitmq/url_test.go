@@ -14,9 +14,9 @@ func TestParseURL(t *testing.T) {
 		"amqp://u:p@h":                           {"h"},
 		"amqp://u:p@h1:5672,h2:5673/vhost":       {"h1:5672", "h2:5673"},
 		"amqps://u:p%40ss@[::1]:5671,b.example/": {"[::1]:5671", "b.example"},
-		"amqp://u:p@h/%2f?heartbeat=7":           {"h"},
+		"amqps://u:p@h?cacertfile=%2Fca.pem":     {"h"},
 	} {
-		endpoints, err := parseURL(raw)
+		endpoints, _, err := parseURL(raw)
 		require.NoError(t, err, raw)
 		var got []string
 		for _, e := range endpoints {
@@ -25,7 +25,7 @@ func TestParseURL(t *testing.T) {
 		}
 		require.Equal(t, hosts, got)
 	}
-	endpoints, err := parseURL("amqp://user:p%2Fw@h1,h2:99/a%2Fb")
+	endpoints, _, err := parseURL("amqp://user:p%2Fw@h1,h2:99/a%2Fb")
 	require.NoError(t, err)
 	uri, err := amqp.ParseURI(endpoints[1].uri)
 	require.NoError(t, err)
@@ -41,11 +41,33 @@ func TestParseURLRefuses(t *testing.T) {
 	for _, raw := range []string{
 		"", "host:5672", "http://u:p@h", "amqp://", "amqp://h", "amqp://u@h", "amqp://:p@h",
 		"amqp://u:p@", "amqp://u:p@h,", "amqp://u:p@h:0", "amqp://u:p@h:70000", "amqp://u:p@h:x",
-		"amqp://u:p@h1:5672:1", "amqp://u:p#w@h", "amqp://u:p@h#frag", "amqp://u:p@h/?heartbeat=x",
-		"amqp://u:p%zz@h", "amqp://u:p@h h",
+		"amqp://u:p@h1:5672:1", "amqp://u:p#w@h", "amqp://u:p@h#frag", "amqp://u:p@h/?%zz",
+		"amqp://u:p%zz@h", "amqp://u:p@h h", "amqp://u:p@h/v@h", "amqps://u:p@h?cacertfile=a@b",
 	} {
-		_, err := parseURL(raw)
+		_, _, err := parseURL(raw)
 		require.Error(t, err, raw)
+	}
+}
+
+func TestURLParameters(t *testing.T) {
+	t.Parallel()
+	c, endpoints, err := Config{URL: "amqps://u:p@a,b/v?cacertfile=/etc/my%20ca.pem&certfile=c.pem&keyfile=k.pem"}.withDefaults().resolve()
+	require.NoError(t, err)
+	require.Equal(t, []string{"/etc/my ca.pem", "c.pem", "k.pem"}, []string{c.CAFile, c.CertFile, c.KeyFile})
+	require.Equal(t, "amqps://u:p@b/v", endpoints[1].uri, "the library gets no parameters")
+	require.NoError(t, CheckURL("amqps://u:p@h?cacertfile=no-such-file.pem"), "files are not read")
+	for raw, reason := range map[string]string{
+		"amqps://u:p@h?cafile=x":                    `unknown parameter "cafile"`,
+		"amqps://u:p@h/v?cacertfile=x&heartbeat=1":  `unknown parameter "heartbeat"`,
+		"amqps://u:p@h?cacertfile=":                 "cacertfile must be given once",
+		"amqps://u:p@h?cacertfile=a&cacertfile=b":   "cacertfile must be given once",
+		"amqps://u:p@h?certfile=a":                  "certfile and keyfile",
+		"amqps://u:p@h?keyfile=a":                   "certfile and keyfile",
+		"amqp://u:p@h?cacertfile=a":                 "not amqps://",
+		"amqps://u:p@ss?word@h":                     "percent-encode",
+		"amqps://u:p@h?certfile=a&keyfile=b&x=%zz&": "malformed query",
+	} {
+		require.ErrorContains(t, CheckURL(raw), reason, raw)
 	}
 }
 
@@ -53,12 +75,14 @@ func TestParseURLRefuses(t *testing.T) {
 func FuzzParseURL(f *testing.F) {
 	f.Add("amqp://user:%s@host:5672,other/vhost")
 	f.Add("amqps://u:%s@[::1]/?heartbeat=x")
+	f.Add("amqps://u:%s@h/v?cacertfile=ca.pem&certfile=c.pem&keyfile=k%2Ep")
+	f.Add("amqp://u:p@ss?%s=x@h")
 	f.Add("http://u:%s@h h#")
 	f.Add("amqp://u:%s@h:%s/%zz")
 	f.Fuzz(func(t *testing.T, raw string) {
 		const secret = "s3cr3tpassw0rd"
 		raw = strings.Replace(raw, "%s", secret, 1)
-		endpoints, err := parseURL(raw)
+		endpoints, files, err := parseURL(raw)
 		if err != nil {
 			if before, _, ok := strings.Cut(raw, "@"); ok && strings.Contains(before, secret) {
 				require.NotContains(t, err.Error(), secret)
@@ -66,6 +90,10 @@ func FuzzParseURL(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, endpoints)
+		for name, file := range files {
+			require.Contains(t, []string{"cacertfile", "certfile", "keyfile"}, name)
+			require.NotEmpty(t, file)
+		}
 		for _, e := range endpoints {
 			uri, err := amqp.ParseURI(e.uri)
 			require.NoError(t, err)

@@ -1,47 +1,60 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// claim is a delivery that belongs to this handle: the token of a [queue.Delivery].
+// claim is a delivery that belongs to a consumer: the token of a [queue.Delivery].
 type claim struct {
-	id       int64
-	attempts int
-	lane     sql.NullInt64
-	death    sql.NullString
+	id      int64
+	retries int
+	lane    sql.NullInt64
+	death   sql.NullString
+	size    int64 // Of the event's body, in bytes.
 
-	// The consumer's lock guards these.
-	handed  bool // Receive returned it.
+	// The consumer's lock guards it.
 	settled bool // It is, or is being, taken out of the consumer's hands.
 }
+
+// space is how much a claim may take.
+type space struct {
+	count int
+	bytes int64 // Of bodies; the last delivery may exceed it, so that one of any size fits.
+}
+
+func (s space) none() bool { return s.count <= 0 || s.bytes <= 0 }
 
 // claimed is what a claim brought.
 type claimed struct {
 	claims []*claim
+	// full is whether the space was used up, so that more may be ready.
+	full bool
 	// due is when the next delayed delivery becomes ready; zero when none is delayed.
 	due time.Time
 }
 
-// claim takes up to limit ready deliveries of a group for this handle, oldest first.
-func (q *Queue) claim(ctx context.Context, group, limit int) (claimed, error) {
+// claim takes ready deliveries of a group for an owner, oldest first.
+func (q *Queue) claim(ctx context.Context, owner int64, group int, free space) (claimed, error) {
 	var got claimed
-	err := q.writer.do(ctx, limit, func(tx *transaction) (err error) {
+	err := q.writer.do(ctx, free.count, func(tx *transaction) (err error) {
 		got = claimed{}
-		if got.due, err = tx.wakeDelayed(group, limit); err != nil {
+		if got.due, err = tx.wakeDelayed(group, free.count); err != nil {
 			return err
 		}
-		got.claims, err = tx.claim(q.owner.id, group, limit)
+		got.claims, got.full, err = tx.oldest(group, free)
+		if err != nil || len(got.claims) == 0 {
+			return err
+		}
+		last := got.claims[len(got.claims)-1].id
+		_, err = tx.exec(tx.take, owner, group, last)
 		return err
 	})
 	return got, err
@@ -66,22 +79,23 @@ func (tx *transaction) wakeDelayed(group, limit int) (time.Time, error) {
 	}
 }
 
-func (tx *transaction) claim(owner int64, group, limit int) (claims []*claim, err error) {
-	rows, err := tx.take.QueryContext(tx.ctx, owner, group, limit)
+// oldest lists the first ready deliveries of a group until the space is used up.
+func (tx *transaction) oldest(group int, free space) (claims []*claim, full bool, err error) {
+	rows, err := tx.ready.QueryContext(tx.ctx, group, free.count)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	for !free.none() && rows.Next() {
 		c := &claim{}
-		if err := rows.Scan(&c.id, &c.attempts, &c.lane, &c.death); err != nil {
-			return nil, err
+		if err := rows.Scan(&c.id, &c.retries, &c.lane, &c.death, &c.size); err != nil {
+			return nil, false, err
 		}
 		claims = append(claims, c)
+		free.count--
+		free.bytes -= c.size
 	}
-	// RETURNING promises no order.
-	slices.SortFunc(claims, func(a, b *claim) int { return cmp.Compare(a.id, b.id) })
-	return claims, rows.Err()
+	return claims, free.none(), rows.Err()
 }
 
 // fetch reads the events of claims, outside of the writer. Those that cannot be decoded
@@ -92,7 +106,7 @@ func (q *Queue) fetch(ctx context.Context, claims []*claim) (ds []*queue.Deliver
 		return nil, nil, err
 	}
 	for _, c := range claims {
-		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: c.attempts, Token: c}
+		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: 1 + c.retries, Token: c}
 		if c.death.Valid {
 			d.Death = &queue.Death{}
 			if err := json.Unmarshal([]byte(c.death.String), d.Death); err != nil {

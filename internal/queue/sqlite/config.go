@@ -11,9 +11,10 @@ import (
 // Config says where the queue lives and how it behaves.
 type Config struct {
 	// Path is the file of the queue. Beside it SQLite keeps "<path>-wal" and
-	// "<path>-shm", and every open handle a lock file "<path>-owner-<number>". All of them
+	// "<path>-shm", and every consumer a lock file "<path>-owner-<number>". All of them
 	// must be on a local disk: processes of one machine may share the queue, machines may
-	// not. A missing folder is created (mode 0700), the file gets mode 0600. Required.
+	// not. A missing folder is created (mode 0700), the files get mode 0600, also where
+	// they had a wider one. Required.
 	Path string
 	// RepeatWindow is how long an id is remembered after its event was accepted: a repeat
 	// within it is confirmed without being queued again. Default 24h.
@@ -21,8 +22,12 @@ type Config struct {
 	// MaxBatch bounds the rows that one transaction, and so one fsync, is made for; a
 	// single call may exceed it. Default 1024.
 	MaxBatch int
+	// PrefetchBytes bounds the bodies of the deliveries that a consumer holds unsettled, in
+	// addition to [queue.SubscribeOptions]; it is exceeded by one event at most, so that one
+	// of any size fits. Default 64 MiB.
+	PrefetchBytes int64
 	// BusyTimeout is how long a write waits for another process that writes, before it
-	// fails with queue.ErrUnavailable. Default 5s.
+	// fails with [queue.ErrUnavailable]. Default 5s.
 	BusyTimeout time.Duration
 	// Logger gets what no caller is told. Default: nothing is logged.
 	Logger *slog.Logger
@@ -43,6 +48,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxBatch <= 0 {
 		c.MaxBatch = 1024
+	}
+	if c.PrefetchBytes <= 0 {
+		c.PrefetchBytes = 64 << 20
 	}
 	if c.BusyTimeout <= 0 {
 		c.BusyTimeout = 5 * time.Second

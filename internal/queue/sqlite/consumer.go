@@ -19,9 +19,11 @@ const (
 	longestWait = time.Minute
 )
 
-// consumer keeps up to prefetch deliveries claimed ahead. Receive only takes from them.
+// consumer keeps up to prefetch deliveries claimed ahead, as far as their bodies do not
+// exceed the configured bytes. Receive only takes from them.
 type consumer struct {
 	q        *Queue
+	owner    *owner
 	group    queue.Group
 	number   int
 	prefetch int
@@ -33,20 +35,22 @@ type consumer struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 
-	mu       sync.Mutex
-	held     map[int64]*claim // Claimed and not settled, handed out or not.
-	closed   bool
-	closing  sync.Once
-	closeErr error
+	mu        sync.Mutex
+	held      map[int64]*claim // Claimed and not settled, handed out or not.
+	heldBytes int64            // The size of all held.
+	closed    bool
+	closing   sync.Once
+	closeErr  error
 }
 
-func newConsumer(q *Queue, group queue.Group, number, prefetch int) *consumer {
+func newConsumer(q *Queue, owner *owner, group queue.Group, number, prefetch int) *consumer {
 	if prefetch <= 0 {
 		prefetch = defaultPrefetch
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &consumer{
 		q:        q,
+		owner:    owner,
 		group:    group,
 		number:   number,
 		prefetch: prefetch,
@@ -80,7 +84,7 @@ func (c *consumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, e
 	}
 }
 
-// handOut adds what else is there, and notes that the caller has it.
+// handOut adds what else is there.
 func (c *consumer) handOut(first *queue.Delivery, limit int) ([]*queue.Delivery, error) {
 	ds := []*queue.Delivery{first}
 collect:
@@ -97,9 +101,6 @@ collect:
 	if c.closed {
 		return nil, queue.ErrClosed
 	}
-	for _, d := range ds {
-		d.Token.(*claim).handed = true
-	}
 	signal(c.room)
 	return ds, nil
 }
@@ -109,17 +110,17 @@ func (c *consumer) run() {
 	defer close(c.ended)
 	for c.ctx.Err() == nil {
 		free := c.free()
-		if free == 0 {
+		if free.none() {
 			c.wait(c.room, longestWait)
 			continue
 		}
-		got, err := c.q.claim(c.ctx, c.number, free)
+		got, err := c.q.claim(c.ctx, c.owner.id, c.number, free)
 		if err != nil {
 			c.complain(fmt.Errorf("claiming: %w", err))
 			continue
 		}
 		c.accept(got.claims)
-		if len(got.claims) < free {
+		if !got.full {
 			c.q.waiting.Add(1)
 			c.wait(c.wake, untilDue(got.due))
 			c.q.waiting.Add(-1)
@@ -129,14 +130,30 @@ func (c *consumer) run() {
 
 // free is how much to claim. Small remainders are left until they have added up, as long
 // as something is there to hand out.
-func (c *consumer) free() int {
+func (c *consumer) free() space {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	free := c.prefetch - len(c.held)
-	if len(c.buffer) > 0 && free < c.prefetch/8 {
-		return 0
+	all := space{c.prefetch, c.q.cfg.PrefetchBytes}
+	free := space{all.count - len(c.held), all.bytes - c.heldBytes}
+	if len(c.buffer) > 0 && (free.count < all.count/8 || free.bytes < all.bytes/8) {
+		return space{}
 	}
 	return free
+}
+
+// hold notes a claim. The caller has the lock.
+func (c *consumer) hold(cl *claim) {
+	c.letGo(cl.id) // It was lost and is claimed again.
+	c.held[cl.id] = cl
+	c.heldBytes += cl.size
+}
+
+// letGo forgets a claim. The caller has the lock.
+func (c *consumer) letGo(id int64) {
+	if cl, ok := c.held[id]; ok {
+		delete(c.held, id)
+		c.heldBytes -= cl.size
+	}
 }
 
 // accept makes the deliveries of claims available to Receive. It goes on until it can, or
@@ -147,7 +164,7 @@ func (c *consumer) accept(claims []*claim) {
 	}
 	c.mu.Lock()
 	for _, cl := range claims {
-		c.held[cl.id] = cl
+		c.hold(cl)
 	}
 	c.mu.Unlock()
 	for c.ctx.Err() == nil {

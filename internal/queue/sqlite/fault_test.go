@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
+	sqlite3 "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -62,6 +63,17 @@ func TestFullDisk(t *testing.T) {
 	execute(t, q.writer.conn, "PRAGMA max_page_count = 1000000")
 	require.NoError(t, q.Publish(t.Context(), large))
 	require.Equal(t, 1, drainGroup(t, q, queue.Dispatch)[large.ID])
+}
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t, Config{})
+	_, err := sqlite3.Limit(q.writer.conn, lib.SQLITE_LIMIT_LENGTH, 100_000)
+	require.NoError(t, err)
+	large := testEvent("key")
+	large.Data = make([]byte, 200_000)
+	require.ErrorIs(t, q.Publish(t.Context(), testEvent("key"), large), queue.ErrTooLarge)
+	requireDepth(t, q, queue.Record, 0)
 }
 
 func TestReadyAfterFailure(t *testing.T) {
@@ -217,44 +229,4 @@ func TestOpenRefuses(t *testing.T) {
 			require.NotContains(t, err.Error(), "\n")
 		})
 	}
-}
-
-// TestOpenAtOnce has several handles find that there is no file yet.
-func TestOpenAtOnce(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "new", "queue.db")
-	var work errgroup.Group
-	for range 6 {
-		work.Go(func() error {
-			q, err := Open(t.Context(), Config{Path: path})
-			if err != nil {
-				return err
-			}
-			return errors.Join(q.Publish(t.Context(), testEvent("key")), q.Close())
-		})
-	}
-	require.NoError(t, work.Wait())
-	requireDepth(t, openAt(t, Config{Path: path}), queue.Record, 6)
-}
-
-func TestFilesArePrivate(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "new", "folder with % and ?")
-	q := openAt(t, Config{Path: filepath.Join(dir, "queue.db")})
-	require.NoError(t, q.Publish(t.Context(), testEvent("key")))
-	info, err := os.Stat(dir)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
-	files, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, files, 4, "the file, its log, its shared memory and the owner")
-	for _, f := range files {
-		info, err := f.Info()
-		require.NoError(t, err)
-		require.Equalf(t, os.FileMode(0o600), info.Mode().Perm(), "%s", f.Name())
-	}
-	require.NoError(t, q.Close())
-	files, err = os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, files, 1, "only the file stays")
 }

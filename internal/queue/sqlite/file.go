@@ -16,8 +16,8 @@ import (
 
 // createFile makes an empty file with mode 0600, where there is none, and its folder. It
 // never opens the final name: closing a file drops all locks that the process has on it,
-// and another handle of this process may hold some.
-func createFile(path string) error {
+// and another handle of this process may hold some. The link is made by [os.Link].
+func createFile(path string, link func(from, to string) error) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -31,12 +31,43 @@ func createFile(path string) error {
 	}
 	err = temp.Close()
 	if err == nil {
-		err = os.Link(temp.Name(), path)
+		err = link(temp.Name(), path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		// Some file systems have no hard links.
+		err = createExclusively(path)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		err = nil
 	}
 	return errors.Join(err, os.Remove(temp.Name()))
+}
+
+// createExclusively is second best: between its two calls the file can be seen and locked.
+func createExclusively(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// makePrivate takes the access of other users to the files away. It must not run before it
+// is certain that they are a queue's.
+func makePrivate(path string) error {
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(name, 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("taking the access of other users away (mode 0600): %w", err)
+		}
+	}
+	return nil
 }
 
 // openDB opens a pool on the file. No connection is made before the first use.

@@ -2,15 +2,14 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 )
 
 // closeTimeout bounds how long a consumer tries to give back what it holds. What it
-// cannot give back is released when the handle is closed or its process ends.
+// cannot give back others release, because its owner is gone.
 const closeTimeout = 10 * time.Second
 
 // Close implements [queue.Consumer].
@@ -25,35 +24,27 @@ func (c *consumer) close() error {
 	c.mu.Unlock()
 	c.cancel()
 	<-c.ended
-	c.q.remove(c)
+	// Until it is removed, the queue's Close waits for it and leaves the writer running.
+	defer c.q.remove(c)
+	return errors.Join(c.giveBack(), c.owner.close())
+}
 
+// giveBack makes what the consumer holds ready again. What is being settled right now is
+// included: whichever comes first to the writer wins. Since the consumer is closed nothing
+// is handed out any more.
+func (c *consumer) giveBack() error {
 	c.mu.Lock()
-	// What is being settled right now is included: whichever comes first to the writer wins.
-	// Since the consumer is closed nothing is handed out any more.
-	claims := slices.Collect(maps.Values(c.held))
+	held := len(c.held)
 	c.mu.Unlock()
-	if len(claims) == 0 {
+	if held == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	return c.giveBack(ctx, claims)
-}
-
-// giveBack makes claims ready again. An attempt that nobody saw is not counted.
-func (c *consumer) giveBack(ctx context.Context, claims []*claim) error {
-	err := c.q.writer.do(ctx, len(claims), func(tx *transaction) error {
-		for _, cl := range claims {
-			unseen := 1
-			if cl.handed {
-				unseen = 0
-			}
-			if _, err := tx.exec(tx.handBack, c.number, cl.id, c.q.owner.id, unseen); err != nil {
-				return err
-			}
-		}
+	err := c.q.writer.do(ctx, held, func(tx *transaction) error {
 		tx.touched[c.number] = true
-		return nil
+		_, err := tx.exec(tx.release, c.owner.id)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("giving deliveries back: %w", err)
@@ -69,7 +60,7 @@ func (c *consumer) setAside(claims []*claim) error {
 	}
 	err := c.q.writer.do(c.ctx, len(claims), func(tx *transaction) error {
 		for _, cl := range claims {
-			if _, err := tx.exec(tx.park, c.number, cl.id, c.q.owner.id); err != nil {
+			if _, err := tx.exec(tx.park, c.number, cl.id, c.owner.id); err != nil {
 				return err
 			}
 			if _, err := tx.exec(tx.unblock, cl.lane); err != nil {
@@ -85,7 +76,7 @@ func (c *consumer) setAside(claims []*claim) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, cl := range claims {
-		delete(c.held, cl.id)
+		c.letGo(cl.id)
 		c.q.log.Error("an event in the queue file cannot be read and was set aside",
 			slog.String("group", string(c.group)), slog.Int64("seq", seqOf(cl.id)))
 	}

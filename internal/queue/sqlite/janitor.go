@@ -51,9 +51,6 @@ func (q *Queue) reap(ctx context.Context) error {
 		if err := rows.Scan(&id); err != nil {
 			return err
 		}
-		if id == q.owner.id {
-			continue
-		}
 		dead, err := ownerGone(q.cfg.Path, id)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 )
 
 // readConns bounds the connections that read events, depths and owners.
@@ -33,7 +34,7 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 
 // acquire opens everything; release undoes it, also when it failed half-way.
 func (q *Queue) acquire(ctx context.Context) (err error) {
-	if err := createFile(q.cfg.Path); err != nil {
+	if err := createFile(q.cfg.Path, os.Link); err != nil {
 		return err
 	}
 	if q.writeDB, err = openDB(q.cfg, 1, "cache_size(-32768)", "journal_size_limit(67108864)"); err != nil {
@@ -48,6 +49,9 @@ func (q *Queue) acquire(ctx context.Context) (err error) {
 	if err := q.startWriter(ctx); err != nil {
 		return err
 	}
+	if err := makePrivate(q.cfg.Path); err != nil {
+		return err
+	}
 	if q.readEvent, err = q.reader.PrepareContext(ctx,
 		"SELECT attributes, content_type, data FROM events WHERE seq = ?"); err != nil {
 		return err
@@ -55,11 +59,7 @@ func (q *Queue) acquire(ctx context.Context) (err error) {
 	if q.watcher, err = q.watchDB.PrepareContext(ctx, "PRAGMA data_version"); err != nil {
 		return err
 	}
-	if err := removeLeftovers(q.cfg.Path); err != nil {
-		return err
-	}
-	q.owner, err = newOwner(q.cfg.Path)
-	return err
+	return removeLeftovers(q.cfg.Path)
 }
 
 func (q *Queue) startWriter(ctx context.Context) error {
@@ -98,9 +98,6 @@ func (q *Queue) release() error {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
-	}
-	if q.owner != nil {
-		errs = append(errs, q.owner.close())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing the queue file %s: %w", q.cfg.Path, err)

@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// owner is the identity under which a handle claims deliveries. It holds a file of its
+// owner is the identity under which a consumer claims deliveries. It holds a file of its
 // own, which the operating system lets go when the process ends, however it ends. So
-// another handle can tell at once that the owner is gone, and a process that is only
-// slow, stopped or asleep does not lose its deliveries to a timeout.
+// every handle can tell at once that the owner is gone, and a process that is only slow,
+// stopped or asleep does not lose its deliveries to a timeout. That each consumer has its
+// own keeps it from settling what it gave back and another one of its handle claimed.
 type owner struct {
 	id   int64
 	file *os.File
@@ -37,7 +38,7 @@ func newOwner(path string) (*owner, error) {
 // close gives the identity up. Whatever it still owns others release.
 func (o *owner) close() error { return dropFile(o.file) }
 
-// ownerGone reports whether no handle has this number any more.
+// ownerGone reports whether no consumer has this number any more.
 func ownerGone(path string, id int64) (bool, error) { return removeUnheld(ownerFile(path, id)) }
 
 // removeLeftovers removes the files of owners that are gone.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 )
 
 // row is an event as the file has it.
@@ -49,7 +50,7 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 
 func newRow(e *event.Event) (row, error) {
 	if err := e.Validate(); err != nil {
-		return row{}, err
+		return row{}, fmt.Errorf("%w: %w", queue.ErrInvalid, err)
 	}
 	attributes := make(map[string]string, 12)
 	for _, a := range e.Attributes() {

@@ -24,7 +24,6 @@ var (
 type Queue struct {
 	cfg    Config
 	log    *slog.Logger
-	owner  *owner
 	writer *writer
 
 	writeDB, reader, watchDB *sql.DB
@@ -56,7 +55,11 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if q.closed {
 		return nil, queue.ErrClosed
 	}
-	c := newConsumer(q, group, number, opts.Prefetch)
+	owner, err := newOwner(q.cfg.Path)
+	if err != nil {
+		return nil, fmt.Errorf("subscribing to the queue file: %w", err)
+	}
+	c := newConsumer(q, owner, group, number, opts.Prefetch)
 	q.consumers[c] = struct{}{}
 	go c.run()
 	return c, nil

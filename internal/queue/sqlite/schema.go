@@ -14,7 +14,8 @@ const schemaVersion = 1
 // A delivery's id is twice the event's seq in Record and one more in Dispatch, and stays
 // so in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
 // of bot and order key, in Dispatch only. Of each lane the delivery with the lowest id is
-// ready, delayed or claimed; all others are blocked. The primary key keeps the deliveries
+// ready, delayed or claimed; all others are blocked. Its attempts are those that ended in a
+// retry. The primary key keeps the deliveries
 // of a group and state together, so that everything that is asked while events flow costs
 // the same however many events wait.
 const schema = `
@@ -58,7 +59,7 @@ const (
 	stateBlocked  = 0 // Waits for an earlier delivery of its lane.
 	stateReady    = 1
 	stateDelayed  = 2 // Becomes ready when it is due.
-	stateClaimed  = 3 // Belongs to the handle that owner names.
+	stateClaimed  = 3 // Belongs to the consumer that owner names.
 	stateSetAside = 4 // Cannot be read; kept for whoever looks into the file.
 )
 

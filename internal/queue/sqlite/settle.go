@@ -20,7 +20,7 @@ func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error
 	err := c.settle(ctx, claims, func(tx *transaction) error {
 		gone = 0
 		for _, cl := range claims {
-			ok, err := tx.acknowledge(c.q.owner.id, c.number, cl)
+			ok, err := tx.acknowledge(c.owner.id, c.number, cl)
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ func (c *consumer) Retry(ctx context.Context, d *queue.Delivery, delay time.Dura
 		state, due = stateDelayed, time.Now().Add(delay).UnixNano()
 	}
 	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.retry, c.number, cl.id, c.q.owner.id, state, due)
+		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due)
 		tx.touched[c.number] = true
 		return n > 0, err
 	})
@@ -64,7 +64,7 @@ func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) e
 		return fmt.Errorf("encoding the death of event %s: %w", d.Event.ID, err)
 	}
 	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.bury, c.number, cl.id, c.q.owner.id, string(encoded))
+		n, err := tx.exec(tx.bury, c.number, cl.id, c.owner.id, string(encoded))
 		if err != nil || n == 0 {
 			return false, err
 		}
@@ -73,7 +73,7 @@ func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) e
 	})
 }
 
-// settleOne settles a delivery by a step that reports whether it was still this handle's.
+// settleOne settles a delivery by a step that reports whether it was still this consumer's.
 func (c *consumer) settleOne(ctx context.Context, d *queue.Delivery, step func(*transaction, *claim) (bool, error)) error {
 	claims, lost := c.seize(d)
 	if lost != nil {
@@ -124,8 +124,8 @@ func (c *consumer) settle(ctx context.Context, claims []*claim, apply func(*tran
 		switch {
 		case err != nil:
 			cl.settled = false
-		case c.held[cl.id] == cl: // Given back, it may have been claimed again already.
-			delete(c.held, cl.id)
+		case c.held[cl.id] == cl: // Lost, it may have been claimed again already.
+			c.letGo(cl.id)
 		}
 	}
 	signal(c.room)

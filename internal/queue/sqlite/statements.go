@@ -17,13 +17,14 @@ type statements struct {
 	remember, stepEnd, forget  *sql.Stmt
 	addEvent, dropEvent        *sql.Stmt
 	addRecord, addDispatch     *sql.Stmt
-	nextDue, promote, take     *sql.Stmt
-	ack, retry, bury, handBack *sql.Stmt
-	unblock, release, park     *sql.Stmt
+	nextDue, promote           *sql.Stmt
+	ready, take                *sql.Stmt
+	ack, retry, bury, park     *sql.Stmt
+	unblock, release           *sql.Stmt
 	all                        []*sql.Stmt
 }
 
-// ours selects a delivery that a handle has claimed: group, id and owner.
+// ours selects a delivery that a consumer has claimed: group, id and owner.
 const ours = ` WHERE grp = ?1 AND state = 3 AND id = ?2 AND owner = ?3`
 
 // unlessDelivered is the condition that no delivery has the id ?3, neither in the group ?2
@@ -63,15 +64,15 @@ func (s *statements) texts() []statementText {
 		{&s.nextDue, `SELECT min(due) FROM deliveries WHERE grp = ? AND state = 2`},
 		{&s.promote, `UPDATE OR ROLLBACK deliveries SET state = 1, due = 0 WHERE grp = ?1 AND state = 2 AND id IN
 			(SELECT id FROM deliveries WHERE grp = ?1 AND state = 2 AND due <= ?2 ORDER BY due LIMIT ?3)`},
-		{&s.take, `UPDATE OR ROLLBACK deliveries SET state = 3, owner = ?1, attempts = attempts + 1
-			WHERE grp = ?2 AND state = 1 AND id IN
-			(SELECT id FROM deliveries WHERE grp = ?2 AND state = 1 ORDER BY id LIMIT ?3)
-			RETURNING id, attempts, lane, death`},
+		// The length is known without reading the data.
+		{&s.ready, `SELECT d.id, d.attempts, d.lane, d.death, ifnull(length(e.data), 0)
+			FROM deliveries d LEFT JOIN events e ON e.seq = d.id >> 1
+			WHERE d.grp = ? AND d.state = 1 ORDER BY d.id LIMIT ?`},
+		{&s.take, `UPDATE OR ROLLBACK deliveries SET state = 3, owner = ?1 WHERE grp = ?2 AND state = 1 AND id <= ?3`},
 
 		{&s.ack, `DELETE FROM deliveries` + ours},
-		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5` + ours},
+		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + 1` + ours},
 		{&s.bury, `UPDATE OR ROLLBACK deliveries SET grp = 3, state = 1, owner = 0, attempts = 0, lane = NULL, death = ?4` + ours},
-		{&s.handBack, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0, attempts = attempts - ?4` + ours},
 		{&s.park, `UPDATE OR ROLLBACK deliveries SET state = 4, owner = 0, lane = NULL` + ours},
 		{&s.unblock, `UPDATE OR ROLLBACK deliveries SET state = 1 WHERE grp = 2 AND state = 0 AND id =
 			(SELECT id FROM deliveries WHERE lane = ? ORDER BY id LIMIT 1)`},

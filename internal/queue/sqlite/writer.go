@@ -200,8 +200,11 @@ func (w *writer) begin(ctx context.Context) error {
 // classify maps an error of the database to one of the queue. After an input or output
 // error it is unknown what of the transaction the disk has; otherwise nothing is there.
 func classify(err error) error {
-	if primaryCode(err) == lib.SQLITE_IOERR {
+	switch primaryCode(err) {
+	case lib.SQLITE_IOERR:
 		return queue.ErrUnconfirmed
+	case lib.SQLITE_TOOBIG:
+		return queue.ErrTooLarge
 	}
 	return queue.ErrUnavailable
 }

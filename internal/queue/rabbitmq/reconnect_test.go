@@ -1,0 +1,157 @@
+package rabbitmq_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/rabbitmq"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// interrupted is a dispatch consumer that holds the second attempt at the event x, whose
+// order key y has, too, when its connection is cut.
+type interrupted struct {
+	t    *testing.T
+	q    queue.Queue
+	c    queue.Consumer
+	x, y *event.Event
+	held *queue.Delivery
+}
+
+func interrupt(t *testing.T) *interrupted {
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	proxy := startProxy(t, address)
+	s := &interrupted{t: t, x: newEvent(t, "x"), y: newEvent(t, "x")}
+	s.q = openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: prefix})
+	require.NoError(t, s.q.Publish(t.Context(), s.x, s.y))
+	var err error
+	s.c, err = s.q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	require.NoError(t, s.c.Retry(t.Context(), receiveOne(t, s.c), 0))
+	s.held = s.receive(s.x, 2)
+	proxy.cut()
+	return s
+}
+
+func (s *interrupted) receive(e *event.Event, attempt int) *queue.Delivery {
+	s.t.Helper()
+	d := receiveOne(s.t, s.c)
+	require.Equal(s.t, e.ID, d.Event.ID)
+	require.Equal(s.t, attempt, d.Attempt)
+	return d
+}
+
+// awaitCopies waits until the queue has sent x and y again, which is when something comes
+// that stands behind them in their partition.
+func (s *interrupted) awaitCopies() {
+	s.t.Helper()
+	behind := newEvent(s.t, "")
+	for n := 0; behind.OrderKey == s.x.OrderKey || behind.Partition() != s.x.Partition(); n++ {
+		behind.OrderKey = strconv.Itoa(n)
+	}
+	require.Eventually(s.t, func() bool { return s.q.Publish(s.t.Context(), behind) == nil }, patience, 10*time.Millisecond)
+	require.NoError(s.t, s.c.Ack(s.t.Context(), s.receive(behind, 1)))
+}
+
+// ends demands that y is the only event left, and that so many were buried.
+func (s *interrupted) ends(buried int64) {
+	s.t.Helper()
+	require.NoError(s.t, s.c.Ack(s.t.Context(), s.receive(s.y, 1)))
+	var depths map[queue.Group]int64
+	require.Eventually(s.t, func() (empty bool) {
+		var err error
+		depths, err = s.q.Depths(s.t.Context())
+		return err == nil && depths[queue.Dispatch] == 0
+	}, patience, 10*time.Millisecond)
+	require.Equal(s.t, buried, depths[queue.Dead])
+}
+
+// What a consumer holds when its connection is lost is settled as if it had not been,
+// whether the queue has sent it again by then or not; and it is not handed out twice.
+func TestSettleAfterConnectionCut(t *testing.T) {
+	t.Parallel()
+	const delay = time.Second
+	for name, settle := range map[string]func(*interrupted){
+		"ack": func(s *interrupted) {
+			require.NoError(s.t, s.c.Ack(s.t.Context(), s.held))
+			s.ends(0)
+		},
+		"retry": func(s *interrupted) {
+			given := time.Now()
+			require.NoError(s.t, s.c.Retry(s.t.Context(), s.held, delay))
+			d := s.receive(s.x, 3)
+			require.GreaterOrEqual(s.t, time.Since(given), delay)
+			require.NoError(s.t, s.c.Ack(s.t.Context(), d))
+			s.ends(0)
+		},
+		"bury": func(s *interrupted) {
+			require.Eventually(s.t, func() bool {
+				return s.c.Bury(s.t.Context(), s.held, "reason") == nil
+			}, patience, 10*time.Millisecond)
+			s.ends(1)
+		},
+	} {
+		t.Run(name+" before it came again", func(t *testing.T) {
+			t.Parallel()
+			settle(interrupt(t))
+		})
+		t.Run(name+" after it came again", func(t *testing.T) {
+			t.Parallel()
+			s := interrupt(t)
+			s.awaitCopies()
+			settle(s)
+		})
+	}
+}
+
+// A retry that sleeps keeps its count and its time when the connection is cut.
+func TestRetrySleepsThroughConnectionCut(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	proxy := startProxy(t, address)
+	q := openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: newPrefix(t, address)})
+	e := newEvent(t, "key")
+	require.NoError(t, q.Publish(t.Context(), e))
+	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	const delay = 2 * time.Second
+	given := time.Now()
+	require.NoError(t, c.Retry(t.Context(), receiveOne(t, c), delay))
+	proxy.cut()
+	d := receiveOne(t, c)
+	require.GreaterOrEqual(t, time.Since(given), delay)
+	require.Equal(t, 2, d.Attempt)
+	require.NoError(t, c.Ack(t.Context(), d))
+}
+
+// An acknowledgement that never got to the broker is not lost on the consumer.
+func TestAckLostWithTheConnection(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	proxy := startProxy(t, address)
+	q := openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: newPrefix(t, address)})
+	e, fence := newEvent(t, "key"), newEvent(t, "key")
+	require.NoError(t, q.Publish(t.Context(), e))
+	c, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	d := receiveOne(t, c)
+	proxy.deafen()
+	require.NoError(t, c.Ack(t.Context(), d))
+	proxy.awaitDropped(t)
+	proxy.cut()
+	require.Eventually(t, func() bool { return q.Publish(t.Context(), fence) == nil }, patience, 10*time.Millisecond)
+	d = receiveOne(t, c)
+	require.Equal(t, fence.ID, d.Event.ID)
+	require.NoError(t, c.Ack(t.Context(), d))
+	require.Eventually(t, func() bool {
+		depths, err := q.Depths(context.WithoutCancel(t.Context()))
+		return err == nil && depths[queue.Record] == 0
+	}, patience, 10*time.Millisecond)
+}
