@@ -16,6 +16,7 @@ need() { # need <package> <address variable> <command...>
 need redis-server "${BOTGATE_TEST_REDIS_URL:-}" redis-server
 need rabbitmq-server "${BOTGATE_TEST_AMQP_URL:-}" /usr/lib/rabbitmq/bin/rabbitmq-server
 need postgresql "${BOTGATE_TEST_POSTGRES_URL:-}" '/usr/lib/postgresql/*/bin/initdb' initdb
+need "gcc libc6-dev" "" gcc # the race detector needs cgo
 need nodejs "" node
 need npm "" npm
 need curl "" curl

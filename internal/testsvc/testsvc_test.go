@@ -99,7 +99,9 @@ func TestNothingOutlivesTheProcess(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Dir(folder), 0o755))
 	ready := filepath.Join(folder, "ready")
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "TESTSVC_ORPHAN="+ready, "TMPDIR="+folder)
+	// Servers of its own, also where the environment names some.
+	cmd.Env = append(os.Environ(), "TESTSVC_ORPHAN="+ready, "TMPDIR="+folder,
+		"BOTGATE_TEST_REDIS_URL=", "BOTGATE_TEST_AMQP_URL=", "BOTGATE_TEST_POSTGRES_URL=")
 	require.NoError(t, cmd.Start())
 	var urls []byte
 	require.Eventually(t, func() bool {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 )
 
@@ -14,6 +15,9 @@ var errEmpty = errors.New("it is empty")
 // FromFile returns what the file holds, without the line breaks at its end.
 func FromFile(path string) ([]byte, error) {
 	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading a secret: %w (botgate init makes those of the shipped Caddyfile)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a secret: %w", err)
 	}
