@@ -1,0 +1,56 @@
+package jwks
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	ed25519Key = `{"kty":"OKP","crv":"Ed25519","kid":"ed","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+	privateKey = `{"kty":"OKP","crv":"Ed25519","kid":"private","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+)
+
+func TestParseLeavesOutWhatIsOfNoUse(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		keys string
+		want []string
+	}{
+		"good":             {ed25519Key, []string{"ed"}},
+		"unknown kind":     {`{"kty":"AKP","kid":"pq"},` + ed25519Key, []string{"ed"}},
+		"secret":           {`{"kty":"oct","kid":"s","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"},` + ed25519Key, []string{"ed"}},
+		"for encryption":   {`{"kty":"OKP","use":"enc","crv":"Ed25519","kid":"e","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, nil},
+		"malformed":        {`{"kty":"RSA","kid":"r","n":"!","e":"AQAB"},7,"x",` + ed25519Key, []string{"ed"}},
+		"point off curve":  {`{"kty":"EC","crv":"P-256","kid":"c","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"}`, nil},
+		"private":          {privateKey, []string{"private"}},
+		"same id twice":    {ed25519Key + "," + ed25519Key, []string{"ed", "ed"}},
+		"nothing at all":   {``, nil},
+		"without a key id": {`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, []string{""}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keys, err := parse([]byte(`{"keys":[` + tt.keys + `]}`))
+			require.NoError(t, err)
+			var got []string
+			for _, key := range keys {
+				require.True(t, key.IsPublic())
+				got = append(got, key.KeyID)
+			}
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// FuzzParse: nothing panics, and only public keys for signatures come out.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"keys":[` + ed25519Key + `,` + privateKey + `]}`))
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256"},{"kty":"RSA","n":"AQ","e":"AQ"}]}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		keys, _ := parse(raw)
+		for _, key := range keys {
+			require.True(t, key.IsPublic() && key.Valid())
+		}
+	})
+}

@@ -1,0 +1,245 @@
+// Package jwks keeps the published keys of identity providers and platforms at hand:
+// requests never wait for a provider while there are keys, and removed keys stop working.
+package jwks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Defaults of [Config].
+const (
+	DefaultRefresh  = 10 * time.Minute
+	DefaultMaxStale = 24 * time.Hour
+	DefaultTimeout  = 5 * time.Second
+	DefaultWait     = 2 * time.Second
+	DefaultMaxBody  = 1 << 20
+)
+
+const (
+	// A source is asked out of turn for unknown key ids this often, however many come.
+	refetchEvery = 10 * time.Second
+	refetchBurst = 3
+
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+// ErrUnavailable means that no keys could be had, which says nothing about the token: the
+// answer is 503 and never 401.
+var ErrUnavailable = errors.New("no keys could be had")
+
+// Config says where keys are. Exactly one of URL, Issuer and MetadataURL is set; all must
+// be https, or http on loopback.
+type Config struct {
+	// URL is the address of a JSON Web Key Set.
+	URL string
+	// Issuer is an OpenID provider, whose metadata names the address.
+	Issuer string
+	// MetadataURL is the address of such metadata, of any issuer.
+	MetadataURL string
+	// Refresh is how often the keys are fetched. Default: 10m, give or take a tenth.
+	Refresh time.Duration
+	// MaxStale is how long keys are used that can't be fetched again. Default: 24h.
+	MaxStale time.Duration
+	// Timeout bounds one request. Default: 5s.
+	Timeout time.Duration
+	// Wait bounds how long a caller waits for keys. Default: 2s.
+	Wait time.Duration
+	// MaxBody is the largest answer in bytes. Default: 1 MB.
+	MaxBody int64
+	// Logger gets a warning when keys can't be fetched. Required.
+	Logger *slog.Logger
+}
+
+func (c *Config) setDefaults() {
+	setDefault(&c.Refresh, DefaultRefresh)
+	setDefault(&c.MaxStale, DefaultMaxStale)
+	setDefault(&c.Timeout, DefaultTimeout)
+	setDefault(&c.Wait, DefaultWait)
+	setDefault(&c.MaxBody, DefaultMaxBody)
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Source follows one key set. It may be used concurrently.
+type Source struct {
+	config  Config
+	fetcher *fetcher
+	current atomic.Pointer[Document]
+	// fetched is when the keys were last had, in Unix nanoseconds.
+	fetched atomic.Int64
+
+	// first is closed after the first fetch, whatever came of it.
+	first chan struct{}
+	// asked wakes the goroutine that fetches.
+	asked  chan struct{}
+	tokens *rate.Limiter
+
+	mu sync.Mutex
+	// pending is closed after the fetch that was asked for; nil when none was.
+	pending chan struct{}
+
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func newSource(c Config) *Source {
+	c.setDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Source{
+		config: c, fetcher: newFetcher(c), first: make(chan struct{}), asked: make(chan struct{}, 1),
+		tokens: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
+		cancel: cancel, done: make(chan struct{}),
+	}
+	go s.run(ctx)
+	return s
+}
+
+// Current returns the keys at hand. It waits only for the first ones, and no longer than
+// Config.Wait; then, or when the keys are too old, the error is [ErrUnavailable].
+func (s *Source) Current(ctx context.Context) (*Document, error) {
+	if document := s.usable(); document != nil {
+		return document, nil
+	}
+	s.await(ctx, s.first)
+	if document := s.usable(); document != nil {
+		return document, nil
+	}
+	return nil, ErrUnavailable
+}
+
+// Refetch is for a request whose key is not in the version that was seen. It returns newer
+// keys, or false when there are none. All callers share one fetch, and there are only so
+// many fetches: what is unknown to the provider too must not become a flood there.
+func (s *Source) Refetch(ctx context.Context, seen uint64) (*Document, bool) {
+	if document := s.usable(); document != nil && document.Version != seen {
+		return document, true
+	}
+	pending := s.ask()
+	if pending == nil {
+		return nil, false
+	}
+	s.await(ctx, pending)
+	document := s.usable()
+	return document, document != nil && document.Version != seen
+}
+
+// usable returns the keys unless they are too old.
+func (s *Source) usable() *Document {
+	if time.Since(time.Unix(0, s.fetched.Load())) > s.config.MaxStale {
+		return nil
+	}
+	return s.current.Load()
+}
+
+// ask makes the fetcher's goroutine fetch now, and returns what is closed when it has; nil
+// when it was asked too often.
+func (s *Source) ask() chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending == nil {
+		if !s.tokens.Allow() {
+			return nil
+		}
+		s.pending = make(chan struct{})
+		s.asked <- struct{}{} // Never blocks: nobody else asks while a fetch is pending.
+	}
+	return s.pending
+}
+
+func (s *Source) await(ctx context.Context, what <-chan struct{}) {
+	timer := time.NewTimer(s.config.Wait)
+	defer timer.Stop()
+	select {
+	case <-what:
+	case <-timer.C:
+	case <-s.done:
+	case <-ctx.Done():
+	}
+}
+
+// run makes all fetches, one after the other.
+func (s *Source) run(ctx context.Context) {
+	defer close(s.done)
+	defer s.fetcher.close()
+	next := s.refresh(ctx, firstRetry/2)
+	close(s.first)
+	for {
+		timer := time.NewTimer(spread(next))
+		var answered chan struct{}
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		case <-s.asked:
+			timer.Stop()
+			s.mu.Lock()
+			answered = s.pending
+			s.mu.Unlock()
+		}
+		next = s.refresh(ctx, next)
+		if answered != nil {
+			s.mu.Lock()
+			s.pending = nil
+			s.mu.Unlock()
+			close(answered)
+		}
+	}
+}
+
+// refresh fetches the keys and returns when to do it again, given how long it waited before.
+func (s *Source) refresh(ctx context.Context, waited time.Duration) time.Duration {
+	raw, err := s.fetcher.fetch(ctx)
+	if err == nil {
+		err = s.replace(raw)
+	}
+	if err == nil {
+		fetchesTotal.WithLabelValues(outcomeOK).Inc()
+		return s.config.Refresh
+	}
+	if ctx.Err() == nil {
+		fetchesTotal.WithLabelValues(outcomeFailed).Inc()
+		s.config.Logger.WarnContext(ctx, "keys could not be fetched, those at hand stay in use", slog.Any("error", err))
+	}
+	if waited >= s.config.Refresh {
+		return firstRetry
+	}
+	return min(2*waited, lastRetry, s.config.Refresh)
+}
+
+// replace puts a new set in the place of the old one, whose keys then stop working.
+func (s *Source) replace(raw []byte) error {
+	old, version := s.current.Load(), uint64(1)
+	if old != nil {
+		version = old.Version + 1
+	}
+	if old == nil || !bytes.Equal(old.Raw, raw) {
+		keys, err := parse(raw)
+		if err != nil {
+			return err
+		}
+		s.current.Store(&Document{Raw: raw, Keys: keys, Version: version})
+	}
+	s.fetched.Store(time.Now().UnixNano())
+	return nil
+}
+
+// spread keeps many gateways from asking at the same moment.
+func spread(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1) //nolint:gosec // Not a secret.
+}

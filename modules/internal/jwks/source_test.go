@@ -1,0 +1,236 @@
+package jwks_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/modules/internal/jwks"
+)
+
+func TestKeysAreReplacedAsAWhole(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, serving(t, "a", "b"))
+	source := acquire(t, jwks.Config{URL: provider.URL, Refresh: 10 * time.Millisecond})
+	first := requireKeys(t, source, "a", "b")
+	provider.turn(serving(t, "b"))
+	second := requireKeys(t, source, "b")
+	require.NotEqual(t, first.Version, second.Version)
+
+	provider.turn(body(`{"keys":[]}`))
+	require.Eventually(t, func() bool {
+		document, err := source.Current(t.Context())
+		return err == nil && len(document.Keys) == 0
+	}, 5*time.Second, time.Millisecond, "an emptied set lets nothing pass")
+}
+
+// TestBogusKeyIDsAreNoFlood: krakend-jose and caddy-jwt ask the provider once per bogus id.
+func TestBogusKeyIDsAreNoFlood(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, serving(t, "a"))
+	source := acquire(t, jwks.Config{URL: provider.URL})
+	seen := requireKeys(t, source, "a").Version
+	var callers sync.WaitGroup
+	for range 200 {
+		callers.Go(func() {
+			_, newer := source.Refetch(t.Context(), seen)
+			require.False(t, newer)
+		})
+	}
+	callers.Wait()
+	require.LessOrEqual(t, provider.count(), 1+3)
+	require.Greater(t, provider.count(), 1)
+}
+
+// TestRotationServesTheRequestThatMeetsIt: caddy-jwt refuses the first requests after one.
+func TestRotationServesTheRequestThatMeetsIt(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, serving(t, "old"))
+	source := acquire(t, jwks.Config{URL: provider.URL})
+	seen := requireKeys(t, source, "old").Version
+	provider.turn(serving(t, "old", "new"))
+	newer, ok := source.Refetch(t.Context(), seen)
+	require.True(t, ok)
+	require.Equal(t, []string{"old", "new"}, ids(newer))
+
+	before := provider.count()
+	again, ok := source.Refetch(t.Context(), seen)
+	require.True(t, ok)
+	require.Equal(t, newer.Version, again.Version)
+	require.Equal(t, before, provider.count(), "what is there already is not fetched")
+}
+
+// TestKnownKeysDoNotWaitForASlowProvider: krakend-jose holds a lock during the download.
+func TestKnownKeysDoNotWaitForASlowProvider(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, serving(t, "a"))
+	source := acquire(t, jwks.Config{URL: provider.URL, Wait: time.Hour})
+	seen := requireKeys(t, source, "a").Version
+	reached := make(chan struct{})
+	hang := hanging(t)
+	provider.turn(func(w http.ResponseWriter, r *http.Request) {
+		close(reached)
+		hang(w, r)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var bogus sync.WaitGroup
+	bogus.Go(func() {
+		_, newer := source.Refetch(ctx, seen)
+		require.False(t, newer)
+	})
+	<-reached
+	document, err := source.Current(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, seen, document.Version)
+	cancel()
+	bogus.Wait()
+}
+
+// TestFailureIsForgottenWithRecovery: in krakend-jose one 503 locks good key ids out.
+func TestFailureIsForgottenWithRecovery(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, status(http.StatusServiceUnavailable))
+	source := acquire(t, jwks.Config{URL: provider.URL})
+	_, err := source.Current(t.Context())
+	require.ErrorIs(t, err, jwks.ErrUnavailable)
+	provider.turn(serving(t, "a"))
+	require.Eventually(t, func() bool {
+		document, err := source.Current(t.Context())
+		return err == nil && len(document.Keys) == 1
+	}, 10*time.Second, 5*time.Millisecond)
+}
+
+func TestHangingProviderCostsABoundedWait(t *testing.T) {
+	t.Parallel()
+	source := acquire(t, jwks.Config{URL: newIDP(t, hanging(t)).URL, Wait: time.Millisecond})
+	_, err := source.Current(t.Context())
+	require.ErrorIs(t, err, jwks.ErrUnavailable)
+	_, newer := source.Refetch(t.Context(), 0)
+	require.False(t, newer)
+}
+
+func TestLastGoodKeysServeUntilTheyAreTooOld(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, serving(t, "a"))
+	source := acquire(t, jwks.Config{URL: provider.URL, Refresh: 5 * time.Millisecond, MaxStale: 300 * time.Millisecond})
+	requireKeys(t, source, "a")
+	provider.turn(status(http.StatusInternalServerError))
+	failed := provider.count()
+	require.Eventually(t, func() bool { return provider.count() > failed+1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, err := source.Current(t.Context())
+		return err != nil
+	}, 5*time.Second, time.Millisecond)
+	_, err := source.Current(t.Context())
+	require.ErrorIs(t, err, jwks.ErrUnavailable)
+}
+
+func TestHostileAnswersKeepTheKeysAtHand(t *testing.T) {
+	t.Parallel()
+	tests := map[string]http.HandlerFunc{
+		"huge":              body(`{"keys":[` + strings.Repeat(" ", 1000) + `]}`),
+		"not JSON":          body("<html>"),
+		"no keys":           body(`{"error":"x"}`),
+		"keys of no array":  body(`{"keys":{}}`),
+		"null":              body("null"),
+		"redirect to http":  redirect("http://idp.example/keys"),
+		"redirect to file":  redirect("file:///etc/passwd"),
+		"endless redirects": redirect(""),
+		"not found":         status(http.StatusNotFound),
+		"no content":        status(http.StatusNoContent),
+	}
+	for name, answer := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			provider := newIDP(t, body(`{"keys":[]}`))
+			source := acquire(t, jwks.Config{URL: provider.URL, MaxBody: 500})
+			first, err := source.Current(t.Context())
+			require.NoError(t, err)
+			provider.turn(answer)
+			_, newer := source.Refetch(t.Context(), first.Version)
+			require.False(t, newer)
+			document, err := source.Current(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, first.Version, document.Version)
+		})
+	}
+}
+
+func redirect(to string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to+"?again", http.StatusFound) }
+}
+
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	keys := newIDP(t, serving(t, "a"))
+	provider := newIDP(t, status(http.StatusNotFound))
+	metadata := func(issuer, jwksURI string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/.well-known/openid-configuration" {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			body(`{"issuer":"`+issuer+`","jwks_uri":"`+jwksURI+`"}`)(w, r)
+		}
+	}
+	provider.turn(metadata(provider.URL, keys.URL))
+	requireKeys(t, acquire(t, jwks.Config{Issuer: provider.URL}), "a")
+	requireKeys(t, acquire(t, jwks.Config{MetadataURL: provider.URL + "/.well-known/openid-configuration"}), "a")
+
+	for name, answer := range map[string]http.HandlerFunc{
+		"another issuer": metadata("https://other.example", keys.URL),
+		"plain http":     metadata(provider.URL, "http://idp.example/keys"),
+		"no address":     metadata(provider.URL, ""),
+		"not JSON":       body("x"),
+	} {
+		provider.turn(answer)
+		source := acquire(t, jwks.Config{Issuer: provider.URL, MaxBody: int64(1000 + len(name))})
+		_, err := source.Current(t.Context())
+		require.ErrorIs(t, err, jwks.ErrUnavailable, name)
+	}
+}
+
+func TestSourcesAreSharedAndSurviveReloads(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, serving(t, "a"))
+	first := acquire(t, jwks.Config{URL: provider.URL})
+	requireKeys(t, first, "a")
+	second, err := jwks.Acquire(jwks.Config{URL: provider.URL})
+	require.NoError(t, err)
+	require.Same(t, first, second)
+	require.NoError(t, second.Release())
+	require.Equal(t, 1, provider.count())
+
+	other, err := jwks.Acquire(jwks.Config{URL: provider.URL + "/x", Logger: discard})
+	require.NoError(t, err)
+	requireKeys(t, other, "a")
+	require.NoError(t, other.Release())
+	document, err := other.Current(t.Context())
+	require.NoError(t, err, "requests of the old configuration go on")
+	_, newer := other.Refetch(t.Context(), document.Version)
+	require.False(t, newer)
+}
+
+func TestAddressesMustBeTrustworthy(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]jwks.Config{
+		"plain http":     {URL: "http://idp.example/keys"},
+		"not loopback":   {URL: "http://127.0.0.1.example/keys"},
+		"no host":        {URL: "https:///keys"},
+		"a path":         {URL: "keys.json"},
+		"file":           {URL: "file:///keys.json"},
+		"none":           {},
+		"two":            {URL: "https://a.example", Issuer: "https://b.example"},
+		"issuer":         {Issuer: "http://idp.example"},
+		"metadata":       {MetadataURL: "ftp://idp.example"},
+		"not an address": {URL: "https://a b/%zz"},
+	} {
+		_, err := jwks.Acquire(config)
+		require.Error(t, err, name)
+	}
+}

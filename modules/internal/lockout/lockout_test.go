@@ -1,0 +1,235 @@
+package lockout
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+func TestMain(m *testing.M) { testsvc.Main(m) }
+
+var threeTimes = Config{Failures: 3, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(10 * time.Minute)}
+
+func acquire(t testing.TB, name string, c Config, client redis.UniversalClient) *Guard {
+	t.Helper()
+	g, err := Acquire(name, c, client, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, g.Release()) })
+	return g
+}
+
+func connect(t testing.TB, url string) redis.UniversalClient {
+	t.Helper()
+	client, err := redisclient.Open(url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+func requireLocked(t *testing.T, want bool, g *Guard, key string) {
+	t.Helper()
+	left, locked := g.Locked(key)
+	require.Equal(t, want, locked)
+	if want {
+		require.Greater(t, left, 9*time.Minute)
+		require.LessOrEqual(t, left, 10*time.Minute)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	for name, client := range map[string]func(*testing.T) redis.UniversalClient{
+		"memory": func(*testing.T) redis.UniversalClient { return nil },
+		"redis":  func(t *testing.T) redis.UniversalClient { return connect(t, testsvc.Redis(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := acquire(t, uuid.NewString(), threeTimes, client(t))
+			for range 2 {
+				g.Failed(t.Context(), "192.0.2.1")
+				requireLocked(t, false, g, "192.0.2.1")
+			}
+			g.Failed(t.Context(), "192.0.2.2")
+			g.Failed(t.Context(), "192.0.2.1")
+			requireLocked(t, true, g, "192.0.2.1")
+			requireLocked(t, false, g, "192.0.2.2")
+		})
+	}
+}
+
+func TestWindowAndDurationEnd(t *testing.T) {
+	t.Parallel()
+	g := acquire(t, uuid.NewString(), threeTimes, nil)
+	now := time.Unix(1_700_000_000, 0)
+	g.now = func() time.Time { return now }
+	g.Failed(t.Context(), "a")
+	g.Failed(t.Context(), "a")
+	now = now.Add(time.Minute)
+	g.Failed(t.Context(), "a")
+	requireLocked(t, false, g, "a")
+	g.Failed(t.Context(), "a")
+	g.Failed(t.Context(), "a")
+	requireLocked(t, true, g, "a")
+	now = now.Add(10 * time.Minute)
+	requireLocked(t, false, g, "a")
+}
+
+// TestOtherGatewayRefusesToo needs no failure there.
+func TestOtherGatewayRefusesToo(t *testing.T) {
+	t.Parallel()
+	url, name := testsvc.Redis(t), uuid.NewString()
+	one, two := acquire(t, name, threeTimes, connect(t, url)), acquire(t, name, threeTimes, connect(t, url))
+	require.NotSame(t, one, two)
+	one.Failed(t.Context(), "a")
+	two.Failed(t.Context(), "a")
+	one.Failed(t.Context(), "a")
+	requireLocked(t, true, one, "a")
+	require.Eventually(t, func() bool { _, locked := two.Locked("a"); return locked }, 10*time.Second, 5*time.Millisecond)
+	requireLocked(t, true, two, "a")
+}
+
+// TestRedisKnowsNoAddress looks at what is stored.
+func TestRedisKnowsNoAddress(t *testing.T) {
+	t.Parallel()
+	client, name := connect(t, testsvc.Redis(t)), uuid.NewString()
+	acquire(t, name, threeTimes, client).Failed(t.Context(), "192.0.2.77")
+	keys, err := client.Keys(t.Context(), "botgate:{lockout:"+name+"}:*").Result()
+	require.NoError(t, err)
+	require.Len(t, keys, 1)
+	require.NotContains(t, keys[0], "192.0.2")
+	ttl, err := client.PTTL(t.Context(), keys[0]).Result()
+	require.NoError(t, err)
+	require.Greater(t, ttl, time.Duration(0))
+}
+
+// TestWithoutRedis: hung or gone, the process counts for itself and callers hardly wait.
+func TestWithoutRedis(t *testing.T) {
+	t.Parallel()
+	for name, breakIt := range map[string]func(*testsvc.Server){
+		"hung": func(s *testsvc.Server) { s.Pause() },
+		"gone": func(s *testsvc.Server) { s.Kill() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testsvc.StartRedis(t)
+			g := acquire(t, uuid.NewString(), threeTimes, connect(t, server.URL))
+			breakIt(server)
+			for range 3 {
+				requireLocked(t, false, g, "a")
+				g.Failed(t.Context(), "a")
+			}
+			requireLocked(t, true, g, "a")
+		})
+	}
+}
+
+func TestGuardsAreSharedOverReloads(t *testing.T) {
+	t.Parallel()
+	name := uuid.NewString()
+	old := acquire(t, name, threeTimes, nil)
+	for range 3 {
+		old.Failed(t.Context(), "a")
+	}
+	requireLocked(t, true, acquire(t, name, threeTimes, nil), "a")
+	requireLocked(t, false, acquire(t, name+"2", threeTimes, nil), "a")
+}
+
+func TestTablesAreBounded(t *testing.T) {
+	t.Parallel()
+	c, now := newCounters(), time.Unix(1_700_000_000, 0)
+	for i := range maxCounted + 1000 {
+		c.add(fmt.Sprint(i), now, time.Minute)
+	}
+	require.Len(t, c.byKey, maxCounted)
+	c.add("later", now.Add(time.Hour), time.Minute)
+	require.Len(t, c.byKey, 1)
+}
+
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	g := acquire(t, uuid.NewString(), Config{Failures: 100, Window: caddy.Duration(time.Hour), Duration: caddy.Duration(10 * time.Minute)}, nil)
+	var callers sync.WaitGroup
+	for range 10 {
+		callers.Go(func() {
+			for range 10 {
+				g.Failed(t.Context(), "a")
+				g.Locked("a")
+			}
+		})
+	}
+	callers.Wait()
+	requireLocked(t, true, g, "a")
+}
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2:3::4": "2001:db8:1:2::/64",
+		"fe80::1%eth0": "fe80::/64", "": "", "@": "@",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), &caddyhttp.Server{})
+		caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, given)
+		require.Equal(t, want, Address(r), given)
+	}
+}
+
+func TestProblem(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	require.NoError(t, Problem(1500*time.Millisecond).Write(w))
+	require.Equal(t, []any{429, "2"}, []any{w.Code, w.Header().Get("Retry-After")})
+}
+
+func TestUnmarshal(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"lockout 20 1m 10m":    "",
+		"lockout 20 1m":        "takes a number of failures",
+		"lockout 20 1m 10m 5m": "takes a number of failures",
+		"lockout many 1m 10m":  `"many" is not a number`,
+		"lockout 0 1m 10m":     "at least 1",
+		"lockout 1 x 10m":      `"x" is not a duration`,
+		"lockout 1 1m x":       `"x" is not a duration`,
+		"lockout 1 0s 10m":     "above zero",
+		"lockout 1 1m 9d":      "at most 168h",
+	} {
+		d := caddyfile.NewTestDispenser(text)
+		d.Next()
+		c, err := Unmarshal(d)
+		if want == "" {
+			require.NoError(t, err, text)
+			require.Equal(t, &Config{Failures: 20, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(10 * time.Minute)}, c)
+			continue
+		}
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+func BenchmarkLocked(b *testing.B) {
+	g := acquire(b, uuid.NewString(), threeTimes, nil)
+	for range 3 {
+		g.Failed(b.Context(), "somebody else")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, locked := g.Locked("192.0.2.1"); locked {
+			b.Fatal("locked")
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package lockout
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// shared counts in Redis. Its keys share a hash tag, so that one script can use them on a
+// cluster too. All times are the server's own.
+type shared struct {
+	client redis.UniversalClient
+	prefix string
+}
+
+func newShared(client redis.UniversalClient, name string) *shared {
+	return &shared{client: client, prefix: "botgate:{lockout:" + name + "}:"}
+}
+
+// count adds a failure, and at the last one locks the key out. It returns for how many
+// milliseconds the key is locked out.
+var countScript = redis.NewScript(`
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local until_ = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[4]) or 0)
+if until_ > now then return until_ - now end
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if n < tonumber(ARGV[1]) then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return tonumber(ARGV[3])
+`)
+
+func (s *shared) count(ctx context.Context, id string, c Config) (time.Duration, error) {
+	left, err := countScript.Run(ctx, s.client, []string{s.prefix + "failures:" + id, s.prefix + "locked"},
+		c.Failures, time.Duration(c.Window).Milliseconds(), time.Duration(c.Duration).Milliseconds(), id).Int64()
+	if err != nil {
+		return 0, fmt.Errorf("counting a failure: %w", err)
+	}
+	return time.Duration(left) * time.Millisecond, nil
+}
+
+// lockedScript returns keys and, for each, the milliseconds that are left.
+var lockedScript = redis.NewScript(`
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[1])
+for i = 2, #found, 2 do found[i] = tostring(found[i] - now) end
+return found
+`)
+
+func (s *shared) locked(ctx context.Context) (map[string]time.Duration, error) {
+	found, err := lockedScript.Run(ctx, s.client, []string{s.prefix + "locked"}, maxLockedKeys).StringSlice()
+	if err != nil {
+		return nil, fmt.Errorf("reading who is locked out: %w", err)
+	}
+	locked := make(map[string]time.Duration, len(found)/2)
+	for i := 0; i+1 < len(found); i += 2 {
+		left, err := strconv.ParseFloat(found[i+1], 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading who is locked out: %w", err)
+		}
+		locked[found[i]] = time.Duration(left) * time.Millisecond
+	}
+	return locked, nil
+}

@@ -1,0 +1,113 @@
+// Package reload holds what was read from files and reads it again when one of them
+// changes, so that secrets and keys can be replaced without loading a configuration.
+package reload
+
+import (
+	"crypto/sha256"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultInterval is how often files are looked at.
+const DefaultInterval = 2 * time.Second
+
+// Config says what is loaded, and from where.
+type Config[T any] struct {
+	// Files are looked at. Empty: the value never changes.
+	Files []string
+	// Load reads and checks everything. Required.
+	Load func() (T, error)
+	// Interval is how often the files are looked at. Default: 2s.
+	Interval time.Duration
+	// OnChange is called after a new value is in place. Default: nothing.
+	OnChange func()
+	// Logger gets an error for each change that could not be loaded. Required.
+	Logger *slog.Logger
+}
+
+// Value is what was loaded last. It may be used concurrently.
+type Value[T any] struct {
+	config  Config[T]
+	current atomic.Pointer[T]
+	stop    chan struct{}
+	done    chan struct{}
+}
+
+// New loads the value, and then follows its files until Close.
+func New[T any](c Config[T]) (*Value[T], error) {
+	if c.Interval == 0 {
+		c.Interval = DefaultInterval
+	}
+	v := &Value[T]{config: c, stop: make(chan struct{}), done: make(chan struct{})}
+	// What changes during the load is noticed at the first look.
+	seen := v.digest()
+	first, err := c.Load()
+	if err != nil {
+		return nil, err
+	}
+	v.current.Store(&first)
+	if len(c.Files) == 0 {
+		close(v.done)
+		return v, nil
+	}
+	go v.follow(seen)
+	return v, nil
+}
+
+// Get returns the last good value, also after Close.
+func (v *Value[T]) Get() T { return *v.current.Load() }
+
+// Close stops looking at the files. It must be called once.
+func (v *Value[T]) Close() error {
+	close(v.stop)
+	<-v.done
+	return nil
+}
+
+func (v *Value[T]) follow(seen [sha256.Size]byte) {
+	defer close(v.done)
+	ticker := time.NewTicker(v.config.Interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-v.stop:
+			return
+		case <-ticker.C:
+		}
+		if digest := v.digest(); digest != seen {
+			seen = digest
+			v.load()
+		}
+	}
+}
+
+func (v *Value[T]) load() {
+	next, err := v.config.Load()
+	if err != nil {
+		v.config.Logger.Error("changed files could not be loaded, what they held before stays in use", slog.Any("error", err))
+		return
+	}
+	v.current.Store(&next)
+	v.config.Logger.Info("changed files were loaded", slog.Int("files", len(v.config.Files)))
+	if v.config.OnChange != nil {
+		v.config.OnChange()
+	}
+}
+
+// digest is over the files' contents and not their times: it notices atomic renames and
+// swapped symbolic links alike, and the files are small.
+func (v *Value[T]) digest() (sum [sha256.Size]byte) {
+	hash := sha256.New()
+	for _, path := range v.config.Files {
+		raw, err := os.ReadFile(path)
+		content := sha256.Sum256(raw)
+		hash.Write(content[:])
+		if err != nil {
+			hash.Write([]byte("unreadable"))
+		}
+	}
+	hash.Sum(sum[:0])
+	return sum
+}

@@ -1,0 +1,131 @@
+package reload_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/botgate/botgate/modules/internal/reload"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// logs is a buffer that may be read while it is written.
+type logs struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+type fixture struct {
+	path    string
+	logs    logs
+	changed chan struct{}
+	value   *reload.Value[string]
+}
+
+func follow(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{path: filepath.Join(t.TempDir(), "secret"), changed: make(chan struct{}, 10)}
+	f.write(t, "first")
+	var err error
+	f.value, err = reload.New(reload.Config[string]{
+		Files: []string{f.path}, Interval: 5 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&f.logs, nil)),
+		OnChange: func() { f.changed <- struct{}{} },
+		Load: func() (string, error) {
+			raw, err := os.ReadFile(f.path)
+			if err == nil && len(raw) == 0 {
+				err = errors.New("it is empty")
+			}
+			return string(raw), err
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.value.Close()) })
+	return f
+}
+
+// write replaces the file in one step, as editors and orchestrators do.
+func (f *fixture) write(t *testing.T, content string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(f.path+".new", []byte(content), 0o600))
+	require.NoError(t, os.Rename(f.path+".new", f.path))
+}
+
+func (f *fixture) awaitChange(t *testing.T) {
+	t.Helper()
+	select {
+	case <-f.changed:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the change was not noticed")
+	}
+}
+
+func TestChangeIsLoaded(t *testing.T) {
+	t.Parallel()
+	f := follow(t)
+	require.Equal(t, "first", f.value.Get())
+	f.write(t, "other")
+	f.awaitChange(t)
+	require.Equal(t, "other", f.value.Get())
+}
+
+func TestSwappedLinkIsNoticed(t *testing.T) {
+	t.Parallel()
+	f := follow(t)
+	target := filepath.Join(t.TempDir(), "mounted")
+	require.NoError(t, os.WriteFile(target, []byte("linked"), 0o600))
+	require.NoError(t, os.Symlink(target, f.path+".link"))
+	require.NoError(t, os.Rename(f.path+".link", f.path))
+	f.awaitChange(t)
+	require.Equal(t, "linked", f.value.Get())
+}
+
+func TestBadChangeKeepsTheLastGoodValue(t *testing.T) {
+	t.Parallel()
+	f := follow(t)
+	for _, breakIt := range []func(){func() { f.write(t, "") }, func() { require.NoError(t, os.Remove(f.path)) }} {
+		lines := strings.Count(f.logs.String(), "level=ERROR")
+		breakIt()
+		require.Eventually(t, func() bool { return strings.Count(f.logs.String(), "level=ERROR") == lines+1 }, 5*time.Second, time.Millisecond)
+		require.Equal(t, "first", f.value.Get())
+	}
+	f.write(t, "well again")
+	f.awaitChange(t)
+	require.Equal(t, "well again", f.value.Get())
+	require.NotContains(t, f.logs.String(), "well again")
+}
+
+func TestFirstLoadMustWork(t *testing.T) {
+	t.Parallel()
+	_, err := reload.New(reload.Config[int]{Files: []string{"absent"}, Load: func() (int, error) { return 0, errors.ErrUnsupported }})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+}
+
+func TestWithoutFiles(t *testing.T) {
+	t.Parallel()
+	value, err := reload.New(reload.Config[int]{Load: func() (int, error) { return 7, nil }})
+	require.NoError(t, err)
+	require.NoError(t, value.Close())
+	require.Equal(t, 7, value.Get())
+}

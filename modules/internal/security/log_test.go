@@ -1,0 +1,105 @@
+package security
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/require"
+)
+
+// record is one line of the log.
+type record map[string]any
+
+func request(t *testing.T, target string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader("private body"))
+	r.Header.Set("Authorization", "Bearer private")
+	repl := caddy.NewReplacer()
+	r = caddyhttp.PrepareRequest(r, repl, httptest.NewRecorder(), &caddyhttp.Server{})
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, "192.0.2.7")
+	repl.Set("http.auth.user.id", "alice")
+	return r
+}
+
+func parse(t *testing.T, logs *bytes.Buffer) []record {
+	t.Helper()
+	var records []record
+	for line := range strings.Lines(logs.String()) {
+		var r record
+		require.NoError(t, json.Unmarshal([]byte(line), &r))
+		records = append(records, r)
+	}
+	logs.Reset()
+	return records
+}
+
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	var logs bytes.Buffer
+	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), time.Now)
+	r := request(t, "/hooks/demo/github?access_token=private")
+	r.URL.Path = "/rewritten"
+	log.Refused(r, "bot_signature", "signature_mismatch")
+	require.NotContains(t, logs.String(), "private")
+	records := parse(t, &logs)
+	require.Len(t, records, 1)
+	for name, want := range map[string]any{
+		"level": "WARN", "msg": "request refused", "by": "bot_signature", "reason": "signature_mismatch",
+		"client": "192.0.2.7", "method": "POST", "path": "/hooks/demo/github", "user": "alice",
+	} {
+		require.Equal(t, want, records[0][name], name)
+	}
+	require.NotEmpty(t, records[0]["request_id"])
+	require.NotContains(t, records[0], "suppressed")
+}
+
+func TestHostilePathStaysOneShortLine(t *testing.T) {
+	t.Parallel()
+	var logs bytes.Buffer
+	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), time.Now)
+	log.Refused(request(t, "/a%0A%1B[31m%E2%80%AE"+strings.Repeat("x", 10_000)), "bot_jwt", "malformed")
+	path := parse(t, &logs)[0]["path"].(string)
+	require.True(t, strings.HasPrefix(path, "/a??[31m?"), path)
+	require.LessOrEqual(t, len(path), maxPath)
+}
+
+func TestSampling(t *testing.T) {
+	t.Parallel()
+	var logs bytes.Buffer
+	now := time.Unix(1_700_000_000, 0)
+	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), func() time.Time { return now })
+	r := request(t, "/")
+	for range 1000 {
+		log.Refused(r, "bot_jwt", "bad_signature")
+	}
+	records := parse(t, &logs)
+	require.Len(t, records, burst+1000/every)
+	require.EqualValues(t, 79, records[burst]["suppressed"])
+	require.EqualValues(t, 99, records[burst+1]["suppressed"])
+
+	log.Refused(r, "bot_jwt", "expired")
+	require.Len(t, parse(t, &logs), 1, "another reason is not held back")
+
+	for range 50 {
+		log.Refused(r, "bot_jwt", "bad_signature")
+	}
+	now = now.Add(time.Second)
+	log.Refused(r, "bot_jwt", "bad_signature")
+	records = parse(t, &logs)
+	require.Len(t, records, 1)
+	require.EqualValues(t, 50, records[0]["suppressed"])
+}
+
+// TestNewLogGoesToCaddy checks that operators can route the log by its name.
+func TestNewLogGoesToCaddy(t *testing.T) {
+	t.Parallel()
+	require.True(t, NewLog().logger.Enabled(t.Context(), slog.LevelWarn))
+}
