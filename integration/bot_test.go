@@ -37,7 +37,7 @@ type delivered struct {
 
 func newBot(t *testing.T, secretFile string) *bot {
 	t.Helper()
-	verifier, _ := platform.Get("standard-webhooks")
+	verifier := platform.StandardWebhooks()
 	raw, err := os.ReadFile(secretFile)
 	require.NoError(t, err)
 	b := &bot{ids: map[string]bool{}}
@@ -54,7 +54,7 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	verifier, _ := platform.Get("standard-webhooks")
+	verifier := platform.StandardWebhooks()
 	request := &platform.Request{Method: r.Method, Header: r.Header, Body: body, Now: time.Now()}
 	d := delivered{
 		id: r.Header.Get("Ce-Id"), typ: r.Header.Get("Ce-Type"), subject: r.Header.Get("Ce-Subject"),

@@ -92,10 +92,11 @@ func (s *stack) github(eventName, delivery string, body []byte) (answer, error) 
 }
 
 func (s *stack) signed(name, eventName, delivery string, body []byte) http.Header {
-	sender, _ := platform.Get(name)
+	sender, err := platform.New(name, nil)
+	require.NoError(s.t, err)
 	secret, err := sender.ParseSecret([]byte(s.secret(name + ".secret")))
 	require.NoError(s.t, err)
-	header := sender.Sign(secret, delivery, time.Now(), body)
+	header := sender.(platform.Signer).Sign(secret, &platform.Request{Body: body, Now: time.Now()}, delivery)
 	header.Set("Content-Type", "application/json")
 	if eventName != "" {
 		header.Set("X-GitHub-Event", eventName)

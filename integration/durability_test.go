@@ -25,6 +25,8 @@ type load struct {
 	accepted map[string]bool
 	// refused counts the requests that were answered otherwise, or not at all.
 	refused atomic.Int64
+	// firstRefusal says what the first of them was.
+	firstRefusal atomic.Value
 }
 
 const senders = 64
@@ -83,7 +85,9 @@ func (l *load) sender(keys <-chan int, deadline time.Time) error {
 				l.accept(a)
 				break
 			}
-			l.refused.Add(1)
+			if l.refused.Add(1) == 1 {
+				l.firstRefusal.Store(fmt.Sprintf("status %d, error %v: %s", a.status, err, a.body))
+			}
 			if err == nil && a.status < 500 && a.status != http.StatusTooManyRequests {
 				return fmt.Errorf("command %d was answered with %d: %s", key, a.status, a.body)
 			}

@@ -33,7 +33,7 @@ func TestReload(t *testing.T) {
 		}
 		<-l.done
 		require.NoError(t, l.err)
-		require.Zero(t, l.refused.Load(), "no request was refused during a reload")
+		require.Zero(t, l.refused.Load(), "no request was refused during a reload: %v", l.firstRefusal.Load())
 		l.requireAll(t)
 		eventually(t, func() error {
 			httpClient.CloseIdleConnections()

@@ -61,8 +61,7 @@ func TestRequest(t *testing.T) {
 	} {
 		require.Equal(t, []string{want}, got.header.Values(name), name)
 	}
-	verifier, ok := platform.Get("standard-webhooks")
-	require.True(t, ok)
+	verifier := platform.StandardWebhooks()
 	for _, name := range []string{"one", "two"} {
 		secret, err := platform.ParseStandardWebhooksSecret(secretOf(name))
 		require.NoError(t, err)

@@ -11,12 +11,22 @@ import (
 	"github.com/botgate/botgate/internal/platform"
 )
 
+// requireTypes checks what queues need of every event.
+func requireTypes(t *testing.T, delivery platform.Delivery) {
+	t.Helper()
+	for _, event := range delivery.Events {
+		require.NotEmpty(t, event.Type)
+	}
+}
+
 // FuzzGitHub: nothing panics, and only the body's own signature passes.
 func FuzzGitHub(f *testing.F) {
 	p := get(f, "github")
 	secret := parse(f, p, other)
-	good := p.Sign(secret, "", time.Time{}, []byte("{}")).Get("X-Hub-Signature-256")
-	f.Add(good, "push", []byte("{}"))
+	sign := func(body []byte) string {
+		return p.(platform.Signer).Sign(secret, &platform.Request{Body: body}, "").Get("X-Hub-Signature-256")
+	}
+	f.Add(sign([]byte("{}")), "push", []byte("{}"))
 	f.Add("sha256=zz", "", []byte(`{"sender":{"id":1}`))
 	f.Fuzz(func(t *testing.T, signature, event string, body []byte) {
 		header := http.Header{}
@@ -24,10 +34,9 @@ func FuzzGitHub(f *testing.F) {
 		header.Set("X-GitHub-Event", event)
 		req := &platform.Request{Header: header, Body: body}
 		if p.Verify(req, []platform.Secret{secret}) == nil {
-			want := p.Sign(secret, "", time.Time{}, body).Get("X-Hub-Signature-256")
-			require.True(t, strings.EqualFold(want, signature))
+			require.True(t, strings.EqualFold(sign(body), signature))
 		}
-		require.NotEmpty(t, p.Facts(req, body).Type)
+		requireTypes(t, p.Read(req, body))
 	})
 }
 
@@ -44,6 +53,47 @@ func FuzzStandardWebhooks(f *testing.F) {
 			require.NotEmpty(t, id)
 			require.Contains(t, signature, "v1,")
 		}
-		require.NotEmpty(t, p.Facts(req, body).Type)
+		requireTypes(t, p.Read(req, body))
 	})
 }
+
+// FuzzEveryPlatform: nothing panics, nothing passes without a secret, and every event can
+// be queued, whatever headers and body hold.
+func FuzzEveryPlatform(f *testing.F) {
+	for _, tt := range readCases {
+		f.Add(tt.platform, "v0=00,v1=00", "1700000000", tt.header["Content-Type"], []byte(tt.body))
+	}
+	f.Add("meta", "sha256=00", "", "", []byte(whatsapp(message1+","+message2, status1)))
+	for _, v := range vectors(f) {
+		f.Add(v.Platform, v.Headers["Authorization"], v.Headers["X-Slack-Request-Timestamp"], "", []byte(v.Body))
+	}
+	f.Fuzz(func(t *testing.T, name, signature, timestamp, contentType string, body []byte) {
+		p, err := platform.New(name, required[name])
+		if err != nil {
+			return
+		}
+		req := &platform.Request{Method: http.MethodPost, URL: "https://bots.example/?bodySHA256=0", Header: http.Header{}, Body: body, Now: time.Unix(1_700_000_000, 0)}
+		for _, header := range signatureHeaders {
+			req.Header.Set(header, signature)
+		}
+		for _, header := range timestampHeaders {
+			req.Header.Set(header, timestamp)
+		}
+		req.Header.Set("Content-Type", contentType)
+		require.Error(t, p.Verify(req, nil))
+		require.Error(t, p.Verify(req, []platform.Secret{{}}))
+		requireTypes(t, p.Read(req, body))
+		requireTypes(t, p.Read(req, nil))
+		if prober, ok := p.(platform.Prober); ok {
+			prober.Probe(req)
+		}
+	})
+}
+
+var (
+	signatureHeaders = []string{
+		"Authorization", "Stripe-Signature", "Webhook-Id", "Webhook-Signature", "X-Hook0-Signature", "X-Hub-Signature-256", "X-Line-Signature",
+		"X-Shopify-Hmac-Sha256", "X-Signature", "X-Signature-Ed25519", "X-Slack-Signature", "X-Telegram-Bot-Api-Secret-Token", "X-Twilio-Signature",
+	}
+	timestampHeaders = []string{"Webhook-Timestamp", "X-Signature-Timestamp", "X-Slack-Request-Timestamp"}
+)

@@ -1,83 +1,74 @@
 package platform
 
 import (
-	"crypto/hmac"
+	"crypto/sha1" // Only for deliveries of servers that know nothing better; see legacy_sha1.
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"strings"
-	"time"
 )
 
 const (
-	githubSignature = "X-Hub-Signature-256"
-	githubEvent     = "X-Github-Event"
-	githubDelivery  = "X-Github-Delivery"
-	githubScheme    = "sha256="
+	githubSignature     = "X-Hub-Signature-256"
+	githubSHA1Signature = "X-Hub-Signature"
+	githubEvent         = "X-Github-Event"
+	githubDelivery      = "X-Github-Delivery"
+	githubScheme        = "sha256="
+	githubSHA1Scheme    = "sha1="
 )
 
 // github verifies X-Hub-Signature-256 (https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries).
-// The SHA-1 header of old deliveries is not looked at: who sends only that sends no signature.
-type github struct{}
+type github struct {
+	// legacySHA1 accepts X-Hub-Signature instead, from old GitHub Enterprise servers.
+	legacySHA1 bool
+}
+
+func newGitHub(o *options) Platform { return github{legacySHA1: o.flag("legacy_sha1")} }
 
 // Name returns "github".
 func (github) Name() string { return "github" }
 
 // ParseSecret takes the secret as it is: GitHub uses its bytes as the key.
-func (github) ParseSecret(raw []byte) (Secret, error) {
-	if len(raw) == 0 {
-		return Secret{}, errEmptySecret
+func (g github) ParseSecret(raw []byte) (Secret, error) {
+	if g.legacySHA1 {
+		return newMACSecret(sha1.New, raw)
 	}
-	return newSecret(raw), nil
+	return newMACSecret(sha256.New, raw)
 }
 
-// Verify checks X-Hub-Signature-256 over the raw body, of JSON and form deliveries alike.
-func (github) Verify(req *Request, secrets []Secret) error {
-	header := req.Header.Get(githubSignature)
-	if header == "" {
-		return HeaderMissing
+// Verify checks the signature over the raw body, of JSON and form deliveries alike.
+func (g github) Verify(req *Request, secrets []Secret) error {
+	if g.legacySHA1 {
+		return verifyHex(req.Header.Get(githubSHA1Signature), githubSHA1Scheme, sha1.Size, secrets, req.Body)
 	}
-	digits, ok := strings.CutPrefix(header, githubScheme)
-	if !ok || len(digits) != hex.EncodedLen(sha256.Size) {
-		return BadEncoding
-	}
-	signature, err := hex.DecodeString(digits)
-	if err != nil {
-		return BadEncoding
-	}
-	for _, secret := range secrets {
-		if secret.usable() && hmac.Equal(signature, secret.sum(req.Body)) {
-			return nil
-		}
-	}
-	return SignatureMismatch
+	return verifyHex(req.Header.Get(githubSignature), githubScheme, sha256.Size, secrets, req.Body)
 }
 
-// Facts takes the event's name and the delivery's id from headers, which the
+// Read takes the event's name and the delivery's id from headers, which the
 // signature does not cover. Order is kept within a repository; events of no repository
-// are ordered by installation, then by organization.
-func (github) Facts(req *Request, document []byte) Facts {
-	facts := Facts{Type: "github.event", DedupeID: req.Header.Get(githubDelivery)}
-	if event := req.Header.Get(githubEvent); event != "" {
-		facts.Type = "github." + event
+// are ordered by installation, then by organization. A ping is an event like any other.
+func (github) Read(req *Request, document []byte) Delivery {
+	event := Event{Type: "github.event", DedupeID: req.Header.Get(githubDelivery)}
+	if name := req.Header.Get(githubEvent); name != "" {
+		event.Type = "github." + name
 	}
 	owners := members(document, "sender", "repository", "installation", "organization")
-	facts.User = text(members(owners[0], "id")[0])
+	event.User = text(members(owners[0], "id")[0])
 	for _, owner := range owners[1:] {
-		if facts.OrderKey = text(members(owner, "id")[0]); facts.OrderKey != "" {
+		if event.OrderKey = text(members(owner, "id")[0]); event.OrderKey != "" {
 			break
 		}
 	}
-	return facts
+	return single(event, nil)
 }
 
-// Reply returns nil: GitHub only looks at the status.
-func (github) Reply([]byte) *Reply { return nil }
-
 // Sign sets the delivery id too. It leaves out X-GitHub-Event, which says what the body is.
-func (github) Sign(secret Secret, id string, _ time.Time, body []byte) http.Header {
+func (g github) Sign(secret Secret, req *Request, id string) http.Header {
+	name, scheme := githubSignature, githubScheme
+	if g.legacySHA1 {
+		name, scheme = githubSHA1Signature, githubSHA1Scheme
+	}
 	return http.Header{
-		githubSignature: {githubScheme + hex.EncodeToString(secret.sum(body))},
-		githubDelivery:  {id},
+		name:           {scheme + hex.EncodeToString(secret.sum(req.Body))},
+		githubDelivery: {id},
 	}
 }

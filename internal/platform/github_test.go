@@ -40,31 +40,31 @@ func TestGitHubRefuses(t *testing.T) {
 	}
 }
 
-func TestGitHubFacts(t *testing.T) {
+func TestGitHubRead(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		event, document string
-		want            platform.Facts
+		want            platform.Event
 	}{
 		"in a repository": {
 			"push", `{"ref":"x","repository":{"id":186853002,"owner":{"id":7}},"sender":{"login":"o","id":21031067},"installation":{"id":5}}`,
-			platform.Facts{Type: "github.push", User: "21031067", OrderKey: "186853002", DedupeID: "d-1"},
+			platform.Event{Type: "github.push", User: "21031067", OrderKey: "186853002", DedupeID: "d-1"},
 		},
 		"of an installation": {
 			"installation", `{"installation":{"account":{"id":1},"id":5},"sender":{"id":2},"organization":{"id":9}}`,
-			platform.Facts{Type: "github.installation", User: "2", OrderKey: "5", DedupeID: "d-1"},
+			platform.Event{Type: "github.installation", User: "2", OrderKey: "5", DedupeID: "d-1"},
 		},
 		"of an organization": {
 			"team_add", `{"organization":{"id":9}}`,
-			platform.Facts{Type: "github.team_add", OrderKey: "9", DedupeID: "d-1"},
+			platform.Event{Type: "github.team_add", OrderKey: "9", DedupeID: "d-1"},
 		},
-		"nobody and nowhere":     {"ping", `{"zen":"x"}`, platform.Facts{Type: "github.ping", DedupeID: "d-1"}},
-		"null sender":            {"ping", `{"sender":null}`, platform.Facts{Type: "github.ping", DedupeID: "d-1"}},
-		"ids of the wrong kind":  {"ping", `{"sender":{"id":{}},"repository":{"id":[1]}}`, platform.Facts{Type: "github.ping", DedupeID: "d-1"}},
-		"no event header":        {"", `{}`, platform.Facts{Type: "github.event", DedupeID: "d-1"}},
-		"not JSON":               {"push", `Hello, World!`, platform.Facts{Type: "github.push", DedupeID: "d-1"}},
-		"nothing":                {"push", ``, platform.Facts{Type: "github.push", DedupeID: "d-1"}},
-		"names only in a string": {"push", `{"text":"\"sender\":{\"id\":1}"}`, platform.Facts{Type: "github.push", DedupeID: "d-1"}},
+		"nobody and nowhere":     {"ping", `{"zen":"x"}`, platform.Event{Type: "github.ping", DedupeID: "d-1"}},
+		"null sender":            {"ping", `{"sender":null}`, platform.Event{Type: "github.ping", DedupeID: "d-1"}},
+		"ids of the wrong kind":  {"ping", `{"sender":{"id":{}},"repository":{"id":[1]}}`, platform.Event{Type: "github.ping", DedupeID: "d-1"}},
+		"no event header":        {"", `{}`, platform.Event{Type: "github.event", DedupeID: "d-1"}},
+		"not JSON":               {"push", `Hello, World!`, platform.Event{Type: "github.push", DedupeID: "d-1"}},
+		"nothing":                {"push", ``, platform.Event{Type: "github.push", DedupeID: "d-1"}},
+		"names only in a string": {"push", `{"text":"\"sender\":{\"id\":1}"}`, platform.Event{Type: "github.push", DedupeID: "d-1"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,9 @@ func TestGitHubFacts(t *testing.T) {
 			header.Set("X-GitHub-Event", tt.event)
 			header.Set("X-GitHub-Delivery", "d-1")
 			req := &platform.Request{Header: header}
-			require.Equal(t, tt.want, get(t, "github").Facts(req, []byte(tt.document)))
+			delivery := get(t, "github").Read(req, []byte(tt.document))
+			require.Equal(t, []platform.Event{tt.want}, delivery.Events)
+			require.Nil(t, delivery.Reply)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package platform
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 // members returns the raw values of the named members of a JSON object, nil for those
@@ -36,6 +37,82 @@ func members(object []byte, names ...string) [][]byte {
 			return values
 		}
 	}
+}
+
+// field returns the text of a member of nested objects, "" where one of them is lacking.
+func field(object []byte, path ...string) string {
+	for _, name := range path {
+		object = members(object, name)[0]
+	}
+	return text(object)
+}
+
+// elements returns the raw values of a JSON array, nil for anything else. What follows
+// malformed JSON is left out.
+func elements(array []byte) [][]byte {
+	i := skipSpace(array, 0)
+	if i >= len(array) || array[i] != '[' {
+		return nil
+	}
+	var values [][]byte
+	for i++; ; i++ {
+		from := skipSpace(array, i)
+		to := skipValue(array, from)
+		if to == from {
+			return values
+		}
+		values = append(values, array[from:to])
+		if i = skipSpace(array, to); i >= len(array) || array[i] != ',' {
+			return values
+		}
+	}
+}
+
+// otherMember returns the first member of an object whose name is not the given one.
+func otherMember(object []byte, name string) (string, []byte) {
+	i := skipSpace(object, 0)
+	for i < len(object) && (object[i] == '{' || object[i] == ',') {
+		start := skipSpace(object, i+1)
+		end := skipString(object, start)
+		colon := skipSpace(object, end)
+		if end == start || colon >= len(object) || object[colon] != ':' {
+			break
+		}
+		from := skipSpace(object, colon+1)
+		to := skipValue(object, from)
+		if to == from {
+			break
+		}
+		if key := unquote(object[start:end]); key != name {
+			return key, object[from:to]
+		}
+		i = skipSpace(object, to)
+	}
+	return "", nil
+}
+
+// withMember returns the object with another value for the last member of that name. All
+// other bytes stay as they are.
+func withMember(object []byte, name string, value []byte) []byte {
+	old := members(object, name)[0]
+	at := cap(object) - cap(old) // The member is a slice of the object.
+	return slices.Concat(object[:at], value, object[at+len(old):])
+}
+
+// listOf returns a JSON array with that one raw value in it.
+func listOf(value []byte) []byte { return slices.Concat([]byte("["), value, []byte("]")) }
+
+// textOrID returns the text of a value, or of the member "id" of an object.
+func textOrID(value []byte) string { return orText(text(value), field(value, "id")) }
+
+// orText returns the first text that is not empty.
+func orText(texts ...string) string {
+	for _, one := range texts {
+		if one != "" {
+			return one
+		}
+	}
+	return ""
 }
 
 // text returns a JSON string's content, a number as it is written, and "" for the rest.

@@ -4,14 +4,12 @@
 package platform
 
 import (
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 )
 
 // Platform is one kind of sender. Implementations keep no state and may be shared.
-// A new one is a file in this package and a line in the registry below.
+// A new one is a file in this package and a line in the registry.
 type Platform interface {
 	// Name is how configuration and URLs call the platform, such as "github".
 	Name() string
@@ -21,16 +19,39 @@ type Platform interface {
 	// Verify reports whether the request was signed with one of the secrets, compared
 	// in constant time. It returns nil or a [Reason]; without secrets nothing passes.
 	Verify(req *Request, secrets []Secret) error
-	// Facts reads what routing needs from a verified request. The document is the
-	// JSON text in the body (for a form, that of its field "payload"); what it or the
-	// headers lack is left empty, also when the document is not JSON.
-	Facts(req *Request, document []byte) Facts
-	// Reply is the success answer that the platform asks for, or nil where any 2xx
-	// will do and the gateway's own "202 accepted" is sent.
-	Reply(document []byte) *Reply
-	// Sign returns the headers with which the platform would send body as the
-	// delivery id at that time.
-	Sign(secret Secret, id string, at time.Time, body []byte) http.Header
+	// Read says what a verified request brings. The document is the JSON text in the
+	// body (for a form, that of its field "payload"); what it or the headers lack is
+	// left empty, also when the document is not JSON.
+	Read(req *Request, document []byte) Delivery
+}
+
+// Prober is a platform that also sends requests without a signature, to try an address out.
+type Prober interface {
+	// Probe answers such a request, or returns nil when it is none. What it answers
+	// is never queued.
+	Probe(req *Request) *Reply
+}
+
+// Signer is a platform whose signature can be made with the secret that verifies it.
+type Signer interface {
+	// Sign returns the headers with which the platform would send the request, at its
+	// time and as the delivery id.
+	Sign(secret Secret, req *Request, id string) http.Header
+}
+
+// Keyed is a platform that publishes the keys it signs with. [Platform] ParseSecret takes
+// the JSON Web Key Set (RFC 7517) as it is published.
+type Keyed interface {
+	// Keys says where the key set is.
+	Keys() KeySource
+}
+
+// KeySource is the address of a key set. Exactly one field is set.
+type KeySource struct {
+	// JWKS is the address of the key set itself.
+	JWKS string
+	// Metadata is the address of an OpenID metadata document that names it.
+	Metadata string
 }
 
 // Request is what a signature may cover.
@@ -45,8 +66,18 @@ type Request struct {
 	Now time.Time
 }
 
-// Facts is what a platform's request says about its event.
-type Facts struct {
+// Delivery is what a verified request brings.
+type Delivery struct {
+	// Events are what the bot shall act on, in the order of the request. There is none
+	// in a handshake, which is answered with Reply and never queued.
+	Events []Event
+	// Reply is the success answer that the platform asks for, or nil where any 2xx
+	// will do and the gateway's own "202 accepted" is sent.
+	Reply *Reply
+}
+
+// Event is one thing that happened.
+type Event struct {
 	// Type is "<platform>.<event>"; never empty.
 	Type string
 	// User is who caused the event, in the platform's own id; may be empty.
@@ -55,7 +86,16 @@ type Facts struct {
 	OrderKey string
 	// DedupeID is the same in every repeat of one delivery; may be empty.
 	DedupeID string
+	// Body is this event's part of a batch, in the form of a request that brings
+	// nothing else; nil means that the request's body is the event.
+	Body []byte
 }
+
+// single is the delivery of a request that is one event.
+func single(e Event, reply *Reply) Delivery { return Delivery{Events: []Event{e}, Reply: reply} }
+
+// handshake is the delivery of a request that only tries an address out.
+func handshake(reply *Reply) Delivery { return Delivery{Reply: reply} }
 
 // Reply is a platform's own success answer.
 type Reply struct {
@@ -64,24 +104,20 @@ type Reply struct {
 	Body        []byte
 }
 
-var registry = index(
-	github{},
-	standardWebhooks{},
+const (
+	typeJSON = "application/json"
+	typeText = "text/plain; charset=utf-8"
 )
 
-func index(platforms ...Platform) map[string]Platform {
-	byName := make(map[string]Platform, len(platforms))
-	for _, p := range platforms {
-		byName[p.Name()] = p
-	}
-	return byName
+// jsonReply is 200 with a JSON body.
+func jsonReply(body string) *Reply {
+	return &Reply{Status: http.StatusOK, ContentType: typeJSON, Body: []byte(body)}
 }
 
-// Get returns the platform of that name.
-func Get(name string) (Platform, bool) {
-	p, ok := registry[name]
-	return p, ok
+// textReply is 200 with a text.
+func textReply(body string) *Reply {
+	return &Reply{Status: http.StatusOK, ContentType: typeText, Body: []byte(body)}
 }
 
-// Names lists the platforms in alphabetical order.
-func Names() []string { return slices.Sorted(maps.Keys(registry)) }
+// emptyReply is the status alone.
+func emptyReply(status int) *Reply { return &Reply{Status: status} }

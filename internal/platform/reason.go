@@ -8,7 +8,7 @@ type Reason string
 const (
 	// HeaderMissing: a header that carries the signature, or a part of what it covers, is absent.
 	HeaderMissing Reason = "header_missing"
-	// BadEncoding: the signature is not of the platform's form.
+	// BadEncoding: the signature or token is not of the platform's form.
 	BadEncoding Reason = "bad_encoding"
 	// UnknownVersion: there are signatures, but none of a version that is verified here.
 	UnknownVersion Reason = "unknown_version"
@@ -18,6 +18,28 @@ const (
 	TimestampOutOfTolerance Reason = "timestamp_out_of_tolerance"
 	// SignatureMismatch: no secret made this signature for these bytes.
 	SignatureMismatch Reason = "signature_mismatch"
+)
+
+// The reasons of platforms that send a signed token instead of signing the body.
+const (
+	// Algorithm: the token's algorithm is not the one that the platform uses.
+	Algorithm Reason = "algorithm"
+	// UnknownKey: none of the platform's keys has the token's key id.
+	UnknownKey Reason = "unknown_key"
+	// TokenExpired: the token's time is over, or it names none.
+	TokenExpired Reason = "token_expired"
+	// TokenNotYetValid: the token's time has not begun.
+	TokenNotYetValid Reason = "token_not_yet_valid"
+	// Issuer: the token is not the platform's.
+	Issuer Reason = "issuer"
+	// Audience: the token is meant for another bot.
+	Audience Reason = "audience"
+	// ServiceURL: the token is for another service URL than the body names.
+	ServiceURL Reason = "serviceurl"
+	// Endorsement: the signing key may not speak for the channel that the body names.
+	Endorsement Reason = "endorsement"
+	// Email: the token is that of another account.
+	Email Reason = "email"
 )
 
 // Error returns the reason itself.

@@ -2,8 +2,8 @@ package platform
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
@@ -11,29 +11,36 @@ import (
 	"sync"
 )
 
-// Secret is a checked secret of one platform. It prints as "[secret]" in every format.
-// The zero value verifies nothing and signs with an empty signature.
+// Secret is a checked secret, or public key, of one platform. It prints as "[secret]" in
+// every format. The zero value verifies nothing and signs with an empty signature.
 type Secret struct {
 	// macs holds keyed HMACs: for small bodies, keying costs as much as hashing does.
 	macs *sync.Pool
+	// token is sent as it is and compared.
+	token []byte
+	// public verifies Ed25519 signatures.
+	public ed25519.PublicKey
+	// keys verify JSON Web Tokens.
+	keys []tokenKey
 }
 
 var errEmptySecret = errors.New("the secret is empty")
 
-func newSecret(key []byte) Secret {
+// newMACSecret makes a secret for HMACs with that hash.
+func newMACSecret(newHash func() hash.Hash, key []byte) (Secret, error) {
+	if len(key) == 0 {
+		return Secret{}, errEmptySecret
+	}
 	key = bytes.Clone(key)
-	return Secret{macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+	return Secret{macs: &sync.Pool{New: func() any { return hmac.New(newHash, key) }}}, nil
 }
 
 // Format implements [fmt.Formatter], so that no verb and no logger shows more.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
-// usable is false for the zero value.
-func (s Secret) usable() bool { return s.macs != nil }
-
-// sum returns the HMAC-SHA256 of the joined parts.
+// sum returns the HMAC of the joined parts; nil for a secret of another kind.
 func (s Secret) sum(parts ...[]byte) []byte {
-	if !s.usable() {
+	if s.macs == nil {
 		return nil
 	}
 	mac := s.macs.Get().(hash.Hash)
@@ -43,4 +50,14 @@ func (s Secret) sum(parts ...[]byte) []byte {
 		mac.Write(part)
 	}
 	return mac.Sum(nil)
+}
+
+// madeBy reports whether one of the secrets made the signature of the joined parts.
+func madeBy(secrets []Secret, signature []byte, parts ...[]byte) bool {
+	for _, secret := range secrets {
+		if secret.macs != nil && hmac.Equal(signature, secret.sum(parts...)) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,26 +1,29 @@
 package platform
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// StandardWebhooksTolerance is how far a signed timestamp may be from now, both ways.
-const StandardWebhooksTolerance = 5 * time.Minute
-
 const (
 	standardID        = "Webhook-Id"
 	standardTimestamp = "Webhook-Timestamp"
 	standardSignature = "Webhook-Signature"
-	standardVersion   = "v1,"
+
+	versionMAC     = "v1"
+	versionEd25519 = "v1a"
 
 	secretPrefix   = "whsec_"
+	publicPrefix   = "whpk_"
 	minSecretBytes = 24
 	maxSecretBytes = 64
 
@@ -28,16 +31,29 @@ const (
 	maxSignatures = 16
 )
 
-// standardWebhooks verifies HMAC signatures, "v1" of Standard Webhooks 1.0.0
+// standardWebhooks verifies the signatures "v1" (HMAC) and "v1a" (Ed25519) of Standard Webhooks 1.0.0
 // (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
 type standardWebhooks struct{}
+
+func newStandardWebhooks(*options) Platform { return standardWebhooks{} }
+
+// StandardWebhooks returns the platform as which Botgate itself signs what it delivers.
+func StandardWebhooks() Platform { return standardWebhooks{} }
 
 // Name returns "standard-webhooks".
 func (standardWebhooks) Name() string { return "standard-webhooks" }
 
-// ParseSecret is [ParseStandardWebhooksSecret].
+// ParseSecret takes a secret "whsec_<base64>" or a public key "whpk_<base64>".
 func (standardWebhooks) ParseSecret(raw []byte) (Secret, error) {
-	return ParseStandardWebhooksSecret(string(raw))
+	encoded, ok := strings.CutPrefix(string(raw), publicPrefix)
+	if !ok {
+		return ParseStandardWebhooksSecret(string(raw))
+	}
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return Secret{}, fmt.Errorf("what follows %q in the key is not %d bytes in base64", publicPrefix, ed25519.PublicKeySize)
+	}
+	return Secret{public: key}, nil
 }
 
 // ParseStandardWebhooksSecret decodes a secret of the form "whsec_<base64>" that has
@@ -57,29 +73,26 @@ func ParseStandardWebhooksSecret(raw string) (Secret, error) {
 	if len(key) < minSecretBytes || len(key) > maxSecretBytes {
 		return Secret{}, fmt.Errorf("the secret must have %d to %d bytes, has %d", minSecretBytes, maxSecretBytes, len(key))
 	}
-	return newSecret(key), nil
+	return newMACSecret(sha256.New, key)
 }
 
-// Verify checks the timestamp, then each signature of version v1 against each secret.
+// Verify checks the timestamp, then each signature against the secrets of its version.
 func (standardWebhooks) Verify(req *Request, secrets []Secret) error {
 	id, timestamp, header := standardHeaders(req.Header)
 	if id == "" || timestamp == "" || header == "" {
 		return HeaderMissing
 	}
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil {
-		return BadTimestamp
+	if err := checkTimestamp(timestamp, req.Now, DefaultTolerance); err != nil {
+		return err
 	}
-	now, tolerance := req.Now.Unix(), int64(StandardWebhooksTolerance/time.Second)
-	if seconds < now-tolerance || seconds > now+tolerance {
-		return TimestampOutOfTolerance
-	}
-	signatures, err := standardSignatures(header)
+	signatures, err := parseStandardSignatures(header)
 	if err != nil {
 		return err
 	}
+	prefix := signedPrefix(id, timestamp)
 	for _, secret := range secrets {
-		if secret.usable() && anyEqual(signatures, secret.sum(signedPrefix(id, timestamp), req.Body)) {
+		if secret.macs != nil && anyEqual(signatures.v1, secret.sum(prefix, req.Body)) ||
+			secret.public != nil && anySignedBy(secret.public, signatures.v1a, prefix, req.Body) {
 			return nil
 		}
 	}
@@ -94,13 +107,15 @@ func standardHeaders(h http.Header) (id, timestamp, signature string) {
 	return h.Get("Svix-Id"), h.Get("Svix-Timestamp"), h.Get("Svix-Signature")
 }
 
-// standardSignatures decodes the signatures of version v1 in a space separated list.
-func standardSignatures(header string) ([][]byte, error) {
-	var signatures [][]byte
-	reason := UnknownVersion
+// standardSignatures are the decoded signatures of a header by version.
+type standardSignatures struct{ v1, v1a [][]byte }
+
+func parseStandardSignatures(header string) (standardSignatures, error) {
+	var found standardSignatures
+	reason, count := UnknownVersion, 0
 	for item := range strings.FieldsSeq(header) {
-		encoded, ok := strings.CutPrefix(item, standardVersion)
-		if !ok {
+		version, encoded, _ := strings.Cut(item, ",")
+		if version != versionMAC && version != versionEd25519 {
 			continue
 		}
 		signature, err := base64.StdEncoding.DecodeString(encoded)
@@ -108,14 +123,33 @@ func standardSignatures(header string) ([][]byte, error) {
 			reason = BadEncoding
 			continue
 		}
-		if signatures = append(signatures, signature); len(signatures) == maxSignatures {
+		if version == versionMAC {
+			found.v1 = append(found.v1, signature)
+		} else {
+			found.v1a = append(found.v1a, signature)
+		}
+		if count++; count == maxSignatures {
 			break
 		}
 	}
-	if len(signatures) == 0 {
-		return nil, reason
+	if count == 0 {
+		return found, reason
 	}
-	return signatures, nil
+	return found, nil
+}
+
+// anySignedBy joins the message only when there is a signature to check.
+func anySignedBy(key ed25519.PublicKey, signatures [][]byte, prefix, body []byte) bool {
+	if len(signatures) == 0 {
+		return false
+	}
+	message := slices.Concat(prefix, body)
+	for _, signature := range signatures {
+		if ed25519.Verify(key, message, signature) {
+			return true
+		}
+	}
+	return false
 }
 
 func anyEqual(signatures [][]byte, want []byte) bool {
@@ -131,28 +165,25 @@ func signedPrefix(id, timestamp string) []byte {
 	return []byte(id + "." + timestamp + ".")
 }
 
-// Facts leaves user and order key empty, as the specification names neither: each
+// Read leaves user and order key empty, as the specification names neither: each
 // event waits for no other. A body without a "type" is of type "standard.event".
-func (standardWebhooks) Facts(req *Request, document []byte) Facts {
+func (standardWebhooks) Read(req *Request, document []byte) Delivery {
 	id, _, _ := standardHeaders(req.Header)
-	facts := Facts{Type: "standard.event", DedupeID: id}
+	event := Event{Type: "standard.event", DedupeID: id}
 	if value := members(document, "type")[0]; len(value) > 0 && value[0] == '"' {
 		if name := unquote(value); name != "" {
-			facts.Type = "standard." + name
+			event.Type = "standard." + name
 		}
 	}
-	return facts
+	return single(event, nil)
 }
 
-// Reply returns nil: any 2xx is a success.
-func (standardWebhooks) Reply([]byte) *Reply { return nil }
-
 // Sign returns the three webhook-* headers.
-func (standardWebhooks) Sign(secret Secret, id string, at time.Time, body []byte) http.Header {
+func (standardWebhooks) Sign(secret Secret, req *Request, id string) http.Header {
 	return http.Header{
 		standardID:        {id},
-		standardTimestamp: {strconv.FormatInt(at.Unix(), 10)},
-		standardSignature: {StandardWebhooksSignature(secret, id, at, body)},
+		standardTimestamp: {strconv.FormatInt(req.Now.Unix(), 10)},
+		standardSignature: {StandardWebhooksSignature(secret, id, req.Now, req.Body)},
 	}
 }
 
@@ -161,15 +192,5 @@ func (standardWebhooks) Sign(secret Secret, id string, at time.Time, body []byte
 // joined by a space.
 func StandardWebhooksSignature(secret Secret, id string, at time.Time, body []byte) string {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
-	return standardVersion + base64.StdEncoding.EncodeToString(secret.sum(signedPrefix(id, timestamp), body))
-}
-
-// SignStandardWebhook is [StandardWebhooksSignature] for a secret that was not parsed
-// yet; who signs often parses once with [ParseStandardWebhooksSecret].
-func SignStandardWebhook(secret, id string, at time.Time, body []byte) (string, error) {
-	key, err := ParseStandardWebhooksSecret(secret)
-	if err != nil {
-		return "", err
-	}
-	return StandardWebhooksSignature(key, id, at, body), nil
+	return versionMAC + "," + base64.StdEncoding.EncodeToString(secret.sum(signedPrefix(id, timestamp), body))
 }

@@ -1,7 +1,6 @@
 package platform_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -42,7 +41,9 @@ func TestStandardWebhooksRefuses(t *testing.T) {
 		"no signature":             {id, at, "", platform.HeaderMissing},
 		"no timestamp":             {id, "", standardGood, platform.HeaderMissing},
 		"only spaces":              {id, at, " ", platform.UnknownVersion},
-		"asymmetric version alone": {id, at, "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw==", platform.UnknownVersion},
+		"asymmetric version alone": {id, at, "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhq", platform.SignatureMismatch},
+		"good under another name":  {id, at, "v1a" + standardGood[2:], platform.SignatureMismatch},
+		"unknown version alone":    {id, at, "v3" + standardGood[2:], platform.UnknownVersion},
 		"no version":               {id, at, standardGood[3:], platform.UnknownVersion},
 		"not base64":               {id, at, "v1,***", platform.BadEncoding},
 		"cut":                      {id, at, standardGood[:len(standardGood)-4], platform.SignatureMismatch},
@@ -74,7 +75,9 @@ func TestStandardWebhooksTolerance(t *testing.T) {
 		-301: platform.TimestampOutOfTolerance, -300: "", 0: "", 300: "", 301: platform.TimestampOutOfTolerance,
 	} {
 		req := standardRequest("msg_1", "", "")
-		req.Header = p.Sign(secret, "msg_1", time.Unix(standardAt+offset, 0), req.Body)
+		req.Now = time.Unix(standardAt+offset, 0)
+		req.Header = p.(platform.Signer).Sign(secret, req, "msg_1")
+		req.Now = time.Unix(standardAt, 0)
 		requireReason(t, want, p.Verify(req, []platform.Secret{secret}))
 	}
 }
@@ -88,7 +91,7 @@ func TestStandardWebhooksSpellingsAreNotMixed(t *testing.T) {
 	require.ErrorIs(t, p.Verify(req, []platform.Secret{secret}), platform.HeaderMissing)
 }
 
-func TestStandardWebhooksFacts(t *testing.T) {
+func TestStandardWebhooksRead(t *testing.T) {
 	t.Parallel()
 	p := get(t, "standard-webhooks")
 	for document, want := range map[string]string{
@@ -101,25 +104,19 @@ func TestStandardWebhooksFacts(t *testing.T) {
 		`{"type":"caf\u00e9"}`:                        "standard.café",
 		``:                                            "standard.event",
 	} {
-		facts := p.Facts(standardRequest("msg_1", "1", "v1,x"), []byte(document))
-		require.Equal(t, platform.Facts{Type: want, DedupeID: "msg_1"}, facts, document)
+		delivery := p.Read(standardRequest("msg_1", "1", "v1,x"), []byte(document))
+		require.Equal(t, []platform.Event{{Type: want, DedupeID: "msg_1"}}, delivery.Events, document)
 	}
 }
 
-func TestSignStandardWebhook(t *testing.T) {
+func TestStandardWebhooksSignature(t *testing.T) {
 	t.Parallel()
-	body, at := []byte(`{"test": 2432232314}`), time.Unix(standardAt, 999)
-	signature, err := platform.SignStandardWebhook(standardSecret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body)
+	secret, err := platform.ParseStandardWebhooksSecret(standardSecret)
 	require.NoError(t, err)
-	require.Equal(t, standardGood, signature)
+	body, at := []byte(`{"test": 2432232314}`), time.Unix(standardAt, 999)
+	require.Equal(t, standardGood, platform.StandardWebhooksSignature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body))
 
-	_, err = platform.SignStandardWebhook("whsec_short", "msg_1", at, body)
-	require.Error(t, err)
-}
-
-func ExampleSignStandardWebhook() {
-	signature, err := platform.SignStandardWebhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-		"msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
-	fmt.Println(signature, err)
-	// Output: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= <nil>
+	// Who signs needs a secret: a public key would make empty signatures.
+	_, err = platform.ParseStandardWebhooksSecret("whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=")
+	require.ErrorContains(t, err, "whsec_<base64>")
 }

@@ -1,6 +1,7 @@
 package botenqueue
 
 import (
+	"log/slog"
 	"net/http"
 	"regexp"
 	"time"
@@ -9,19 +10,13 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/problem"
 )
 
-// The placeholders that bot_signature and bot_jwt leave for this handler.
-const (
-	placeholderPlatform   = "http.bot.platform"
-	placeholderUser       = "http.bot.user"
-	placeholderOrderKey   = "http.bot.order_key"
-	placeholderDedupeID   = "http.bot.dedupe_id"
-	placeholderVerifiedBy = "http.bot.verified_by"
-	placeholderAuthUser   = "http.auth.user.id"
-)
+const placeholderAuthUser = "http.auth.user.id"
 
 // defaultType is the type of events whose sender does not say.
 const defaultType = "event"
@@ -45,8 +40,34 @@ type facts struct {
 	scope, key string
 }
 
-func (h *Handler) facts(r *http.Request) (facts, *problem.Problem) {
+// events makes the events of the request: what a platform delivered, or the body as one.
+func (h *Handler) events(r *http.Request, body *payload.Payload) ([]*event.Event, *problem.Problem) {
+	delivered := []platform.Event{{}}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	batch := delivery.Of(r)
+	if batch != nil && len(batch.Events) > 0 {
+		delivered = batch.Events
+	}
+	events := make([]*event.Event, len(delivered))
+	for i, item := range delivered {
+		if batch != nil {
+			delivery.SetEvent(repl, item)
+		}
+		facts, refusal := h.facts(r, repl)
+		if refusal != nil {
+			return nil, refusal
+		}
+		e, err := facts.event(body, item.Body, h.now())
+		if err != nil {
+			h.logger.DebugContext(r.Context(), "request makes no event", slog.Any("error", err))
+			return nil, problem.Malformed.WithDetail("The request makes no valid event.")
+		}
+		events[i] = e
+	}
+	return events, nil
+}
+
+func (h *Handler) facts(r *http.Request, repl *caddy.Replacer) (facts, *problem.Problem) {
 	get := func(name string) string {
 		value, _ := repl.GetString(name)
 		return value
@@ -54,13 +75,13 @@ func (h *Handler) facts(r *http.Request) (facts, *problem.Problem) {
 	f := facts{
 		bot:         repl.ReplaceAll(h.Bot, ""),
 		eventType:   repl.ReplaceAll(h.Type, ""),
-		user:        firstOf(repl.ReplaceAll(h.User, ""), get(placeholderUser), get(placeholderAuthUser)),
-		orderKey:    firstOf(repl.ReplaceAll(h.OrderKey, ""), get(placeholderOrderKey)),
-		verifiedBy:  firstOf(get(placeholderVerifiedBy), "none"),
+		user:        firstOf(repl.ReplaceAll(h.User, ""), get(delivery.PlaceholderUser), get(placeholderAuthUser)),
+		orderKey:    firstOf(repl.ReplaceAll(h.OrderKey, ""), get(delivery.PlaceholderOrderKey)),
+		verifiedBy:  firstOf(get(delivery.PlaceholderVerifiedBy), "none"),
 		traceParent: traceParent(r),
 	}
-	if name := get(placeholderPlatform); name != "" {
-		f.scope, f.key = name, get(placeholderDedupeID)
+	if name := get(delivery.PlaceholderPlatform); name != "" {
+		f.scope, f.key = name, get(delivery.PlaceholderDedupeID)
 		return f, nil
 	}
 	if values := r.Header.Values(headerIdempotencyKey); len(values) > 0 {
@@ -73,8 +94,9 @@ func (h *Handler) facts(r *http.Request) (facts, *problem.Problem) {
 	return f, nil
 }
 
-// event makes the event that these facts and the body describe.
-func (f facts) event(body *payload.Payload, now time.Time) (*event.Event, error) {
+// event makes the event that these facts describe. Its data is the body, or the part of
+// it that is given.
+func (f facts) event(body *payload.Payload, part []byte, now time.Time) (*event.Event, error) {
 	e := &event.Event{
 		Bot:         f.bot,
 		Type:        f.eventType,
@@ -85,6 +107,9 @@ func (f facts) event(body *payload.Payload, now time.Time) (*event.Event, error)
 		TraceParent: f.traceParent,
 		ContentType: body.ContentType,
 		Data:        body.Raw,
+	}
+	if part != nil {
+		e.ContentType, e.Data = "application/json", part
 	}
 	if f.key != "" {
 		e.ID = event.DeriveID(f.bot, f.scope, f.key)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
@@ -20,60 +21,49 @@ import (
 // enough for a broker's failover, short enough for a platform's retry schedule.
 const retryAfter = 5 * time.Second
 
-var (
-	errUnavailable = problem.New(http.StatusServiceUnavailable, "queue-unavailable", "The event was not accepted.").
-			WithDetail("The queue takes no events at present. Send it again.").WithRetryAfter(retryAfter)
-	errMethod = problem.New(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.").
-			WithHeader("Allow", http.MethodPost)
-)
+var errUnavailable = problem.New(http.StatusServiceUnavailable, "queue-unavailable", "The event was not accepted.").
+	WithDetail("The queue takes no events at present. Send it again.").WithRetryAfter(retryAfter)
 
-// ServeHTTP accepts the event or says why not.
+// ServeHTTP accepts the event, or the events of a batch, or says why not.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	start := h.now()
-	e, refusal := h.accept(r)
+	events, refusal := h.accept(r)
 	if refusal == nil {
-		refusal = h.publish(r.Context(), e)
+		refusal = h.publish(r.Context(), events)
 	}
 	observe(refusal, h.now().Sub(start))
 	if refusal != nil {
 		h.logger.DebugContext(r.Context(), "event refused", slog.String("reason", refusal.Slug()))
 		return refusal.Write(w)
 	}
-	annotate(r, e)
-	return h.reply(w, r, e)
+	annotate(r, events[0])
+	return reply(w, r, events[0])
 }
 
-// accept makes the event of the request.
-func (h *Handler) accept(r *http.Request) (*event.Event, *problem.Problem) {
+// accept makes the events of the request; there is at least one.
+func (h *Handler) accept(r *http.Request) ([]*event.Event, *problem.Problem) {
 	if r.Method != http.MethodPost {
-		return nil, errMethod
+		return nil, problem.PostOnly
 	}
-	facts, refusal := h.facts(r)
-	if refusal != nil {
-		return nil, refusal
-	}
-	if !h.app.KnownBot(facts.bot) {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !h.app.KnownBot(repl.ReplaceAll(h.Bot, "")) {
 		return nil, problem.UnknownBot
 	}
 	body, err := payload.Of(r, h.MaxSize)
 	if err != nil {
 		return nil, payload.Problem(err)
 	}
-	e, err := facts.event(body, h.now())
-	if err != nil {
-		h.logger.DebugContext(r.Context(), "request makes no event", slog.Any("error", err))
-		return nil, problem.Malformed.WithDetail("The request makes no valid event.")
-	}
-	return e, nil
+	return h.events(r, body)
 }
 
-// publish hands the event to the queue and waits until it is durable there.
-func (h *Handler) publish(ctx context.Context, e *event.Event) *problem.Problem {
+// publish hands the events to the queue and waits until all of them are durable there. A
+// part that is queued when the rest fails does no harm: sent again, it has the same ids.
+func (h *Handler) publish(ctx context.Context, events []*event.Event) *problem.Problem {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Timeout))
 	defer cancel()
 	q, err := h.app.Queue()
 	if err == nil {
-		err = publisher(q).Publish(ctx, e)
+		err = publisher(q).Publish(ctx, events...)
 	}
 	switch {
 	case err == nil:

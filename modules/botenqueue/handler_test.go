@@ -18,7 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/modules/internal/delivery"
 )
 
 // fakeApp stands for the botgate app with a queue that the test controls.
@@ -73,7 +75,7 @@ func command(body string) *http.Request {
 	return r
 }
 
-var client = map[string]string{placeholderAuthUser: "alice", placeholderVerifiedBy: "jwt"}
+var client = map[string]string{placeholderAuthUser: "alice", delivery.PlaceholderVerifiedBy: "jwt"}
 
 func TestCommandIsPublishedAndAnswered(t *testing.T) {
 	t.Parallel()
@@ -96,17 +98,51 @@ func TestCommandIsPublishedAndAnswered(t *testing.T) {
 	require.WithinDuration(t, time.Now(), e.Time, time.Minute)
 }
 
+// deliver runs a request through the handler that bot_signature verified before.
+func deliver(t *testing.T, h *Handler, d *delivery.Delivery, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r := caddyhttp.PrepareRequest(command(body), caddy.NewReplacer(), w, nil)
+	delivery.Set(r, d)
+	require.NoError(t, h.ServeHTTP(w, r, nil))
+	return w
+}
+
 func TestPlatformEventTakesItsFacts(t *testing.T) {
 	t.Parallel()
 	f := &fakeApp{}
-	w := serve(t, newHandler(f), command(`{}`), map[string]string{
-		placeholderPlatform: "github", "http.bot.type": "github.push", placeholderUser: "42",
-		placeholderOrderKey: "repo-1", placeholderDedupeID: "d-1", placeholderVerifiedBy: "github",
-	})
+	w := deliver(t, newHandler(f), &delivery.Delivery{Platform: "github", Delivery: platform.Delivery{
+		Events: []platform.Event{{Type: "github.push", User: "42", OrderKey: "repo-1", DedupeID: "d-1"}},
+	}}, `{}`)
 	require.Equal(t, http.StatusAccepted, w.Code)
 	e := f.published[0]
 	require.Equal(t, []string{"github.push", "42", "repo-1", "github"}, []string{e.Type, e.Subject, e.OrderKey, e.VerifiedBy})
 	require.Equal(t, event.DeriveID("demo", "github", "d-1"), e.ID)
+	require.JSONEq(t, fmt.Sprintf(`{"id":%q,"status":"accepted"}`, e.ID), w.Body.String())
+}
+
+func TestBatchIsOneEventPerItem(t *testing.T) {
+	t.Parallel()
+	f := &fakeApp{}
+	batch := &delivery.Delivery{Platform: "line", Delivery: platform.Delivery{
+		Events: []platform.Event{
+			{Type: "line.message", User: "u1", DedupeID: "a", Body: []byte(`{"events":[1]}`)},
+			{Type: "line.follow", User: "u2", OrderKey: "g", Body: []byte(`{"events":[2]}`)},
+		},
+		Reply: &platform.Reply{Status: http.StatusOK, ContentType: "text/plain", Body: []byte("OK")},
+	}}
+	w := deliver(t, newHandler(f), batch, `{"events":[1,2]}`)
+	require.Equal(t, []any{http.StatusOK, "OK", "text/plain"}, []any{w.Code, w.Body.String(), w.Header().Get("Content-Type")})
+	require.Len(t, f.published, 2)
+	first, second := f.published[0], f.published[1]
+	require.Equal(t, []string{"line.message", "u1", "u1", `{"events":[1]}`}, []string{first.Type, first.Subject, first.OrderKey, string(first.Data)})
+	require.Equal(t, []string{"line.follow", "u2", "g", `{"events":[2]}`}, []string{second.Type, second.Subject, second.OrderKey, string(second.Data)})
+	require.Equal(t, event.DeriveID("demo", "line", "a"), first.ID)
+	require.NotEqual(t, first.ID, second.ID)
+
+	f.err = queue.ErrUnavailable
+	w = deliver(t, newHandler(f), batch, `{"events":[1,2]}`)
+	require.Equal(t, http.StatusServiceUnavailable, w.Code, "a reply of success needs all of them")
 }
 
 func TestSameIdempotencyKeyGivesSameID(t *testing.T) {

@@ -5,22 +5,15 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/botgate/botgate/internal/event"
-	"github.com/botgate/botgate/internal/platform"
-	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/delivery"
 )
 
 // reply tells the sender that the event is accepted: in the platform's own words where
 // it asks for them, else with 202 and the address of the event.
-func (h *Handler) reply(w http.ResponseWriter, r *http.Request, e *event.Event) error {
-	if own := h.platformReply(r); own != nil {
-		if own.ContentType != "" {
-			w.Header().Set("Content-Type", own.ContentType)
-		}
-		w.WriteHeader(own.Status)
-		w.Write(own.Body)
+func reply(w http.ResponseWriter, r *http.Request, e *event.Event) error {
+	if d := delivery.Of(r); d != nil && d.Reply != nil {
+		delivery.WriteReply(w, d.Reply)
 		return nil
 	}
 	body, err := json.Marshal(struct {
@@ -35,21 +28,4 @@ func (h *Handler) reply(w http.ResponseWriter, r *http.Request, e *event.Event) 
 	w.WriteHeader(http.StatusAccepted)
 	w.Write(body)
 	return nil
-}
-
-// platformReply returns the answer that the verified platform asks for, if any.
-func (h *Handler) platformReply(r *http.Request) *platform.Reply {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	name, _ := repl.GetString(placeholderPlatform)
-	sender, ok := platform.Get(name)
-	if !ok {
-		return nil
-	}
-	body, err := payload.Of(r, h.MaxSize)
-	if err != nil {
-		return nil
-	}
-	// A body that is not JSON has no document; platforms that need it say so in Facts.
-	document, _ := body.Document()
-	return sender.Reply(document)
 }

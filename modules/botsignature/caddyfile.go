@@ -1,11 +1,14 @@
 package botsignature
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/option"
 )
 
@@ -18,29 +21,34 @@ func init() {
 //	bot_signature [<matcher>] <platform> {
 //		secret_file <path...>
 //		secret_env  <name...>
+//		<option>    <value>
 //		<platform> {
 //			secret_file <path...>
 //			secret_env  <name...>
+//			<option>    <value>
 //		}
 //		max_size <size>
+//		lockout  <failures> <window> <duration>
 //	}
 //
-// Secrets outside of a platform's block are those of the platform in the first line.
+// Secrets and options outside of a platform's block are those of the platform in the
+// first line. Which options a platform has is in docs/platforms.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if !d.AllArgs(&h.Platform) {
 		return d.Err("bot_signature takes one platform, or a placeholder that becomes one")
 	}
+	// A platform with published keys needs nothing else.
+	if !strings.Contains(h.Platform, "{") {
+		h.configOf(h.Platform)
+	}
 	for d.NextBlock(0) {
 		var err error
 		switch name := d.Val(); name {
-		case "secret_file", "secret_env":
-			if strings.Contains(h.Platform, "{") {
-				return d.Errf("%s: put it into a block of the platform it is for", name)
-			}
-			err = h.secretsOf(h.Platform).unmarshalOption(d)
 		case "max_size":
 			h.MaxSize, err = option.Size(d, option.MaxSize)
+		case "lockout":
+			h.Lockout, err = lockout.Unmarshal(d)
 		default:
 			err = h.unmarshalPlatform(d)
 		}
@@ -51,42 +59,53 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// unmarshalPlatform reads a platform's block, or an option of the platform in the first line.
 func (h *Handler) unmarshalPlatform(d *caddyfile.Dispenser) error {
 	name := d.Val()
-	if d.NextArg() {
-		return d.Errf("unknown option %q; there are secret_file, secret_env, max_size and blocks named after platforms", name)
+	if d.CountRemainingArgs() > 0 || !slices.Contains(platform.Names(), name) {
+		if strings.Contains(h.Platform, "{") {
+			return d.Errf("%s: it belongs into a block named after the platform it is for", name)
+		}
+		return h.configOf(h.Platform).unmarshalOption(d)
 	}
-	secrets := h.secretsOf(name)
+	config := h.configOf(name)
 	for d.NextBlock(1) {
-		if err := secrets.unmarshalOption(d); err != nil {
+		if err := config.unmarshalOption(d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *Handler) secretsOf(name string) *Secrets {
+func (h *Handler) configOf(name string) *PlatformConfig {
 	if h.Platforms == nil {
-		h.Platforms = map[string]*Secrets{}
+		h.Platforms = map[string]*PlatformConfig{}
 	}
 	if h.Platforms[name] == nil {
-		h.Platforms[name] = new(Secrets)
+		h.Platforms[name] = new(PlatformConfig)
 	}
 	return h.Platforms[name]
 }
 
-func (s *Secrets) unmarshalOption(d *caddyfile.Dispenser) error {
-	name, places := d.Val(), d.RemainingArgs()
-	if len(places) == 0 {
+func (c *PlatformConfig) unmarshalOption(d *caddyfile.Dispenser) error {
+	name, values := d.Val(), d.RemainingArgs()
+	switch {
+	case len(values) == 0:
 		return d.ArgErr()
-	}
-	switch name {
-	case "secret_file":
-		s.Files = append(s.Files, places...)
-	case "secret_env":
-		s.Envs = append(s.Envs, places...)
+	case name == "secret_file":
+		c.Files = append(c.Files, values...)
+	case name == "secret_env":
+		c.Envs = append(c.Envs, values...)
+	case len(values) > 1:
+		return d.Errf("%s takes one value; put it into quotes if it has spaces", name)
 	default:
-		return d.Errf("unknown option %q; there are secret_file and secret_env", name)
+		if _, twice := c.Options[name]; twice {
+			return d.Errf("%s is there twice", name)
+		}
+		if c.Options == nil {
+			c.Options = map[string]string{}
+		}
+		c.Options[name] = values[0]
 	}
 	return nil
 }

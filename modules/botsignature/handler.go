@@ -2,44 +2,36 @@ package botsignature
 
 import (
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/delivery"
+	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/problem"
 )
 
-var unknownPlatform = problem.New(http.StatusNotFound, "unknown-platform", "There is no such platform here.")
+var (
+	unknownPlatform = problem.New(http.StatusNotFound, "unknown-platform", "There is no such platform here.")
+	keysUnavailable = problem.New(http.StatusServiceUnavailable, "keys-unavailable", "The request can't be verified at present.").
+			WithDetail("The platform's keys could not be had. Send it again.").WithRetryAfter(retryAfter)
+)
 
-// sender is a platform with the secrets that it may sign with.
-type sender struct {
-	platform.Platform
-	secrets []platform.Secret
-	refusal *problem.Problem
-}
+const (
+	// retryAfter is what senders are asked to wait while there are no keys.
+	retryAfter = 5 * time.Second
+	// maxProbeSize is the largest body, in bytes, of requests that are read unsigned.
+	maxProbeSize = 4 << 10
+)
 
-func newSender(p platform.Platform, secrets []platform.Secret) *sender {
-	return &sender{
-		Platform: p, secrets: secrets,
-		refusal: problem.New(http.StatusUnauthorized, "invalid-signature", "The signature was not accepted.").
-			WithHeader("WWW-Authenticate", fmt.Sprintf("Signature realm=%q", p.Name())),
-	}
-}
-
-// check verifies the request and returns why not, or "".
-func (s *sender) check(req *platform.Request) platform.Reason {
-	err := s.Verify(req, s.secrets)
-	if err == nil {
-		return ""
-	}
-	reason := platform.SignatureMismatch
-	errors.As(err, &reason)
-	return reason
+// refusal is why a request does not pass and how it is answered.
+type refusal struct {
+	outcome string
+	answer  *problem.Problem
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
@@ -47,26 +39,66 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	from, ok := h.senders[repl.ReplaceAll(h.Platform, "")]
 	if !ok {
-		return h.refuse(w, r, noPlatform, outcomeUnknownPlatform, unknownPlatform)
+		return h.refuse(w, r, noPlatform, &refusal{outcomeUnknownPlatform, unknownPlatform})
 	}
-	// What is wrong whatever the body may be is refused before a byte of it is read.
-	if reason := from.check(h.request(r, nil)); reason != "" && reason != platform.SignatureMismatch {
-		return h.refuse(w, r, from.Name(), string(reason), from.refusal)
+	if h.guard != nil {
+		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
+			return h.refuse(w, r, from.Name(), &refusal{outcomeLockedOut, lockout.Problem(left)})
+		}
+	}
+	// What is wrong whatever the body may be is refused before the body is read.
+	reason := reasonOf(from.Verify(h.request(r, nil), nil))
+	if reason == platform.HeaderMissing {
+		if reply := h.probe(r, from); reply != nil {
+			requestsTotal.WithLabelValues(from.Name(), outcomeHandshake).Inc()
+			delivery.WriteReply(w, reply)
+			return nil
+		}
+	}
+	if r.Method != http.MethodPost {
+		return h.refuse(w, r, from.Name(), &refusal{outcomeMethod, problem.PostOnly})
+	}
+	// Without secrets these two are all that a well-formed request can be told.
+	if reason != platform.SignatureMismatch && reason != platform.UnknownKey {
+		return h.refuse(w, r, from.Name(), from.refusal(reason))
 	}
 	body, err := payload.Of(r, h.MaxSize)
 	if err != nil {
-		return h.refuse(w, r, from.Name(), readOutcome(err), payload.Problem(err))
+		return h.refuse(w, r, from.Name(), &refusal{readOutcome(err), payload.Problem(err)})
 	}
-	req := h.request(r, body.Raw)
-	if reason := from.check(req); reason != "" {
-		return h.refuse(w, r, from.Name(), string(reason), from.refusal)
+	if refused := from.verify(r.Context(), h.request(r, body.Raw)); refused != nil {
+		return h.refuse(w, r, from.Name(), refused)
 	}
-	requestsTotal.WithLabelValues(from.Name(), outcomeVerified).Inc()
-	// Without a document the facts come from the headers alone; whether such a body
+	return h.accept(w, r, from, body, next)
+}
+
+// accept answers a handshake, and hands on everything else.
+func (h *Handler) accept(w http.ResponseWriter, r *http.Request, from *sender, body *payload.Payload, next caddyhttp.Handler) error {
+	// Without a document the facts come from headers and form alone; whether such a body
 	// will do is for those to say who need one.
 	document, _ := body.Document()
-	setPlaceholders(repl, from.Name(), from.Facts(req, document))
+	d := &delivery.Delivery{Platform: from.Name(), Delivery: from.Read(h.request(r, body.Raw), document)}
+	delivery.Set(r, d)
+	if len(d.Events) == 0 {
+		requestsTotal.WithLabelValues(from.Name(), outcomeHandshake).Inc()
+		delivery.WriteReply(w, d.Reply)
+		return nil
+	}
+	requestsTotal.WithLabelValues(from.Name(), outcomeVerified).Inc()
 	return next.ServeHTTP(w, r)
+}
+
+// probe returns the answer to a request that the platform sends unsigned, if it is one.
+func (h *Handler) probe(r *http.Request, from *sender) *platform.Reply {
+	prober, ok := from.Platform.(platform.Prober)
+	if !ok || r.ContentLength < 0 || r.ContentLength > maxProbeSize {
+		return nil
+	}
+	body, err := payload.Of(r, maxProbeSize)
+	if err != nil {
+		return nil
+	}
+	return prober.Probe(h.request(r, body.Raw))
 }
 
 func (h *Handler) request(r *http.Request, body []byte) *platform.Request {
@@ -85,10 +117,13 @@ func (h *Handler) request(r *http.Request, body []byte) *platform.Request {
 	}
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, name, outcome string, answer *problem.Problem) error {
-	requestsTotal.WithLabelValues(name, outcome).Inc()
-	h.logger.DebugContext(r.Context(), "webhook refused", slog.String("platform", name), slog.String("reason", outcome))
-	return answer.Write(w)
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, name string, refused *refusal) error {
+	requestsTotal.WithLabelValues(name, refused.outcome).Inc()
+	h.security.Refused(r, "bot_signature", refused.outcome)
+	if h.guard != nil && refused.answer.Status == http.StatusUnauthorized {
+		h.guard.Failed(r.Context(), lockout.Address(r))
+	}
+	return refused.answer.Write(w)
 }
 
 func readOutcome(err error) string {
@@ -96,13 +131,4 @@ func readOutcome(err error) string {
 		return outcomeTooLarge
 	}
 	return outcomeUnreadable
-}
-
-func setPlaceholders(repl *caddy.Replacer, name string, facts platform.Facts) {
-	repl.Set("http.bot.platform", name)
-	repl.Set("http.bot.verified_by", name)
-	repl.Set("http.bot.type", facts.Type)
-	repl.Set("http.bot.user", facts.User)
-	repl.Set("http.bot.order_key", facts.OrderKey)
-	repl.Set("http.bot.dedupe_id", facts.DedupeID)
 }

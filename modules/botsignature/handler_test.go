@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -32,25 +31,24 @@ func handler(t testing.TB) *Handler {
 	t.Helper()
 	h := &Handler{
 		Platform: "{http.request.uri.path.2}",
-		Platforms: map[string]*Secrets{
+		Platforms: map[string]*PlatformConfig{
 			"github":            {Files: []string{writeFile(t, "older\n"), writeFile(t, githubSecret+"\n")}},
 			"standard-webhooks": {Files: []string{writeFile(t, standardSecret)}},
 		},
 		MaxSize: 1000,
 	}
-	require.NoError(t, provision(t, h))
-	return h
+	return load(t, h)
 }
 
 // signed makes a request as the platform would, with a JSON body.
 func signed(t testing.TB, name, secret, body string) *http.Request {
 	t.Helper()
-	p, ok := platform.Get(name)
-	require.True(t, ok)
+	p, err := platform.New(name, nil)
+	require.NoError(t, err)
 	key, err := p.ParseSecret([]byte(secret))
 	require.NoError(t, err)
 	r := httptest.NewRequest(http.MethodPost, "/hooks/demo/"+name, strings.NewReader(body))
-	maps.Copy(r.Header, p.Sign(key, "delivery-1", time.Now(), []byte(body)))
+	maps.Copy(r.Header, p.(platform.Signer).Sign(key, &platform.Request{Body: []byte(body), Now: time.Now()}, "delivery-1"))
 	r.Header.Set("Content-Type", "application/json")
 	return r
 }
@@ -179,17 +177,15 @@ func TestRefusals(t *testing.T) {
 
 func TestSecretFromEnvironment(t *testing.T) {
 	t.Setenv("BOTGATE_TEST_SECRET", githubSecret)
-	h := &Handler{Platform: "github", Platforms: map[string]*Secrets{"github": {Envs: []string{"BOTGATE_TEST_SECRET"}}}}
+	h := &Handler{Platform: "github", Platforms: map[string]*PlatformConfig{"github": {Envs: []string{"BOTGATE_TEST_SECRET"}}}}
 	require.NoError(t, provision(t, h))
 	_, p := send(t, h, signed(t, "github", githubSecret, `{}`))
 	require.True(t, p.reached)
 }
 
-// TestLogsAndMetrics is not parallel: the counters belong to the process.
-func TestLogsAndMetrics(t *testing.T) {
+// TestMetrics is not parallel: the counters belong to the process.
+func TestMetrics(t *testing.T) {
 	h := handler(t)
-	var logs bytes.Buffer
-	h.logger = slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for _, tt := range []struct {
 		path, platform, outcome string
 	}{
@@ -197,7 +193,6 @@ func TestLogsAndMetrics(t *testing.T) {
 		{"/hooks/demo/standard-webhooks", "standard-webhooks", "header_missing"},
 		{"/hooks/demo/evil", "none", "unknown_platform"},
 	} {
-		logs.Reset()
 		r := signed(t, "github", "guessed", `{"a":"private"}`)
 		r.URL.Path = tt.path
 		counter := requestsTotal.WithLabelValues(tt.platform, tt.outcome)
@@ -205,10 +200,6 @@ func TestLogsAndMetrics(t *testing.T) {
 		_, p := send(t, h, r)
 		require.False(t, p.reached)
 		require.InDelta(t, before+1, testutil.ToFloat64(counter), 0)
-		require.Contains(t, logs.String(), `"reason":"`+tt.outcome+`"`)
-		for _, private := range []string{"private", "guessed", githubSecret, "evil", r.Header.Get("X-Hub-Signature-256")} {
-			require.NotContains(t, logs.String(), private)
-		}
 	}
 }
 

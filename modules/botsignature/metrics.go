@@ -9,7 +9,11 @@ import (
 // The outcomes beside the values of platform.Reason.
 const (
 	outcomeVerified        = "verified"
+	outcomeHandshake       = "handshake"
 	outcomeUnknownPlatform = "unknown_platform"
+	outcomeKeysUnavailable = "keys_unavailable"
+	outcomeLockedOut       = "locked_out"
+	outcomeMethod          = "method_not_allowed"
 	outcomeTooLarge        = "too_large"
 	outcomeUnreadable      = "unreadable_body"
 
@@ -21,7 +25,7 @@ const (
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metrics.Namespace, Subsystem: "signature", Name: "requests_total",
-		Help: "Requests by platform and what became of them: verified, or the reason of the refusal.",
+		Help: "Requests by platform and what became of them: verified, handshake, or the reason of the refusal.",
 	}, []string{"platform", "outcome"})
 	collectors = []prometheus.Collector{requestsTotal}
 )

@@ -5,16 +5,17 @@ package botsignature
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/redis/go-redis/v9"
 
-	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/jwks"
+	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/metrics"
-	"github.com/botgate/botgate/modules/internal/secret"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 // DefaultMaxSize is the largest body in bytes, 25 MB: what GitHub sends at most.
@@ -41,25 +42,20 @@ type Handler struct {
 	// placeholders, and then picks one of Platforms for each request. Required.
 	Platform string `json:"platform,omitempty"`
 
-	// Platforms holds the secrets of each platform by its name.
-	Platforms map[string]*Secrets `json:"platforms,omitempty"`
+	// Platforms holds the secrets and options of each platform by its name.
+	Platforms map[string]*PlatformConfig `json:"platforms,omitempty"`
 
 	// MaxSize is the largest body in bytes. Default: 25 MB.
 	MaxSize int64 `json:"max_size,omitempty"`
 
-	senders map[string]*sender
-	logger  *slog.Logger
-	now     func() time.Time
-}
+	// Lockout refuses an address for a time after too many bad signatures from it.
+	// Default: none.
+	Lockout *lockout.Config `json:"lockout,omitempty"`
 
-// Secrets says where the secrets of one platform are. Each of them may sign. They are
-// read when the configuration is loaded; at least one is required.
-type Secrets struct {
-	// Files hold one secret each; a line break at the end is not part of it.
-	Files []string `json:"secret_files,omitempty"`
-
-	// Envs names environment variables with one secret each.
-	Envs []string `json:"secret_envs,omitempty"`
+	senders  map[string]*sender
+	guard    *lockout.Guard
+	security *security.Log
+	now      func() time.Time
 }
 
 // CaddyModule returns the Caddy module information.
@@ -67,54 +63,59 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_signature", New: func() caddy.Module { return new(Handler) }}
 }
 
+// app is what the handler needs of the botgate app.
+type app interface {
+	Redis() redis.UniversalClient
+}
+
 // Provision reads the secrets.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.logger = ctx.Slogger()
 	h.now = time.Now
+	h.security = security.NewLog()
 	if h.MaxSize == 0 {
 		h.MaxSize = DefaultMaxSize
 	}
 	h.senders = make(map[string]*sender, len(h.Platforms))
-	for name, secrets := range h.Platforms {
-		known, ok := platform.Get(name)
-		if !ok {
-			return fmt.Errorf("bot_signature: unknown platform %q; there are %s", name, strings.Join(platform.Names(), ", "))
-		}
-		loaded, err := secrets.load(known)
+	for name, config := range h.Platforms {
+		from, err := config.open(name, ctx.Slogger())
 		if err != nil {
 			return fmt.Errorf("bot_signature: %s: %w", name, err)
 		}
-		h.senders[name] = newSender(known, loaded)
+		h.senders[name] = from
 	}
-	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+	if err := h.provisionLockout(ctx); err != nil {
+		return err
+	}
+	registry := ctx.GetMetricsRegistry()
+	return errors.Join(jwks.Register(registry), metrics.Register(registry, collectors...))
 }
 
-func (s *Secrets) load(p platform.Platform) ([]platform.Secret, error) {
-	if s == nil || len(s.Files)+len(s.Envs) == 0 {
-		return nil, errors.New("option secret_file or secret_env: at least one secret is required")
+func (h *Handler) provisionLockout(ctx caddy.Context) error {
+	if h.Lockout == nil {
+		return nil
 	}
-	var loaded []platform.Secret
-	for _, source := range []struct {
-		option string
-		places []string
-		read   func(string) ([]byte, error)
-	}{
-		{"secret_file", s.Files, secret.FromFile},
-		{"secret_env", s.Envs, secret.FromEnv},
-	} {
-		for _, place := range source.places {
-			raw, err := source.read(place)
-			if err != nil {
-				return nil, fmt.Errorf("option %s: %w", source.option, err)
-			}
-			parsed, err := p.ParseSecret(raw)
-			if err != nil {
-				return nil, fmt.Errorf("option %s: %s: %w", source.option, place, err)
-			}
-			loaded = append(loaded, parsed)
-		}
+	shared, err := ctx.App("botgate")
+	if err != nil {
+		return fmt.Errorf("bot_signature: %w", err)
 	}
-	return loaded, nil
+	h.guard, err = lockout.Acquire("signature", *h.Lockout, shared.(app).Redis(), ctx.Slogger())
+	if err != nil {
+		return fmt.Errorf("bot_signature: option lockout: %w", err)
+	}
+	return nil
+}
+
+// Cleanup lets go of key sets and watched files. Requests that still run under this
+// configuration keep the secrets that they have.
+func (h *Handler) Cleanup() error {
+	var errs []error
+	for _, from := range h.senders {
+		errs = append(errs, from.secrets.Close())
+	}
+	if h.guard != nil {
+		errs = append(errs, h.guard.Release())
+	}
+	return errors.Join(errs...)
 }
 
 // Validate checks the options.
@@ -126,7 +127,7 @@ func (h *Handler) Validate() error {
 		return errors.New("bot_signature: name the platform, for example github")
 	}
 	if _, ok := h.senders[h.Platform]; !ok && !strings.Contains(h.Platform, "{") {
-		return fmt.Errorf("bot_signature: no secrets for the platform %q: set secret_file or secret_env", h.Platform)
+		return fmt.Errorf("bot_signature: nothing is configured for the platform %q: set secret_file or secret_env", h.Platform)
 	}
 	if len(h.senders) == 0 {
 		return errors.New("bot_signature: no platform is configured")
@@ -137,6 +138,7 @@ func (h *Handler) Validate() error {
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddy.Validator             = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

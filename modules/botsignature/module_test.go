@@ -32,20 +32,20 @@ func writeFile(t testing.TB, content string) string {
 func TestProvisionErrorsNameTheOption(t *testing.T) {
 	t.Parallel()
 	good := writeFile(t, "s3cret")
-	github := func(s *Secrets) map[string]*Secrets { return map[string]*Secrets{"github": s} }
+	github := func(s *PlatformConfig) map[string]*PlatformConfig { return map[string]*PlatformConfig{"github": s} }
 	tests := map[string]struct {
 		handler Handler
 		want    string
 	}{
-		"no such file":       {Handler{Platform: "github", Platforms: github(&Secrets{Files: []string{good + "x"}})}, "github: option secret_file: reading a secret: open " + good + "x"},
-		"empty file":         {Handler{Platform: "github", Platforms: github(&Secrets{Files: []string{good, writeFile(t, "\n")}})}, "it is empty"},
-		"no such env":        {Handler{Platform: "github", Platforms: github(&Secrets{Envs: []string{"BOTGATE_TEST_ABSENT"}})}, "github: option secret_env: environment variable BOTGATE_TEST_ABSENT"},
-		"no secrets":         {Handler{Platform: "github", Platforms: github(&Secrets{})}, "github: option secret_file or secret_env"},
+		"no such file":       {Handler{Platform: "github", Platforms: github(&PlatformConfig{Files: []string{good + "x"}})}, "github: option secret_file: reading a secret: open " + good + "x"},
+		"empty file":         {Handler{Platform: "github", Platforms: github(&PlatformConfig{Files: []string{good, writeFile(t, "\n")}})}, "it is empty"},
+		"no such env":        {Handler{Platform: "github", Platforms: github(&PlatformConfig{Envs: []string{"BOTGATE_TEST_ABSENT"}})}, "github: option secret_env: environment variable BOTGATE_TEST_ABSENT"},
+		"no secrets":         {Handler{Platform: "github", Platforms: github(&PlatformConfig{})}, "github: option secret_file or secret_env"},
 		"null":               {Handler{Platform: "github", Platforms: github(nil)}, "github: option secret_file or secret_env"},
-		"of the wrong form":  {Handler{Platform: "standard-webhooks", Platforms: map[string]*Secrets{"standard-webhooks": {Files: []string{good}}}}, `standard-webhooks: option secret_file: ` + good + `: the secret must have the form "whsec_<base64>"`},
-		"unknown platform":   {Handler{Platform: "gitlab", Platforms: map[string]*Secrets{"gitlab": {Files: []string{good}}}}, `unknown platform "gitlab"; there are github, standard-webhooks`},
-		"other platform":     {Handler{Platform: "standard-webhooks", Platforms: github(&Secrets{Files: []string{good}})}, `no secrets for the platform "standard-webhooks"`},
-		"no platform":        {Handler{Platforms: github(&Secrets{Files: []string{good}})}, "name the platform"},
+		"of the wrong form":  {Handler{Platform: "standard-webhooks", Platforms: map[string]*PlatformConfig{"standard-webhooks": {Files: []string{good}}}}, `standard-webhooks: option secret_file: ` + good + `: the secret must have the form "whsec_<base64>"`},
+		"unknown platform":   {Handler{Platform: "gitlab", Platforms: map[string]*PlatformConfig{"gitlab": {Files: []string{good}}}}, `unknown platform "gitlab"; there are botframework, discord, github, `},
+		"other platform":     {Handler{Platform: "standard-webhooks", Platforms: github(&PlatformConfig{Files: []string{good}})}, `nothing is configured for the platform "standard-webhooks"`},
+		"no platform":        {Handler{Platforms: github(&PlatformConfig{Files: []string{good}})}, "name the platform"},
 		"none configured":    {Handler{Platform: "{path.2}"}, "no platform is configured"},
 		"negative size":      {Handler{Platform: "github", MaxSize: -1}, "option max_size"},
 		"unnamed in nothing": {Handler{}, "name the platform"},
@@ -67,7 +67,7 @@ func TestReload(t *testing.T) {
 	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
 	require.NoError(t, err)
 	raw, err := json.Marshal(Handler{
-		Platform: "github", Platforms: map[string]*Secrets{"github": {Files: []string{writeFile(t, "s3cret\n")}}},
+		Platform: "github", Platforms: map[string]*PlatformConfig{"github": {Files: []string{writeFile(t, "s3cret\n")}}},
 	})
 	require.NoError(t, err)
 	for range 2 {

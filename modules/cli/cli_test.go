@@ -88,11 +88,12 @@ func TestSignaturesVerify(t *testing.T) {
 	require.NoError(t, err)
 	file := filepath.Join(dir, "push.json")
 	require.NoError(t, os.WriteFile(file, []byte(`{"a":1}`), 0o600))
-	for _, name := range platform.Names() {
+	for _, name := range []string{"github", "standard-webhooks"} {
 		header, err := sign(flags(t, signFlags, "--data", dir, name, file))
 		require.NoError(t, err, name)
 		require.Equal(t, "application/json", header.Get("Content-Type"))
-		verifier, _ := platform.Get(name)
+		verifier, err := platform.New(name, nil)
+		require.NoError(t, err)
 		raw, err := readSecret(filepath.Join(dir, name+".secret"))
 		require.NoError(t, err)
 		secret, err := verifier.ParseSecret(raw)
@@ -136,11 +137,11 @@ func TestExampleBotActsOncePerID(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, bot.stop()) })
 
-	signer, _ := platform.Get("standard-webhooks")
 	deliver := func(id string) int {
 		body := []byte(`{"command":"/x"}`)
 		r := httptest.NewRequest(http.MethodPost, "/events", bytes.NewReader(body))
-		r.Header = signer.Sign(bot.secret, id, time.Now(), body)
+		signed := &platform.Request{Body: body, Now: time.Now()}
+		r.Header = platform.StandardWebhooks().(platform.Signer).Sign(bot.secret, signed, id)
 		r.Header.Set("ce-type", "command")
 		w := httptest.NewRecorder()
 		bot.event(w, r)

@@ -63,7 +63,7 @@ type exampleBot struct {
 
 // startExampleBot serves a bot until its stop is called.
 func startExampleBot(data, address string, out io.Writer) (*exampleBot, error) {
-	verifier, _ := platform.Get("standard-webhooks")
+	verifier := platform.StandardWebhooks()
 	raw, err := readSecret(filepath.Join(data, botSecretFile))
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (b *exampleBot) event(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "unreadable body", http.StatusBadRequest)
 		return
 	}
-	verifier, _ := platform.Get("standard-webhooks")
+	verifier := platform.StandardWebhooks()
 	request := &platform.Request{Method: r.Method, Header: r.Header, Body: body, Now: time.Now()}
 	if verifier.Verify(request, []platform.Secret{b.secret}) != nil {
 		http.Error(w, "bad signature", http.StatusUnauthorized)

@@ -40,6 +40,7 @@ The secret is read from <platform>.secret in the data folder unless --secret-fil
 func signFlags(flags *pflag.FlagSet) {
 	flags.String("secret-file", "", "Secret to sign with (default: <platform>.secret in the data folder)")
 	flags.String("id", "", "Delivery id (default: a new one)")
+	flags.String("url", "", "Address that the request goes to, for platforms that sign it")
 	flags.String("event", "", "GitHub: name of the event (default: the file's name without its ending)")
 }
 
@@ -48,9 +49,13 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 		return nil, errors.New("expected a platform and a file; see botgate help sign")
 	}
 	name, path := fl.Arg(0), fl.Arg(1)
-	sender, ok := platform.Get(name)
+	sender, err := platform.New(name, nil)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := sender.(platform.Signer)
 	if !ok {
-		return nil, fmt.Errorf("unknown platform %q; there are %s", name, strings.Join(platform.Names(), ", "))
+		return nil, fmt.Errorf("%s signs with a key that only the platform has", name)
 	}
 	secret, err := signingSecret(fl, sender)
 	if err != nil {
@@ -66,7 +71,9 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 			return nil, err
 		}
 	}
-	header := sender.Sign(secret, id, time.Now(), body)
+	header := signer.Sign(secret, &platform.Request{
+		Method: http.MethodPost, URL: fl.String("url"), Body: body, Now: time.Now(),
+	}, id)
 	header.Set("Content-Type", "application/json")
 	if name == "github" {
 		eventName := fl.String("event")

@@ -48,6 +48,7 @@ var (
 	Malformed       = New(http.StatusBadRequest, "malformed", "The request is malformed.")
 	UnknownBot      = New(http.StatusNotFound, "unknown-bot", "There is no such bot.")
 	TooLarge        = New(http.StatusRequestEntityTooLarge, "too-large", "The request body is too large.")
+	PostOnly        = New(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.").WithHeader("Allow", http.MethodPost)
 	UnsupportedType = New(http.StatusUnsupportedMediaType, "unsupported-type", "The content type is not supported.")
 )
 

@@ -1,0 +1,138 @@
+package platform
+
+import (
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	// maxToken is the longest token in bytes.
+	maxToken = 8 << 10
+	// tokenLeeway is how far the platform's clock may be off.
+	tokenLeeway = 5 * time.Minute
+	// minRSABits is the least that RFC 7518 section 3.3 allows.
+	minRSABits = 2048
+)
+
+// tokenKey is one key of a published key set.
+type tokenKey struct {
+	id           string
+	public       *rsa.PublicKey
+	endorsements []string
+}
+
+// parseTokenKeys reads the RSA keys for signatures in a JSON Web Key Set (RFC 7517). All
+// others are left out.
+func parseTokenKeys(raw []byte) (Secret, error) {
+	var set struct {
+		Keys []struct {
+			Kty, Use, Alg, Kid, N, E string
+			Endorsements             []string
+		}
+	}
+	if err := json.Unmarshal(raw, &set); err != nil {
+		return Secret{}, errors.New("it is not a JSON Web Key Set")
+	}
+	secret := Secret{keys: []tokenKey{}}
+	for _, key := range set.Keys {
+		if key.Kty != "RSA" || key.Use != "" && key.Use != "sig" || key.Alg != "" && key.Alg != "RS256" || key.Kid == "" {
+			continue
+		}
+		if public, ok := rsaKey(key.N, key.E); ok {
+			secret.keys = append(secret.keys, tokenKey{id: key.Kid, public: public, endorsements: key.Endorsements})
+		}
+	}
+	return secret, nil
+}
+
+func rsaKey(modulus, exponent string) (*rsa.PublicKey, bool) {
+	n, err1 := base64.RawURLEncoding.DecodeString(strings.TrimRight(modulus, "="))
+	e, err2 := base64.RawURLEncoding.DecodeString(strings.TrimRight(exponent, "="))
+	if err1 != nil || err2 != nil || len(e) > 4 {
+		return nil, false
+	}
+	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
+	return key, key.N.BitLen() >= minRSABits && key.E >= 3
+}
+
+// tokenPolicy is what a platform's token must say.
+type tokenPolicy struct{ issuer, audience string }
+
+// verifyToken checks the bearer token of a request, RS256 only, and returns its claims and
+// the key that signed it.
+func verifyToken(req *Request, secrets []Secret, policy tokenPolicy) (jwt.MapClaims, *tokenKey, error) {
+	header := req.Header.Get("Authorization")
+	if header == "" {
+		return nil, nil, HeaderMissing
+	}
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") || len(token) > maxToken {
+		return nil, nil, BadEncoding
+	}
+	var signer *tokenKey
+	claims := jwt.MapClaims{}
+	parser := jwt.NewParser(
+		jwt.WithExpirationRequired(), jwt.WithLeeway(tokenLeeway), jwt.WithStrictDecoding(),
+		jwt.WithTimeFunc(func() time.Time { return req.Now }),
+		jwt.WithIssuer(policy.issuer), jwt.WithAudience(policy.audience),
+	)
+	_, err := parser.ParseWithClaims(strings.TrimSpace(token), claims, func(token *jwt.Token) (any, error) {
+		if token.Method.Alg() != jwt.SigningMethodRS256.Alg() {
+			return nil, Algorithm
+		}
+		if _, critical := token.Header["crit"]; critical {
+			return nil, BadEncoding
+		}
+		id, _ := token.Header["kid"].(string)
+		if signer = findKey(secrets, id); signer == nil {
+			return nil, UnknownKey
+		}
+		return signer.public, nil
+	})
+	if err != nil {
+		return nil, nil, tokenReason(err)
+	}
+	return claims, signer, nil
+}
+
+func findKey(secrets []Secret, id string) *tokenKey {
+	for _, secret := range secrets {
+		for i := range secret.keys {
+			if secret.keys[i].id == id {
+				return &secret.keys[i]
+			}
+		}
+	}
+	return nil
+}
+
+// tokenReason sorts the library's errors, of which there may be several at once.
+func tokenReason(err error) error {
+	if own := Reason(""); errors.As(err, &own) {
+		return own
+	}
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return BadEncoding
+	case errors.Is(err, jwt.ErrTokenUnverifiable):
+		return Algorithm
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return SignatureMismatch
+	case errors.Is(err, jwt.ErrTokenExpired), errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return TokenExpired
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
+		return TokenNotYetValid
+	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
+		return Issuer
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return Audience
+	}
+	return BadEncoding
+}

@@ -1,0 +1,137 @@
+package platform
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const (
+	slackSignature = "X-Slack-Signature"
+	slackTimestamp = "X-Slack-Request-Timestamp"
+	slackScheme    = "v0="
+)
+
+// slack verifies requests of the Events API, slash commands and interactivity
+// (https://docs.slack.dev/authentication/verifying-requests-from-slack).
+type slack struct{}
+
+func newSlack(*options) Platform { return slack{} }
+
+// Name returns "slack".
+func (slack) Name() string { return "slack" }
+
+// ParseSecret takes the signing secret of the app as it is shown.
+func (slack) ParseSecret(raw []byte) (Secret, error) { return newMACSecret(sha256.New, raw) }
+
+// Verify checks the timestamp in both directions, then the signature over it and the raw body.
+func (slack) Verify(req *Request, secrets []Secret) error {
+	timestamp, signature := req.Header.Get(slackTimestamp), req.Header.Get(slackSignature)
+	if timestamp == "" || signature == "" {
+		return HeaderMissing
+	}
+	if err := checkTimestamp(timestamp, req.Now, DefaultTolerance); err != nil {
+		return err
+	}
+	return verifyHex(signature, slackScheme, sha256.Size, secrets, slackPrefix(timestamp), req.Body)
+}
+
+func slackPrefix(timestamp string) []byte { return []byte("v0:" + timestamp + ":") }
+
+// Probe answers ssl_check, with which Slack tries the certificate of a command's address.
+func (slack) Probe(req *Request) *Reply {
+	query := ""
+	if req.Method == http.MethodGet {
+		if address, err := url.Parse(req.URL); err == nil {
+			query = address.RawQuery
+		}
+	} else if isForm(req.Header) {
+		query = string(req.Body)
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil || values.Get("ssl_check") != "1" {
+		return nil
+	}
+	return emptyReply(http.StatusOK)
+}
+
+// Read tells the Events API, slash commands and interactivity apart. Order is kept in a
+// thread, else in a channel, else for a user.
+func (slack) Read(req *Request, document []byte) Delivery {
+	if document == nil && isForm(req.Header) {
+		return slackCommand(req)
+	}
+	switch kind := field(document, "type"); kind {
+	case "url_verification":
+		return handshake(textReply(field(document, "challenge")))
+	case "block_suggestion", "dialog_suggestion":
+		// The menu is open and waits; nothing that is queued could fill it.
+		return handshake(jsonReply(`{"options":[]}`))
+	case "event_callback":
+		return slackEvent(document)
+	default:
+		return slackInteraction(kind, document)
+	}
+}
+
+func slackEvent(document []byte) Delivery {
+	parts := members(document, "event", "event_id", "team_id")
+	inner := members(parts[0], "type", "user", "channel", "thread_ts", "item", "ts")
+	channel := textOrID(inner[2])
+	if channel == "" {
+		channel = field(inner[4], "channel")
+	}
+	return single(Event{
+		Type:     slackType(text(inner[0]), "event"),
+		User:     textOrID(inner[1]),
+		OrderKey: slackOrder(text(parts[2]), channel, text(inner[3])),
+		DedupeID: text(parts[1]),
+	}, emptyReply(http.StatusOK))
+}
+
+func slackInteraction(kind string, document []byte) Delivery {
+	parts := members(document, "user", "team", "channel", "message", "trigger_id")
+	return single(Event{
+		Type:     slackType(kind, "interaction"),
+		User:     textOrID(parts[0]),
+		OrderKey: slackOrder(textOrID(parts[1]), textOrID(parts[2]), field(parts[3], "thread_ts")),
+		DedupeID: text(parts[4]),
+	}, emptyReply(http.StatusOK))
+}
+
+func slackCommand(req *Request) Delivery {
+	form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
+	return single(Event{
+		Type:     "slack.command",
+		User:     form.Get("user_id"),
+		OrderKey: slackOrder(form.Get("team_id"), form.Get("channel_id"), ""),
+		DedupeID: form.Get("trigger_id"),
+	}, emptyReply(http.StatusOK))
+}
+
+func slackType(name, fallback string) string {
+	if name == "" {
+		name = fallback
+	}
+	return "slack." + name
+}
+
+// slackOrder is empty without a channel: the user is the order then.
+func slackOrder(team, channel, thread string) string {
+	if channel == "" {
+		return ""
+	}
+	return strings.TrimSuffix(strings.Join([]string{team, channel, thread}, ":"), ":")
+}
+
+// Sign returns the two headers. Slack's delivery id is in the body.
+func (slack) Sign(secret Secret, req *Request, _ string) http.Header {
+	timestamp := strconv.FormatInt(req.Now.Unix(), 10)
+	return http.Header{
+		slackTimestamp: {timestamp},
+		slackSignature: {slackScheme + hex.EncodeToString(secret.sum(slackPrefix(timestamp), req.Body))},
+	}
+}

@@ -1,0 +1,73 @@
+package platform
+
+import (
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"regexp"
+)
+
+const telegramSecret = "X-Telegram-Bot-Api-Secret-Token"
+
+// validTelegramSecret is what setWebhook takes as secret_token.
+var validTelegramSecret = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+
+// telegram compares the secret token of a webhook (https://core.telegram.org/bots/api#setwebhook).
+// The token says who sent the update and does not cover what is in it.
+type telegram struct{}
+
+func newTelegram(*options) Platform { return telegram{} }
+
+// Name returns "telegram".
+func (telegram) Name() string { return "telegram" }
+
+// ParseSecret takes the secret_token that was given to setWebhook.
+func (telegram) ParseSecret(raw []byte) (Secret, error) {
+	if !validTelegramSecret.Match(raw) {
+		return Secret{}, errors.New("the secret must have 1 to 256 characters of A-Z, a-z, 0-9, _ and -")
+	}
+	return Secret{token: raw}, nil
+}
+
+// Verify compares the header with each secret.
+func (telegram) Verify(req *Request, secrets []Secret) error {
+	given := req.Header.Get(telegramSecret)
+	if given == "" {
+		return HeaderMissing
+	}
+	for _, secret := range secrets {
+		if secret.token != nil && subtle.ConstantTimeCompare([]byte(given), secret.token) == 1 {
+			return nil
+		}
+	}
+	return SignatureMismatch
+}
+
+// Read takes the kind of update from the one member beside update_id. Order is kept in a
+// chat, as Telegram itself keeps it; updates of no chat are ordered by their user.
+func (telegram) Read(_ *Request, document []byte) Delivery {
+	event := Event{Type: "telegram.update", DedupeID: field(document, "update_id")}
+	kind, update := otherMember(document, "update_id")
+	if kind != "" {
+		event.Type = "telegram." + kind
+	}
+	parts := members(update, "from", "user", "chat", "message", "sender_chat")
+	event.User = firstID(parts[0], parts[1], parts[4])
+	event.OrderKey = firstID(parts[2], members(parts[3], "chat")[0])
+	return single(event, emptyReply(http.StatusOK))
+}
+
+// firstID returns the first "id" that one of the objects has.
+func firstID(objects ...[]byte) string {
+	for _, object := range objects {
+		if id := field(object, "id"); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// Sign sets the secret token. The delivery id is in the body, as update_id.
+func (telegram) Sign(secret Secret, _ *Request, _ string) http.Header {
+	return http.Header{telegramSecret: {string(secret.token)}}
+}

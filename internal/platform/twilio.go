@@ -1,0 +1,168 @@
+package platform
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" // What Twilio signs with.
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+const (
+	twilioSignature = "X-Twilio-Signature"
+	twilioBodyHash  = "bodySHA256"
+	// maxTwilioParams bounds the work for one form.
+	maxTwilioParams = 1000
+)
+
+// twilio verifies webhooks of Twilio (https://www.twilio.com/docs/usage/security#validating-requests).
+type twilio struct {
+	// base is the public scheme and host; nil takes those of the request.
+	base *url.URL
+}
+
+func newTwilio(o *options) Platform {
+	raw := o.text("url", "")
+	if raw == "" {
+		return twilio{}
+	}
+	base, err := url.Parse(raw)
+	if err != nil || base.Host == "" || base.Path != "" || (base.Scheme != "https" && base.Scheme != "http") {
+		o.fail("option url: it must be the public scheme and host, such as https://bots.example.com")
+	}
+	return twilio{base: base}
+}
+
+// Name returns "twilio".
+func (twilio) Name() string { return "twilio" }
+
+// ParseSecret takes the account's auth token as it is shown.
+func (twilio) ParseSecret(raw []byte) (Secret, error) { return newMACSecret(sha1.New, raw) }
+
+// Verify checks the signature over the address and the form's fields. Of any other body,
+// the address has the hash. Twilio's servers disagree about the default port, so the
+// address is tried with and without one.
+func (t twilio) Verify(req *Request, secrets []Secret) error {
+	header := req.Header.Get(twilioSignature)
+	if header == "" {
+		return HeaderMissing
+	}
+	signature, err := base64.StdEncoding.DecodeString(header)
+	if err != nil {
+		return SignatureMismatch
+	}
+	address, err := url.Parse(req.URL)
+	if err != nil {
+		return SignatureMismatch
+	}
+	if t.base != nil {
+		address.Scheme, address.Host = t.base.Scheme, t.base.Host
+	}
+	suffix, ok := twilioSuffix(address, req)
+	if !ok {
+		return SignatureMismatch
+	}
+	for _, variant := range twilioVariants(*address) {
+		if madeBy(secrets, signature, []byte(variant), suffix) {
+			return nil
+		}
+	}
+	return SignatureMismatch
+}
+
+// twilioSuffix is what is signed after the address: the form's fields, or nothing when the
+// address has the hash of the body.
+func twilioSuffix(address *url.URL, req *Request) ([]byte, bool) {
+	if want := address.Query().Get(twilioBodyHash); want != "" && !isForm(req.Header) {
+		hash := sha256.Sum256(req.Body)
+		return nil, hmac.Equal([]byte(strings.ToLower(want)), []byte(hex.EncodeToString(hash[:])))
+	}
+	// A body that is neither hashed nor a form would go unsigned.
+	if len(req.Body) > 0 && !isForm(req.Header) {
+		return nil, false
+	}
+	form, err := url.ParseQuery(string(req.Body))
+	if err != nil || len(form) > maxTwilioParams {
+		return nil, false
+	}
+	names := make([]string, 0, len(form))
+	for name := range form {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var joined []byte
+	for _, name := range names {
+		values := slices.Clone(form[name])
+		slices.Sort(values)
+		for _, value := range slices.Compact(values) {
+			joined = append(append(joined, name...), value...)
+		}
+	}
+	return joined, true
+}
+
+// twilioVariants are the spellings of one address that its signer may have had.
+func twilioVariants(address url.URL) []string {
+	host := address.Hostname()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	port := "443"
+	if address.Scheme == "http" {
+		port = "80"
+	}
+	given, bare, full := address.String(), address, address
+	bare.Host = host
+	full.Host = net.JoinHostPort(address.Hostname(), orText(address.Port(), port))
+	var all []string
+	for _, one := range []string{given, bare.String(), full.String()} {
+		// Older servers sign these characters as they are.
+		for _, spelling := range []string{one, legacyQuery(one)} {
+			if !slices.Contains(all, spelling) {
+				all = append(all, spelling)
+			}
+		}
+	}
+	return all
+}
+
+func legacyQuery(address string) string {
+	path, query, ok := strings.Cut(address, "?")
+	if !ok {
+		return address
+	}
+	return path + "?" + strings.NewReplacer("%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%21", "!").Replace(query)
+}
+
+// Read answers with empty TwiML, which does nothing. Order is kept between two numbers. A
+// message and a call have an event for each of their states.
+func (twilio) Read(req *Request, document []byte) Delivery {
+	get := func(name string) string { return field(document, name) }
+	if isForm(req.Header) {
+		form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
+		get = form.Get
+	}
+	event := Event{Type: "twilio.event", User: get("From")}
+	if event.User != "" {
+		event.OrderKey = event.User + ":" + get("To")
+	}
+	for _, kind := range []struct{ name, id, status string }{
+		{"message", orText(get("MessageSid"), get("SmsSid")), orText(get("MessageStatus"), get("SmsStatus"))},
+		{"call", get("CallSid"), get("CallStatus")},
+	} {
+		if kind.id != "" {
+			event.Type, event.DedupeID = "twilio."+kind.name, kind.id+":"+kind.status
+			break
+		}
+	}
+	event.DedupeID = orText(req.Header.Get("I-Twilio-Idempotency-Token"), event.DedupeID)
+	return single(event, &Reply{
+		Status: http.StatusOK, ContentType: "text/xml",
+		Body: []byte(`<?xml version="1.0" encoding="UTF-8"?><Response></Response>`),
+	})
+}

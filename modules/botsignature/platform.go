@@ -1,0 +1,59 @@
+package botsignature
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/botgate/botgate/internal/platform"
+)
+
+// PlatformConfig says where the secrets of one platform are, and how it is set up. Each
+// secret may sign. At least one is required, except of platforms that publish their keys.
+type PlatformConfig struct {
+	// Files hold one secret each; a line break at the end is not part of it. They are
+	// read again when they change.
+	Files []string `json:"secret_files,omitempty"`
+
+	// Envs names environment variables with one secret each, read when the configuration
+	// is loaded.
+	Envs []string `json:"secret_envs,omitempty"`
+
+	// Options are the platform's own, by name; docs/platforms lists them. Their values
+	// may have the global placeholders, such as {env.NAME} and {file.PATH}.
+	Options map[string]string `json:"options,omitempty"`
+}
+
+// open makes the sender and starts to follow its secrets.
+func (c *PlatformConfig) open(name string, logger *slog.Logger) (*sender, error) {
+	if c == nil {
+		c = new(PlatformConfig)
+	}
+	p, err := platform.New(name, c.expanded())
+	if err != nil {
+		return nil, err
+	}
+	keyed, published := p.(platform.Keyed)
+	switch {
+	case len(c.Files)+len(c.Envs) > 0:
+		secrets, err := openSecrets(c, p, logger)
+		return newSender(p, secrets), err
+	case published:
+		secrets, err := openKeySet(keyed.Keys(), p, logger)
+		return newSender(p, secrets), err
+	}
+	return nil, errors.New("option secret_file or secret_env: at least one secret is required")
+}
+
+// expanded returns the options with their global placeholders replaced; others, which
+// some options use for themselves, are left alone.
+func (c *PlatformConfig) expanded() map[string]string {
+	options := make(map[string]string, len(c.Options))
+	repl := caddy.NewReplacer()
+	for name, value := range c.Options {
+		options[name] = strings.TrimRight(repl.ReplaceKnown(value, ""), "\r\n")
+	}
+	return options
+}

@@ -1,0 +1,132 @@
+package botsignature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/jwks"
+	"github.com/botgate/botgate/modules/internal/reload"
+	"github.com/botgate/botgate/modules/internal/secret"
+)
+
+// secretSource has the secrets that a platform may sign with at present.
+type secretSource interface {
+	// Secrets returns them, or an error while none could be had.
+	Secrets(ctx context.Context) ([]platform.Secret, error)
+	// Newer returns secrets newer than those Secrets returned, when a request was signed
+	// with a key that is not among them; false when there are none.
+	Newer(ctx context.Context) ([]platform.Secret, bool)
+	// Close lets go of files and connections; the last secrets stay.
+	Close() error
+}
+
+// ownSecrets are shared with the platform, in files and environment variables.
+type ownSecrets struct {
+	*reload.Value[[]platform.Secret]
+}
+
+func openSecrets(c *PlatformConfig, p platform.Platform, logger *slog.Logger) (secretSource, error) {
+	value, err := reload.New(reload.Config[[]platform.Secret]{
+		Files: c.Files, Logger: logger,
+		Load: func() ([]platform.Secret, error) { return c.load(p) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ownSecrets{value}, nil
+}
+
+// Secrets implements [secretSource].
+func (s ownSecrets) Secrets(context.Context) ([]platform.Secret, error) { return s.Get(), nil }
+
+// Newer implements [secretSource]: changed files are noticed by themselves.
+func (ownSecrets) Newer(context.Context) ([]platform.Secret, bool) { return nil, false }
+
+func (c *PlatformConfig) load(p platform.Platform) ([]platform.Secret, error) {
+	var loaded []platform.Secret
+	for _, source := range []struct {
+		option string
+		places []string
+		read   func(string) ([]byte, error)
+	}{
+		{"secret_file", c.Files, secret.FromFile},
+		{"secret_env", c.Envs, secret.FromEnv},
+	} {
+		for _, place := range source.places {
+			raw, err := source.read(place)
+			if err != nil {
+				return nil, fmt.Errorf("option %s: %w", source.option, err)
+			}
+			parsed, err := p.ParseSecret(raw)
+			if err != nil {
+				return nil, fmt.Errorf("option %s: %s: %w", source.option, place, err)
+			}
+			loaded = append(loaded, parsed)
+		}
+	}
+	return loaded, nil
+}
+
+// publishedKeys are those of a platform that signs with keys of its own.
+type publishedKeys struct {
+	source *jwks.Source
+	parse  func(raw []byte) (platform.Secret, error)
+	parsed atomic.Pointer[parsedKeys]
+}
+
+// parsedKeys is the key set of one version.
+type parsedKeys struct {
+	version uint64
+	secrets []platform.Secret
+}
+
+func openKeySet(at platform.KeySource, p platform.Platform, logger *slog.Logger) (secretSource, error) {
+	source, err := jwks.Acquire(jwks.Config{URL: at.JWKS, MetadataURL: at.Metadata, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	return &publishedKeys{source: source, parse: p.ParseSecret}, nil
+}
+
+// Secrets implements [secretSource].
+func (k *publishedKeys) Secrets(ctx context.Context) ([]platform.Secret, error) {
+	document, err := k.source.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.of(document)
+}
+
+// Newer implements [secretSource].
+func (k *publishedKeys) Newer(ctx context.Context) ([]platform.Secret, bool) {
+	seen := k.parsed.Load()
+	if seen == nil {
+		return nil, false
+	}
+	document, ok := k.source.Refetch(ctx, seen.version)
+	if !ok {
+		return nil, false
+	}
+	secrets, err := k.of(document)
+	return secrets, err == nil
+}
+
+// of parses a key set once for all requests that meet it.
+func (k *publishedKeys) of(document *jwks.Document) ([]platform.Secret, error) {
+	if known := k.parsed.Load(); known != nil && known.version == document.Version {
+		return known.secrets, nil
+	}
+	parsed, err := k.parse(document.Raw)
+	if err != nil {
+		return nil, errors.Join(jwks.ErrUnavailable, err)
+	}
+	k.parsed.Store(&parsedKeys{version: document.Version, secrets: []platform.Secret{parsed}})
+	return []platform.Secret{parsed}, nil
+}
+
+// Close implements [secretSource].
+func (k *publishedKeys) Close() error { return k.source.Release() }
