@@ -12,12 +12,13 @@ func BenchmarkVerify(b *testing.B) {
 	for _, algorithm := range Algorithms() {
 		b.Run(algorithm, func(b *testing.B) {
 			c := config(b)
-			c.Issuers, c.Audiences, c.Scopes = []string{"issuer"}, []string{"botgate"}, []string{"a"}
-			v := NewVerifier(c)
+			c.Scopes = []string{"a"}
+			c.Trusts[0].Issuers, c.Trusts[0].Audiences = []string{"issuer"}, []string{"botgate"}
+			v := newVerifier(b, c)
 			token := sign(b, algorithm, nil, claims(jwt.MapClaims{"scope": "a b"}))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := v.Verify(token); err != nil {
+				if _, err := v.Verify(b.Context(), token); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -39,6 +42,15 @@ func newClaims(values jwt.MapClaims, token, userClaim string) Claims {
 func identifies(user string) bool {
 	unfit := func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) }
 	return user != "" && len(user) <= maxUser && !strings.ContainsFunc(user, unfit)
+}
+
+// issuedAt is when the token was issued; the zero time where it does not say.
+func (c Claims) issuedAt() time.Time {
+	issued, err := c.values.GetIssuedAt()
+	if err != nil || issued == nil {
+		return time.Time{}
+	}
+	return issued.Time
 }
 
 // Text returns a claim as text: strings as they are, numbers as the token writes them,
@@ -98,4 +110,31 @@ func hasScopes(values jwt.MapClaims, required []string) bool {
 		}
 	}
 	return true
+}
+
+// hasClaims reports whether each required claim has one of its values, or is an array with
+// one of them in it. A claim without values has to be there.
+func hasClaims(values jwt.MapClaims, required map[string][]string) bool {
+	for name, allowed := range required {
+		given := values[name]
+		items, isArray := given.([]any)
+		if !isArray {
+			items = []any{given}
+		}
+		if !slices.ContainsFunc(items, func(item any) bool { return isOneOf(item, allowed) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func isOneOf(item any, allowed []string) bool {
+	switch item := item.(type) {
+	case nil:
+		return false
+	case string:
+		return len(allowed) == 0 || slices.Contains(allowed, item)
+	default:
+		return len(allowed) == 0 || slices.Contains(allowed, fmt.Sprint(item))
+	}
 }

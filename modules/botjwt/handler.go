@@ -1,15 +1,18 @@
 package botjwt
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/problem"
 )
 
@@ -17,40 +20,77 @@ const claimPrefix = "http.auth.user."
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	claims, err := h.authenticate(r)
-	if err == nil {
-		requestsTotal.WithLabelValues(outcomeVerified).Inc()
-		setPlaceholders(r, claims)
-		return next.ServeHTTP(w, r)
+	// They speak for the token that is verified here; what the caller sets does not.
+	for header := range h.ClaimHeaders {
+		r.Header.Del(header)
 	}
-	reason := BadClaims
-	errors.As(err, &reason)
-	requestsTotal.WithLabelValues(string(reason)).Inc()
-	h.logger.DebugContext(r.Context(), "token refused", slog.String("reason", string(reason)))
-	return h.challenge.of(reason).Write(w)
+	if h.guard != nil {
+		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
+			return h.refuse(w, r, LockedOut, lockout.Problem(left))
+		}
+	}
+	claims, err := h.authenticate(r)
+	if err != nil {
+		reason := BadClaims
+		errors.As(err, &reason)
+		return h.refuse(w, r, reason, h.challenge.of(reason))
+	}
+	requestsTotal.WithLabelValues(outcomeVerified).Inc()
+	setPlaceholders(r, claims)
+	for header, claim := range h.ClaimHeaders {
+		if value, ok := claims.Text(claim); ok && isHeaderValue(value) {
+			r.Header.Set(header, value)
+		}
+	}
+	return next.ServeHTTP(w, r)
 }
 
 func (h *Handler) authenticate(r *http.Request) (Claims, error) {
-	token, err := bearer(r.Header)
+	token, err := tokenOf(r, h.Sources)
 	if err != nil {
 		return Claims{}, err
 	}
-	return h.verifier.Verify(token)
+	claims, err := h.verifier.Verify(r.Context(), token)
+	if err == nil && h.revoked != nil {
+		err = h.checkRevocation(r.Context(), claims)
+	}
+	return claims, err
 }
 
-// bearer returns the token of the Authorization header. With two headers, others down
-// the line might trust the one that was not verified, so that is refused.
-func bearer(header http.Header) (string, error) {
-	values := header.Values("Authorization")
-	if len(values) > 1 {
-		return "", Malformed
+// checkRevocation is apart from the verifier and its cache, so that it is always up to date.
+func (h *Handler) checkRevocation(ctx context.Context, claims Claims) error {
+	list := h.revoked.Current(ctx, revocationWait)
+	if list == nil {
+		return RevocationsUnavailable
 	}
-	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", Missing
+	jti, _ := claims.Text("jti")
+	if list.Revoked(jti, claims.User, claims.issuedAt()) {
+		return Revoked
 	}
-	return strings.TrimSpace(token), nil
+	return nil
 }
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, reason Reason, answer *problem.Problem) error {
+	requestsTotal.WithLabelValues(string(reason)).Inc()
+	h.security.Refused(r, "bot_jwt", string(reason))
+	if h.guard != nil && counts(reason) {
+		h.guard.Failed(r.Context(), lockout.Address(r))
+	}
+	return answer.Write(w)
+}
+
+// counts reports whether the reason is a failure of the caller: who sent no token tried
+// nothing, and a good token that lacks a scope was not guessed.
+func counts(reason Reason) bool {
+	switch reason {
+	case Missing, NoScope, KeysUnavailable, RevocationsUnavailable, LockedOut, Expired:
+		return false
+	}
+	return true
+}
+
+// isHeaderValue keeps a claim from being more than one header.
+func isHeaderValue(value string) bool { return !strings.ContainsFunc(value, unicode.IsControl) }
 
 func setPlaceholders(r *http.Request, claims Claims) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -65,8 +105,14 @@ func setPlaceholders(r *http.Request, claims Claims) {
 	})
 }
 
-// challenges are the three answers to requests that may not pass (RFC 6750, section 3).
-type challenges struct{ missing, invalid, scope *problem.Problem }
+// retryAfter is what callers are asked to wait while there are no keys.
+const retryAfter = 5 * time.Second
+
+// revocationWait bounds the wait for the first copy of the revocations.
+const revocationWait = 2 * time.Second
+
+// challenges are the answers to requests that may not pass (RFC 6750, section 3).
+type challenges struct{ missing, two, invalid, scope, keysAway, revocationsAway *problem.Problem }
 
 const realm = `Bearer realm="botgate"`
 
@@ -74,6 +120,12 @@ func newChallenges(scopes []string) challenges {
 	return challenges{
 		missing: problem.New(http.StatusUnauthorized, "missing-token", "A bearer token is required.").
 			WithHeader("WWW-Authenticate", realm),
+		two: problem.New(http.StatusBadRequest, "two-tokens", "The request carries more than one token.").
+			WithHeader("WWW-Authenticate", realm+`, error="invalid_request"`),
+		revocationsAway: problem.New(http.StatusServiceUnavailable, "revocations-unavailable", "The request can't be verified at present.").
+			WithDetail("It could not be found out whether the token is still good. Send it again.").WithRetryAfter(retryAfter),
+		keysAway: problem.New(http.StatusServiceUnavailable, "keys-unavailable", "The request can't be verified at present.").
+			WithDetail("The issuer's keys could not be had. Send it again.").WithRetryAfter(retryAfter),
 		invalid: problem.New(http.StatusUnauthorized, "invalid-token", "The bearer token was not accepted.").
 			WithHeader("WWW-Authenticate", realm+`, error="invalid_token"`),
 		scope: problem.New(http.StatusForbidden, "insufficient-scope", "The bearer token does not allow this.").
@@ -81,21 +133,29 @@ func newChallenges(scopes []string) challenges {
 	}
 }
 
-// details explains what was found out after the signature was. Before, an explanation
-// would help only those who try tokens out.
+// details explains what is of use to whoever has a token. What concerns its signature is
+// not explained: that would help only those who try tokens out.
 var details = map[Reason]string{
-	NoExpiry:    `The token has no claim "exp".`,
-	Expired:     "The token has expired.",
-	NotYetValid: "The token is not valid yet.",
-	BadIssuer:   "The token's issuer is not trusted here.",
-	BadAudience: "The token is meant for somebody else.",
-	NoUser:      "The token names no user.",
+	NoExpiry:     `The token has no claim "exp".`,
+	Expired:      "The token has expired.",
+	NotYetValid:  "The token is not valid yet.",
+	BadIssuer:    "The token's issuer is not trusted here.",
+	BadAudience:  "The token is meant for somebody else.",
+	Revoked:      "The token was revoked.",
+	NoUser:       "The token names no user.",
+	MissingClaim: "The token lacks a claim that is required here.",
 }
 
 func (c challenges) of(reason Reason) *problem.Problem {
 	switch reason {
 	case Missing:
 		return c.missing
+	case TwoTokens:
+		return c.two
+	case KeysUnavailable:
+		return c.keysAway
+	case RevocationsUnavailable:
+		return c.revocationsAway
 	case NoScope:
 		return c.scope
 	}

@@ -16,12 +16,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-const (
-	// minSecretBytes is the size of the hash, the least that RFC 7518 section 3.2 allows.
-	minSecretBytes = 32
-	// minRSABits is the least that RFC 7518 section 3.3 allows.
-	minRSABits = 2048
-)
+// minRSABits is the least that RFC 7518 section 3.3 allows.
+const minRSABits = 2048
 
 // Key verifies the tokens of one algorithm. Make keys with [ParseKey].
 type Key struct {
@@ -32,17 +28,18 @@ type Key struct {
 
 // algorithms says, for each algorithm, which key material fits it.
 var algorithms = map[string]func(raw []byte) (jwt.VerificationKey, error){
-	"HS256": hmacSecret,
-	"RS256": rsaPublicKey,
-	"ES256": p256PublicKey,
+	"HS256": secretOf(32), "HS384": secretOf(48), "HS512": secretOf(64),
+	"RS256": rsaPublicKey, "RS384": rsaPublicKey, "RS512": rsaPublicKey,
+	"PS256": rsaPublicKey, "PS384": rsaPublicKey, "PS512": rsaPublicKey,
+	"ES256": ecdsaPublicKey(elliptic.P256()), "ES384": ecdsaPublicKey(elliptic.P384()), "ES512": ecdsaPublicKey(elliptic.P521()),
 	"EdDSA": ed25519PublicKey,
 }
 
 // Algorithms lists the supported algorithms in alphabetical order.
 func Algorithms() []string { return slices.Sorted(maps.Keys(algorithms)) }
 
-// ParseKey makes a key for tokens of that algorithm. HS256 takes the secret's own bytes,
-// the others a public key or a certificate in PEM; a certificate's dates are not looked
+// ParseKey makes a key for tokens of that algorithm. HS algorithms take the secret's own
+// bytes, the others a public key or a certificate in PEM; a certificate's dates are not looked
 // at. The id may be empty: the key then fits every token of its algorithm.
 func ParseKey(algorithm, id string, raw []byte) (Key, error) {
 	parse, ok := algorithms[algorithm]
@@ -56,15 +53,18 @@ func ParseKey(algorithm, id string, raw []byte) (Key, error) {
 	return Key{algorithm: algorithm, id: id, material: material}, nil
 }
 
-func hmacSecret(raw []byte) (jwt.VerificationKey, error) {
-	// A public key taken for a secret would let everybody sign.
-	if block, _ := pem.Decode(raw); block != nil {
-		return nil, errors.New("needs a secret, not a key in PEM")
+// secretOf takes secrets of the hash's size, the least that RFC 7518 section 3.2 allows.
+func secretOf(minBytes int) func(raw []byte) (jwt.VerificationKey, error) {
+	return func(raw []byte) (jwt.VerificationKey, error) {
+		// A public key taken for a secret would let everybody sign.
+		if block, _ := pem.Decode(raw); block != nil {
+			return nil, errors.New("needs a secret, not a key in PEM")
+		}
+		if len(raw) < minBytes {
+			return nil, fmt.Errorf("needs a secret of at least %d bytes, this one has %d", minBytes, len(raw))
+		}
+		return slices.Clone(raw), nil
 	}
-	if len(raw) < minSecretBytes {
-		return nil, fmt.Errorf("needs a secret of at least %d bytes, this one has %d", minSecretBytes, len(raw))
-	}
-	return slices.Clone(raw), nil
 }
 
 func rsaPublicKey(raw []byte) (jwt.VerificationKey, error) {
@@ -82,16 +82,18 @@ func rsaPublicKey(raw []byte) (jwt.VerificationKey, error) {
 	return key, nil
 }
 
-func p256PublicKey(raw []byte) (jwt.VerificationKey, error) {
-	parsed, err := publicKey(raw)
-	if err != nil {
-		return nil, err
+func ecdsaPublicKey(curve elliptic.Curve) func(raw []byte) (jwt.VerificationKey, error) {
+	return func(raw []byte) (jwt.VerificationKey, error) {
+		parsed, err := publicKey(raw)
+		if err != nil {
+			return nil, err
+		}
+		key, ok := parsed.(*ecdsa.PublicKey)
+		if !ok || key.Curve != curve {
+			return nil, fmt.Errorf("needs an ECDSA key on the curve %s", curve.Params().Name)
+		}
+		return key, nil
 	}
-	key, ok := parsed.(*ecdsa.PublicKey)
-	if !ok || key.Curve != elliptic.P256() {
-		return nil, errors.New("needs an ECDSA key on the curve P-256")
-	}
-	return key, nil
 }
 
 func ed25519PublicKey(raw []byte) (jwt.VerificationKey, error) {

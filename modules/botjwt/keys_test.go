@@ -20,22 +20,25 @@ import (
 
 // keyring has one private key of each kind.
 type keyring struct {
-	secret []byte
-	rsa    *rsa.PrivateKey
-	ecdsa  *ecdsa.PrivateKey
-	ed     ed25519.PrivateKey
+	secret, long []byte
+	rsa          *rsa.PrivateKey
+	ecdsa        *ecdsa.PrivateKey
+	p384, p521   *ecdsa.PrivateKey
+	ed           ed25519.PrivateKey
 }
 
 // ring makes the keys once: RSA keys take their time.
 var ring = sync.OnceValue(func() keyring {
 	var k keyring
 	var err error
-	k.secret = []byte(strings.Repeat("s3cret! ", 4))
+	k.secret, k.long = []byte(strings.Repeat("s3cret! ", 4)), []byte(strings.Repeat("s3cret! ", 8))
 	if k.rsa, err = rsa.GenerateKey(rand.Reader, minRSABits); err != nil {
 		panic(err)
 	}
-	if k.ecdsa, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		panic(err)
+	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P256(): &k.ecdsa, elliptic.P384(): &k.p384, elliptic.P521(): &k.p521} {
+		if *key, err = ecdsa.GenerateKey(curve, rand.Reader); err != nil {
+			panic(err)
+		}
 	}
 	if _, k.ed, err = ed25519.GenerateKey(rand.Reader); err != nil {
 		panic(err)
@@ -45,21 +48,44 @@ var ring = sync.OnceValue(func() keyring {
 
 // public returns what the operator would configure for the algorithm.
 func (k keyring) public(t testing.TB, algorithm string) []byte {
-	switch algorithm {
-	case "HS256":
-		return k.secret
-	case "RS256":
-		return publicPEM(t, k.rsa.Public())
-	case "ES256":
-		return publicPEM(t, k.ecdsa.Public())
-	default:
-		return publicPEM(t, k.ed.Public())
+	switch key := k.private(algorithm).(type) {
+	case []byte:
+		return key
+	case crypto.Signer:
+		return publicPEM(t, key.Public())
 	}
+	t.Fatal("no key for " + algorithm)
+	return nil
 }
 
 // private returns what the issuer signs with.
 func (k keyring) private(algorithm string) any {
-	return map[string]any{"HS256": k.secret, "RS256": k.rsa, "ES256": k.ecdsa, "EdDSA": k.ed}[algorithm]
+	switch algorithm {
+	case "HS256":
+		return k.secret
+	case "HS384", "HS512":
+		return k.long
+	case "ES256":
+		return k.ecdsa
+	case "ES384":
+		return k.p384
+	case "ES512":
+		return k.p521
+	case "EdDSA":
+		return k.ed
+	}
+	return k.rsa
+}
+
+// fits reports whether the algorithm can use the key of the other one.
+func fits(algorithm, other string) bool {
+	switch algorithm[:2] {
+	case "HS":
+		return other[:2] == "HS" && (algorithm == "HS256" || other != "HS256")
+	case "RS", "PS":
+		return other[:2] == "RS" || other[:2] == "PS"
+	}
+	return algorithm == other
 }
 
 func publicPEM(t testing.TB, key crypto.PublicKey) []byte {
@@ -84,13 +110,13 @@ func parseKey(t testing.TB, algorithm, id string) Key {
 	return key
 }
 
-// TestKeysFitOneAlgorithm is the table of all algorithms and all kinds of keys.
-func TestKeysFitOneAlgorithm(t *testing.T) {
+// TestKeysFitTheirAlgorithms is the table of all algorithms and all kinds of keys.
+func TestKeysFitTheirAlgorithms(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range Algorithms() {
 		for _, kind := range Algorithms() {
 			_, err := ParseKey(algorithm, "", ring().public(t, kind))
-			if algorithm == kind {
+			if fits(algorithm, kind) {
 				require.NoError(t, err, algorithm)
 			} else {
 				require.ErrorContains(t, err, algorithm+" needs", kind)
@@ -129,7 +155,7 @@ func TestKeysRefused(t *testing.T) {
 		want      string
 	}{
 		"none":              {"none", ring().secret, `unknown algorithm "none"`},
-		"other case":        {"hs256", ring().secret, "there are ES256, EdDSA, HS256, RS256"},
+		"other case":        {"hs256", ring().secret, "there are ES256, ES384, ES512, EdDSA, HS256, "},
 		"short secret":      {"HS256", ring().secret[1:], "at least 32 bytes, this one has 31"},
 		"no secret":         {"HS256", nil, "at least 32 bytes"},
 		"short RSA key":     {"RS256", publicPEM(t, small), "at least 2048 bits, this one has 2047"},

@@ -6,14 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/revocation"
+	"github.com/botgate/botgate/modules/internal/jwks"
+	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/metrics"
-	"github.com/botgate/botgate/modules/internal/secret"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 func init() {
@@ -27,16 +32,21 @@ func init() {
 //	{http.bot.verified_by}    "jwt"
 //
 // It answers 401 with a WWW-Authenticate header where the token is missing or did not
-// pass, and 403 where it lacks a scope.
+// pass, 403 where it lacks a scope, 400 where there are two, and 503 while the issuer's
+// keys can't be had.
 type Handler struct {
-	// Keys verify the tokens; each serves its own algorithm only. At least one is required.
-	Keys []KeyConfig `json:"keys,omitempty"`
+	// IssuerConfig is the trust without a block of its own. Its issuers are Issuers.
+	IssuerConfig
 
-	// Issuers are the allowed values of the claim "iss". Default: any.
+	// Issuers are the allowed values of the claim "iss" for the handler's own keys.
+	// Default: any.
 	Issuers []string `json:"issuers,omitempty"`
 
-	// Audiences must share a value with the claim "aud". Default: any.
-	Audiences []string `json:"audiences,omitempty"`
+	// Trusts are further issuers, each with keys of its own, which verify only its tokens.
+	Trusts []*IssuerConfig `json:"trusts,omitempty"`
+
+	// Sources say where tokens are. Default: the Authorization header.
+	Sources []SourceConfig `json:"sources,omitempty"`
 
 	// Leeway is how far the clocks of issuer and gateway may differ. Default: 30s.
 	Leeway *caddy.Duration `json:"leeway,omitempty"`
@@ -44,28 +54,93 @@ type Handler struct {
 	// RequireScopes must all be in the claims "scope" or "scp". Default: none.
 	RequireScopes []string `json:"require_scopes,omitempty"`
 
+	// RequireClaims must each have one of the values, or be there where no value is
+	// given. Default: none.
+	RequireClaims map[string][]string `json:"require_claims,omitempty"`
+
+	// AllowNoExpiry lets tokens without "exp" pass, which can't be ended but by changing
+	// the key. Default: false.
+	AllowNoExpiry bool `json:"allow_no_expiry,omitempty"`
+
 	// UserClaim is the claim that names the user, a text or a number. Default: "sub".
 	UserClaim string `json:"user_claim,omitempty"`
+
+	// ClaimHeaders are sent upstream, each with the claim that it is named with. The
+	// caller's own headers of these names are taken away first. Default: none.
+	ClaimHeaders map[string]string `json:"claim_headers,omitempty"`
 
 	// MaxTokenSize is the longest token in bytes. Default: 8000.
 	MaxTokenSize int `json:"max_token_size,omitempty"`
 
+	// CacheSize is how many verified tokens are remembered; below zero, none.
+	// Default: 10000.
+	CacheSize int `json:"cache_size,omitempty"`
+
+	// Revocation refuses tokens that "botgate revoke" ended. Revocations are in the
+	// botgate app's Redis, or else in the file revocations.json of its data folder.
+	Revocation bool `json:"revocation,omitempty"`
+
+	// Lockout refuses an address for a time after too many bad tokens from it.
+	// Default: none.
+	Lockout *lockout.Config `json:"lockout,omitempty"`
+
 	verifier  *Verifier
+	trusts    []*Trust
 	challenge challenges
-	logger    *slog.Logger
+	guard     *lockout.Guard
+	revoked   *revocation.Copy
+	security  *security.Log
 }
 
-// KeyConfig says where a key is. Exactly one of File and Env is set; both are read when
-// the configuration is loaded.
+// IssuerConfig is who issues tokens, for whom, and where the keys are: Keys and JWKFiles,
+// or JWKS, or OIDC.
+type IssuerConfig struct {
+	// Issuer is the value of the claim "iss". Required in Trusts; unused elsewhere.
+	Issuer string `json:"issuer,omitempty"`
+
+	// Audiences must share a value with the claim "aud". Default: any.
+	Audiences []string `json:"audiences,omitempty"`
+
+	// Keys verify the tokens; each serves its own algorithm only.
+	Keys []KeyConfig `json:"keys,omitempty"`
+
+	// JWKFiles hold JSON Web Keys or sets of them, and are read again when they change.
+	JWKFiles []string `json:"jwk_files,omitempty"`
+
+	// JWKS is the https address of a JSON Web Key Set.
+	JWKS string `json:"jwks,omitempty"`
+
+	// OIDC finds the key set through the issuer's OpenID metadata.
+	OIDC bool `json:"oidc,omitempty"`
+
+	// MaxStale is how long fetched keys are used that can't be fetched again. Default: 24h.
+	MaxStale caddy.Duration `json:"max_stale,omitempty"`
+
+	// Algorithms are the allowed ones. Default: those that the keys fit.
+	Algorithms []string `json:"algorithms,omitempty"`
+}
+
+func (c *IssuerConfig) maxStale() time.Duration { return time.Duration(c.MaxStale) }
+
+// isEmpty reports whether nothing is configured.
+func (c *IssuerConfig) isEmpty() bool {
+	return len(c.Keys)+len(c.JWKFiles) == 0 && c.JWKS == "" && !c.OIDC
+}
+
+// KeyConfig says where a key is. Exactly one of File, Env and Value is set.
 type KeyConfig struct {
-	// Algorithm is HS256, RS256, ES256 or EdDSA.
+	// Algorithm is one of [Algorithms].
 	Algorithm string `json:"algorithm,omitempty"`
 
-	// File holds the key: see [ParseKey]. A line break at the end is not part of it.
+	// File holds the key: see [ParseKey]. A line break at the end is not part of it. It
+	// is read again when it changes.
 	File string `json:"file,omitempty"`
 
 	// Env names an environment variable with the key instead.
 	Env string `json:"env,omitempty"`
+
+	// Value is the key itself; it may have global placeholders.
+	Value string `json:"value,omitempty"`
 
 	// KID is the key id. Default: none, the key fits every token of its algorithm.
 	KID string `json:"kid,omitempty"`
@@ -76,28 +151,108 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_jwt", New: func() caddy.Module { return new(Handler) }}
 }
 
-// Provision reads the keys.
+// app is what the handler needs of the botgate app.
+type app interface {
+	Redis() redis.UniversalClient
+	DataFolder() string
+}
+
+// Provision opens the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.logger = ctx.Slogger()
+	h.security = security.NewLog()
 	h.setDefaults()
-	if len(h.Keys) == 0 {
-		return errors.New("bot_jwt: option key: at least one is required")
+	if err := h.openTrusts(ctx.Slogger()); err != nil {
+		return fmt.Errorf("bot_jwt: %w", err)
 	}
-	config := Config{
-		Issuers: h.Issuers, Audiences: h.Audiences, Scopes: h.RequireScopes,
+	var err error
+	h.verifier, err = NewVerifier(Config{
+		Trusts: h.trusts, Scopes: h.RequireScopes, Require: h.RequireClaims, WithoutExpiry: h.AllowNoExpiry,
 		Leeway: time.Duration(*h.Leeway), UserClaim: h.UserClaim, MaxTokenSize: h.MaxTokenSize,
-		Now: time.Now,
+		CacheSize: max(0, h.CacheSize), Now: time.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("bot_jwt: option cache_size: %w", err)
 	}
-	for _, k := range h.Keys {
-		key, err := k.load()
-		if err != nil {
-			return fmt.Errorf("bot_jwt: option key: %w", err)
-		}
-		config.Keys = append(config.Keys, key)
-	}
-	h.verifier = NewVerifier(config)
 	h.challenge = newChallenges(h.RequireScopes)
-	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+	if h.Lockout != nil || h.Revocation {
+		shared, err := ctx.App("botgate")
+		if err == nil {
+			err = h.openShared(shared.(app), ctx.Slogger())
+		}
+		if err != nil {
+			return fmt.Errorf("bot_jwt: %w", err)
+		}
+	}
+	registry := ctx.GetMetricsRegistry()
+	return errors.Join(jwks.Register(registry), metrics.Register(registry, collectors...))
+}
+
+// openShared opens what is shared with other gateways.
+func (h *Handler) openShared(shared app, logger *slog.Logger) error {
+	client := shared.Redis()
+	if h.Revocation {
+		var store revocation.Store = revocation.NewFile(filepath.Join(shared.DataFolder(), revocation.FileName))
+		if client != nil {
+			store = revocation.NewRedis(client)
+		}
+		h.revoked = revocation.Follow(store, 0, logger)
+	}
+	if h.Lockout == nil {
+		return nil
+	}
+	var err error
+	if h.guard, err = lockout.Acquire("jwt", *h.Lockout, client, logger); err != nil {
+		return fmt.Errorf("option lockout: %w", err)
+	}
+	return nil
+}
+
+// openTrusts opens the handler's own keys, if there are any, and those of each issuer.
+func (h *Handler) openTrusts(logger *slog.Logger) error {
+	if !h.isEmpty() || len(h.Trusts) == 0 {
+		if err := h.openTrust(&h.IssuerConfig, h.Issuers, logger); err != nil {
+			return err
+		}
+	}
+	for _, config := range h.Trusts {
+		if config.Issuer == "" {
+			return errors.New("option issuer: a block needs the issuer's name")
+		}
+		if err := h.openTrust(config, []string{config.Issuer}, logger); err != nil {
+			return fmt.Errorf("issuer %s: %w", config.Issuer, err)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) openTrust(c *IssuerConfig, issuers []string, logger *slog.Logger) error {
+	for _, algorithm := range c.Algorithms {
+		if _, ok := algorithms[algorithm]; !ok {
+			return fmt.Errorf("option algorithms: unknown algorithm %q; there are %s", algorithm, strings.Join(Algorithms(), ", "))
+		}
+	}
+	keys, err := c.openKeys(logger)
+	if err != nil {
+		return err
+	}
+	h.trusts = append(h.trusts, &Trust{Issuers: issuers, Audiences: c.Audiences, Keys: keys})
+	return nil
+}
+
+// Cleanup lets go of keys and files. Requests that still run under this configuration
+// keep the keys that they have.
+func (h *Handler) Cleanup() error {
+	var errs []error
+	for _, trust := range h.trusts {
+		errs = append(errs, trust.Keys.Close())
+	}
+	if h.revoked != nil {
+		errs = append(errs, h.revoked.Close())
+	}
+	if h.guard != nil {
+		errs = append(errs, h.guard.Release())
+	}
+	return errors.Join(errs...)
 }
 
 func (h *Handler) setDefaults() {
@@ -111,27 +266,12 @@ func (h *Handler) setDefaults() {
 	if h.MaxTokenSize == 0 {
 		h.MaxTokenSize = DefaultMaxTokenSize
 	}
-}
-
-func (k KeyConfig) load() (Key, error) {
-	var raw []byte
-	var err error
-	switch {
-	case (k.File == "") == (k.Env == ""):
-		return Key{}, errors.New("either a file or an environment variable must be named")
-	case k.File != "":
-		raw, err = secret.FromFile(k.File)
-	default:
-		raw, err = secret.FromEnv(k.Env)
+	if h.CacheSize == 0 {
+		h.CacheSize = DefaultCacheSize
 	}
-	if err != nil {
-		return Key{}, err
+	if len(h.Sources) == 0 {
+		h.Sources = []SourceConfig{{In: inHeader}}
 	}
-	key, err := ParseKey(k.Algorithm, k.KID, raw)
-	if err != nil {
-		return Key{}, fmt.Errorf("%s: %w", k.File+k.Env, err)
-	}
-	return key, nil
 }
 
 // Validate checks the options.
@@ -147,6 +287,11 @@ func (h *Handler) Validate() error {
 			return fmt.Errorf("bot_jwt: option require_scope: %q is not a scope (RFC 6749, section 3.3)", scope)
 		}
 	}
+	for _, source := range h.Sources {
+		if (source.In != inHeader && source.In != inCookie && source.In != inQuery) || (source.In == inHeader) != (source.Name == "") {
+			return fmt.Errorf("bot_jwt: option from: %q is not header, cookie <name> or query <name>", strings.TrimSpace(source.In+" "+source.Name))
+		}
+	}
 	return nil
 }
 
@@ -156,6 +301,7 @@ func notScopeChar(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r >
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddy.Validator             = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -8,6 +8,10 @@ type Reason string
 const (
 	// Missing: the request carries no bearer token.
 	Missing Reason = "missing"
+	// TwoTokens: the request carries more than one token.
+	TwoTokens Reason = "two_tokens"
+	// LockedOut: there were too many bad tokens from this address.
+	LockedOut Reason = "locked_out"
 	// TooLarge: the token is longer than allowed.
 	TooLarge Reason = "too_large"
 	// Malformed: it is not a JSON Web Token in compact form.
@@ -18,6 +22,8 @@ const (
 	CriticalHeader Reason = "critical_header"
 	// UnknownKey: no key of the token's algorithm has its key id.
 	UnknownKey Reason = "unknown_key"
+	// KeysUnavailable: no keys could be had, which says nothing about the token.
+	KeysUnavailable Reason = "keys_unavailable"
 	// BadSignature: no key made this signature.
 	BadSignature Reason = "bad_signature"
 	// NoExpiry: the claim "exp" is missing.
@@ -32,6 +38,12 @@ const (
 	BadIssuer Reason = "bad_issuer"
 	// BadAudience: "aud" names none of those required.
 	BadAudience Reason = "bad_audience"
+	// MissingClaim: a required claim is missing or has another value.
+	MissingClaim Reason = "missing_claim"
+	// Revoked: the token was ended before its time.
+	Revoked Reason = "revoked"
+	// RevocationsUnavailable: whether the token was revoked could not be found out.
+	RevocationsUnavailable Reason = "revocations_unavailable"
 	// NoUser: the user claim is missing, or unfit to identify anybody.
 	NoUser Reason = "no_user"
 	// NoScope: a required scope is missing. All else about the token is good.

@@ -1,6 +1,8 @@
 package botjwt
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -13,25 +15,30 @@ const (
 	DefaultLeeway       = 30 * time.Second
 	DefaultUserClaim    = "sub"
 	DefaultMaxTokenSize = 8000
+	DefaultCacheSize    = 10_000
 )
 
 // Config is what a [Verifier] asks of a token. All fields without "empty" are required.
 type Config struct {
-	// Keys are tried where their algorithm is the token's, and their ids are equal or
-	// one of the two has none.
-	Keys []Key
-	// Issuers are the allowed values of "iss". Empty: any.
-	Issuers []string
-	// Audiences must share a value with "aud". Empty: any.
-	Audiences []string
+	// Trusts say who may issue tokens. A token is that of the trust with its issuer, else
+	// of the one that names no issuer.
+	Trusts []*Trust
+	// Algorithms are those that any of the trusts' keys may have. Empty: all there are.
+	Algorithms []string
 	// Scopes must all be in "scope" or "scp". Empty: none needed.
 	Scopes []string
+	// Require are claims that must have one of the values. Empty: none.
+	Require map[string][]string
+	// WithoutExpiry lets tokens without "exp" pass.
+	WithoutExpiry bool
 	// Leeway is how far "exp", "nbf" and "iat" may be off.
 	Leeway time.Duration
 	// UserClaim names the claim that identifies the user.
 	UserClaim string
 	// MaxTokenSize is the longest token in bytes.
 	MaxTokenSize int
+	// CacheSize is how many verified tokens are remembered. Zero: none.
+	CacheSize int
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -41,53 +48,94 @@ type Verifier struct {
 	config  Config
 	methods []string
 	parser  *jwt.Parser
+	cache   *cache
 }
 
 // NewVerifier makes a verifier.
-func NewVerifier(c Config) *Verifier {
-	v := &Verifier{config: c}
-	for _, key := range c.Keys {
-		v.methods = append(v.methods, key.algorithm)
+func NewVerifier(c Config) (*Verifier, error) {
+	v := &Verifier{config: c, methods: c.Algorithms}
+	if len(v.methods) == 0 {
+		v.methods = Algorithms()
 	}
-	v.parser = jwt.NewParser(
+	options := []jwt.ParserOption{
 		// The choice of keys by algorithm is enough; this guards against a mistake there.
 		jwt.WithValidMethods(v.methods),
-		jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(),
 		jwt.WithLeeway(c.Leeway),
 		jwt.WithTimeFunc(c.Now),
 		jwt.WithStrictDecoding(),
-	)
-	return v
+	}
+	if !c.WithoutExpiry {
+		options = append(options, jwt.WithExpirationRequired())
+	}
+	v.parser = jwt.NewParser(options...)
+	if c.CacheSize == 0 {
+		return v, nil
+	}
+	var err error
+	v.cache, err = newCache(c.CacheSize)
+	return v, err
 }
 
 // Verify checks a token and returns its claims, or a [Reason]. With [NoScope] it
 // returns the claims too.
-func (v *Verifier) Verify(token string) (Claims, error) {
+func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	if len(token) > v.config.MaxTokenSize {
 		return Claims{}, TooLarge
 	}
-	values := jwt.MapClaims{}
-	parsed, err := v.parser.ParseWithClaims(token, values, v.candidates)
-	if err != nil {
-		return Claims{}, v.reason(parsed, err)
+	if v.cache == nil {
+		found, _, err := v.verify(ctx, token)
+		return found.claims, err
 	}
-	if err := v.checkParties(values); err != nil {
-		return Claims{}, err
+	hash := sha256.Sum256([]byte(token))
+	if found, ok := v.cache.get(hash); ok && v.holds(ctx, found) {
+		return found.claims, nil
 	}
-	claims := newClaims(values, token, v.config.UserClaim)
-	if claims.User == "" {
-		return Claims{}, NoUser
+	found, values, err := v.verify(ctx, token)
+	if err == nil {
+		v.cache.put(hash, found, values)
 	}
-	if !hasScopes(values, v.config.Scopes) {
-		return claims, NoScope
-	}
-	return claims, nil
+	return found.claims, err
 }
 
-// candidates returns the keys that the token's own header leaves in question. What
-// else the header brings along (jwk, jku, x5u, x5c) is never used.
-func (v *Verifier) candidates(token *jwt.Token) (any, error) {
+// holds reports whether what was verified once still is: the token is of age, and its
+// trust has the keys of then.
+func (v *Verifier) holds(ctx context.Context, found verified) bool {
+	if !v.config.Now().Before(found.expires.Add(v.config.Leeway)) {
+		return false
+	}
+	keys, err := found.trust.Keys.Current(ctx)
+	return err == nil && keys == found.keys
+}
+
+func (v *Verifier) verify(ctx context.Context, token string) (verified, jwt.MapClaims, error) {
+	var found verified
+	values := jwt.MapClaims{}
+	parsed, err := v.parser.ParseWithClaims(token, values, func(token *jwt.Token) (any, error) {
+		return v.candidates(ctx, token, values, &found)
+	})
+	if err != nil {
+		return verified{}, nil, v.reason(parsed, err)
+	}
+	if err := found.trust.check(values); err != nil {
+		return verified{}, nil, err
+	}
+	if !hasClaims(values, v.config.Require) {
+		return verified{}, nil, MissingClaim
+	}
+	found.claims = newClaims(values, token, v.config.UserClaim)
+	if found.claims.User == "" {
+		return verified{}, nil, NoUser
+	}
+	if !hasScopes(values, v.config.Scopes) {
+		return found, nil, NoScope
+	}
+	return found, values, nil
+}
+
+// candidates returns the keys that the token's own header leaves in question, and notes
+// whose they are. What else the header brings along (jwk, jku, x5u, x5c) is never used.
+func (v *Verifier) candidates(ctx context.Context, token *jwt.Token, values jwt.MapClaims, found *verified) (any, error) {
 	if _, ok := token.Header["crit"]; ok {
 		return nil, CriticalHeader
 	}
@@ -97,33 +145,27 @@ func (v *Verifier) candidates(token *jwt.Token) (any, error) {
 			return nil, Malformed
 		}
 	}
-	var set jwt.VerificationKeySet
-	for _, key := range v.config.Keys {
-		if key.algorithm == token.Method.Alg() && (id == "" || key.id == "" || id == key.id) {
-			set.Keys = append(set.Keys, key.material)
-		}
+	var err error
+	if found.trust, err = trustOf(v.config.Trusts, values); err != nil {
+		return nil, err
 	}
-	if len(set.Keys) == 0 {
-		return nil, UnknownKey
+	if found.keys, err = found.trust.Keys.Current(ctx); err != nil {
+		return nil, KeysUnavailable
 	}
-	return set, nil
-}
-
-func (v *Verifier) checkParties(values jwt.MapClaims) error {
-	if len(v.config.Issuers) > 0 {
-		issuer, err := values.GetIssuer()
-		if err != nil || !slices.Contains(v.config.Issuers, issuer) {
-			return BadIssuer
-		}
+	if matching := found.keys.matching(token.Method.Alg(), id); len(matching.Keys) > 0 {
+		return matching, nil
 	}
-	if len(v.config.Audiences) > 0 {
-		audiences, err := values.GetAudience()
-		isOurs := func(audience string) bool { return slices.Contains(v.config.Audiences, audience) }
-		if err != nil || !slices.ContainsFunc(audiences, isOurs) {
-			return BadAudience
-		}
+	if newer, ok := found.trust.Keys.Newer(ctx); ok {
+		found.keys = newer
 	}
-	return nil
+	matching := found.keys.matching(token.Method.Alg(), id)
+	switch {
+	case len(matching.Keys) > 0:
+		return matching, nil
+	case !found.keys.serves(token.Method.Alg()):
+		return nil, UnknownAlgorithm
+	}
+	return nil, UnknownKey
 }
 
 // reason sorts the library's errors, which may be several at once.

@@ -1,6 +1,7 @@
 package botjwt
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
@@ -38,10 +39,27 @@ func config(t testing.TB) Config {
 		Leeway: 30 * time.Second, UserClaim: "sub", MaxTokenSize: 2000,
 		Now: func() time.Time { return time.Unix(now, 0) },
 	}
+	var keys []Key
 	for _, algorithm := range Algorithms() {
-		c.Keys = append(c.Keys, parseKey(t, algorithm, ""))
+		keys = append(keys, parseKey(t, algorithm, ""))
 	}
+	c.Trusts = []*Trust{{Keys: fixed(keys...)}}
 	return c
+}
+
+// fixedKeys never change.
+type fixedKeys struct{ set *KeySet }
+
+func fixed(keys ...Key) KeySource                            { return fixedKeys{NewKeySet(keys, nil)} }
+func (f fixedKeys) Current(context.Context) (*KeySet, error) { return f.set, nil }
+func (fixedKeys) Newer(context.Context) (*KeySet, bool)      { return nil, false }
+func (fixedKeys) Close() error                               { return nil }
+
+func newVerifier(t testing.TB, c Config) *Verifier {
+	t.Helper()
+	v, err := NewVerifier(c)
+	require.NoError(t, err)
+	return v
 }
 
 // requireReason compares the outcome of Verify; "" stands for success.
@@ -57,8 +75,9 @@ func requireReason(t testing.TB, want Reason, err error) {
 func TestVerifyClaims(t *testing.T) {
 	t.Parallel()
 	c := config(t)
-	c.Issuers, c.Audiences, c.Scopes = []string{"other", "issuer"}, []string{"botgate", "else"}, []string{"a", "b"}
-	v := NewVerifier(c)
+	c.Scopes = []string{"a", "b"}
+	c.Trusts[0].Issuers, c.Trusts[0].Audiences = []string{"other", "issuer"}, []string{"botgate", "else"}
+	v := newVerifier(t, c)
 	tests := map[string]struct {
 		changes jwt.MapClaims
 		want    Reason
@@ -96,7 +115,7 @@ func TestVerifyClaims(t *testing.T) {
 			t.Parallel()
 			all := claims(jwt.MapClaims{"scope": "b a"})
 			maps.Copy(all, tt.changes)
-			got, err := v.Verify(sign(t, "HS256", nil, claims(all)))
+			got, err := v.Verify(t.Context(), sign(t, "HS256", nil, claims(all)))
 			requireReason(t, tt.want, err)
 			require.Equal(t, tt.want == "" || tt.want == NoScope, got.User == "ada")
 		})
@@ -131,21 +150,21 @@ func TestAlgorithmConfusion(t *testing.T) {
 	t.Parallel()
 	for _, configured := range Algorithms() {
 		c := config(t)
-		c.Keys = []Key{parseKey(t, configured, "")}
-		v := NewVerifier(c)
+		c.Trusts[0].Keys = fixed(parseKey(t, configured, ""))
+		v := newVerifier(t, c)
 		for _, signed := range Algorithms() {
 			good := sign(t, signed, nil, claims(nil))
-			_, err := v.Verify(good)
+			_, err := v.Verify(t.Context(), good)
 			if signed == configured {
 				require.NoError(t, err, configured)
 			} else {
 				require.ErrorIs(t, err, UnknownAlgorithm, "%s by %s", configured, signed)
 			}
-			for _, claimed := range append(Algorithms(), "none", "NONE", "HS384", "HS512", "RS512", "PS256", "ES384", "") {
+			for _, claimed := range append(Algorithms(), "none", "NONE", "hs256", "") {
 				if claimed == signed {
 					continue
 				}
-				_, err := v.Verify(withAlgorithm(t, good, claimed))
+				_, err := v.Verify(t.Context(), withAlgorithm(t, good, claimed))
 				require.Error(t, err, "%s by %s, said to be %s", configured, signed, claimed)
 			}
 		}
@@ -155,11 +174,11 @@ func TestAlgorithmConfusion(t *testing.T) {
 // TestPublicKeyAsSecret is the classic: the RSA key, which is public, used to sign HS256.
 func TestPublicKeyAsSecret(t *testing.T) {
 	t.Parallel()
-	v := NewVerifier(config(t))
+	v := newVerifier(t, config(t))
 	for _, algorithm := range []string{"RS256", "ES256", "EdDSA"} {
 		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims(nil)).SignedString(ring().public(t, algorithm))
 		require.NoError(t, err)
-		_, err = v.Verify(token)
+		_, err = v.Verify(t.Context(), token)
 		require.ErrorIs(t, err, BadSignature, algorithm)
 	}
 }
@@ -175,8 +194,8 @@ func withAlgorithm(t testing.TB, token, algorithm string) string {
 func TestVerifyHeader(t *testing.T) {
 	t.Parallel()
 	c := config(t)
-	c.Keys = append(c.Keys[:0:0], parseKey(t, "HS256", "one"), parseKey(t, "ES256", ""))
-	v := NewVerifier(c)
+	c.Trusts[0].Keys = fixed(parseKey(t, "HS256", "one"), parseKey(t, "ES256", ""))
+	v := newVerifier(t, c)
 	for name, tt := range map[string]struct {
 		algorithm string
 		header    map[string]any
@@ -197,7 +216,7 @@ func TestVerifyHeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := v.Verify(sign(t, tt.algorithm, tt.header, claims(nil)))
+			_, err := v.Verify(t.Context(), sign(t, tt.algorithm, tt.header, claims(nil)))
 			requireReason(t, tt.want, err)
 		})
 	}
@@ -205,7 +224,7 @@ func TestVerifyHeader(t *testing.T) {
 
 func TestVerifyForm(t *testing.T) {
 	t.Parallel()
-	v := NewVerifier(config(t))
+	v := newVerifier(t, config(t))
 	good := sign(t, "HS256", nil, claims(nil))
 	parts := strings.Split(good, ".")
 	for name, tt := range map[string]struct {
@@ -229,7 +248,7 @@ func TestVerifyForm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := v.Verify(tt.token)
+			_, err := v.Verify(t.Context(), tt.token)
 			require.ErrorIs(t, err, tt.want)
 		})
 	}
@@ -240,17 +259,17 @@ func TestRotation(t *testing.T) {
 	c := config(t)
 	fresh, err := ParseKey("HS256", "", []byte(strings.Repeat("another ", 4)))
 	require.NoError(t, err)
-	c.Keys = []Key{fresh, parseKey(t, "HS256", "")}
-	_, err = NewVerifier(c).Verify(sign(t, "HS256", nil, claims(nil)))
+	c.Trusts[0].Keys = fixed(fresh, parseKey(t, "HS256", ""))
+	_, err = newVerifier(t, c).Verify(t.Context(), sign(t, "HS256", nil, claims(nil)))
 	require.NoError(t, err)
-	c.Keys = c.Keys[:1]
-	_, err = NewVerifier(c).Verify(sign(t, "HS256", nil, claims(nil)))
+	c.Trusts[0].Keys = fixed(fresh)
+	_, err = newVerifier(t, c).Verify(t.Context(), sign(t, "HS256", nil, claims(nil)))
 	require.ErrorIs(t, err, BadSignature)
 }
 
 func TestClaimsText(t *testing.T) {
 	t.Parallel()
-	got, err := NewVerifier(config(t)).Verify(sign(t, "HS256", nil, claims(jwt.MapClaims{
+	got, err := newVerifier(t, config(t)).Verify(t.Context(), sign(t, "HS256", nil, claims(jwt.MapClaims{
 		"sub": 12345678901234567, "admin": true, "roles": []string{"a", "b c"}, "org": map[string]any{"id": 9007199254740993},
 		"empty": "", "half": 0.5,
 	})))

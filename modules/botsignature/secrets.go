@@ -2,10 +2,8 @@ package botsignature
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/modules/internal/jwks"
@@ -73,60 +71,20 @@ func (c *PlatformConfig) load(p platform.Platform) ([]platform.Secret, error) {
 
 // publishedKeys are those of a platform that signs with keys of its own.
 type publishedKeys struct {
-	source *jwks.Source
-	parse  func(raw []byte) (platform.Secret, error)
-	parsed atomic.Pointer[parsedKeys]
-}
-
-// parsedKeys is the key set of one version.
-type parsedKeys struct {
-	version uint64
-	secrets []platform.Secret
+	*jwks.Parsed[[]platform.Secret]
 }
 
 func openKeySet(at platform.KeySource, p platform.Platform, logger *slog.Logger) (secretSource, error) {
-	source, err := jwks.Acquire(jwks.Config{URL: at.JWKS, MetadataURL: at.Metadata, Logger: logger})
+	parsed, err := jwks.Follow(jwks.Config{URL: at.JWKS, MetadataURL: at.Metadata, Logger: logger},
+		func(document *jwks.Document) ([]platform.Secret, error) {
+			secret, err := p.ParseSecret(document.Raw)
+			return []platform.Secret{secret}, err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return &publishedKeys{source: source, parse: p.ParseSecret}, nil
+	return publishedKeys{parsed}, nil
 }
 
 // Secrets implements [secretSource].
-func (k *publishedKeys) Secrets(ctx context.Context) ([]platform.Secret, error) {
-	document, err := k.source.Current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return k.of(document)
-}
-
-// Newer implements [secretSource].
-func (k *publishedKeys) Newer(ctx context.Context) ([]platform.Secret, bool) {
-	seen := k.parsed.Load()
-	if seen == nil {
-		return nil, false
-	}
-	document, ok := k.source.Refetch(ctx, seen.version)
-	if !ok {
-		return nil, false
-	}
-	secrets, err := k.of(document)
-	return secrets, err == nil
-}
-
-// of parses a key set once for all requests that meet it.
-func (k *publishedKeys) of(document *jwks.Document) ([]platform.Secret, error) {
-	if known := k.parsed.Load(); known != nil && known.version == document.Version {
-		return known.secrets, nil
-	}
-	parsed, err := k.parse(document.Raw)
-	if err != nil {
-		return nil, errors.Join(jwks.ErrUnavailable, err)
-	}
-	k.parsed.Store(&parsedKeys{version: document.Version, secrets: []platform.Secret{parsed}})
-	return []platform.Secret{parsed}, nil
-}
-
-// Close implements [secretSource].
-func (k *publishedKeys) Close() error { return k.source.Release() }
+func (k publishedKeys) Secrets(ctx context.Context) ([]platform.Secret, error) { return k.Current(ctx) }

@@ -1,0 +1,91 @@
+package revocation
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultInterval is how soon a revocation works everywhere.
+const DefaultInterval = time.Second
+
+// Copy follows a store. It may be used concurrently.
+type Copy struct {
+	store    Store
+	interval time.Duration
+	logger   *slog.Logger
+	list     atomic.Pointer[List]
+	// first is closed after the first copy was made.
+	first  chan struct{}
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Follow starts to copy the store's revocations, and again every interval, which is
+// [DefaultInterval] when it is zero. While the store is away, the last copy stays.
+func Follow(store Store, interval time.Duration, logger *slog.Logger) *Copy {
+	if interval == 0 {
+		interval = DefaultInterval
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &Copy{store: store, interval: interval, logger: logger, first: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
+	go c.run(ctx)
+	return c
+}
+
+// Current returns the last copy. It waits for the first one only, and no longer than wait;
+// then it is nil.
+func (c *Copy) Current(ctx context.Context, wait time.Duration) *List {
+	if list := c.list.Load(); list != nil {
+		return list
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-c.first:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return c.list.Load()
+}
+
+// Close stops to follow the store and waits for what runs. The last copy stays.
+func (c *Copy) Close() error {
+	c.cancel()
+	<-c.done
+	return nil
+}
+
+func (c *Copy) run(ctx context.Context) {
+	defer close(c.done)
+	ticker := time.NewTicker(c.interval)
+	defer ticker.Stop()
+	for well := true; ; {
+		well = c.load(ctx, well)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// load reports whether it worked. It logs only when that changes.
+func (c *Copy) load(ctx context.Context, wasWell bool) bool {
+	attempt, cancel := context.WithTimeout(ctx, max(c.interval, DefaultInterval))
+	defer cancel()
+	list, err := c.store.Load(attempt, c.list.Load())
+	switch {
+	case err == nil:
+		if c.list.Swap(list) == nil {
+			close(c.first)
+		}
+		if !wasWell {
+			c.logger.InfoContext(ctx, "revocations can be read again")
+		}
+	case wasWell && ctx.Err() == nil:
+		c.logger.ErrorContext(ctx, "revocations can't be read, those known stay in force", slog.Any("error", err))
+	}
+	return err == nil
+}

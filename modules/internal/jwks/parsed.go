@@ -1,0 +1,68 @@
+package jwks
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+)
+
+// Parsed is a source with what its document was parsed into, once for all requests.
+type Parsed[T any] struct {
+	source *Source
+	parse  func(*Document) (T, error)
+	last   atomic.Pointer[version[T]]
+}
+
+type version[T any] struct {
+	number uint64
+	value  T
+}
+
+// Follow acquires the source of the configuration. A document that does not parse counts
+// as unavailable.
+func Follow[T any](c Config, parse func(*Document) (T, error)) (*Parsed[T], error) {
+	source, err := Acquire(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Parsed[T]{source: source, parse: parse}, nil
+}
+
+// Current is [Source.Current], parsed.
+func (p *Parsed[T]) Current(ctx context.Context) (T, error) {
+	document, err := p.source.Current(ctx)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return p.of(document)
+}
+
+// Newer is [Source.Refetch] for a request that met the last version that Current returned.
+func (p *Parsed[T]) Newer(ctx context.Context) (value T, ok bool) {
+	last := p.last.Load()
+	if last == nil {
+		return value, false
+	}
+	document, ok := p.source.Refetch(ctx, last.number)
+	if !ok {
+		return value, false
+	}
+	value, err := p.of(document)
+	return value, err == nil
+}
+
+// Close lets go of the source. What it had last can still be used.
+func (p *Parsed[T]) Close() error { return p.source.Release() }
+
+func (p *Parsed[T]) of(document *Document) (T, error) {
+	if last := p.last.Load(); last != nil && last.number == document.Version {
+		return last.value, nil
+	}
+	value, err := p.parse(document)
+	if err != nil {
+		return value, errors.Join(ErrUnavailable, err)
+	}
+	p.last.Store(&version[T]{number: document.Version, value: value})
+	return value, nil
+}
