@@ -2,12 +2,14 @@
 package modules
 
 import (
+	_ "github.com/botgate/botgate/modules/botcors"
 	_ "github.com/botgate/botgate/modules/botenqueue"
 	_ "github.com/botgate/botgate/modules/botgate"
 	_ "github.com/botgate/botgate/modules/botjwt"
 	_ "github.com/botgate/botgate/modules/botlimit"
 	_ "github.com/botgate/botgate/modules/botschema"
 	_ "github.com/botgate/botgate/modules/botsignature"
+	_ "github.com/botgate/botgate/modules/bottoken"
 	_ "github.com/botgate/botgate/modules/cli"
 	_ "github.com/botgate/botgate/modules/embedded"
 )

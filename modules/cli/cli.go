@@ -20,6 +20,8 @@ func init() {
 	caddycmd.RegisterCommand(initCommand())
 	caddycmd.RegisterCommand(tokenCommand())
 	caddycmd.RegisterCommand(signCommand())
+	caddycmd.RegisterCommand(revokeCommand())
+	caddycmd.RegisterCommand(hashSecretCommand())
 	caddycmd.RegisterCommand(exampleBotCommand())
 	caddycmd.RegisterCommand(quickstartCommand())
 }

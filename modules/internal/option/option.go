@@ -59,3 +59,12 @@ func Duration(d *caddyfile.Dispenser, limit time.Duration) (caddy.Duration, erro
 
 // MaxSize is the limit of options that cap a request body.
 const MaxSize = 1 << 40
+
+// List reads the values of the current option, of which there is at least one.
+func List(d *caddyfile.Dispenser) ([]string, error) {
+	values := d.RemainingArgs()
+	if len(values) == 0 {
+		return nil, d.ArgErr()
+	}
+	return values, nil
+}

@@ -1,0 +1,91 @@
+package botcors
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/require"
+)
+
+func load(t *testing.T, h *Handler) error {
+	t.Helper()
+	require.NoError(t, h.Provision(caddy.Context{}))
+	return h.Validate()
+}
+
+// ask sends a request of a page and returns the answer, and whether it went on.
+func ask(t *testing.T, h *Handler, method, origin, wants string) (*httptest.ResponseRecorder, bool) {
+	t.Helper()
+	r, w, reached := httptest.NewRequest(method, "/v1/events", nil), httptest.NewRecorder(), false
+	r.Header.Set("Origin", origin)
+	if wants != "" {
+		r.Header.Set("Access-Control-Request-Method", wants)
+		r.Header.Set("Access-Control-Request-Headers", "authorization")
+	}
+	require.NoError(t, h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		reached = true
+		return nil
+	})))
+	return w, reached
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	h := &Handler{Origins: []string{"https://app.example", "https://*.bots.example"}, Credentials: true}
+	require.NoError(t, load(t, h))
+	for origin, allowed := range map[string]bool{
+		"https://app.example": true, "https://a.bots.example": true, "http://app.example": false,
+		"https://app.example.evil": false, "https://bots.example": false, "null": false,
+	} {
+		w, reached := ask(t, h, http.MethodOptions, origin, http.MethodPost)
+		require.False(t, reached, origin)
+		require.Equal(t, http.StatusNoContent, w.Code, origin)
+		if !allowed {
+			require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), origin)
+			continue
+		}
+		require.Equal(t, origin, w.Header().Get("Access-Control-Allow-Origin"))
+		require.Equal(t, []string{"POST", "authorization", "true", "600"}, []string{
+			w.Header().Get("Access-Control-Allow-Methods"), w.Header().Get("Access-Control-Allow-Headers"),
+			w.Header().Get("Access-Control-Allow-Credentials"), w.Header().Get("Access-Control-Max-Age"),
+		})
+	}
+	w, _ := ask(t, h, http.MethodOptions, "https://app.example", http.MethodDelete)
+	require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), "not an allowed method")
+}
+
+func TestOtherRequestsGoOn(t *testing.T) {
+	t.Parallel()
+	h := &Handler{Origins: []string{"https://app.example"}}
+	require.NoError(t, load(t, h))
+	w, reached := ask(t, h, http.MethodGet, "https://app.example", "")
+	require.True(t, reached)
+	require.Equal(t, "https://app.example", w.Header().Get("Access-Control-Allow-Origin"))
+	require.Contains(t, w.Header().Get("Access-Control-Expose-Headers"), "Retry-After")
+	require.Contains(t, w.Header().Values("Vary"), "Origin")
+
+	w, reached = ask(t, h, http.MethodGet, "https://evil.example", "")
+	require.True(t, reached)
+	require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"))
+	_, reached = ask(t, h, http.MethodOptions, "https://app.example", "")
+	require.True(t, reached, "an OPTIONS that is no preflight is the API's own")
+}
+
+func TestOptionsMustBeSafe(t *testing.T) {
+	t.Parallel()
+	for want, h := range map[string]*Handler{
+		"option origins: at least one":     {},
+		"option credentials":               {Origins: []string{"*"}, Credentials: true},
+		`"app.example" is not an origin`:   {Origins: []string{"app.example"}},
+		`"https://a/b" is not an origin`:   {Origins: []string{"https://a/b"}},
+		`"https://a?b" is not an origin`:   {Origins: []string{"https://a?b"}},
+		`"https://*.*.b" is not an origin`: {Origins: []string{"https://*.*.b"}},
+		"option max_age":                   {Origins: []string{"https://a"}, MaxAge: -1},
+	} {
+		require.ErrorContains(t, load(t, h), want)
+	}
+	require.NoError(t, load(t, &Handler{Origins: []string{"*"}}))
+}

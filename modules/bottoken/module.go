@@ -1,0 +1,216 @@
+// Package bottoken is the handler bot_token: it issues short-lived tokens to clients that
+// prove who they are with a secret, for those who have no identity provider.
+package bottoken
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/modules/internal/lockout"
+	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/modules/internal/reload"
+	"github.com/botgate/botgate/modules/internal/security"
+)
+
+// Defaults of the options.
+const (
+	DefaultTTL     = 10 * time.Minute
+	DefaultRotate  = 720 * time.Hour
+	DefaultOverlap = time.Hour
+)
+
+// Limits of the options.
+const (
+	maxTTL     = 24 * time.Hour
+	minOverlap = time.Minute
+	maxOverlap = 7 * 24 * time.Hour
+	maxRotate  = 366 * 24 * time.Hour
+)
+
+// maxKeysAge is how long public keys are kept by caches at most.
+const maxKeysAge = 15 * time.Minute
+
+func init() {
+	caddy.RegisterModule(&Handler{})
+}
+
+// Handler is an OAuth 2.0 token endpoint for the grant client_credentials (RFC 6749,
+// section 4.4). It answers POST on any path with a token, and GET and HEAD on
+// /.well-known/jwks.json with the keys that verify it (RFC 7517).
+//
+// Tokens are JSON Web Tokens (RFC 9068), signed with Ed25519 (EdDSA, RFC 8037). The keys
+// are made at the first start and rotated; processes may share their folder.
+//
+// It sets the placeholder {http.auth.user.id} to the subject of a client that proved who
+// it is.
+type Handler struct {
+	// Issuer is the claim "iss" of the tokens. Required.
+	Issuer string `json:"issuer,omitempty"`
+
+	// Audiences are the claim "aud" of the tokens. At least one is required.
+	Audiences []string `json:"audiences,omitempty"`
+
+	// ClientsFile has the clients, see docs/bot_token.md. It is read again when it
+	// changes. Required.
+	ClientsFile string `json:"clients_file,omitempty"`
+
+	// Folder has the keys: private.json, which only its owner may read, and jwks.json.
+	// Default: token in the data folder of the global option botgate.
+	Folder string `json:"folder,omitempty"`
+
+	// TTL is how long a token is valid: from 1s to 24h. Default: 10m.
+	TTL caddy.Duration `json:"ttl,omitempty"`
+
+	// Rotate is how long a key signs: at least TTL and Overlap together. Default: 720h.
+	Rotate caddy.Duration `json:"rotate,omitempty"`
+
+	// Overlap is how long a key is published before it signs, and after its last token
+	// has expired: from 1m to 168h. Default: 1h.
+	Overlap caddy.Duration `json:"overlap,omitempty"`
+
+	// Lockout refuses, for a time, an address that failed too often as one client, or
+	// five times as often altogether. Default: 10 failures in 1m, for 15m.
+	Lockout *lockout.Config `json:"lockout,omitempty"`
+
+	issuer    issuer
+	clients   *reload.Value[*directory]
+	keys      *keyring
+	guards    *guards
+	gate      *gate
+	security  *security.Log
+	cacheKeys string
+	minCost   int
+	release   []func() error
+}
+
+// botgateApp is what the handler needs of the botgate app.
+type botgateApp interface {
+	// Redis returns nil where none is configured.
+	Redis() redis.UniversalClient
+	DataFolder() string
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.bot_token", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision reads the clients, and reads or makes the keys. The keys are made this early
+// since a bot_jwt further down reads them when it is provisioned.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.setDefaults()
+	if err := h.check(); err != nil {
+		return fmt.Errorf("bot_token: %w", err)
+	}
+	app, err := ctx.App("botgate")
+	if err != nil {
+		return fmt.Errorf("bot_token: %w", err)
+	}
+	shared, ok := app.(botgateApp)
+	if !ok {
+		return errors.New("bot_token: the app botgate has no Redis and data folder to share")
+	}
+	if h.Folder == "" {
+		h.Folder = filepath.Join(shared.DataFolder(), "token")
+	}
+	if err := h.acquire(ctx, shared.Redis()); err != nil {
+		return fmt.Errorf("bot_token: %w", err)
+	}
+	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+}
+
+func (h *Handler) setDefaults() {
+	setDefault(&h.TTL, DefaultTTL)
+	setDefault(&h.Rotate, DefaultRotate)
+	setDefault(&h.Overlap, DefaultOverlap)
+	if h.Lockout == nil {
+		h.Lockout = &lockout.Config{
+			Failures: 10, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(15 * time.Minute),
+		}
+	}
+	if h.minCost == 0 {
+		h.minCost = MinCost
+	}
+	h.issuer = issuer{name: h.Issuer, audiences: h.Audiences, ttl: time.Duration(h.TTL)}
+	h.security = security.NewLog()
+	// A cached key set is renewed well within the time that a new key does not sign.
+	age := min(maxKeysAge, time.Duration(h.Overlap)/4)
+	h.cacheKeys = fmt.Sprintf("public, max-age=%d", age/time.Second)
+}
+
+func setDefault(option *caddy.Duration, value time.Duration) {
+	if *option == 0 {
+		*option = caddy.Duration(value)
+	}
+}
+
+// check checks the options before anything is made of them.
+func (h *Handler) check() error {
+	ttl, rotate, overlap := time.Duration(h.TTL), time.Duration(h.Rotate), time.Duration(h.Overlap)
+	switch {
+	case h.Issuer == "":
+		return errors.New("option issuer: it is required")
+	case len(h.Audiences) == 0:
+		return errors.New("option audience: at least one is required")
+	case h.ClientsFile == "":
+		return errors.New("option clients_file: it is required")
+	case ttl < time.Second || ttl > maxTTL:
+		return fmt.Errorf("option ttl: must be from 1s to %s", maxTTL)
+	case overlap < minOverlap || overlap > maxOverlap:
+		return fmt.Errorf("option overlap: must be from %s to %s", minOverlap, maxOverlap)
+	case rotate < ttl+overlap || rotate > maxRotate:
+		return fmt.Errorf("option rotate: must be from %s (ttl and overlap together) to %s", ttl+overlap, maxRotate)
+	}
+	return nil
+}
+
+// acquire takes hold of what the handler uses; release has what gives it back.
+func (h *Handler) acquire(ctx caddy.Context, client redis.UniversalClient) (err error) {
+	logger := ctx.Slogger()
+	h.clients, err = reload.New(reload.Config[*directory]{
+		Files: []string{h.ClientsFile}, Logger: logger,
+		Load: func() (*directory, error) { return readClients(h.ClientsFile, h.minCost) },
+	})
+	if err != nil {
+		return fmt.Errorf("option clients_file: %w", err)
+	}
+	h.release = append(h.release, h.clients.Close)
+	if h.guards, err = acquireGuards(*h.Lockout, client, logger); err != nil {
+		return fmt.Errorf("option lockout: %w", err)
+	}
+	h.release = append(h.release, h.guards.release)
+	if h.gate, err = acquireGate(); err != nil {
+		return err
+	}
+	h.release = append(h.release, releaseGate)
+	s := schedule{rotate: time.Duration(h.Rotate), overlap: time.Duration(h.Overlap), ttl: time.Duration(h.TTL)}
+	if h.keys, err = openKeyring(ctx, h.Folder, s, logger); err != nil {
+		return fmt.Errorf("option folder: %w", err)
+	}
+	h.release = append(h.release, h.keys.close)
+	return nil
+}
+
+// Cleanup lets go of files, counters and keys. Requests that still run under this
+// configuration keep what was read last.
+func (h *Handler) Cleanup() error {
+	var errs []error
+	for _, release := range h.release {
+		errs = append(errs, release())
+	}
+	h.release = nil
+	return errors.Join(errs...)
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

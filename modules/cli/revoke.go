@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/pflag"
+
+	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/revocation"
+)
+
+// revokeTimeout bounds the whole command.
+const revokeTimeout = 10 * time.Second
+
+func revokeCommand() caddycmd.Command {
+	return command("revoke", "(--jti <id> | --sub <user>) [--before <time>] [--for <duration>] [--redis <url>]",
+		"Ends tokens before they expire", `
+Ends one token by its claim "jti", or all that a user got before a time. Gateways whose bot_jwt has the
+option "revocation" refuse them from the next second on. The revocation is written to Redis when
+BOTGATE_REDIS_URL or --redis is set, and else to revocations.json in the data folder.
+
+It is forgotten after --for, which must be no shorter than tokens are valid.`, revokeFlags, func(fl caddycmd.Flags) error {
+			what, err := revoke(fl)
+			if err == nil {
+				fmt.Println(what)
+			}
+			return err
+		})
+}
+
+func revokeFlags(flags *pflag.FlagSet) {
+	flags.String("jti", "", "The token's id, its claim \"jti\"")
+	flags.String("sub", "", "The user whose tokens end")
+	flags.String("before", "", "With --sub: tokens issued before this time end, such as 2026-01-31T12:00:00Z (default: now)")
+	flags.Duration("for", 24*time.Hour, "How long the revocation is kept")
+	flags.String("redis", os.Getenv("BOTGATE_REDIS_URL"), "Address of Redis (BOTGATE_REDIS_URL)")
+}
+
+// revoke returns a line that says what was done.
+func revoke(fl caddycmd.Flags) (string, error) {
+	entry, err := revocationOf(fl, time.Now())
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
+	defer cancel()
+	path := filepath.Join(fl.String("data"), revocation.FileName)
+	var store revocation.Store = revocation.NewFile(path)
+	if address := fl.String("redis"); address != "" {
+		client, err := redisclient.Open(address)
+		if err != nil {
+			return "", fmt.Errorf("option --redis: %w", err)
+		}
+		defer func() { _ = client.Close() }()
+		store, path = revocation.NewRedis(client), "Redis"
+	}
+	if err := store.Revoke(ctx, entry); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Revoked in %s until %s. Gateways with the option revocation know within a second.",
+		path, entry.Until.UTC().Format(time.RFC3339)), nil
+}
+
+func revocationOf(fl caddycmd.Flags, now time.Time) (revocation.Entry, error) {
+	entry := revocation.Entry{JTI: fl.String("jti"), Subject: fl.String("sub"), Until: now.Add(fl.Duration("for"))}
+	before := fl.String("before")
+	switch {
+	case (entry.JTI == "") == (entry.Subject == ""):
+		return entry, errors.New("give either --jti or --sub")
+	case fl.Duration("for") <= 0:
+		return entry, errors.New("option --for: must be positive")
+	case entry.JTI != "" && before != "":
+		return entry, errors.New("option --before: it goes with --sub")
+	case entry.JTI != "":
+		return entry, nil
+	case before == "":
+		// Tokens carry whole seconds: one of this second may be from before this moment.
+		entry.Before = now.Truncate(time.Second).Add(time.Second)
+		return entry, nil
+	}
+	var err error
+	if entry.Before, err = time.Parse(time.RFC3339, before); err != nil {
+		return entry, fmt.Errorf("option --before: %q is not a time like 2026-01-31T12:00:00Z", before)
+	}
+	return entry, nil
+}
