@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/platform"
@@ -196,4 +197,25 @@ func TestPlatformRefusals(t *testing.T) {
 		return nil
 	})
 	require.NotContains(t, s.gateway.output.String(), "abababab")
+}
+
+// TestRevokedToken ends a token with the command, and finds it refused.
+func TestRevokedToken(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, s *stack) {
+		token := s.tokenWith(jwt.MapClaims{"sub": "ada", "jti": "one", "iat": time.Now().Unix()})
+		ask := func() int {
+			a, err := send(http.MethodGet, s.base+"/v1/events", http.Header{"Authorization": {"Bearer " + token}}, nil)
+			require.NoError(t, err)
+			return a.status
+		}
+		require.Equal(t, 200, ask())
+		_, stderr, code := run(t, s.dir, s.env, "", gatewayBinary, "revoke", "--jti", "one")
+		require.Zero(t, code, stderr)
+		eventually(t, func() error {
+			if status := ask(); status != 401 {
+				return fmt.Errorf("the token is answered with %d", status)
+			}
+			return nil
+		})
+	})
 }

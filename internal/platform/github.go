@@ -20,9 +20,13 @@ const (
 type github struct {
 	// legacySHA1 accepts X-Hub-Signature instead, from old GitHub Enterprise servers.
 	legacySHA1 bool
+	// queuePing makes an event of the ping that GitHub sends to a new address.
+	queuePing bool
 }
 
-func newGitHub(o *options) Platform { return github{legacySHA1: o.flag("legacy_sha1")} }
+func newGitHub(o *options) Platform {
+	return github{legacySHA1: o.flag("legacy_sha1"), queuePing: o.flag("queue_ping")}
+}
 
 // Name returns "github".
 func (github) Name() string { return "github" }
@@ -45,8 +49,11 @@ func (g github) Verify(req *Request, secrets []Secret) error {
 
 // Read takes the event's name and the delivery's id from headers, which the
 // signature does not cover. Order is kept within a repository; events of no repository
-// are ordered by installation, then by organization. A ping is an event like any other.
-func (github) Read(req *Request, document []byte) Delivery {
+// are ordered by installation, then by organization. A ping is a handshake, or an event like any other.
+func (g github) Read(req *Request, document []byte) Delivery {
+	if req.Header.Get(githubEvent) == "ping" && !g.queuePing {
+		return handshake(textReply("pong"))
+	}
 	event := Event{Type: "github.event", DedupeID: req.Header.Get(githubDelivery)}
 	if name := req.Header.Get(githubEvent); name != "" {
 		event.Type = "github." + name

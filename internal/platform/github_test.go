@@ -40,6 +40,15 @@ func TestGitHubRefuses(t *testing.T) {
 	}
 }
 
+func TestGitHubPing(t *testing.T) {
+	t.Parallel()
+	req := &platform.Request{Header: http.Header{}}
+	req.Header.Set("X-GitHub-Event", "ping")
+	delivery := get(t, "github").Read(req, []byte(`{"zen":"x"}`))
+	require.Empty(t, delivery.Events)
+	require.Equal(t, "200 text/plain; charset=utf-8 pong", show(delivery.Reply))
+}
+
 func TestGitHubRead(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -73,7 +82,9 @@ func TestGitHubRead(t *testing.T) {
 			header.Set("X-GitHub-Event", tt.event)
 			header.Set("X-GitHub-Delivery", "d-1")
 			req := &platform.Request{Header: header}
-			delivery := get(t, "github").Read(req, []byte(tt.document))
+			p, err := platform.New("github", map[string]string{"queue_ping": "on"})
+			require.NoError(t, err)
+			delivery := p.Read(req, []byte(tt.document))
 			require.Equal(t, []platform.Event{tt.want}, delivery.Events)
 			require.Nil(t, delivery.Reply)
 		})

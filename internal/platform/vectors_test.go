@@ -165,9 +165,7 @@ type handshakeVector struct {
 		Method, URL, Body string
 		Headers           map[string]string
 	}
-	Config map[string]string
-	// Enqueue is false, or "optional".
-	Enqueue  any
+	Config   map[string]string
 	Response struct {
 		Status  any
 		Headers map[string]string
@@ -206,9 +204,6 @@ func (v handshakeVector) requireAnswer(t *testing.T, p platform.Platform) {
 		return
 	}
 	reply := answer(p, req)
-	if reply == nil && v.Enqueue == "optional" {
-		return // It is queued and answered with 202.
-	}
 	require.NotNil(t, reply)
 	if v.Response.Status == "2xx" {
 		require.Equal(t, 2, reply.Status/100)

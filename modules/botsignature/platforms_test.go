@@ -35,11 +35,14 @@ func TestHandshakesAreAnsweredHere(t *testing.T) {
 	h := load(t, &Handler{
 		Platform: "{http.request.uri.path.2}",
 		Platforms: map[string]*PlatformConfig{
-			"slack": {Files: []string{writeFile(t, "signing")}},
-			"line":  {Files: []string{writeFile(t, "channel")}},
-			"meta":  {Files: []string{writeFile(t, "app")}, Options: map[string]string{"verify_token": "{file." + writeFile(t, "token\n") + "}"}},
+			"slack":  {Files: []string{writeFile(t, "signing")}},
+			"github": {Files: []string{writeFile(t, githubSecret)}},
+			"line":   {Files: []string{writeFile(t, "channel")}},
+			"meta":   {Files: []string{writeFile(t, "app")}, Options: map[string]string{"verify_token": "{file." + writeFile(t, "token\n") + "}"}},
 		},
 	})
+	ping := signed(t, "github", githubSecret, `{"zen":"x"}`)
+	ping.Header.Set("X-GitHub-Event", "ping")
 	const challenge = "/hooks/demo/meta?hub.mode=subscribe&hub.challenge=77&hub.verify_token="
 	form := httptest.NewRequest(http.MethodPost, "/hooks/demo/slack", strings.NewReader("ssl_check=1&token=x"))
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -52,6 +55,7 @@ func TestHandshakesAreAnsweredHere(t *testing.T) {
 		"slack ssl_check":   {form, 200, ""},
 		"unsigned slack":    {httptest.NewRequest(http.MethodPost, "/hooks/demo/slack", strings.NewReader(`{"type":"url_verification","challenge":"abc"}`)), 401, ""},
 		"line verify":       {signed(t, "line", "channel", `{"events":[]}`), 200, "{}"},
+		"github ping":       {ping, 200, "pong"},
 		"meta challenge":    {httptest.NewRequest(http.MethodGet, challenge+"token", nil), 200, "77"},
 		"meta, wrong token": {httptest.NewRequest(http.MethodGet, challenge+"guess", nil), 403, ""},
 		"meta, other GET":   {httptest.NewRequest(http.MethodGet, "/hooks/demo/meta", nil), 405, ""},
