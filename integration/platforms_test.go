@@ -199,6 +199,27 @@ func TestPlatformRefusals(t *testing.T) {
 	require.NotContains(t, s.gateway.output.String(), "abababab")
 }
 
+// TestLogsHoldNoSecrets turns the access log on, which Caddy writes from the request as it came.
+func TestLogsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	path := s.caddyfileWith(t, "\timport security_headers\n", "\timport security_headers\n\tlog\n")
+	s.gateway = start(t, s.dir, s.env, gatewayBinary, "run", "--config", path)
+	s.waitReady(s.base, s.gateway)
+	header := http.Header{"Authorization": {"Bearer very-private"}, "Cookie": {"session=very-private"}, "X-Telegram-Bot-Api-Secret-Token": {"very-private"}}
+	for _, query := range []string{"access_token=very-private", "hub.verify_token=very-private&hub.mode=subscribe"} {
+		_, err := send(http.MethodGet, s.base+"/v1/events?"+query, header, nil)
+		require.NoError(t, err)
+	}
+	eventually(t, func() error {
+		if !strings.Contains(s.gateway.output.String(), `"uri":"/v1/events?access_token=REDACTED`) {
+			return fmt.Errorf("the request is not logged")
+		}
+		return nil
+	})
+	require.NotContains(t, s.gateway.output.String(), "very-private")
+}
+
 // TestRevokedToken ends a token with the command, and finds it refused.
 func TestRevokedToken(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, s *stack) {

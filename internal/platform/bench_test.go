@@ -2,8 +2,10 @@ package platform_test
 
 import (
 	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +35,28 @@ func BenchmarkVerify(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkTwilio stands beside the bare HMAC-SHA1 of the same form.
+func BenchmarkTwilio(b *testing.B) {
+	vector := vectors(b)[slices.IndexFunc(vectors(b), func(v vector) bool { return v.ID == "twilio-01" })]
+	p, req, secrets := vector.platform(b), vector.request(), []platform.Secret{vector.secret(b)}
+	b.Run("verify", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := p.Verify(req, secrets); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("bare", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			mac := hmac.New(sha1.New, []byte("12345"))
+			mac.Write(req.Body)
+			_ = mac.Sum(nil)
+		}
+	})
 }
 
 func BenchmarkBareHMAC(b *testing.B) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
@@ -57,7 +58,7 @@ func (t twilio) Verify(req *Request, secrets []Secret) error {
 		return SignatureMismatch
 	}
 	address, err := url.Parse(req.URL)
-	if err != nil {
+	if err != nil || len(secrets) == 0 {
 		return SignatureMismatch
 	}
 	if t.base != nil {
@@ -67,7 +68,7 @@ func (t twilio) Verify(req *Request, secrets []Secret) error {
 	if !ok {
 		return SignatureMismatch
 	}
-	for _, variant := range twilioVariants(*address) {
+	for variant := range twilioVariants(*address) {
 		if madeBy(secrets, signature, []byte(variant), suffix) {
 			return nil
 		}
@@ -106,8 +107,9 @@ func twilioSuffix(address *url.URL, req *Request) ([]byte, bool) {
 	return joined, true
 }
 
-// twilioVariants are the spellings of one address that its signer may have had.
-func twilioVariants(address url.URL) []string {
+// twilioVariants are the spellings of one address that its signer may have had, the likely
+// ones first.
+func twilioVariants(address url.URL) iter.Seq[string] {
 	host := address.Hostname()
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
@@ -116,28 +118,30 @@ func twilioVariants(address url.URL) []string {
 	if address.Scheme == "http" {
 		port = "80"
 	}
-	given, bare, full := address.String(), address, address
-	bare.Host = host
-	full.Host = net.JoinHostPort(address.Hostname(), orText(address.Port(), port))
-	var all []string
-	for _, one := range []string{given, bare.String(), full.String()} {
-		// Older servers sign these characters as they are.
-		for _, spelling := range []string{one, legacyQuery(one)} {
-			if !slices.Contains(all, spelling) {
-				all = append(all, spelling)
+	full := net.JoinHostPort(address.Hostname(), orText(address.Port(), port))
+	return func(yield func(string) bool) {
+		for _, address.Host = range []string{address.Host, host, full} {
+			spelling := address.String()
+			if !yield(spelling) {
+				return
+			}
+			// Older servers sign these characters as they are.
+			if legacy := legacyQuery(spelling); legacy != spelling && !yield(legacy) {
+				return
 			}
 		}
 	}
-	return all
 }
 
 func legacyQuery(address string) string {
 	path, query, ok := strings.Cut(address, "?")
-	if !ok {
+	if !ok || !strings.Contains(query, "%") {
 		return address
 	}
-	return path + "?" + strings.NewReplacer("%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%21", "!").Replace(query)
+	return path + "?" + legacyCharacters.Replace(query)
 }
+
+var legacyCharacters = strings.NewReplacer("%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%21", "!")
 
 // Read answers with empty TwiML, which does nothing. Order is kept between two numbers. A
 // message and a call have an event for each of their states.

@@ -258,10 +258,7 @@ func (h *Handler) unmarshalSize(d *caddyfile.Dispenser) error {
 }
 
 func appendArgs(d *caddyfile.Dispenser, to *[]string) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.ArgErr()
-	}
+	args, err := option.List(d)
 	*to = append(*to, args...)
-	return nil
+	return err
 }

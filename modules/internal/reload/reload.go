@@ -21,8 +21,6 @@ type Config[T any] struct {
 	Load func() (T, error)
 	// Interval is how often the files are looked at. Default: 2s.
 	Interval time.Duration
-	// OnChange is called after a new value is in place. Default: nothing.
-	OnChange func()
 	// Logger gets an error for each change that could not be loaded. Required.
 	Logger *slog.Logger
 }
@@ -91,9 +89,6 @@ func (v *Value[T]) load() {
 	}
 	v.current.Store(&next)
 	v.config.Logger.Info("changed files were loaded", slog.Int("files", len(v.config.Files)))
-	if v.config.OnChange != nil {
-		v.config.OnChange()
-	}
 }
 
 // digest is over the files' contents and not their times: it notices atomic renames and
