@@ -23,9 +23,10 @@ type load struct {
 	mu sync.Mutex
 	// accepted are the ids that were answered with 202.
 	accepted map[string]bool
-	// refused counts the requests that were answered otherwise, or not at all.
-	refused atomic.Int64
-	// firstRefusal says what the first of them was.
+	// refused counts the requests that were answered otherwise, unanswered those that were
+	// not answered at all.
+	refused, unanswered atomic.Int64
+	// firstRefusal says what the first of either was.
 	firstRefusal atomic.Value
 }
 
@@ -85,8 +86,11 @@ func (l *load) sender(keys <-chan int, deadline time.Time) error {
 				l.accept(a)
 				break
 			}
-			if l.refused.Add(1) == 1 {
-				l.firstRefusal.Store(fmt.Sprintf("status %d, error %v: %s", a.status, err, a.body))
+			l.firstRefusal.CompareAndSwap(nil, fmt.Sprintf("status %d, error %v: %s", a.status, err, a.body))
+			if err != nil {
+				l.unanswered.Add(1)
+			} else {
+				l.refused.Add(1)
 			}
 			if err == nil && a.status < 500 && a.status != http.StatusTooManyRequests {
 				return fmt.Errorf("command %d was answered with %d: %s", key, a.status, a.body)

@@ -81,12 +81,15 @@ func (s *stack) startEmbedded() {
 	s.startGateway()
 }
 
+// smallPool keeps the Redis client's connections, which grow with the load, from looking like a leak.
+const smallPool = "?pool_size=4"
+
 // startServices runs the gateway and a backend of each role as processes of their own.
 func (s *stack) startServices() {
 	s.t.Helper()
 	s.rabbit = testsvc.StartRabbitMQ(s.t)
 	s.database = testsvc.Postgres(s.t)
-	s.env = append(s.env, "BOTGATE_REDIS_URL="+testsvc.Redis(s.t), "BOTGATE_QUEUE_URL="+s.rabbit.URL,
+	s.env = append(s.env, "BOTGATE_REDIS_URL="+testsvc.Redis(s.t)+smallPool, "BOTGATE_QUEUE_URL="+s.rabbit.URL,
 		"BOTGATE_DATABASE_URL="+s.database, "BOTGATE_ROLES=none")
 	s.startGateway()
 	s.startBackends()
