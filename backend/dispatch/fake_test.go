@@ -121,6 +121,14 @@ func (q *fakeQueue) Retry(ctx context.Context, d *queue.Delivery, delay time.Dur
 	return nil
 }
 
+func (q *fakeQueue) Postpone(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
+	if err := q.settle(ctx, d, settled{how: "postpone", delay: delay}); err != nil {
+		return err
+	}
+	q.deliveries <- &queue.Delivery{Event: &event.Event{ID: d.Event.ID, Bot: d.Event.Bot, Type: d.Event.Type, Time: d.Event.Time}, Attempt: d.Attempt}
+	return nil
+}
+
 func (q *fakeQueue) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
 	return q.settle(ctx, d, settled{how: "bury", reason: reason})
 }

@@ -18,6 +18,9 @@ var errPanicked = errors.New("handling a delivery panicked")
 // handle makes one attempt and settles the delivery. A panic counts as a failed attempt.
 // It fails only when the subscription is over, or when even that can't be settled.
 func (s *session) handle(delivery *queue.Delivery) error {
+	if wait := time.Until(delivery.Event.NotBefore); wait > 0 {
+		return s.postpone(delivery, wait)
+	}
 	err := s.guard(delivery, func() error {
 		change, delay, ended := s.attempt(delivery)
 		if !ended {
@@ -30,6 +33,16 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	}
 	change, delay := s.judge(newChange(delivery), answer{err: errPanicked}, s.last(delivery))
 	return s.guard(delivery, func() error { return s.conclude(delivery, change, delay) })
+}
+
+// postpone holds back an event of a user who is over a limit. Those of other users go on.
+func (s *session) postpone(delivery *queue.Delivery, wait time.Duration) error {
+	s.metrics.postponed.Inc()
+	err := s.insist(func(ctx context.Context) error { return s.consumer.Postpone(ctx, delivery, wait) })
+	if err != nil && !errors.Is(err, queue.ErrLost) {
+		return fmt.Errorf("postponing event %s: %w", delivery.Event.ID, err)
+	}
+	return nil
 }
 
 // guard turns a panic into an error: whatever is wrong with one event, the others go on.

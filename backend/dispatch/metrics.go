@@ -13,6 +13,8 @@ type metrics struct {
 	duration prometheus.Histogram
 	inFlight prometheus.Gauge
 	waiting  prometheus.Gauge
+
+	postponed prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -35,13 +37,17 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Deliveries that wait until fewer requests to their bot, or to all bots, are under way.",
 		}),
 	}
+	m.postponed = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "botgate_dispatch_postponed_total",
+		Help: "Deliveries held back because their user is over a rate limit that defers.",
+	})
 	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead} {
 		m.attempts.WithLabelValues(string(s)) // Rates need a zero to start from.
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.attempts, m.duration, m.inFlight, m.waiting} {
+	for _, c := range []prometheus.Collector{m.attempts, m.duration, m.inFlight, m.waiting, m.postponed} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("registering a metric of dispatch: %w", err)
 		}

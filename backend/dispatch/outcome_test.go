@@ -237,3 +237,25 @@ func FuzzRetryAfter(f *testing.F) {
 		require.GreaterOrEqual(t, retryAfter(value, now), time.Duration(0))
 	})
 }
+
+// TestEventOverALimitWaits gives it back untried until its time has come.
+func TestEventOverALimitWaits(t *testing.T) {
+	t.Parallel()
+	q := newFakeQueue()
+	start(t, q, answering(t, http.StatusOK))
+	late := newEvent("late")
+	late.NotBefore = time.Now().Add(time.Hour)
+	q.put(1, late)
+	got := q.next(t)
+	require.Equal(t, "postpone", got.how)
+	require.InDelta(t, time.Hour.Seconds(), got.delay.Seconds(), 60)
+	require.Zero(t, got.told, "nothing happened to it")
+	got = q.next(t)
+	require.Equal(t, "ack", got.how)
+	require.Equal(t, 1, got.attempt)
+
+	past := newEvent("past")
+	past.NotBefore = time.Now().Add(-time.Second)
+	q.put(1, past)
+	require.Equal(t, "ack", q.next(t).how)
+}

@@ -150,6 +150,10 @@ func (c fakeConsumer) Retry(context.Context, *queue.Delivery, time.Duration) err
 	panic("record does not give events back one by one")
 }
 
+func (c fakeConsumer) Postpone(context.Context, *queue.Delivery, time.Duration) error {
+	panic("record does not give events back one by one")
+}
+
 func (c fakeConsumer) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -31,6 +31,7 @@ func (e *Event) Attributes() []Attribute {
 		{"partition", strconv.Itoa(e.Partition())},
 		{"verifiedby", e.VerifiedBy},
 		{"traceparent", e.TraceParent},
+		{"notbefore", formatTime(e.NotBefore)},
 	}
 	set := make([]Attribute, 0, len(all))
 	for _, a := range all {
@@ -41,15 +42,36 @@ func (e *Event) Attributes() []Attribute {
 	return set
 }
 
+// formatTime leaves the zero time out.
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func parseTime(name, text string) (t time.Time, err error) {
+	if t, err = time.Parse(time.RFC3339Nano, text); err != nil {
+		return t, fmt.Errorf("event: %s: %w", name, err)
+	}
+	return t, nil
+}
+
 // FromAttributes rebuilds an event from what get returns for each attribute name
 // ("" when it is absent). It fails when a required attribute is missing or malformed.
 func FromAttributes(get func(name string) string, contentType string, data []byte) (*Event, error) {
 	if v := get("specversion"); v != specVersion {
 		return nil, fmt.Errorf("event: specversion %q is not %s", v, specVersion)
 	}
-	at, err := time.Parse(time.RFC3339Nano, get("time"))
+	at, err := parseTime("time", get("time"))
 	if err != nil {
-		return nil, fmt.Errorf("event: time: %w", err)
+		return nil, err
+	}
+	var notBefore time.Time
+	if text := get("notbefore"); text != "" {
+		if notBefore, err = parseTime("notbefore", text); err != nil {
+			return nil, err
+		}
 	}
 	e := &Event{
 		ID:          get("id"),
@@ -57,6 +79,7 @@ func FromAttributes(get func(name string) string, contentType string, data []byt
 		Type:        get("type"),
 		Subject:     get("subject"),
 		Time:        at,
+		NotBefore:   notBefore,
 		OrderKey:    get("orderkey"),
 		VerifiedBy:  get("verifiedby"),
 		TraceParent: get("traceparent"),

@@ -15,6 +15,10 @@ import (
 // MaxAttribute is the longest attribute value in bytes; Normalize cuts there.
 const MaxAttribute = 512
 
+// MaxDelay is how long after its acceptance an event may have to wait at most; see
+// [Event.NotBefore].
+const MaxDelay = 24 * time.Hour
+
 // Event is one accepted event with its CloudEvents 1.0 attributes
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 type Event struct {
@@ -34,6 +38,9 @@ type Event struct {
 	VerifiedBy string
 	// TraceParent is the W3C trace context of the accepting request; may be empty.
 	TraceParent string
+	// NotBefore is when the event may be delivered at the earliest, for a user who is over
+	// a limit; the zero time for at once. Later events of its order key wait for it.
+	NotBefore time.Time
 	// ContentType is the media type of Data as the sender gave it.
 	ContentType string
 	// Data is the request body, byte for byte.
@@ -61,6 +68,9 @@ func (e *Event) Normalize() {
 		e.OrderKey = e.ID
 	}
 	e.Time = e.Time.UTC().Truncate(time.Microsecond)
+	if !e.NotBefore.IsZero() {
+		e.NotBefore = e.NotBefore.UTC().Truncate(time.Microsecond)
+	}
 }
 
 // Validate reports what an event needs to be published and lacks.
@@ -74,6 +84,8 @@ func (e *Event) Validate() error {
 		return errors.New("event: type is missing")
 	case e.Time.IsZero():
 		return errors.New("event: time is missing")
+	case e.NotBefore.After(e.Time.Add(MaxDelay)):
+		return fmt.Errorf("event: not before must be within %s", MaxDelay)
 	}
 	return nil
 }

@@ -81,6 +81,9 @@ type Consumer interface {
 	// Retry gives a delivery back: it comes again, with a higher Attempt, not before
 	// the delay is over. In Dispatch later events of its order key wait for it.
 	Retry(ctx context.Context, d *Delivery, delay time.Duration) error
+	// Postpone is Retry for a delivery that was not tried: it comes again with the same
+	// Attempt.
+	Postpone(ctx context.Context, d *Delivery, delay time.Duration) error
 	// Bury moves a delivery to the dead letters, where it keeps reason and attempts.
 	Bury(ctx context.Context, d *Delivery, reason string) error
 	// Close gives unsettled deliveries back at once and waits for its goroutines.
@@ -88,7 +91,7 @@ type Consumer interface {
 }
 
 // Delivery is one event handed to a consumer, to be settled by exactly one of Ack,
-// Retry and Bury.
+// Retry, Postpone and Bury.
 type Delivery struct {
 	Event *event.Event
 	// Attempt is one more than the number of times that Retry was called for the event

@@ -62,6 +62,8 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) ([]*event.Event
 			h.logger.DebugContext(r.Context(), "request makes no event", slog.Any("error", err))
 			return nil, problem.Malformed.WithDetail("The request makes no valid event.")
 		}
+		e.NotBefore = delivery.NotBefore(r, i)
+		e.Normalize()
 		events[i] = e
 	}
 	return events, nil

@@ -75,6 +75,12 @@ func (c *consumer) retry(d *queue.Delivery, delay time.Duration) {
 	require.NoError(c.e.t, c.Retry(c.e.t.Context(), d, delay))
 }
 
+// postpone gives a delivery back untried.
+func (c *consumer) postpone(d *queue.Delivery, delay time.Duration) {
+	c.e.t.Helper()
+	require.NoError(c.e.t, c.Postpone(c.e.t.Context(), d, delay))
+}
+
 // bury moves a delivery to the dead letters.
 func (c *consumer) bury(d *queue.Delivery, reason string) {
 	c.e.t.Helper()

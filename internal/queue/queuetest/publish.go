@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,7 @@ func publishSurvivesRestart(t *testing.T, e *env) {
 	full := e.event("key")
 	full.Subject, full.OrderKey = "Zoë <zoe@example.com>", "канал; \"7\""
 	full.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	full.NotBefore = full.Time.Add(time.Minute)
 	full.ContentType = "application/vnd.example+json; charset=utf-8"
 	binary, empty, large, bare := e.event("binary"), e.event("empty"), e.event("large"), e.event("bare")
 	binary.Data, binary.ContentType = every, "application/octet-stream"

@@ -14,6 +14,37 @@ var retryCases = []testCase{
 	{"holds later events of the key back", retryKeepsOrder},
 	{"without delay comes at once", retryAtOnce},
 	{"outlasts the consumer", retryOutlastsConsumer},
+	{"of what was not tried counts no attempt and keeps its order", postponeCountsNothing},
+}
+
+func postponeCountsNothing(t *testing.T, e *env) {
+	const delay = 300 * time.Millisecond
+	sent := e.events(2, "key")
+	e.publish(e.q, sent...)
+	c := e.subscribe(e.q, queue.Dispatch)
+	d := c.one()
+	given := time.Now()
+	c.postpone(d, delay)
+	other := e.event("other")
+	e.publish(e.q, other)
+	again := c.one()
+	require.Equal(t, other.ID, again.Event.ID, "another key must not wait")
+	c.ack(again)
+	again = c.one()
+	require.GreaterOrEqual(t, time.Since(given), delay)
+	requireSame(t, sent[0], again.Event)
+	require.Equal(t, 1, again.Attempt)
+	require.Error(t, c.Ack(t.Context(), d), "the delivery of before is settled")
+	c.retry(again, 0)
+	again = c.one()
+	require.Equal(t, 2, again.Attempt)
+	c.postpone(again, 0)
+	again = c.one()
+	require.Equal(t, sent[0].ID, again.Event.ID)
+	require.Equal(t, 2, again.Attempt)
+	c.ack(again)
+	c.ack(c.one())
+	e.depth(e.q, queue.Dispatch, 0)
 }
 
 func retryDelays(t *testing.T, e *env) {

@@ -40,12 +40,12 @@ const (
 	gone                      // Settled or lost.
 )
 
-// again is the next attempt at a delivery.
-func (it *item) again() {
+// again makes the delivery that comes next: another attempt, or the same one once more.
+func (it *item) again(attempts int) {
 	d := *it.delivery
-	d.Attempt++
+	d.Attempt += attempts
 	it.delivery = &d
-	it.retries++
+	it.retries += attempts
 }
 
 // end makes sure that nothing more happens to an item.

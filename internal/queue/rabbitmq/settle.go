@@ -107,13 +107,23 @@ func splitRun(items []*item) (run, rest []*item) {
 // one, which counts its attempts from 1 again. A delay beyond the broker's consumer_timeout (30 min by default) costs a
 // return to the broker.
 func (c *consumer) Retry(_ context.Context, d *queue.Delivery, delay time.Duration) error {
+	return c.comeAgain(d, delay, 1)
+}
+
+// Postpone implements [queue.Consumer]. As with Retry, the delivery waits in this process;
+// what another consumer gets instead, it can postpone as well.
+func (c *consumer) Postpone(_ context.Context, d *queue.Delivery, delay time.Duration) error {
+	return c.comeAgain(d, delay, 0)
+}
+
+func (c *consumer) comeAgain(d *queue.Delivery, delay time.Duration, attempts int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	it := c.held(d)
 	if it == nil {
-		return fmt.Errorf("retrying: %w", queue.ErrLost)
+		return fmt.Errorf("giving back: %w", queue.ErrLost)
 	}
-	it.again()
+	it.again(attempts)
 	it.due = time.Now().Add(delay)
 	it.state = waiting
 	if !c.strays.has(it) {

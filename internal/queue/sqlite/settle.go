@@ -41,12 +41,21 @@ func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error
 
 // Retry implements [queue.Consumer]. The delay outlasts consumer and process.
 func (c *consumer) Retry(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
+	return c.comeAgain(ctx, d, delay, 1)
+}
+
+// Postpone implements [queue.Consumer]. The delay outlasts consumer and process.
+func (c *consumer) Postpone(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
+	return c.comeAgain(ctx, d, delay, 0)
+}
+
+func (c *consumer) comeAgain(ctx context.Context, d *queue.Delivery, delay time.Duration, attempts int) error {
 	state, due := stateReady, int64(0)
 	if delay > 0 {
 		state, due = stateDelayed, time.Now().Add(delay).UnixNano()
 	}
 	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due)
+		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due, attempts)
 		tx.touched[c.number] = true
 		return n > 0, err
 	})

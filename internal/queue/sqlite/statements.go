@@ -71,7 +71,7 @@ func (s *statements) texts() []statementText {
 		{&s.take, `UPDATE OR ROLLBACK deliveries SET state = 3, owner = ?1 WHERE grp = ?2 AND state = 1 AND id <= ?3`},
 
 		{&s.ack, `DELETE FROM deliveries` + ours},
-		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + 1` + ours},
+		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + ?6` + ours},
 		{&s.bury, `UPDATE OR ROLLBACK deliveries SET grp = 3, state = 1, owner = 0, attempts = 0, lane = NULL, death = ?4` + ours},
 		{&s.park, `UPDATE OR ROLLBACK deliveries SET state = 4, owner = 0, lane = NULL` + ours},
 		{&s.unblock, `UPDATE OR ROLLBACK deliveries SET state = 1 WHERE grp = 2 AND state = 0 AND id =

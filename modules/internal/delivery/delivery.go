@@ -4,6 +4,7 @@ package delivery
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -54,4 +55,26 @@ func SetEvent(repl *caddy.Replacer, e platform.Event) {
 func Of(r *http.Request) *Delivery {
 	d, _ := caddyhttp.GetVar(r.Context(), varKey).(*Delivery)
 	return d
+}
+
+const varNotBefore = "botgate_not_before"
+
+// Postpone asks whoever queues the request's events not to have that one delivered before
+// the time. Asked several times, the latest counts. A request without a delivery has one
+// event, number 0.
+func Postpone(r *http.Request, event int, until time.Time) {
+	times, _ := caddyhttp.GetVar(r.Context(), varNotBefore).(map[int]time.Time)
+	if times == nil {
+		times = make(map[int]time.Time)
+		caddyhttp.SetVar(r.Context(), varNotBefore, times)
+	}
+	if until.After(times[event]) {
+		times[event] = until
+	}
+}
+
+// NotBefore is what [Postpone] asked, or the zero time.
+func NotBefore(r *http.Request, event int) time.Time {
+	times, _ := caddyhttp.GetVar(r.Context(), varNotBefore).(map[int]time.Time)
+	return times[event]
 }
