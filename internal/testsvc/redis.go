@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -28,6 +30,40 @@ var redisKind = kind{
 			"--save", "", "--appendonly", "yes", "--appendfsync", "no", "--dir", i.dir)
 	},
 	ready: pingRedis,
+}
+
+// redisWith is a Redis with further arguments, which replace those of before. It has
+// ports ports, of which the first is for clients.
+func redisWith(ports int, further func(i *instance) []string) *kind {
+	k := redisKind
+	k.ports = ports
+	k.server = func(i *instance) *exec.Cmd {
+		cmd := redisKind.server(i)
+		cmd.Args = append(cmd.Args, further(i)...)
+		return cmd
+	}
+	return &k
+}
+
+// redisNode is an empty node of a cluster: without slots, and knowing no other node.
+func redisNode() *kind {
+	return redisWith(2, func(i *instance) []string {
+		return []string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(i.ports[1])}
+	})
+}
+
+// redisSentinel watches a master, which it calls "main", and replaces it within seconds.
+func redisSentinel(masterPort string) *kind {
+	k := redisKind
+	config := func(i *instance) string { return filepath.Join(i.dir, "sentinel.conf") }
+	k.setup = func(i *instance) error {
+		return os.WriteFile(config(i), []byte("sentinel monitor main 127.0.0.1 "+masterPort+" 1\n"+
+			"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"), 0o600)
+	}
+	k.server = func(i *instance) *exec.Cmd {
+		return command(i.binary, config(i), "--sentinel", "--port", strconv.Itoa(i.ports[0]), "--bind", "127.0.0.1", "--dir", i.dir)
+	}
+	return &k
 }
 
 func pingRedis(ctx context.Context, rawURL string) error {

@@ -1,6 +1,7 @@
 package testsvc
 
 import (
+	"strconv"
 	"testing"
 )
 
@@ -19,6 +20,26 @@ type Server struct {
 func StartRedis(t testing.TB) *Server {
 	t.Helper()
 	return startServer(t, &redisKind)
+}
+
+// StartRedisNode starts a private node of a Redis Cluster: it has no slots and knows no
+// other node yet.
+func StartRedisNode(t testing.TB) *Server {
+	t.Helper()
+	return startServer(t, redisNode())
+}
+
+// StartRedisReplica starts a private Redis that follows another one.
+func StartRedisReplica(t testing.TB, of *Server) *Server {
+	t.Helper()
+	return startServer(t, redisWith(1, func(*instance) []string { return []string{"--replicaof", "127.0.0.1", of.Port()} }))
+}
+
+// StartRedisSentinel starts a sentinel that watches a Redis by the name "main" and
+// promotes its replica when it is gone.
+func StartRedisSentinel(t testing.TB, master *Server) *Server {
+	t.Helper()
+	return startServer(t, redisSentinel(master.Port()))
 }
 
 // StartRabbitMQ starts a private RabbitMQ node, which takes some seconds.
@@ -43,6 +64,9 @@ func startServer(t testing.TB, k *kind) *Server {
 	t.Cleanup(i.close)
 	return &Server{URL: i.url, t: t, instance: i}
 }
+
+// Port is the port for clients.
+func (s *Server) Port() string { return strconv.Itoa(s.instance.ports[0]) }
 
 // Kill ends the server as a crash would: SIGKILL, or for PostgreSQL an immediate
 // shutdown, which is the same to its clients and its files.

@@ -1,54 +1,171 @@
 package botlimit
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/go-redis/redis_rate/v10"
 
+	"github.com/botgate/botgate/internal/limit"
+	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/problem"
 )
 
-var limited = problem.New(http.StatusTooManyRequests, "rate-limited", "There were too many requests.")
+// PlaceholderExceeded is the name of the zone that refused the request, or that slows it
+// down.
+const PlaceholderExceeded = "http.bot.limit_exceeded"
+
+// crowdedRetry is how long callers with too many requests under way are asked to wait:
+// when one of these will end is not known.
+const crowdedRetry = time.Second
+
+var (
+	limited  = problem.New(http.StatusTooManyRequests, "rate-limited", "There were too many requests.")
+	unknown  = problem.New(http.StatusServiceUnavailable, "limits-unavailable", "The rate limits could not be checked.").WithRetryAfter(time.Second)
+	detail   = "The limit %q is %s. Retry-After says when to come back."
+	inFlight = "The limit %q is %d requests at once. Wait for answers before sending more."
+)
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	w.Header().Add(policyHeader, h.policy)
-	zone, result, err := h.refusedBy(r, w.Header())
-	if err != nil {
-		return fmt.Errorf("bot_rate_limit: %w", err)
-	}
-	if zone == nil {
+	if h.defers(r) {
+		h.slowDown(w.Header(), r)
 		return next.ServeHTTP(w, r)
 	}
-	h.logger.DebugContext(r.Context(), "request refused", slog.String("zone", zone.Name))
-	return limited.
-		WithDetail("The limit %q is %s. Retry-After says when to come back.", zone.Name, zone.Rate).
-		WithRetryAfter(result.RetryAfter).
-		Write(w)
+	a := h.asks(r, true)
+	leave, refusal := h.enter(r, a)
+	if refusal == nil {
+		defer leave()
+		refusal = h.take(w.Header(), r, a)
+	}
+	if refusal == nil {
+		return next.ServeHTTP(w, r)
+	}
+	h.logger.DebugContext(r.Context(), "request refused", slog.String("reason", refusal.Slug()), slog.String("detail", refusal.Detail))
+	return refusal.Write(w)
 }
 
-// refusedBy counts the request and returns the first zone that refuses it, or nil. The
-// zones' states are added to the header.
-func (h *Handler) refusedBy(r *http.Request, header http.Header) (*Zone, *redis_rate.Result, error) {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	deciding := h.store.begin(r.Context())
-	defer deciding.end()
-	for i := range h.Zones {
-		zone := &h.Zones[i]
-		key := hashKey(zone.Name, repl.ReplaceAll(zone.Key, ""))
-		result, degraded, err := deciding.allow(key, zone.limit)
-		if err != nil {
-			return nil, nil, err
+func (h *Handler) defers(r *http.Request) bool {
+	if h.OverLimit == "" {
+		return delivery.Of(r) != nil
+	}
+	return h.OverLimit == Defer
+}
+
+// enter takes the places among the requests under way, or says why there is none.
+func (h *Handler) enter(r *http.Request, a *ask) (leave func(), refusal *problem.Problem) {
+	if len(a.slots) == 0 {
+		return func() {}, nil
+	}
+	leave, refused := h.limiter.Enter(a.slots)
+	if refused < 0 {
+		return leave, nil
+	}
+	zone := a.slotZones[refused]
+	if h.over(r, zone) {
+		return func() {}, nil
+	}
+	return nil, limited.WithDetail(inFlight, zone.Name, zone.MaxInFlight).WithRetryAfter(crowdedRetry)
+}
+
+// take counts the request, or says why it may not pass.
+func (h *Handler) take(header http.Header, r *http.Request, a *ask) *problem.Problem {
+	if len(a.takes) == 0 {
+		return nil
+	}
+	d, err := h.limiter.Take(r.Context(), h.policy, a.takes)
+	if d.Degraded {
+		a.each(func(i int) { a.from[i].zone.counters.degraded.Inc() })
+	}
+	if err != nil {
+		if h.DryRun {
+			return nil
 		}
-		zone.counters.observe(result.Allowed > 0, degraded)
-		addLimit(header, zone.Name, result)
-		if result.Allowed == 0 {
-			return zone, result, nil
+		return unknown
+	}
+	if !h.DryRun {
+		h.addHeaders(header, a, d.Results, false)
+	}
+	if d.Allowed {
+		a.each(func(i int) { a.from[i].zone.counters.allowed.Inc() })
+		return nil
+	}
+	refused := a.from[d.Refused()]
+	if h.over(r, refused.zone) {
+		return nil
+	}
+	return limited.WithDetail(detail, refused.zone.Name, refused.allow.rate).WithRetryAfter(d.Results[d.Refused()].RetryAfter)
+}
+
+// over notes that the request is above the zone's limit, and reports whether it passes
+// nevertheless.
+func (h *Handler) over(r *http.Request, zone *Zone) (passes bool) {
+	mark(r, zone)
+	if h.DryRun {
+		zone.counters.wouldRefuse.Inc()
+		return true
+	}
+	zone.counters.refused.Inc()
+	return false
+}
+
+// slowDown counts each event of the request, on credit where there is not enough, and
+// tells whoever queues them when they may be delivered.
+func (h *Handler) slowDown(header http.Header, r *http.Request) {
+	a := h.asks(r, false)
+	if len(a.takes) == 0 {
+		return
+	}
+	d := h.limiter.Owe(r.Context(), h.policy, a.takes, time.Duration(h.MaxDelay))
+	now := time.Now()
+	a.each(func(i int) {
+		from, delay := a.from[i], d.Results[i].Delay
+		if d.Degraded {
+			from.zone.counters.degraded.Inc()
+		}
+		switch {
+		case delay == 0:
+			from.zone.counters.allowed.Inc()
+		case h.DryRun:
+			from.zone.counters.wouldDefer.Inc()
+		default:
+			mark(r, from.zone)
+			from.zone.counters.deferred.Inc()
+			delivery.Postpone(r, from.event, now.Add(delay))
+		}
+	})
+	if !h.DryRun {
+		h.addHeaders(header, a, d.Results, true)
+	}
+}
+
+func mark(r *http.Request, zone *Zone) {
+	r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set(PlaceholderExceeded, zone.Name)
+}
+
+func (a *ask) each(f func(i int)) {
+	for i := range a.takes {
+		f(i)
+	}
+}
+
+// addHeaders tells the caller the limits and what is left of them; of a batch that is
+// slowed down, for the first event.
+func (h *Handler) addHeaders(header http.Header, a *ask, results []limit.Result, firstEvent bool) {
+	n := len(results)
+	if firstEvent {
+		for n = 0; n < len(results) && a.from[n].event == 0; n++ {
 		}
 	}
-	return nil, nil, nil
+	addPolicy(header, a.from[:n])
+	for i, r := range results[:n] {
+		if r.Known {
+			addLimit(header, a.from[i].zone.Name, r)
+		}
+	}
+	if h.LegacyHeaders {
+		setLegacy(header, a.from[:n], results[:n])
+	}
 }

@@ -11,11 +11,11 @@ const subsystem = "rate_limit"
 var (
 	decisionsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metrics.Namespace, Subsystem: subsystem, Name: "decisions_total",
-		Help: "Decisions by zone and outcome: allowed or refused.",
+		Help: "Decisions by zone and outcome: allowed, refused, deferred, would_refuse or would_defer (dry_run).",
 	}, []string{"zone", "outcome"})
 	degradedTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metrics.Namespace, Subsystem: subsystem, Name: "degraded_decisions_total",
-		Help: "Decisions that this process made alone because Redis did not answer in time.",
+		Help: "Decisions that on_store_error made because Redis did not answer in time.",
 	}, []string{"zone"})
 	degradedState = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: metrics.Namespace, Subsystem: subsystem, Name: "degraded",
@@ -26,24 +26,14 @@ var (
 
 // zoneCounters are the counters of one zone, looked up once.
 type zoneCounters struct {
-	allowed, refused, degraded prometheus.Counter
+	allowed, refused, deferred, wouldRefuse, wouldDefer, degraded prometheus.Counter
 }
 
 func countersOf(zone string) zoneCounters {
+	outcome := func(name string) prometheus.Counter { return decisionsTotal.WithLabelValues(zone, name) }
 	return zoneCounters{
-		allowed:  decisionsTotal.WithLabelValues(zone, "allowed"),
-		refused:  decisionsTotal.WithLabelValues(zone, "refused"),
+		allowed: outcome("allowed"), refused: outcome("refused"), deferred: outcome("deferred"),
+		wouldRefuse: outcome("would_refuse"), wouldDefer: outcome("would_defer"),
 		degraded: degradedTotal.WithLabelValues(zone),
-	}
-}
-
-func (c zoneCounters) observe(allowed, degraded bool) {
-	if allowed {
-		c.allowed.Inc()
-	} else {
-		c.refused.Inc()
-	}
-	if degraded {
-		c.degraded.Inc()
 	}
 }

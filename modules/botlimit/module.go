@@ -1,73 +1,89 @@
-// Package botlimit is the handler bot_rate_limit: it refuses requests above the rates of
-// its zones, counted in Redis or, without one, in this process.
+// Package botlimit is the handler bot_rate_limit: it refuses, or slows down, requests
+// above the rates of its zones, counted in Redis or, without one, in this process.
 package botlimit
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/limit"
 	"github.com/botgate/botgate/modules/internal/metrics"
 )
 
 // Defaults of the options.
 const (
-	DefaultKey    = "{http.vars.client_ip}"
-	DefaultBudget = 20 * time.Millisecond
+	DefaultKey        = "{http.vars.client_ip}"
+	DefaultBudget     = 20 * time.Millisecond
+	DefaultMaxDelay   = 30 * time.Second
+	DefaultIPv6Prefix = 64
+	DefaultShare      = 1.0
 )
 
 func init() {
 	caddy.RegisterModule(&Handler{})
 }
 
-// Handler counts each request in its zones, in their order, and answers 429 with
-// Retry-After for the first one that is used up. Answers carry RateLimit-Policy and
-// RateLimit, whether they are refusals or not.
+// OverLimit says what becomes of requests above a limit.
+type OverLimit string
+
+// The ways to treat a request above a limit.
+const (
+	// Reject answers 429.
+	Reject OverLimit = "reject"
+	// Defer accepts it and has its events delivered later, as fast as the rate allows.
+	Defer OverLimit = "defer"
+)
+
+// Handler counts each request in its zones: in all of them, or, when one of them is used
+// up, in none. It answers 429 with Retry-After then, or has the events delivered later.
+// Answers carry RateLimit-Policy and RateLimit, whether they are refusals or not.
 //
-// Counting is done in the Redis of the global option botgate. Without one, and while
-// Redis does not answer within the budget, each gateway counts on its own with the same
-// limits. What was counted in the process survives reloads, not restarts.
+// Counting is done in the Redis of the global option botgate, without one in this
+// process: then what was counted survives reloads, not restarts.
 type Handler struct {
 	// Zones are the limits that a request must all keep. At least one is required.
 	Zones []Zone `json:"zones,omitempty"`
 
-	// Budget is how long a request may wait for Redis, for all zones together.
-	// Default: 20ms.
+	// Budget is how long a request may wait for Redis. Default: 20ms.
 	Budget caddy.Duration `json:"budget,omitempty"`
 
-	store  *store
-	held   bool
-	policy string
-	logger *slog.Logger
-}
+	// OnStoreError decides while Redis does not answer within the budget: "local" counts
+	// in this process, "allow" lets everything pass, "deny" answers 503. Default: local.
+	OnStoreError limit.OnError `json:"on_store_error,omitempty"`
 
-// Zone limits the requests that have the same key. Zones of the same name count
-// together, in all routes, and in all gateways that share a Redis.
-type Zone struct {
-	// Name appears in headers and metrics: letters, digits, '-' and '_', at most 64.
-	Name string `json:"name,omitempty"`
+	// LocalShare is the part of each limit that this gateway allows on its own then,
+	// above 0 and up to 1: with n gateways, 1/n keeps the whole limit. Default: 1.
+	LocalShare float64 `json:"local_share,omitempty"`
 
-	// Key is what is counted, with placeholders. Requests for which it is empty count
-	// together. Default: {http.vars.client_ip}, the client's address, which is taken
-	// from headers only where trusted_proxies allows it.
-	Key string `json:"key,omitempty"`
+	// OverLimit is "reject" or "defer". Default: defer for requests that bot_signature
+	// verified, since platforms do not all send again what they are refused, and
+	// otherwise reject.
+	OverLimit OverLimit `json:"over_limit,omitempty"`
 
-	// Rate is how many requests are allowed, as "<count>/<period>": 10/s, 600/m,
-	// 5000/h or 100/30s. Required.
-	Rate Rate `json:"rate,omitzero"`
+	// MaxDelay is how much later events are delivered at most. Default: 30s.
+	MaxDelay caddy.Duration `json:"max_delay,omitempty"`
 
-	// Burst is how many requests may come at once. Default: the rate's count.
-	Burst int `json:"burst,omitempty"`
+	// DryRun decides and counts, and lets everything pass.
+	DryRun bool `json:"dry_run,omitempty"`
 
-	limit    redis_rate.Limit
-	counters zoneCounters
+	// LegacyHeaders adds X-RateLimit-Limit, -Remaining and -Reset (in seconds) of the zone
+	// that has least left.
+	LegacyHeaders bool `json:"legacy_headers,omitempty"`
+
+	// IPv6Prefix is how many bits of an IPv6 address count, since one caller has them
+	// all: 1 to 128. Default: 64.
+	IPv6Prefix int `json:"ipv6_prefix,omitempty"`
+
+	limiter *limit.Limiter
+	policy  limit.Policy
+	release func() error
+	logger  *slog.Logger
 }
 
 // redisSource is what the handler needs of the botgate app.
@@ -85,13 +101,12 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets defaults and takes hold of Redis and of what was counted so far.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Slogger()
-	if h.Budget == 0 {
-		h.Budget = caddy.Duration(DefaultBudget)
-	}
+	h.setDefaults()
 	for i := range h.Zones {
-		h.Zones[i].provision()
+		if err := h.Zones[i].provision(); err != nil {
+			return fmt.Errorf("bot_rate_limit: zone %q: %w", h.Zones[i].Name, err)
+		}
 	}
-	h.policy = policy(h.Zones)
 	app, err := ctx.App("botgate")
 	if err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
@@ -100,60 +115,75 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if !ok {
 		return errors.New("bot_rate_limit: the app botgate has no Redis to share")
 	}
-	shared, err := acquireLocal()
-	if err != nil {
+	if h.limiter, h.release, err = acquire(source.Redis(), h.logger); err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
-	h.held = true
-	h.store = newStore(source.Redis(), shared, time.Duration(h.Budget), h.logger)
+	h.policy = limit.Policy{Budget: time.Duration(h.Budget), OnError: h.OnStoreError, Share: h.LocalShare}
 	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
 }
 
-func (z *Zone) provision() {
-	if z.Key == "" {
-		z.Key = DefaultKey
+func (h *Handler) setDefaults() {
+	if h.Budget == 0 {
+		h.Budget = caddy.Duration(DefaultBudget)
 	}
-	if z.Burst == 0 {
-		z.Burst = z.Rate.Count
+	if h.OnStoreError == "" {
+		h.OnStoreError = limit.Local
 	}
-	z.limit = redis_rate.Limit{Rate: z.Rate.Count, Burst: z.Burst, Period: z.Rate.Period}
-	z.counters = countersOf(z.Name)
+	if h.LocalShare == 0 {
+		h.LocalShare = DefaultShare
+	}
+	if h.MaxDelay == 0 {
+		h.MaxDelay = caddy.Duration(DefaultMaxDelay)
+	}
+	if h.IPv6Prefix == 0 {
+		h.IPv6Prefix = DefaultIPv6Prefix
+	}
 }
-
-var zoneName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Validate checks the options.
 func (h *Handler) Validate() error {
-	if len(h.Zones) == 0 {
+	switch {
+	case len(h.Zones) == 0:
 		return errors.New("bot_rate_limit: option zone: at least one is needed")
-	}
-	if h.Budget < 0 {
+	case h.Budget < 0:
 		return errors.New("bot_rate_limit: option budget: must be positive")
+	case h.OnStoreError != limit.Local && h.OnStoreError != limit.Allow && h.OnStoreError != limit.Deny:
+		return fmt.Errorf("bot_rate_limit: option on_store_error: %q is none of local, allow and deny", h.OnStoreError)
+	case h.LocalShare <= 0 || h.LocalShare > 1:
+		return errors.New("bot_rate_limit: option on_store_error: the share must be above 0 and at most 1")
+	case h.OverLimit != "" && h.OverLimit != Reject && h.OverLimit != Defer:
+		return fmt.Errorf("bot_rate_limit: option over_limit: %q is none of reject and defer", h.OverLimit)
+	case h.MaxDelay < 0 || time.Duration(h.MaxDelay) > maxMaxDelay:
+		return fmt.Errorf("bot_rate_limit: option max_delay: must be from 1ms to %s", maxMaxDelay)
+	case h.IPv6Prefix < 1 || h.IPv6Prefix > 128:
+		return errors.New("bot_rate_limit: option ipv6_prefix: must be from 1 to 128")
 	}
 	names := make(map[string]bool, len(h.Zones))
-	for _, z := range h.Zones {
-		switch {
-		case !zoneName.MatchString(z.Name):
-			return fmt.Errorf("bot_rate_limit: zone %q: a name has letters, digits, '-' and '_', at most 64", z.Name)
-		case names[z.Name]:
-			return fmt.Errorf("bot_rate_limit: zone %q: there are two of this name", z.Name)
-		case z.Rate.Count == 0:
-			return fmt.Errorf("bot_rate_limit: zone %q: option rate: %w", z.Name, errRate)
-		case z.Burst < 1 || z.Burst > maxCount:
-			return fmt.Errorf("bot_rate_limit: zone %q: option burst: must be from 1 to %d", z.Name, maxCount)
+	for i := range h.Zones {
+		zone := &h.Zones[i]
+		if names[zone.Name] {
+			return fmt.Errorf("bot_rate_limit: zone %q: there are two of this name", zone.Name)
 		}
-		names[z.Name] = true
+		names[zone.Name] = true
+		if err := zone.validate(); err != nil {
+			return fmt.Errorf("bot_rate_limit: zone %q: %w", zone.Name, err)
+		}
 	}
 	return nil
 }
 
+// maxMaxDelay bounds how long events may be held back: they wait in the memory of who
+// delivers them.
+const maxMaxDelay = time.Hour
+
 // Cleanup lets go of what was counted; the last handler to do so forgets it.
 func (h *Handler) Cleanup() error {
-	if !h.held {
+	if h.release == nil {
 		return nil
 	}
-	h.held = false
-	return releaseLocal()
+	release := h.release
+	h.release = nil
+	return release()
 }
 
 // Interface guards.

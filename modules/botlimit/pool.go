@@ -1,40 +1,58 @@
 package botlimit
 
-import "github.com/caddyserver/caddy/v2"
+import (
+	"log/slog"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/internal/limit"
+)
 
 // maxKeys bounds the memory of the limits in this process to some 50 MB.
 const maxKeys = 500_000
 
-// pool keeps what was counted across reloads: while a configuration is replaced, the
-// old and the new one hold the same value.
-var pool = caddy.NewUsagePool()
+// limiters has one for each Redis, and one for this process alone. It keeps what was
+// counted across reloads: while a configuration is replaced, the old and the new one hold
+// the same value.
+var limiters = caddy.NewUsagePool()
 
-const poolKey = "local"
+// inProcess is the key of the limiter without a Redis.
+type inProcess struct{}
 
-// local is what all handlers of the process share.
-type local struct {
-	memory *Memory
-	health health
-}
+// shared is a limiter that several handlers use.
+type shared struct{ *limit.Limiter }
 
 // Destruct implements [caddy.Destructor].
-func (l *local) Destruct() error {
-	l.memory.Close()
+func (s shared) Destruct() error {
+	s.Close()
 	degradedState.Set(0)
 	return nil
 }
 
-func acquireLocal() (*local, error) {
-	value, _, err := pool.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
-		return &local{memory: NewMemory(maxKeys)}, nil
+// acquire returns the limiter over a client, or in this process for nil, and the function
+// that gives it back.
+func acquire(client redis.UniversalClient, logger *slog.Logger) (*limit.Limiter, func() error, error) {
+	var key any = inProcess{}
+	if client != nil {
+		key = client
+	}
+	value, _, err := limiters.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return shared{limit.New(limit.Config{Client: client, MaxKeys: maxKeys, Logger: logger, OnDegraded: showDegraded})}, nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return value.(*local), nil
+	return value.(shared).Limiter, func() error {
+		_, err := limiters.Delete(key)
+		return err
+	}, nil
 }
 
-func releaseLocal() error {
-	_, err := pool.Delete(poolKey)
-	return err
+func showDegraded(degraded bool) {
+	if degraded {
+		degradedState.Set(1)
+	} else {
+		degradedState.Set(0)
+	}
 }

@@ -1,0 +1,274 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// short is a policy that falls back quickly.
+var short = Policy{Budget: 100 * time.Millisecond, OnError: Local, Share: 1}
+
+// sharedAgain waits until Redis decides.
+func sharedAgain(t *testing.T, l *Limiter) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		d, err := l.Take(t.Context(), short, []Take{take(newKey(), 1)})
+		require.NoError(t, err)
+		return !d.Degraded
+	}, 30*time.Second, 20*time.Millisecond)
+}
+
+// requireLocal finds the limit kept, by this process alone.
+func requireLocal(t *testing.T, l *Limiter, allowed int) {
+	t.Helper()
+	key := newKey()
+	for i := range allowed + 1 {
+		d, err := l.Take(t.Context(), short, []Take{take(key, 1)})
+		require.NoError(t, err, "nobody gets an error")
+		require.True(t, d.Degraded)
+		require.Equal(t, i < allowed, d.Allowed, "request %d", i)
+	}
+}
+
+func TestRedisAway(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]struct{ begin, end func(*testsvc.Server) }{
+		"killed": {(*testsvc.Server).Kill, (*testsvc.Server).Restart},
+		"hung":   {(*testsvc.Server).Pause, (*testsvc.Server).Resume},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testsvc.StartRedis(t)
+			// The client's own timeouts are no help here: the budget has to be.
+			l, log := newLimiter(t, server.URL+"?read_timeout=1m&dial_timeout=1m")
+			sharedAgain(t, l)
+			fault.begin(server)
+			began := time.Now()
+			requireLocal(t, l, 16)
+			require.Less(t, time.Since(began), time.Minute, "the budget bounds the wait, not the client's timeouts")
+			require.Equal(t, 1, log.count("level=WARN"))
+			fault.end(server)
+			sharedAgain(t, l)
+		})
+	}
+}
+
+// TestBreakerLeavesAHungRedisAlone finds that only the first requests wait at all.
+func TestBreakerLeavesAHungRedisAlone(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRedis(t)
+	l, _ := newLimiter(t, server.URL)
+	sharedAgain(t, l)
+	server.Pause()
+	resting := 0
+	for range 100 {
+		err := l.call(t.Context(), short.Budget, func(ctx context.Context) error {
+			return l.shared.take(ctx, []Take{take("k", 1)}, make([]Result, 1), make([]int, 1))
+		})
+		require.Error(t, err)
+		if errors.Is(err, errResting) {
+			resting++
+		}
+	}
+	require.GreaterOrEqual(t, resting, 90)
+	server.Resume()
+	sharedAgain(t, l)
+}
+
+// TestSlowRedis puts a delay above the budget between the gateway and its Redis.
+func TestSlowRedis(t *testing.T) {
+	t.Parallel()
+	l, _ := newLimiter(t, "redis://"+delaying(t, testsvc.StartRedis(t).Port(), 2*short.Budget)+"?dial_timeout=1m&read_timeout=1m")
+	requireLocal(t, l, 16)
+	d := decide(t, l, take(newKey(), 1))
+	require.True(t, d.Degraded, "the breaker is open")
+	require.Eventually(t, func() bool { return !decide(t, l, take(newKey(), 1)).Degraded }, 30*time.Second, 20*time.Millisecond,
+		"a larger budget waits")
+}
+
+// delaying is a proxy to a local port that holds back what comes from it.
+func delaying(t *testing.T, port string, delay time.Duration) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", "127.0.0.1:"+port)
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
+			go func() {
+				defer func() { _ = client.Close() }()
+				for buf := make([]byte, 64<<10); ; {
+					n, err := server.Read(buf)
+					if err != nil {
+						return
+					}
+					<-time.After(delay)
+					if _, err := client.Write(buf[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func TestRedisRestartedEmpty(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRedis(t)
+	l, _ := newLimiter(t, server.URL)
+	used, refused := take(newKey(), 16), take(newKey(), 16)
+	require.True(t, decide(t, l, used).Allowed)
+	require.True(t, decide(t, l, refused).Allowed)
+	require.False(t, decide(t, l, refused).Allowed)
+	require.NoError(t, openRedis(t, server.URL).FlushAll(t.Context()).Err())
+	server.Restart()
+	sharedAgain(t, l)
+	require.True(t, decide(t, l, used).Allowed, "what was counted is gone, scripts included, and nobody gets an error")
+}
+
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	master := testsvc.StartRedis(t)
+	replica := testsvc.StartRedisReplica(t, master)
+	sentinel := testsvc.StartRedisSentinel(t, master)
+	awaitReplica(t, master, sentinel)
+	l, _ := newLimiter(t, "redis+sentinel://127.0.0.1:"+sentinel.Port()+"/0?master_name=main")
+	sharedAgain(t, l)
+	key := newKey()
+	require.True(t, decide(t, l, take(key, 10)).Allowed)
+	require.NoError(t, openRedis(t, master.URL).Do(t.Context(), "wait", 1, 10_000).Err())
+	master.Kill()
+	requireLocal(t, l, 16)
+	sharedAgain(t, l)
+	d := decide(t, l, take(key, 1))
+	require.Equal(t, 5, d.Results[0].Remaining, "the replica knows what was counted")
+	require.NotEmpty(t, replica.URL)
+}
+
+// awaitReplica waits until the sentinel has a replica to promote.
+func awaitReplica(t *testing.T, master, sentinel *testsvc.Server) {
+	t.Helper()
+	watching := openRedis(t, sentinel.URL)
+	require.Eventually(t, func() bool {
+		known, err := watching.Do(t.Context(), "sentinel", "replicas", "main").Slice()
+		if err != nil || len(known) != 1 {
+			return false
+		}
+		n, err := openRedis(t, master.URL).Do(t.Context(), "wait", 1, 1000).Int()
+		return err == nil && n == 1
+	}, 30*time.Second, 100*time.Millisecond)
+}
+
+func TestClusterCountsAllZonesTogether(t *testing.T) {
+	t.Parallel()
+	one, two := testsvc.StartRedisNode(t), testsvc.StartRedisNode(t)
+	joinCluster(t, one, two)
+	for range 2 {
+		l, _ := newLimiter(t, "redis+cluster://127.0.0.1:"+one.Port()+"?addr=127.0.0.1:"+two.Port())
+		for range 8 {
+			require.False(t, decide(t, l, take(newKey(), 1), take(newKey(), 1), take(newKey(), 1)).Degraded)
+		}
+		key := newKey()
+		require.True(t, decide(t, l, take(key, 10), take(newKey(), 1)).Allowed)
+		require.False(t, decide(t, l, take(key, 10), take(newKey(), 1)).Allowed)
+	}
+}
+
+// joinCluster gives each node half of the slots and waits until they agree.
+func joinCluster(t *testing.T, one, two *testsvc.Server) {
+	t.Helper()
+	a, b := openRedis(t, one.URL), openRedis(t, two.URL)
+	require.NoError(t, a.ClusterAddSlotsRange(t.Context(), 0, 8191).Err())
+	require.NoError(t, b.ClusterAddSlotsRange(t.Context(), 8192, 16383).Err())
+	bus, err := b.ConfigGet(t.Context(), "cluster-port").Result()
+	require.NoError(t, err)
+	require.NoError(t, a.Do(t.Context(), "cluster", "meet", "127.0.0.1", two.Port(), bus["cluster-port"]).Err())
+	for _, node := range []redis.UniversalClient{a, b} {
+		require.Eventually(t, func() bool {
+			info, err := node.Do(t.Context(), "cluster", "info").Text()
+			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:2")
+		}, 30*time.Second, 50*time.Millisecond)
+	}
+}
+
+func TestOnError(t *testing.T) {
+	t.Parallel()
+	l, _ := newLimiter(t, "redis://127.0.0.1:1")
+	policy := short
+	policy.Share = 0.25
+	key := newKey()
+	for i := range 6 {
+		d, err := l.Take(t.Context(), policy, []Take{take(key, 1)})
+		require.NoError(t, err)
+		require.Equal(t, i < 4, d.Allowed, "a quarter of 16, request %d", i)
+	}
+	policy.OnError = Allow
+	d, err := l.Take(t.Context(), policy, []Take{take(key, 1)})
+	require.NoError(t, err)
+	require.True(t, d.Allowed)
+	require.False(t, d.Results[0].Known)
+	policy.OnError = Deny
+	_, err = l.Take(t.Context(), policy, []Take{take(key, 1)})
+	require.ErrorIs(t, err, ErrStore)
+	require.True(t, l.Owe(t.Context(), policy, []Take{take(key, 1)}, time.Hour).Degraded)
+}
+
+func TestClientThatLeftIsNoFault(t *testing.T) {
+	t.Parallel()
+	l, log := newLimiter(t, testsvc.Redis(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 * tripAfter {
+		d, err := l.Take(ctx, patient, []Take{take(newKey(), 1)})
+		require.NoError(t, err)
+		require.True(t, d.Allowed)
+	}
+	require.False(t, l.health.degraded.Load())
+	require.True(t, l.breaker.admits())
+	require.Zero(t, log.count("level="))
+}
+
+func TestHealthIsLoggedOncePerChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		changes := 0
+		h := health{logger: slog.New(slog.NewTextHandler(&log, nil)), onChange: func(bool) { changes++ }}
+		h.ok()
+		require.Zero(t, log.count("level="))
+		for range 100 {
+			h.failed(errors.New("i/o timeout"))
+			<-time.After(time.Second)
+			h.ok()
+		}
+		require.Equal(t, 1, log.count("level=WARN"))
+		require.Zero(t, log.count("level=INFO"), "a Redis on the edge is not well")
+		<-time.After(calmFor)
+		h.ok()
+		h.ok()
+		require.Equal(t, 1, log.count("level=INFO"))
+		require.Equal(t, 2, changes)
+	})
+}

@@ -1,0 +1,64 @@
+package limit
+
+import (
+	"math"
+	"time"
+
+	"github.com/go-redis/redis_rate/v10"
+)
+
+// bucket is a limit in the terms of the generic cell rate algorithm, whose state is one
+// number, the theoretical arrival time. All times are in seconds. It computes what the
+// scripts of redis_rate compute, in the same order, so that the same numbers come out.
+type bucket struct {
+	interval float64 // between two requests at the rate
+	offset   float64 // that a burst may run ahead of the rate
+}
+
+// newBucket makes the bucket of a share of the limit; a burst is at least 1.
+func newBucket(l redis_rate.Limit, share float64) bucket {
+	interval := l.Period.Seconds() / (float64(l.Rate) * share)
+	return bucket{interval: interval, offset: interval * max(1, float64(l.Burst)*share)}
+}
+
+// take takes least, and up to most where there is enough, or nothing. It returns the new
+// arrival time; a refused call leaves it as it is.
+func (b bucket) take(tat, now, least, most float64) (Result, float64, int) {
+	tat = math.Max(tat, now)
+	newTAT := tat + b.interval*least
+	diff := now - (newTAT - b.offset)
+	remaining := diff / b.interval
+	if remaining < 0 {
+		return Result{Known: true, RetryAfter: seconds(-diff), ResetAfter: seconds(tat - now)}, tat, 0
+	}
+	if extra := math.Min(most-least, math.Floor(remaining)); extra > 0 {
+		least += extra
+		remaining -= extra
+		newTAT = tat + b.interval*least
+	}
+	return Result{Known: true, Allowed: true, Remaining: int(remaining), ResetAfter: seconds(newTAT - now)}, newTAT, int(least)
+}
+
+// peek is the state of a key that another one kept from being taken from.
+func (b bucket) peek(tat, now float64) Result {
+	tat = math.Max(tat, now)
+	remaining := (now - (tat - b.offset)) / b.interval
+	return Result{Known: true, Allowed: true, Remaining: int(math.Max(0, remaining)), ResetAfter: seconds(tat - now)}
+}
+
+// owe takes the cost, on credit where there is not enough, and says how long what was
+// taken has to wait until the rate has caught up: at most maxDelay, beyond which the
+// debt does not grow.
+func (b bucket) owe(tat, now, cost, maxDelay float64) (Result, float64) {
+	tat = math.Max(tat, now)
+	newTAT := math.Min(tat+b.interval*cost, math.Max(tat, now+b.offset+maxDelay))
+	diff := now - (newTAT - b.offset)
+	return Result{
+		Known: true, Allowed: true,
+		Remaining:  int(math.Max(0, diff/b.interval)),
+		ResetAfter: seconds(newTAT - now),
+		Delay:      seconds(math.Min(math.Max(0, -diff), maxDelay)),
+	}, newTAT
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,285 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// OnError says what decides while Redis does not.
+type OnError string
+
+// The policies.
+const (
+	// Local counts in this process, with a share of each limit.
+	Local OnError = "local"
+	// Allow lets everything pass.
+	Allow OnError = "allow"
+	// Deny refuses everything, with [ErrStore].
+	Deny OnError = "deny"
+)
+
+// Policy says how long Redis may take, and what decides without it.
+type Policy struct {
+	// Budget is how long a call may wait for Redis. It must be positive.
+	Budget time.Duration
+	// OnError decides while Redis does not answer within the budget.
+	OnError OnError
+	// Share is the part of each limit that this process allows on its own then: above 0
+	// and up to 1.
+	Share float64
+}
+
+// Config is what a Limiter is made of.
+type Config struct {
+	// Client is the Redis that counts for all processes; nil counts in this process. It
+	// must honour the deadlines of contexts. It is not closed.
+	Client redis.UniversalClient
+	// MaxKeys bounds the keys that are remembered in this process, in each of its tables.
+	// With more, those that are nearest to a full allowance are forgotten. Required.
+	MaxKeys int
+	// Logger hears when Redis stops and starts to answer. Required.
+	Logger *slog.Logger
+	// OnDegraded is told the same. Required.
+	OnDegraded func(degraded bool)
+}
+
+// Limiter decides. It may be used concurrently, and must be closed.
+type Limiter struct {
+	clock
+	local     *local
+	shared    *shared
+	denials   denials
+	lots      lots
+	flights   flights
+	offenders offenders
+	breaker   breaker
+	health    health
+	resets    resets
+
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+}
+
+// sweepEvery is how often what lapsed is forgotten.
+const sweepEvery = 10 * time.Second
+
+// errResting is why Redis is not asked after it failed several times in a row.
+var errResting = errors.New("rate limit: redis failed several times and is left alone for a moment")
+
+// New starts a limiter.
+func New(c Config) *Limiter {
+	l := &Limiter{clock: newClock(), local: newLocal(c.MaxKeys), flights: newFlights(c.MaxKeys)}
+	l.denials = denials{newKeyed[denial](c.MaxKeys)}
+	l.lots = lots{l.clock, newKeyed[lot](c.MaxKeys)}
+	l.health = health{logger: c.Logger, onChange: c.OnDegraded}
+	l.breaker.started = time.Now()
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	l.workers.Go(func() { l.sweepUntil(ctx) })
+	if c.Client != nil {
+		l.shared = newShared(c.Client)
+		l.resets = resets{client: c.Client, forget: l.forget, forgetAll: l.denials.known.clear}
+		l.workers.Go(func() { l.resets.follow(ctx) })
+	}
+	return l
+}
+
+// Close ends what runs in the background and waits for it.
+func (l *Limiter) Close() {
+	l.stop()
+	if l.shared != nil {
+		l.shared.close()
+	}
+	l.workers.Wait()
+}
+
+func (l *Limiter) sweepUntil(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			l.local.arrivals.sweep(l.local.now())
+			l.denials.known.sweep(l.now())
+			l.lots.held.sweep(l.now())
+		}
+	}
+}
+
+// Take takes from all keys or from none; the keys must differ. The error is [ErrStore],
+// where the policy says so.
+func (l *Limiter) Take(ctx context.Context, p Policy, takes []Take) (Decision, error) {
+	d := Decision{Results: make([]Result, len(takes))}
+	now := l.now()
+	var err error
+	switch {
+	case l.shared == nil:
+		d.Allowed = l.local.take(takes, 1, d.Results)
+	case l.denials.refuse(takes, d.Results, now):
+	default:
+		d.Allowed, d.Degraded, err = l.takeShared(ctx, p, takes, d.Results, now)
+	}
+	if !d.Allowed && err == nil {
+		l.offenders.note(&takes[d.Refused()], now)
+	}
+	return d, err
+}
+
+// takeShared spends what this process has in lots, and asks Redis for the rest.
+func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, results []Result, now float64) (allowed, degraded bool, err error) {
+	ask, places := l.spendLots(takes, results)
+	if len(ask) == 0 {
+		return true, false, nil
+	}
+	if len(ask) == len(takes) {
+		return l.ask(ctx, p, takes, results, now)
+	}
+	answers := make([]Result, len(ask))
+	allowed, degraded, err = l.ask(ctx, p, ask, answers, now)
+	for i, place := range places {
+		if place < 0 {
+			if !allowed {
+				l.lots.add(&takes[i], takes[i].cost(), now+results[i].ResetAfter.Seconds())
+			}
+			continue
+		}
+		results[i] = answers[place]
+	}
+	return allowed, degraded, err
+}
+
+// spendLots returns the takes that no lot covers, and where each take is among them: -1
+// for what was spent from a lot.
+func (l *Limiter) spendLots(takes []Take, results []Result) (ask []Take, places []int) {
+	lotless := true
+	for i := range takes {
+		lotless = lotless && takes[i].Lot <= 1
+	}
+	if lotless {
+		return takes, nil
+	}
+	places = make([]int, len(takes))
+	for i := range takes {
+		if takes[i].Lot > 1 {
+			if r, ok := l.lots.spend(&takes[i]); ok {
+				results[i], places[i] = r, -1
+				continue
+			}
+		}
+		places[i] = len(ask)
+		ask = append(ask, takes[i])
+	}
+	return ask, places
+}
+
+// ask lets Redis decide, or the policy where Redis does not. Now is no later than the call.
+func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Result, now float64) (allowed, degraded bool, err error) {
+	taken := make([]int, len(takes))
+	err = l.call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
+	if err != nil {
+		allowed, err = l.fallBack(p, takes, results)
+		return allowed, true, err
+	}
+	allowed = true
+	for i := range takes {
+		allowed = allowed && results[i].Allowed
+		if extra := taken[i] - takes[i].cost(); extra > 0 {
+			l.lots.add(&takes[i], extra, now+results[i].ResetAfter.Seconds())
+		}
+	}
+	if !allowed {
+		l.denials.note(takes, results, now)
+	}
+	return allowed, false, nil
+}
+
+func (l *Limiter) fallBack(p Policy, takes []Take, results []Result) (allowed bool, err error) {
+	switch p.OnError {
+	case Allow:
+		for i := range results {
+			results[i] = Result{Allowed: true}
+		}
+		return true, nil
+	case Deny:
+		return false, ErrStore
+	default:
+		return l.local.take(takes, p.Share, results), nil
+	}
+}
+
+// Owe takes from all keys, on credit where there is not enough, and never refuses. Each
+// result says how long what was taken has to wait until the rate has caught up, at most
+// maxDelay; a debt does not grow beyond that. Keys may repeat.
+func (l *Limiter) Owe(ctx context.Context, p Policy, takes []Take, maxDelay time.Duration) Decision {
+	d := Decision{Results: make([]Result, len(takes)), Allowed: true}
+	if l.shared == nil {
+		l.local.owe(takes, 1, maxDelay, d.Results)
+	} else if err := l.call(ctx, p.Budget, func(ctx context.Context) error {
+		return l.shared.owe(ctx, takes, maxDelay, d.Results)
+	}); err != nil {
+		d.Degraded = true
+		if p.OnError != Allow {
+			l.local.owe(takes, p.Share, maxDelay, d.Results)
+		}
+	}
+	for i, r := range d.Results {
+		if r.Delay > 0 {
+			l.offenders.note(&takes[i], l.now())
+		}
+	}
+	return d
+}
+
+// call runs f within the budget, unless Redis is left alone.
+func (l *Limiter) call(ctx context.Context, budget time.Duration, f func(context.Context) error) error {
+	if !l.breaker.admits() {
+		return errResting
+	}
+	bounded, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	err := f(bounded)
+	switch {
+	case err == nil:
+		l.breaker.succeeded()
+		l.health.ok()
+	case errors.Is(ctx.Err(), context.Canceled):
+		// That a client left says nothing of Redis.
+	default:
+		l.breaker.failed()
+		l.health.failed(err)
+	}
+	return err
+}
+
+// Reset gives a key of a zone its full allowance back, in all processes that share the
+// Redis, and in this one also when Redis can't be told.
+func (l *Limiter) Reset(ctx context.Context, zone, key string) error {
+	id := IDOf(zone, key)
+	l.forget(id)
+	l.offenders.forget(zone, key)
+	if l.shared == nil {
+		return nil
+	}
+	if err := l.shared.reset(ctx, zone, id); err != nil {
+		return err
+	}
+	return l.resets.announce(ctx, id)
+}
+
+// forget drops what this process knows of a key.
+func (l *Limiter) forget(id ID) {
+	l.local.arrivals.remove(id)
+	l.denials.known.remove(id)
+	l.lots.held.remove(id)
+}
+
+// Offenders lists the keys that were refused or put off most in the last minutes, at
+// most n, as far as this process saw.
+func (l *Limiter) Offenders(n int) []Offender { return l.offenders.top(n, l.now()) }

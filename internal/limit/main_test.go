@@ -1,0 +1,94 @@
+package limit
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-redis/redis_rate/v10"
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+func TestMain(m *testing.M) { testsvc.Main(m) }
+
+// patient is a policy for tests that are not about a slow machine.
+var patient = Policy{Budget: 20 * time.Second, OnError: Local, Share: 1}
+
+// slow refills one request in 450 seconds, so that it does not matter how fast the machine is.
+var slow = redis_rate.Limit{Rate: 8, Burst: 16, Period: time.Hour}
+
+const interval = 450 * time.Second
+
+func openRedis(t testing.TB, url string) redis.UniversalClient {
+	t.Helper()
+	client, err := redisclient.Open(url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// logBuffer collects log lines of several goroutines.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) count(text string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Count(b.buf.String(), text)
+}
+
+// newLimiter starts a limiter over the Redis, or in this process for an empty URL.
+func newLimiter(t testing.TB, url string) (*Limiter, *logBuffer) {
+	t.Helper()
+	log := new(logBuffer)
+	c := Config{MaxKeys: 10_000, Logger: slog.New(slog.NewTextHandler(log, nil)), OnDegraded: func(bool) {}}
+	if url != "" {
+		c.Client = openRedis(t, url)
+	}
+	l := New(c)
+	t.Cleanup(l.Close)
+	return l, log
+}
+
+// take asks for n of the key under the slow limit.
+func take(key string, n int) Take {
+	return Take{Zone: "zone", Key: key, ID: IDOf("zone", key), Limit: slow, Cost: n}
+}
+
+// decide asks and fails the test on an error.
+func decide(t testing.TB, l *Limiter, takes ...Take) Decision {
+	t.Helper()
+	d, err := l.Take(t.Context(), patient, takes)
+	require.NoError(t, err)
+	return d
+}
+
+func newKey() string { return uuid.NewString() }
+
+// onBoth runs a test over Redis and in this process.
+func onBoth(t *testing.T, test func(t *testing.T, l *Limiter)) {
+	t.Helper()
+	for name, url := range map[string]string{"local": "", "redis": testsvc.Redis(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, _ := newLimiter(t, url)
+			test(t, l)
+		})
+	}
+}

@@ -1,0 +1,135 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// maxBatch is how many calls share a round trip at most.
+	maxBatch = 256
+	// maxWaiting is how many calls may wait for a pipeline.
+	maxWaiting = 4096
+)
+
+var errBusy = errors.New("rate limit: too many calls wait for redis")
+
+// pipeline lets the calls that are in flight together share round trips: while some wait
+// for their answer, those that come meanwhile become the next batch. Nothing waits for a
+// batch to fill, and one is under way at a time: more of them would be smaller, which
+// costs more than it saves. It stands in for the client where redis_rate and scripts want one.
+type pipeline struct {
+	redis.UniversalClient
+	calls  chan *call
+	ctx    context.Context
+	stop   context.CancelFunc
+	worker sync.WaitGroup
+}
+
+// call is one script to run. Its command belongs to the pipeline until done is closed.
+type call struct {
+	cmd      *redis.Cmd
+	deadline time.Time
+	done     chan struct{}
+}
+
+func newPipeline(client redis.UniversalClient) *pipeline {
+	p := &pipeline{UniversalClient: client, calls: make(chan *call, maxWaiting)}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.worker.Go(p.work)
+	return p
+}
+
+// close ends the pipeline and waits for it. The client is its owner's.
+func (p *pipeline) close() {
+	p.stop()
+	p.worker.Wait()
+}
+
+// EvalSha runs a script in the next batch. The context needs a deadline, beyond which
+// nobody waits; whether the script runs then is not known.
+func (p *pipeline) EvalSha(ctx context.Context, sha1 string, keys []string, args ...any) *redis.Cmd {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, "evalsha", sha1, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	all = append(all, args...)
+	c := &call{cmd: redis.NewCmd(ctx, all...), done: make(chan struct{})}
+	c.deadline, _ = ctx.Deadline()
+	select {
+	case p.calls <- c:
+	default:
+		return failed(ctx, errBusy)
+	}
+	select {
+	case <-c.done:
+		return c.cmd
+	case <-ctx.Done():
+		return failed(ctx, ctx.Err())
+	case <-p.ctx.Done():
+		return failed(ctx, p.ctx.Err())
+	}
+}
+
+func failed(ctx context.Context, err error) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	cmd.SetErr(err)
+	return cmd
+}
+
+func (p *pipeline) work() {
+	batch := make([]*call, 0, maxBatch)
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case c := <-p.calls:
+			batch = p.fill(append(batch[:0], c))
+			p.run(batch)
+			clear(batch)
+		}
+	}
+}
+
+// fill adds the calls that wait already.
+func (p *pipeline) fill(batch []*call) []*call {
+	for len(batch) < maxBatch {
+		select {
+		case c := <-p.calls:
+			batch = append(batch, c)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// run makes one round trip, for as long as anybody waits for it. Each command gets its
+// own result or error.
+func (p *pipeline) run(batch []*call) {
+	last := batch[0].deadline
+	for _, c := range batch[1:] {
+		if c.deadline.After(last) {
+			last = c.deadline
+		}
+	}
+	ctx, cancel := context.WithDeadline(p.ctx, last)
+	defer cancel()
+	if len(batch) == 1 {
+		_ = p.Process(ctx, batch[0].cmd)
+	} else {
+		together := p.Pipeline()
+		for _, c := range batch {
+			_ = together.Process(ctx, c.cmd)
+		}
+		_, _ = together.Exec(ctx)
+	}
+	for _, c := range batch {
+		close(c.done)
+	}
+}
