@@ -38,14 +38,18 @@ func TestRefusalsAreRemembered(t *testing.T) {
 	used.Cost = 3
 	first := decide(t, l, used)
 	require.False(t, first.Allowed)
+	// Whatever was remembered is forgotten once, when the subscription to resets stands.
+	require.Eventually(t, func() bool {
+		before := scripts(t, server.URL)
+		for range 50 {
+			d := decide(t, l, other, used)
+			require.False(t, d.Allowed)
+			require.Equal(t, 1, d.Refused())
+			require.InDelta(t, first.Results[0].RetryAfter.Seconds(), d.Results[1].RetryAfter.Seconds(), 60)
+		}
+		return scripts(t, server.URL) == before
+	}, 20*time.Second, 20*time.Millisecond, "Redis is not asked again")
 	before := scripts(t, server.URL)
-	for range 50 {
-		d := decide(t, l, other, used)
-		require.False(t, d.Allowed)
-		require.Equal(t, 1, d.Refused())
-		require.InDelta(t, first.Results[0].RetryAfter.Seconds(), d.Results[1].RetryAfter.Seconds(), 60)
-	}
-	require.Equal(t, before, scripts(t, server.URL), "Redis was not asked again")
 	used.Cost = 2
 	require.False(t, decide(t, l, used).Allowed)
 	require.Equal(t, before+1, scripts(t, server.URL), "somebody who asks for less may succeed sooner")
