@@ -5,32 +5,30 @@ package payload
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 // DefaultMaxSize is the largest body, in bytes, where no max_size is configured: 1 MB.
 const DefaultMaxSize = 1 << 20
 
-// maxFirstGrow is how much memory a declared length alone can take, in bytes.
-const maxFirstGrow = 64 << 10
-
 const varKey = "botgate_payload"
 
 var (
-	// ErrTooLarge means that the body exceeds the cap.
+	// ErrTooLarge means that the body exceeds the cap, as sent or decompressed.
 	ErrTooLarge = errors.New("request body too large")
+	// ErrEncoding means that the body has a content coding other than gzip, br and zstd.
+	ErrEncoding = errors.New("unsupported content coding")
+	// ErrCompressed means that the body is not what its content coding says.
+	ErrCompressed = errors.New("request body could not be decompressed")
 	// ErrNotJSON means that the body is not one JSON document in UTF-8.
 	ErrNotJSON = errors.New("request body is not valid JSON")
+	// ErrTooComplex means that the document exceeds one of the [Limits].
+	ErrTooComplex = errors.New("document too complex")
 	// ErrNotForm means that the body is not a form with one JSON field "payload".
 	ErrNotForm = errors.New(`request body is not a form with a "payload" field`)
 	// ErrMediaType means that the body's media type is neither JSON nor a form.
@@ -39,25 +37,40 @@ var (
 
 // Payload is a request body that was read whole.
 type Payload struct {
-	// Raw is the body, byte for byte. It must not be changed.
+	// Raw is the body as it was sent, byte for byte: what a signature covers. It must
+	// not be changed.
 	Raw []byte
 	// ContentType is the Content-Type header as it was sent.
 	ContentType string
 
+	// encodings are the Content-Encoding headers.
+	encodings []string
+	// maxSize is the smallest cap of the modules that asked.
+	maxSize  int64
+	content  []byte
 	document []byte
-	decoded  any
+	json     decoded
+}
+
+// decoded is what became of the document.
+type decoded struct {
+	tried    bool
+	value    any
+	extremes Limits
 	err      error
-	done     bool
 }
 
 // Of returns the request's payload. The first call reads the body, at most maxSize
 // bytes of it, and later calls, also by other modules, get the same payload. The
 // request's body can be read again by whoever comes next, such as reverse_proxy.
+//
+// The smallest maxSize of all calls also caps what [Payload.Content] decompresses.
 func Of(r *http.Request, maxSize int64) (*Payload, error) {
 	if p, ok := caddyhttp.GetVar(r.Context(), varKey).(*Payload); ok {
-		if int64(len(p.Raw)) > maxSize {
+		if max(int64(len(p.Raw)), int64(len(p.content))) > maxSize {
 			return nil, ErrTooLarge
 		}
+		p.maxSize = min(p.maxSize, maxSize)
 		return p, nil
 	}
 	if r.ContentLength > maxSize {
@@ -67,39 +80,33 @@ func Of(r *http.Request, maxSize int64) (*Payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Payload{Raw: raw, ContentType: r.Header.Get("Content-Type")}
+	p := &Payload{
+		Raw: raw, ContentType: r.Header.Get("Content-Type"),
+		encodings: r.Header.Values("Content-Encoding"), maxSize: maxSize,
+	}
 	r.Body = io.NopCloser(bytes.NewReader(raw))
 	r.ContentLength = int64(len(raw))
 	caddyhttp.SetVar(r.Context(), varKey, p)
 	return p, nil
 }
 
-func readAll(body io.Reader, length, maxSize int64) ([]byte, error) {
-	if body == nil {
-		return nil, nil
+// Content returns the body without its content coding: Raw itself where it has none, and
+// otherwise the decompressed bytes, at most as many as the cap of [Of] allows. They must
+// not be changed. The error is [ErrTooLarge], [ErrEncoding] or [ErrCompressed].
+func (p *Payload) Content() ([]byte, error) {
+	if p.content != nil {
+		return p.content, nil
 	}
-	var buf bytes.Buffer
-	if length > 0 {
-		// A caller that declares much and sends little must not cost much.
-		buf.Grow(int(min(length, maxFirstGrow)) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(body, maxSize+1))
+	content, err := decompress(p.Raw, p.encodings, p.maxSize)
 	if err != nil {
-		var herr caddyhttp.HandlerError
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) ||
-			(errors.As(err, &herr) && herr.StatusCode == http.StatusRequestEntityTooLarge) {
-			return nil, ErrTooLarge
-		}
-		return nil, fmt.Errorf("reading the request body: %w", err)
+		return nil, err
 	}
-	if n > maxSize {
-		return nil, ErrTooLarge
-	}
-	return buf.Bytes(), nil
+	p.content = content
+	return content, nil
 }
 
-// Document returns the JSON text in the body: the body itself, or, where a platform
-// sent a form (GitHub, Slack), its field "payload". Whether it is valid is not checked.
+// Document returns the JSON text in the body: its [Payload.Content], or, where a platform
+// sent a form (GitHub, Slack), the field "payload". Whether it is valid is not checked.
 func (p *Payload) Document() ([]byte, error) {
 	if p.document != nil {
 		return p.document, nil
@@ -108,54 +115,49 @@ func (p *Payload) Document() ([]byte, error) {
 	if err != nil {
 		return nil, ErrMediaType
 	}
-	switch {
-	case media == "application/json", strings.HasSuffix(media, "+json"):
-		p.document = p.Raw
-	case media == "application/x-www-form-urlencoded":
-		form, err := url.ParseQuery(string(p.Raw))
-		if err != nil || !form.Has("payload") {
-			return nil, ErrNotForm
-		}
-		p.document = []byte(form.Get("payload"))
-	default:
+	isForm := media == "application/x-www-form-urlencoded"
+	if !isForm && media != "application/json" && !strings.HasSuffix(media, "+json") {
 		return nil, ErrMediaType
 	}
-	return p.document, nil
-}
-
-// JSON returns the decoded document, numbers as json.Number. It is decoded once.
-func (p *Payload) JSON() (any, error) {
-	if !p.done {
-		p.decoded, p.err = p.decode()
-		p.done = true
+	document, err := p.Content()
+	if err == nil && isForm {
+		document, err = formField(document, "payload")
 	}
-	return p.decoded, p.err
-}
-
-func (p *Payload) decode() (any, error) {
-	doc, err := p.Document()
 	if err != nil {
 		return nil, err
 	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotJSON, err)
-	}
-	return v, nil
+	p.document = document
+	return document, nil
 }
 
-// Problem returns the answer to a request whose payload could not be read or decoded.
-func Problem(err error) *problem.Problem {
-	switch {
-	case errors.Is(err, ErrTooLarge):
-		return problem.TooLarge
-	case errors.Is(err, ErrMediaType):
-		return problem.UnsupportedType.WithDetail("Send application/json.")
-	case errors.Is(err, ErrNotJSON):
-		return problem.Malformed.WithDetail("The body is not valid JSON.")
-	case errors.Is(err, ErrNotForm):
-		return problem.Malformed.WithDetail(`The form has no field "payload".`)
-	default:
-		return problem.Malformed.WithDetail("The body could not be read.")
+// JSON returns the decoded document as [DecodeJSON] does: with the limits of whoever
+// decoded it first, or the default ones. It must not be changed.
+func (p *Payload) JSON() (any, error) {
+	if p.json.tried {
+		return p.json.value, p.json.err
 	}
+	return p.Decode(Limits{})
+}
+
+// Decode returns the decoded document as [DecodeJSON] does. It is decoded again only
+// where an earlier call had other limits and the document's fate depends on it. It must
+// not be changed.
+func (p *Payload) Decode(limits Limits) (any, error) {
+	limits = limits.orDefaults()
+	if p.json.tried && (p.json.err == nil && limits.allow(p.json.extremes) || p.json.err != nil && !errors.Is(p.json.err, ErrTooComplex)) {
+		return p.json.value, p.json.err
+	}
+	next := decoded{tried: true}
+	var document []byte
+	if document, next.err = p.Document(); next.err == nil {
+		var refused *DocumentError
+		if next.value, next.extremes, refused = decodeJSON(document, limits); refused != nil {
+			next.err = refused
+		}
+	}
+	// What one module refuses but another one could use stays in place for that one.
+	if !p.json.tried || p.json.err != nil {
+		p.json = next
+	}
+	return next.value, next.err
 }

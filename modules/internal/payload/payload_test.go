@@ -124,3 +124,44 @@ func TestProblemStatuses(t *testing.T) {
 		require.Equal(t, status, payload.Problem(err).Status)
 	}
 }
+
+// TestHandlersWithDifferentLimits share one decoded document where they can.
+func TestHandlersWithDifferentLimits(t *testing.T) {
+	t.Parallel()
+	p, err := payload.Of(request("application/json", `{"a":[1,2,3]}`), 100)
+	require.NoError(t, err)
+	_, err = p.Decode(payload.Limits{MaxItems: 2})
+	require.ErrorIs(t, err, payload.ErrTooComplex)
+	first, err := p.Decode(payload.Limits{MaxItems: 3})
+	require.NoError(t, err)
+	_, err = p.Decode(payload.Limits{MaxDepth: 1})
+	require.ErrorIs(t, err, payload.ErrTooComplex, "a later handler may allow less")
+	shared, err := p.JSON()
+	require.NoError(t, err, "what others refuse, and default limits, don't matter once it is decoded")
+	first.(map[string]any)["mark"] = true
+	require.Contains(t, shared, "mark", "it is the same document")
+}
+
+func TestForms(t *testing.T) {
+	t.Parallel()
+	const form = "application/x-www-form-urlencoded"
+	for body, want := range map[string]string{
+		"payload={}":                            "{}",
+		"token=a%26b&payload=%7B%7D&trigger=":   "{}",
+		"%70ayload=[1,+2]":                      "[1, 2]",
+		strings.Repeat("x&", 999) + "payload=1": "1",
+		strings.Repeat("x", 1000) + "&payload=": "",
+	} {
+		p, err := payload.Of(request(form, body), 10_000)
+		require.NoError(t, err)
+		document, err := p.Document()
+		require.NoError(t, err, body)
+		require.Equal(t, want, string(document))
+	}
+	for _, body := range []string{"", "Payload={}", "payload={}&payload={}", "payload={}&%70ayload=", "payload=%", "%zz=1&payload={}", strings.Repeat("x&", 1000) + "payload=1"} {
+		p, err := payload.Of(request(form, body), 10_000)
+		require.NoError(t, err)
+		_, err = p.Document()
+		require.ErrorIs(t, err, payload.ErrNotForm, body)
+	}
+}

@@ -1,0 +1,72 @@
+package payload
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// number reads a number. It looks no further than a number may be long.
+func (d *decoder) number() (any, *DocumentError) {
+	start := d.at
+	for d.at < len(d.text) && partOfNumber(d.text[d.at]) {
+		if d.at++; d.at-start > d.limits.MaxNumber {
+			return nil, tooComplex("max_number", "This number has more than %d characters.", d.limits.MaxNumber)
+		}
+	}
+	text := d.text[start:d.at]
+	exponent, ok := numberParts(text)
+	if !ok {
+		d.at = start
+		return nil, d.malformed("a number has a form that JSON does not know")
+	}
+	if e, err := strconv.Atoi(string(exponent)); len(exponent) > 0 && (err != nil || e < -maxExponent || e > maxExponent) {
+		return nil, tooComplex("max_number", "The exponent of this number is beyond %d.", maxExponent)
+	}
+	d.extremes.MaxNumber = max(d.extremes.MaxNumber, len(text))
+	return json.Number(text), nil
+}
+
+func partOfNumber(c byte) bool {
+	return '0' <= c && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'
+}
+
+// numberParts reports whether the text is a number (RFC 8259, section 6), and returns
+// its exponent.
+func numberParts(text []byte) (exponent []byte, ok bool) {
+	if text[0] == '-' {
+		text = text[1:]
+	}
+	whole := digits(text)
+	if whole == 0 || whole > 1 && text[0] == '0' {
+		return nil, false
+	}
+	if text = text[whole:]; len(text) > 0 && text[0] == '.' {
+		fraction := digits(text[1:])
+		if fraction == 0 {
+			return nil, false
+		}
+		text = text[1+fraction:]
+	}
+	if len(text) == 0 {
+		return nil, true
+	}
+	if text[0] != 'e' && text[0] != 'E' {
+		return nil, false
+	}
+	exponent = text[1:]
+	unsigned := exponent
+	if len(unsigned) > 0 && (unsigned[0] == '-' || unsigned[0] == '+') {
+		unsigned = unsigned[1:]
+	}
+	return exponent, len(unsigned) > 0 && digits(unsigned) == len(unsigned)
+}
+
+// digits returns how many digits the text begins with.
+func digits(text []byte) int {
+	for i, c := range text {
+		if c < '0' || c > '9' {
+			return i
+		}
+	}
+	return len(text)
+}
