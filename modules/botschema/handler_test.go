@@ -22,6 +22,7 @@ func provisioned(t testing.TB, h *Handler) *Handler {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
+	t.Cleanup(func() { require.NoError(t, h.Cleanup()) })
 	require.NoError(t, h.Provision(ctx))
 	require.NoError(t, h.Validate())
 	return h
@@ -106,7 +107,7 @@ func TestProblemBody(t *testing.T) {
 	w, _ = post(t, h, "application/json", `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1}`)
 	var answer problem.Problem
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
-	require.Len(t, answer.Errors, MaxErrors)
+	require.Len(t, answer.Errors, 10)
 	require.Equal(t, "There may be more errors than the 10 listed.", answer.Detail)
 }
 
@@ -123,16 +124,16 @@ func TestOutcomesAreCounted(t *testing.T) {
 func counted(t *testing.T, outcome string) int {
 	t.Helper()
 	var m dto.Metric
-	require.NoError(t, requestsTotal.WithLabelValues(outcome).Write(&m))
+	require.NoError(t, requestsTotal.WithLabelValues(outcome, modeEnforce).Write(&m))
 	return int(m.GetCounter().GetValue())
 }
 
 func TestProvisionErrors(t *testing.T) {
 	t.Parallel()
 	for want, h := range map[string]*Handler{
-		"name the schema":           {},
-		`schema "absent.json"`:      {Schema: "absent.json"},
-		"option folder: open /none": {Schema: "a.json", Folder: "/none"},
+		"name the schema":      {},
+		`schema "absent.json"`: {Schema: "absent.json"},
+		"folder: open /none":   {Schema: "a.json", Folder: "/none"},
 	} {
 		ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 		err := h.Provision(ctx)

@@ -4,21 +4,32 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/modules/internal/metrics"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metrics.Namespace, Subsystem: "schema", Name: "requests_total",
-		Help: "Requests by what became of them: passed, or the reason of the refusal.",
-	}, []string{"outcome"})
+		Help: "Requests by what became of them: passed, unchecked, or the reason of the refusal; with mode report only what is too large is refused.",
+	}, []string{"outcome", "mode"})
 	collectors = []prometheus.Collector{requestsTotal}
 )
 
-func observe(refusal *problem.Problem) {
-	outcome := "passed"
-	if refusal != nil {
-		outcome = refusal.Slug()
+// The outcomes other than refusals, whose outcome is the last part of their type.
+const (
+	outcomePassed    = "passed"
+	outcomeUnchecked = "unchecked"
+)
+
+// The modes.
+const (
+	modeEnforce = "enforce"
+	modeReport  = "report"
+)
+
+func (h *Handler) count(outcome string) {
+	mode := modeEnforce
+	if h.ReportOnly {
+		mode = modeReport
 	}
-	requestsTotal.WithLabelValues(outcome).Inc()
+	requestsTotal.WithLabelValues(outcome, mode).Inc()
 }

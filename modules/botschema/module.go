@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/modules/internal/metrics"
 	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/reload"
+	"github.com/botgate/botgate/modules/internal/schema"
 	"github.com/botgate/botgate/schemas"
 )
 
@@ -20,65 +22,115 @@ func init() {
 	caddy.RegisterModule(&Handler{})
 }
 
-// Handler checks the request's JSON body against one JSON Schema, which is compiled
-// when the configuration is loaded: a schema that is missing or does not compile fails
-// the load. The body can be read again by the handlers that follow.
+// Handler checks the request's JSON body against a JSON Schema. The schemas are compiled
+// when the configuration is loaded: one that is missing or does not compile fails the
+// load. Changed files are noticed within two seconds; requests under way keep the schema
+// they began with, and files that don't compile leave the last good schemas in use.
 //
-// It answers 422 with up to ten errors, each with a JSON pointer, the keyword and a
-// sentence that never repeats a value; 400 for a body that is empty or not JSON, 413
-// for one above max_size and 415 for another content type than JSON or a form with the
-// field "payload".
+// It answers 422 with errors that have a JSON pointer, the keyword and a sentence that
+// never repeats a value; 400 for a body that is empty or not JSON, 413 for one above
+// max_size and 415 for another content type than JSON or a form with the field "payload".
+// The body can be read again by the handlers that follow, byte for byte.
 type Handler struct {
 	// Schema is the schema's file: its path in Folder, or where that is not set the
-	// name of a schema in the binary, such as command.v1.json or github.json. Required.
+	// name of a schema in the binary, such as command.v1.json or github.json. With
+	// #/pointer it is a part of the file, such as openapi.yaml#/components/schemas/Order.
+	//
+	// It may hold placeholders, {http.request.header.X-GitHub-Event} as well as
+	// {payload.type}, which is a member of the document: then each request chooses
+	// among the schemas that have such a name. Required.
 	Schema string `json:"schema,omitempty"`
 
-	// Folder holds the schema and what it refers to; nothing outside of it is read.
+	// Folder holds the schemas and what they refer to; nothing outside of it is read.
 	// Relative to the working directory. Default: the schemas in the binary.
 	Folder string `json:"folder,omitempty"`
 
-	// MaxSize is the largest body in bytes. Default: 1 MB.
+	// OnUnknown says what becomes of a request whose placeholders name no schema:
+	// "reject" or "pass". Default: reject.
+	OnUnknown string `json:"on_unknown,omitempty"`
+
+	// Formats is "assert" to check "format" in all drafts. Default: as the draft says.
+	Formats string `json:"formats,omitempty"`
+
+	// MaxSize is the largest body in bytes, also once it is decompressed. Default: 1 MB.
 	MaxSize int64 `json:"max_size,omitempty"`
 
-	compiled *Schema
-	logger   *slog.Logger
+	// MaxDepth is how deep objects and arrays may be nested. Default: 64.
+	MaxDepth int `json:"max_depth,omitempty"`
+
+	// MaxMembers is how many members one object may have. Default: 1000.
+	MaxMembers int `json:"max_members,omitempty"`
+
+	// MaxItems is how many items one array may have. Default: 10000.
+	MaxItems int `json:"max_items,omitempty"`
+
+	// MaxNumber is how many characters a number may have. Default: 64.
+	MaxNumber int `json:"max_number,omitempty"`
+
+	// MaxErrors is how many violations are listed at most, up to 100. Default: 10.
+	MaxErrors int `json:"max_errors,omitempty"`
+
+	// ReportOnly counts and logs what would be refused, and lets it pass. Bodies that
+	// are too large or can't be read are refused nevertheless.
+	ReportOnly bool `json:"report_only,omitempty"`
+
+	limits payload.Limits
+	set    *reload.Value[*schema.Set]
+	logger *slog.Logger
+	// interval is how often the files are looked at; the default unless a test sets it.
+	interval time.Duration
 }
+
+// The values of OnUnknown and Formats.
+const (
+	unknownReject = "reject"
+	unknownPass   = "pass"
+	formatsAssert = "assert"
+)
 
 // CaddyModule returns the Caddy module information.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_schema", New: func() caddy.Module { return new(Handler) }}
 }
 
-// Provision compiles the schema.
+// Provision compiles the schemas.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.MaxSize == 0 {
 		h.MaxSize = payload.DefaultMaxSize
 	}
+	if h.MaxErrors == 0 {
+		h.MaxErrors = schema.DefaultMaxErrors
+	}
+	if h.OnUnknown == "" {
+		h.OnUnknown = unknownReject
+	}
+	h.limits = payload.Limits{MaxDepth: h.MaxDepth, MaxMembers: h.MaxMembers, MaxItems: h.MaxItems, MaxNumber: h.MaxNumber}
 	h.logger = ctx.Slogger()
 	if h.Schema == "" {
 		return errors.New("bot_schema: name the schema, for example command.v1.json")
 	}
-	var err error
-	if h.compiled, err = h.compile(); err != nil {
+	if err := h.open(); err != nil {
 		return fmt.Errorf("bot_schema: %w", err)
 	}
 	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
 }
 
-func (h *Handler) compile() (*Schema, error) {
-	if h.Folder == "" {
-		return Compile(schemas.FS, h.Schema)
-	}
-	// Unlike os.DirFS, a root does not follow links that lead out of the folder.
-	root, err := os.OpenRoot(h.Folder)
+// open compiles the schemas and follows their files.
+func (h *Handler) open() error {
+	pattern, err := schema.ParsePattern(h.Schema)
 	if err != nil {
-		return nil, fmt.Errorf("option folder: %w", err)
+		return fmt.Errorf("schema %q: %w", h.Schema, err)
 	}
-	schema, err := Compile(root.FS(), h.Schema)
-	if err = errors.Join(err, root.Close()); err != nil {
-		return nil, fmt.Errorf("folder %q: %w", h.Folder, err)
+	options := schema.Options{Formats: h.Formats == formatsAssert}
+	config := reload.Config[*schema.Set]{Interval: h.interval, Logger: h.logger.With(slog.String("schema", h.Schema))}
+	if h.Folder == "" {
+		config.Load = func() (*schema.Set, error) { return schema.CompileSet(schemas.FS, pattern, options) }
+	} else {
+		config.Load = func() (*schema.Set, error) { return schema.CompileFolder(h.Folder, pattern, options) }
+		config.List = func() []string { return schema.Files(h.Folder) }
 	}
-	return schema, nil
+	h.set, err = reload.New(config)
+	return err
 }
 
 // Validate checks the options.
@@ -86,12 +138,32 @@ func (h *Handler) Validate() error {
 	if h.MaxSize < 0 {
 		return errors.New("bot_schema: option max_size: must be positive")
 	}
+	if h.OnUnknown != unknownReject && h.OnUnknown != unknownPass {
+		return errors.New("bot_schema: option on_unknown: there are reject and pass")
+	}
+	if h.Formats != "" && h.Formats != formatsAssert {
+		return errors.New("bot_schema: option formats: there is only assert")
+	}
+	for _, count := range h.counts() {
+		if *count.value < 0 || *count.value > count.limit {
+			return fmt.Errorf("bot_schema: option %s: must be from 1 to %d", count.name, count.limit)
+		}
+	}
 	return nil
+}
+
+// Cleanup stops looking at the files.
+func (h *Handler) Cleanup() error {
+	if h.set == nil {
+		return nil
+	}
+	return h.set.Close()
 }
 
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

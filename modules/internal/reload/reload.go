@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -15,8 +16,11 @@ const DefaultInterval = 2 * time.Second
 
 // Config says what is loaded, and from where.
 type Config[T any] struct {
-	// Files are looked at. Empty: the value never changes.
+	// Files are looked at.
 	Files []string
+	// List returns more files to look at, so that files that come and go are noticed, too.
+	// Without it and without Files the value never changes.
+	List func() []string
 	// Load reads and checks everything. Required.
 	Load func() (T, error)
 	// Interval is how often the files are looked at. Default: 2s.
@@ -46,7 +50,7 @@ func New[T any](c Config[T]) (*Value[T], error) {
 		return nil, err
 	}
 	v.current.Store(&first)
-	if len(c.Files) == 0 {
+	if len(c.Files) == 0 && c.List == nil {
 		close(v.done)
 		return v, nil
 	}
@@ -88,15 +92,24 @@ func (v *Value[T]) load() {
 		return
 	}
 	v.current.Store(&next)
-	v.config.Logger.Info("changed files were loaded", slog.Int("files", len(v.config.Files)))
+	v.config.Logger.Info("changed files were loaded", slog.Int("files", len(v.files())))
 }
 
-// digest is over the files' contents and not their times: it notices atomic renames and
+func (v *Value[T]) files() []string {
+	if v.config.List == nil {
+		return v.config.Files
+	}
+	return append(slices.Clone(v.config.Files), v.config.List()...)
+}
+
+// digest is over the files' names and contents and not their times: it notices atomic renames and
 // swapped symbolic links alike, and the files are small.
 func (v *Value[T]) digest() (sum [sha256.Size]byte) {
 	hash := sha256.New()
-	for _, path := range v.config.Files {
+	for _, path := range v.files() {
 		raw, err := os.ReadFile(path)
+		name := sha256.Sum256([]byte(path))
+		hash.Write(name[:])
 		content := sha256.Sum256(raw)
 		hash.Write(content[:])
 		if err != nil {

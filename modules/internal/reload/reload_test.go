@@ -120,3 +120,30 @@ func TestWithoutFiles(t *testing.T) {
 	require.NoError(t, value.Close())
 	require.Equal(t, 7, value.Get())
 }
+
+func TestFilesThatComeAndGo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	list := func() []string {
+		names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+		require.NoError(t, err)
+		return names
+	}
+	value, err := reload.New(reload.Config[int]{
+		List: list, Interval: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Load: func() (int, error) { return len(list()), nil },
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, value.Close()) })
+	require.Zero(t, value.Get())
+	await := func(want int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return value.Get() == want }, 5*time.Second, time.Millisecond)
+	}
+	for i, name := range []string{"a.json", "b.json"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+		await(i + 1)
+	}
+	require.NoError(t, os.Remove(filepath.Join(dir, "a.json")))
+	await(1)
+}

@@ -1,4 +1,4 @@
-package botschema
+package schema
 
 import (
 	"io/fs"
@@ -13,7 +13,7 @@ import (
 	"github.com/botgate/botgate/schemas"
 )
 
-func folder(files map[string]string) fs.FS {
+func files(files map[string]string) fs.FS {
 	fsys := fstest.MapFS{}
 	for name, text := range files {
 		fsys[name] = &fstest.MapFile{Data: []byte(text)}
@@ -28,12 +28,12 @@ func TestCompilesEveryDraft(t *testing.T) {
 		"http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2019-09/schema",
 		"https://json-schema.org/draft/2020-12/schema",
 	} {
-		s, err := Compile(folder(map[string]string{
+		s, err := Compile(files(map[string]string{
 			"s.json": `{"$schema": "` + draft + `", "type": "object", "required": ["a"]}`,
-		}), "s.json")
+		}), "s.json", Options{})
 		require.NoError(t, err, draft)
-		require.Empty(t, s.Check(decode(t, `{"a": 1}`)), draft)
-		require.Len(t, s.Check(decode(t, `{}`)), 1, draft)
+		require.Empty(t, s.Check(decodeText(t, `{"a": 1}`), 10), draft)
+		require.Len(t, s.Check(decodeText(t, `{}`), 10), 1, draft)
 	}
 }
 
@@ -42,7 +42,7 @@ func TestCompilesEveryEmbeddedSchema(t *testing.T) {
 	names, err := fs.Glob(schemas.FS, "*.json")
 	require.NoError(t, err)
 	for _, name := range names {
-		_, err := Compile(schemas.FS, name)
+		_, err := Compile(schemas.FS, name, Options{})
 		require.NoError(t, err)
 	}
 }
@@ -55,12 +55,12 @@ func TestReferencesWithinTheFolder(t *testing.T) {
 		"own id":      `{"$id": "https://example.com/root.json", "$ref": "user.json"}`,
 		"absolute id": `{"$ref": "https://example.com/user.json"}`,
 	} {
-		s, err := Compile(folder(map[string]string{
+		s, err := Compile(files(map[string]string{
 			"root.json":       root,
 			"parts/user.json": `{"$id": "https://example.com/user.json", "properties": {"name": {"type": "string"}}, "not": {"const": 1}}`,
 			"parts/other.txt": `not a schema`,
 			"broken.json":     `{`,
-		}), "root.json")
+		}), "root.json", Options{})
 		require.NoError(t, err, name)
 		require.NotNil(t, s, name)
 	}
@@ -69,7 +69,7 @@ func TestReferencesWithinTheFolder(t *testing.T) {
 func TestCompileErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ schema, want string }{
-		"not JSON":        {"{\n\"type\": }", `"s.json": failing loading "s.json": line 2 is not valid JSON`},
+		"not JSON":        {"{\n\"type\": }", `"s.json": s.json: line 2 is not valid JSON`},
 		"unknown type":    {`{"properties": {"a/b": {"type": "strin"}}}`, "s.json#/properties/a~1b/type: keyword enum: This must be one of"},
 		"bound":           {`{"minLength": "x"}`, "s.json#/minLength: keyword type: This must be of type integer, not string."},
 		"pattern":         {`{"pattern": "("}`, "s.json#/pattern: keyword format: This is not a valid regex."},
@@ -79,7 +79,7 @@ func TestCompileErrors(t *testing.T) {
 		"host file":       {`{"$ref": "file:///etc/hostname"}`, "none is fetched from elsewhere"},
 		"outside":         {`{"$ref": "schemas:///../secret.json"}`, `failing loading "secret.json"`},
 	} {
-		_, err := Compile(folder(map[string]string{"s.json": tc.schema}), "s.json")
+		_, err := Compile(files(map[string]string{"s.json": tc.schema}), "s.json", Options{})
 		require.ErrorContains(t, err, tc.want, name)
 		require.NotContains(t, err.Error(), "\n", name)
 		require.NotContains(t, err.Error(), base, name)
@@ -89,10 +89,10 @@ func TestCompileErrors(t *testing.T) {
 
 func TestCompileNames(t *testing.T) {
 	t.Parallel()
-	_, err := Compile(schemas.FS, "absent.json")
+	_, err := Compile(schemas.FS, "absent.json", Options{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	for _, name := range []string{"", "../x.json", "/etc/hostname", "a//b.json"} {
-		_, err := Compile(schemas.FS, name)
+	for _, name := range []string{"../x.json", "/etc/hostname", "a//b.json"} {
+		_, err := Compile(schemas.FS, name, Options{})
 		require.ErrorContains(t, err, "not a path inside the folder", name)
 	}
 }
@@ -106,13 +106,20 @@ func TestFolderIsAWall(t *testing.T) {
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link.json")))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "root.json"), []byte(`{"$ref": "link.json"}`), 0o600))
 	for _, name := range []string{"link.json", "root.json"} {
-		_, err := (&Handler{Schema: name, Folder: dir}).compile()
+		_, err := CompileFolder(dir, pattern(t, name), Options{})
 		require.ErrorContains(t, err, "path escapes", name)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "fine.json"), []byte(`{}`), 0o600))
 	require.NoError(t, os.Symlink("fine.json", filepath.Join(dir, "inside.json")))
-	_, err := (&Handler{Schema: "inside.json", Folder: dir}).compile()
+	_, err := CompileFolder(dir, pattern(t, "inside.json"), Options{})
 	require.NoError(t, err)
+}
+
+func pattern(t testing.TB, name string) Pattern {
+	t.Helper()
+	p, err := ParsePattern(name)
+	require.NoError(t, err)
+	return p
 }
 
 func TestURITemplates(t *testing.T) {
@@ -135,9 +142,9 @@ func TestFormatsFollowTheDraft(t *testing.T) {
 		"http://json-schema.org/draft-07/schema#":      true,
 		"https://json-schema.org/draft/2020-12/schema": false,
 	} {
-		s, err := Compile(folder(map[string]string{"s.json": `{"$schema": "` + draft + `", "format": "date-time"}`}), "s.json")
+		s, err := Compile(files(map[string]string{"s.json": `{"$schema": "` + draft + `", "format": "date-time"}`}), "s.json", Options{})
 		require.NoError(t, err)
-		require.Equal(t, asserted, len(s.Check("yesterday")) > 0, draft)
+		require.Equal(t, asserted, len(s.Check("yesterday", 10)) > 0, draft)
 	}
 }
 
@@ -146,11 +153,11 @@ func FuzzCompile(f *testing.F) {
 	f.Add(`{"$id": "x", "$ref": "s.json#/a~1"}`)
 	f.Add(`{"anyOf": [{"type": 1}, {"$dynamicRef": "#a"}]}`)
 	f.Fuzz(func(t *testing.T, schema string) {
-		s, err := Compile(folder(map[string]string{"s.json": schema}), "s.json")
+		s, err := Compile(files(map[string]string{"s.json": schema}), "s.json", Options{})
 		if err != nil {
 			require.False(t, strings.ContainsAny(err.Error(), "\r\n"), err.Error())
 			return
 		}
-		s.Check(decode(t, `{"a": [1, "b", null, {"c": true}]}`))
+		s.Check(decodeText(t, `{"a": [1, "b", null, {"c": true}]}`), 10)
 	})
 }

@@ -1,4 +1,4 @@
-package botschema
+package schema
 
 import (
 	"cmp"
@@ -9,25 +9,22 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"github.com/botgate/botgate/modules/internal/jsonpointer"
 	"github.com/botgate/botgate/modules/internal/problem"
 )
 
-// maxPointer is the longest pointer in bytes; a longer one ends at an outer value, so
-// that names of properties, which are the sender's, can't bloat the answer.
-const maxPointer = 256
-
-// violations lists what is wrong, sorted, since the validator visits properties in
-// random order.
-func violations(err *jsonschema.ValidationError) []problem.FieldError {
+// violations lists what is wrong, at most limit of it, sorted, since the validator visits
+// properties in random order.
+func violations(err *jsonschema.ValidationError, limit int) []problem.FieldError {
 	leaves := appendLeaves(nil, err)
 	slices.SortFunc(leaves, func(a, b *jsonschema.ValidationError) int {
 		return cmp.Or(slices.Compare(a.InstanceLocation, b.InstanceLocation), cmp.Compare(keyword(a), keyword(b)))
 	})
-	listed := make([]problem.FieldError, 0, min(len(leaves), MaxErrors))
+	listed := make([]problem.FieldError, 0, min(len(leaves), limit))
 	for _, leaf := range leaves {
-		listed = appendErrors(listed, leaf)
-		if len(listed) >= MaxErrors {
-			listed = listed[:MaxErrors]
+		listed = appendErrors(listed, leaf, limit)
+		if len(listed) >= limit {
+			listed = listed[:limit]
 			break
 		}
 	}
@@ -96,19 +93,19 @@ func plausibleAt(err *jsonschema.ValidationError, depth int) bool {
 }
 
 // appendErrors renders one error; the ones about several properties become one each.
-func appendErrors(listed []problem.FieldError, err *jsonschema.ValidationError) []problem.FieldError {
+func appendErrors(listed []problem.FieldError, err *jsonschema.ValidationError, limit int) []problem.FieldError {
 	at := func(detail string, location ...string) {
-		listed = append(listed, problem.FieldError{Pointer: pointer(location), Keyword: keyword(err), Detail: detail})
+		listed = append(listed, problem.FieldError{Pointer: jsonpointer.Format(location), Keyword: keyword(err), Detail: detail})
 	}
 	here := err.InstanceLocation
 	switch k := err.ErrorKind.(type) {
 	case *kind.Required:
-		for _, name := range k.Missing[:min(len(k.Missing), MaxErrors)] {
+		for _, name := range k.Missing[:min(len(k.Missing), limit)] {
 			at("The property "+quote(name)+" is missing.", here...)
 		}
 	case *kind.AdditionalProperties:
 		slices.Sort(k.Properties)
-		for _, name := range k.Properties[:min(len(k.Properties), MaxErrors)] {
+		for _, name := range k.Properties[:min(len(k.Properties), limit)] {
 			at("This property is not known here.", append(slices.Clone(here), name)...)
 		}
 	default:
@@ -130,22 +127,4 @@ func keyword(err *jsonschema.ValidationError) string {
 		return last
 	}
 	return "false"
-}
-
-// pointer is the JSON pointer (RFC 6901) to the location.
-func pointer(location []string) string {
-	var b strings.Builder
-	for _, token := range location {
-		token = escape(token)
-		if b.Len()+1+len(token) > maxPointer {
-			break
-		}
-		b.WriteByte('/')
-		b.WriteString(token)
-	}
-	return b.String()
-}
-
-func escape(token string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(token, "~", "~0"), "/", "~1")
 }

@@ -1,4 +1,4 @@
-package botschema
+package schema
 
 import (
 	"encoding/json"

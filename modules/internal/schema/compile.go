@@ -1,0 +1,112 @@
+// Package schema compiles the JSON Schemas of a folder, chooses among them by name, and
+// says in sentences what is wrong with a document. It reaches nothing outside the folder.
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/botgate/botgate/modules/internal/jsonpointer"
+	"github.com/botgate/botgate/modules/internal/problem"
+)
+
+// DefaultMaxErrors is how many violations of one document are listed where nothing else
+// is configured.
+const DefaultMaxErrors = 10
+
+// base is where the schemas live as far as $ref is concerned: nowhere on a network.
+const base = "schemas:///"
+
+// Options say how schemas are compiled.
+type Options struct {
+	// Formats makes "format" an assertion in every draft. Otherwise it is one where the
+	// draft says so: up to draft 7, and where a later metaschema asks for it with the
+	// vocabulary format-assertion.
+	Formats bool
+}
+
+// Schema is a compiled JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12. It may be used
+// concurrently.
+type Schema struct {
+	compiled *jsonschema.Schema
+}
+
+// Compile compiles the schema with this name: a file of fsys, in JSON or YAML, or with
+// #/pointer a part of one, such as openapi.yaml#/components/schemas/Order. References
+// reach the other files of fsys, by path or by their $id, and nothing else. The error
+// says in one line in which file, and where in it, something is wrong.
+func Compile(fsys fs.FS, name string, options Options) (*Schema, error) {
+	p, err := ParsePattern(name)
+	if err != nil {
+		return nil, fmt.Errorf("schema %q: %w", name, err)
+	}
+	set, err := CompileSet(fsys, p, options)
+	if err != nil {
+		return nil, err
+	}
+	return set.only, nil
+}
+
+// compiler compiles schemas that share the files which they refer to.
+type compiler struct {
+	folder  *folder
+	library *jsonschema.Compiler
+}
+
+func newCompiler(fsys fs.FS, options Options) *compiler {
+	c := &compiler{folder: newFolder(fsys), library: jsonschema.NewCompiler()}
+	c.library.UseLoader(c.folder)
+	c.library.RegisterFormat(&jsonschema.Format{Name: "uri-template", Validate: validateURITemplate})
+	if options.Formats {
+		c.library.AssertFormat()
+	}
+	return c
+}
+
+func (c *compiler) compile(file string, location []string) (*Schema, error) {
+	doc, err := c.folder.read(file)
+	if err != nil {
+		return nil, err
+	}
+	part, ok := lookup(doc, location)
+	if !ok {
+		return nil, fmt.Errorf("%s#%s: there is nothing at this pointer", file, pointerTo(location))
+	}
+	switch part.(type) {
+	case map[string]any, bool:
+	default:
+		return nil, fmt.Errorf("%s#%s: this is no schema: it is neither an object nor true or false", file, pointerTo(location))
+	}
+	address := url.URL{Scheme: "schemas", Path: "/" + file, Fragment: pointerTo(location)}
+	compiled, err := c.library.Compile(address.String())
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	return &Schema{compiled: compiled}, nil
+}
+
+// pointerTo writes the whole pointer, however long.
+func pointerTo(location []string) string {
+	var b strings.Builder
+	for _, token := range location {
+		b.WriteString("/" + jsonpointer.Escape(token))
+	}
+	return b.String()
+}
+
+// Check returns how the document violates the schema, at most limit violations in the
+// order of their pointers, or nil when it does not. The document is one that the package
+// payload decoded: numbers that it refuses make the validator panic. No violation repeats
+// a value of the document; the names of its members do appear in pointers.
+func (s *Schema) Check(document any, limit int) []problem.FieldError {
+	var violation *jsonschema.ValidationError
+	if err := s.compiled.Validate(document); errors.As(err, &violation) {
+		return violations(violation, limit)
+	}
+	return nil
+}
