@@ -53,46 +53,56 @@ func gunzip(raw []byte, maxSize int64) ([]byte, error) {
 	if err := r.Reset(bytes.NewReader(raw)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCompressed, err)
 	}
-	return inflate(r, maxSize)
+	return inflate(r, maxSize, -1)
 }
 
-func inflate(r io.Reader, maxSize int64) ([]byte, error) {
-	content, err := readUpTo(r, maxSize, -1)
+func inflate(r io.Reader, maxSize, expected int64) ([]byte, error) {
+	content, err := readUpTo(r, maxSize, expected)
 	if err != nil && !errors.Is(err, ErrTooLarge) {
 		return nil, fmt.Errorf("%w: %w", ErrCompressed, err)
 	}
 	return content, err
 }
 
-// unbrotli bounds the decoder's memory by way of the window in the stream's first byte.
+// unbrotli decompresses twice, first only to learn the size: the decoder's window takes as
+// much memory as what may come out, and a buffer besides it would be as much again.
 func unbrotli(raw []byte, maxSize int64) ([]byte, error) {
 	r := brotliReaders.Get().(*brotli.Reader)
 	defer brotliReaders.Put(r)
-	if err := r.Reset(io.MultiReader(bytes.NewReader(smallerWindow(raw, maxSize)), bytes.NewReader(raw[min(1, len(raw)):]))); err != nil {
+	first, limit := smallerWindow(raw, maxSize)
+	start := func() io.Reader {
+		_ = r.Reset(io.MultiReader(bytes.NewReader(first), bytes.NewReader(raw[len(first):]))) // It never fails.
+		return r
+	}
+	size, err := io.Copy(io.Discard, io.LimitReader(start(), limit+1))
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCompressed, err)
 	}
-	return inflate(r, maxSize)
+	if size > limit {
+		return nil, ErrTooLarge
+	}
+	return inflate(start(), limit, size)
 }
 
-// smallerWindow returns the first byte of a brotli stream for a window no larger than
-// what may be decompressed needs. The decoder allocates the window that the stream asks
-// for, up to 16 MB; as long as no more is decompressed than fits in a smaller one, that
-// decodes to the same.
-func smallerWindow(raw []byte, maxSize int64) []byte {
+// smallerWindow returns the first byte of a brotli stream for a window no larger than what
+// may be decompressed, and how much that may be then. The decoder allocates the window
+// that the stream asks for, up to 16 MB; as long as no more is decompressed than fits in
+// a smaller one, that decodes to the same.
+func smallerWindow(raw []byte, maxSize int64) (first []byte, limit int64) {
 	if len(raw) == 0 {
-		return nil
+		return nil, maxSize
 	}
-	first := raw[0]
 	// Windows of 2^18 to 2^24 bytes take four bits: a one, and the exponent less 17
-	// (RFC 7932, section 9.1). The last 16 bytes of a window can't be referred to.
-	if asked := first >> 1 & 7; first&1 == 1 && asked != 0 {
-		enough := byte(1)
-		for enough < asked && int64(1)<<(17+enough)-16 < maxSize {
-			enough++
-		}
-		first = first&^0b1110 | enough<<1
+	// (RFC 7932, section 9.1).
+	asked, enough := raw[0]>>1&7, byte(1)
+	for enough < 7 && int64(1)<<(17+enough) < maxSize {
+		enough++
 	}
-	return []byte{first}
+	if raw[0]&1 == 0 || asked <= enough {
+		return raw[:1], maxSize
+	}
+	// The last 16 bytes of a window can't be referred to.
+	return []byte{raw[0]&^0b1110 | enough<<1}, min(maxSize, 1<<(17+enough)-16)
 }
 
 func newZstdDecoder() *zstd.Decoder {
@@ -109,7 +119,10 @@ func newZstdDecoder() *zstd.Decoder {
 func unzstd(raw []byte, maxSize int64) ([]byte, error) {
 	d := zstdDecoders.Get().(*zstd.Decoder)
 	defer zstdDecoders.Put(d)
-	for size := min(maxSize, max(minChunk, int64(len(raw))*4)); ; size = min(maxSize, size*4) {
+	for size := zstdSize(raw, maxSize); ; size *= 8 {
+		if size > maxSize/2 { // A buffer that is hardly larger would come next.
+			size = maxSize
+		}
 		// With room for one more block, all that fails for want of room has passed the size.
 		content, err := d.DecodeAll(raw, make([]byte, 0, size+zstdBlock))
 		exceeded := int64(len(content)) > size || errors.Is(err, zstd.ErrDecoderSizeExceeded)
@@ -122,4 +135,13 @@ func unzstd(raw []byte, maxSize int64) ([]byte, error) {
 			return nil, fmt.Errorf("%w: %w", ErrCompressed, err)
 		}
 	}
+}
+
+// zstdSize returns how much to expect: what the stream's first frame says, or a guess.
+func zstdSize(raw []byte, maxSize int64) int64 {
+	var header zstd.Header
+	if err := header.Decode(raw); err == nil && header.HasFCS && header.FrameContentSize <= uint64(maxSize) {
+		return min(maxSize, max(minChunk, int64(header.FrameContentSize)))
+	}
+	return min(maxSize, max(zstdBlock, int64(len(raw))*4))
 }

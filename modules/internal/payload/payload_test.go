@@ -19,6 +19,11 @@ import (
 func request(contentType, body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
+	return withVars(r)
+}
+
+// withVars prepares a request as the server does.
+func withVars(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
 }
 

@@ -46,10 +46,13 @@ func readUpTo(from io.Reader, limit, expected int64) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
 			size = int64(cap(buf)) * 4
+			if size > limit/2 { // A buffer that is hardly larger would come next.
+				size = limit + 1
+			}
 			if expected >= int64(len(buf)) {
 				size = min(size, expected+1)
 			}
-			grown := make([]byte, len(buf), min(limit+1, size))
+			grown := make([]byte, len(buf), size)
 			copy(grown, buf)
 			buf = grown
 		}
