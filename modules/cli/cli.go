@@ -22,6 +22,7 @@ func init() {
 	caddycmd.RegisterCommand(signCommand())
 	caddycmd.RegisterCommand(revokeCommand())
 	caddycmd.RegisterCommand(hashSecretCommand())
+	caddycmd.RegisterCommand(schemaCommand())
 	caddycmd.RegisterCommand(exampleBotCommand())
 	caddycmd.RegisterCommand(quickstartCommand())
 }
