@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
@@ -36,20 +37,39 @@ func BenchmarkCommand(b *testing.B) {
 			}
 		}
 	}
-	b.Run("botschema", run(func() error {
+	ours := func() error {
 		document, err := payload.DecodeJSON(commandBody, h.limits)
 		if err != nil || h.set.Get().Find(nil).Check(document, h.MaxErrors) != nil {
 			return errors.New("the body must pass")
 		}
 		return nil
-	}))
-	b.Run("library", run(func() error {
+	}
+	theirs := func() error {
 		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(commandBody))
 		if err != nil {
 			return err
 		}
 		return library.Validate(document)
-	}))
+	}
+	b.Run("botschema", run(ours))
+	b.Run("library", run(theirs))
+	b.Run("ratio", func(b *testing.B) { ratio(b, ours, theirs) })
+}
+
+// ratio alternates between the two, so that both meet the same conditions.
+func ratio(b *testing.B, ours, theirs func() error) {
+	var spent [2]time.Duration
+	for b.Loop() {
+		for i, check := range []func() error{ours, theirs} {
+			start := time.Now()
+			err := check()
+			spent[i] += time.Since(start)
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(spent[0])/float64(spent[1]), "x-library")
 }
 
 func libraryAlone(b *testing.B, name string) *jsonschema.Schema {

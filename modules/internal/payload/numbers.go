@@ -19,11 +19,19 @@ func (d *decoder) number() (any, *DocumentError) {
 		d.at = start
 		return nil, d.malformed("a number has a form that JSON does not know")
 	}
-	if e, err := strconv.Atoi(string(exponent)); len(exponent) > 0 && (err != nil || e < -maxExponent || e > maxExponent) {
+	if !usable(exponent) {
 		return nil, tooComplex("max_number", "The exponent of this number is beyond %d.", maxExponent)
 	}
 	d.extremes.MaxNumber = max(d.extremes.MaxNumber, len(text))
 	return json.Number(text), nil
+}
+
+func usable(exponent []byte) bool {
+	if len(exponent) == 0 {
+		return true
+	}
+	e, err := strconv.Atoi(string(exponent))
+	return err == nil && -maxExponent <= e && e <= maxExponent
 }
 
 func partOfNumber(c byte) bool {

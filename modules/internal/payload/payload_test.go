@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"strings"
 	"testing"
@@ -169,4 +170,25 @@ func TestForms(t *testing.T) {
 		_, err = p.Document()
 		require.ErrorIs(t, err, payload.ErrNotForm, body)
 	}
+}
+
+// FuzzForm compares with the standard library, which keeps every field.
+func FuzzForm(f *testing.F) {
+	for _, body := range []string{"payload={}", "a=b&%70ayload=%7B%7D&c", "payload=1&payload=2", "payload=%", "&&=&payload", "a;b=1&payload=x"} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		p, err := payload.Of(request("application/x-www-form-urlencoded", body), 1<<20)
+		require.NoError(t, err)
+		document, err := p.Document()
+		form, errForm := url.ParseQuery(body)
+		if err != nil {
+			require.ErrorIs(t, err, payload.ErrNotForm)
+			require.False(t, errForm == nil && len(form["payload"]) == 1 && len(form) < 1000, "only we refuse it")
+			return
+		}
+		if errForm == nil {
+			require.Equal(t, []string{string(document)}, form["payload"])
+		}
+	})
 }
