@@ -31,10 +31,13 @@ var (
 	validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 )
 
-// facts is what the request says about its event, apart from the body.
+// facts is what the request says about its event.
 type facts struct {
 	bot, eventType, user, orderKey string
 	verifiedBy, traceParent        string
+	notBefore                      time.Time
+	contentType                    string
+	data                           []byte
 	// scope and key identify the event for its sender; an empty key means that a
 	// repeat can't be told from a new event.
 	scope, key string
@@ -42,6 +45,10 @@ type facts struct {
 
 // events makes the events of the request: what a platform delivered, or the body as one.
 func (h *Handler) events(r *http.Request, body *payload.Payload) ([]*event.Event, *problem.Problem) {
+	content, err := body.Content()
+	if err != nil {
+		return nil, payload.Problem(err)
+	}
 	delivered := []platform.Event{{}}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	batch := delivery.Of(r)
@@ -57,13 +64,16 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) ([]*event.Event
 		if refusal != nil {
 			return nil, refusal
 		}
-		e, err := facts.event(body, item.Body, h.now())
+		facts.contentType, facts.data = body.ContentType, content
+		if item.Body != nil {
+			facts.contentType, facts.data = "application/json", item.Body
+		}
+		facts.notBefore = delivery.NotBefore(r, i)
+		e, err := facts.event(h.now())
 		if err != nil {
 			h.logger.DebugContext(r.Context(), "request makes no event", slog.Any("error", err))
 			return nil, problem.Malformed.WithDetail("The request makes no valid event.")
 		}
-		e.NotBefore = delivery.NotBefore(r, i)
-		e.Normalize()
 		events[i] = e
 	}
 	return events, nil
@@ -96,9 +106,8 @@ func (h *Handler) facts(r *http.Request, repl *caddy.Replacer) (facts, *problem.
 	return f, nil
 }
 
-// event makes the event that these facts describe. Its data is the body, or the part of
-// it that is given.
-func (f facts) event(body *payload.Payload, part []byte, now time.Time) (*event.Event, error) {
+// event makes the event that these facts describe.
+func (f facts) event(now time.Time) (*event.Event, error) {
 	e := &event.Event{
 		Bot:         f.bot,
 		Type:        f.eventType,
@@ -107,11 +116,9 @@ func (f facts) event(body *payload.Payload, part []byte, now time.Time) (*event.
 		OrderKey:    f.orderKey,
 		VerifiedBy:  f.verifiedBy,
 		TraceParent: f.traceParent,
-		ContentType: body.ContentType,
-		Data:        body.Raw,
-	}
-	if part != nil {
-		e.ContentType, e.Data = "application/json", part
+		NotBefore:   f.notBefore,
+		ContentType: f.contentType,
+		Data:        f.data,
 	}
 	if f.key != "" {
 		e.ID = event.DeriveID(f.bot, f.scope, f.key)

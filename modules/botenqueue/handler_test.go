@@ -1,6 +1,8 @@
 package botenqueue
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -246,4 +248,41 @@ func BenchmarkAccept(b *testing.B) {
 			b.Fatal(w.Code, err)
 		}
 	}
+}
+
+func TestCompressedBodyIsQueuedAsItsContent(t *testing.T) {
+	t.Parallel()
+	const content = `{ "command":"/x" }`
+	var compressed bytes.Buffer
+	w := gzip.NewWriter(&compressed)
+	_, err := w.Write([]byte(content))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	f := &fakeApp{}
+	h := newHandler(f)
+	r := command(compressed.String())
+	r.Header.Set("Content-Encoding", "gzip")
+	require.Equal(t, http.StatusAccepted, serve(t, h, r, client).Code)
+	require.Equal(t, content, string(f.published[0].Data), "bots are not told of a content coding")
+
+	r = command("{}")
+	r.Header.Set("Content-Encoding", "compress")
+	requireProblem(t, serve(t, h, r, client), http.StatusUnsupportedMediaType, "unsupported-type")
+}
+
+func TestEventOfAUserOverALimitIsPutOff(t *testing.T) {
+	t.Parallel()
+	f := &fakeApp{}
+	w := httptest.NewRecorder()
+	r := caddyhttp.PrepareRequest(command(`{}`), caddy.NewReplacer(), w, nil)
+	delivery.Set(r, &delivery.Delivery{Platform: "line", Delivery: platform.Delivery{
+		Events: []platform.Event{{Type: "line.message", User: "u1"}, {Type: "line.message", User: "u2"}},
+	}})
+	later := time.Now().Add(time.Minute)
+	delivery.Postpone(r, 1, later)
+	delivery.Postpone(r, 1, later.Add(-time.Second))
+	require.NoError(t, newHandler(f).ServeHTTP(w, r, nil))
+	require.Equal(t, http.StatusAccepted, w.Code)
+	require.True(t, f.published[0].NotBefore.IsZero())
+	require.WithinDuration(t, later, f.published[1].NotBefore, time.Millisecond, "the latest counts")
 }

@@ -77,7 +77,11 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, from *sender, b
 	// Without a document the facts come from headers and form alone; whether such a body
 	// will do is for those to say who need one.
 	document, _ := body.Document()
-	d := &delivery.Delivery{Platform: from.Name(), Delivery: from.Read(h.request(r, body.Raw), document)}
+	request := h.request(r, body.Raw)
+	if content, err := body.Content(); err == nil {
+		request.Body = content
+	}
+	d := &delivery.Delivery{Platform: from.Name(), Delivery: from.Read(request, document)}
 	delivery.Set(r, d)
 	if len(d.Events) == 0 {
 		requestsTotal.WithLabelValues(from.Name(), outcomeHandshake).Inc()

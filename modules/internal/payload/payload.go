@@ -45,7 +45,7 @@ type Payload struct {
 
 	// encodings are the Content-Encoding headers.
 	encodings []string
-	// maxSize is the smallest cap of the modules that asked.
+	// maxSize is the cap of the module that asked last.
 	maxSize  int64
 	content  []byte
 	document []byte
@@ -64,13 +64,13 @@ type decoded struct {
 // bytes of it, and later calls, also by other modules, get the same payload. The
 // request's body can be read again by whoever comes next, such as reverse_proxy.
 //
-// The smallest maxSize of all calls also caps what [Payload.Content] decompresses.
+// The maxSize of the latest call also caps what [Payload.Content] decompresses.
 func Of(r *http.Request, maxSize int64) (*Payload, error) {
 	if p, ok := caddyhttp.GetVar(r.Context(), varKey).(*Payload); ok {
 		if max(int64(len(p.Raw)), int64(len(p.content))) > maxSize {
 			return nil, ErrTooLarge
 		}
-		p.maxSize = min(p.maxSize, maxSize)
+		p.maxSize = maxSize
 		return p, nil
 	}
 	if r.ContentLength > maxSize {
