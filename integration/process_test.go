@@ -2,17 +2,16 @@ package integration
 
 import (
 	"bytes"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -20,7 +19,7 @@ import (
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	output *lockedBuffer
+	output *testlog.Buffer
 	ended  <-chan struct{}
 }
 
@@ -28,7 +27,7 @@ type process struct {
 // race that it reports fails the test.
 func start(t *testing.T, dir string, env []string, binary string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, output: &lockedBuffer{}}
+	p := &process{t: t, output: new(testlog.Buffer)}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Dir = dir
 	p.cmd.Env = append(append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir), env...)
@@ -92,26 +91,6 @@ func run(t *testing.T, dir string, env []string, stdin string, binary string, ar
 		require.NoError(t, err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
-}
-
-// lockedBuffer collects the output of a process that still runs.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-var _ io.Writer = (*lockedBuffer)(nil)
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func tail(s string, n int) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -58,7 +58,7 @@ func TestRedisAway(t *testing.T) {
 			began := time.Now()
 			requireLocal(t, l, 16)
 			require.Less(t, time.Since(began), time.Minute, "the budget bounds the wait, not the client's timeouts")
-			require.Equal(t, 1, log.count("level=WARN"))
+			require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
 			fault.end(server)
 			sharedAgain(t, l)
 		})
@@ -247,28 +247,28 @@ func TestClientThatLeftIsNoFault(t *testing.T) {
 	}
 	require.False(t, l.health.degraded.Load())
 	require.True(t, l.breaker.admits())
-	require.Zero(t, log.count("level="))
+	require.Zero(t, strings.Count(log.String(), "level="))
 }
 
 func TestHealthIsLoggedOncePerChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log logBuffer
+		var log testlog.Buffer
 		changes := 0
-		h := health{logger: slog.New(slog.NewTextHandler(&log, nil)), onChange: func(bool) { changes++ }}
+		h := health{logger: log.Logger(), onChange: func(bool) { changes++ }}
 		h.ok()
-		require.Zero(t, log.count("level="))
+		require.Zero(t, strings.Count(log.String(), "level="))
 		for range 100 {
 			h.failed(errors.New("i/o timeout"))
 			<-time.After(time.Second)
 			h.ok()
 		}
-		require.Equal(t, 1, log.count("level=WARN"))
-		require.Zero(t, log.count("level=INFO"), "a Redis on the edge is not well")
+		require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+		require.Zero(t, strings.Count(log.String(), "level=INFO"), "a Redis on the edge is not well")
 		<-time.After(calmFor)
 		h.ok()
 		h.ok()
-		require.Equal(t, 1, log.count("level=INFO"))
+		require.Equal(t, 1, strings.Count(log.String(), "level=INFO"))
 		require.Equal(t, 2, changes)
 	})
 }

@@ -1,10 +1,6 @@
 package limit
 
 import (
-	"bytes"
-	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -35,29 +32,11 @@ func openRedis(t testing.TB, url string) redis.UniversalClient {
 	return client
 }
 
-// logBuffer collects log lines of several goroutines.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) count(text string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.buf.String(), text)
-}
-
 // newLimiter starts a limiter over the Redis, or in this process for an empty URL.
-func newLimiter(t testing.TB, url string) (*Limiter, *logBuffer) {
+func newLimiter(t testing.TB, url string) (*Limiter, *testlog.Buffer) {
 	t.Helper()
-	log := new(logBuffer)
-	c := Config{MaxKeys: 10_000, Logger: slog.New(slog.NewTextHandler(log, nil)), OnDegraded: func(bool) {}}
+	log := new(testlog.Buffer)
+	c := Config{MaxKeys: 10_000, Logger: log.Logger(), OnDegraded: func(bool) {}}
 	if url != "" {
 		c.Client = openRedis(t, url)
 	}

@@ -1,11 +1,13 @@
 package botlimit
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -21,6 +23,7 @@ const (
 	defaultOffenders = 20
 	maxOffenders     = 1000
 	maxResetRequest  = 64 << 10
+	resetTimeout     = 5 * time.Second
 )
 
 // Admin adds to Caddy's admin endpoint who is refused most, and the way to give a key its
@@ -65,8 +68,10 @@ func serveReset(w http.ResponseWriter, r *http.Request) error {
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxResetRequest)).Decode(&asked); err != nil || asked.Zone == "" {
 		return refuse(http.StatusBadRequest, errors.New(`want {"zone": "<name>", "key": "<key>"}`))
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), resetTimeout)
+	defer cancel()
 	var errs error
-	each(func(l *limit.Limiter) { errs = errors.Join(errs, l.Reset(r.Context(), asked.Zone, asked.Key)) })
+	each(func(l *limit.Limiter) { errs = errors.Join(errs, l.Reset(ctx, asked.Zone, asked.Key)) })
 	if errs != nil {
 		return refuse(http.StatusBadGateway, fmt.Errorf("the key is reset in this process, but redis did not take it: %w", errs))
 	}

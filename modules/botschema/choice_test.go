@@ -4,19 +4,19 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testlog"
 )
 
 // folderOf makes a folder with these files.
@@ -119,30 +119,12 @@ func TestOptionsAreEnforced(t *testing.T) {
 	}
 }
 
-// logs is a buffer that may be read while it is written.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 func TestReportOnly(t *testing.T) {
 	t.Parallel()
 	dir := folderOf(t, map[string]string{"a.json": `{"properties": {"n": {"type": "integer"}}}`})
 	h := provisioned(t, &Handler{Schema: "{http.request.header.Kind}.json", Folder: dir, ReportOnly: true, MaxSize: 100})
-	var log logs
-	h.logger = slog.New(slog.NewTextHandler(&log, nil))
+	var log testlog.Buffer
+	h.logger = log.Logger()
 	for _, c := range []struct{ body, kind, logged string }{
 		{`{"n": "SECRET"}`, "a", `level=INFO msg="request body would be refused" reason=schema-violation errors=1 pointer=/n keyword=type`},
 		{`{"n": "SECRET"}`, "b", `reason=unknown-schema errors=0 pointer="" keyword=""`},

@@ -1,10 +1,8 @@
 package rabbitmq_test
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +11,7 @@ import (
 
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
+	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -108,23 +107,12 @@ func requireForeignDead(t *testing.T, q queue.Queue) {
 }
 
 // logBuffer keeps what was logged.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
+type logBuffer struct{ testlog.Buffer }
 
 // has reports whether one line has all the parts.
 func (l *logBuffer) has(parts ...string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 lines:
-	for line := range strings.Lines(l.text.String()) {
+	for line := range strings.Lines(l.String()) {
 		for _, part := range parts {
 			if !strings.Contains(line, part) {
 				continue lines

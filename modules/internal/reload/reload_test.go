@@ -1,45 +1,26 @@
 package reload_test
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/modules/internal/reload"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// logs is a buffer that may be read while it is written.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 type fixture struct {
 	path  string
-	logs  logs
+	logs  testlog.Buffer
 	value *reload.Value[string]
 }
 
@@ -49,7 +30,7 @@ func follow(t *testing.T) *fixture {
 	f.write(t, "first")
 	var err error
 	f.value, err = reload.New(reload.Config[string]{
-		Files: []string{f.path}, Interval: 5 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&f.logs, nil)),
+		Files: []string{f.path}, Interval: 5 * time.Millisecond, Logger: f.logs.Logger(),
 		Load: func() (string, error) {
 			raw, err := os.ReadFile(f.path)
 			if err == nil && len(raw) == 0 {
