@@ -21,9 +21,21 @@ const versionTable = `create table if not exists schema_migrations (
 	applied_at integer not null
 ) strict`
 
-// migrate applies what is missing. The transaction starts as a writer's, so that
-// processes that start together do it one after the other.
+// migrate applies what is missing. A file that another process keeps locked is waited for
+// until the context ends: a backend that is about to end, as at a reload, may write what it
+// has first.
 func (s *Store) migrate(ctx context.Context) error {
+	for {
+		err := s.migrateOnce(ctx)
+		if !isBusy(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// migrateOnce waits for the lock as long as the pragmas say. The transaction starts as a
+// writer's, so that processes that start together do it one after the other.
+func (s *Store) migrateOnce(ctx context.Context) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return classify(err)

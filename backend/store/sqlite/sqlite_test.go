@@ -121,6 +121,35 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	require.NoError(t, s.Append(t.Context(), storetest.Events(1)))
 }
 
+// A reload opens the file while the one before still writes.
+func TestOpenWaitsForTheLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.db")
+	require.NoError(t, open(t, path).Close())
+	db, err := sql.Open("sqlite", path+"?_txlock=immediate")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+
+	opened := make(chan error, 1)
+	go func() {
+		s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		require.NoError(t, err)
+		t.Fatal("opened without the lock")
+	case <-time.After(3 * time.Second): // Longer than SQLite itself waits.
+	}
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, <-opened)
+}
+
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "events.db")
