@@ -12,13 +12,19 @@ import (
 type Config struct {
 	// URL is amqp[s]://user:password@host[:port][,host[:port]...][/vhost]. The hosts are
 	// the nodes of one cluster; they are tried in turn. User and password have no default.
-	// The parameters cacertfile, certfile and keyfile set CAFile, CertFile and KeyFile:
-	// amqps://user:password@host/?cacertfile=/etc/botgate/ca.pem. There are no others.
+	// The parameters cacertfile, certfile, keyfile and passwordfile set CAFile, CertFile,
+	// KeyFile and PasswordFile:
+	// amqps://user@host/?cacertfile=/etc/botgate/ca.pem&passwordfile=/run/secrets/amqp.
+	// There are no others.
 	URL string
 	// Prefix begins the names of everything that is declared. Default "botgate".
 	Prefix string
 	// PublishTimeout bounds a Publish whose context has no deadline. Default 5 s.
 	PublishTimeout time.Duration
+	// StallAfter is for how long the broker may confirm nothing to publishers that have given
+	// up waiting, while it does not say that it is blocked; then the connection is made
+	// anew. Default 5 s.
+	StallAfter time.Duration
 	// RepeatWindow is for how long an event's id is remembered: by the handle that
 	// published it and by the one that consumed it, each for itself. Default 10 min.
 	RepeatWindow time.Duration
@@ -33,6 +39,9 @@ type Config struct {
 	// system's. CertFile and KeyFile are this client's own certificate; default none.
 	// The files are read at each connection. All three need an amqps URL.
 	CAFile, CertFile, KeyFile string
+	// PasswordFile holds the password that the URL leaves out. A line break at its end is not
+	// part of it. It is read at each connection.
+	PasswordFile string
 	// Logger gets what an operator should know. Default: nobody.
 	Logger *slog.Logger
 }
@@ -45,6 +54,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.PublishTimeout, 5*time.Second)
+	set(&c.StallAfter, 5*time.Second)
 	set(&c.RepeatWindow, 10*time.Minute)
 	if c.MaxMessage == 0 {
 		c.MaxMessage = 16 << 20
@@ -68,8 +78,8 @@ func (c Config) validate() error {
 	switch {
 	case len(c.Prefix) > maxPrefix || strings.HasPrefix(c.Prefix, "amq."):
 		return fmt.Errorf("queue prefix must have at most %d bytes and not begin with \"amq.\"", maxPrefix)
-	case c.PublishTimeout < 0 || c.RepeatWindow < 0 || c.RepeatSize < 0 || c.MaxMessage < 0:
-		return errors.New("queue publish timeout, repeat window, repeat size and message size must not be negative")
+	case c.PublishTimeout < 0 || c.StallAfter < 0 || c.RepeatWindow < 0 || c.RepeatSize < 0 || c.MaxMessage < 0:
+		return errors.New("queue publish timeout, stall time, repeat window, repeat size and message size must not be negative")
 	case (c.CertFile == "") != (c.KeyFile == ""):
 		return errors.New("queue client certificate and key (certfile and keyfile) must be given together")
 	}
@@ -82,7 +92,10 @@ func (c Config) resolve() (Config, []endpoint, error) {
 	if err != nil {
 		return c, nil, err
 	}
-	for name, field := range map[string]*string{"cacertfile": &c.CAFile, "certfile": &c.CertFile, "keyfile": &c.KeyFile} {
+	for name, field := range map[string]*string{
+		"cacertfile": &c.CAFile, "certfile": &c.CertFile, "keyfile": &c.KeyFile,
+		"passwordfile": &c.PasswordFile,
+	} {
 		if value, set := files[name]; set {
 			*field = value
 		}

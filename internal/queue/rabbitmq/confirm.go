@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -32,6 +33,9 @@ type confirmChannel struct {
 
 	mu       sync.Mutex
 	returned map[route]int
+
+	// answers counts what the broker confirmed.
+	answers atomic.Uint64
 }
 
 // route is what a returned message is recognised by.
@@ -95,6 +99,10 @@ func (c *confirmChannel) send(s *session, m *message, release func()) (outgoing,
 // wait waits for the confirm. When the context ends first, the message's share of the
 // flight is given back later, when it has landed.
 func (o outgoing) wait(ctx context.Context) error {
+	if !awaitsConfirms {
+		o.session.land(o)
+		return nil
+	}
 	select {
 	case <-o.confirm.Done():
 		return o.outcome()
@@ -122,6 +130,7 @@ func (o outgoing) outcome() error {
 	case !o.confirm.Acked():
 		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, errNotAcked)
 	}
+	o.channel.answers.Add(1)
 	return nil
 }
 

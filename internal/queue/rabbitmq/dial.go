@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -35,6 +36,9 @@ func newDialer(c Config, endpoints []endpoint) (*dialer, error) {
 	if _, err := d.tlsConfig(); err != nil {
 		return nil, err
 	}
+	if _, err := d.credentials(endpoints[0]); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -59,8 +63,13 @@ func (d *dialer) dialHost(ctx context.Context, e endpoint, name string) (*amqp.C
 	if err != nil {
 		return nil, err
 	}
+	sasl, err := d.credentials(e)
+	if err != nil {
+		return nil, err
+	}
 	var socket net.Conn
 	conn, err := amqp.DialConfig(e.uri, amqp.Config{
+		SASL:            sasl,
 		Heartbeat:       heartbeat,
 		TLSClientConfig: tlsConfig,
 		Properties:      amqp.Table{"connection_name": d.config.Prefix + " " + name},
@@ -73,6 +82,27 @@ func (d *dialer) dialHost(ctx context.Context, e endpoint, name string) (*amqp.C
 		_ = socket.Close()
 	}
 	return conn, err
+}
+
+// credentials reads the password anew, because it may be replaced while we run. They are
+// nil where the URL has them.
+func (d *dialer) credentials(e endpoint) ([]amqp.Authentication, error) {
+	if d.config.PasswordFile == "" {
+		return nil, nil
+	}
+	uri, err := amqp.ParseURI(e.uri)
+	if err != nil {
+		return nil, errors.New("queue URL is malformed")
+	}
+	raw, err := os.ReadFile(d.config.PasswordFile)
+	if err != nil {
+		return nil, fmt.Errorf("queue password: %w", err)
+	}
+	password := strings.TrimRight(string(raw), "\r\n")
+	if password == "" {
+		return nil, fmt.Errorf("queue password: %s is empty", d.config.PasswordFile)
+	}
+	return []amqp.Authentication{&amqp.PlainAuth{Username: uri.Username, Password: password}}, nil
 }
 
 // dialJoined sets a deadline, which the library lifts after the handshake.

@@ -40,20 +40,20 @@ func TestForeignMessageStallsNothing(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)
-	proxy := startProxy(t, address)
+	proxy := testsvc.StartProxy(t, address)
 	logged := &logBuffer{}
 	q := openReady(t, rabbitmq.Config{
-		URL: proxy.url, Prefix: prefix, PublishTimeout: time.Hour, Logger: slog.New(slog.NewTextHandler(logged, nil)),
+		URL: proxy.URL, Prefix: prefix, PublishTimeout: time.Hour, Logger: slog.New(slog.NewTextHandler(logged, nil)),
 	})
 	foreign(t, dialChannel(t, address), prefix+".record")
 	e := newEvent(t, "key")
 	require.NoError(t, q.Publish(t.Context(), e))
-	proxy.mute() // The publishing connection, which is found dead after some heartbeats.
+	proxy.Mute() // The publishing connection, which is found dead after some heartbeats.
 	c, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
 	require.NoError(t, err)
 	require.Equal(t, e.ID, receiveOne(t, c).Event.ID)
 	require.False(t, logged.has("no connection to the queue"), "the event waited for the other message")
-	proxy.cut()
+	proxy.Cut()
 	requireForeignDead(t, q)
 }
 

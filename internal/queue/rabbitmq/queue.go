@@ -86,7 +86,7 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 }
 
 func (q *Queue) openPublishing(ctx context.Context) (*session, error) {
-	return q.openSession(ctx, q.publishing.name, func(s *session) error { return s.openPublishing(q.config.flight()) })
+	return q.openSession(ctx, q.publishing.name, func(s *session) error { return s.openPublishing(q.config) })
 }
 
 func (q *Queue) openConsuming(ctx context.Context) (*session, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
+	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -27,16 +28,16 @@ type interrupted struct {
 func interrupt(t *testing.T) *interrupted {
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)
-	proxy := startProxy(t, address)
+	proxy := testsvc.StartProxy(t, address)
 	s := &interrupted{t: t, x: newEvent(t, "x"), y: newEvent(t, "x")}
-	s.q = openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: prefix})
+	s.q = openReady(t, rabbitmq.Config{URL: proxy.URL, Prefix: prefix})
 	require.NoError(t, s.q.Publish(t.Context(), s.x, s.y))
 	var err error
 	s.c, err = s.q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
 	require.NoError(t, err)
 	require.NoError(t, s.c.Retry(t.Context(), receiveOne(t, s.c), 0))
 	s.held = s.receive(s.x, 2)
-	proxy.cut()
+	proxy.Cut()
 	return s
 }
 
@@ -115,8 +116,8 @@ func TestSettleAfterConnectionCut(t *testing.T) {
 func TestRetrySleepsThroughConnectionCut(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
-	proxy := startProxy(t, address)
-	q := openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: newPrefix(t, address)})
+	proxy := testsvc.StartProxy(t, address)
+	q := openReady(t, rabbitmq.Config{URL: proxy.URL, Prefix: newPrefix(t, address)})
 	e := newEvent(t, "key")
 	require.NoError(t, q.Publish(t.Context(), e))
 	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
@@ -124,7 +125,7 @@ func TestRetrySleepsThroughConnectionCut(t *testing.T) {
 	const delay = 2 * time.Second
 	given := time.Now()
 	require.NoError(t, c.Retry(t.Context(), receiveOne(t, c), delay))
-	proxy.cut()
+	proxy.Cut()
 	d := receiveOne(t, c)
 	require.GreaterOrEqual(t, time.Since(given), delay)
 	require.Equal(t, 2, d.Attempt)
@@ -135,17 +136,17 @@ func TestRetrySleepsThroughConnectionCut(t *testing.T) {
 func TestAckLostWithTheConnection(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
-	proxy := startProxy(t, address)
-	q := openReady(t, rabbitmq.Config{URL: proxy.url, Prefix: newPrefix(t, address)})
+	proxy := testsvc.StartProxy(t, address)
+	q := openReady(t, rabbitmq.Config{URL: proxy.URL, Prefix: newPrefix(t, address)})
 	e, fence := newEvent(t, "key"), newEvent(t, "key")
 	require.NoError(t, q.Publish(t.Context(), e))
 	c, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
 	require.NoError(t, err)
 	d := receiveOne(t, c)
-	proxy.deafen()
+	proxy.Deafen()
 	require.NoError(t, c.Ack(t.Context(), d))
-	proxy.awaitDropped(t)
-	proxy.cut()
+	proxy.AwaitDropped(t)
+	proxy.Cut()
 	require.Eventually(t, func() bool { return q.Publish(t.Context(), fence) == nil }, patience, 10*time.Millisecond)
 	d = receiveOne(t, c)
 	require.Equal(t, fence.ID, d.Event.ID)
@@ -154,4 +155,20 @@ func TestAckLostWithTheConnection(t *testing.T) {
 		depths, err := q.Depths(context.WithoutCancel(t.Context()))
 		return err == nil && depths[queue.Record] == 0
 	}, patience, 10*time.Millisecond)
+}
+
+// A connection that lives, but on which nothing is confirmed any more, is made anew
+// before its heartbeats are missed.
+func TestStalledConnection(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	proxy := testsvc.StartProxy(t, address)
+	var log testlog.Buffer
+	q := openReady(t, rabbitmq.Config{URL: proxy.URL, Prefix: newPrefix(t, address), Logger: log.Logger(), StallAfter: 50 * time.Millisecond})
+	proxy.Mute()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, q.Publish(ctx, newEvent(t, "key")), queue.ErrUnconfirmed)
+	require.Eventually(t, func() bool { return q.Publish(t.Context(), newEvent(t, "key")) == nil }, patience, 10*time.Millisecond)
+	require.Contains(t, log.String(), "confirms nothing")
 }

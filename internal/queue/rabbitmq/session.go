@@ -18,7 +18,10 @@ const closeTimeout = 2 * time.Second
 // side by side, and few, because the broker confirms many messages of one channel at once.
 const publishChannels = 4
 
-var errBrokerClosed = errors.New("connection closed")
+var (
+	errBrokerClosed = errors.New("connection closed")
+	errStalled      = errors.New("the broker confirms nothing any more on an open connection")
+)
 
 // session is one connection from its handshake to its end. What was begun in a session
 // ends with it: the library's own recovery, which would carry publishes over from one
@@ -31,6 +34,8 @@ type session struct {
 	blocked atomic.Pointer[string]
 	failed  chan error
 	watch   sync.WaitGroup
+	// stallAfter is Config.StallAfter.
+	stallAfter time.Duration
 
 	mu    sync.Mutex
 	ended bool
@@ -53,9 +58,9 @@ func newSession(conn *amqp.Connection) *session {
 	return s
 }
 
-// openPublishing adds the channels that publishers need, whose messages in flight have at
-// most so many bytes.
-func (s *session) openPublishing(flight int) error {
+// openPublishing adds the channels that publishers need.
+func (s *session) openPublishing(config Config) error {
+	s.stallAfter = config.StallAfter
 	for range publishChannels {
 		ch, err := s.conn.Channel()
 		if err != nil {
@@ -65,7 +70,7 @@ func (s *session) openPublishing(flight int) error {
 			return fmt.Errorf("asking for confirms: %w", err)
 		}
 		s.watchClose(ch.NotifyClose(make(chan *amqp.Error, 1)))
-		s.channels = append(s.channels, newConfirmChannel(ch, flight))
+		s.channels = append(s.channels, newConfirmChannel(ch, config.flight()))
 	}
 	return nil
 }
@@ -113,7 +118,7 @@ func (s *session) close() {
 // connection is an answer, too, so after it there is nothing to wait for.
 func (s *session) land(o outgoing) {
 	wait := func() {
-		<-o.confirm.Done()
+		s.awaitLate(o)
 		_ = o.outcome()
 	}
 	s.mu.Lock()
@@ -123,6 +128,27 @@ func (s *session) land(o outgoing) {
 		return
 	}
 	s.watch.Go(wait)
+}
+
+// awaitLate waits for a late confirm. A channel that confirms nothing at all for so long,
+// although the broker neither blocks nor fails, ends the session: RabbitMQ's channel
+// processes can hang for ever after a crash of the node, with the connection as alive as
+// ever, and new ones work.
+func (s *session) awaitLate(o outgoing) {
+	tick := time.NewTicker(s.stallAfter)
+	defer tick.Stop()
+	for before := o.channel.answers.Load(); ; {
+		select {
+		case <-o.confirm.Done():
+			return
+		case <-tick.C:
+		}
+		now := o.channel.answers.Load()
+		if now == before && s.blocked.Load() == nil {
+			s.fail(errStalled)
+		}
+		before = now
+	}
 }
 
 // channel deals the channels out in turn.

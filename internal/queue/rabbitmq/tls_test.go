@@ -28,8 +28,8 @@ func TestTLSFilesOfTheURL(t *testing.T) {
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)
 	certFile, keyFile := selfSigned(t)
-	proxy := startProxyOn(t, address, listenTLS(t, certFile, keyFile))
-	plain, err := url.Parse(proxy.url)
+	proxy := testsvc.StartProxyOn(t, address, listenTLS(t, certFile, keyFile))
+	plain, err := url.Parse(proxy.URL)
 	require.NoError(t, err)
 	plain.Scheme = "amqps"
 
@@ -84,4 +84,25 @@ func selfSigned(t *testing.T) (certFile, keyFile string) {
 		return path
 	}
 	return write("cert.pem", "CERTIFICATE", cert), write("key.pem", "PRIVATE KEY", private)
+}
+
+// A password in a file is read again at each connection.
+func TestPasswordFile(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	password, _ := u.User.Password()
+	file := filepath.Join(t.TempDir(), "password")
+	u.User = url.User(u.User.Username())
+	u.RawQuery = url.Values{"passwordfile": {file}}.Encode()
+	config := rabbitmq.Config{URL: u.String(), Prefix: newPrefix(t, address)}
+
+	_, err = rabbitmq.Open(t.Context(), config)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NoError(t, os.WriteFile(file, []byte("not yet\n"), 0o600))
+	q := open(t, config)
+	require.ErrorContains(t, reasonOf(t, q), "check user, password and permissions")
+	require.NoError(t, os.WriteFile(file, []byte(password+"\n"), 0o600))
+	require.Eventually(t, func() bool { return q.Publish(t.Context(), newEvent(t, "key")) == nil }, patience, 10*time.Millisecond)
 }

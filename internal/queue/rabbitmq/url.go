@@ -19,6 +19,8 @@ type endpoint struct {
 	// host is for the log.
 	host string
 	tls  bool
+	// password says whether uri has one.
+	password bool
 }
 
 // CheckURL reports what is wrong with a [Config.URL] as far as it can be known without
@@ -58,6 +60,9 @@ func parseURL(raw string) ([]endpoint, map[string]string, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		if _, inFile := files["passwordfile"]; inFile == e.password {
+			return nil, nil, errors.New("queue URL must name a user and a password, or a passwordfile instead of the password")
+		}
 		endpoints = append(endpoints, e)
 	}
 	return endpoints, files, nil
@@ -73,9 +78,9 @@ func parseQuery(query string) (map[string]string, error) {
 	files := make(map[string]string, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch name {
-		case "cacertfile", "certfile", "keyfile":
+		case "cacertfile", "certfile", "keyfile", "passwordfile":
 		default:
-			return nil, fmt.Errorf("queue URL: unknown parameter %q: there are cacertfile, certfile and keyfile", name)
+			return nil, fmt.Errorf("queue URL: unknown parameter %q: there are cacertfile, certfile, keyfile and passwordfile", name)
 		}
 		if len(values[name]) != 1 || values[name][0] == "" {
 			return nil, fmt.Errorf("queue URL: parameter %s must be given once and name a file", name)
@@ -91,10 +96,10 @@ func newEndpoint(scheme, user, host, vhost string) (endpoint, error) {
 	if err != nil {
 		return endpoint{}, errors.New("queue URL is malformed: percent-encode special characters in user and password")
 	}
-	password, _ := u.User.Password()
+	password, given := u.User.Password()
 	port, err := strconv.Atoi(u.Port())
 	switch {
-	case u.User.Username() == "" || password == "":
+	case u.User.Username() == "" || given && password == "":
 		return endpoint{}, errors.New("queue URL must name a user and a password")
 	case u.Hostname() == "":
 		return endpoint{}, errors.New("queue URL names an empty host")
@@ -106,5 +111,5 @@ func newEndpoint(scheme, user, host, vhost string) (endpoint, error) {
 	if _, err := amqp.ParseURI(uri); err != nil {
 		return endpoint{}, errors.New("queue URL is malformed: see https://www.rabbitmq.com/docs/uri-spec")
 	}
-	return endpoint{uri: uri, host: u.Host, tls: scheme == "amqps"}, nil
+	return endpoint{uri: uri, host: u.Host, tls: scheme == "amqps", password: given}, nil
 }

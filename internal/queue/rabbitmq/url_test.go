@@ -15,6 +15,7 @@ func TestParseURL(t *testing.T) {
 		"amqp://u:p@h1:5672,h2:5673/vhost":       {"h1:5672", "h2:5673"},
 		"amqps://u:p%40ss@[::1]:5671,b.example/": {"[::1]:5671", "b.example"},
 		"amqps://u:p@h?cacertfile=%2Fca.pem":     {"h"},
+		"amqp://u@h1,h2/?passwordfile=secret":    {"h1", "h2"},
 	} {
 		endpoints, _, err := parseURL(raw)
 		require.NoError(t, err, raw)
@@ -62,6 +63,9 @@ func TestURLParameters(t *testing.T) {
 		"amqps://u:p@h?cacertfile=":                 "cacertfile must be given once",
 		"amqps://u:p@h?cacertfile=a&cacertfile=b":   "cacertfile must be given once",
 		"amqps://u:p@h?certfile=a":                  "certfile and keyfile",
+		"amqp://u:p@h?passwordfile=a":               "passwordfile instead of the password",
+		"amqp://u@h":                                "or a passwordfile",
+		"amqp://u@h?passwordfile=":                  "passwordfile must be given once",
 		"amqps://u:p@h?keyfile=a":                   "certfile and keyfile",
 		"amqp://u:p@h?cacertfile=a":                 "not amqps://",
 		"amqps://u:p@ss?word@h":                     "percent-encode",
@@ -91,7 +95,7 @@ func FuzzParseURL(f *testing.F) {
 		}
 		require.NotEmpty(t, endpoints)
 		for name, file := range files {
-			require.Contains(t, []string{"cacertfile", "certfile", "keyfile"}, name)
+			require.Contains(t, []string{"cacertfile", "certfile", "keyfile", "passwordfile"}, name)
 			require.NotEmpty(t, file)
 		}
 		for _, e := range endpoints {
