@@ -7,7 +7,7 @@ BUILD := $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w"
 LINT  := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-unit lint fuzz bench xbuild validate clean
+.PHONY: help build run token test test-deps test-unit chaos lint fuzz bench xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test-deps: ## install what the tests need, or say what is missing
 
 test-unit: ## run the tests that need no services
 	$(GO) test -race -short -tags $(TAGS) ./...
+
+chaos: test-deps ## take everything away under load, and show that nothing is lost; a few minutes
+	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Reload)' -timeout 30m ./integration
 
 lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@test -x bin/golangci-lint || { echo "Installing golangci-lint; this takes a minute ..."; \

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -38,8 +39,9 @@ func TestMain(m *testing.M) {
 		}))
 }
 
-func build(output, pkg string) error {
-	cmd := exec.Command("go", "build", "-race", "-tags", "nobadger,nomysql,nopgx", "-o", output, pkg)
+func build(output, pkg string, tags ...string) error {
+	tags = append(tags, "nobadger,nomysql,nopgx")
+	cmd := exec.Command("go", "build", "-race", "-tags", strings.Join(tags, ","), "-o", output, pkg)
 	cmd.Stderr = os.Stderr
 	return cmd.Run()
 }

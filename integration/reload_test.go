@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,7 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const reloads = 10
+// endless is more than a load gets accepted before it is stopped.
+const endless = 1_000_000
+
+// reloads is how often TestReload reloads.
+func reloads() int {
+	if chaosWanted() {
+		return 100
+	}
+	return 10
+}
 
 // TestReload reloads the configuration under load and finds that no request was refused,
 // and that neither connections nor goroutines nor open files have grown.
@@ -27,27 +37,46 @@ func TestReload(t *testing.T) {
 		require.NoError(t, warm.err)
 		httpClient.CloseIdleConnections()
 		before := s.footprint()
-		l := startLoad(s, 1_500)
-		for range reloads {
-			reload(t, s)
+		l := startLoad(s, endless)
+		for range reloads() {
+			s.reloadByAPI(t)
 		}
-		<-l.done
-		require.NoError(t, l.err)
-		require.Zero(t, l.refused.Load(), "no request was refused during a reload: %v", l.firstRefusal.Load())
-		if kernelMigratesConnections() {
-			require.Zero(t, l.unanswered.Load(), "no connection was lost during a reload: %v", l.firstRefusal.Load())
-		}
+		l.stop(t)
+		l.requireNoGap(t)
 		l.requireAll(t)
 		eventually(t, func() error {
 			httpClient.CloseIdleConnections()
 			after := s.footprint()
 			// What a reload leaks it leaks each time; a few more are the clients' pools.
-			if after.goroutines >= before.goroutines+reloads || after.files >= before.files+reloads {
+			if after.goroutines >= before.goroutines+reloads() || after.files >= before.files+reloads() {
 				return fmt.Errorf("before %+v, after %+v", before, after)
 			}
 			return nil
 		})
 	})
+}
+
+// TestReplacedBinary starts a second gateway on the port of the first, under load, and
+// stops the first: no request is refused, and none is lost.
+func TestReplacedBinary(t *testing.T) {
+	s := newStack(t)
+	s.startServices()
+	l := startLoad(s, endless)
+	for range 3 {
+		old := s.gateway
+		s.startGateway()
+		const started = "serving initial configuration"
+		eventually(t, func() error {
+			if !strings.Contains(s.gateway.output.String(), started) {
+				return errors.New("the new gateway does not serve yet")
+			}
+			return nil
+		})
+		require.Zero(t, old.stop())
+	}
+	l.stop(t)
+	l.requireNoGap(t)
+	l.requireAll(t)
 }
 
 // kernelMigratesConnections says whether connections that wait to be accepted when a reload
@@ -64,6 +93,17 @@ func reload(t *testing.T, s *stack) {
 	path := s.caddyfileWith(t, "grace_period 10s", fmt.Sprintf("grace_period %ds", 10+s.reloads))
 	_, stderr, code := run(t, s.dir, s.env, "", gatewayBinary, "reload", "--config", path, "--address", s.admin)
 	require.Zero(t, code, stderr)
+}
+
+// reloadByAPI does the same through the admin endpoint, which takes less time.
+func (s *stack) reloadByAPI(t *testing.T) {
+	t.Helper()
+	s.reloads++
+	caddyfile, err := os.ReadFile(s.caddyfileWith(t, "grace_period 10s", fmt.Sprintf("grace_period %ds", 10+s.reloads)))
+	require.NoError(t, err)
+	a, err := send(http.MethodPost, "http://"+s.admin+"/load", http.Header{"Content-Type": {"text/caddyfile"}}, caddyfile)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.status, string(a.body))
 }
 
 // caddyfileWith writes a copy of the shipped Caddyfile with one change and returns its path.

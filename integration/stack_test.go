@@ -38,6 +38,7 @@ type stack struct {
 	// rabbit is the broker; nil on the embedded engines.
 	rabbit   *testsvc.Server
 	database string
+	opened   store.Store
 }
 
 // forEachEngine runs a test on the embedded engines and on the real services.
@@ -135,18 +136,18 @@ func (s *stack) waitReady(base string, p *process) {
 // store opens the database that the backend writes, to look at what is in it.
 func (s *stack) store() store.Store {
 	s.t.Helper()
-	var (
-		opened store.Store
-		err    error
-	)
+	if s.opened != nil {
+		return s.opened
+	}
+	var err error
 	if s.rabbit == nil {
-		opened, err = sqlite.Open(s.t.Context(), sqlite.Config{Path: s.database[len("sqlite:"):]})
+		s.opened, err = sqlite.Open(s.t.Context(), sqlite.Config{Path: s.database[len("sqlite:"):]})
 	} else {
-		opened, err = postgres.Open(s.t.Context(), postgres.Config{URL: s.database})
+		s.opened, err = postgres.Open(s.t.Context(), postgres.Config{URL: s.database})
 	}
 	require.NoError(s.t, err)
-	s.t.Cleanup(func() { _ = opened.Close() })
-	return opened
+	s.t.Cleanup(func() { _ = s.opened.Close() })
+	return s.opened
 }
 
 // recorded returns every event in the database, newest first.

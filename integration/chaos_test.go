@@ -1,0 +1,169 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testlog"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// chaosVariable makes the chaos tests run all faults; `make chaos` sets it.
+const chaosVariable = "BOTGATE_CHAOS"
+
+func chaosWanted() bool { return os.Getenv(chaosVariable) != "" }
+
+// chaos is a stack with a load on it and what happened so far.
+type chaos struct {
+	*stack
+	t     *testing.T
+	redis *testsvc.Server
+	load  *chaosLoad
+	table strings.Builder
+}
+
+// fault is something that goes wrong for a while.
+type fault struct {
+	name       string
+	begin, end func()
+	// quick faults are in the short form, too.
+	quick bool
+	// holds is how long it lasts.
+	holds time.Duration
+}
+
+// startChaos puts a load on a stack with the broker behind the URL.
+func startChaos(t *testing.T, broker *testsvc.Server, url string) *chaos {
+	t.Helper()
+	c := &chaos{stack: newStack(t), t: t, redis: testsvc.StartRedis(t)}
+	c.rabbit = broker
+	c.database = testsvc.Postgres(t)
+	c.env = append(c.env, "BOTGATE_REDIS_URL="+c.redis.URL, "BOTGATE_QUEUE_URL="+url,
+		"BOTGATE_DATABASE_URL="+c.database, "BOTGATE_ROLES=none")
+	c.startGateway()
+	c.startBackends()
+	c.load = startChaosLoad(c.stack)
+	return c
+}
+
+// processFaults end processes, or hold them.
+func (c *chaos) processFaults() []fault {
+	return []fault{
+		{name: "nothing", begin: func() {}, end: func() {}, quick: true},
+		{name: "broker killed -9", begin: c.rabbit.Kill, end: c.rabbit.Restart, quick: true},
+		{name: "broker stopped (SIGSTOP)", begin: c.rabbit.Pause, end: c.rabbit.Resume, holds: 3 * time.Second},
+		{
+			name: "broker's memory alarm", holds: 3 * time.Second,
+			begin: func() { c.rabbit.Rabbitmqctl("set_vm_memory_high_watermark", "absolute", "1") },
+			end:   func() { c.rabbit.Rabbitmqctl("set_vm_memory_high_watermark", "0.3") },
+		},
+		{name: "Redis killed -9", begin: c.redis.Kill, end: c.redis.Restart, holds: 2 * time.Second},
+		{name: "gateway killed -9", begin: func() { c.gateway.kill() }, end: c.startGateway, quick: true},
+		{name: "consumers killed -9", begin: c.killConsumers, end: c.startBackends, quick: true},
+	}
+}
+
+// networkFaults are those of a network between Botgate and the broker.
+func networkFaults(proxy *testsvc.Proxy) []fault {
+	away := func(mute, deafen bool) func() { return func() { proxy.Partition(mute, deafen) } }
+	const holds = 3 * time.Second
+	return []fault{
+		{name: "connections cut", begin: proxy.Cut, end: func() {}, quick: true},
+		{name: "network cut off both ways", begin: away(true, true), end: proxy.Cut, holds: holds},
+		{name: "broker not heard", begin: away(true, false), end: proxy.Cut, holds: holds},
+		{name: "broker does not hear", begin: away(false, true), end: proxy.Cut, holds: holds},
+	}
+}
+
+// killConsumers kills the backend's processes in random order.
+func (c *chaos) killConsumers() {
+	for _, i := range rand.Perm(len(c.backends)) {
+		c.backends[i].kill()
+	}
+}
+
+// suffer lets the fault happen under load and writes a line of the table.
+func (c *chaos) suffer(f fault) {
+	c.t.Helper()
+	c.load.count()
+	f.begin()
+	hold := time.NewTimer(f.holds)
+	<-hold.C
+	f.end()
+	healed := time.Now()
+	c.load.acceptedSince(c.t, healed)
+	recovery := time.Since(healed)
+	c.load.progress(c.t, chaosProgress)
+	n := c.load.count()
+	require.NoError(c.t, n.fatal)
+	fmt.Fprintf(&c.table, "%s\t%d\t%d\t\t%d\t\t\t%s\t%s\n", f.name, n.accepted, n.refused, n.repeated,
+		n.longest.Round(time.Millisecond), recovery.Round(time.Millisecond))
+}
+
+// conclude stops the load and prints the table.
+func (c *chaos) conclude() chaosResult {
+	c.t.Helper()
+	c.load.stop()
+	r := c.load.settle(c.t)
+	fmt.Fprintf(&c.table, "together\t%d\t\t%d\t\t%d\t%d\t\t\n", len(c.load.accepted), r.stored, r.again, r.lost)
+	var out testlog.Buffer
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	_, err := fmt.Fprint(w, "fault\taccepted\trefused\tstored\tduplicates suppressed\tdelivered again\tlost\tlongest 2xx\trecovery\n"+c.table.String())
+	require.NoError(c.t, errors.Join(err, w.Flush()))
+	c.t.Logf("\n%s", out.String())
+	return r
+}
+
+// requireAll finds each event that was answered with 2xx stored exactly once, and that the
+// bot saw it after its predecessors.
+func (c *chaos) requireAll() {
+	c.t.Helper()
+	require.Zero(c.t, c.conclude().lost)
+	c.load.requireOrder(c.t)
+}
+
+// TestChaos takes everything away under load, one after the other, and back.
+func TestChaos(t *testing.T) {
+	broker := testsvc.StartRabbitMQ(t)
+	proxy := testsvc.StartProxy(t, broker.URL)
+	c := startChaos(t, broker, proxy.URL)
+	for _, f := range append(c.processFaults(), networkFaults(proxy)...) {
+		if f.quick || chaosWanted() {
+			c.suffer(f)
+		}
+	}
+	c.requireAll()
+}
+
+// TestChaosNotices builds a gateway that does not wait for the broker's confirms, and
+// finds that it loses events: so the tests above would notice.
+func TestChaosNotices(t *testing.T) {
+	if !chaosWanted() {
+		t.Skip("part of make chaos")
+	}
+	careless := filepath.Join(t.TempDir(), "botgate")
+	require.NoError(t, build(careless, "../cmd/botgate", "botgate_unconfirmed"))
+	careful := gatewayBinary
+	gatewayBinary = careless
+	t.Cleanup(func() { gatewayBinary = careful })
+	broker := testsvc.StartRabbitMQ(t)
+	proxy := testsvc.StartProxy(t, broker.URL)
+	c := startChaos(t, broker, proxy.URL)
+	for range 3 {
+		c.suffer(fault{
+			name:  "broker does not hear, then killed -9",
+			begin: func() { proxy.Partition(false, true) }, holds: time.Second,
+			end: func() { proxy.Cut(); broker.Kill(); broker.Restart() },
+		})
+	}
+	require.Positive(t, c.conclude().lost, "a gateway without confirms loses events")
+}
