@@ -1,0 +1,175 @@
+package idempotency
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFinishedKeyGivesTheFirstAnswer(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		key := newKey()
+		claim := one.Begin(t.Context(), patient, key, body)
+		require.Equal(t, First, claim.State)
+		one.Finish(t.Context(), claim, answer)
+		for _, s := range []*Store{one, other, one} {
+			again := s.Begin(t.Context(), patient, key, body)
+			require.Equal(t, Repeat, again.State)
+			require.Equal(t, answer, again.Answer, "byte for byte")
+		}
+		require.Equal(t, First, other.Begin(t.Context(), patient, newKey(), body).State, "another key")
+	})
+}
+
+func TestKeyIsForOneRequest(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		key := newKey()
+		claim := one.Begin(t.Context(), patient, key, body)
+		require.Equal(t, Mismatch, other.Begin(t.Context(), patient, key, another).State, "in flight")
+		one.Abandon(t.Context(), claim)
+		require.Equal(t, Mismatch, other.Begin(t.Context(), patient, key, another).State, "failed: part of it may be done")
+		claim = one.Begin(t.Context(), patient, key, body)
+		one.Finish(t.Context(), claim, answer)
+		require.Equal(t, Mismatch, other.Begin(t.Context(), patient, key, another).State, "done")
+		require.Equal(t, Repeat, other.Begin(t.Context(), patient, key, body).State, "and still the first one's")
+	})
+}
+
+func TestClaimIsInFlightUntilItIsSettled(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		key := newKey()
+		claim := one.Begin(t.Context(), patient, key, body)
+		require.Equal(t, InFlight, other.Begin(t.Context(), patient, key, body).State)
+		require.Equal(t, InFlight, one.Begin(t.Context(), patient, key, body).State)
+		one.Abandon(t.Context(), claim)
+		claim = other.Begin(t.Context(), patient, key, body)
+		require.Equal(t, First, claim.State, "what failed is done again")
+		require.Equal(t, InFlight, one.Begin(t.Context(), patient, key, body).State)
+	})
+}
+
+func TestOneOfManyIsFirst(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		key := newKey()
+		states := make(chan State, 32)
+		var group sync.WaitGroup
+		for i := range cap(states) {
+			s := []*Store{one, other}[i%2]
+			group.Go(func() { states <- s.Begin(t.Context(), patient, key, body).State })
+		}
+		group.Wait()
+		close(states)
+		counts := map[State]int{}
+		for state := range states {
+			counts[state]++
+		}
+		require.Equal(t, map[State]int{First: 1, InFlight: cap(states) - 1}, counts)
+	})
+}
+
+// eventually begins until the key is free.
+func eventually(t *testing.T, s *Store, terms Terms, key Key, request Fingerprint) Claim {
+	t.Helper()
+	var claim Claim
+	require.Eventually(t, func() bool {
+		claim = s.Begin(t.Context(), terms, key, request)
+		return claim.State == First
+	}, 30*time.Second, 5*time.Millisecond)
+	return claim
+}
+
+// TestLostClaim is what remains of a gateway that was killed, or that took too long.
+func TestLostClaim(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		brief := patient
+		brief.Lease = 50 * time.Millisecond
+		key := newKey()
+		lost := one.Begin(t.Context(), brief, key, body)
+		require.Equal(t, First, lost.State)
+		later := eventually(t, other, patient, key, body)
+		require.Equal(t, Mismatch, other.Begin(t.Context(), patient, key, another).State, "it stays the first one's")
+
+		one.Abandon(t.Context(), lost)
+		require.Equal(t, InFlight, one.Begin(t.Context(), patient, key, body).State, "not the lost claim's to end")
+		one.Finish(t.Context(), lost, Answer{Status: 202})
+		require.Equal(t, InFlight, one.Begin(t.Context(), patient, key, body).State, "nor to finish")
+		other.Finish(t.Context(), later, answer)
+		one.Finish(t.Context(), lost, Answer{Status: 202})
+		one.Abandon(t.Context(), lost)
+		require.Equal(t, answer, other.Begin(t.Context(), patient, key, body).Answer)
+	})
+}
+
+// TestLateFinish is of a claim whose lease is over and that nobody has taken since.
+func TestLateFinish(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		brief := patient
+		brief.Lease = time.Millisecond
+		key := newKey()
+		late := one.Begin(t.Context(), brief, key, body)
+		one.Finish(t.Context(), late, answer)
+		require.Equal(t, answer, other.Begin(t.Context(), patient, key, body).Answer)
+		one.Abandon(t.Context(), late)
+		require.Equal(t, Repeat, other.Begin(t.Context(), patient, key, body).State, "what is done stays done")
+	})
+}
+
+func TestKeyIsForgottenAfterItsWindow(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		brief := patient
+		brief.Window = 50 * time.Millisecond
+		key := newKey()
+		one.Finish(t.Context(), one.Begin(t.Context(), brief, key, body), answer)
+		eventually(t, other, patient, key, another)
+
+		marks := []Key{newKey()}
+		one.Mark(t.Context(), brief, marks)
+		require.Eventually(t, func() bool { return !other.Seen(t.Context(), patient, marks)[0] }, 30*time.Second, 5*time.Millisecond)
+	})
+}
+
+func TestMarks(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		keys := []Key{newKey(), newKey(), newKey()}
+		require.Equal(t, []bool{false, false, false}, one.Seen(t.Context(), patient, keys))
+		one.Mark(t.Context(), patient, []Key{keys[0], keys[2]})
+		require.Equal(t, []bool{true, false, true}, other.Seen(t.Context(), patient, keys))
+		require.Empty(t, other.Seen(t.Context(), patient, nil))
+	})
+}
+
+func TestSenderWhoLeftIsSettledAllTheSame(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		gone, leave := context.WithCancel(t.Context())
+		key, marks := newKey(), []Key{newKey()}
+		claim := one.Begin(gone, patient, key, body)
+		leave()
+		one.Finish(gone, claim, answer)
+		one.Mark(gone, patient, marks)
+		require.Equal(t, Repeat, other.Begin(t.Context(), patient, key, body).State)
+		require.True(t, other.Seen(t.Context(), patient, marks)[0])
+	})
+}
+
+func TestKeysAndFingerprintsAreKeptApart(t *testing.T) {
+	t.Parallel()
+	require.NotEqual(t, KeyOf("a", "bc", "d"), KeyOf("ab", "c", "d"))
+	require.NotEqual(t, KeyOf("a", "b", "cd"), KeyOf("a", "bc", "d"))
+	require.NotEqual(t, FingerprintOf("a", []byte("bc")), FingerprintOf("ab", []byte("c")))
+	for _, text := range []string{"", "202", "202 /x", "x /x\n"} {
+		_, err := decode(text)
+		require.ErrorIs(t, err, errRecord)
+	}
+}

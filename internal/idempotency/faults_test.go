@@ -1,0 +1,129 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// short are terms that go on quickly without Redis.
+var short = Terms{Window: time.Hour, Lease: time.Hour, Budget: 100 * time.Millisecond}
+
+// sharedAgain waits until Redis decides.
+func sharedAgain(t *testing.T, s *Store) {
+	t.Helper()
+	require.Eventually(t, func() bool { return !s.Begin(t.Context(), short, newKey(), body).local }, 30*time.Second, 20*time.Millisecond)
+}
+
+// TestRedisAway finds each gateway going on with what it knows itself.
+func TestRedisAway(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]struct{ begin, end func(*testsvc.Server) }{
+		"killed": {(*testsvc.Server).Kill, (*testsvc.Server).Restart},
+		"hung":   {(*testsvc.Server).Pause, (*testsvc.Server).Resume},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testsvc.StartRedis(t)
+			// The client's own timeouts are no help here: the budget has to be.
+			s, log := newStore(t, server.URL+"?read_timeout=1m&dial_timeout=1m")
+			sharedAgain(t, s)
+			open, marks := newKey(), []Key{newKey()}
+			claim := s.Begin(t.Context(), short, open, body)
+			require.False(t, claim.local)
+			fault.begin(server)
+
+			began := time.Now()
+			s.Finish(t.Context(), claim, answer)
+			key := newKey()
+			s.Finish(t.Context(), s.Begin(t.Context(), short, key, body), answer)
+			s.Mark(t.Context(), short, marks)
+			requireKnown := func() {
+				require.Equal(t, answer, s.Begin(t.Context(), short, open, body).Answer, "begun with Redis, done without")
+				require.Equal(t, answer, s.Begin(t.Context(), short, key, body).Answer)
+				require.Equal(t, Mismatch, s.Begin(t.Context(), short, key, another).State)
+				require.Equal(t, []bool{true}, s.Seen(t.Context(), short, marks))
+			}
+			requireKnown()
+			failed := s.Begin(t.Context(), short, newKey(), body)
+			require.True(t, failed.local)
+			s.Abandon(t.Context(), failed)
+			require.Equal(t, First, s.Begin(t.Context(), short, failed.key, body).State)
+			require.Less(t, time.Since(began), time.Minute, "the budget bounds the wait, not the client's timeouts")
+			require.Equal(t, 1, log.count("level=WARN"))
+
+			fault.end(server)
+			sharedAgain(t, s)
+			requireKnown()
+		})
+	}
+}
+
+// TestAnswerThatComesTooLate is of a claim that Redis has although the caller went on without it.
+func TestAnswerThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	one, _ := newStore(t, testsvc.Redis(t))
+	other, _ := newStore(t, testsvc.Redis(t))
+	claim := one.Begin(t.Context(), patient, newKey(), body)
+	claim.local = true
+	require.Equal(t, InFlight, other.Begin(t.Context(), patient, claim.key, body).State)
+	one.Finish(t.Context(), claim, answer)
+	require.Equal(t, Repeat, other.Begin(t.Context(), patient, claim.key, body).State)
+
+	again := Claim{key: newKey(), print: body, token: 1, terms: patient}
+	for range 2 {
+		require.NoError(t, one.shared.begin(t.Context(), &again))
+		require.Equal(t, First, again.State, "the client asks again when the connection broke")
+	}
+}
+
+// TestRedisThatForgets finds the work done again where nothing is known of it any more.
+func TestRedisThatForgets(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRedis(t)
+	s, _ := newStore(t, server.URL)
+	claim := s.Begin(t.Context(), patient, newKey(), body)
+	require.NoError(t, s.shared.client.FlushAll(t.Context()).Err())
+	s.Finish(t.Context(), claim, answer)
+	require.Equal(t, First, s.Begin(t.Context(), patient, claim.key, body).State)
+}
+
+func TestGuardLeavesRedisAloneAndTellsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var changes []bool
+		s, log := newStore(t, "")
+		g := &s.guard
+		g.onDegraded = func(degraded bool) { changes = append(changes, degraded) }
+		calls := 0
+		ask := func(err error) error {
+			return g.call(t.Context(), time.Second, func(context.Context) error { calls++; return err })
+		}
+		failure := errors.New("away")
+		for range 100 {
+			require.Error(t, ask(failure))
+		}
+		require.Equal(t, tripAfter, calls)
+		require.ErrorIs(t, ask(nil), errResting)
+		<-time.After(probeEvery)
+		require.NoError(t, ask(nil))
+		require.NoError(t, ask(nil), "one success is enough to ask again")
+		require.Equal(t, []bool{true}, changes, "not calm yet")
+		<-time.After(calmFor)
+		require.NoError(t, ask(nil))
+		require.Equal(t, []bool{true, false}, changes)
+		require.Equal(t, 1, log.count("level=WARN"))
+		require.Equal(t, 1, log.count("level=INFO"))
+
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		require.Error(t, g.call(gone, time.Second, func(ctx context.Context) error { return ctx.Err() }))
+		require.Equal(t, []bool{true, false}, changes, "a client that left is no failure of Redis")
+	})
+}

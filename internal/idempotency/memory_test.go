@@ -1,0 +1,65 @@
+package idempotency
+
+import (
+	"log/slog"
+	"runtime"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	const maxKeys = 1024
+	s := New(Config{MaxKeys: maxKeys, Logger: slog.New(slog.DiscardHandler), OnDegraded: func(bool) {}})
+	defer s.Close()
+	for range 20 * maxKeys {
+		s.Finish(t.Context(), s.Begin(t.Context(), patient, newKey(), body), answer)
+		s.Mark(t.Context(), patient, []Key{newKey()})
+	}
+	require.LessOrEqual(t, s.local.len(), maxKeys)
+	last := newKey()
+	s.Begin(t.Context(), patient, last, body)
+	require.Equal(t, InFlight, s.Begin(t.Context(), patient, last, body).State, "the newest is not what is forgotten")
+}
+
+// TestBytesPerKey measures what Config.MaxKeys promises.
+func TestBytesPerKey(t *testing.T) {
+	const n = 100_000
+	s := New(Config{MaxKeys: 2 * n, Logger: slog.New(slog.DiscardHandler), OnDegraded: func(bool) {}})
+	defer s.Close()
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range n {
+		id := uuid.NewString()
+		a := Answer{Status: 202, Location: "/v1/events/" + id, Body: []byte(`{"id":"` + id + `","status":"accepted"}`)}
+		s.Finish(t.Context(), s.Begin(t.Context(), patient, KeyOf("demo", "user:alice", strconv.Itoa(i)), body), a)
+	}
+	each := (heap() - before) / n
+	t.Logf("%d bytes for each key", each)
+	require.Less(t, each, uint64(512))
+	require.Equal(t, n, s.local.len())
+}
+
+func TestWhatIsOverIsSwept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newStore(t, "")
+		brief := patient
+		brief.Window = time.Second
+		s.Begin(t.Context(), brief, newKey(), body)
+		s.Begin(t.Context(), patient, newKey(), body)
+		<-time.After(sweepEvery)
+		synctest.Wait()
+		require.Equal(t, 1, s.local.len())
+	})
+}

@@ -1,0 +1,136 @@
+package idempotency
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// sweepEvery is how often what is over is forgotten in this process.
+const sweepEvery = time.Minute
+
+// Store remembers. It may be used concurrently, and must be closed.
+type Store struct {
+	local  *local
+	shared *shared
+	guard  guard
+
+	stop    context.CancelFunc
+	sweeper sync.WaitGroup
+}
+
+// New starts a store.
+func New(c Config) *Store {
+	s := &Store{local: newLocal(c.MaxKeys)}
+	if c.Client != nil {
+		s.shared = &shared{client: c.Client}
+	}
+	s.guard.logger, s.guard.onDegraded, s.guard.started = c.Logger, c.OnDegraded, time.Now()
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.sweeper.Go(func() { s.sweepUntil(ctx) })
+	return s
+}
+
+// Close ends what runs in the background and waits for it.
+func (s *Store) Close() {
+	s.stop()
+	s.sweeper.Wait()
+}
+
+func (s *Store) sweepUntil(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.local.sweep()
+		}
+	}
+}
+
+// Begin claims a key for a request, or says what became of the key. While Redis does not
+// answer, that is what this process knows of it.
+//
+// A key stays with the request that it was first used for, even when its work failed: part
+// of it may have been done.
+func (s *Store) Begin(ctx context.Context, t Terms, key Key, request Fingerprint) Claim {
+	c := Claim{key: key, print: request, token: rand.Uint64(), terms: t}
+	if s.shared != nil {
+		return s.beginShared(ctx, c)
+	}
+	s.local.begin(&c)
+	return c
+}
+
+func (s *Store) beginShared(ctx context.Context, c Claim) Claim {
+	// What was done while Redis was away is known only here.
+	if s.local.done(&c) {
+		return c
+	}
+	err := s.guard.call(ctx, c.terms.Budget, func(ctx context.Context) error { return s.shared.begin(ctx, &c) })
+	if err != nil {
+		c.local = true
+		s.local.begin(&c)
+	}
+	return c
+}
+
+// Finish records the answer of work that is done. A claim that was lost, since it took
+// longer than its lease and another one has the key, changes nothing.
+func (s *Store) Finish(ctx context.Context, c Claim, a Answer) {
+	answer := a.encode()
+	if s.shared == nil || s.settleShared(ctx, c, answer) {
+		s.local.finish(&c, answer)
+	}
+}
+
+// Abandon gives the key free for a repeat of the request. A claim that was lost changes nothing.
+func (s *Store) Abandon(ctx context.Context, c Claim) {
+	if s.shared == nil || s.settleShared(ctx, c) {
+		s.local.abandon(&c)
+	}
+}
+
+// settleShared tells Redis, even when it did not answer before: it may have got the claim.
+// It reports whether this process has to remember the end of the claim.
+func (s *Store) settleShared(ctx context.Context, c Claim, answer ...any) bool {
+	// That the sender left does not undo what was done.
+	err := s.guard.call(context.WithoutCancel(ctx), c.terms.Budget, func(ctx context.Context) error {
+		return s.shared.settle(ctx, &c, answer...)
+	})
+	return err != nil || c.local
+}
+
+// Seen reports which of the keys are marked, in their order.
+func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []bool {
+	marked := make([]bool, len(keys))
+	all := true
+	for i, key := range keys {
+		marked[i] = s.local.seen(key)
+		all = all && marked[i]
+	}
+	if s.shared != nil && !all {
+		// Without an answer, that is what this process knows.
+		_ = s.guard.call(ctx, t.Budget, func(ctx context.Context) error { return s.shared.seen(ctx, keys, marked) })
+	}
+	return marked
+}
+
+// Mark marks the keys for the window.
+func (s *Store) Mark(ctx context.Context, t Terms, keys []Key) {
+	if s.shared != nil {
+		err := s.guard.call(context.WithoutCancel(ctx), t.Budget, func(ctx context.Context) error {
+			return s.shared.mark(ctx, keys, t.Window)
+		})
+		if err == nil {
+			return
+		}
+	}
+	for _, key := range keys {
+		s.local.mark(key, t.Window)
+	}
+}
