@@ -3,6 +3,7 @@ package botenqueue
 import (
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
@@ -22,6 +23,8 @@ func init() {
 //		order_key <key>
 //		max_size  <size>
 //		timeout   <duration>
+//		idempotency_window <duration>|off
+//		idempotency_budget <duration>
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
@@ -48,8 +51,26 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (err error) {
 		h.MaxSize, err = option.Size(d, option.MaxSize)
 	case name == "timeout":
 		h.Timeout, err = option.Duration(d, time.Hour)
+	case name == "idempotency_window":
+		err = h.unmarshalWindow(d)
+	case name == "idempotency_budget":
+		h.IdempotencyBudget, err = option.Duration(d, time.Minute)
 	default:
-		err = d.Errf("unknown option %q; there are bot, type, user, order_key, max_size and timeout", name)
+		err = d.Errf("unknown option %q; there are bot, type, user, order_key, max_size, timeout, idempotency_window and idempotency_budget", name)
 	}
+	return err
+}
+
+// unmarshalWindow reads a duration, or "off" for none.
+func (h *Handler) unmarshalWindow(d *caddyfile.Dispenser) error {
+	h.IdempotencyWindow = new(caddy.Duration)
+	if d.CountRemainingArgs() == 1 && d.NextArg() {
+		if d.Val() == "off" {
+			return nil
+		}
+		d.Prev()
+	}
+	var err error
+	*h.IdempotencyWindow, err = option.Duration(d, maxWindow)
 	return err
 }

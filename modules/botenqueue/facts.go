@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/payload"
@@ -41,13 +42,15 @@ type facts struct {
 	// scope and key identify the event for its sender; an empty key means that a
 	// repeat can't be told from a new event.
 	scope, key string
+	// platform says that a platform signed the request.
+	platform bool
 }
 
 // events makes the events of the request: what a platform delivered, or the body as one.
-func (h *Handler) events(r *http.Request, body *payload.Payload) ([]*event.Event, *problem.Problem) {
+func (h *Handler) events(r *http.Request, body *payload.Payload) (intake, *problem.Problem) {
 	content, err := body.Content()
 	if err != nil {
-		return nil, payload.Problem(err)
+		return intake{}, payload.Problem(err)
 	}
 	delivered := []platform.Event{{}}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -55,14 +58,14 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) ([]*event.Event
 	if batch != nil && len(batch.Events) > 0 {
 		delivered = batch.Events
 	}
-	events := make([]*event.Event, len(delivered))
+	in := intake{events: make([]*event.Event, len(delivered)), keys: make([]idempotency.Key, len(delivered))}
 	for i, item := range delivered {
 		if batch != nil {
 			delivery.SetEvent(repl, item)
 		}
 		facts, refusal := h.facts(r, repl)
 		if refusal != nil {
-			return nil, refusal
+			return intake{}, refusal
 		}
 		facts.contentType, facts.data = body.ContentType, content
 		if item.Body != nil {
@@ -72,11 +75,11 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) ([]*event.Event
 		e, err := facts.event(h.now())
 		if err != nil {
 			h.logger.DebugContext(r.Context(), "request makes no event", slog.Any("error", err))
-			return nil, problem.Malformed.WithDetail("The request makes no valid event.")
+			return intake{}, problem.Malformed.WithDetail("The request makes no valid event.")
 		}
-		events[i] = e
+		in.events[i], in.keys[i], in.platform = e, facts.identity(), facts.platform
 	}
-	return events, nil
+	return in, nil
 }
 
 func (h *Handler) facts(r *http.Request, repl *caddy.Replacer) (facts, *problem.Problem) {
@@ -93,7 +96,7 @@ func (h *Handler) facts(r *http.Request, repl *caddy.Replacer) (facts, *problem.
 		traceParent: traceParent(r),
 	}
 	if name := get(delivery.PlaceholderPlatform); name != "" {
-		f.scope, f.key = name, get(delivery.PlaceholderDedupeID)
+		f.scope, f.key, f.platform = name, get(delivery.PlaceholderDedupeID), true
 		return f, nil
 	}
 	if values := r.Header.Values(headerIdempotencyKey); len(values) > 0 {
@@ -104,6 +107,14 @@ func (h *Handler) facts(r *http.Request, repl *caddy.Replacer) (facts, *problem.
 		f.scope, f.key = "user:"+f.user, values[0]
 	}
 	return f, nil
+}
+
+// identity is what the sender calls the event; zero where it gave no key.
+func (f facts) identity() idempotency.Key {
+	if f.key == "" {
+		return idempotency.Key{}
+	}
+	return idempotency.KeyOf(f.bot, f.scope, f.key)
 }
 
 // event makes the event that these facts describe.

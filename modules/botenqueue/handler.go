@@ -27,31 +27,33 @@ var errUnavailable = problem.New(http.StatusServiceUnavailable, "queue-unavailab
 // ServeHTTP accepts the event, or the events of a batch, or says why not.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	start := h.now()
-	events, refusal := h.accept(r)
+	var done outcome
+	in, refusal := h.accept(r)
 	if refusal == nil {
-		refusal = h.publish(r.Context(), events)
+		done, refusal = h.take(r.Context(), in)
 	}
-	observe(refusal, h.now().Sub(start))
+	observe(done, refusal, h.now().Sub(start))
 	if refusal != nil {
 		h.logger.DebugContext(r.Context(), "event refused", slog.String("reason", refusal.Slug()))
 		return refusal.Write(w)
 	}
-	annotate(r, events[0])
-	return reply(w, r, events[0])
+	annotate(r, in.events[0])
+	reply(w, r, in, done)
+	return nil
 }
 
-// accept makes the events of the request; there is at least one.
-func (h *Handler) accept(r *http.Request) ([]*event.Event, *problem.Problem) {
+// accept makes the events of the request.
+func (h *Handler) accept(r *http.Request) (intake, *problem.Problem) {
 	if r.Method != http.MethodPost {
-		return nil, problem.PostOnly
+		return intake{}, problem.PostOnly
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !h.app.KnownBot(repl.ReplaceAll(h.Bot, "")) {
-		return nil, problem.UnknownBot
+		return intake{}, problem.UnknownBot
 	}
 	body, err := payload.Of(r, h.MaxSize)
 	if err != nil {
-		return nil, payload.Problem(err)
+		return intake{}, payload.Problem(err)
 	}
 	return h.events(r, body)
 }

@@ -16,24 +16,30 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/testsvc"
 	"github.com/botgate/botgate/modules/internal/delivery"
 )
 
 // fakeApp stands for the botgate app with a queue that the test controls.
 type fakeApp struct {
 	fakeQueue
+	client  redis.UniversalClient
 	openErr error
 }
 
 func (f *fakeApp) Queue() (queue.Queue, error) { return &f.fakeQueue, f.openErr }
 func (f *fakeApp) KnownBot(name string) bool   { return name == "demo" }
 func (f *fakeApp) HasBots() bool               { return true }
+
+func (f *fakeApp) Redis() redis.UniversalClient { return f.client }
 
 type base = queue.Queue
 
@@ -151,14 +157,9 @@ func TestSameIdempotencyKeyGivesSameID(t *testing.T) {
 	t.Parallel()
 	f := &fakeApp{}
 	h := newHandler(f)
-	keyed := func() *http.Request {
-		r := command(`{}`)
-		r.Header.Set("Idempotency-Key", "k-1")
-		return r
-	}
-	serve(t, h, keyed(), client)
-	serve(t, h, keyed(), client)
-	serve(t, h, keyed(), map[string]string{placeholderAuthUser: "mallory"})
+	serve(t, h, keyed("k-1", `{}`), client)
+	serve(t, h, keyed("k-1", `{}`), client)
+	serve(t, h, keyed("k-1", `{}`), map[string]string{placeholderAuthUser: "mallory"})
 	serve(t, h, command(`{}`), client)
 	require.Equal(t, f.published[0].ID, f.published[1].ID)
 	require.NotEqual(t, f.published[0].ID, f.published[2].ID, "keys belong to their client")
@@ -235,14 +236,35 @@ func requireProblem(t *testing.T, w *httptest.ResponseRecorder, status int, slug
 	require.Equal(t, "urn:botgate:problem:"+slug, p.Type)
 }
 
+// discarding is an app whose queue confirms everything and keeps nothing.
+type discarding struct{ fakeApp }
+
+func (*discarding) Queue() (queue.Queue, error) { return discard{}, nil }
+
+type discard struct{ base }
+
+func (discard) Publish(context.Context, ...*event.Event) error { return nil }
+
 func BenchmarkAccept(b *testing.B) {
-	h := newHandler(&fakeApp{})
+	keyless := newHandler(nil)
+	for name, h := range map[string]*Handler{
+		"Keyless": keyless, "Process": remembering(b, nil, ""), "Redis": remembering(b, nil, testsvc.Redis(b)),
+	} {
+		h.app = &discarding{}
+		b.Run(name, func(b *testing.B) { benchmarkAccept(b, h, h != keyless) })
+	}
+}
+
+func benchmarkAccept(b *testing.B, h *Handler, withKey bool) {
 	body := `{"command":"/remind","text":"` + strings.Repeat("x", 500) + `"}`
 	b.ReportAllocs()
 	for b.Loop() {
 		w := httptest.NewRecorder()
 		repl := caddy.NewReplacer()
 		r := caddyhttp.PrepareRequest(command(body), repl, w, nil)
+		if withKey {
+			r.Header.Set("Idempotency-Key", uuid.NewString())
+		}
 		repl.Set(placeholderAuthUser, "alice")
 		if err := h.ServeHTTP(w, r, nil); err != nil || w.Code != http.StatusAccepted {
 			b.Fatal(w.Code, err)

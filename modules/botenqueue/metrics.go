@@ -12,21 +12,28 @@ import (
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metrics.Namespace, Subsystem: "enqueue", Name: "requests_total",
-		Help: "Requests by what became of them: accepted, or the reason of the refusal.",
+		Help: "Requests by what became of them: accepted, repeated, or the reason of the refusal.",
 	}, []string{"outcome"})
 	publishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metrics.Namespace, Subsystem: "enqueue", Name: "accept_seconds",
 		Help:    "Time from the request's arrival at bot_enqueue to the queue's confirmation.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 	})
-	collectors = []prometheus.Collector{requestsTotal, publishSeconds}
+	degradedState = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: metrics.Namespace, Subsystem: "idempotency", Name: "degraded",
+		Help: "1 while Redis does not answer in time and each gateway knows only its own repeats.",
+	})
+	collectors = []prometheus.Collector{requestsTotal, publishSeconds, degradedState}
 )
 
-func observe(refusal *problem.Problem, took time.Duration) {
-	if refusal != nil {
+func observe(done outcome, refusal *problem.Problem, took time.Duration) {
+	switch {
+	case refusal != nil:
 		requestsTotal.WithLabelValues(refusal.Slug()).Inc()
-		return
+	case done.repeat:
+		requestsTotal.WithLabelValues("repeated").Inc()
+	default:
+		requestsTotal.WithLabelValues("accepted").Inc()
+		publishSeconds.Observe(took.Seconds())
 	}
-	requestsTotal.WithLabelValues("accepted").Inc()
-	publishSeconds.Observe(took.Seconds())
 }

@@ -11,8 +11,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/metrics"
 	"github.com/botgate/botgate/modules/internal/payload"
@@ -22,18 +24,33 @@ import (
 const (
 	DefaultTimeout = 5 * time.Second
 	DefaultType    = "{http.bot.type}"
+	// DefaultIdempotencyWindow is how long keys are remembered.
+	DefaultIdempotencyWindow = 24 * time.Hour
+	// DefaultIdempotencyBudget is how long Redis may take.
+	DefaultIdempotencyBudget = 20 * time.Millisecond
 )
 
 func init() {
 	caddy.RegisterModule(&Handler{})
 }
 
+// The bounds of idempotency_window.
+const (
+	minWindow = time.Second
+	maxWindow = 30 * 24 * time.Hour
+)
+
 // Handler makes an event of the request and publishes it to the queue. It answers 202
 // with the event's id, or the platform's own success reply, only when the queue has
 // confirmed that it has the event durably; 503 with Retry-After when it has not.
 //
+// A repeat of what was confirmed is answered like the first request and not published. The
+// gateways tell repeats by their keys, in the Redis of the global option botgate, without
+// one in this process: then keys survive reloads, not restarts.
+//
 // Other answers: 404 for a bot that is not configured, 405 for other methods than
-// POST, 413 for a body above max_size, 400 for an unusable Idempotency-Key.
+// POST, 413 for a body above max_size, 400 for an unusable Idempotency-Key, 409 for one
+// whose request is in progress, 422 for one that was used for another request.
 type Handler struct {
 	// Bot is the name of the bot the event is for; placeholders are expanded, as in
 	// all the fields below. Required.
@@ -55,6 +72,20 @@ type Handler struct {
 	// Timeout bounds the wait for the queue's confirmation. Default: 5s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
+	// IdempotencyWindow is how long a repeat is told from a new request by its key: the
+	// Idempotency-Key of an API client, or the id that a platform gives its delivery. 0
+	// turns it off. Default: 24h.
+	IdempotencyWindow *caddy.Duration `json:"idempotency_window,omitempty"`
+
+	// IdempotencyBudget is how long a request may wait for Redis, each time that it asks.
+	// Default: 20ms.
+	IdempotencyBudget caddy.Duration `json:"idempotency_budget,omitempty"`
+
+	// store is nil where the window is 0.
+	store   *idempotency.Store
+	terms   idempotency.Terms
+	release func() error
+
 	app    app
 	logger *slog.Logger
 	now    func() time.Time
@@ -65,7 +96,14 @@ type app interface {
 	Queue() (queue.Queue, error)
 	KnownBot(name string) bool
 	HasBots() bool
+	// Redis returns nil where none is configured. The client must honour the deadlines
+	// of contexts, or the budget is none.
+	Redis() redis.UniversalClient
 }
+
+// leaseMargin is how much longer than its publish a claim blocks its key when the gateway
+// was killed.
+const leaseMargin = time.Second
 
 // publisher is what the handler needs of the queue.
 type publisher interface {
@@ -95,7 +133,39 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("bot_enqueue: %w", err)
 	}
 	h.app = shared.(app)
+	if err := h.provisionStore(); err != nil {
+		return fmt.Errorf("bot_enqueue: %w", err)
+	}
 	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+}
+
+// provisionStore takes hold of the keys that are known so far.
+func (h *Handler) provisionStore() (err error) {
+	window := DefaultIdempotencyWindow
+	if h.IdempotencyWindow != nil {
+		window = time.Duration(*h.IdempotencyWindow)
+	}
+	if h.IdempotencyBudget == 0 {
+		h.IdempotencyBudget = caddy.Duration(DefaultIdempotencyBudget)
+	}
+	if window == 0 {
+		return nil
+	}
+	h.terms = idempotency.Terms{
+		Window: window, Lease: time.Duration(h.Timeout) + leaseMargin, Budget: time.Duration(h.IdempotencyBudget),
+	}
+	h.store, h.release, err = acquire(h.app.Redis(), h.logger)
+	return err
+}
+
+// Cleanup lets go of the keys; the last handler to do so forgets them.
+func (h *Handler) Cleanup() error {
+	if h.release == nil {
+		return nil
+	}
+	release := h.release
+	h.release = nil
+	return release()
 }
 
 // Validate checks the options.
@@ -107,6 +177,10 @@ func (h *Handler) Validate() error {
 		return errors.New("bot_enqueue: option max_size: must be positive")
 	case h.Timeout < 0:
 		return errors.New("bot_enqueue: option timeout: must be positive")
+	case h.IdempotencyWindow != nil && *h.IdempotencyWindow != 0 && (time.Duration(*h.IdempotencyWindow) < minWindow || time.Duration(*h.IdempotencyWindow) > maxWindow):
+		return fmt.Errorf("bot_enqueue: option idempotency_window: must be 0, or from %s to %s", minWindow, maxWindow)
+	case h.IdempotencyBudget < 0:
+		return errors.New("bot_enqueue: option idempotency_budget: must be positive")
 	case !h.app.HasBots():
 		return errors.New("bot_enqueue: no bot is configured: set bots or bots_file in the global option botgate")
 	}
@@ -117,5 +191,6 @@ func (h *Handler) Validate() error {
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -1,31 +1,39 @@
 package botenqueue
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/modules/internal/delivery"
 )
 
+// headerReplayed tells an API client that the answer is the one to an earlier request.
+const headerReplayed = "Idempotency-Replayed"
+
+// accepted is the answer to an event that the queue has: its id and its address. The id is
+// a UUID, so there is nothing to quote.
+func accepted(e *event.Event) idempotency.Answer {
+	return idempotency.Answer{
+		Status:   http.StatusAccepted,
+		Location: "/v1/events/" + e.ID,
+		Body:     fmt.Appendf(nil, `{"id":"%s","status":"%s"}`, e.ID, event.StatusAccepted),
+	}
+}
+
 // reply tells the sender that the event is accepted: in the platform's own words where
 // it asks for them, else with 202 and the address of the event.
-func reply(w http.ResponseWriter, r *http.Request, e *event.Event) error {
+func reply(w http.ResponseWriter, r *http.Request, in intake, done outcome) {
 	if d := delivery.Of(r); d != nil && d.Reply != nil {
 		delivery.WriteReply(w, d.Reply)
-		return nil
-	}
-	body, err := json.Marshal(struct {
-		ID     string       `json:"id"`
-		Status event.Status `json:"status"`
-	}{e.ID, event.StatusAccepted})
-	if err != nil {
-		return fmt.Errorf("encoding the answer: %w", err)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Location", "/v1/events/"+e.ID)
-	w.WriteHeader(http.StatusAccepted)
-	w.Write(body)
-	return nil
+	w.Header().Set("Location", done.answer.Location)
+	if done.repeat && !in.platform {
+		w.Header().Set(headerReplayed, "true")
+	}
+	w.WriteHeader(done.answer.Status)
+	w.Write(done.answer.Body)
 }

@@ -1,0 +1,106 @@
+package botenqueue
+
+import (
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/idempotency"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// loadedApp is the botgate app in a configuration.
+type loadedApp struct{}
+
+func init() { caddy.RegisterModule(loadedApp{}) }
+
+func (loadedApp) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "botgate", New: func() caddy.Module { return loadedApp{} }}
+}
+
+func (loadedApp) Start() error                 { return nil }
+func (loadedApp) Stop() error                  { return nil }
+func (loadedApp) Queue() (queue.Queue, error)  { return &fakeQueue{}, nil }
+func (loadedApp) KnownBot(string) bool         { return true }
+func (loadedApp) HasBots() bool                { return true }
+func (loadedApp) Redis() redis.UniversalClient { return nil }
+
+// provisioning guards what Caddy changes of its process while it provisions.
+var provisioning sync.Mutex
+
+// load provisions a handler as a configuration would. The returned function unloads it.
+func load(t *testing.T, config string) (h *Handler, unload func(), err error) {
+	t.Helper()
+	provisioning.Lock()
+	defer provisioning.Unlock()
+	whole, err := caddy.ProvisionContext(&caddy.Config{
+		Admin:   &caddy.AdminConfig{Disabled: true},
+		AppsRaw: caddy.ModuleMap{"botgate": json.RawMessage(`{}`)},
+	})
+	require.NoError(t, err)
+	ctx, cancel := caddy.NewContext(whole)
+	value, err := ctx.LoadModuleByID("http.handlers.bot_enqueue", json.RawMessage(config))
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	var once sync.Once
+	unload = func() { once.Do(cancel) }
+	t.Cleanup(unload)
+	return value.(caddyhttp.MiddlewareHandler).(*Handler), unload, nil
+}
+
+func TestKeysSurviveReloads(t *testing.T) {
+	before, unload, err := load(t, `{"bot":"demo"}`)
+	require.NoError(t, err)
+	first := serve(t, before, keyed("k", `{}`), client)
+	after, unloadLast, err := load(t, `{"bot":"demo","idempotency_window":"1h"}`)
+	require.NoError(t, err)
+	unload()
+	requireReplay(t, first, serve(t, after, keyed("k", `{}`), client))
+	unloadLast()
+	again, _, err := load(t, `{"bot":"demo"}`)
+	require.NoError(t, err)
+	require.Empty(t, serve(t, again, keyed("k", `{}`), client).Header().Get("Idempotency-Replayed"), "the last handler forgets them")
+}
+
+func TestOptions(t *testing.T) {
+	h, _, err := load(t, `{"bot":"demo"}`)
+	require.NoError(t, err)
+	require.Equal(t, idempotency.Terms{Window: 24 * time.Hour, Lease: 6 * time.Second, Budget: 20 * time.Millisecond}, h.terms)
+
+	h, _, err = load(t, `{"bot":"demo","idempotency_window":0}`)
+	require.NoError(t, err)
+	require.Nil(t, h.store)
+	first, again := serve(t, h, keyed("off", `{"a":1}`), client), serve(t, h, keyed("off", `{"a":2}`), client)
+	require.Equal(t, first.Body.String(), again.Body.String(), "still the same id")
+	require.Empty(t, again.Header().Get("Idempotency-Replayed"))
+
+	for config, complaint := range map[string]string{
+		`{"bot":"demo","idempotency_window":"10ms"}`: "idempotency_window",
+		`{"bot":"demo","idempotency_window":"-1s"}`:  "idempotency_window",
+		`{"bot":"demo","idempotency_window":"721h"}`: "idempotency_window",
+		`{"bot":"demo","idempotency_budget":"-1s"}`:  "idempotency_budget",
+	} {
+		_, _, err = load(t, config)
+		require.ErrorContains(t, err, complaint)
+	}
+}
+
+func TestOperatorSeesThatRedisIsAway(t *testing.T) {
+	_, release, err := acquire(nil, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	showDegraded(true)
+	require.InDelta(t, 1, testutil.ToFloat64(degradedState), 0)
+	showDegraded(false)
+	require.InDelta(t, 0, testutil.ToFloat64(degradedState), 0)
+	require.NoError(t, release())
+}
