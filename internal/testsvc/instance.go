@@ -192,7 +192,7 @@ func (i *instance) logTail() string {
 }
 
 func (i *instance) end(s syscall.Signal) error { return i.server.end(s) }
-func (i *instance) pause() error               { return i.server.signal(syscall.SIGSTOP) }
+func (i *instance) pause() error               { return i.server.freeze() }
 func (i *instance) resume() error              { return i.server.signal(syscall.SIGCONT) }
 
 // close ends everything and removes the folder. Nobody needs the data any more, so

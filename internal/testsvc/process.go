@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// endTimeout bounds how long a process may take to end in order.
+// endTimeout bounds how long a process may take to end in order, or to stop.
 const endTimeout = 20 * time.Second
 
 // command is tied to no context: what we start ends with its owner, or with us.
@@ -69,6 +69,26 @@ func (p *process) signal(s syscall.Signal) error {
 	for _, pid := range family(p.pid) {
 		if err := syscall.Kill(pid, s); err != nil && err != syscall.ESRCH {
 			return fmt.Errorf("sending %s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+// freeze stops the process and everything below it, and waits until they are.
+func (p *process) freeze() error {
+	if !p.running() {
+		return nil
+	}
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(endTimeout)
+	for _, pid := range family(p.pid) {
+		for !frozen(pid) {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("process %d does not stop", pid)
+			}
+			<-time.After(time.Millisecond)
 		}
 	}
 	return nil

@@ -22,14 +22,8 @@ func family(root int) []int {
 		if err != nil {
 			continue
 		}
-		// "<pid> (<name>) <state> <ppid> ...", where the name may hold anything.
-		end := bytes.LastIndexByte(stat, ')')
-		if end < 0 {
-			continue
-		}
-		var state string
-		var parent int
-		if _, err := fmt.Sscan(string(stat[end+1:]), &state, &parent); err != nil {
+		_, parent, ok := parseStat(stat)
+		if !ok {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
@@ -41,4 +35,30 @@ func family(root int) []int {
 		all = append(all, children[all[i]]...)
 	}
 	return all
+}
+
+// parseStat reads a stat file: "<pid> (<name>) <state> <ppid> ...", where the name may hold anything.
+func parseStat(stat []byte) (state string, parent int, ok bool) {
+	end := bytes.LastIndexByte(stat, ')')
+	if end < 0 {
+		return "", 0, false
+	}
+	_, err := fmt.Sscan(string(stat[end+1:]), &state, &parent)
+	return state, parent, err == nil
+}
+
+// frozen reports whether every thread of a process is stopped, or gone. On a busy machine
+// threads go on for a while after SIGSTOP was sent.
+func frozen(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if state, _, ok := parseStat(stat); ok && state != "T" && state != "t" && state != "Z" && state != "X" {
+			return false
+		}
+	}
+	return true
 }
