@@ -26,7 +26,6 @@ func chaosWanted() bool { return os.Getenv(chaosVariable) != "" }
 type chaos struct {
 	*stack
 	t     *testing.T
-	redis *testsvc.Server
 	load  *chaosLoad
 	table strings.Builder
 }
@@ -44,13 +43,9 @@ type fault struct {
 // startChaos puts a load on a stack with the broker behind the URL.
 func startChaos(t *testing.T, broker *testsvc.Server, url string) *chaos {
 	t.Helper()
-	c := &chaos{stack: newStack(t), t: t, redis: testsvc.StartRedis(t)}
+	c := &chaos{stack: newStack(t), t: t}
 	c.rabbit = broker
-	c.database = testsvc.Postgres(t)
-	c.env = append(c.env, "BOTGATE_REDIS_URL="+c.redis.URL, "BOTGATE_QUEUE_URL="+url,
-		"BOTGATE_DATABASE_URL="+c.database, "BOTGATE_ROLES=none")
-	c.startGateway()
-	c.startBackends()
+	c.startServicesOn(url)
 	c.load = startChaosLoad(c.stack)
 	return c
 }

@@ -60,7 +60,7 @@ const hooks = `	import hook slack {
 `
 
 // startWithHooks runs the shipped Caddyfile with more platforms in it.
-func startWithHooks(t *testing.T, discordKey ed25519.PublicKey) *stack {
+func startWithHooks(t *testing.T, discordKey ed25519.PublicKey, hooks string) *stack {
 	t.Helper()
 	s := newStack(t)
 	for name, secret := range map[string]string{
@@ -69,9 +69,8 @@ func startWithHooks(t *testing.T, discordKey ed25519.PublicKey) *stack {
 		require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", name+".secret"), []byte(secret+"\n"), 0o600))
 	}
 	s.env = append(s.env, "META_VERIFY_TOKEN=verify-me")
-	path := s.caddyfileWith(t, "\timport hook github {\n", hooks+"\timport hook github {\n")
-	s.gateway = start(t, s.dir, s.env, gatewayBinary, "run", "--config", path)
-	s.waitReady(s.base, s.gateway)
+	s.config = s.caddyfileWith(t, "\timport hook github {\n", hooks+"\timport hook github {\n")
+	s.startGateway()
 	return s
 }
 
@@ -102,7 +101,7 @@ func TestPlatforms(t *testing.T) {
 	t.Parallel()
 	public, private, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
-	s := startWithHooks(t, public)
+	s := startWithHooks(t, public, hooks)
 
 	// Handshakes are answered at the edge.
 	requireAnswer(t, 200, "abc", s.hook("slack", "application/json", `{"type":"url_verification","challenge":"abc"}`))
@@ -179,7 +178,7 @@ func TestPlatformRefusals(t *testing.T) {
 	require.NoError(t, err)
 	_, stranger, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
-	s := startWithHooks(t, public)
+	s := startWithHooks(t, public, hooks)
 	require.Equal(t, 403, s.hook("telegram", "application/json", `{"update_id":1}`).status, "loopback is not Telegram")
 	require.Equal(t, 401, s.discord(stranger, `{"type":1,"id":"1","token":"t"}`).status)
 	wrong, err := send(http.MethodGet, s.base+"/hooks/demo/meta?hub.mode=subscribe&hub.challenge=77&hub.verify_token=guess", nil, nil)
@@ -203,9 +202,8 @@ func TestPlatformRefusals(t *testing.T) {
 func TestLogsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	path := s.caddyfileWith(t, "\timport security_headers\n", "\timport security_headers\n\tlog\n")
-	s.gateway = start(t, s.dir, s.env, gatewayBinary, "run", "--config", path)
-	s.waitReady(s.base, s.gateway)
+	s.config = s.caddyfileWith(t, "\timport security_headers\n", "\timport security_headers\n\tlog\n")
+	s.startGateway()
 	header := http.Header{"Authorization": {"Bearer very-private"}, "Cookie": {"session=very-private"}, "X-Telegram-Bot-Api-Secret-Token": {"very-private"}}
 	for _, query := range []string{"access_token=very-private", "hub.verify_token=very-private&hub.mode=subscribe"} {
 		_, err := send(http.MethodGet, s.base+"/v1/events?"+query, header, nil)

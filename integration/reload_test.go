@@ -106,14 +106,15 @@ func (s *stack) reloadByAPI(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status, string(a.body))
 }
 
-// caddyfileWith writes a copy of the shipped Caddyfile with one change and returns its path.
+// caddyfileWith writes a copy of the shipped Caddyfile with one change, wherever it applies,
+// and returns its path.
 func (s *stack) caddyfileWith(t *testing.T, old, replacement string) string {
 	t.Helper()
 	caddyfile, err := os.ReadFile("../Caddyfile")
 	require.NoError(t, err)
 	require.Contains(t, string(caddyfile), old)
 	path := filepath.Join(s.dir, "Caddyfile")
-	changed := strings.Replace(string(caddyfile), old, replacement, 1)
+	changed := strings.ReplaceAll(string(caddyfile), old, replacement)
 	require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
 	return path
 }
@@ -122,9 +123,8 @@ func (s *stack) caddyfileWith(t *testing.T, old, replacement string) string {
 func TestSlowClientDoesNotHoldUpTheStop(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	path := s.caddyfileWith(t, "grace_period 10s", "grace_period 1s")
-	s.gateway = start(t, s.dir, s.env, gatewayBinary, "run", "--config", path)
-	s.waitReady(s.base, s.gateway)
+	s.config = s.caddyfileWith(t, "grace_period 10s", "grace_period 1s")
+	s.startGateway()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })

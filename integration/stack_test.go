@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,21 +25,24 @@ const patience = 60 * time.Second
 
 // stack is a running Botgate with a bot behind it.
 type stack struct {
-	t       *testing.T
-	dir     string
-	env     []string
-	base    string
-	api     string
-	admin   string
+	t     *testing.T
+	dir   string
+	env   []string
+	base  string
+	api   string
+	admin string
+	// config is the gateway's Caddyfile: the shipped one, if a test does not change it.
+	config  string
 	reloads int
 	bot     *bot
 	gateway *process
 	// backends are processes of their own; none on the embedded engines.
 	backends []*process
-	// rabbit is the broker; nil on the embedded engines.
-	rabbit   *testsvc.Server
-	database string
-	opened   store.Store
+	// rabbit is the broker, and redis belongs to it; nil on the embedded engines.
+	rabbit, redis *testsvc.Server
+	database      string
+	// opened is the database, once somebody looked at it.
+	opened store.Store
 }
 
 // forEachEngine runs a test on the embedded engines and on the real services.
@@ -59,7 +63,9 @@ func forEachEngine(t *testing.T, test func(t *testing.T, s *stack)) {
 // newStack prepares a folder with secrets, a bot and free ports; it starts nothing of Botgate.
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir()}
+	caddyfile, err := filepath.Abs("../Caddyfile")
+	require.NoError(t, err)
+	s := &stack{t: t, dir: t.TempDir(), config: caddyfile}
 	data := filepath.Join(s.dir, "data")
 	_, stderr, code := run(t, s.dir, nil, "", gatewayBinary, "init")
 	require.Zero(t, code, stderr)
@@ -89,8 +95,15 @@ const smallPool = "?pool_size=4"
 func (s *stack) startServices() {
 	s.t.Helper()
 	s.rabbit = testsvc.StartRabbitMQ(s.t)
+	s.startServicesOn(s.rabbit.URL)
+}
+
+// startServicesOn does the same with the broker at the URL.
+func (s *stack) startServicesOn(queueURL string) {
+	s.t.Helper()
 	s.database = testsvc.Postgres(s.t)
-	s.env = append(s.env, "BOTGATE_REDIS_URL="+testsvc.Redis(s.t)+smallPool, "BOTGATE_QUEUE_URL="+s.rabbit.URL,
+	s.redis = testsvc.StartRedis(s.t)
+	s.env = append(s.env, "BOTGATE_REDIS_URL="+s.redis.URL+smallPool, "BOTGATE_QUEUE_URL="+queueURL,
 		"BOTGATE_DATABASE_URL="+s.database, "BOTGATE_ROLES=none")
 	s.startGateway()
 	s.startBackends()
@@ -98,10 +111,22 @@ func (s *stack) startServices() {
 
 func (s *stack) startGateway() {
 	s.t.Helper()
-	caddyfile, err := filepath.Abs("../Caddyfile")
-	require.NoError(s.t, err)
-	s.gateway = start(s.t, s.dir, s.env, gatewayBinary, "run", "--config", caddyfile)
+	s.gateway = start(s.t, s.dir, s.env, gatewayBinary, "run", "--config", s.config)
 	s.waitReady(s.base, s.gateway)
+}
+
+// secondGateway starts another gateway of the same stack, which leaves the backend's roles to
+// the first one.
+func (s *stack) secondGateway() *stack {
+	s.t.Helper()
+	ports := freePorts(s.t, 2)
+	_, httpPort, err := net.SplitHostPort(ports[0])
+	require.NoError(s.t, err)
+	second := *s
+	second.base, second.admin = "http://"+ports[0], ports[1]
+	second.env = append(slices.Clone(s.env), "BOTGATE_HTTP_PORT="+httpPort, "BOTGATE_ADMIN="+ports[1], "BOTGATE_ROLES=none")
+	second.startGateway()
+	return &second
 }
 
 func (s *stack) startBackends() {

@@ -94,6 +94,75 @@ func TestSameKeyAndBodyGivesTheFirstAnswer(t *testing.T) {
 	})
 }
 
+// TestKeysBelongToTheirClientAndBot finds the answer, and the existence, of a key kept from
+// everybody else.
+func TestKeysBelongToTheirClientAndBot(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, f *fakeApp, h *Handler) {
+		key := uuid.NewString()
+		toOther := keyed(key, `{"a":4}`)
+		toOther.URL.Path = "/v1/bots/other/commands"
+		ids := map[string]bool{}
+		for _, stranger := range []struct {
+			request *http.Request
+			user    string
+		}{
+			{keyed(key, `{"a":1}`), "alice"},
+			{keyed(key, `{"a":1}`), "mallory"},
+			{keyed(key, `{"a":2}`), ""},
+			{keyed(key, `{"a":3}`), "alice:"},
+			{toOther, "alice"},
+		} {
+			w := serve(t, h, stranger.request, map[string]string{placeholderAuthUser: stranger.user})
+			require.Equal(t, http.StatusAccepted, w.Code, "%s", w.Body)
+			require.Empty(t, w.Header().Get("Idempotency-Replayed"))
+			ids[w.Header().Get("Location")] = true
+		}
+		require.Len(t, ids, 5)
+		delivered := deliver(t, h, github(key), `{}`)
+		require.NotContains(t, ids, delivered.Header().Get("Location"), "nor to a platform")
+		require.Len(t, f.published, 6)
+	})
+}
+
+func TestKeysAreCapped(t *testing.T) {
+	t.Parallel()
+	visible := strings.Repeat("~", 254) + "!"
+	for name, c := range map[string]struct {
+		keys []string
+		good bool
+	}{
+		"longest":   {[]string{visible}, true},
+		"quoted":    {[]string{`"8e03978e-40d5-43dd-bc93-6894a57f9324"`}, true},
+		"too long":  {[]string{visible + "x"}, false},
+		"enormous":  {[]string{strings.Repeat("k", 1<<20)}, false},
+		"empty":     {[]string{""}, false},
+		"two":       {[]string{"a", "b"}, false},
+		"space":     {[]string{"a b"}, false},
+		"tab":       {[]string{"a\tb"}, false},
+		"line":      {[]string{"a\n"}, false},
+		"delete":    {[]string{"a\x7f"}, false},
+		"not ASCII": {[]string{"schlüssel"}, false},
+		"not UTF-8": {[]string{"\xff"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fakeApp{}
+			h := remembering(t, f, "")
+			r := command(`{}`)
+			r.Header["Idempotency-Key"] = c.keys
+			w := serve(t, h, r, client)
+			if c.good {
+				require.Equal(t, http.StatusAccepted, w.Code, "%s", w.Body)
+				return
+			}
+			requireProblem(t, w, http.StatusBadRequest, "malformed")
+			require.Contains(t, w.Body.String(), "Idempotency-Key must be one value of 1 to 255 visible ASCII characters.")
+			require.Empty(t, f.published)
+		})
+	}
+}
+
 func TestSameKeyAndOtherRequestIsRefused(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, f *fakeApp, h *Handler) {
