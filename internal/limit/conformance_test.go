@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -103,6 +104,23 @@ func TestCostAboveBurstTakesAll(t *testing.T) {
 		require.True(t, d.Allowed)
 		require.Zero(t, d.Results[0].Remaining)
 		require.False(t, decide(t, l, take(key, 1)).Allowed)
+	})
+}
+
+// TestLongestTimes has an allowance that takes 2737 years to come back, which no duration holds.
+func TestLongestTimes(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, l *Limiter) {
+		eternal := take(newKey(), 999_999)
+		eternal.Limit = redis_rate.Limit{Rate: 1, Burst: 1_000_000, Period: 24 * time.Hour}
+		require.Equal(t, time.Duration(math.MaxInt64), decide(t, l, eternal).Results[0].ResetAfter)
+		eternal.Cost = 1_000_000
+		for range 2 {
+			refused := decide(t, l, eternal).Results[0]
+			require.False(t, refused.Allowed)
+			require.InDelta(t, math.MaxInt64, int64(refused.RetryAfter), float64(time.Hour))
+			require.InDelta(t, math.MaxInt64, int64(refused.ResetAfter), float64(time.Hour))
+		}
 	})
 }
 

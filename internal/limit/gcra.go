@@ -61,4 +61,11 @@ func (b bucket) owe(tat, now, cost, maxDelay float64) (Result, float64) {
 	}, newTAT
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+// seconds is the duration, or the longest there is: a large burst at a small rate takes
+// more than 292 years to come back.
+func seconds(s float64) time.Duration {
+	if s >= math.MaxInt64/float64(time.Second) {
+		return math.MaxInt64
+	}
+	return time.Duration(s * float64(time.Second))
+}

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -52,11 +53,19 @@ func (s *shared) takeOne(ctx context.Context, t *Take, results []Result, taken [
 		return err
 	}
 	taken[0] = r.Allowed
-	results[0] = Result{
-		Known: true, Allowed: r.Allowed > 0, Remaining: r.Remaining,
-		RetryAfter: max(0, r.RetryAfter), ResetAfter: r.ResetAfter,
+	results[0] = Result{Known: true, Allowed: r.Allowed > 0, Remaining: r.Remaining, ResetAfter: saturated(r.ResetAfter)}
+	if !results[0].Allowed {
+		results[0].RetryAfter = saturated(r.RetryAfter)
 	}
 	return nil
+}
+
+// saturated is what [seconds] would have made of a duration that overflowed.
+func saturated(d time.Duration) time.Duration {
+	if d < 0 {
+		return math.MaxInt64
+	}
+	return d
 }
 
 // owe takes on credit; see [Limiter.Owe].
