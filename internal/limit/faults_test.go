@@ -113,7 +113,7 @@ func delaying(t *testing.T, port string, delay time.Duration) (address string) {
 			server, err := net.Dial("tcp", "127.0.0.1:"+port)
 			if err != nil {
 				_ = client.Close()
-				return
+				continue
 			}
 			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
 			go func() {
@@ -132,6 +132,17 @@ func delaying(t *testing.T, port string, delay time.Duration) (address string) {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// TestRedisFarAway is a Redis that answers within the budget, while a new connection, for
+// which it is asked several times, takes longer.
+func TestRedisFarAway(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRedis(t)
+	l, _ := newLimiter(t, "redis://"+delaying(t, server.Port(), short.Budget*6/10))
+	sharedAgain(t, l)
+	server.Restart()
+	sharedAgain(t, l)
 }
 
 func TestRedisRestartedEmpty(t *testing.T) {

@@ -14,6 +14,8 @@ const (
 	maxBatch = 256
 	// maxWaiting is how many calls may wait for a pipeline.
 	maxWaiting = 4096
+	// connectTimeout is how long it may take to have a connection again.
+	connectTimeout = time.Second
 )
 
 var errBusy = errors.New("rate limit: too many calls wait for redis")
@@ -83,6 +85,7 @@ func failed(ctx context.Context, err error) *redis.Cmd {
 }
 
 func (p *pipeline) work() {
+	p.connect()
 	batch := make([]*call, 0, maxBatch)
 	for {
 		select {
@@ -90,10 +93,23 @@ func (p *pipeline) work() {
 			return
 		case c := <-p.calls:
 			batch = p.fill(append(batch[:0], c))
-			p.run(batch)
+			err := p.run(p.stillWaiting(batch))
 			clear(batch)
+			// An error of Redis itself leaves the connection as it is.
+			if answer := redis.Error(nil); err != nil && !errors.As(err, &answer) {
+				p.connect()
+			}
 		}
 	}
+}
+
+// connect sees to a connection to where the keys are. A new one takes several round trips,
+// and with a sentinel or a cluster questions to others first: within the budget of a
+// request it might never stand.
+func (p *pipeline) connect() {
+	ctx, cancel := context.WithTimeout(p.ctx, connectTimeout)
+	defer cancel()
+	_ = p.Exists(ctx, keyPrefix+hashTag).Err() // The next call finds out.
 }
 
 // fill adds the calls that wait already.
@@ -109,9 +125,28 @@ func (p *pipeline) fill(batch []*call) []*call {
 	return batch
 }
 
+// stillWaiting drops the calls that nobody waits for any more: they were decided without
+// Redis, and must not count twice.
+func (p *pipeline) stillWaiting(batch []*call) []*call {
+	now := time.Now()
+	waiting := batch[:0]
+	for _, c := range batch {
+		if now.Before(c.deadline) {
+			waiting = append(waiting, c)
+			continue
+		}
+		c.cmd.SetErr(context.DeadlineExceeded)
+		close(c.done)
+	}
+	return waiting
+}
+
 // run makes one round trip, for as long as anybody waits for it. Each command gets its
 // own result or error.
-func (p *pipeline) run(batch []*call) {
+func (p *pipeline) run(batch []*call) (err error) {
+	if len(batch) == 0 {
+		return nil
+	}
 	last := batch[0].deadline
 	for _, c := range batch[1:] {
 		if c.deadline.After(last) {
@@ -121,15 +156,16 @@ func (p *pipeline) run(batch []*call) {
 	ctx, cancel := context.WithDeadline(p.ctx, last)
 	defer cancel()
 	if len(batch) == 1 {
-		_ = p.Process(ctx, batch[0].cmd)
+		err = p.Process(ctx, batch[0].cmd)
 	} else {
 		together := p.Pipeline()
 		for _, c := range batch {
 			_ = together.Process(ctx, c.cmd)
 		}
-		_, _ = together.Exec(ctx)
+		_, err = together.Exec(ctx)
 	}
 	for _, c := range batch {
 		close(c.done)
 	}
+	return err
 }
