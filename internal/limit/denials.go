@@ -1,13 +1,11 @@
 package limit
 
-// denial is what Redis said last about a key that refused. A refused call writes
-// nothing, so that stays true until then for everybody who asks for as much or more.
-type denial struct {
-	until, full float64 // when a retry may succeed, and when the allowance is full
-	cost        int
-}
+// denial is the arrival time that Redis told of a key when it refused. As it never goes
+// back, and a refused call writes nothing, it says for any cost and any limit until when
+// Redis would refuse at least.
+type denial float64
 
-func (d denial) lapses() float64 { return d.until }
+func (d denial) lapses() float64 { return float64(d) }
 
 // denials remembers refusals, so that somebody who keeps knocking costs no round trip.
 type denials struct{ known *keyed[denial] }
@@ -16,12 +14,12 @@ type denials struct{ known *keyed[denial] }
 func (d denials) refuse(takes []Take, results []Result, now float64) bool {
 	for i := range takes {
 		t := &takes[i]
-		known, ok := d.known.read(t.ID)
-		if !ok || t.cost() < known.cost {
+		tat, ok := d.known.read(t.ID)
+		if !ok {
 			continue
 		}
-		if now < known.until {
-			results[i] = Result{Known: true, RetryAfter: seconds(known.until - now), ResetAfter: seconds(known.full - now)}
+		if r, _ := newBucket(t.Limit, 1).take(float64(tat), now, float64(t.cost())); !r.Allowed {
+			results[i] = r
 			return true
 		}
 	}
@@ -33,7 +31,7 @@ func (d denials) refuse(takes []Take, results []Result, now float64) bool {
 func (d denials) note(takes []Take, results []Result, asked float64) {
 	for i, r := range results {
 		if !r.Allowed {
-			d.known.write(takes[i].ID, denial{until: asked + r.RetryAfter.Seconds(), full: asked + r.ResetAfter.Seconds(), cost: takes[i].cost()})
+			d.known.write(takes[i].ID, denial(asked+r.ResetAfter.Seconds()))
 		}
 	}
 }

@@ -21,22 +21,17 @@ func newBucket(l redis_rate.Limit, share float64) bucket {
 	return bucket{interval: interval, offset: interval * max(1, float64(l.Burst)*share)}
 }
 
-// take takes least, and up to most where there is enough, or nothing. It returns the new
-// arrival time; a refused call leaves it as it is.
-func (b bucket) take(tat, now, least, most float64) (Result, float64, int) {
+// take takes the cost, or nothing. It returns the new arrival time; a refused call leaves
+// it as it is.
+func (b bucket) take(tat, now, cost float64) (Result, float64) {
 	tat = math.Max(tat, now)
-	newTAT := tat + b.interval*least
+	newTAT := tat + b.interval*cost
 	diff := now - (newTAT - b.offset)
 	remaining := diff / b.interval
 	if remaining < 0 {
-		return Result{Known: true, RetryAfter: seconds(-diff), ResetAfter: seconds(tat - now)}, tat, 0
+		return Result{Known: true, RetryAfter: seconds(-diff), ResetAfter: seconds(tat - now)}, tat
 	}
-	if extra := math.Min(most-least, math.Floor(remaining)); extra > 0 {
-		least += extra
-		remaining -= extra
-		newTAT = tat + b.interval*least
-	}
-	return Result{Known: true, Allowed: true, Remaining: int(remaining), ResetAfter: seconds(newTAT - now)}, newTAT, int(least)
+	return Result{Known: true, Allowed: true, Remaining: int(remaining), ResetAfter: seconds(newTAT - now)}, newTAT
 }
 
 // peek is the state of a key that another one kept from being taken from.

@@ -75,7 +75,7 @@ var errResting = errors.New("rate limit: redis failed several times and is left 
 func New(c Config) *Limiter {
 	l := &Limiter{clock: newClock(), local: newLocal(c.MaxKeys), flights: newFlights(c.MaxKeys)}
 	l.denials = denials{newKeyed[denial](c.MaxKeys)}
-	l.lots = lots{l.clock, newKeyed[lot](c.MaxKeys)}
+	l.lots.clock, l.lots.held = l.clock, newKeyed[lot](c.MaxKeys)
 	l.health = health{logger: c.Logger, onChange: c.OnDegraded}
 	l.breaker.started = time.Now()
 	ctx, stop := context.WithCancel(context.Background())
@@ -119,12 +119,10 @@ func (l *Limiter) Take(ctx context.Context, p Policy, takes []Take) (Decision, e
 	d := Decision{Results: make([]Result, len(takes))}
 	now := l.now()
 	var err error
-	switch {
-	case l.shared == nil:
+	if l.shared == nil {
 		d.Allowed = l.local.take(takes, 1, d.Results)
-	case l.denials.refuse(takes, d.Results, now):
-	default:
-		d.Allowed, d.Degraded, err = l.takeShared(ctx, p, takes, d.Results, now)
+	} else if d.Allowed, d.Degraded, err = l.takeShared(ctx, p, takes, d.Results, now); !d.Allowed && !d.Degraded && leased(takes) {
+		d.Allowed, d.Degraded, err = l.takeLate(ctx, p, takes, d, now)
 	}
 	if !d.Allowed && err == nil {
 		l.offenders.note(&takes[d.Refused()], now)
@@ -132,9 +130,24 @@ func (l *Limiter) Take(ctx context.Context, p Policy, takes []Take) (Decision, e
 	return d, err
 }
 
+// takeLate tries once more, in what is left of the budget since asked, where lots have
+// come that cover what Redis refused.
+func (l *Limiter) takeLate(ctx context.Context, p Policy, takes []Take, d Decision, asked float64) (allowed, degraded bool, err error) {
+	left := p.Budget - seconds(l.now()-asked)
+	bounded, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	if !l.lots.coverRefused(bounded, takes, d.Results) || bounded.Err() != nil {
+		return d.Allowed, d.Degraded, nil
+	}
+	now := l.now()
+	p.Budget -= seconds(now - asked)
+	clear(d.Results)
+	return l.takeShared(ctx, p, takes, d.Results, now)
+}
+
 // takeShared spends what this process has in lots, and asks Redis for the rest.
 func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, results []Result, now float64) (allowed, degraded bool, err error) {
-	ask, places := l.spendLots(takes, results)
+	ask, places := l.lots.spendAll(takes, results)
 	if len(ask) == 0 {
 		return true, false, nil
 	}
@@ -146,7 +159,8 @@ func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, result
 	for i, place := range places {
 		if place < 0 {
 			if !allowed {
-				l.lots.add(&takes[i], takes[i].cost(), now+results[i].ResetAfter.Seconds())
+				l.lots.giveBack(&takes[i], now+results[i].ResetAfter.Seconds())
+				results[i].Remaining += takes[i].cost()
 			}
 			continue
 		}
@@ -155,32 +169,14 @@ func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, result
 	return allowed, degraded, err
 }
 
-// spendLots returns the takes that no lot covers, and where each take is among them: -1
-// for what was spent from a lot.
-func (l *Limiter) spendLots(takes []Take, results []Result) (ask []Take, places []int) {
-	lotless := true
-	for i := range takes {
-		lotless = lotless && takes[i].Lot <= 1
-	}
-	if lotless {
-		return takes, nil
-	}
-	places = make([]int, len(takes))
-	for i := range takes {
-		if takes[i].Lot > 1 {
-			if r, ok := l.lots.spend(&takes[i]); ok {
-				results[i], places[i] = r, -1
-				continue
-			}
-		}
-		places[i] = len(ask)
-		ask = append(ask, takes[i])
-	}
-	return ask, places
-}
-
-// ask lets Redis decide, or the policy where Redis does not. Now is no later than the call.
+// ask lets Redis decide, unless it is known to refuse, or the policy where Redis does not.
+// Now is no later than the call.
 func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Result, now float64) (allowed, degraded bool, err error) {
+	if l.denials.refuse(takes, results, now) {
+		return false, false, nil
+	}
+	l.lots.fetches.begin(takes)
+	defer l.lots.fetches.end(takes)
 	taken := make([]int, len(takes))
 	err = l.call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
 	if err != nil {
@@ -191,7 +187,8 @@ func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Res
 	for i := range takes {
 		allowed = allowed && results[i].Allowed
 		if extra := taken[i] - takes[i].cost(); extra > 0 {
-			l.lots.add(&takes[i], extra, now+results[i].ResetAfter.Seconds())
+			l.lots.add(&takes[i], extra, now+results[i].ResetAfter.Seconds(), results[i].Remaining)
+			results[i].Remaining += extra
 		}
 	}
 	if !allowed {

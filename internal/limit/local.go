@@ -33,7 +33,7 @@ func (l *local) take(takes []Take, share float64, results []Result) (allowed boo
 		if all := b.offset / b.interval; cost > all {
 			cost = all
 		}
-		r, tat, _ := b.take(l.tat(t.ID, now), now, cost, cost)
+		r, tat := b.take(l.tat(t.ID, now), now, cost)
 		results[i] = r
 		next = append(next, arrival(tat))
 		allowed = allowed && r.Allowed

@@ -1,7 +1,10 @@
 package limit
 
 import (
+	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,12 +53,34 @@ func TestRefusalsAreRemembered(t *testing.T) {
 		return scripts(t, server.URL) == before
 	}, 20*time.Second, 20*time.Millisecond, "Redis is not asked again")
 	before := scripts(t, server.URL)
-	used.Cost = 2
-	require.False(t, decide(t, l, used).Allowed)
-	require.Equal(t, before+1, scripts(t, server.URL), "somebody who asks for less may succeed sooner")
+	for cost := range 16 {
+		used.Cost = cost + 1
+		d := decide(t, l, used)
+		require.False(t, d.Allowed)
+		require.InDelta(t, (time.Duration(cost+1) * interval).Seconds(), d.Results[0].RetryAfter.Seconds(), 60, "cost %d", used.Cost)
+	}
+	require.Equal(t, before, scripts(t, server.URL), "what was told says until when, whatever somebody asks for")
 	server.Pause()
 	require.False(t, decide(t, l, used).Allowed, "also while Redis hangs")
 	server.Resume()
+}
+
+// TestRefusalsHoldForTheirLimit finds that another plan, or a configuration that was
+// loaded since, is not held back by what an old limit refused, and the other way round.
+func TestRefusalsHoldForTheirLimit(t *testing.T) {
+	t.Parallel()
+	l, _ := newLimiter(t, testsvc.Redis(t))
+	used := take(newKey(), 16)
+	require.True(t, decide(t, l, used).Allowed)
+	used.Cost = 1
+	require.False(t, decide(t, l, used).Allowed)
+	smaller := used
+	smaller.Limit.Burst = 1
+	require.InDelta(t, (16 * interval).Seconds(), decide(t, l, smaller).Results[0].RetryAfter.Seconds(), 60)
+	larger := used
+	larger.Limit.Burst = 20
+	require.True(t, decide(t, l, larger).Allowed)
+	require.False(t, decide(t, l, used).Allowed)
 }
 
 func TestRefusalsAreForgottenInTime(t *testing.T) {
@@ -88,6 +113,28 @@ func TestLots(t *testing.T) {
 	require.False(t, decide(t, two, leased).Allowed)
 }
 
+// TestLotsAreSpentThoughRedisRefuses lets many ask at once: the first one takes the whole
+// allowance as its lot, and Redis refuses all others, for whom there is enough in it.
+func TestLotsAreSpentThoughRedisRefuses(t *testing.T) {
+	t.Parallel()
+	l, _ := newLimiter(t, testsvc.Redis(t))
+	for range 20 {
+		leased, other := take(newKey(), 1), take(newKey(), 1)
+		leased.Lot = 16
+		var allowed atomic.Int64
+		var callers sync.WaitGroup
+		for range 24 {
+			callers.Go(func() {
+				if d, err := l.Take(context.Background(), patient, []Take{other, leased}); err == nil && d.Allowed {
+					allowed.Add(1)
+				}
+			})
+		}
+		callers.Wait()
+		require.Equal(t, int64(16), allowed.Load(), "nobody is refused what this process holds")
+	}
+}
+
 func TestRefusalGivesTheLotBack(t *testing.T) {
 	t.Parallel()
 	l, _ := newLimiter(t, testsvc.Redis(t))
@@ -98,22 +145,22 @@ func TestRefusalGivesTheLotBack(t *testing.T) {
 		require.False(t, decide(t, l, leased, other).Allowed)
 	}
 	for i := range 3 {
-		require.Equal(t, 2-i, decide(t, l, leased).Results[0].Remaining)
+		require.Equal(t, 14-i, decide(t, l, leased).Results[0].Remaining)
 	}
 }
 
 func TestALotIsForgottenWithItsAllowance(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		held := lots{newClock(), newKeyed[lot](100)}
+		held := lots{clock: newClock(), held: newKeyed[lot](100)}
 		quick := take("k", 1)
-		held.add(&quick, 5, held.now()+1)
+		held.add(&quick, 5, held.now()+1, 0)
 		_, ok := held.spend(&quick)
 		require.True(t, ok)
 		<-time.After(time.Second + time.Millisecond)
 		_, ok = held.spend(&quick)
 		require.False(t, ok)
-		held.add(&quick, 2, held.now()+1)
+		held.add(&quick, 2, held.now()+1, 0)
 		r, ok := held.spend(&quick)
 		require.True(t, ok)
 		require.Equal(t, 1, r.Remaining, "the old lot does not come back")
