@@ -1,8 +1,10 @@
 package botlimit
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -139,10 +141,13 @@ func (z *Zone) costOf(repl *caddy.Replacer) int {
 	if z.cost >= 0 {
 		return z.cost
 	}
-	if n, ok := parseCost(repl.ReplaceAll(z.Cost, "")); ok {
-		return n
+	n, err := strconv.Atoi(repl.ReplaceAll(z.Cost, ""))
+	switch {
+	case n < 0, err != nil && !errors.Is(err, strconv.ErrRange):
+		return 1
+	default:
+		return min(n, maxCount) // No burst is larger.
 	}
-	return 1
 }
 
 // allowance is the limit that holds for the request.

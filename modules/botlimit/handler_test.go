@@ -246,7 +246,7 @@ func TestCost(t *testing.T) {
 	z := zone(5, "{http.auth.user.id}")
 	z.Cost = "{cost}"
 	h := serving(t, "", Handler{Zones: []Zone{z}})
-	for cost, remaining := range map[string]string{"2": "r=3", "5": "r=0", "100": "r=0", "": "r=4", "-1": "r=4", "two": "r=4"} {
+	for cost, remaining := range map[string]string{"2": "r=3", "5": "r=0", "100": "r=0", "1000001": "r=0", "99999999999999999999": "r=0", "": "r=4", "-99999999999999999999": "r=4", "1.5": "r=4", "-1": "r=4", "two": "r=4"} {
 		c := user("pays " + cost)
 		c.placeholders["cost"] = cost
 		require.Contains(t, send(t, h, c).Header().Get("RateLimit"), remaining, "cost %q", cost)
@@ -261,16 +261,18 @@ func TestCost(t *testing.T) {
 func TestExempt(t *testing.T) {
 	t.Parallel()
 	address, name := zone(1, ""), zone(1, "{http.auth.user.id}")
-	address.Exempt = []string{"10.0.0.0/8", "2001:db8::/32"}
+	address.Exempt = []string{"10.0.0.0/8", "2001:db8::/32", "2001:DBA:0::1", "198.51.100.1"}
 	name.Exempt = []string{"root", "svc/a"}
 	h := serving(t, "", Handler{Zones: []Zone{address}})
-	for _, from := range []string{"10.1.2.3", "2001:db8::7"} {
+	for _, from := range []string{"10.1.2.3", "2001:db8::7", "2001:dba::1", "198.51.100.1", "::ffff:198.51.100.1"} {
 		for range 3 {
 			require.Equal(t, http.StatusAccepted, send(t, h, caller{address: from}).Code)
 		}
 	}
-	require.Equal(t, http.StatusAccepted, send(t, h, somebody).Code)
-	require.Equal(t, http.StatusTooManyRequests, send(t, h, somebody).Code)
+	for _, from := range []string{"192.0.2.1", "2001:dba::2"} {
+		require.Equal(t, http.StatusAccepted, send(t, h, caller{address: from}).Code)
+		require.Equal(t, http.StatusTooManyRequests, send(t, h, caller{address: from}).Code)
+	}
 	h = serving(t, "", Handler{Zones: []Zone{name}})
 	for range 3 {
 		require.Equal(t, http.StatusAccepted, send(t, h, user("root")).Code)
@@ -346,6 +348,20 @@ func TestRedisAway(t *testing.T) {
 		}
 	}
 	require.Positive(t, testutil.ToFloat64(degradedTotal.WithLabelValues(z.Name)))
+}
+
+// TestReloadShowsTheNewRedis finds that the end of a configuration does not hide that
+// the Redis of the next one is away.
+func TestReloadShowsTheNewRedis(t *testing.T) {
+	t.Parallel()
+	config := Handler{Zones: []Zone{zone(100, "")}, Budget: caddy.Duration(200 * time.Millisecond)}
+	before, unloadOld := load(t, "redis://127.0.0.1:1", config)
+	send(t, before, somebody)
+	after, unloadNew := load(t, "redis://127.0.0.1:1", config)
+	defer unloadNew()
+	send(t, after, somebody)
+	unloadOld()
+	require.InDelta(t, 1, testutil.ToFloat64(degradedState), 0)
 }
 
 func TestReloadKeepsCounts(t *testing.T) {

@@ -2,6 +2,7 @@ package botlimit
 
 import (
 	"log/slog"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
@@ -21,12 +22,15 @@ var limiters = caddy.NewUsagePool()
 type inProcess struct{}
 
 // shared is a limiter that several handlers use.
-type shared struct{ *limit.Limiter }
+type shared struct {
+	*limit.Limiter
+	state *state
+}
 
 // Destruct implements [caddy.Destructor].
 func (s shared) Destruct() error {
 	s.Close()
-	degradedState.Set(0)
+	s.state.show(false)
 	return nil
 }
 
@@ -38,7 +42,8 @@ func acquire(client redis.UniversalClient, logger *slog.Logger) (*limit.Limiter,
 		key = client
 	}
 	value, _, err := limiters.LoadOrNew(key, func() (caddy.Destructor, error) {
-		return shared{limit.New(limit.Config{Client: client, MaxKeys: maxKeys, Logger: logger, OnDegraded: showDegraded})}, nil
+		state := new(state)
+		return shared{limit.New(limit.Config{Client: client, MaxKeys: maxKeys, Logger: logger, OnDegraded: state.show}), state}, nil
 	})
 	if err != nil {
 		return nil, nil, err
@@ -49,10 +54,26 @@ func acquire(client redis.UniversalClient, logger *slog.Logger) (*limit.Limiter,
 	}, nil
 }
 
-func showDegraded(degraded bool) {
-	if degraded {
-		degradedState.Set(1)
-	} else {
-		degradedState.Set(0)
+// state is whether one limiter is degraded. While a configuration is replaced there can be
+// two of them, and the end of the old one must not hide that the new one is.
+type state struct{ degraded bool }
+
+var (
+	stateMu  sync.Mutex
+	degraded int // limiters are
+)
+
+func (s *state) show(now bool) {
+	stateMu.Lock()
+	defer stateMu.Unlock()
+	if s.degraded == now {
+		return
 	}
+	s.degraded = now
+	if now {
+		degraded++
+	} else {
+		degraded--
+	}
+	degradedState.Set(float64(min(1, degraded)))
 }

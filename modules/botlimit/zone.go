@@ -38,8 +38,8 @@ type Zone struct {
 	Plans map[string]Plan `json:"plans,omitempty"`
 
 	// Cost is how much a request counts, a number or a placeholder that comes to one.
-	// 0 does not count; what is no such number counts 1; more than the burst takes all
-	// of it. Default: 1.
+	// 0 does not count; what is no whole number from 0 counts 1; more than the burst takes
+	// all of it. Default: 1.
 	Cost string `json:"cost,omitempty"`
 
 	// Lease takes this many from Redis at once, and spends them in this process: fewer
@@ -115,6 +115,10 @@ func (z *Zone) parseExempt() error {
 	for _, text := range z.Exempt {
 		if !strings.Contains(text, "/") {
 			z.keys[text] = true
+			if address, err := netip.ParseAddr(text); err == nil { // However the key writes it.
+				address = address.Unmap().WithZone("")
+				z.ranges = append(z.ranges, netip.PrefixFrom(address, address.BitLen()))
+			}
 			continue
 		}
 		// A key can have a slash too; what looks like neither is the operator's mistake.
