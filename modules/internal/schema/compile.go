@@ -77,8 +77,13 @@ func (c *compiler) compile(file string, location []string) (*Schema, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s#%s: there is nothing at this pointer", file, pointerTo(location))
 	}
-	switch part.(type) {
-	case map[string]any, bool:
+	switch part := part.(type) {
+	case bool:
+	case map[string]any:
+		// As a schema, a whole OpenAPI document would let everything pass.
+		if _, openAPI := part["openapi"].(string); openAPI && len(location) == 0 {
+			return nil, fmt.Errorf("%s: this is an OpenAPI document: select one of its schemas, such as %s#/components/schemas/Order", file, file)
+		}
 	default:
 		return nil, fmt.Errorf("%s#%s: this is no schema: it is neither an object nor true or false", file, pointerTo(location))
 	}

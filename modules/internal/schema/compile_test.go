@@ -70,6 +70,9 @@ func TestCompileErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ schema, want string }{
 		"not JSON":        {"{\n\"type\": }", `"s.json": s.json: line 2 is not valid JSON`},
+		"empty":           {"", `"s.json": s.json: this is not valid JSON`},
+		"breaks off":      {`{"type": `, `"s.json": s.json: this is not valid JSON`},
+		"OpenAPI":         {`{"openapi": "3.1.0", "components": {}}`, "select one of its schemas, such as s.json#/components/schemas/Order"},
 		"unknown type":    {`{"properties": {"a/b": {"type": "strin"}}}`, "s.json#/properties/a~1b/type: keyword enum: This must be one of"},
 		"bound":           {`{"minLength": "x"}`, "s.json#/minLength: keyword type: This must be of type integer, not string."},
 		"pattern":         {`{"pattern": "("}`, "s.json#/pattern: keyword format: This is not a valid regex."},

@@ -14,6 +14,9 @@ import (
 // maxQuoted is how much of a schema's own text, in bytes, a sentence repeats.
 const maxQuoted = 200
 
+// maxDigits is how long a number in a sentence may be before it gets an exponent.
+const maxDigits = 24
+
 // sentence says what to change. It is made of the schema's side of the error only: the
 // library's own texts repeat values, which may be secrets.
 func sentence(k jsonschema.ErrorKind) string {
@@ -92,11 +95,13 @@ func oneOf(allowed []any) string {
 	const unsaid = "This is none of the allowed values."
 	texts := make([]string, len(allowed))
 	for i, v := range allowed {
-		text, err := json.Marshal(v)
-		if err != nil {
+		var text strings.Builder
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(v); err != nil {
 			return unsaid
 		}
-		texts[i] = string(text)
+		texts[i] = strings.TrimSuffix(text.String(), "\n")
 	}
 	list := strings.Join(texts, ", ")
 	switch {
@@ -123,7 +128,13 @@ func bound(which string, n int, unit string) string {
 	return fmt.Sprintf("This must have at %s %d %s.", which, n, unit)
 }
 
+// number is as a person writes it, and exact where that is not too long.
 func number(r *big.Rat) string {
+	if digits, exact := r.FloatPrec(); exact {
+		if text := r.FloatString(digits); len(text) <= maxDigits {
+			return text
+		}
+	}
 	f, _ := r.Float64()
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }

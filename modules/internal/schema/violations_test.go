@@ -46,6 +46,7 @@ func TestCommandViolations(t *testing.T) {
 var sentences = []struct{ schema, document, pointer, keyword, detail string }{
 	{`{"type": "integer"}`, `"SECRET"`, "", "type", "This must be of type integer, not string."},
 	{`{"enum": ["a", 1, null]}`, `"SECRET"`, "", "enum", `This must be one of "a", 1, null.`},
+	{`{"const": "<a&b>"}`, `"SECRET"`, "", "const", `This must be "<a&b>".`},
 	{`{"const": {"a": 1}}`, `"SECRET"`, "", "const", `This must be {"a":1}.`},
 	{`{"pattern": "^a$"}`, `"SECRET"`, "", "pattern", "This must match the pattern ^a$."},
 	{`{"$schema": "http://json-schema.org/draft-07/schema#", "format": "ipv4"}`, `"SECRET"`, "", "format", "This is not a valid ipv4."},
@@ -53,6 +54,10 @@ var sentences = []struct{ schema, document, pointer, keyword, detail string }{
 	{`{"maxLength": 1}`, `"SECRET"`, "", "maxLength", "This must have at most 1 character."},
 	{`{"minimum": 424243}`, `424242`, "", "minimum", "This must be at least 424243."},
 	{`{"maximum": 0.5}`, `424242`, "", "maximum", "This must be at most 0.5."},
+	{`{"maximum": 1000000}`, `4242421`, "", "maximum", "This must be at most 1000000."},
+	{`{"minimum": 9007199254740993}`, `424242`, "", "minimum", "This must be at least 9007199254740993."},
+	{`{"minimum": 1e300}`, `424242`, "", "minimum", "This must be at least 1e+300."},
+	{`{"multipleOf": 0.001}`, `0.4242421`, "", "multipleOf", "This must be a multiple of 0.001."},
 	{`{"exclusiveMinimum": 424243}`, `424242`, "", "exclusiveMinimum", "This must be more than 424243."},
 	{`{"exclusiveMaximum": 1}`, `424242`, "", "exclusiveMaximum", "This must be less than 1."},
 	{`{"multipleOf": 5}`, `424242`, "", "multipleOf", "This must be a multiple of 5."},
