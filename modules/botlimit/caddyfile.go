@@ -57,7 +57,7 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (err error) {
 	case "zone":
 		return h.unmarshalZone(d)
 	case "budget":
-		h.Budget, err = option.Duration(d, time.Minute)
+		h.Budget, err = option.PositiveDuration(d, time.Minute)
 	case "on_store_error":
 		return h.unmarshalOnStoreError(d)
 	case "over_limit":
@@ -67,7 +67,7 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (err error) {
 		}
 		h.OverLimit = OverLimit(value)
 	case "max_delay":
-		h.MaxDelay, err = option.Duration(d, maxMaxDelay)
+		h.MaxDelay, err = option.PositiveDuration(d, maxMaxDelay)
 	case "ipv6_prefix":
 		h.IPv6Prefix, err = count(d)
 	case "legacy_headers":

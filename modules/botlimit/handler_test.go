@@ -261,10 +261,10 @@ func TestCost(t *testing.T) {
 func TestExempt(t *testing.T) {
 	t.Parallel()
 	address, name := zone(1, ""), zone(1, "{http.auth.user.id}")
-	address.Exempt = []string{"10.0.0.0/8", "2001:db8::/32", "2001:DBA:0::1", "198.51.100.1"}
+	address.Exempt = []string{"10.0.0.0/8", "2001:db8::/32", "2001:DBA:0::1", "198.51.100.1", "::ffff:203.0.113.0/120"}
 	name.Exempt = []string{"root", "svc/a"}
 	h := serving(t, "", Handler{Zones: []Zone{address}})
-	for _, from := range []string{"10.1.2.3", "2001:db8::7", "2001:dba::1", "198.51.100.1", "::ffff:198.51.100.1"} {
+	for _, from := range []string{"10.1.2.3", "2001:db8::7", "2001:dba::1", "198.51.100.1", "::ffff:198.51.100.1", "203.0.113.9"} {
 		for range 3 {
 			require.Equal(t, http.StatusAccepted, send(t, h, caller{address: from}).Code)
 		}

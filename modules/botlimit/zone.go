@@ -110,6 +110,9 @@ func (z *Zone) provision() error {
 	return z.parseExempt()
 }
 
+// mappedBits come before the IPv4 address in an IPv6 address that stands for it.
+const mappedBits = 96
+
 func (z *Zone) parseExempt() error {
 	z.keys = make(map[string]bool, len(z.Exempt))
 	for _, text := range z.Exempt {
@@ -129,6 +132,9 @@ func (z *Zone) parseExempt() error {
 			}
 			z.keys[text] = true
 			continue
+		}
+		if address := prefix.Addr(); address.Is4In6() && prefix.Bits() >= mappedBits {
+			prefix = netip.PrefixFrom(address.Unmap(), prefix.Bits()-mappedBits)
 		}
 		z.ranges = append(z.ranges, prefix.Masked())
 	}

@@ -1,9 +1,6 @@
 package bottoken
 
 import (
-	"time"
-
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
@@ -55,11 +52,11 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (err error) {
 		}
 		h.Audiences = append(h.Audiences, args...)
 	case "ttl":
-		return unmarshalDuration(d, &h.TTL, maxTTL)
+		h.TTL, err = option.PositiveDuration(d, maxTTL)
 	case "rotate":
-		return unmarshalDuration(d, &h.Rotate, maxRotate)
+		h.Rotate, err = option.PositiveDuration(d, maxRotate)
 	case "overlap":
-		return unmarshalDuration(d, &h.Overlap, maxOverlap)
+		h.Overlap, err = option.PositiveDuration(d, maxOverlap)
 	case "lockout":
 		h.Lockout, err = lockout.Unmarshal(d)
 	default:
@@ -73,13 +70,4 @@ func unmarshalText(d *caddyfile.Dispenser, to *string) error {
 		return d.ArgErr()
 	}
 	return nil
-}
-
-// unmarshalDuration refuses zero, which stands for the default in JSON.
-func unmarshalDuration(d *caddyfile.Dispenser, to *caddy.Duration, limit time.Duration) (err error) {
-	name := d.Val()
-	if *to, err = option.Duration(d, limit); err == nil && *to == 0 {
-		return d.Errf("%s: must not be zero", name)
-	}
-	return err
 }

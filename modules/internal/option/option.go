@@ -57,6 +57,16 @@ func Duration(d *caddyfile.Dispenser, limit time.Duration) (caddy.Duration, erro
 	return caddy.Duration(duration), nil
 }
 
+// PositiveDuration is [Duration] without zero, which stands for the default in JSON.
+func PositiveDuration(d *caddyfile.Dispenser, limit time.Duration) (caddy.Duration, error) {
+	name := d.Val()
+	duration, err := Duration(d, limit)
+	if err == nil && duration == 0 {
+		err = d.Errf("%s: must not be zero", name)
+	}
+	return duration, err
+}
+
 // MaxSize is the limit of options that cap a request body.
 const MaxSize = 1 << 40
 
