@@ -30,9 +30,31 @@ func TestFailingBroker(t *testing.T) {
 		t.Skip("starts a broker twice")
 	}
 	server := testsvc.StartRabbitMQ(t)
+	t.Run("documented settings", func(t *testing.T) { documentedSettings(t, server) })
 	t.Run("blocked", func(t *testing.T) { brokerBlocked(t, server) })
 	t.Run("frozen", func(t *testing.T) { brokerFrozen(t, server) })
 	t.Run("killed", func(t *testing.T) { brokerKilled(t, server) })
+}
+
+// What docs/rabbitmq.md says to type suffices, and a limit refuses what is beyond it.
+func documentedSettings(t *testing.T, server *testsvc.Server) {
+	server.Rabbitmqctl("add_user", "botgate", "s3cret")
+	server.Rabbitmqctl("set_permissions", "botgate", `^botgate\.`, `^(botgate\.|amq\.default$)`, `^botgate\.`)
+	server.Rabbitmqctl("set_policy", "botgate-limit", `^botgate\.limited\.(record|dispatch\.[0-9]+)$`,
+		`{"queue-leader-locator":"balanced","max-length-bytes":20000}`, "--apply-to", "queues")
+	u, err := url.Parse(server.URL)
+	require.NoError(t, err)
+	u.User = url.UserPassword("botgate", "s3cret")
+	q := openReady(t, rabbitmq.Config{URL: u.String(), Prefix: "botgate.limited"})
+	require.Eventually(t, func() bool {
+		e := newEvent(t, "key")
+		e.Data = make([]byte, 1000)
+		return errors.Is(q.Publish(t.Context(), e), queue.ErrUnconfirmed)
+	}, patience, time.Millisecond, "the queue is full at some time")
+	require.NoError(t, q.Ready(t.Context()))
+	c, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	require.NoError(t, c.Bury(t.Context(), receiveOne(t, c), "reason"))
 }
 
 // A broker that dies under publishers and a consumer loses nothing that it confirmed,
