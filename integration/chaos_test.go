@@ -139,6 +139,25 @@ func TestChaos(t *testing.T) {
 	c.requireAll()
 }
 
+// TestChaosCluster kills the node that leads the queues of a cluster of three.
+func TestChaosCluster(t *testing.T) {
+	if !chaosWanted() {
+		t.Skip("part of make chaos")
+	}
+	nodes := testsvc.StartRabbitMQCluster(t, 3)
+	urls := make([]string, len(nodes))
+	for i, n := range nodes {
+		urls[i] = "127.0.0.1:" + n.Port()
+	}
+	c := startChaos(t, nodes[0], "amqp://guest:guest@"+strings.Join(urls, ",")+"/")
+	for range nodes {
+		leader := testsvc.RabbitMQLeader(t, nodes, "botgate.record")
+		c.suffer(fault{name: "leader killed -9, two nodes left", begin: leader.Kill, end: func() {}})
+		c.suffer(fault{name: "the node returns", begin: func() {}, end: leader.Restart})
+	}
+	c.requireAll()
+}
+
 // TestChaosNotices builds a gateway that does not wait for the broker's confirms, and
 // finds that it loses events: so the tests above would notice.
 func TestChaosNotices(t *testing.T) {

@@ -97,7 +97,7 @@ func rabbitEnv(i *instance) []string {
 		"RUNNING_UNDER_SYSTEMD=true",
 		"HOME="+i.dir,
 		"ERL_EPMD_PORT="+port(rabbitEpmd), "ERL_EPMD_ADDRESS=127.0.0.1",
-		"RABBITMQ_NODENAME=t"+port(rabbitAMQP)+"@localhost",
+		"RABBITMQ_NODENAME="+nodeName(i),
 		"RABBITMQ_NODE_PORT="+port(rabbitAMQP), "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
 		"RABBITMQ_DIST_PORT="+port(rabbitDist),
 		"RABBITMQ_MNESIA_BASE="+in("mnesia"), "RABBITMQ_LOG_BASE="+in("log"), "RABBITMQ_LOGS=-",

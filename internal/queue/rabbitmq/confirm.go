@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -34,8 +35,14 @@ type confirmChannel struct {
 	mu       sync.Mutex
 	returned map[route]int
 
-	// answers counts what the broker confirmed.
+	// refused is since when the broker takes nothing for these queues, see renew.go.
+	refused map[string]time.Time
+
+	// answers counts what the broker confirmed, flying what it has not yet.
 	answers atomic.Uint64
+	flying  atomic.Int64
+	// retired is set when another channel takes this one's place.
+	retired atomic.Bool
 }
 
 // route is what a returned message is recognised by.
@@ -43,7 +50,7 @@ type route struct{ exchange, key, id string }
 
 func newConfirmChannel(ch *amqp.Channel, flight int) *confirmChannel {
 	returns := ch.NotifyReturn(make(chan amqp.Return, flight/inFlightOverhead))
-	return &confirmChannel{Channel: ch, returns: returns, returned: map[route]int{}}
+	return &confirmChannel{Channel: ch, returns: returns, returned: map[route]int{}, refused: map[string]time.Time{}}
 }
 
 // takeReturn reports whether a message with this route came back, once for each that
@@ -93,6 +100,7 @@ func (c *confirmChannel) send(s *session, m *message, release func()) (outgoing,
 		release()
 		return outgoing{}, fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	}
+	c.flying.Add(1)
 	return outgoing{s, c, route{m.exchange, m.key, m.MessageId}, confirm, release}, nil
 }
 
@@ -120,6 +128,7 @@ func (o outgoing) wait(ctx context.Context) error {
 // outcome is called once, when the confirm is there.
 func (o outgoing) outcome() error {
 	defer o.release()
+	defer o.channel.flying.Add(-1)
 	back := o.channel.takeReturn(o.route)
 	switch {
 	case back:
@@ -128,9 +137,13 @@ func (o outgoing) outcome() error {
 		o.session.fail(err)
 		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	case !o.confirm.Acked():
+		if o.channel.settled(o.route.key, false) > o.session.config.StallAfter {
+			o.session.renew(o.channel)
+		}
 		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, errNotAcked)
 	}
 	o.channel.answers.Add(1)
+	o.channel.settled(o.route.key, true)
 	return nil
 }
 

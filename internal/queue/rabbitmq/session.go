@@ -28,14 +28,13 @@ var (
 // connection to the next, miscounts confirms and stays off.
 type session struct {
 	conn     *amqp.Connection
-	channels []*confirmChannel // None in a session that only consumes.
+	channels []atomic.Pointer[confirmChannel] // None in a session that only consumes.
 	turn     atomic.Uint32
 	// blocked is why the broker takes no messages; nil while it does.
 	blocked atomic.Pointer[string]
 	failed  chan error
 	watch   sync.WaitGroup
-	// stallAfter is Config.StallAfter.
-	stallAfter time.Duration
+	config  Config
 
 	mu    sync.Mutex
 	ended bool
@@ -44,7 +43,7 @@ type session struct {
 // newSession watches a fresh connection. The caller runs or closes it.
 func newSession(conn *amqp.Connection) *session {
 	s := &session{conn: conn, failed: make(chan error, 1)}
-	s.watchClose(conn.NotifyClose(make(chan *amqp.Error, 1)))
+	s.watchClose(conn.NotifyClose(make(chan *amqp.Error, 1)), new(atomic.Bool))
 	blocks := conn.NotifyBlocked(make(chan amqp.Blocking, 8))
 	s.watch.Go(func() {
 		for b := range blocks {
@@ -60,28 +59,41 @@ func newSession(conn *amqp.Connection) *session {
 
 // openPublishing adds the channels that publishers need.
 func (s *session) openPublishing(config Config) error {
-	s.stallAfter = config.StallAfter
-	for range publishChannels {
-		ch, err := s.conn.Channel()
+	s.config = config
+	s.channels = make([]atomic.Pointer[confirmChannel], publishChannels)
+	for n := range s.channels {
+		c, err := s.openChannel()
 		if err != nil {
-			return fmt.Errorf("opening a channel: %w", err)
+			return err
 		}
-		if err := ch.Confirm(false); err != nil {
-			return fmt.Errorf("asking for confirms: %w", err)
-		}
-		s.watchClose(ch.NotifyClose(make(chan *amqp.Error, 1)))
-		s.channels = append(s.channels, newConfirmChannel(ch, config.flight()))
+		s.channels[n].Store(c)
 	}
 	return nil
 }
 
-// watchClose ends the session with the connection, or with one of its channels.
-func (s *session) watchClose(closes <-chan *amqp.Error) {
+func (s *session) openChannel() (*confirmChannel, error) {
+	ch, err := s.conn.Channel()
+	if err != nil {
+		return nil, fmt.Errorf("opening a channel: %w", err)
+	}
+	if err := ch.Confirm(false); err != nil {
+		return nil, fmt.Errorf("asking for confirms: %w", err)
+	}
+	c := newConfirmChannel(ch, s.config.flight())
+	s.watchClose(ch.NotifyClose(make(chan *amqp.Error, 1)), &c.retired)
+	return c, nil
+}
+
+// watchClose ends the session with the connection, or with one of its channels unless it
+// was meant to close.
+func (s *session) watchClose(closes <-chan *amqp.Error, meant *atomic.Bool) {
 	s.watch.Go(func() {
 		for cause := range closes {
 			s.fail(cause)
 		}
-		s.fail(errBrokerClosed)
+		if !meant.Load() {
+			s.fail(errBrokerClosed)
+		}
 	})
 }
 
@@ -135,7 +147,7 @@ func (s *session) land(o outgoing) {
 // processes can hang for ever after a crash of the node, with the connection as alive as
 // ever, and new ones work.
 func (s *session) awaitLate(o outgoing) {
-	tick := time.NewTicker(s.stallAfter)
+	tick := time.NewTicker(s.config.StallAfter)
 	defer tick.Stop()
 	for before := o.channel.answers.Load(); ; {
 		select {
@@ -153,5 +165,5 @@ func (s *session) awaitLate(o outgoing) {
 
 // channel deals the channels out in turn.
 func (s *session) channel() *confirmChannel {
-	return s.channels[s.turn.Add(1)%uint32(len(s.channels))]
+	return s.channels[s.turn.Add(1)%uint32(len(s.channels))].Load()
 }

@@ -1,0 +1,71 @@
+package rabbitmq
+
+import (
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// remove deletes what declare made.
+func (t topology) remove(ch *amqp.Channel) error {
+	for _, d := range t.declarations() {
+		if _, err := ch.QueueDelete(d.name, false, false, false); err != nil {
+			return err
+		}
+	}
+	return ch.ExchangeDelete(t.exchange(), false, false)
+}
+
+// What is refused for one partition for too long goes through a new channel, on the same
+// connection and without disturbing what goes elsewhere.
+func TestRefusingChannelIsReplaced(t *testing.T) {
+	t.Parallel()
+	id, err := event.NewID()
+	require.NoError(t, err)
+	q, err := Open(t.Context(), Config{URL: testsvc.RabbitMQ(t), Prefix: "t-" + id, StallAfter: 20 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, q.Close()) })
+	require.Eventually(t, func() bool { return q.Ready(t.Context()) == nil }, time.Minute, 10*time.Millisecond)
+	s, err := q.publishing.session(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.withChannel(q.topology.remove)) })
+	e := &event.Event{ID: id, Bot: "bot", Type: "command", Time: time.Now(), OrderKey: "key", Data: []byte("{}")}
+	e.Normalize()
+	full := q.topology.dispatch(e.Partition())
+	require.NoError(t, s.withChannel(func(ch *amqp.Channel) error {
+		if _, err := ch.QueueDelete(full, false, false, false); err != nil {
+			return err
+		}
+		_, err := ch.QueueDeclare(full, true, false, false, false, amqp.Table{"x-max-length": 0, "x-overflow": "reject-publish"})
+		if err != nil {
+			return err
+		}
+		return ch.QueueBind(full, "*."+full[len(q.topology.prefix+".dispatch."):], q.topology.exchange(), false, nil)
+	}))
+
+	old := s.channels[0].Load()
+	require.Eventually(t, func() bool {
+		require.ErrorIs(t, q.Publish(t.Context(), e), queue.ErrUnconfirmed)
+		return s.channels[0].Load() != old
+	}, time.Minute, time.Millisecond)
+	require.Eventually(t, old.IsClosed, time.Minute, time.Millisecond)
+	for other := 0; other < 2*publishChannels; {
+		o := *e
+		o.ID, err = event.NewID()
+		require.NoError(t, err)
+		o.OrderKey = o.ID
+		if o.Partition() != e.Partition() {
+			require.NoError(t, q.Publish(t.Context(), &o))
+			other++
+		}
+	}
+	now, err := q.publishing.session(t.Context())
+	require.NoError(t, err)
+	require.Same(t, s, now)
+}
