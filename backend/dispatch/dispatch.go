@@ -20,11 +20,8 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultConcurrency   = 64
-	DefaultPrefetch      = 512
-	DefaultMinBackoff    = time.Second
-	DefaultMaxBackoff    = 2 * time.Minute
-	DefaultMaxRetryAfter = 10 * time.Minute
+	DefaultConcurrency = 64
+	DefaultPrefetch    = 512
 )
 
 const (
@@ -67,13 +64,6 @@ type Config struct {
 	// the queue has handed out can't be given back untried. Default 512, or 8 for each
 	// request where that is more.
 	Prefetch int
-	// MinBackoff is the ceiling of the delay after the first failed attempt; it
-	// doubles with each further one. Delays are random up to the ceiling. Default 1s.
-	MinBackoff time.Duration
-	// MaxBackoff is where the ceiling stops growing. Default 2m.
-	MaxBackoff time.Duration
-	// MaxRetryAfter bounds what a bot can ask for by Retry-After. Default 10m.
-	MaxRetryAfter time.Duration
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.
@@ -129,9 +119,6 @@ func (c *Config) setDefaults() {
 	}
 	setDefault(&c.BotConcurrency, share)
 	setDefault(&c.Prefetch, max(DefaultPrefetch, heldPerRequest*c.Concurrency))
-	setDefault(&c.MinBackoff, DefaultMinBackoff)
-	setDefault(&c.MaxBackoff, DefaultMaxBackoff)
-	setDefault(&c.MaxRetryAfter, DefaultMaxRetryAfter)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -31,7 +30,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if !errors.Is(err, errPanicked) {
 		return err
 	}
-	change, delay := s.judge(newChange(delivery), answer{err: errPanicked}, s.last(delivery))
+	change, delay := judge(newChange(delivery), answer{err: errPanicked}, s.targets[delivery.Event.Bot])
 	return s.guard(delivery, func() error { return s.conclude(delivery, change, delay) })
 }
 
@@ -61,12 +60,6 @@ func newChange(delivery *queue.Delivery) event.Change {
 	return event.Change{Attempt: delivery.Attempt, Status: event.StatusDead, At: time.Now()}
 }
 
-// last reports whether no attempt follows this one.
-func (s *session) last(delivery *queue.Delivery) bool {
-	t, known := s.targets[delivery.Event.Bot]
-	return !known || delivery.Attempt >= t.maxAttempts
-}
-
 // attempt tries the delivery once and returns what is to be told about it, and with
 // StatusFailed the delay until the next attempt. It returns false when the end of Run
 // kept it from an answer, which says nothing about the bot.
@@ -92,7 +85,7 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 	s.metrics.duration.Observe(took.Seconds())
 	change.DurationMS = took.Milliseconds()
 	change.StatusCode = ans.status
-	change, delay = s.judge(change, ans, s.last(delivery))
+	change, delay = judge(change, ans, t)
 	return change, delay, true
 }
 
@@ -129,7 +122,9 @@ func take(ctx context.Context, slots chan<- struct{}) bool {
 	}
 }
 
-func (d *Dispatcher) judge(change event.Change, ans answer, last bool) (event.Change, time.Duration) {
+// judge completes a change by what an answer means for the bot, which is nil for an
+// unknown one, and returns the delay until the next attempt with StatusFailed.
+func judge(change event.Change, ans answer, t *target) (event.Change, time.Duration) {
 	v := verdictOf(ans)
 	change.Error = ans.reason()
 	switch {
@@ -137,24 +132,13 @@ func (d *Dispatcher) judge(change event.Change, ans answer, last bool) (event.Ch
 		change.Status, change.Error = event.StatusDelivered, ""
 	case v == permanent:
 		change.Error = "refused for good: " + change.Error
-	case last:
+	case t == nil || change.Attempt >= t.maxAttempts:
 		change.Error = "out of attempts: " + change.Error
 	default:
-		delay := d.delay(change.Attempt, ans.retryAfter)
+		delay := t.backoff.delay(change.Attempt, ans.retryAfter)
 		next := change.At.Add(delay).UTC()
 		change.Status, change.NextAttempt = event.StatusFailed, &next
 		return change, delay
 	}
 	return change, 0
-}
-
-// delay is the time until the attempt after this one: random up to a ceiling that
-// doubles, so that a bot that comes back is not met by everything at once, and not
-// before the bot wants it.
-func (d *Dispatcher) delay(attempt int, retryAfter time.Duration) time.Duration {
-	ceiling := min(d.cfg.MinBackoff, d.cfg.MaxBackoff)
-	for n := 1; n < attempt && ceiling < d.cfg.MaxBackoff; n++ {
-		ceiling = min(2*ceiling, d.cfg.MaxBackoff)
-	}
-	return max(rand.N(ceiling)+1, min(retryAfter, d.cfg.MaxRetryAfter))
 }

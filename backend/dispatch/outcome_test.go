@@ -197,7 +197,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			q := newFakeQueue()
-			start(t, q, answering(t, 429, "Retry-After", tc.value), func(c *Config, _ *bots.Bot) { c.MaxRetryAfter = 2 * time.Minute })
+			start(t, q, answering(t, 429, "Retry-After", tc.value), func(_ *Config, b *bots.Bot) { b.MaxRetryAfter = 2 * time.Minute })
 			q.put(1, newEvent("e"))
 			got := q.next(t)
 			require.Equal(t, "retry", got.how)
@@ -211,22 +211,41 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	t.Parallel()
-	cfg := Config{}
-	cfg.setDefaults()
-	d := &Dispatcher{cfg: cfg}
+	pauses := newBackoff(bots.Bot{})
 	for attempt, ceiling := range map[int]time.Duration{
 		0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 7: 64 * time.Second,
 		8: 2 * time.Minute, 9: 2 * time.Minute, 1 << 40: 2 * time.Minute,
 	} {
 		var longest time.Duration
 		for range 300 {
-			delay := d.delay(attempt, 0)
+			delay := pauses.delay(attempt, 0)
 			require.Positive(t, delay)
 			require.LessOrEqual(t, delay, ceiling)
 			longest = max(longest, delay)
 		}
 		require.Greater(t, longest, ceiling/2, "jitter uses the whole range")
 	}
+}
+
+func TestBackoffIsTheBots(t *testing.T) {
+	t.Parallel()
+	q := newFakeQueue()
+	start(t, q, answering(t, 500), func(_ *Config, b *bots.Bot) {
+		b.MinBackoff, b.MaxBackoff, b.MaxAttempts = time.Hour, 90*time.Minute, 20
+	})
+	var longest time.Duration
+	q.put(1, newEvent("e"))
+	for attempt := 1; ; attempt++ {
+		got := q.next(t)
+		require.Equal(t, attempt, got.attempt)
+		if got.how == "bury" {
+			require.Equal(t, 20, attempt)
+			break
+		}
+		require.LessOrEqual(t, got.delay, 90*time.Minute)
+		longest = max(longest, got.delay)
+	}
+	require.Greater(t, longest, bots.DefaultMaxBackoff, "the default bounds nothing here")
 }
 
 func FuzzRetryAfter(f *testing.F) {

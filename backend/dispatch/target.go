@@ -20,6 +20,7 @@ type target struct {
 	secrets     []platform.Secret
 	timeout     time.Duration
 	maxAttempts int
+	backoff     backoff
 	slots       chan struct{} // Holds one value for each request to the bot.
 }
 
@@ -47,7 +48,7 @@ func newTarget(bot bots.Bot) (*target, error) {
 		// The error of url.Parse repeats the address, which may hold a password.
 		return nil, errors.New("url: must be an http or https address")
 	}
-	t := &target{url: u, timeout: bot.Timeout, maxAttempts: bot.MaxAttempts}
+	t := &target{url: u, timeout: bot.Timeout, maxAttempts: bot.MaxAttempts, backoff: newBackoff(bot)}
 	setDefault(&t.timeout, bots.DefaultTimeout)
 	setDefault(&t.maxAttempts, bots.DefaultMaxAttempts)
 	for i, raw := range bot.Secrets {

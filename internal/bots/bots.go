@@ -19,8 +19,11 @@ import (
 
 // Defaults of a bot's delivery settings.
 const (
-	DefaultTimeout     = 10 * time.Second
-	DefaultMaxAttempts = 12
+	DefaultTimeout       = 10 * time.Second
+	DefaultMaxAttempts   = 12
+	DefaultMinBackoff    = time.Second
+	DefaultMaxBackoff    = 2 * time.Minute
+	DefaultMaxRetryAfter = 10 * time.Minute
 )
 
 // Bot is one bot of the bots file.
@@ -36,6 +39,13 @@ type Bot struct {
 	Timeout time.Duration
 	// MaxAttempts is after how many attempts an event is dead. Default 12.
 	MaxAttempts int
+	// MinBackoff is the ceiling of the delay after the first failed attempt; it doubles
+	// with each further one. Delays are random up to the ceiling. Default 1s.
+	MinBackoff time.Duration
+	// MaxBackoff is where the ceiling stops growing. Default 2m.
+	MaxBackoff time.Duration
+	// MaxRetryAfter bounds what the bot can ask for by Retry-After. Default 10m.
+	MaxRetryAfter time.Duration
 }
 
 // Set holds the bots by name.
@@ -53,11 +63,14 @@ func (s Set) Names() []string {
 
 // entry is a bot in the file's own form.
 type entry struct {
-	URL         string   `json:"url"`
-	SecretFiles []string `json:"secret_files"`
-	SecretEnvs  []string `json:"secret_envs"`
-	Timeout     string   `json:"timeout"`
-	MaxAttempts int      `json:"max_attempts"`
+	URL           string   `json:"url"`
+	SecretFiles   []string `json:"secret_files"`
+	SecretEnvs    []string `json:"secret_envs"`
+	Timeout       string   `json:"timeout"`
+	MaxAttempts   int      `json:"max_attempts"`
+	MinBackoff    string   `json:"min_backoff"`
+	MaxBackoff    string   `json:"max_backoff"`
+	MaxRetryAfter string   `json:"max_retry_after"`
 }
 
 // Names reads only the names of the bots in the file at path: a gateway needs no
@@ -77,7 +90,8 @@ func Names(path string) ([]string, error) {
 // Load reads the bots file at path:
 //
 //	{"bots": {"demo": {"url": "https://bot.example/events", "secret_files": ["demo.secret"],
-//	  "timeout": "10s", "max_attempts": 12}}}
+//	  "timeout": "10s", "max_attempts": 12, "min_backoff": "1s", "max_backoff": "2m",
+//	  "max_retry_after": "10m"}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.
@@ -122,21 +136,13 @@ func readFile(path string) (map[string]entry, error) {
 }
 
 func (e entry) bot(name, dir string) (Bot, error) {
-	b := Bot{Name: name, URL: e.URL, Timeout: DefaultTimeout, MaxAttempts: DefaultMaxAttempts}
+	b := Bot{Name: name, URL: e.URL}
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return b, errors.New("url: must be an http or https address")
 	}
-	if e.Timeout != "" {
-		if b.Timeout, err = time.ParseDuration(e.Timeout); err != nil || b.Timeout <= 0 {
-			return b, fmt.Errorf("timeout: %q is not a duration like 10s", e.Timeout)
-		}
-	}
-	if e.MaxAttempts < 0 {
-		return b, errors.New("max_attempts: must be positive")
-	}
-	if e.MaxAttempts > 0 {
-		b.MaxAttempts = e.MaxAttempts
+	if err := e.retries(&b); err != nil {
+		return b, err
 	}
 	b.Secrets, err = e.secrets(dir)
 	return b, err

@@ -25,16 +25,31 @@ func TestLoad(t *testing.T) {
 	t.Setenv("BOT_SECRET", "whsec_b")
 	path := write(t, `{"bots": {
 		"demo":  {"url": "http://127.0.0.1:9090/events", "secret_files": ["a.secret"]},
-		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4}}}`)
+		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4,
+			"min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "1h"}}}`)
 	set, err := bots.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, bots.Set{
-		"demo": {Name: "demo", URL: "http://127.0.0.1:9090/events", Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second, MaxAttempts: 12},
+		"demo": {
+			Name: "demo", URL: "http://127.0.0.1:9090/events", Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second, MaxAttempts: 12,
+			MinBackoff: time.Second, MaxBackoff: 2 * time.Minute, MaxRetryAfter: 10 * time.Minute,
+		},
 		"other": {
 			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,
+			MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute, MaxRetryAfter: time.Hour,
 		},
 	}, set)
 	require.Equal(t, []string{"demo", "other"}, set.Names())
+}
+
+func TestOneBackoffMovesTheDefaultOfTheOther(t *testing.T) {
+	t.Parallel()
+	set, err := bots.Load(write(t, `{"bots": {
+		"slow": {"url": "https://x", "min_backoff": "5m", "secret_files": ["a.secret"]},
+		"fast": {"url": "https://x", "max_backoff": "100ms", "secret_files": ["a.secret"]}}}`))
+	require.NoError(t, err)
+	require.Equal(t, 5*time.Minute, set["slow"].MaxBackoff)
+	require.Equal(t, 100*time.Millisecond, set["fast"].MinBackoff)
 }
 
 func TestNamesNeedsNoSecrets(t *testing.T) {
@@ -58,7 +73,14 @@ func TestLoadRefuses(t *testing.T) {
 		"empty file":     {`{"bots": {"a": {"url": "https://x", "secret_files": ["empty.secret"]}}}`, "empty"},
 		"unset variable": {`{"bots": {"a": {"url": "https://x", "secret_envs": ["NOT_SET_ANYWHERE"]}}}`, "empty"},
 		"bad timeout":    {`{"bots": {"a": {"url": "https://x", "timeout": "soon", "secret_files": ["a.secret"]}}}`, "timeout"},
-		"bad attempts":   {`{"bots": {"a": {"url": "https://x", "max_attempts": -1, "secret_files": ["a.secret"]}}}`, "max_attempts"},
+		"no timeout":     {`{"bots": {"a": {"url": "https://x", "timeout": "0s", "secret_files": ["a.secret"]}}}`, "timeout"},
+		"bad backoff":    {`{"bots": {"a": {"url": "https://x", "min_backoff": "5", "secret_files": ["a.secret"]}}}`, "min_backoff"},
+		"long backoff":   {`{"bots": {"a": {"url": "https://x", "max_backoff": "25h", "secret_files": ["a.secret"]}}}`, "max_backoff"},
+		"bad after":      {`{"bots": {"a": {"url": "https://x", "max_retry_after": "-1s", "secret_files": ["a.secret"]}}}`, "max_retry_after"},
+		"backoffs swapped": {
+			`{"bots": {"a": {"url": "https://x", "min_backoff": "2m", "max_backoff": "1s", "secret_files": ["a.secret"]}}}`, "min_backoff: 2m is more than max_backoff, 1s",
+		},
+		"bad attempts": {`{"bots": {"a": {"url": "https://x", "max_attempts": -1, "secret_files": ["a.secret"]}}}`, "max_attempts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
