@@ -33,9 +33,10 @@ type eventView struct {
 	AttemptCount int          `json:"attempt_count"`
 }
 
-// attemptView is one attempt to deliver an event.
+// attemptView is one attempt to deliver an event, or its way out of the dead letters.
 type attemptView struct {
 	Attempt     int          `json:"attempt"`
+	Replays     int          `json:"replays,omitempty"`
 	Status      event.Status `json:"status"`
 	At          time.Time    `json:"at"`
 	DurationMS  int64        `json:"duration_ms"`
@@ -80,7 +81,7 @@ func (a *api) event(r *http.Request) ([]byte, error) {
 	view := detailView{eventView: viewOf(record), Attempts: make([]attemptView, len(record.Attempts))}
 	for i, c := range record.Attempts {
 		view.Attempts[i] = attemptView{
-			Attempt: c.Attempt, Status: c.Status, At: c.At.UTC(), DurationMS: c.DurationMS,
+			Attempt: c.Attempt, Replays: c.Replays, Status: c.Status, At: c.At.UTC(), DurationMS: c.DurationMS,
 			StatusCode: c.StatusCode, Error: c.Error, NextAttempt: c.NextAttempt,
 		}
 	}

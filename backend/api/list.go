@@ -98,10 +98,10 @@ func searchable(value string, limit int) bool {
 
 func setStatus(q *store.Query, value string) error {
 	switch q.Status = event.Status(value); q.Status {
-	case "", event.StatusAccepted, event.StatusDelivered, event.StatusFailed, event.StatusDead:
+	case "", event.StatusAccepted, event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusReplayed:
 		return nil
 	}
-	return malformed.because("The parameter status must be accepted, delivered, failed or dead.")
+	return malformed.because("The parameter status must be accepted, delivered, failed, dead or replayed.")
 }
 
 func setLimit(q *store.Query, value string) error {

@@ -49,6 +49,8 @@ type fakeQueue struct {
 
 	mu      sync.Mutex
 	changes []event.Change
+	// histories are those of what was settled.
+	histories [][]queue.Outcome
 }
 
 func newFakeQueue() *fakeQueue {
@@ -105,6 +107,9 @@ func (q *fakeQueue) settle(ctx context.Context, d *queue.Delivery, s settled) er
 		return err
 	}
 	s.id, s.attempt, s.told = d.Event.ID, d.Attempt, len(q.told())
+	q.mu.Lock()
+	q.histories = append(q.histories, d.History)
+	q.mu.Unlock()
 	q.settled <- s
 	return nil
 }
@@ -117,7 +122,7 @@ func (q *fakeQueue) Retry(ctx context.Context, d *queue.Delivery, delay time.Dur
 	if err := q.settle(ctx, d, settled{how: "retry", delay: delay}); err != nil {
 		return err
 	}
-	q.deliveries <- &queue.Delivery{Event: d.Event, Attempt: d.Attempt + 1}
+	q.deliveries <- &queue.Delivery{Event: d.Event, Attempt: d.Attempt + 1, Replays: d.Replays, History: d.History}
 	return nil
 }
 
@@ -139,6 +144,12 @@ func (q *fakeQueue) told() []event.Change {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return append([]event.Change(nil), q.changes...)
+}
+
+func (q *fakeQueue) seen() [][]queue.Outcome {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return append([][]queue.Outcome(nil), q.histories...)
 }
 
 func (q *fakeQueue) put(attempt int, e *event.Event) {

@@ -57,7 +57,7 @@ func (s *session) guard(delivery *queue.Delivery, f func() error) (err error) {
 }
 
 func newChange(delivery *queue.Delivery) event.Change {
-	return event.Change{Attempt: delivery.Attempt, Status: event.StatusDead, At: time.Now()}
+	return event.Change{Attempt: delivery.Attempt, Replays: delivery.Replays, Status: event.StatusDead, At: time.Now()}
 }
 
 // attempt tries the delivery once and returns what is to be told about it, and with
@@ -76,7 +76,7 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 	}
 	defer leave()
 	started := time.Now()
-	ans := s.send(s.attempts, t, delivery.Event, started)
+	ans := s.send(s.attempts, t, delivery, started)
 	if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
 		return change, 0, false
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 )
 
 // TestAnswers goes through what each status means for the event.
@@ -52,6 +53,32 @@ func TestAnswers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestReplayedEvent follows an event that came back from the dead letters.
+func TestReplayedEvent(t *testing.T) {
+	t.Parallel()
+	q, header := newFakeQueue(), make(chan string, 3)
+	start(t, q, bot(t, func(w http.ResponseWriter, r *http.Request) {
+		header <- r.Header.Get("Botgate-Replay")
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	q.deliveries <- &queue.Delivery{Event: newEvent("e"), Attempt: 1, Replays: 2}
+	for attempt := 1; attempt <= 3; attempt++ {
+		got := q.next(t)
+		require.Equal(t, "2", <-header)
+		require.Equal(t, 2, q.told()[attempt-1].Replays)
+		seen := q.seen()
+		require.Len(t, seen[attempt-1], attempt)
+		last := seen[attempt-1][attempt-1]
+		require.Equal(t, attempt, last.Attempt)
+		require.Equal(t, http.StatusBadGateway, last.StatusCode)
+		require.Equal(t, q.told()[attempt-1].Error, last.Error)
+		require.Equal(t, attempt == 3, got.how == "bury")
+	}
+	q.put(1, newEvent("new"))
+	q.next(t)
+	require.Empty(t, <-header)
 }
 
 func TestNoAnswer(t *testing.T) {

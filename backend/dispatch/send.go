@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 )
 
 const (
@@ -50,8 +50,13 @@ func newClient(concurrency int) *http.Client {
 	}
 }
 
+// headerReplay tells a bot that it may have seen the event's id before and is to act on it
+// all the same: somebody took the event out of the dead letters. It holds how often.
+const headerReplay = "Botgate-Replay"
+
 // send makes one attempt, bounded by the bot's timeout.
-func (d *Dispatcher) send(ctx context.Context, t *target, e *event.Event, now time.Time) answer {
+func (d *Dispatcher) send(ctx context.Context, t *target, delivery *queue.Delivery, now time.Time) answer {
+	e := delivery.Event
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url.String(), bytes.NewReader(e.Data))
@@ -59,6 +64,9 @@ func (d *Dispatcher) send(ctx context.Context, t *target, e *event.Event, now ti
 		return answer{err: err}
 	}
 	req.Header = t.header(e, now)
+	if delivery.Replays > 0 {
+		req.Header.Set(headerReplay, strconv.Itoa(delivery.Replays))
+	}
 	resp, err := d.client.Do(req)
 	if err != nil {
 		d.log.Debug("bot did not answer", "bot", e.Bot, "event_id", e.ID, "error", withoutURL(err))

@@ -25,6 +25,9 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	if err := s.tell(delivery.Event, change); err != nil {
 		return fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
 	}
+	if change.Status != event.StatusDelivered {
+		delivery.Note(queue.Outcome{Attempt: change.Attempt, At: change.At.UTC(), StatusCode: change.StatusCode, Error: change.Error})
+	}
 	err := s.insist(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay) })
 	switch {
 	case errors.Is(err, queue.ErrLost):

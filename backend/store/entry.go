@@ -50,12 +50,15 @@ func newEntry(e *event.Event) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if c.Attempt < 0 || c.Attempt > math.MaxInt32 || !ValidID(c.EventID) {
-		return Entry{}, fmt.Errorf("change %s: attempt or event id is out of range", e.ID)
+	if !counts(c.Attempt) || !counts(c.Replays) || !ValidID(c.EventID) {
+		return Entry{}, fmt.Errorf("change %s: attempt, replays or event id is out of range", e.ID)
 	}
-	state := State{Status: c.Status, Attempts: c.Attempt, UpdatedAt: Micros(c.At)}
+	state := State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(c.At)}
 	return Entry{Event: e, Ref: c.EventID, State: state}, nil
 }
+
+// counts reports whether both engines can keep a number.
+func counts(n int) bool { return n >= 0 && n <= math.MaxInt32 }
 
 // checkText makes both engines refuse the same events: PostgreSQL takes neither NUL nor
 // invalid UTF-8, which SQLite would store.

@@ -10,22 +10,34 @@ import (
 
 // State is what the read model knows about an event's way to the bot.
 type State struct {
-	Status    event.Status
-	Attempts  int
+	Status   event.Status
+	Attempts int
+	// Replays is how often the event had come back from the dead letters by then.
+	Replays   int
 	UpdatedAt time.Time
 }
 
 // Merge joins two states of one event. The order of merging does not matter, nor does
 // merging one twice: changes may be recorded late, repeatedly and before their event.
-// The greater status wins, among equals the later one; attempts never go down.
+// Delivered wins, then what was after more replays, then the greater status, then the later
+// one; attempts never go down.
 func (s State) Merge(other State) State {
 	merged := s
-	byStatus := cmp.Compare(Code(other.Status), Code(s.Status))
-	if byStatus > 0 || byStatus == 0 && other.UpdatedAt.After(s.UpdatedAt) {
+	if s.compare(other) < 0 {
 		merged = other
 	}
 	merged.Attempts = max(s.Attempts, other.Attempts)
 	return merged
+}
+
+func (s State) compare(other State) int {
+	if s.Status != other.Status && (s.Status == event.StatusDelivered || other.Status == event.StatusDelivered) {
+		return cmp.Compare(Code(s.Status), Code(other.Status))
+	}
+	return cmp.Or(
+		cmp.Compare(s.Replays, other.Replays),
+		cmp.Compare(Code(s.Status), Code(other.Status)),
+		s.UpdatedAt.Compare(other.UpdatedAt))
 }
 
 // Projection is what newly recorded entries mean for the read model of one event.

@@ -17,6 +17,12 @@ func state(status event.Status, attempts, seconds int) store.State {
 	return store.State{Status: status, Attempts: attempts, UpdatedAt: noon.Add(time.Duration(seconds) * time.Second)}
 }
 
+func replayed(status event.Status, attempts, replays, seconds int) store.State {
+	s := state(status, attempts, seconds)
+	s.Replays = replays
+	return s
+}
+
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ a, b, want store.State }{
@@ -29,6 +35,11 @@ func TestMerge(t *testing.T) {
 		"an attempt counted twice":  {state("failed", 1, 3), state("failed", 1, 4), state("failed", 1, 4)},
 		"itself":                    {state("dead", 3, 3), state("dead", 3, 3), state("dead", 3, 3)},
 		"accepted comes last":       {state("failed", 1, 1), state("accepted", 0, 0), state("failed", 1, 1)},
+		"replayed after dead":       {state("dead", 5, 9), replayed("replayed", 0, 1, 10), replayed("replayed", 5, 1, 10)},
+		"failed after a replay":     {replayed("replayed", 5, 1, 10), replayed("failed", 1, 1, 11), replayed("failed", 5, 1, 11)},
+		"a late death":              {state("dead", 5, 12), replayed("failed", 1, 1, 11), replayed("failed", 5, 1, 11)},
+		"dead again":                {replayed("dead", 2, 1, 12), replayed("replayed", 0, 2, 13), replayed("replayed", 2, 2, 13)},
+		"delivered, then replayed":  {state("delivered", 2, 3), replayed("dead", 5, 1, 12), state("delivered", 5, 3)},
 		"anything beats nothing":    {store.State{}, state("accepted", 0, 0), state("accepted", 0, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -44,11 +55,11 @@ func TestMergeInAnyOrder(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	source := rand.New(rand.NewPCG(seed, 0))
-	statuses := []event.Status{"accepted", "failed", "delivered", "dead"}
+	statuses := []event.Status{"accepted", "failed", "delivered", "dead", "replayed"}
 	for range 2000 {
 		states := make([]store.State, 1+source.IntN(6))
 		for i := range states {
-			states[i] = state(statuses[source.IntN(4)], source.IntN(3), source.IntN(3))
+			states[i] = replayed(statuses[source.IntN(5)], source.IntN(3), source.IntN(3), source.IntN(3))
 		}
 		want := mergeAll(states)
 		source.Shuffle(len(states), func(i, j int) { states[i], states[j] = states[j], states[i] })
@@ -66,7 +77,7 @@ func mergeAll(states []store.State) store.State {
 
 func TestCodes(t *testing.T) {
 	t.Parallel()
-	for _, s := range []event.Status{event.StatusAccepted, event.StatusFailed, event.StatusDead, event.StatusDelivered} {
+	for _, s := range []event.Status{event.StatusAccepted, event.StatusFailed, event.StatusDead, event.StatusDelivered, event.StatusReplayed} {
 		require.NotZero(t, store.Code(s))
 		require.Equal(t, s, store.StatusOf(store.Code(s)))
 	}

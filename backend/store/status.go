@@ -3,11 +3,12 @@ package store
 import "github.com/botgate/botgate/internal/event"
 
 // The codes under which engines keep statuses. Their order is the projection rule: a
-// greater code never gives way to a smaller one. Delivered is above dead, as the bot has
-// an event that was delivered once, whatever a repeated attempt says. The gaps leave
-// room for statuses to come.
+// greater code never gives way to a smaller one, but for a replay, see [State.Merge].
+// Delivered is above all, as the bot has an event that was delivered once, whatever a
+// repeated attempt says. The gaps leave room for statuses to come.
 const (
 	codeAccepted  = 10
+	codeReplayed  = 15
 	codeFailed    = 20
 	codeDead      = 30
 	codeDelivered = 40
@@ -19,6 +20,8 @@ func Code(s event.Status) int {
 	switch s {
 	case event.StatusAccepted:
 		return codeAccepted
+	case event.StatusReplayed:
+		return codeReplayed
 	case event.StatusFailed:
 		return codeFailed
 	case event.StatusDead:
@@ -34,6 +37,8 @@ func StatusOf(code int) event.Status {
 	switch code {
 	case codeAccepted:
 		return event.StatusAccepted
+	case codeReplayed:
+		return event.StatusReplayed
 	case codeFailed:
 		return event.StatusFailed
 	case codeDead:

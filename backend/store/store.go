@@ -47,9 +47,9 @@ type Record struct {
 	RecordedAt time.Time
 	// UpdatedAt is when the status last changed.
 	UpdatedAt time.Time
-	// AttemptCount is the number of the last attempt that is known.
+	// AttemptCount is the greatest number of an attempt that is known; a replay counts anew.
 	AttemptCount int
-	// Attempts are the attempts, oldest first and at most MaxAttempts; nil in lists.
+	// Attempts are the attempts and replays, oldest first and at most MaxAttempts; nil in lists.
 	Attempts []event.Change
 }
 

@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 // Status is where an event stands on its way to the bot.
 type Status string
 
-// The statuses. Delivered and dead are final.
+// The statuses. Delivered is final, and dead until somebody replays the event.
 const (
 	// StatusAccepted: the queue has the event; no attempt was made yet.
 	StatusAccepted Status = "accepted"
@@ -20,9 +21,11 @@ const (
 	StatusFailed Status = "failed"
 	// StatusDead: out of attempts, or refused for good; the event is in the dead letters.
 	StatusDead Status = "dead"
+	// StatusReplayed: taken out of the dead letters; the next attempt is its first again.
+	StatusReplayed Status = "replayed"
 )
 
-// Final reports whether no further change follows.
+// Final reports whether no further change follows by itself.
 func (s Status) Final() bool { return s == StatusDelivered || s == StatusDead }
 
 const changePrefix = "botgate.event."
@@ -34,8 +37,10 @@ type Change struct {
 	EventID string `json:"event_id"`
 	// Status is where the event stands now; never accepted, which the event itself says.
 	Status Status `json:"status"`
-	// Attempt counts from 1.
+	// Attempt counts from 1, anew after each replay; 0 with [StatusReplayed].
 	Attempt int `json:"attempt"`
+	// Replays is how often the event had come back from the dead letters by then.
+	Replays int `json:"replays,omitempty"`
 	// At is when the attempt ended.
 	At time.Time `json:"at"`
 	// DurationMS is how long the attempt took, in milliseconds.
@@ -75,6 +80,17 @@ func NewChange(about *Event, c Change) (*Event, error) {
 	}, nil
 }
 
+// NewReplay is the change of an event that leaves the dead letters for the n-th time. Its
+// id follows from both, so that the same replay, done again after a crash, is recorded once.
+func NewReplay(about *Event, n int, at time.Time) (*Event, error) {
+	change, err := NewChange(about, Change{Status: StatusReplayed, Replays: n, At: at})
+	if err != nil {
+		return nil, err
+	}
+	change.ID = DeriveID(about.Bot, "botgate-replay", about.ID+"#"+strconv.Itoa(n))
+	return change, nil
+}
+
 // IsChange reports whether the event says what happened to another one. Such events
 // are recorded, never dispatched. Accepted events cannot claim to be one: the gateway
 // verifies what it accepts and is the only one to write verifiedby.
@@ -89,7 +105,7 @@ func ParseChange(e *Event) (Change, error) {
 		return Change{}, fmt.Errorf("event: decoding change %s: %w", e.ID, err)
 	}
 	switch c.Status {
-	case StatusDelivered, StatusFailed, StatusDead:
+	case StatusDelivered, StatusFailed, StatusDead, StatusReplayed:
 	default:
 		return Change{}, fmt.Errorf("event: change %s has unknown status %q", e.ID, c.Status)
 	}

@@ -99,6 +99,11 @@ type Delivery struct {
 	// process takes over. What came back without being settled was not tried, as far
 	// as anybody knows, and does not count.
 	Attempt int
+	// Replays is how often the event came back from the dead letters.
+	Replays int
+	// History are the outcomes of earlier attempts since then, oldest first, at most
+	// [MaxHistory] and as far as the attempts are known; see [Delivery.Note].
+	History []Outcome
 	// Death says how the event died; set in the group Dead only.
 	Death *Death
 	// Token belongs to the engine.
@@ -115,4 +120,8 @@ type Death struct {
 	Attempts int `json:"attempts"`
 	// At is when it was buried.
 	At time.Time `json:"at"`
+	// Replays is how often the event had come back from the dead letters before.
+	Replays int `json:"replays,omitempty"`
+	// History is that of the delivery that was buried.
+	History []Outcome `json:"history,omitempty"`
 }

@@ -29,9 +29,9 @@ on conflict (id) do nothing
 returning id`
 
 	upsertStatus = `
-insert into event_status as s (event_id, bot, subject, type, time, status, attempts, updated_at)
+insert into event_status as s (event_id, bot, subject, type, time, status, attempts, updated_at, replays)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::smallint[],
-	$7::integer[], $8::timestamptz[])` + statement.MergeStatus
+	$7::integer[], $8::timestamptz[], $9::integer[])` + statement.MergeStatus
 )
 
 // Append implements [store.Store].
@@ -122,19 +122,21 @@ func updateStatus(ctx context.Context, tx pgx.Tx, projections []store.Projection
 		return nil
 	}
 	n := len(projections)
-	ids, statuses, attempts := make([]string, n), make([]int16, n), make([]int32, n)
+	ids, statuses := make([]string, n), make([]int16, n)
+	attempts, replays := make([]int32, n), make([]int32, n)
 	bots, subjects, types := make([]*string, n), make([]*string, n), make([]*string, n)
 	times, updates := make([]*time.Time, n), make([]time.Time, n)
 	for i, p := range projections {
 		ids[i] = p.EventID
 		statuses[i] = int16(store.Code(p.State.Status))
 		attempts[i] = int32(p.State.Attempts)
+		replays[i] = int32(p.State.Replays)
 		updates[i] = p.State.UpdatedAt
 		if e := p.Event; e != nil {
 			at := store.Micros(e.Time)
 			bots[i], subjects[i], types[i], times[i] = &e.Bot, &e.Subject, &e.Type, &at
 		}
 	}
-	_, err := tx.Exec(ctx, upsertStatus, ids, bots, subjects, types, times, statuses, attempts, updates)
+	_, err := tx.Exec(ctx, upsertStatus, ids, bots, subjects, types, times, statuses, attempts, updates, replays)
 	return err
 }

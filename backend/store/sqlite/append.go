@@ -18,8 +18,8 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), $12)
 on conflict (id) do nothing`
 
 	upsertStatus = `
-insert into event_status as s (event_id, bot, type, subject, time, status, attempts, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)` + statement.MergeStatus
+insert into event_status as s (event_id, bot, type, subject, time, status, attempts, updated_at, replays)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)` + statement.MergeStatus
 )
 
 // Append implements [store.Store].
@@ -89,7 +89,7 @@ func (s *Store) updateStatus(ctx context.Context, tx *sql.Tx, projections []stor
 			bot, kind, subject, at = p.Event.Bot, p.Event.Type, p.Event.Subject, p.Event.Time.UnixMicro()
 		}
 		_, err := upsert.ExecContext(ctx, p.EventID, bot, kind, subject, at,
-			store.Code(p.State.Status), p.State.Attempts, p.State.UpdatedAt.UnixMicro())
+			store.Code(p.State.Status), p.State.Attempts, p.State.UpdatedAt.UnixMicro(), p.State.Replays)
 		if err != nil {
 			return err
 		}

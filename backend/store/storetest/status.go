@@ -47,6 +47,26 @@ var statusCases = map[string]func(*testing.T, store.Store){
 		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Status: event.StatusDead})))
 	},
 
+	"replayed, and delivered then": func(t *testing.T, s store.Store) {
+		e := Event(1)
+		add(t, s, e, change(t, e, event.StatusDead, 3))
+		news, err := event.NewReplay(e, 1, start.Add(time.Minute))
+		require.NoError(t, err)
+		add(t, s, news)
+		add(t, s, news)
+		require.Equal(t, event.StatusReplayed, get(t, s, e.ID).Status)
+		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Status: event.StatusReplayed})))
+		again, err := event.NewChange(e, event.Change{Status: event.StatusFailed, Attempt: 1, Replays: 1, At: start.Add(2 * time.Minute)})
+		require.NoError(t, err)
+		add(t, s, again)
+		require.Equal(t, event.StatusFailed, get(t, s, e.ID).Status)
+		add(t, s, change(t, e, event.StatusDelivered, 2))
+		r := get(t, s, e.ID)
+		require.Equal(t, event.StatusDelivered, r.Status)
+		require.Len(t, r.Attempts, 4)
+		require.Equal(t, 1, r.Attempts[2].Replays)
+	},
+
 	"changes are not listed": func(t *testing.T, s store.Store) {
 		e := Event(1)
 		add(t, s, e, change(t, e, event.StatusFailed, 1), change(t, e, event.StatusDelivered, 2))
@@ -67,7 +87,7 @@ var statusCases = map[string]func(*testing.T, store.Store){
 		source := random(t)
 		for round := range 25 {
 			e := Event(round)
-			parts := history(t, e, 1+source.IntN(6), func() int { return source.IntN(4) })
+			parts := history(t, e, 1+source.IntN(6), func() int { return source.IntN(5) })
 			want := expected(t, parts)
 			source.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 			for rest := parts; len(rest) > 0; {
@@ -78,8 +98,8 @@ var statusCases = map[string]func(*testing.T, store.Store){
 				rest = rest[n:]
 			}
 			r := get(t, s, e.ID)
-			got := store.State{Status: r.Status, Attempts: r.AttemptCount, UpdatedAt: r.UpdatedAt}
-			require.Equal(t, want, got, "round %d", round)
+			want.Replays = 0 // Not shown.
+			require.Equal(t, want, store.State{Status: r.Status, Attempts: r.AttemptCount, UpdatedAt: r.UpdatedAt}, "round %d", round)
 			require.Len(t, r.Attempts, len(parts)-1)
 		}
 	},
@@ -89,10 +109,17 @@ var statusCases = map[string]func(*testing.T, store.Store){
 // and with attempts that repeat.
 func history(t *testing.T, e *event.Event, n int, choose func() int) []*event.Event {
 	t.Helper()
-	statuses := []event.Status{event.StatusFailed, event.StatusFailed, event.StatusDead, event.StatusDelivered}
+	statuses := []event.Status{event.StatusFailed, event.StatusFailed, event.StatusDead, event.StatusDelivered, event.StatusReplayed}
 	parts := []*event.Event{e}
+	replays := 0
 	for i := range n {
-		parts = append(parts, change(t, e, statuses[choose()], 1+i/2))
+		status, attempt := statuses[choose()], 1+i/2
+		if status == event.StatusReplayed {
+			replays, attempt = replays+1, 0
+		}
+		about, err := event.NewChange(e, event.Change{Status: status, Attempt: attempt, Replays: replays, At: start.Add(time.Duration(i+1) * time.Second)})
+		require.NoError(t, err)
+		parts = append(parts, about)
 	}
 	return parts
 }

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Settle", settleCases},
 		{"Retry", retryCases},
 		{"Bury", buryCases},
+		{"Dead", deadCases},
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Receive", receiveCases},

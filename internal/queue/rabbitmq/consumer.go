@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -184,13 +185,14 @@ func (c *consumer) arrive(ctx context.Context, f *feed, m *amqp.Delivery) {
 func (c *consumer) admit(f *feed, m *amqp.Delivery, e *event.Event) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	id := repeatID(e, m)
 	if c.done != nil {
-		if _, held := f.ids[e.ID]; held || c.done.has(e.ID) {
+		if _, held := f.ids[id]; held || c.done.has(id) {
 			return false
 		}
-		f.ids[e.ID] = struct{}{}
+		f.ids[id] = struct{}{}
 	}
-	it := c.strays.adopt(e.ID, f, m)
+	it := c.strays.adopt(id, f, m)
 	if it == nil {
 		it = c.newItem(f, m, e)
 	}
@@ -202,9 +204,18 @@ func (c *consumer) admit(f *feed, m *amqp.Delivery, e *event.Event) bool {
 	return true
 }
 
+// repeatID is what repeats of an event are known by. One that was replayed from the dead
+// letters is no repeat of what it was before.
+func repeatID(e *event.Event, m *amqp.Delivery) string {
+	if n := headerInt(m.Headers, headerReplays); n > 0 {
+		return e.ID + "#" + strconv.Itoa(n)
+	}
+	return e.ID
+}
+
 func (c *consumer) newItem(f *feed, m *amqp.Delivery, e *event.Event) *item {
-	it := &item{feed: f, tag: m.DeliveryTag, id: e.ID, message: m}
-	it.delivery = &queue.Delivery{Event: e, Attempt: 1, Token: it}
+	it := &item{feed: f, tag: m.DeliveryTag, id: repeatID(e, m), message: m}
+	it.delivery = &queue.Delivery{Event: e, Attempt: 1, Replays: headerInt(m.Headers, headerReplays), Token: it}
 	if c.group == queue.Dead {
 		it.delivery.Death = deathOf(m)
 	}

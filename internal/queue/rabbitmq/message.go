@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -20,16 +21,23 @@ const (
 	attributePrefix = "cloudEvents:"
 	// headerContentType takes a content type that is too long for the AMQP property.
 	headerContentType   = "botgate-content-type"
+	headerDeath         = "botgate-death-" // Begins all that follow.
 	headerDeathGroup    = "botgate-death-group"
 	headerDeathReason   = "botgate-death-reason"
 	headerDeathAttempts = "botgate-death-attempts"
 	headerDeathAt       = "botgate-death-at"
+	// headerDeathHistory holds outcomes as JSON.
+	headerDeathHistory = "botgate-death-history"
+	// headerReplays counts how often the event came back from the dead letters.
+	headerReplays = "botgate-replays"
 )
 
 const (
 	maxShortString = 255
 	// maxReason keeps the headers far below the size of a frame.
 	maxReason = 2048
+	// maxHistory does the same for the history, which takes some 2 KB.
+	maxHistory = 16 << 10
 )
 
 // message is what is sent and to where.
@@ -71,6 +79,10 @@ func newDeadLetter(t topology, d *amqp.Delivery, death queue.Death) message {
 	headers[headerDeathReason] = reason
 	headers[headerDeathAttempts] = int64(death.Attempts)
 	headers[headerDeathAt] = death.At.UTC().Format(time.RFC3339Nano)
+	delete(headers, headerDeathHistory)
+	if history, err := json.Marshal(death.History); err == nil && len(death.History) > 0 && len(history) <= maxHistory {
+		headers[headerDeathHistory] = string(history)
+	}
 	return message{"", t.dead(), amqp.Publishing{
 		Headers:      headers,
 		ContentType:  d.ContentType,
@@ -126,12 +138,16 @@ func deathOf(d *amqp.Delivery) *queue.Death {
 	}
 	// A malformed time is the zero time; the rest is worth showing all the same.
 	at, _ := time.Parse(time.RFC3339Nano, headerString(d.Headers, headerDeathAt))
-	return &queue.Death{
+	death := &queue.Death{
 		Group:    queue.Group(group),
 		Reason:   headerString(d.Headers, headerDeathReason),
 		Attempts: headerInt(d.Headers, headerDeathAttempts),
 		At:       at,
+		Replays:  headerInt(d.Headers, headerReplays),
 	}
+	// As with the time.
+	_ = json.Unmarshal([]byte(headerString(d.Headers, headerDeathHistory)), &death.History)
+	return death
 }
 
 func headerString(h amqp.Table, name string) string {

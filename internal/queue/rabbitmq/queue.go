@@ -44,6 +44,9 @@ type Queue struct {
 	linkCtx    context.Context
 	cancelLink context.CancelFunc
 
+	// browsing has an element while somebody here looks through the dead letters.
+	browsing chan struct{}
+
 	mu        sync.Mutex
 	consumers map[*consumer]struct{}
 	links     sync.WaitGroup
@@ -74,6 +77,7 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 			queue.Record:   newRecent(config.RepeatSize, config.RepeatWindow),
 			queue.Dispatch: newRecent(config.RepeatSize, config.RepeatWindow),
 		},
+		browsing:  make(chan struct{}, 1),
 		consumers: map[*consumer]struct{}{},
 	}
 	// Its own lifetime, from here to Close.
@@ -140,13 +144,18 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 		return nil, queue.ErrClosed
 	}
 	q.consumers[c] = struct{}{}
-	q.consume.Do(func() { q.links.Go(func() { q.consuming.run(q.linkCtx) }) })
+	q.startConsuming()
 	c.start(names)
 	q.mu.Unlock()
 	if err := c.awaitStart(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// startConsuming begins to keep the connection to consume up. The lock is held.
+func (q *Queue) startConsuming() {
+	q.consume.Do(func() { q.links.Go(func() { q.consuming.run(q.linkCtx) }) })
 }
 
 // Ready implements [queue.Queue]: connected, declared and not blocked.

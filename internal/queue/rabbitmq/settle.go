@@ -140,7 +140,7 @@ func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) e
 	if err != nil {
 		return fmt.Errorf("burying: %w", err)
 	}
-	death := queue.Death{Group: c.group, Reason: reason, Attempts: d.Attempt, At: time.Now()}
+	death := queue.DeathOf(d, c.group, reason)
 	err = c.queue.publish(ctx, []message{newDeadLetter(c.queue.topology, m, death)})
 	if err != nil {
 		c.unclaim(it)

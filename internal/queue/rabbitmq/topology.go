@@ -33,6 +33,10 @@ type topology struct{ prefix string }
 func (t topology) exchange() string { return t.prefix + ".events" }
 func (t topology) record() string   { return t.prefix + ".record" }
 func (t topology) dead() string     { return t.prefix + ".dead" }
+
+// deadLock is a queue that only the one who looks through the dead letters has.
+func (t topology) deadLock() string { return t.prefix + ".dead.lock" }
+
 func (t topology) dispatch(partition int) string {
 	return t.prefix + ".dispatch." + strconv.Itoa(partition)
 }

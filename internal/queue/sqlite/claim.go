@@ -18,6 +18,8 @@ type claim struct {
 	retries int
 	lane    sql.NullInt64
 	death   sql.NullString
+	replays int
+	history sql.NullString
 	size    int64 // Of the event's body, in bytes.
 
 	// The consumer's lock guards it.
@@ -88,7 +90,7 @@ func (tx *transaction) oldest(group int, free space) (claims []*claim, full bool
 	defer func() { _ = rows.Close() }()
 	for !free.none() && rows.Next() {
 		c := &claim{}
-		if err := rows.Scan(&c.id, &c.retries, &c.lane, &c.death, &c.size); err != nil {
+		if err := rows.Scan(&c.id, &c.retries, &c.lane, &c.death, &c.replays, &c.history, &c.size); err != nil {
 			return nil, false, err
 		}
 		claims = append(claims, c)
@@ -106,12 +108,16 @@ func (q *Queue) fetch(ctx context.Context, claims []*claim) (ds []*queue.Deliver
 		return nil, nil, err
 	}
 	for _, c := range claims {
-		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: 1 + c.retries, Token: c}
+		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: 1 + c.retries, Replays: c.replays, Token: c}
 		if c.death.Valid {
 			d.Death = &queue.Death{}
 			if err := json.Unmarshal([]byte(c.death.String), d.Death); err != nil {
 				d.Event = nil
 			}
+		}
+		if c.history.Valid {
+			// A history that can't be read keeps no event from its bot.
+			_ = json.Unmarshal([]byte(c.history.String), &d.History)
 		}
 		if d.Event == nil {
 			unreadable = append(unreadable, c)

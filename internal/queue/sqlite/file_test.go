@@ -31,6 +31,23 @@ func TestOpenAtOnce(t *testing.T) {
 	requireDepth(t, openAt(t, Config{Path: path}), queue.Record, 6)
 }
 
+// TestUpgrade opens a file of the first format.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "queue.db")
+	q := openAt(t, Config{Path: path})
+	e := testEvent("key")
+	require.NoError(t, q.Publish(t.Context(), e))
+	_, err := direct(t, q).ExecContext(t.Context(), `ALTER TABLE deliveries DROP COLUMN replays;
+		ALTER TABLE deliveries DROP COLUMN history; PRAGMA user_version = 1`)
+	require.NoError(t, err)
+	require.NoError(t, q.Close())
+	q = openAt(t, Config{Path: path})
+	require.Equal(t, map[string]int{e.ID: 1}, drainGroup(t, q, queue.Dispatch))
+	require.NoError(t, q.Close())
+	openAt(t, Config{Path: path})
+}
+
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "folder with % and ?")

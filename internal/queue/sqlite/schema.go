@@ -7,7 +7,7 @@ import (
 )
 
 // schemaVersion is kept in PRAGMA user_version. Version 0 is an empty file.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // schema holds each event once, and one delivery for each group that it concerns.
 //
@@ -15,7 +15,7 @@ const schemaVersion = 1
 // so in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
 // of bot and order key, in Dispatch only. Of each lane the delivery with the lowest id is
 // ready, delayed or claimed; all others are blocked. Its attempts are those that ended in a
-// retry. The primary key keeps the deliveries
+// retry; its history is what came of the last ones. The primary key keeps the deliveries
 // of a group and state together, so that everything that is asked while events flow costs
 // the same however many events wait.
 const schema = `
@@ -35,6 +35,8 @@ CREATE TABLE deliveries (
 	attempts INTEGER NOT NULL DEFAULT 0,
 	lane     INTEGER,
 	death    TEXT,
+	replays  INTEGER NOT NULL DEFAULT 0,
+	history  TEXT,
 	PRIMARY KEY (grp, state, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_due  ON deliveries (grp, due) WHERE state = 2;
@@ -53,6 +55,14 @@ CREATE TABLE counters (
 ) STRICT;
 INSERT INTO counters VALUES (1, 0, 0, 0);
 `
+
+// upgrades bring a file of the version before the key to the key's.
+var upgrades = map[int]string{
+	2: `
+ALTER TABLE deliveries ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN history TEXT;
+`,
+}
 
 // The states of a delivery. They are part of the file format, and of the statements.
 const (
@@ -77,6 +87,13 @@ func migrate(ctx context.Context, conn *sql.Conn) error {
 		return fmt.Errorf("it has format %d and this version of Botgate knows formats up to %d; "+
 			"upgrade Botgate, or set BOTGATE_QUEUE_URL to another file", version, schemaVersion)
 	}
-	_, err := conn.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+	steps := schema
+	if version > 0 {
+		steps = ""
+		for next := version + 1; next <= schemaVersion; next++ {
+			steps += upgrades[next]
+		}
+	}
+	_, err := conn.ExecContext(ctx, steps+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 	return err
 }

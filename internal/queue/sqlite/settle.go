@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -54,21 +55,32 @@ func (c *consumer) comeAgain(ctx context.Context, d *queue.Delivery, delay time.
 	if delay > 0 {
 		state, due = stateDelayed, time.Now().Add(delay).UnixNano()
 	}
+	history, err := encodeHistory(d)
+	if err != nil {
+		return err
+	}
 	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due, attempts)
+		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due, attempts, history)
 		tx.touched[c.number] = true
 		return n > 0, err
 	})
 }
 
+func encodeHistory(d *queue.Delivery) (sql.NullString, error) {
+	if len(d.History) == 0 {
+		return sql.NullString{}, nil
+	}
+	encoded, err := json.Marshal(d.History)
+	if err != nil {
+		return sql.NullString{}, fmt.Errorf("encoding the history of event %s: %w", d.Event.ID, err)
+	}
+	return sql.NullString{String: string(encoded), Valid: true}, nil
+}
+
 // Bury implements [queue.Consumer]. A dead letter that is buried again stays one, with the
 // new reason.
 func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
-	death := queue.Death{Group: c.group, Reason: reason, Attempts: d.Attempt, At: time.Now().UTC()}
-	if d.Death != nil {
-		death.Group, death.Attempts = d.Death.Group, d.Death.Attempts
-	}
-	encoded, err := json.Marshal(death)
+	encoded, err := json.Marshal(queue.DeathOf(d, c.group, reason))
 	if err != nil {
 		return fmt.Errorf("encoding the death of event %s: %w", d.Event.ID, err)
 	}

@@ -21,6 +21,7 @@ type statements struct {
 	ready, take                *sql.Stmt
 	ack, retry, bury, park     *sql.Stmt
 	unblock, release           *sql.Stmt
+	replay, dropDead           *sql.Stmt
 	all                        []*sql.Stmt
 }
 
@@ -65,18 +66,24 @@ func (s *statements) texts() []statementText {
 		{&s.promote, `UPDATE OR ROLLBACK deliveries SET state = 1, due = 0 WHERE grp = ?1 AND state = 2 AND id IN
 			(SELECT id FROM deliveries WHERE grp = ?1 AND state = 2 AND due <= ?2 ORDER BY due LIMIT ?3)`},
 		// The length is known without reading the data.
-		{&s.ready, `SELECT d.id, d.attempts, d.lane, d.death, ifnull(length(e.data), 0)
+		{&s.ready, `SELECT d.id, d.attempts, d.lane, d.death, d.replays, d.history, ifnull(length(e.data), 0)
 			FROM deliveries d LEFT JOIN events e ON e.seq = d.id >> 1
 			WHERE d.grp = ? AND d.state = 1 ORDER BY d.id LIMIT ?`},
 		{&s.take, `UPDATE OR ROLLBACK deliveries SET state = 3, owner = ?1 WHERE grp = ?2 AND state = 1 AND id <= ?3`},
 
 		{&s.ack, `DELETE FROM deliveries` + ours},
-		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + ?6` + ours},
-		{&s.bury, `UPDATE OR ROLLBACK deliveries SET grp = 3, state = 1, owner = 0, attempts = 0, lane = NULL, death = ?4` + ours},
+		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + ?6, history = ?7` + ours},
+		{&s.bury, `UPDATE OR ROLLBACK deliveries SET grp = 3, state = 1, owner = 0, attempts = 0, lane = NULL, history = NULL, death = ?4` + ours},
 		{&s.park, `UPDATE OR ROLLBACK deliveries SET state = 4, owner = 0, lane = NULL` + ours},
 		{&s.unblock, `UPDATE OR ROLLBACK deliveries SET state = 1 WHERE grp = 2 AND state = 0 AND id =
 			(SELECT id FROM deliveries WHERE lane = ? ORDER BY id LIMIT 1)`},
 		{&s.release, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0 WHERE grp IN (1, 2, 3) AND state = 3 AND owner = ?`},
+
+		// It stands where it stood among the events of its lane, but what is there goes on.
+		{&s.replay, `UPDATE OR ROLLBACK deliveries SET grp = ?3, owner = 0, due = 0, lane = ?4, death = NULL, replays = replays + 1,
+			state = (?4 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE lane = ?4))
+			WHERE grp = 3 AND state = ?1 AND id = ?2`},
+		{&s.dropDead, `DELETE FROM deliveries WHERE grp = 3 AND state = ?1 AND id = ?2`},
 	}
 }
 

@@ -25,9 +25,12 @@ on conflict (event_id) do update set
 	type = coalesce(s.type, excluded.type),
 	time = coalesce(s.time, excluded.time),
 	attempts = case when excluded.attempts > s.attempts then excluded.attempts else s.attempts end,
-	updated_at = case when (excluded.status, excluded.updated_at) > (s.status, s.updated_at)
-		then excluded.updated_at else s.updated_at end,
-	status = case when excluded.status > s.status then excluded.status else s.status end`
+	updated_at = case when ` + newer + ` then excluded.updated_at else s.updated_at end,
+	replays = case when ` + newer + ` then excluded.replays else s.replays end,
+	status = case when ` + newer + ` then excluded.status else s.status end`
+
+	// newer is the rule which of two states counts; 40 is delivered.
+	newer = `(excluded.status = 40, excluded.replays, excluded.status, excluded.updated_at) > (s.status = 40, s.replays, s.status, s.updated_at)`
 )
 
 // List returns the query for a page and its arguments, with one row more than the page

@@ -1,0 +1,341 @@
+package queuetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+var deadCases = []testCase{
+	{"listing takes nothing out", deadList},
+	{"filters", deadFilters},
+	{"pages show each once", deadPages},
+	{"one by id, with its body", deadGet},
+	{"a replayed event comes to the group that buried it, at once and from the start", deadReplay},
+	{"a replayed event can die and be replayed again", deadReplayTwice},
+	{"a replay of Record", deadReplayRecord},
+	{"a replayed event keeps its order key in order", deadReplayOrder},
+	{"history travels with the event", deadHistory},
+	{"dropping", deadDrop},
+	{"a limit leaves the rest", deadLimit},
+	{"two look at once", deadTwoBrowsers},
+	{"cursors of somebody else", deadCursor},
+}
+
+// letters returns the dead letters of a queue.
+func (e *env) letters(q queue.Queue) queue.DeadLetters {
+	e.t.Helper()
+	l, ok := q.(queue.DeadLetters)
+	require.True(e.t, ok, "the engine has no dead letters")
+	return l
+}
+
+// kill publishes events and buries them, each for its reason.
+func (e *env) kill(q queue.Queue, reason func(i int) string, events ...*event.Event) {
+	e.t.Helper()
+	index := map[string]int{}
+	for i, ev := range events {
+		index[ev.ID] = i
+	}
+	e.publish(q, events...)
+	c := e.subscribe(q, queue.Dispatch)
+	for range events {
+		d := c.one()
+		c.bury(d, reason(index[d.Event.ID]))
+	}
+	c.close()
+	e.depth(q, queue.Dead, int64(len(events)))
+	_, err := e.empty(e.t.Context(), queue.Record)
+	require.NoError(e.t, err)
+}
+
+func refused(int) string { return "refused for good: the bot answered 410" }
+
+// list returns all dead letters that match, over all pages.
+func (e *env) list(q queue.Queue, query queue.DeadQuery) []*queue.DeadLetter {
+	e.t.Helper()
+	var all []*queue.DeadLetter
+	for {
+		page, err := e.letters(q).ListDead(e.t.Context(), query)
+		require.NoError(e.t, err)
+		require.LessOrEqual(e.t, len(page.Letters), max(1, query.Limit))
+		require.False(e.t, page.Truncated)
+		all = append(all, page.Letters...)
+		if page.Next == "" {
+			return all
+		}
+		query.After = page.Next
+	}
+}
+
+func (e *env) listIDs(query queue.DeadQuery) []string {
+	e.t.Helper()
+	ids := []string{}
+	for _, l := range e.list(e.q, query) {
+		ids = append(ids, l.Event.ID)
+	}
+	return ids
+}
+
+func deadList(t *testing.T, e *env) {
+	sent := []*event.Event{e.event("a"), e.event("b")}
+	require.Empty(t, e.list(e.q, queue.DeadQuery{Limit: 10}))
+	before := time.Now()
+	e.kill(e.q, refused, sent...)
+	for range 3 {
+		listed := e.list(e.q, queue.DeadQuery{Limit: 10})
+		require.Len(t, listed, 2)
+		for _, l := range listed {
+			require.Contains(t, idsOf(sent), l.Event.ID)
+			require.Equal(t, int64(len(sent[0].Data)), l.Size)
+			require.Empty(t, l.Event.Data)
+			require.Equal(t, sent[0].Type, l.Event.Type)
+			require.Equal(t, queue.Dispatch, l.Death.Group)
+			require.Equal(t, refused(0), l.Death.Reason)
+			require.Equal(t, 1, l.Death.Attempts)
+			require.WithinRange(t, l.Death.At, before.Add(-time.Second), time.Now().Add(time.Second))
+		}
+	}
+	e.depth(e.q, queue.Dead, 2)
+	c := e.subscribe(e.q, queue.Dead)
+	require.ElementsMatch(t, idsOf(sent), deliveredIDs(c.take(2)))
+}
+
+func deadFilters(t *testing.T, e *env) {
+	a, b := e.event("a"), e.event("b")
+	b.Bot, b.Type, b.Subject = e.bot+"-b", "github.push", "user-2"
+	start := time.Now().Add(-time.Minute)
+	e.kill(e.q, func(i int) string { return []string{"unknown bot", "out of attempts: the bot answered 500"}[i] }, a, b)
+	for name, c := range map[string]struct {
+		filter queue.DeadFilter
+		want   []string
+	}{
+		"none":         {queue.DeadFilter{}, []string{a.ID, b.ID}},
+		"id":           {queue.DeadFilter{ID: b.ID}, []string{b.ID}},
+		"bot":          {queue.DeadFilter{Bot: a.Bot}, []string{a.ID}},
+		"type":         {queue.DeadFilter{Type: "github.push"}, []string{b.ID}},
+		"user":         {queue.DeadFilter{Subject: "user-1"}, []string{a.ID}},
+		"reason":       {queue.DeadFilter{Reason: "ANSWERED 500"}, []string{b.ID}},
+		"since":        {queue.DeadFilter{Since: start}, []string{a.ID, b.ID}},
+		"since later":  {queue.DeadFilter{Since: time.Now().Add(time.Minute)}, []string{}},
+		"until before": {queue.DeadFilter{Until: start}, []string{}},
+		"all of it":    {queue.DeadFilter{Bot: a.Bot, Type: "github.push"}, []string{}},
+	} {
+		require.ElementsMatch(t, c.want, e.listIDs(queue.DeadQuery{DeadFilter: c.filter, Limit: 10}), name)
+	}
+}
+
+func deadPages(t *testing.T, e *env) {
+	var sent []*event.Event
+	for i := range 70 {
+		sent = append(sent, e.event(fmt.Sprint(i)))
+	}
+	e.kill(e.q, refused, sent...)
+	for _, limit := range []int{1000, 70, 33, 20} {
+		require.ElementsMatch(t, idsOf(sent), e.listIDs(queue.DeadQuery{Limit: limit}), "pages of %d", limit)
+	}
+}
+
+func deadGet(t *testing.T, e *env) {
+	ev := e.event("key")
+	ev.Data = []byte{0, 1, 2, 0xff}
+	e.kill(e.q, refused, e.event("other"), ev)
+	l, err := e.letters(e.q).GetDead(t.Context(), ev.ID)
+	require.NoError(t, err)
+	requireSame(t, ev, l.Event)
+	require.Equal(t, refused(0), l.Death.Reason)
+	_, err = e.letters(e.q).GetDead(t.Context(), "nothing")
+	require.ErrorIs(t, err, queue.ErrNotFound)
+	e.depth(e.q, queue.Dead, 2)
+}
+
+func (e *env) replay(filter queue.DeadFilter, want int) {
+	e.t.Helper()
+	result, err := e.letters(e.q).ReplayDead(e.t.Context(), queue.DeadQuery{DeadFilter: filter, Limit: 100})
+	require.NoError(e.t, err)
+	require.Equal(e.t, queue.DeadResult{Done: want}, result)
+}
+
+func deadReplay(t *testing.T, e *env) {
+	ev, other := e.event("key"), e.event("other")
+	e.kill(e.q, refused, ev, other)
+	c := e.subscribe(e.q, queue.Dispatch)
+	e.replay(queue.DeadFilter{ID: ev.ID}, 1)
+	d := c.one()
+	requireSame(t, ev, d.Event)
+	require.Equal(t, 1, d.Attempt)
+	require.Equal(t, 1, d.Replays)
+	require.Empty(t, d.History)
+	require.Nil(t, d.Death)
+	require.Equal(t, []string{other.ID}, e.listIDs(queue.DeadQuery{Limit: 10}))
+	record := e.subscribe(e.q, queue.Record)
+	told := record.one()
+	change, err := event.ParseChange(told.Event)
+	require.NoError(t, err)
+	require.Equal(t, ev.ID, change.EventID)
+	require.Equal(t, event.StatusReplayed, change.Status)
+	require.Equal(t, 1, change.Replays)
+	record.ack(told)
+	record.none()
+	c.ack(d)
+	c.none()
+	e.replay(queue.DeadFilter{ID: ev.ID}, 0)
+}
+
+func deadReplayTwice(t *testing.T, e *env) {
+	ev := e.event("key")
+	e.kill(e.q, refused, ev)
+	c := e.subscribe(e.q, queue.Dispatch)
+	for n := 1; n <= 3; n++ {
+		e.replay(queue.DeadFilter{Bot: e.bot}, 1)
+		d := c.one()
+		require.Equal(t, n, d.Replays)
+		require.Equal(t, 1, d.Attempt)
+		c.retry(d, 0)
+		d = c.one()
+		require.Equal(t, n, d.Replays)
+		require.Equal(t, 2, d.Attempt)
+		c.bury(d, "again")
+		e.depth(e.q, queue.Dead, 1)
+		listed := e.list(e.q, queue.DeadQuery{Limit: 10})
+		require.Equal(t, n, listed[0].Death.Replays)
+		require.Equal(t, 2, listed[0].Death.Attempts)
+	}
+	c.none()
+}
+
+func deadReplayRecord(t *testing.T, e *env) {
+	ev := e.event("key")
+	e.publish(e.q, ev)
+	c := e.subscribe(e.q, queue.Record)
+	c.bury(c.one(), "the store refuses it")
+	e.depth(e.q, queue.Dead, 1)
+	e.replay(queue.DeadFilter{}, 1)
+	d := c.one()
+	requireSame(t, ev, d.Event)
+	c.ack(d)
+	c.none()
+	dispatch := e.subscribe(e.q, queue.Dispatch)
+	dispatch.ack(dispatch.one())
+	dispatch.none()
+}
+
+// deadReplayOrder replays an event while a later one of its key is under way.
+func deadReplayOrder(t *testing.T, e *env) {
+	sent := e.events(3, "key")
+	e.kill(e.q, refused, sent[0])
+	e.publish(e.q, sent[1:]...)
+	c := e.subscribe(e.q, queue.Dispatch)
+	under := c.one()
+	require.Equal(t, sent[1].ID, under.Event.ID)
+	e.replay(queue.DeadFilter{}, 1)
+	c.none()
+	c.ack(under)
+	var rest []string
+	for range 2 {
+		d := c.one()
+		rest = append(rest, d.Event.ID)
+		c.none()
+		c.ack(d)
+	}
+	require.ElementsMatch(t, []string{sent[0].ID, sent[2].ID}, rest)
+	e.depth(e.q, queue.Dispatch, 0)
+}
+
+func deadHistory(t *testing.T, e *env) {
+	e.publish(e.q, e.event("key"))
+	c := e.subscribe(e.q, queue.Dispatch)
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	var want []queue.Outcome
+	for n := 1; n <= queue.MaxHistory+2; n++ {
+		d := c.one()
+		require.Equal(t, want, d.History)
+		outcome := queue.Outcome{Attempt: n, At: at.Add(time.Duration(n) * time.Second), StatusCode: 500 + n, Error: "the bot answered"}
+		d.Note(outcome)
+		if want = append(want, outcome); len(want) > queue.MaxHistory {
+			want = want[1:]
+		}
+		if n == queue.MaxHistory+2 {
+			c.bury(d, "out of attempts")
+			break
+		}
+		c.retry(d, 0)
+	}
+	e.depth(e.q, queue.Dead, 1)
+	require.Equal(t, want, e.list(e.q, queue.DeadQuery{Limit: 10})[0].Death.History)
+	e.replay(queue.DeadFilter{}, 1)
+	require.Empty(t, c.one().History)
+}
+
+func deadDrop(t *testing.T, e *env) {
+	sent := []*event.Event{e.event("a"), e.event("b"), e.event("c")}
+	e.kill(e.q, refused, sent...)
+	result, err := e.letters(e.q).DropDead(t.Context(), queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: sent[1].ID}, Limit: 10})
+	require.NoError(t, err)
+	require.Equal(t, queue.DeadResult{Done: 1}, result)
+	require.ElementsMatch(t, []string{sent[0].ID, sent[2].ID}, e.listIDs(queue.DeadQuery{Limit: 10}))
+	e.depth(e.q, queue.Dead, 2)
+	result, err = e.letters(e.q).DropDead(t.Context(), queue.DeadQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Equal(t, queue.DeadResult{Done: 2}, result)
+	e.depth(e.q, queue.Dead, 0)
+	e.subscribe(e.q, queue.Dead).none()
+}
+
+func deadLimit(t *testing.T, e *env) {
+	var sent []*event.Event
+	for i := range 5 {
+		sent = append(sent, e.event(fmt.Sprint(i)))
+	}
+	e.kill(e.q, refused, sent...)
+	query := queue.DeadQuery{Limit: 2}
+	for _, want := range []int{2, 2, 1} {
+		result, err := e.letters(e.q).ReplayDead(t.Context(), query)
+		require.NoError(t, err)
+		require.Equal(t, want, result.Done)
+		require.Equal(t, want == 1, result.Next == "")
+		query.After = result.Next
+	}
+	e.depth(e.q, queue.Dead, 0)
+	c := e.subscribe(e.q, queue.Dispatch)
+	ds := c.take(5)
+	require.ElementsMatch(t, idsOf(sent), deliveredIDs(ds))
+	c.ack(ds...)
+}
+
+// deadTwoBrowsers has several look through handles of their own at the same time.
+func deadTwoBrowsers(t *testing.T, e *env) {
+	var sent []*event.Event
+	for i := range 20 {
+		sent = append(sent, e.event(fmt.Sprint(i)))
+	}
+	e.kill(e.q, refused, sent...)
+	type outcome struct {
+		page *queue.DeadPage
+		err  error
+	}
+	results := make(chan outcome, 4)
+	other := e.open()
+	for _, q := range []queue.Queue{e.q, e.q, other, other} {
+		letters := e.letters(q)
+		go func() {
+			page, err := letters.ListDead(t.Context(), queue.DeadQuery{Limit: 100})
+			results <- outcome{page, err}
+		}()
+	}
+	for range cap(results) {
+		got := <-results
+		require.NoError(t, got.err)
+		require.Len(t, got.page.Letters, len(sent))
+	}
+}
+
+func deadCursor(t *testing.T, e *env) {
+	_, err := e.letters(e.q).ListDead(t.Context(), queue.DeadQuery{Limit: 1, After: "else"})
+	require.ErrorIs(t, err, queue.ErrCursor)
+}

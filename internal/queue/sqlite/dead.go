@@ -1,0 +1,166 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+var _ queue.DeadLetters = (*Queue)(nil)
+
+// deadChunk is how many dead letters are read, or moved, at a time.
+const deadChunk = 200
+
+// selectDead reads dead letters in the order of their ids: of each state its first ones,
+// by the primary key, so that the cost does not grow with their number. Those that are set
+// aside can't be read.
+const selectDead = `SELECT d.id, d.state, d.death, ifnull(e.attributes, ''), ifnull(e.content_type, ''), ifnull(length(e.data), 0) FROM (
+	SELECT * FROM (SELECT id, state, death FROM deliveries WHERE grp = 3 AND state = 1 AND id > ?1 ORDER BY id LIMIT ?2) UNION ALL
+	SELECT * FROM (SELECT id, state, death FROM deliveries WHERE grp = 3 AND state = 2 AND id > ?1 ORDER BY id LIMIT ?2) UNION ALL
+	SELECT * FROM (SELECT id, state, death FROM deliveries WHERE grp = 3 AND state = 3 AND id > ?1 ORDER BY id LIMIT ?2)
+	ORDER BY id LIMIT ?2) d LEFT JOIN events e ON e.seq = d.id >> 1 ORDER BY d.id`
+
+// letter is a dead letter as the file has it.
+type letter struct {
+	*queue.DeadLetter
+	id    int64
+	state int
+}
+
+// ListDead implements [queue.DeadLetters], in the order of acceptance.
+func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.DeadPage, error) {
+	query = query.Bounded()
+	page := &queue.DeadPage{}
+	next, err := q.walkDead(ctx, query, func(found []letter) (int, error) {
+		found = found[:min(len(found), query.Limit-len(page.Letters))]
+		for _, l := range found {
+			page.Letters = append(page.Letters, l.DeadLetter)
+		}
+		return len(found), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing dead letters: %w", err)
+	}
+	page.Next = next
+	return page, nil
+}
+
+// GetDead implements [queue.DeadLetters]. It looks at all dead letters.
+func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, error) {
+	var last *letter
+	query := queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: id}, Limit: queue.MaxDeadPage}
+	for first := true; first || query.After != ""; first = false {
+		var err error
+		query.After, err = q.walkDead(ctx, query, func(found []letter) (int, error) {
+			for _, l := range found {
+				if last == nil || l.Death.At.After(last.Death.At) {
+					last = &l
+				}
+			}
+			return len(found), nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("looking for a dead letter: %w", err)
+		}
+	}
+	if last == nil {
+		return nil, queue.ErrNotFound
+	}
+	events, err := q.readEvents(ctx, []*claim{{id: last.id}})
+	if err != nil {
+		return nil, fmt.Errorf("reading a dead letter: %w: %w", queue.ErrUnavailable, err)
+	}
+	if last.Event = events[seqOf(last.id)]; last.Event == nil {
+		return nil, queue.ErrNotFound
+	}
+	return last.DeadLetter, nil
+}
+
+// walkDead shows what matches to use, chunk by chunk, until the limit, the most that one
+// call looks at, or the end is reached. use returns how many of a chunk it took. next is
+// where to go on, empty at the end.
+func (q *Queue) walkDead(ctx context.Context, query queue.DeadQuery, use func([]letter) (int, error)) (next string, err error) {
+	after, err := parseDeadCursor(query.After)
+	if err != nil {
+		return "", err
+	}
+	if err := q.enter(); err != nil {
+		return "", err
+	}
+	defer q.leave()
+	for scanned, used := 0, 0; scanned < queue.MaxDeadScan; scanned += deadChunk {
+		chunk, err := q.readDead(ctx, after)
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
+		}
+		matching := slices.DeleteFunc(slices.Clone(chunk), func(l letter) bool { return !query.Matches(l.Event, l.Death) })
+		matching = matching[:min(len(matching), query.Limit-used)]
+		n, err := use(matching)
+		if err != nil {
+			return "", err
+		}
+		used += n
+		if used >= query.Limit && n > 0 {
+			return strconv.FormatInt(matching[n-1].id, 10), nil
+		}
+		if len(chunk) < deadChunk {
+			return "", nil
+		}
+		after = chunk[len(chunk)-1].id
+	}
+	return strconv.FormatInt(after, 10), nil
+}
+
+// parseDeadCursor reads the id that the last page ended with.
+func parseDeadCursor(cursor string) (int64, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	after, err := strconv.ParseInt(cursor, 10, 64)
+	if err != nil {
+		return 0, queue.ErrCursor
+	}
+	return after, nil
+}
+
+// readDead reads the next chunk of dead letters, without bodies.
+func (q *Queue) readDead(ctx context.Context, after int64) (chunk []letter, err error) {
+	rows, err := q.reader.QueryContext(ctx, selectDead, after, deadChunk)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		l, err := scanDead(rows)
+		if err != nil {
+			return nil, err
+		}
+		chunk = append(chunk, l)
+	}
+	return chunk, rows.Err()
+}
+
+func scanDead(rows *sql.Rows) (letter, error) {
+	var (
+		l                       = letter{DeadLetter: &queue.DeadLetter{}}
+		death                   sql.NullString
+		attributes, contentType string
+	)
+	if err := rows.Scan(&l.id, &l.state, &death, &attributes, &contentType, &l.Size); err != nil {
+		return l, err
+	}
+	// What can't be read is shown as far as it can be.
+	_ = json.Unmarshal([]byte(death.String), &l.Death)
+	e, err := decode(attributes, contentType, nil)
+	if err != nil {
+		e = &event.Event{}
+	}
+	l.Event = e
+	return l, nil
+}

@@ -1,0 +1,121 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// errNoEvent is why a dead letter can't be replayed.
+var errNoEvent = errors.New("it is no event")
+
+// ReplayDead implements [queue.DeadLetters]. An event that comes back stands before those of
+// its order key that still wait, since it was accepted before them.
+func (q *Queue) ReplayDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
+	result, err := q.moveDead(ctx, query, func(tx *transaction, l letter, now time.Time) (bool, error) {
+		return tx.revive(l, now)
+	})
+	if err != nil {
+		return result, fmt.Errorf("replaying dead letters: %w", err)
+	}
+	return result, nil
+}
+
+// DropDead implements [queue.DeadLetters].
+func (q *Queue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
+	result, err := q.moveDead(ctx, query, func(tx *transaction, l letter, _ time.Time) (bool, error) {
+		return tx.forgetDead(l)
+	})
+	if err != nil {
+		return result, fmt.Errorf("dropping dead letters: %w", err)
+	}
+	return result, nil
+}
+
+// moveDead has step move what matches, one transaction for each chunk. What a consumer of
+// the dead letters has in hand, or somebody else has just moved, is left alone.
+func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery,
+	step func(*transaction, letter, time.Time) (bool, error),
+) (result queue.DeadResult, err error) {
+	query = query.Bounded()
+	result.Next, err = q.walkDead(ctx, query, func(found []letter) (int, error) {
+		if len(found) == 0 {
+			return 0, nil
+		}
+		var done, skipped int
+		err := q.writer.do(ctx, len(found), func(tx *transaction) error {
+			done, skipped = 0, 0
+			now := time.Now()
+			for _, l := range found {
+				moved, err := step(tx, l, now)
+				switch {
+				case errors.Is(err, errNoEvent):
+					skipped++
+				case err != nil:
+					return err
+				case moved:
+					done++
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		result.Done += done
+		result.Skipped += skipped
+		return len(found), nil
+	})
+	return result, err
+}
+
+// revive moves a dead letter back to its group and tells Record about it, all at once.
+func (tx *transaction) revive(l letter, now time.Time) (bool, error) {
+	if l.Event.ID == "" {
+		return false, errNoEvent
+	}
+	group, lane := groupOf(l.id), sql.NullInt64{}
+	if group == groupDispatch {
+		lane = sql.NullInt64{Int64: laneOf(l.Event.Bot, l.Event.OrderKey), Valid: true}
+	}
+	if l.state == stateClaimed {
+		return false, nil
+	}
+	n, err := tx.exec(tx.replay, l.state, l.id, group, lane)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	tx.arrive(group)
+	if err := tx.leave(groupDead, sql.NullInt64{}); err != nil || group != groupDispatch {
+		return true, err
+	}
+	news, err := event.NewReplay(l.Event, l.Death.Replays+1, now)
+	if err != nil {
+		return false, err
+	}
+	r, err := newRow(news)
+	if err != nil {
+		return false, err
+	}
+	return true, tx.add(&r, now.UnixNano())
+}
+
+// forgetDead removes a dead letter, and its event with the last delivery.
+func (tx *transaction) forgetDead(l letter) (bool, error) {
+	if l.state == stateClaimed {
+		return false, nil
+	}
+	n, err := tx.exec(tx.dropDead, l.state, l.id)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if _, err := tx.exec(tx.dropEvent, seqOf(l.id), groupOf(sibling(l.id)), sibling(l.id)); err != nil {
+		return false, err
+	}
+	return true, tx.leave(groupDead, sql.NullInt64{})
+}
