@@ -1,15 +1,12 @@
 package api
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
-	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
@@ -45,7 +42,7 @@ type attemptView struct {
 	NextAttempt *time.Time   `json:"next_attempt,omitempty"`
 }
 
-// detailView is an event asked for by id. Its body is added by withBody.
+// detailView is an event asked for by id. Its body is added by [document.WithBody].
 type detailView struct {
 	eventView
 	Attempts []attemptView `json:"attempts"`
@@ -85,35 +82,9 @@ func (a *api) event(r *http.Request) ([]byte, error) {
 			StatusCode: c.StatusCode, Error: c.Error, NextAttempt: c.NextAttempt,
 		}
 	}
-	document, err := json.Marshal(view)
+	object, err := json.Marshal(view)
 	if err != nil {
 		return nil, fmt.Errorf("encoding an event: %w", err)
 	}
-	return withBody(document, record.Event), nil
-}
-
-// withBody adds the event's body as the last member of a JSON object: "data" with the
-// very bytes when they are JSON, else "data_base64". It does so by hand because
-// encoding/json would rewrite the body's white space and escapes.
-func withBody(object []byte, e *event.Event) []byte {
-	out := make([]byte, 0, len(object)+base64.StdEncoding.EncodedLen(len(e.Data))+20)
-	out = append(out, object[:len(object)-1]...)
-	if isJSON(e) {
-		out = append(out, `,"data":`...)
-		out = append(out, e.Data...)
-		return append(out, '}')
-	}
-	out = append(out, `,"data_base64":"`...)
-	out = base64.StdEncoding.AppendEncode(out, e.Data)
-	return append(out, `"}`...)
-}
-
-// isJSON reports whether the body can stand in a JSON document as it is. The check for
-// UTF-8 is one that json.Valid does not make.
-func isJSON(e *event.Event) bool {
-	media, _, err := mime.ParseMediaType(e.ContentType)
-	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
-		return false
-	}
-	return utf8.Valid(e.Data) && json.Valid(e.Data)
+	return document.WithBody(object, record.Event), nil
 }

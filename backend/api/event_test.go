@@ -81,24 +81,6 @@ func TestBodySurvivesByteForByte(t *testing.T) {
 	}
 }
 
-func FuzzBody(f *testing.F) {
-	f.Add("application/json", []byte(`{"a":1}`))
-	f.Add("text/plain", []byte("\xff"))
-	f.Fuzz(func(t *testing.T, contentType string, data []byte) {
-		document := withBody([]byte(`{"id":"x"}`), &event.Event{ContentType: contentType, Data: data})
-		var back struct {
-			Data       json.RawMessage `json:"data"`
-			DataBase64 []byte          `json:"data_base64"`
-		}
-		require.NoError(t, json.Unmarshal(document, &back))
-		if back.Data == nil {
-			require.Equal(t, string(data), string(back.DataBase64))
-			return
-		}
-		require.Equal(t, strings.Trim(string(data), " \t\r\n"), string(back.Data))
-	})
-}
-
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	secret := errors.New("host=10.0.0.7 password=hunter2")

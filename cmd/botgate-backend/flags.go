@@ -66,6 +66,7 @@ func usage() string {
 	text.WriteString(`Botgate's backend records events, delivers them to bots and answers queries.
 
 Usage: botgate-backend [flags]
+       botgate-backend dead list|show|replay|drop    look after dead letters; dead --help
 
 `)
 	for _, o := range options {

@@ -35,6 +35,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "dead" {
+		return runDead(ctx, args[1:], getenv, stdout, stderr)
+	}
 	cfg, show, err := parse(args, getenv)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -122,7 +122,8 @@ func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery, move func([
 		return result.Done == query.Limit, nil
 	})
 	if more && result.Done == query.Limit {
-		result.Next = frontAgain
+		// What was skipped is counted by the last call, which sees it again.
+		result.Next, result.Skipped = frontAgain, 0
 	} else {
 		result.Truncated = more
 	}
