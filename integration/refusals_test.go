@@ -57,6 +57,8 @@ func TestRefusedCommands(t *testing.T) {
 		"bad limit":        {"GET", "/v1/events?limit=x", good, nil, 400, "malformed"},
 		"bad cursor":       {"GET", "/v1/events?cursor=x", good, nil, 400, "malformed"},
 		"write to events":  {"DELETE", "/v1/events/x", good, nil, 405, "method-not-allowed"},
+		"dead, no token":   {"DELETE", "/v1/dead?all=true", nil, nil, 401, "missing-token"},
+		"dead, no scope":   {"DELETE", "/v1/dead?all=true", good, nil, 403, "insufficient-scope"},
 		"sidecar, no token": {
 			"POST", "/v1/bots/demo/ask",
 			http.Header{"Content-Type": {"application/json"}},

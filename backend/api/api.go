@@ -1,22 +1,32 @@
 // Package api answers queries about events over HTTP: one event with its attempts, and
-// lists of events. Who may ask is decided by the gateway in front of it.
+// lists of events; and it looks after dead letters. Who may do what is decided by the
+// gateway in front of it.
 package api
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/queue"
 )
 
-// DefaultTimeout bounds a query when [Config] does not.
-const DefaultTimeout = 5 * time.Second
+const (
+	// DefaultTimeout bounds a query when [Config] does not.
+	DefaultTimeout = 5 * time.Second
+	// DeadTimeout bounds what is done with dead letters, of which a broker may have to
+	// show thousands.
+	DeadTimeout = 25 * time.Second
+)
 
 // Reader is what the API asks of a store.
 type Reader interface {
@@ -28,6 +38,8 @@ type Reader interface {
 type Config struct {
 	// Reader has the events. Required.
 	Reader Reader
+	// Dead has the dead letters. Required.
+	Dead queue.DeadLetters
 	// Timeout bounds the queries of one request; a store that takes longer counts as
 	// unavailable. Default 5s.
 	Timeout time.Duration
@@ -40,10 +52,13 @@ type Config struct {
 type api struct {
 	cfg     Config
 	metrics *metrics
+	// origins keeps pages that a browser on this machine shows from moving dead letters:
+	// nobody else checks a request that does not come through the gateway.
+	origins *http.CrossOriginProtection
 }
 
-// New returns the handler of /v1/events and /v1/events/{id}. Errors are problem+json
-// (RFC 9457); every other path is one of them, 404.
+// New returns the handler of /v1/events and /v1/dead and what is below them. Errors are
+// problem+json (RFC 9457); every other path is one of them, 404.
 func New(cfg Config) (http.Handler, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
@@ -55,30 +70,58 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{cfg: cfg, metrics: m}
+	a := &api{cfg: cfg, metrics: m, origins: http.NewCrossOriginProtection()}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/events", a.route("list", a.list))
-	mux.Handle("/v1/events/{id}", a.route("event", a.event))
-	mux.Handle("/", a.route("other", func(*http.Request) ([]byte, error) { return nil, notFound }))
+	query, dead := cfg.Timeout, DeadTimeout
+	mux.Handle("/v1/events", a.route("list", query, methods{http.MethodGet: a.list}))
+	mux.Handle("/v1/events/{id}", a.route("event", query, methods{http.MethodGet: a.event}))
+	mux.Handle("/v1/dead", a.route("dead", dead, methods{http.MethodGet: a.listDead, http.MethodDelete: a.dropDead}))
+	mux.Handle("/v1/dead/{id}", a.route("dead", dead, methods{http.MethodGet: a.getDead, http.MethodDelete: a.dropOneDead}))
+	mux.Handle("/v1/dead/{id}/replay", a.route("dead", dead, methods{http.MethodPost: a.replayOneDead}))
+	mux.Handle("POST /v1/dead/replay", a.route("dead", dead, methods{http.MethodPost: a.replayDead}))
+	nothing := func(*http.Request) ([]byte, error) { return nil, notFound }
+	mux.Handle("/", a.route("other", query, methods{http.MethodGet: nothing}))
 	return mux, nil
 }
 
-// route answers with what find returns, a JSON document or an error.
-func (a *api) route(name string, find func(*http.Request) ([]byte, error)) http.Handler {
+// methods are what a path answers to; GET stands for HEAD as well. Each returns a JSON
+// document or an error.
+type methods map[string]func(*http.Request) ([]byte, error)
+
+// allowed lists them for the header Allow.
+func (m methods) allowed() string {
+	names := slices.Collect(maps.Keys(m))
+	if m[http.MethodGet] != nil {
+		names = append(names, http.MethodHead)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// route answers with what one of the methods returns, within a time.
+func (a *api) route(name string, timeout time.Duration, methods methods) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		code := a.answer(w, r, find)
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		defer cancel()
+		code := a.answer(w, r.WithContext(ctx), methods)
 		a.metrics.observe(name, code, time.Since(started))
 	})
 }
 
-func (a *api) answer(w http.ResponseWriter, r *http.Request, find func(*http.Request) ([]byte, error)) int {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return methodNotAllowed.write(w)
+func (a *api) answer(w http.ResponseWriter, r *http.Request, methods methods) int {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.cfg.Timeout)
-	defer cancel()
-	body, err := find(r.WithContext(ctx))
+	do := methods[method]
+	if do == nil {
+		return methodNotAllowed.with("Allow", methods.allowed()).write(w)
+	}
+	if a.origins.Check(r) != nil {
+		return crossOrigin.write(w)
+	}
+	body, err := do(r)
 	if err != nil {
 		return a.problem(r, err).write(w)
 	}
@@ -100,10 +143,17 @@ func (a *api) problem(r *http.Request, err error) *problem {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return unknownEvent
+	case errors.Is(err, queue.ErrNotFound):
+		return unknownDeadLetter
+	case errors.Is(err, queue.ErrCursor):
+		return malformed.because("The parameter cursor must be the next_cursor of an earlier answer.")
 	case r.Context().Err() != nil:
 		return unavailable // The client is gone and reads no answer.
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		a.cfg.Logger.Debug("store is away", "error", err) // The health check warns, once.
+		return unavailable
+	case errors.Is(err, queue.ErrUnavailable), errors.Is(err, queue.ErrUnconfirmed), errors.Is(err, queue.ErrClosed):
+		a.cfg.Logger.Warn("queue does not answer about dead letters", "error", err)
 		return unavailable
 	}
 	a.cfg.Logger.Error("query failed", "error", err)

@@ -17,12 +17,15 @@ type problem struct {
 }
 
 var (
-	malformed        = newProblem(http.StatusBadRequest, "malformed", "The request is malformed.")
-	notFound         = newProblem(http.StatusNotFound, "not-found", "There is nothing at this path.")
-	unknownEvent     = newProblem(http.StatusNotFound, "unknown-event", "There is no such event.")
-	methodNotAllowed = newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.").with("Allow", "GET, HEAD")
-	internal         = newProblem(http.StatusInternalServerError, "internal", "The request failed.")
-	unavailable      = newProblem(http.StatusServiceUnavailable, "unavailable", "The service can't answer at present.").with("Retry-After", "2")
+	unknownDeadLetter = newProblem(http.StatusNotFound, "unknown-dead-letter", "There is no such dead letter.")
+	malformed         = newProblem(http.StatusBadRequest, "malformed", "The request is malformed.")
+	notFound          = newProblem(http.StatusNotFound, "not-found", "There is nothing at this path.")
+	unknownEvent      = newProblem(http.StatusNotFound, "unknown-event", "There is no such event.")
+	methodNotAllowed  = newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.")
+	crossOrigin       = newProblem(http.StatusForbidden, "cross-origin", "A page of another origin may not do this.")
+	notReplayable     = newProblem(http.StatusConflict, "not-replayable", "The dead letter is no event; it can only be dropped.")
+	internal          = newProblem(http.StatusInternalServerError, "internal", "The request failed.")
+	unavailable       = newProblem(http.StatusServiceUnavailable, "unavailable", "The service can't answer at present.").with("Retry-After", "2")
 )
 
 func newProblem(status int, slug, title string) *problem {

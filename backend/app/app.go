@@ -59,6 +59,7 @@ type App struct {
 	queue    queue.Queue
 	store    store.Store
 	reader   lateReader
+	dead     deadLetters
 	migrated chan struct{} // Closed when the store's schema is current.
 
 	mu    sync.Mutex

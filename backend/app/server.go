@@ -72,7 +72,7 @@ func (a *App) routes() error {
 	if !a.settings.Has(config.API) {
 		return nil
 	}
-	h, err := api.New(api.Config{Reader: &a.reader, Logger: a.log, Registerer: a.registry})
+	h, err := api.New(api.Config{Reader: &a.reader, Dead: &a.dead, Logger: a.log, Registerer: a.registry})
 	if err != nil {
 		return err
 	}
