@@ -111,8 +111,20 @@ func (s *stack) startServicesOn(queueURL string) {
 
 func (s *stack) startGateway() {
 	s.t.Helper()
-	s.gateway = start(s.t, s.dir, s.env, gatewayBinary, "run", "--config", s.config)
+	s.reviveGateway()
 	s.waitReady(s.base, s.gateway)
+}
+
+// reviveGateway starts the gateway, which may end before it is ready.
+func (s *stack) reviveGateway() {
+	s.t.Helper()
+	s.gateway = start(s.t, s.dir, s.env, gatewayBinary, "run", "--config", s.config)
+}
+
+// reviveDispatch starts a backend with the role dispatch in the place of the last one.
+func (s *stack) reviveDispatch() {
+	s.t.Helper()
+	s.backends[2] = start(s.t, s.dir, s.env, backendBinary, "--roles", "dispatch", "--listen", freePorts(s.t, 1)[0])
 }
 
 // secondGateway starts another gateway of the same stack, which leaves the backend's roles to

@@ -20,6 +20,11 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if wait := time.Until(delivery.Event.NotBefore); wait > 0 {
 		return s.postpone(delivery, wait)
 	}
+	if reason, poisonous := delivery.Poisonous(); poisonous {
+		change := newChange(delivery)
+		change.Error = reason
+		return s.conclude(delivery, change, 0)
+	}
 	err := s.guard(delivery, func() error {
 		change, delay, ended := s.attempt(delivery)
 		if !ended {

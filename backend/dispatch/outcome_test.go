@@ -207,6 +207,17 @@ func TestUnknownBot(t *testing.T) {
 	require.Equal(t, event.StatusDead, q.told()[0].Status)
 }
 
+func TestPoisonousEventIsNotTried(t *testing.T) {
+	t.Parallel()
+	q := newFakeQueue()
+	start(t, q, bot(t, func(http.ResponseWriter, *http.Request) { t.Error("the bot was asked") }))
+	q.deliveries <- &queue.Delivery{Event: newEvent("e"), Attempt: 1, Crashes: queue.CrashLimit}
+	got := q.next(t)
+	require.Equal(t, "bury", got.how)
+	require.Contains(t, got.reason, "delivery limit: 6 consumers")
+	require.Equal(t, event.StatusDead, q.told()[0].Status)
+}
+
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

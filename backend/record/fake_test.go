@@ -24,6 +24,7 @@ type fakeQueue struct {
 	waiting  []*event.Event
 	unacked  map[*queue.Delivery]bool
 	buried   map[string]string // reasons by id
+	crashes  map[string]int    // by id
 	arrived  chan struct{}
 	prefetch int
 	closed   int
@@ -106,7 +107,7 @@ func (c fakeConsumer) take(limit int) ([]*queue.Delivery, error) {
 	n := min(limit, len(c.waiting), c.prefetch-len(c.unacked))
 	batch := make([]*queue.Delivery, n)
 	for i, e := range c.waiting[:n] {
-		batch[i] = &queue.Delivery{Event: e, Attempt: 1}
+		batch[i] = &queue.Delivery{Event: e, Attempt: 1, Crashes: c.crashes[e.ID]}
 		c.unacked[batch[i]] = true
 	}
 	c.waiting = c.waiting[n:]

@@ -119,6 +119,22 @@ func TestPoison(t *testing.T) {
 	})
 }
 
+func TestPoisonousEventIsNotTried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(storetest.Events(20)...), newStore(nil)
+		bad, suspect := storetest.Event(7).ID, storetest.Event(8).ID
+		q.crashes = map[string]int{bad: queue.CrashLimit, suspect: queue.CrashLimit - 1}
+		r := start(t, Config{Queue: q, Store: s})
+		synctest.Wait()
+		require.Zero(t, q.left())
+		require.Equal(t, 19, s.len())
+		require.Len(t, q.buried, 1)
+		require.Contains(t, q.buried[bad], "delivery limit")
+		require.NoError(t, r.stop())
+	})
+}
+
 func TestPanicIsARefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

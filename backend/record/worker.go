@@ -28,6 +28,9 @@ func (w worker) consume(ctx context.Context) error {
 	for ctx.Err() == nil {
 		batch, err := w.consumer.Receive(ctx, w.cfg.BatchSize)
 		if err == nil {
+			batch, err = w.buryPoisonous(ctx, batch)
+		}
+		if err == nil && len(batch) > 0 {
 			err = w.record(ctx, batch)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -35,6 +38,21 @@ func (w worker) consume(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// buryPoisonous takes out what ended consumer after consumer, and returns the rest.
+func (w worker) buryPoisonous(ctx context.Context, batch []*queue.Delivery) (rest []*queue.Delivery, err error) {
+	for _, d := range batch {
+		reason, poisonous := d.Poisonous()
+		if !poisonous {
+			rest = append(rest, d)
+			continue
+		}
+		if err := w.bury(ctx, d, errors.New(reason)); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
 }
 
 // record writes a batch and acknowledges it. A batch that the store refuses, or

@@ -97,13 +97,16 @@ type Delivery struct {
 	// Attempt is one more than the number of times that Retry was called for the event
 	// in this group, as far as the queue knows: RabbitMQ forgets them when another
 	// process takes over. What came back without being settled was not tried, as far
-	// as anybody knows, and does not count.
+	// as anybody knows, and does not count; but see Crashes.
 	Attempt int
 	// Replays is how often the event came back from the dead letters.
 	Replays int
 	// History are the outcomes of earlier attempts since then, oldest first, at most
 	// [MaxHistory] and as far as the attempts are known; see [Delivery.Note].
 	History []Outcome
+	// Crashes is how many consumers ended, by a crash and not by Close, while they had this
+	// event in hand, since it was last tried to an end; see [Delivery.Poisonous].
+	Crashes int
 	// Death says how the event died; set in the group Dead only.
 	Death *Death
 	// Token belongs to the engine.

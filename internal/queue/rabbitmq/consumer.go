@@ -42,7 +42,8 @@ type consumer struct {
 	mu        sync.Mutex
 	unstarted int
 	feeds     map[*feed]struct{}
-	queued    []*item // Ready.
+	queued    []*item // Ready, but for suspects.
+	suspects  suspects
 	strays    strays
 }
 
@@ -61,6 +62,7 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 		wake:      make(chan struct{}, 1),
 		unstarted: queues,
 		feeds:     map[*feed]struct{}{},
+		suspects:  suspects{wake: make(chan struct{}, 1)},
 		strays:    strays{},
 	}
 	c.ctx, c.cancel = context.WithCancel(q.ctx)
@@ -71,6 +73,7 @@ func (c *consumer) start(names []string) {
 	for _, name := range names {
 		c.feeders.Go(func() { c.feedFrom(c.ctx, name) })
 	}
+	c.feeders.Go(c.probe)
 }
 
 // awaitStart gives the broker a moment, so that usually a subscription that is returned
@@ -158,6 +161,10 @@ func (c *consumer) signal() {
 // push makes an item ready. The lock is held.
 func (c *consumer) push(it *item) {
 	it.state = ready
+	if c.done != nil && it.suspect() {
+		c.queueSuspect(it)
+		return
+	}
 	c.queued = append(c.queued, it)
 	c.signal()
 }
@@ -269,7 +276,8 @@ func (c *consumer) detach(f *feed) {
 			it.end()
 		}
 	}
-	c.queued = slices.DeleteFunc(c.queued, func(it *item) bool { return it.state != ready })
+	lost := func(it *item) bool { return it.state != ready }
+	c.queued, c.suspects.waiting = slices.DeleteFunc(c.queued, lost), slices.DeleteFunc(c.suspects.waiting, lost)
 }
 
 // unsettled counts what the consumer holds.

@@ -26,6 +26,8 @@ type item struct {
 	retries  int
 	due      time.Time   // When a retry may go.
 	timer    *time.Timer // Only while it sleeps.
+	// inHand is closed when nobody works on it any more; only of a suspect that has its turn.
+	inHand chan struct{}
 }
 
 type itemState int
@@ -44,14 +46,17 @@ const (
 func (it *item) again(attempts int) {
 	d := *it.delivery
 	d.Attempt += attempts
+	d.Crashes = 0
 	it.delivery = &d
 	it.retries += attempts
+	it.leaveHand()
 }
 
 // end makes sure that nothing more happens to an item.
 func (it *item) end() {
 	it.state = gone
 	it.stop()
+	it.leaveHand()
 }
 
 // stop ends its sleep, if it has any.

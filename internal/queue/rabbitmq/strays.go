@@ -28,6 +28,7 @@ func (s strays) keep(it *item) bool {
 			return false
 		}
 		it.stop()
+		it.leaveHand()
 		it.state = waiting
 	default:
 		return false

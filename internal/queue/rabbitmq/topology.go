@@ -11,9 +11,10 @@ import (
 )
 
 // deliveryLimit stands for none: how often a message was returned says nothing about it,
-// because the broker also counts what a consumer only held in memory, and one beyond the
-// limit would be thrown away. So the broker does not stop an event that takes its consumer
-// down each time. RabbitMQ 4 has a low limit by default and 3.x knows no word for none.
+// because the broker also counts what a consumer only held in memory, and lost connections,
+// and the bot's history would not say that the event is dead. So the consumers find out what
+// takes them down, see probation.go. RabbitMQ 4 has a low limit by default and 3.x knows no
+// word for none.
 const deliveryLimit = 1 << 30
 
 // topology names what is declared. It is fixed, so an accepted event always has its
@@ -24,6 +25,8 @@ const deliveryLimit = 1 << 30
 //	<prefix>.dispatch.0 … 15  "*.<n>" one partition each, with a single active consumer
 //	<prefix>.dead             reached through the default exchange only
 //
+// and for a while <prefix>.dead.lock and <prefix>.suspect.<group>.<event>.
+//
 // A queue cannot change its arguments. One that has to gets a new name ("….v2"); the
 // old one is drained by the consumers and then deleted by the operator. The broker
 // returns a message only when no queue at all takes it, so nobody may unbind or delete
@@ -33,6 +36,11 @@ type topology struct{ prefix string }
 func (t topology) exchange() string { return t.prefix + ".events" }
 func (t topology) record() string   { return t.prefix + ".record" }
 func (t topology) dead() string     { return t.prefix + ".dead" }
+
+// suspect is the queue of the marks of an event.
+func (t topology) suspect(group queue.Group, id string) string {
+	return t.prefix + ".suspect." + string(group) + "." + id
+}
 
 // deadLock is a queue that only the one who looks through the dead letters has.
 func (t topology) deadLock() string { return t.prefix + ".dead.lock" }

@@ -20,16 +20,22 @@ type claim struct {
 	death   sql.NullString
 	replays int
 	history sql.NullString
+	crashes int
 	size    int64 // Of the event's body, in bytes.
 
 	// The consumer's lock guards it.
 	settled bool // It is, or is being, taken out of the consumer's hands.
 }
 
+// suspect reports whether a consumer may have it only when it has no other one.
+func (c *claim) suspect() bool { return c.crashes >= queue.SuspectAfter }
+
 // space is how much a claim may take.
 type space struct {
 	count int
 	bytes int64 // Of bodies; the last delivery may exceed it, so that one of any size fits.
+	// suspect is whether one that is suspected of crashes may be among them.
+	suspect bool
 }
 
 func (s space) none() bool { return s.count <= 0 || s.bytes <= 0 }
@@ -51,12 +57,23 @@ func (q *Queue) claim(ctx context.Context, owner int64, group int, free space) (
 		if got.due, err = tx.wakeDelayed(group, free.count); err != nil {
 			return err
 		}
-		got.claims, got.full, err = tx.oldest(group, free)
-		if err != nil || len(got.claims) == 0 {
+		if free.suspect {
+			if got.claims, err = tx.takeSuspect(owner, group); err != nil {
+				return err
+			}
+			free.count -= len(got.claims)
+		}
+		if free.none() {
+			got.full = true
+			return nil
+		}
+		others, full, err := tx.oldest(group, free)
+		got.full = full
+		if err != nil || len(others) == 0 {
 			return err
 		}
-		last := got.claims[len(got.claims)-1].id
-		_, err = tx.exec(tx.take, owner, group, last)
+		got.claims = append(got.claims, others...)
+		_, err = tx.exec(tx.take, owner, group, others[len(others)-1].id)
 		return err
 	})
 	return got, err
@@ -89,8 +106,8 @@ func (tx *transaction) oldest(group int, free space) (claims []*claim, full bool
 	}
 	defer func() { _ = rows.Close() }()
 	for !free.none() && rows.Next() {
-		c := &claim{}
-		if err := rows.Scan(&c.id, &c.retries, &c.lane, &c.death, &c.replays, &c.history, &c.size); err != nil {
+		c, err := scanClaim(rows)
+		if err != nil {
 			return nil, false, err
 		}
 		claims = append(claims, c)
@@ -98,6 +115,24 @@ func (tx *transaction) oldest(group int, free space) (claims []*claim, full bool
 		free.bytes -= c.size
 	}
 	return claims, free.none(), rows.Err()
+}
+
+// takeSuspect takes the first delivery that is suspected of crashes, if there is one.
+func (tx *transaction) takeSuspect(owner int64, group int) ([]*claim, error) {
+	c, err := scanClaim(tx.suspect.QueryRowContext(tx.ctx, group))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.exec(tx.takeOne, owner, group, c.id)
+	return []*claim{c}, err
+}
+
+func scanClaim(row interface{ Scan(...any) error }) (*claim, error) {
+	c := &claim{}
+	return c, row.Scan(&c.id, &c.retries, &c.lane, &c.death, &c.replays, &c.history, &c.crashes, &c.size)
 }
 
 // fetch reads the events of claims, outside of the writer. Those that cannot be decoded
@@ -108,7 +143,7 @@ func (q *Queue) fetch(ctx context.Context, claims []*claim) (ds []*queue.Deliver
 		return nil, nil, err
 	}
 	for _, c := range claims {
-		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: 1 + c.retries, Replays: c.replays, Token: c}
+		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: 1 + c.retries, Replays: c.replays, Crashes: c.crashes, Token: c}
 		if c.death.Valid {
 			d.Death = &queue.Death{}
 			if err := json.Unmarshal([]byte(c.death.String), d.Death); err != nil {

@@ -38,6 +38,7 @@ type consumer struct {
 	mu        sync.Mutex
 	held      map[int64]*claim // Claimed and not settled, handed out or not.
 	heldBytes int64            // The size of all held.
+	suspects  int              // How many of held are suspected of crashes, at most 1.
 	closed    bool
 	closing   sync.Once
 	closeErr  error
@@ -133,8 +134,8 @@ func (c *consumer) run() {
 func (c *consumer) free() space {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := space{c.prefetch, c.q.cfg.PrefetchBytes}
-	free := space{all.count - len(c.held), all.bytes - c.heldBytes}
+	all := space{count: c.prefetch, bytes: c.q.cfg.PrefetchBytes}
+	free := space{all.count - len(c.held), all.bytes - c.heldBytes, c.suspects == 0}
 	if len(c.buffer) > 0 && (free.count < all.count/8 || free.bytes < all.bytes/8) {
 		return space{}
 	}
@@ -146,6 +147,9 @@ func (c *consumer) hold(cl *claim) {
 	c.letGo(cl.id) // It was lost and is claimed again.
 	c.held[cl.id] = cl
 	c.heldBytes += cl.size
+	if cl.suspect() {
+		c.suspects++
+	}
 }
 
 // letGo forgets a claim. The caller has the lock.
@@ -153,6 +157,10 @@ func (c *consumer) letGo(id int64) {
 	if cl, ok := c.held[id]; ok {
 		delete(c.held, id)
 		c.heldBytes -= cl.size
+		if cl.suspect() {
+			c.suspects--
+			signal(c.wake) // The next one may be had.
+		}
 	}
 }
 

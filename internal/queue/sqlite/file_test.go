@@ -39,7 +39,8 @@ func TestUpgrade(t *testing.T) {
 	e := testEvent("key")
 	require.NoError(t, q.Publish(t.Context(), e))
 	_, err := direct(t, q).ExecContext(t.Context(), `ALTER TABLE deliveries DROP COLUMN replays;
-		ALTER TABLE deliveries DROP COLUMN history; PRAGMA user_version = 1`)
+		ALTER TABLE deliveries DROP COLUMN history; DROP INDEX deliveries_suspect;
+		ALTER TABLE deliveries DROP COLUMN crashes; PRAGMA user_version = 1`)
 	require.NoError(t, err)
 	require.NoError(t, q.Close())
 	q = openAt(t, Config{Path: path})

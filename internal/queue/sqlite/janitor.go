@@ -38,7 +38,8 @@ func (q *Queue) keepHouse(ctx context.Context) {
 	}
 }
 
-// reap makes ready again what owners had claimed that are gone.
+// reap makes ready again what owners had claimed that are gone, and counts that: those that
+// are closed give back themselves.
 func (q *Queue) reap(ctx context.Context) error {
 	rows, err := q.reader.QueryContext(ctx, "SELECT DISTINCT owner FROM deliveries WHERE grp IN (1, 2, 3) AND state = 3")
 	if err != nil {
@@ -64,7 +65,7 @@ func (q *Queue) reap(ctx context.Context) error {
 	}
 	return q.writer.do(ctx, len(gone), func(tx *transaction) error {
 		for _, id := range gone {
-			if _, err := tx.exec(tx.release, id); err != nil {
+			if _, err := tx.exec(tx.crashed, id); err != nil {
 				return err
 			}
 		}

@@ -244,3 +244,36 @@ func TestKilledConsumerIsNoticed(t *testing.T) {
 	require.Equal(t, []string{e.ID}, said["holding"])
 	require.Equal(t, map[string]int{e.ID: 1}, drainGroup(t, q, queue.Record))
 }
+
+// TestCrashesAreCounted kills a process that holds events until they are suspected: then
+// they come one at a time, and only the one in hand is counted.
+func TestCrashesAreCounted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "queue.db")
+	q := openAt(t, Config{Path: path})
+	events := []*event.Event{testEvent("a"), testEvent("b"), testEvent("c")}
+	require.NoError(t, q.Publish(t.Context(), events...))
+	for range queue.SuspectAfter {
+		killedChild(t, "hold", path, 1)
+		require.NoError(t, q.reap(t.Context()))
+	}
+	for range 2 {
+		require.Equal(t, []string{events[0].ID}, killedChild(t, "hold", path, 1)["holding"])
+		require.NoError(t, q.reap(t.Context()))
+	}
+	fresh := testEvent("d")
+	require.NoError(t, q.Publish(t.Context(), fresh))
+	c := subscribe(t, q, queue.Record)
+	ds := []*queue.Delivery{receiveOne(t, c), receiveOne(t, c)}
+	require.Equal(t, []string{events[0].ID, fresh.ID}, []string{ds[0].Event.ID, ds[1].Event.ID})
+	require.Equal(t, queue.SuspectAfter+2, ds[0].Crashes)
+	require.NoError(t, c.Retry(t.Context(), ds[0], 0))
+	again := map[string]int{}
+	for range 3 {
+		d := receiveOne(t, c)
+		again[d.Event.ID] = d.Crashes
+		require.NoError(t, c.Ack(t.Context(), d))
+	}
+	require.Equal(t, map[string]int{events[0].ID: 0, events[1].ID: queue.SuspectAfter, events[2].ID: queue.SuspectAfter}, again,
+		"an attempt that ended clears an event")
+}

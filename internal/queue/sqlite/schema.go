@@ -15,7 +15,8 @@ const schemaVersion = 2
 // so in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
 // of bot and order key, in Dispatch only. Of each lane the delivery with the lowest id is
 // ready, delayed or claimed; all others are blocked. Its attempts are those that ended in a
-// retry; its history is what came of the last ones. The primary key keeps the deliveries
+// retry; its history is what came of the last ones; its crashes are the owners that were gone
+// while they had it. The primary key keeps the deliveries
 // of a group and state together, so that everything that is asked while events flow costs
 // the same however many events wait.
 const schema = `
@@ -37,11 +38,12 @@ CREATE TABLE deliveries (
 	death    TEXT,
 	replays  INTEGER NOT NULL DEFAULT 0,
 	history  TEXT,
+	crashes  INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (grp, state, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_due  ON deliveries (grp, due) WHERE state = 2;
 CREATE INDEX deliveries_lane ON deliveries (lane, id) WHERE lane IS NOT NULL;
-
+` + suspectIndex + `
 CREATE TABLE seen (
 	id TEXT PRIMARY KEY,
 	at INTEGER NOT NULL
@@ -56,12 +58,19 @@ CREATE TABLE counters (
 INSERT INTO counters VALUES (1, 0, 0, 0);
 `
 
+// suspectIndex finds the few deliveries that are handed out one at a time. The number is
+// [queue.SuspectAfter], written out as in the statements.
+const suspectIndex = `
+CREATE INDEX deliveries_suspect ON deliveries (grp, id) WHERE state = 1 AND crashes >= 3;
+`
+
 // upgrades bring a file of the version before the key to the key's.
 var upgrades = map[int]string{
 	2: `
 ALTER TABLE deliveries ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN history TEXT;
-`,
+ALTER TABLE deliveries ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+` + suspectIndex,
 }
 
 // The states of a delivery. They are part of the file format, and of the statements.

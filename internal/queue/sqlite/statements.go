@@ -19,14 +19,20 @@ type statements struct {
 	addRecord, addDispatch     *sql.Stmt
 	nextDue, promote           *sql.Stmt
 	ready, take                *sql.Stmt
+	suspect, takeOne           *sql.Stmt
 	ack, retry, bury, park     *sql.Stmt
-	unblock, release           *sql.Stmt
+	unblock, release, crashed  *sql.Stmt
 	replay, dropDead           *sql.Stmt
 	all                        []*sql.Stmt
 }
 
 // ours selects a delivery that a consumer has claimed: group, id and owner.
 const ours = ` WHERE grp = ?1 AND state = 3 AND id = ?2 AND owner = ?3`
+
+// claimable begins the choice of ready deliveries. The length is known without reading the
+// data.
+const claimable = `SELECT d.id, d.attempts, d.lane, d.death, d.replays, d.history, d.crashes, ifnull(length(e.data), 0)
+	FROM deliveries d LEFT JOIN events e ON e.seq = d.id >> 1 WHERE d.grp = ? AND d.state = 1`
 
 // unlessDelivered is the condition that no delivery has the id ?3, neither in the group ?2
 // nor in the dead letters. Each state is looked up by the whole key, the likely ones first:
@@ -65,19 +71,19 @@ func (s *statements) texts() []statementText {
 		{&s.nextDue, `SELECT min(due) FROM deliveries WHERE grp = ? AND state = 2`},
 		{&s.promote, `UPDATE OR ROLLBACK deliveries SET state = 1, due = 0 WHERE grp = ?1 AND state = 2 AND id IN
 			(SELECT id FROM deliveries WHERE grp = ?1 AND state = 2 AND due <= ?2 ORDER BY due LIMIT ?3)`},
-		// The length is known without reading the data.
-		{&s.ready, `SELECT d.id, d.attempts, d.lane, d.death, d.replays, d.history, ifnull(length(e.data), 0)
-			FROM deliveries d LEFT JOIN events e ON e.seq = d.id >> 1
-			WHERE d.grp = ? AND d.state = 1 ORDER BY d.id LIMIT ?`},
-		{&s.take, `UPDATE OR ROLLBACK deliveries SET state = 3, owner = ?1 WHERE grp = ?2 AND state = 1 AND id <= ?3`},
+		{&s.ready, claimable + ` AND d.crashes < 3 ORDER BY d.id LIMIT ?`},
+		{&s.take, `UPDATE OR ROLLBACK deliveries SET state = 3, owner = ?1 WHERE grp = ?2 AND state = 1 AND id <= ?3 AND crashes < 3`},
+		{&s.suspect, claimable + ` AND d.crashes >= 3 ORDER BY d.id LIMIT 1`},
+		{&s.takeOne, `UPDATE OR ROLLBACK deliveries SET state = 3, owner = ?1 WHERE grp = ?2 AND state = 1 AND id = ?3`},
 
 		{&s.ack, `DELETE FROM deliveries` + ours},
-		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + ?6, history = ?7` + ours},
-		{&s.bury, `UPDATE OR ROLLBACK deliveries SET grp = 3, state = 1, owner = 0, attempts = 0, lane = NULL, history = NULL, death = ?4` + ours},
+		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + ?6, history = ?7, crashes = 0` + ours},
+		{&s.bury, `UPDATE OR ROLLBACK deliveries SET grp = 3, state = 1, owner = 0, attempts = 0, lane = NULL, history = NULL, crashes = 0, death = ?4` + ours},
 		{&s.park, `UPDATE OR ROLLBACK deliveries SET state = 4, owner = 0, lane = NULL` + ours},
 		{&s.unblock, `UPDATE OR ROLLBACK deliveries SET state = 1 WHERE grp = 2 AND state = 0 AND id =
 			(SELECT id FROM deliveries WHERE lane = ? ORDER BY id LIMIT 1)`},
 		{&s.release, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0 WHERE grp IN (1, 2, 3) AND state = 3 AND owner = ?`},
+		{&s.crashed, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0, crashes = crashes + (grp < 3) WHERE grp IN (1, 2, 3) AND state = 3 AND owner = ?`},
 
 		// It stands where it stood among the events of its lane, but what is there goes on.
 		{&s.replay, `UPDATE OR ROLLBACK deliveries SET grp = ?3, owner = 0, due = 0, lane = ?4, death = NULL, replays = replays + 1,
