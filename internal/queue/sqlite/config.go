@@ -29,6 +29,11 @@ type Config struct {
 	// BusyTimeout is how long a write waits for another process that writes, before it
 	// fails with [queue.ErrUnavailable]. Default 5s.
 	BusyTimeout time.Duration
+	// DispatchOnly queues every event for [queue.Dispatch] alone, changes too, so that one
+	// consumer gets all of them in the order of their keys. It is for spools. Default false.
+	DispatchOnly bool
+	// Setting names what sets Path, for errors. Default "BOTGATE_QUEUE_URL".
+	Setting string
 	// Logger gets what no caller is told. Default: nothing is logged.
 	Logger *slog.Logger
 }
@@ -43,6 +48,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("finding the queue file %s: %w", c.Path, err)
 	}
 	c.Path = path
+	if c.Setting == "" {
+		c.Setting = "BOTGATE_QUEUE_URL"
+	}
 	if c.RepeatWindow <= 0 {
 		c.RepeatWindow = 24 * time.Hour
 	}

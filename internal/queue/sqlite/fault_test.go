@@ -120,7 +120,7 @@ func TestNeighbours(t *testing.T) {
 		r, err := newRow(testEvent("key"))
 		require.NoError(t, err)
 		batch[i] = &operation{rows: 1, done: make(chan error, 1), apply: func(tx *transaction) error {
-			if err := tx.add(&r, time.Now().UnixNano()); err != nil || i != 1 {
+			if _, err := tx.add(&r, time.Now().UnixNano()); err != nil || i != 1 {
 				return err
 			}
 			return broken

@@ -104,6 +104,6 @@ func prepareFile(ctx context.Context, conn *sql.Conn) error {
 }
 
 // openError says which file is concerned and what can be changed.
-func openError(path string, err error) error {
-	return fmt.Errorf("opening the queue file %s (set BOTGATE_QUEUE_URL to another one, or make its folder writable): %w", path, err)
+func openError(cfg Config, err error) error {
+	return fmt.Errorf("opening the queue file %s (set %s to another one, or make its folder writable): %w", cfg.Path, cfg.Setting, err)
 }

@@ -20,10 +20,10 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	}
 	q := &Queue{cfg: cfg, log: cfg.Logger, consumers: map[*consumer]struct{}{}}
 	if err := q.acquire(ctx); err != nil {
-		return nil, errors.Join(openError(cfg.Path, err), q.release())
+		return nil, errors.Join(openError(cfg, err), q.release())
 	}
 	if err := q.reap(ctx); err != nil {
-		return nil, errors.Join(openError(cfg.Path, err), q.release())
+		return nil, errors.Join(openError(cfg, err), q.release())
 	}
 	helperCtx, stop := context.WithCancel(context.Background())
 	q.stopHelpers = stop

@@ -17,35 +17,49 @@ type row struct {
 	id, attributes, contentType string
 	data                        []byte
 	lane                        int64
-	dispatch                    bool
+	record, dispatch            bool
 }
 
 // Publish implements [queue.Queue]. It returns after the fsync of a transaction that holds
 // all the events.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
+	_, err := q.PublishNew(ctx, events...)
+	return err
+}
+
+// PublishNew is Publish that also says, for each event in turn, whether it was queued; the
+// others are repeats. Where it fails it says nothing.
+func (q *Queue) PublishNew(ctx context.Context, events ...*event.Event) (queued []bool, err error) {
 	if err := q.enter(); err != nil {
-		return err
+		return nil, err
 	}
 	defer q.leave()
 	rows := make([]row, len(events))
 	for i, e := range events {
-		var err error
 		if rows[i], err = newRow(e); err != nil {
-			return err
+			return nil, err
+		}
+		if q.cfg.DispatchOnly {
+			rows[i].record, rows[i].dispatch = false, true
 		}
 	}
 	if len(rows) == 0 {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	return q.writer.do(ctx, len(rows), func(tx *transaction) error {
+	queued = make([]bool, len(rows))
+	err = q.writer.do(ctx, len(rows), func(tx *transaction) (err error) {
 		now := time.Now().UnixNano()
 		for i := range rows {
-			if err := tx.add(&rows[i], now); err != nil {
+			if queued[i], err = tx.add(&rows[i], now); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return queued, nil
 }
 
 func newRow(e *event.Event) (row, error) {
@@ -70,6 +84,7 @@ func newRow(e *event.Event) (row, error) {
 		contentType: e.ContentType,
 		data:        data,
 		lane:        laneOf(e.Bot, e.OrderKey),
+		record:      true,
 		dispatch:    !e.IsChange(),
 	}, nil
 }
@@ -91,26 +106,29 @@ func laneOf(bot, orderKey string) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
-// add queues an event, unless its id is known.
-func (tx *transaction) add(r *row, now int64) error {
+// add queues an event and reports whether it did: an id that is known is a repeat.
+func (tx *transaction) add(r *row, now int64) (bool, error) {
 	seq := tx.nextSeq
 	if n, err := tx.exec(tx.remember, r.id, now); err != nil || n == 0 {
-		return err
+		return false, err
 	}
 	tx.nextSeq++
 	if _, err := tx.exec(tx.addEvent, seq, r.attributes, r.contentType, r.data); err != nil {
-		return err
+		return false, err
 	}
-	if _, err := tx.exec(tx.addRecord, recordID(seq)); err != nil {
-		return err
+	if r.record {
+		if _, err := tx.exec(tx.addRecord, recordID(seq)); err != nil {
+			return false, err
+		}
+		tx.arrive(groupRecord)
 	}
-	tx.arrive(groupRecord)
-	if !r.dispatch {
-		return nil
+	if r.dispatch {
+		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.lane); err != nil {
+			return false, err
+		}
+		tx.arrive(groupDispatch)
 	}
-	tx.arrive(groupDispatch)
-	_, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.lane)
-	return err
+	return true, nil
 }
 
 // recordID is the id of an event's delivery in Record; the one in Dispatch follows it.

@@ -102,7 +102,8 @@ func (tx *transaction) revive(l letter, now time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, tx.add(&r, now.UnixNano())
+	_, err = tx.add(&r, now.UnixNano())
+	return true, err
 }
 
 // forgetDead removes a dead letter, and its event with the last delivery.

@@ -94,7 +94,7 @@ func migrate(ctx context.Context, conn *sql.Conn) error {
 		return nil
 	case version > schemaVersion:
 		return fmt.Errorf("it has format %d and this version of Botgate knows formats up to %d; "+
-			"upgrade Botgate, or set BOTGATE_QUEUE_URL to another file", version, schemaVersion)
+			"upgrade Botgate, or choose another file", version, schemaVersion)
 	}
 	steps := schema
 	if version > 0 {

@@ -1,0 +1,90 @@
+package spool
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Defaults of the options.
+const (
+	DefaultMaxBytes       = 1_000_000_000
+	DefaultMaxAge         = 24 * time.Hour
+	DefaultConfirmTimeout = 2 * time.Second
+	DefaultTurnWait       = 250 * time.Millisecond
+	DefaultMaxEvent       = 16 << 20
+)
+
+// Config says where the spool is.
+type Config struct {
+	// Path is the spool's file; beside it are those of [sqlite.Config] and
+	// "<path>.lock". They must be on a local disk. Required.
+	Path string
+	// LockWait is how long Open waits for another process that has the file, as the one
+	// before does at a restart. Default and at most 5s.
+	LockWait time.Duration
+	// DrainTimeout bounds how long the drainer waits for a confirmation, and with it how
+	// long Close takes while the broker does not answer. Default 5s.
+	DrainTimeout time.Duration
+	// MaxEvent is the largest body, in bytes, that the broker takes. Larger ones are not
+	// spooled, since they could never be drained. Default 16 MiB, as in queue/rabbitmq.
+	MaxEvent int
+	// Logger gets what an operator should know. Default: nobody.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Path == "" {
+		return c, errors.New("the path of the spool is empty")
+	}
+	if c.LockWait <= 0 {
+		c.LockWait = 5 * time.Second
+	}
+	if c.DrainTimeout <= 0 {
+		c.DrainTimeout = 5 * time.Second
+	}
+	if c.MaxEvent <= 0 {
+		c.MaxEvent = DefaultMaxEvent
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// Options says how a [Queue] uses the spool.
+type Options struct {
+	// Reject refuses events that the broker does not take, instead of spooling them. What
+	// was spooled before is still drained, and until then events of the same order keys
+	// are refused. Default false.
+	Reject bool
+	// MaxBytes bounds what the file holds: bodies, attributes and 512 bytes for each
+	// event. Beyond it nothing more is accepted. Default 1 GB.
+	MaxBytes int64
+	// MaxAge bounds how old the oldest event may be: beyond it nothing more is accepted.
+	// What is there stays and is drained, however old. Default 24h.
+	MaxAge time.Duration
+	// ConfirmTimeout bounds the wait for the broker's confirmation, after which an event
+	// is spooled. A caller's deadline makes it shorter: half of the time is the spool's.
+	// Default 2s.
+	ConfirmTimeout time.Duration
+	// TurnWait is how long an event waits for those of its order key that are being drained,
+	// before it is spooled behind them. Default 250ms.
+	TurnWait time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.MaxAge <= 0 {
+		o.MaxAge = DefaultMaxAge
+	}
+	if o.ConfirmTimeout <= 0 {
+		o.ConfirmTimeout = DefaultConfirmTimeout
+	}
+	if o.TurnWait <= 0 {
+		o.TurnWait = DefaultTurnWait
+	}
+	return o
+}

@@ -1,0 +1,52 @@
+package spool
+
+import (
+	"context"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+var _ queue.Queue = (*Queue)(nil)
+
+// Queue publishes to a broker, or to the spool before it. Everything but Publish, Ready and
+// Close is the broker's alone.
+type Queue struct {
+	spool   *Spool
+	broker  queue.Queue
+	options Options
+}
+
+// Subscribe implements [queue.Queue]: it consumes from the broker.
+func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
+	return q.broker.Subscribe(ctx, group, opts)
+}
+
+// Depths implements [queue.Queue]: it counts what is in the broker. See [Spool.Stats].
+func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
+	return q.broker.Depths(ctx)
+}
+
+// Ready implements [queue.Queue]: it is nil when the spool takes events, or the broker.
+func (q *Queue) Ready(ctx context.Context) error {
+	s := q.spool
+	s.mu.Lock()
+	closed, full := s.closed, s.admit(q.options, nil)
+	s.mu.Unlock()
+	if closed {
+		return queue.ErrClosed
+	}
+	if full == nil && s.store.Ready(ctx) == nil {
+		return nil
+	}
+	return q.broker.Ready(ctx)
+}
+
+// Spooling reports whether accepted events wait in the spool.
+func (q *Queue) Spooling() bool { return q.spool.Stats().Events > 0 }
+
+// Close ends the draining to this queue's broker. Publish goes on to work until the spool is
+// closed, for callers who still have the queue in their hands.
+func (q *Queue) Close() error {
+	q.spool.remove(q)
+	return nil
+}

@@ -1,0 +1,115 @@
+// Package spool keeps accepting events while the broker is away: what the broker does not
+// confirm goes to a file, durably, and from there to the broker, in order, once it is well.
+//
+// The promise is that of [queue.Queue]: an event that Publish returned nil for is delivered,
+// after those of its bot and order key that Publish returned nil for before. It holds for
+// all that is published through one file, over crashes; two gateways, each with a file of
+// its own, do not know what the other one keeps.
+package spool
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/sqlite"
+)
+
+// Spool is an open spool file and what drains it. Brokers come and go: see [Spool.Queue].
+type Spool struct {
+	cfg Config
+	log *slog.Logger
+
+	hold     *os.File // Keeps other processes out of the file.
+	store    *sqlite.Queue
+	consumer queue.Consumer
+
+	// ctx ends when the publishes under way have ended and the drainer should.
+	ctx      context.Context
+	stop     context.CancelFunc
+	worker   sync.WaitGroup
+	inflight sync.WaitGroup // Publishes.
+
+	mu       sync.Mutex
+	closed   bool
+	queues   []*Queue // In the order of their making; the last one's broker gets what is drained.
+	index    index
+	away     bool          // The broker failed, and nothing was drained since.
+	progress chan struct{} // Closed when something was drained.
+	episode  episode
+
+	closing  sync.Once
+	closeErr error
+}
+
+// Open takes the file, which it makes when it is not there. What an earlier process left in
+// it is drained as soon as there is a broker. Errors name the option to change.
+func Open(ctx context.Context, cfg Config) (*Spool, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Spool{cfg: cfg, log: cfg.Logger, index: newIndex(), progress: make(chan struct{})}
+	// Its own lifetime, from here to Close.
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	if err := s.openFile(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.resume()
+	s.worker.Go(s.drain)
+	live.add(s)
+	return s, nil
+}
+
+// Queue puts the spool before a broker, which stays its owner's, and drains to that one from
+// now on, until the queue is closed.
+func (s *Spool) Queue(broker queue.Queue, options Options) *Queue {
+	q := &Queue{spool: s, broker: broker, options: options.withDefaults()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queues = append(s.queues, q)
+	return q
+}
+
+// target is the broker that gets what is drained; nil while there is none.
+func (s *Spool) target() queue.Queue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queues) == 0 {
+		return nil
+	}
+	return s.queues[len(s.queues)-1].broker
+}
+
+// remove forgets a queue that was closed.
+func (s *Spool) remove(q *Queue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queues = slices.DeleteFunc(s.queues, func(other *Queue) bool { return other == q })
+}
+
+// Close waits for publishes under way and gives the file back. What is in it is drained
+// after the next Open. It is safe to call twice.
+func (s *Spool) Close() error {
+	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Spool) close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.inflight.Wait()
+	s.stop()
+	s.worker.Wait()
+	live.remove(s)
+	if n := s.index.events; n > 0 {
+		s.log.Warn("events stay in the spool: they are drained after the next start with the same file",
+			slog.String("file", s.cfg.Path), slog.Int("events", n))
+	}
+	return s.closeFile()
+}

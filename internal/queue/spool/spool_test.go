@@ -1,0 +1,354 @@
+package spool_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/spool"
+	"github.com/botgate/botgate/internal/queue/sqlite"
+	"github.com/botgate/botgate/internal/testlog"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childPath) != "" {
+		fmt.Fprintln(os.Stderr, runChild())
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestAWellBrokerGetsEverythingDirectly(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	q := open(t, b, spool.Config{}, spool.Options{})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", 1), newEvent(t, "k", 2)))
+	require.Equal(t, 1, b.published())
+	require.Equal(t, []string{"1", "2"}, b.bodies("k"))
+	require.Zero(t, q.Stats())
+}
+
+func TestWhatTheBrokerDoesNotTakeIsSpooledAndDrained(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]outcome{"away": away, "nacking": nack, "losing confirms": lose, "blocked": block, "late": late} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &broker{}
+			b.behave(always(fault))
+			q := open(t, b, spool.Config{DrainTimeout: 20 * time.Millisecond}, spool.Options{ConfirmTimeout: 20 * time.Millisecond})
+			for n := range 5 {
+				require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", n)))
+			}
+			require.Positive(t, q.Stats().Bytes)
+			require.False(t, q.Stats().Oldest.IsZero())
+			require.NoError(t, q.Ready(t.Context()))
+			b.behave(nil)
+			waitDrained(t, q)
+			require.Equal(t, []string{"0", "1", "2", "3", "4"}, b.bodies("k"))
+			require.Zero(t, q.Stats())
+		})
+	}
+}
+
+func TestNewEventsOfAKeyWaitTheirTurnAndOthersDoNot(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	// Only this key's events fail, so the broker is well for the others.
+	b.behave(func(e *event.Event) outcome {
+		if e != nil && e.OrderKey == "stuck" {
+			return nack
+		}
+		return take
+	})
+	q := open(t, b, spool.Config{}, spool.Options{})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "stuck", 1)))
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "stuck", 2)))
+	for n := range 20 {
+		require.NoError(t, q.Publish(t.Context(), newEvent(t, fmt.Sprint("free-", n), n)))
+	}
+	require.Eventually(t, func() bool { return len(b.bodies("")) == 20 && q.Stats().Events == 2 }, patience, tick)
+	b.behave(nil)
+	waitDrained(t, q)
+	require.Equal(t, []string{"1", "2"}, b.bodies("stuck"))
+}
+
+func TestABrokerKnownToBeAwayIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	b, answer := &broker{}, make(chan struct{})
+	b.behave(func(*event.Event) outcome {
+		<-answer
+		return away
+	})
+	q := open(t, b, spool.Config{}, spool.Options{})
+	first, e := make(chan error, 1), newEvent(t, "k", 0)
+	go func() { first <- q.Publish(t.Context(), e) }()
+	require.Eventually(t, func() bool { return b.published() == 1 }, patience, tick)
+	answer <- struct{}{}
+	require.NoError(t, <-first)
+	for n := range 50 {
+		require.NoError(t, q.Publish(t.Context(), newEvent(t, fmt.Sprint("key-", n), n)))
+	}
+	require.LessOrEqual(t, b.published(), 2, "one caller's and the drainer's")
+	close(answer)
+	b.behave(nil)
+	waitDrained(t, q)
+}
+
+func TestRefusedForGoodIsKeptAside(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	b.behave(always(away))
+	path := newPath(t)
+	q := open(t, b, spool.Config{Path: path}, spool.Options{})
+	for n := range 3 {
+		require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", n)))
+	}
+	b.behave(func(e *event.Event) outcome {
+		if e != nil && string(e.Data) == "1" {
+			return tooLarge
+		}
+		return take
+	})
+	waitDrained(t, q)
+	require.Equal(t, []string{"0", "2"}, b.bodies("k"))
+	kept := q.Stats().Bytes
+	require.Positive(t, kept, "it counts against the size")
+	require.NoError(t, q.Close())
+
+	reopened := open(t, b, spool.Config{Path: path}, spool.Options{})
+	require.Equal(t, kept, reopened.Stats().Bytes)
+	require.Zero(t, reopened.Stats().Events)
+	require.NoError(t, reopened.Close())
+	file, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, file.Close()) }()
+	dead, err := file.Subscribe(t.Context(), queue.Dead, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	ds, err := dead.Receive(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, "1", string(ds[0].Event.Data))
+}
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	b.behave(always(away))
+	q := open(t, b, spool.Config{MaxEvent: 2000}, spool.Options{MaxBytes: 2000})
+	large := newEvent(t, "k", 1)
+	large.Data = make([]byte, 2001)
+	require.ErrorIs(t, q.Publish(t.Context(), large), queue.ErrTooLarge)
+	large.Data = make([]byte, 1000)
+	require.NoError(t, q.Publish(t.Context(), large))
+	err := q.Publish(t.Context(), newEvent(t, "k", 2))
+	require.ErrorIs(t, err, queue.ErrUnavailable, "it is full")
+	require.ErrorContains(t, err, "max_size")
+	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrUnavailable)
+
+	larger := q.file.Queue(b, spool.Options{})
+	old := newEvent(t, "k", 3)
+	require.NoError(t, larger.Publish(t.Context(), old), "a reload made it larger")
+	young := q.file.Queue(b, spool.Options{MaxAge: time.Nanosecond})
+	err = young.Publish(t.Context(), newEvent(t, "k", 4))
+	require.ErrorIs(t, err, queue.ErrUnavailable, "it is too old")
+	require.ErrorContains(t, err, "max_age")
+	b.behave(nil)
+	waitDrained(t, q)
+	require.Len(t, b.bodies("k"), 2, "what is old is drained nevertheless")
+	require.NoError(t, young.Publish(t.Context(), newEvent(t, "k", 5)))
+}
+
+func TestUnconfirmedAndNotSpooledIsUnconfirmed(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	b.behave(always(nack))
+	q := open(t, b, spool.Config{}, spool.Options{MaxBytes: 1})
+	err := q.Publish(t.Context(), newEvent(t, "k", 1))
+	require.ErrorIs(t, err, queue.ErrUnconfirmed)
+	require.NotErrorIs(t, err, queue.ErrUnavailable)
+}
+
+func TestRepeatsAreSpooledOnce(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	b.behave(always(away))
+	q := open(t, b, spool.Config{}, spool.Options{})
+	e := newEvent(t, "k", 1)
+	require.NoError(t, q.Publish(t.Context(), e, e))
+	require.NoError(t, q.Publish(t.Context(), e))
+	require.Equal(t, 1, q.Stats().Events)
+	b.behave(nil)
+	waitDrained(t, q)
+	require.Len(t, b.taken, 1)
+	b.behave(always(away))
+	require.NoError(t, q.Publish(t.Context(), e), "the broker has it")
+	require.Zero(t, q.Stats(), "a repeat of what was drained holds its key up no longer")
+}
+
+func TestCallersWhoLeaveAreNotSpooled(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	b.behave(always(block))
+	q := open(t, b, spool.Config{}, spool.Options{ConfirmTimeout: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	done, e := make(chan error, 1), newEvent(t, "k", 1)
+	go func() { done <- q.Publish(ctx, e) }()
+	require.Eventually(t, func() bool { return b.published() == 1 }, patience, tick)
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.Zero(t, q.Stats())
+}
+
+func TestChangesAreSpooledToo(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	b.behave(always(away))
+	q := open(t, b, spool.Config{}, spool.Options{})
+	change, err := event.NewChange(newEvent(t, "k", 1), event.Change{Status: event.StatusDelivered, At: time.Now()})
+	require.NoError(t, err)
+	require.NoError(t, q.Publish(t.Context(), change))
+	b.behave(nil)
+	waitDrained(t, q)
+	require.Len(t, b.taken, 1)
+	require.Equal(t, change, b.taken[0])
+}
+
+func TestRejectMode(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	b.behave(always(away))
+	q := open(t, b, spool.Config{}, spool.Options{})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", 1)))
+	rejecting := q.file.Queue(b, spool.Options{Reject: true})
+	require.ErrorIs(t, rejecting.Publish(t.Context(), newEvent(t, "k", 2)), queue.ErrUnavailable)
+	require.ErrorIs(t, rejecting.Publish(t.Context(), newEvent(t, "other", 3)), queue.ErrUnavailable)
+	require.Error(t, rejecting.Ready(t.Context()))
+	b.behave(func(e *event.Event) outcome {
+		if e != nil && e.OrderKey == "k" {
+			return nack
+		}
+		return take
+	})
+	require.ErrorIs(t, rejecting.Publish(t.Context(), newEvent(t, "k", 4)), queue.ErrUnavailable, "its key is not drained")
+	require.NoError(t, rejecting.Publish(t.Context(), newEvent(t, "other", 5)))
+	b.behave(nil)
+	waitDrained(t, q)
+	require.NoError(t, rejecting.Publish(t.Context(), newEvent(t, "k", 6)))
+	require.Equal(t, []string{"1", "6"}, b.bodies("k"))
+}
+
+func TestTheFileBelongsToOneProcess(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	q := open(t, &broker{}, spool.Config{Path: path}, spool.Options{})
+	_, err := spool.Open(t.Context(), spool.Config{Path: path, LockWait: time.Millisecond})
+	require.ErrorContains(t, err, "option spool (BOTGATE_SPOOL): another gateway uses the file "+path)
+	require.NoError(t, q.Close())
+	open(t, &broker{}, spool.Config{Path: path}, spool.Options{})
+}
+
+func TestAnotherBrokerGetsWhatIsDrained(t *testing.T) {
+	t.Parallel()
+	first, second := &broker{}, &broker{}
+	first.behave(always(away))
+	second.behave(always(away))
+	q := open(t, first, spool.Config{}, spool.Options{})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", 1)))
+
+	failed := q.file.Queue(second, spool.Options{})
+	require.NoError(t, failed.Close(), "a reload that was rolled back")
+	reloaded := q.file.Queue(second, spool.Options{})
+	require.NoError(t, reloaded.Publish(t.Context(), newEvent(t, "k", 2)))
+	require.NoError(t, q.Queue.Close())
+	first.behave(nil)
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", 3)), "a request under way")
+	require.Empty(t, first.bodies("k"), "its key waits for the new broker")
+	second.behave(nil)
+	waitDrained(t, q)
+	require.Equal(t, []string{"1", "2", "3"}, second.bodies("k"))
+}
+
+func TestABrokerClosedByAReloadIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	old, next := &broker{}, &broker{}
+	old.behave(always(closed))
+	q := open(t, old, spool.Config{}, spool.Options{})
+	q.file.Queue(next, spool.Options{})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", 1)))
+	waitDrained(t, q)
+	require.Equal(t, []string{"1"}, next.bodies("k"))
+}
+
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	q := open(t, &broker{}, spool.Config{}, spool.Options{})
+	require.NoError(t, q.Close())
+	require.ErrorIs(t, q.Publish(t.Context(), newEvent(t, "k", 1)), queue.ErrClosed)
+	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrClosed)
+}
+
+func TestOpenSaysWhatToChange(t *testing.T) {
+	t.Parallel()
+	_, err := spool.Open(t.Context(), spool.Config{Path: "/dev/null/spool.db"})
+	require.ErrorContains(t, err, "/dev/null")
+	require.ErrorContains(t, err, "BOTGATE_SPOOL")
+	_, err = spool.Open(t.Context(), spool.Config{})
+	require.Error(t, err)
+}
+
+func TestEachEpisodeIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	b, logged := &broker{}, new(testlog.Buffer)
+	q := open(t, b, spool.Config{Logger: logged.Logger()}, spool.Options{})
+	for episode := 1; episode <= 2; episode++ {
+		b.behave(always(away))
+		for n := range 5 {
+			require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", n)))
+		}
+		require.True(t, q.Spooling())
+		require.Equal(t, episode, strings.Count(logged.String(), "option=on_broker_error"))
+		b.behave(nil)
+		waitDrained(t, q)
+		require.Equal(t, episode, strings.Count(logged.String(), "the spool is drained"))
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	// Not parallel: the other tests' spools are in them, too.
+	b := &broker{}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(spool.Collectors()...)
+	read := func(name string) float64 {
+		t.Helper()
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		for _, f := range families {
+			if m := f.GetMetric()[0]; f.GetName() == "botgate_spool_"+name {
+				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+		t.Fatal("no metric ", name)
+		return 0
+	}
+	drained := read("drained_total")
+	b.behave(always(away))
+	q := open(t, b, spool.Config{}, spool.Options{})
+	old := newEvent(t, "k", 1)
+	old.Time = old.Time.Add(-time.Hour)
+	require.NoError(t, q.Publish(t.Context(), old, newEvent(t, "k", 2)))
+	require.Equal(t, []float64{1, 2}, []float64{read("degraded"), read("events")})
+	require.Greater(t, read("bytes"), 1024.0)
+	require.GreaterOrEqual(t, read("oldest_seconds"), 3600.0)
+	b.behave(nil)
+	waitDrained(t, q)
+	require.Equal(t, []float64{0, 0, 0}, []float64{read("degraded"), read("events"), read("oldest_seconds")})
+	require.InDelta(t, drained+2, read("drained_total"), 0)
+}
