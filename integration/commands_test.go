@@ -82,7 +82,7 @@ func TestOrderSurvivesFailures(t *testing.T) {
 		const users, each = 5, 12
 		done := make(chan error, users)
 		for user := range users {
-			go func() { done <- sendInOrder(s, fmt.Sprintf("user-%d", user), each) }()
+			go func() { done <- sendInOrder(s, fmt.Sprintf("user-%d", user), 0, each) }()
 		}
 		for range users {
 			require.NoError(t, <-done)
@@ -93,23 +93,30 @@ func TestOrderSurvivesFailures(t *testing.T) {
 			}
 			return nil
 		})
-		got := map[string][]string{}
-		for _, d := range s.bot.all() {
-			if !slices.Contains(got[d.subject], string(d.body)) {
-				got[d.subject] = append(got[d.subject], string(d.body))
-			}
-		}
-		for user, bodies := range got {
-			for i, body := range bodies {
-				require.Equal(t, numbered(i), []byte(body), user)
-			}
-		}
+		requireInOrder(t, s.bot)
 	})
 }
 
-func sendInOrder(s *stack, user string, n int) error {
+// requireInOrder finds what the bot got of each user as sendInOrder sent it.
+func requireInOrder(t *testing.T, b *bot) {
+	t.Helper()
+	got := map[string][]string{}
+	for _, d := range b.all() {
+		if !slices.Contains(got[d.subject], string(d.body)) {
+			got[d.subject] = append(got[d.subject], string(d.body))
+		}
+	}
+	for user, bodies := range got {
+		for i, body := range bodies {
+			require.Equal(t, numbered(i), []byte(body), user)
+		}
+	}
+}
+
+// sendInOrder sends the user's commands with the numbers from first up to, and without, end.
+func sendInOrder(s *stack, user string, first, end int) error {
 	token := s.token(user)
-	for i := range n {
+	for i := first; i < end; i++ {
 		a, err := s.command(token, "", numbered(i))
 		if err != nil {
 			return err

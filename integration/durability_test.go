@@ -178,9 +178,11 @@ func TestKilledGatewayLosesNothing(t *testing.T) {
 	l.requireAll(t)
 }
 
-// TestNothingIsClaimedWithoutTheQueue takes the broker away and back.
+// TestNothingIsClaimedWithoutTheQueue takes the broker away and back, from a gateway that
+// does not spool.
 func TestNothingIsClaimedWithoutTheQueue(t *testing.T) {
 	s := newStack(t)
+	s.env = append(s.env, "BOTGATE_ON_BROKER_ERROR=reject")
 	s.startServices()
 	token := s.token("alice")
 	s.rabbit.Kill()

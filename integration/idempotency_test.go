@@ -242,6 +242,8 @@ func requireRedelivery(t *testing.T, s, other *stack) {
 func TestKilledInFlight(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
+	// A spool would confirm in the broker's place.
+	s.env = append(s.env, "BOTGATE_ON_BROKER_ERROR=reject")
 	s.config = s.waitingForRedis()
 	s.startServices()
 	other := s.secondGateway()

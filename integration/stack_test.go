@@ -136,7 +136,8 @@ func (s *stack) secondGateway() *stack {
 	require.NoError(s.t, err)
 	second := *s
 	second.base, second.admin = "http://"+ports[0], ports[1]
-	second.env = append(slices.Clone(s.env), "BOTGATE_HTTP_PORT="+httpPort, "BOTGATE_ADMIN="+ports[1], "BOTGATE_ROLES=none")
+	second.env = append(slices.Clone(s.env), "BOTGATE_HTTP_PORT="+httpPort, "BOTGATE_ADMIN="+ports[1], "BOTGATE_ROLES=none",
+		"BOTGATE_SPOOL="+filepath.Join(s.dir, "data", "spool-2.db"))
 	second.startGateway()
 	return &second
 }

@@ -40,7 +40,7 @@ func (d *deadLetters) letters(ctx context.Context) (queue.DeadLetters, error) {
 		}
 		d.queue = q
 	}
-	letters, ok := d.queue.(queue.DeadLetters)
+	letters, ok := queue.As[queue.DeadLetters](d.queue)
 	if !ok {
 		return nil, fmt.Errorf("%w: it has no dead letters", queue.ErrUnavailable)
 	}

@@ -61,7 +61,7 @@ func withDeadLetters(ctx context.Context, address string, use func(queue.DeadLet
 	if err := awaitReady(ctx, q); err != nil {
 		return err
 	}
-	letters, ok := q.(queue.DeadLetters)
+	letters, ok := queue.As[queue.DeadLetters](q)
 	if !ok {
 		return fmt.Errorf("%s: this queue has no dead letters", config.EnvQueueURL)
 	}

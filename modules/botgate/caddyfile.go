@@ -4,6 +4,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 func init() {
@@ -24,53 +26,77 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //		data      <folder>
 //		redis     [<url>]
 //		queue     [<url>]
+//		on_broker_error spool|reject
+//		spool     [<path>] {
+//			max_size <size>
+//			max_age  <duration>
+//		}
 //		bots      <name...>
 //		bots_file <path>
 //	}
 //
-// redis and queue may stand without a value, as they do when the environment variable
-// that they are taken from is not set; the embedded engines are used then.
+// redis, queue and spool may stand without a value, as they do when the environment variable
+// that they are taken from is not set; the embedded engines and the file spool.db in the
+// data folder are used then.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
 		return d.ArgErr()
 	}
 	for d.NextBlock(0) {
-		option, args := d.Val(), d.RemainingArgs()
-		switch option {
-		case "redis", "queue":
-			if len(args) > 1 {
-				return d.ArgErr()
-			}
-			if len(args) == 1 {
-				a.setURL(option, args[0])
-			}
-		case "bots":
-			a.Bots = append(a.Bots, args...)
-		case "bots_file", "data":
-			if len(args) != 1 {
-				return d.ArgErr()
-			}
-			a.setPath(option, args[0])
-		default:
-			return d.Errf("unknown option %q; there are data, redis, queue, bots and bots_file", option)
+		if err := a.unmarshalOption(d); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (a *App) setPath(option, path string) {
-	if option == "data" {
-		a.Data = path
-	} else {
-		a.BotsFile = path
+func (a *App) unmarshalOption(d *caddyfile.Dispenser) error {
+	required := map[string]*string{"data": &a.Data, "bots_file": &a.BotsFile, "on_broker_error": &a.OnBrokerError}
+	optional := map[string]*string{"redis": &a.RedisURL, "queue": &a.QueueURL}
+	name := d.Val()
+	switch {
+	case name == "bots":
+		a.Bots = append(a.Bots, d.RemainingArgs()...)
+	case name == "spool":
+		return a.Spool.unmarshal(d)
+	case required[name] != nil:
+		if !d.AllArgs(required[name]) {
+			return d.ArgErr()
+		}
+	case optional[name] != nil:
+		return optionalArg(d, optional[name])
+	default:
+		return d.Errf("unknown option %q; there are data, redis, queue, on_broker_error, spool, bots and bots_file", name)
 	}
+	return nil
 }
 
-func (a *App) setURL(option, url string) {
-	if option == "redis" {
-		a.RedisURL = url
-	} else {
-		a.QueueURL = url
+// optionalArg reads the value of the current option, if it has one.
+func optionalArg(d *caddyfile.Dispenser, into *string) error {
+	switch args := d.RemainingArgs(); len(args) {
+	case 0:
+	case 1:
+		*into = args[0]
+	default:
+		return d.ArgErr()
 	}
+	return nil
+}
+
+func (s *Spool) unmarshal(d *caddyfile.Dispenser) (err error) {
+	if err := optionalArg(d, &s.Path); err != nil {
+		return err
+	}
+	for d.NextBlock(1) && err == nil {
+		switch d.Val() {
+		case "max_size":
+			s.MaxSize, err = option.Size(d, option.MaxSize)
+		case "max_age":
+			s.MaxAge, err = option.Duration(d, maxAge)
+		default:
+			err = d.Errf("unknown option %q of spool; there are max_size and max_age", d.Val())
+		}
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
@@ -16,6 +17,8 @@ import (
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/spool"
+	"github.com/botgate/botgate/modules/internal/metrics"
 )
 
 // DefaultData is the folder of the embedded engines where none is configured.
@@ -43,6 +46,14 @@ type App struct {
 	// several hosts separated by commas. Default: sqlite:<data>/queue.db.
 	QueueURL string `json:"queue,omitempty"`
 
+	// OnBrokerError says what becomes of an event that RabbitMQ does not confirm in time:
+	// "spool" keeps it in a file until RabbitMQ takes it, "reject" answers 503. The embedded
+	// queue needs no spool and has none. Default: spool.
+	OnBrokerError string `json:"on_broker_error,omitempty"`
+
+	// Spool says where and how much is spooled.
+	Spool Spool `json:"spool,omitzero"`
+
 	// Bots are names of bots that events are accepted for.
 	Bots []string `json:"bots,omitempty"`
 
@@ -54,6 +65,14 @@ type App struct {
 	known  map[string]bool
 	redis  *sharedRedis
 	queue  *sharedQueue
+	spool  *sharedSpool
+
+	mu       sync.Mutex
+	opened   queue.Queue  // What handlers publish to; nil until it is opened.
+	spooling *spool.Queue // The same, when it has a spool.
+	// waiting waits for the spool of another process, until stopWaiting.
+	waiting     sync.WaitGroup
+	stopWaiting context.CancelFunc
 	// released makes a second Cleanup harmless; only Caddy's own goroutine touches it.
 	released bool
 }
@@ -77,6 +96,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Slogger()
 	var err error
 	if a.queue, err = acquireQueue(a.QueueURL, a.logger); err != nil {
+		return err
+	}
+	if err := a.provisionSpool(); err != nil {
+		return err
+	}
+	if err := metrics.Register(ctx.GetMetricsRegistry(), spool.Collectors()...); err != nil {
 		return err
 	}
 	if a.RedisURL != "" {
@@ -104,11 +129,11 @@ func (a *App) provisionBots() error {
 	return nil
 }
 
-// Start opens the queue, so that a queue that can't be opened fails the start. A
-// RabbitMQ that is not there yet is no failure: requests are refused until it is.
+// Start opens the queue and its spool, so that one that can't be opened fails the start. A
+// RabbitMQ that is not there yet is no failure.
 func (a *App) Start() error {
 	a.warnOfLeftovers()
-	_, err := a.queue.open()
+	_, err := a.Queue()
 	return err
 }
 
@@ -131,6 +156,9 @@ func (a *App) Stop() error { return nil }
 // configuration holds them.
 func (a *App) Cleanup() error {
 	var errs []error
+	if a.spool != nil && !a.released {
+		errs = append(errs, a.releaseSpool())
+	}
 	if a.queue != nil && !a.released {
 		errs = append(errs, releaseQueue(a.QueueURL))
 	}
@@ -142,7 +170,20 @@ func (a *App) Cleanup() error {
 }
 
 // Queue returns the shared queue, opening it when the app has not started yet.
-func (a *App) Queue() (queue.Queue, error) { return a.queue.open() }
+func (a *App) Queue() (queue.Queue, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.opened == nil {
+		broker, err := a.queue.open()
+		if err != nil {
+			return nil, err
+		}
+		if a.opened, err = a.withSpool(broker); err != nil {
+			return nil, err
+		}
+	}
+	return a.opened, nil
+}
 
 // Redis returns the shared Redis client, or nil when none is configured.
 func (a *App) Redis() redis.UniversalClient {
@@ -164,9 +205,9 @@ func (a *App) DataFolder() string { return a.Data }
 // BotsFilePath returns the path of the bots file; empty when none is configured.
 func (a *App) BotsFilePath() string { return a.BotsFile }
 
-// Ready returns nil when accepted events can be handed to the queue.
+// Ready returns nil when events can be accepted: by the queue, or by the spool before it.
 func (a *App) Ready(ctx context.Context) error {
-	q, err := a.queue.open()
+	q, err := a.Queue()
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,18 @@
 package botgate_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/botgate"
 )
 
@@ -42,9 +46,86 @@ func TestClientsAreSharedWhileAddressesAreTheSame(t *testing.T) {
 	require.Error(t, after.Ready(t.Context()), "the last one to let go closes it")
 }
 
+// newCommand is an event of user "u".
+func newCommand(t *testing.T, n int) *event.Event {
+	t.Helper()
+	id, err := event.NewID()
+	require.NoError(t, err)
+	return &event.Event{ID: id, Bot: "demo", Type: "command", OrderKey: "u", Time: time.Now(), Data: fmt.Append(nil, n)}
+}
+
+const noBroker = "amqp://u:p@127.0.0.1:1/"
+
+// TestSpoolOutlivesReloads spools without a broker, over reloads that change the broker's
+// address, make the spool smaller and leave RabbitMQ for the embedded queue.
+func TestSpoolOutlivesReloads(t *testing.T) {
+	data := t.TempDir()
+	var last *botgate.App
+	reload := func(app *botgate.App) queue.Queue {
+		t.Helper()
+		app.Data = data
+		next, err := provision(t, app)
+		require.NoError(t, err)
+		require.NoError(t, next.Start())
+		if last != nil {
+			require.NoError(t, last.Cleanup())
+		}
+		last = next
+		q, err := next.Queue()
+		require.NoError(t, err)
+		return q
+	}
+	first := reload(&botgate.App{QueueURL: noBroker})
+	require.NoError(t, first.Publish(t.Context(), newCommand(t, 1)))
+	require.True(t, last.Spooling())
+	require.NoError(t, last.Ready(t.Context()))
+
+	moved := reload(&botgate.App{QueueURL: "amqp://u:p@127.0.0.1:2/"})
+	require.NoError(t, moved.Publish(t.Context(), newCommand(t, 2)))
+	require.NoError(t, first.Publish(t.Context(), newCommand(t, 3)), "a request under way")
+
+	full := reload(&botgate.App{QueueURL: noBroker, Spool: botgate.Spool{MaxSize: 1000}})
+	require.ErrorContains(t, full.Publish(t.Context(), newCommand(t, 4)), "max_size")
+	rejecting := reload(&botgate.App{QueueURL: noBroker, OnBrokerError: "reject"})
+	require.ErrorIs(t, rejecting.Publish(t.Context(), newCommand(t, 4)), queue.ErrUnavailable)
+	require.Error(t, last.Ready(t.Context()))
+
+	embedded := reload(&botgate.App{})
+	require.Eventually(t, func() bool { return !last.Spooling() }, 30*time.Second, time.Millisecond)
+	require.NoError(t, embedded.Publish(t.Context(), newCommand(t, 4)))
+	c, err := embedded.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	for n := 1; n <= 4; n++ {
+		ds, err := c.Receive(t.Context(), 1)
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprint(n), string(ds[0].Event.Data))
+		require.NoError(t, c.Ack(t.Context(), ds...))
+	}
+}
+
+func TestNoSpoolWhereNothingIsSpooled(t *testing.T) {
+	for _, app := range []*botgate.App{{}, {QueueURL: noBroker, OnBrokerError: "reject"}} {
+		app.Data = t.TempDir()
+		_, err := provision(t, app)
+		require.NoError(t, err)
+		require.NoError(t, app.Start())
+		require.NoFileExists(t, filepath.Join(app.Data, "spool.db"))
+		require.False(t, app.Spooling())
+	}
+}
+
+func TestStartFailsWhenTheSpoolCannotBeOpened(t *testing.T) {
+	app, err := provision(t, &botgate.App{QueueURL: noBroker, Spool: botgate.Spool{Path: "/dev/null/spool.db"}})
+	require.NoError(t, err)
+	require.ErrorContains(t, app.Start(), "BOTGATE_SPOOL")
+}
+
 func TestProvisionOpensNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sub", "queue.db")
 	_, err := provision(t, &botgate.App{QueueURL: "sqlite:" + path})
+	require.NoError(t, err)
+	require.NoFileExists(t, path)
+	_, err = provision(t, &botgate.App{QueueURL: noBroker, Spool: botgate.Spool{Path: path}})
 	require.NoError(t, err)
 	require.NoFileExists(t, path)
 }
@@ -68,6 +149,8 @@ func TestProvisionRefuses(t *testing.T) {
 		"BOTGATE_QUEUE_URL": {QueueURL: "kafka://x"},
 		"BOTGATE_REDIS_URL": {RedisURL: "http://x"},
 		"option bots:":      {Bots: []string{"a/b"}},
+		"on_broker_error":   {OnBrokerError: "drop"},
+		"option spool":      {Spool: botgate.Spool{MaxSize: -1}},
 		"option bots_file":  {BotsFile: "/nowhere/bots.json"},
 	} {
 		t.Run(option, func(t *testing.T) {
@@ -79,16 +162,17 @@ func TestProvisionRefuses(t *testing.T) {
 
 func TestReadyProbe(t *testing.T) {
 	for name, c := range map[string]struct {
-		queue  string
-		status int
+		queue, onError string
+		status         int
 	}{
-		"ready":     {"sqlite:" + filepath.Join(t.TempDir(), "queue.db"), 200},
-		"not ready": {"amqp://u:p@127.0.0.1:1/", 503},
+		"ready":          {"sqlite:" + filepath.Join(t.TempDir(), "queue.db"), "spool", 200},
+		"ready to spool": {noBroker, "spool", 200},
+		"not ready":      {noBroker, "reject", 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, err := caddy.ProvisionContext(&caddy.Config{
 				Admin:   &caddy.AdminConfig{Disabled: true},
-				AppsRaw: caddy.ModuleMap{"botgate": []byte(`{"queue":"` + c.queue + `"}`)},
+				AppsRaw: caddy.ModuleMap{"botgate": fmt.Appendf(nil, `{"queue":%q,"on_broker_error":%q,"data":%q}`, c.queue, c.onError, t.TempDir())},
 			})
 			require.NoError(t, err)
 			loaded, err := ctx.App("botgate")

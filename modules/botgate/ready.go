@@ -23,7 +23,7 @@ func init() {
 }
 
 // Ready answers readiness probes: 200 when the gateway can accept events, that is when
-// the queue takes them, and 503 otherwise. Caddyfile: bot_ready.
+// the queue takes them or the spool before it, and 503 otherwise. Caddyfile: bot_ready.
 type Ready struct{ app *App }
 
 // CaddyModule returns the Caddy module information.
@@ -57,8 +57,11 @@ func (h *Ready) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	status, body := http.StatusOK, `{"status":"ready","checks":{"queue":"ok"}}`
-	if h.app.Ready(ctx) != nil {
+	switch err := h.app.Ready(ctx); {
+	case err != nil:
 		status, body = http.StatusServiceUnavailable, `{"status":"not ready","checks":{"queue":"unavailable"}}`
+	case h.app.Spooling():
+		body = `{"status":"ready","checks":{"queue":"spooling"}}`
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

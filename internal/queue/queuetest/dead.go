@@ -30,7 +30,7 @@ var deadCases = []testCase{
 // letters returns the dead letters of a queue.
 func (e *env) letters(q queue.Queue) queue.DeadLetters {
 	e.t.Helper()
-	l, ok := q.(queue.DeadLetters)
+	l, ok := queue.As[queue.DeadLetters](q)
 	require.True(e.t, ok, "the engine has no dead letters")
 	return l
 }

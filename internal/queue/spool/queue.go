@@ -41,6 +41,9 @@ func (q *Queue) Ready(ctx context.Context) error {
 	return q.broker.Ready(ctx)
 }
 
+// Unwrap is the broker, see [queue.As].
+func (q *Queue) Unwrap() queue.Queue { return q.broker }
+
 // Spooling reports whether accepted events wait in the spool.
 func (q *Queue) Spooling() bool { return q.spool.Stats().Events > 0 }
 
