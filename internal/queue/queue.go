@@ -99,7 +99,8 @@ type Delivery struct {
 	// process takes over. What came back without being settled was not tried, as far
 	// as anybody knows, and does not count; but see Crashes.
 	Attempt int
-	// Replays is how often the event came back from the dead letters.
+	// Replays is how often the event came back from the dead letters; once it was replayed
+	// from the history, that replay's run and how often it came back since.
 	Replays int
 	// History are the outcomes of earlier attempts since then, oldest first, at most
 	// [MaxHistory] and as far as the attempts are known; see [Delivery.Note].

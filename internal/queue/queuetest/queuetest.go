@@ -14,11 +14,18 @@ type Harness struct {
 	// was published through one handle is seen by all. It registers a cleanup that
 	// closes the handle, which the test may have done before.
 	Open func(t *testing.T) queue.Queue
+	// History says that the handles are a [queue.Historian] and keep a history.
+	History bool
 }
 
 type testCase struct {
 	name string
 	run  func(*testing.T, *env)
+}
+
+type topic struct {
+	name  string
+	cases []testCase
 }
 
 // Run checks that the queue does what the package queue promises. It asks for one
@@ -28,10 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 	t.Helper()
 	h := open(t)
 	shared := h.Open(t)
-	for _, topic := range []struct {
-		name  string
-		cases []testCase
-	}{
+	topics := []topic{
 		{"Publish", publishCases},
 		{"Duplicates", duplicateCases},
 		{"Settle", settleCases},
@@ -42,7 +46,11 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Share", shareCases},
 		{"Receive", receiveCases},
 		{"Lifecycle", lifecycleCases},
-	} {
+	}
+	if h.History {
+		topics = append(topics, topic{"History", historyCases})
+	}
+	for _, topic := range topics {
 		t.Run(topic.name, func(t *testing.T) {
 			for _, c := range topic.cases {
 				t.Run(c.name, func(t *testing.T) { c.run(t, newEnv(t, h, shared)) })

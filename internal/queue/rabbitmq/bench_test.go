@@ -21,7 +21,8 @@ const (
 )
 
 // BenchmarkPublish compares confirmed publishes from many callers with what the plain
-// library does to the same queues: 4 channels of one connection, deferred confirms.
+// library does to the same queues: 4 channels of one connection, deferred confirms; and with
+// what a history costs.
 func BenchmarkPublish(b *testing.B) {
 	url := testsvc.RabbitMQ(b)
 	prefix := newPrefix(b, url)
@@ -31,6 +32,10 @@ func BenchmarkPublish(b *testing.B) {
 	})
 	b.Run("plain", func(b *testing.B) {
 		fromCallers(b, plainPublisher(b, url, prefix))
+	})
+	b.Run("history", func(b *testing.B) {
+		q := openReady(b, rabbitmq.Config{URL: url, Prefix: newPrefix(b, url), History: queue.DefaultRetention})
+		fromCallers(b, func(e *event.Event) error { return q.Publish(context.Background(), e) })
 	})
 }
 

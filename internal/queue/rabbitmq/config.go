@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/botgate/botgate/internal/queue"
 )
 
 // Config says which broker to use and how. Only URL is required.
@@ -35,6 +37,10 @@ type Config struct {
 	// [queue.ErrTooLarge]. It must not exceed the broker's max_message_size, which closes
 	// the connection. Default 16 MiB, as in RabbitMQ 4.
 	MaxMessage int
+	// History says how much is kept to be replayed; see [Queue.History]. What a broker
+	// keeps is decided when the stream is declared first; later changes are logged and
+	// take effect once somebody has deleted it. Default: nothing is kept.
+	History queue.Retention
 	// CAFile holds the certificates (PEM) that vouch for the broker. Default: the
 	// system's. CertFile and KeyFile are this client's own certificate; default none.
 	// The files are read at each connection. All three need an amqps URL.

@@ -211,8 +211,8 @@ func (c *consumer) admit(f *feed, m *amqp.Delivery, e *event.Event) bool {
 	return true
 }
 
-// repeatID is what repeats of an event are known by. One that was replayed from the dead
-// letters is no repeat of what it was before.
+// repeatID is what repeats of an event are known by. One that was replayed is no repeat of
+// what it was before.
 func repeatID(e *event.Event, m *amqp.Delivery) string {
 	if n := headerInt(m.Headers, headerReplays); n > 0 {
 		return e.ID + "#" + strconv.Itoa(n)

@@ -28,7 +28,7 @@ const (
 	headerDeathAt       = "botgate-death-at"
 	// headerDeathHistory holds outcomes as JSON.
 	headerDeathHistory = "botgate-death-history"
-	// headerReplays counts how often the event came back from the dead letters.
+	// headerReplays is [queue.Delivery.Replays].
 	headerReplays = "botgate-replays"
 )
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -50,8 +51,10 @@ type Queue struct {
 	mu        sync.Mutex
 	consumers map[*consumer]struct{}
 	links     sync.WaitGroup
-	consume   sync.Once
-	closing   sync.Once
+	// historyDown is whether the history did not work when it was last tried.
+	historyDown atomic.Bool
+	consume     sync.Once
+	closing     sync.Once
 }
 
 var _ queue.Queue = (*Queue)(nil)
@@ -86,6 +89,9 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 	q.publishing = newLink("publish", config.Logger, q.openPublishing)
 	q.consuming = newLink("consume", config.Logger, q.openConsuming)
 	q.links.Go(func() { q.publishing.run(q.linkCtx) })
+	if !config.History.Off() {
+		q.links.Go(func() { q.keepHistory(q.linkCtx) })
+	}
 	return q, nil
 }
 
@@ -105,7 +111,8 @@ func (q *Queue) openSession(ctx context.Context, name string, prepare func(*sess
 		return nil, err
 	}
 	s := newSession(conn)
-	err = s.withChannel(q.topology.declare)
+	s.mends = name == historyConnection
+	err = q.declareAll(s)
 	if err == nil {
 		err = prepare(s)
 	}

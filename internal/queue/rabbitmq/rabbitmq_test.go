@@ -22,13 +22,24 @@ func TestMain(m *testing.M) { testsvc.Main(m) }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	url := testsvc.RabbitMQ(t)
-	queuetest.Run(t, func(t *testing.T) queuetest.Harness {
-		prefix := newPrefix(t, url)
-		return queuetest.Harness{Open: func(t *testing.T) queue.Queue {
-			return open(t, rabbitmq.Config{URL: url, Prefix: prefix})
-		}}
-	})
+	queuetest.Run(t, harness(rabbitmq.Config{History: queue.DefaultRetention}))
+}
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	queuetest.RunRetention(t, harness(rabbitmq.Config{History: queuetest.Retention}))
+}
+
+// harness is for queues of its own.
+func harness(config rabbitmq.Config) func(t *testing.T) queuetest.Harness {
+	return func(t *testing.T) queuetest.Harness {
+		config.URL = testsvc.RabbitMQ(t)
+		config.Prefix = newPrefix(t, config.URL)
+		return queuetest.Harness{
+			Open:    func(t *testing.T) queue.Queue { return open(t, config) },
+			History: !config.History.Off(),
+		}
+	}
 }
 
 // newPrefix makes names for one test, and deletes what was declared under them.
@@ -47,13 +58,15 @@ func newPrefix(t testing.TB, url string) string {
 			_, err := ch.QueueDelete(name, false, false, false)
 			require.NoError(t, err)
 		}
-		require.NoError(t, ch.ExchangeDelete(prefix+".events", false, false))
+		for _, name := range []string{prefix + ".events", prefix + ".history"} {
+			require.NoError(t, ch.ExchangeDelete(name, false, false))
+		}
 	})
 	return prefix
 }
 
 func queueNames(prefix string) []string {
-	names := []string{prefix + ".record", prefix + ".dead"}
+	names := []string{prefix + ".record", prefix + ".dead", prefix + ".history"}
 	for p := range event.Partitions {
 		names = append(names, fmt.Sprintf("%s.dispatch.%d", prefix, p))
 	}

@@ -35,6 +35,8 @@ type session struct {
 	failed  chan error
 	watch   sync.WaitGroup
 	config  Config
+	// mends is whether the session tries a history that did not work.
+	mends bool
 
 	mu    sync.Mutex
 	ended bool

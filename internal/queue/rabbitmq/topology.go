@@ -24,6 +24,8 @@ const deliveryLimit = 1 << 30
 //	<prefix>.record           "#"    everything
 //	<prefix>.dispatch.0 … 15  "*.<n>" one partition each, with a single active consumer
 //	<prefix>.dead             reached through the default exchange only
+//	<prefix>.history          "#"    a stream, where a history is kept; behind an exchange of
+//	                                 the same name, see stream.go
 //
 // and for a while <prefix>.dead.lock and <prefix>.suspect.<group>.<event>.
 //
@@ -36,6 +38,7 @@ type topology struct{ prefix string }
 func (t topology) exchange() string { return t.prefix + ".events" }
 func (t topology) record() string   { return t.prefix + ".record" }
 func (t topology) dead() string     { return t.prefix + ".dead" }
+func (t topology) history() string  { return t.prefix + ".history" }
 
 // suspect is the queue of the marks of an event.
 func (t topology) suspect(group queue.Group, id string) string {

@@ -61,6 +61,12 @@ func BenchmarkPublish(b *testing.B) {
 			q := openAt(b, Config{Path: filepath.Join(b.TempDir(), "queue.db")})
 			share(b, callers, func(n int64) error { return q.Publish(context.Background(), benchEvent(n)) })
 		})
+		b.Run(fmt.Sprintf("history/%d", callers), func(b *testing.B) {
+			// Small enough that it is cut all the time.
+			keep := queue.Retention{MaxAge: time.Hour, MaxBytes: queue.MinHistoryBytes}
+			q := openAt(b, Config{Path: filepath.Join(b.TempDir(), "queue.db"), History: keep})
+			share(b, callers, func(n int64) error { return q.Publish(context.Background(), benchEvent(n)) })
+		})
 		b.Run(fmt.Sprintf("bare/%d", callers), func(b *testing.B) {
 			insert := bareLoop(b)
 			share(b, callers, func(n int64) error { return insert(benchEvent(n)) })
@@ -116,6 +122,41 @@ func bareCommit(db *sql.DB, n int, at func(int) *event.Event) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// BenchmarkThrough measures publishing while both groups consume, with and without a history
+// that is cut all the time.
+func BenchmarkThrough(b *testing.B) {
+	for name, keep := range map[string]queue.Retention{
+		"off": {}, "history": {MaxAge: time.Hour, MaxBytes: queue.MinHistoryBytes},
+	} {
+		b.Run(name, func(b *testing.B) {
+			q := openAt(b, Config{Path: filepath.Join(b.TempDir(), "queue.db"), History: keep})
+			var work sync.WaitGroup
+			for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+				c, err := q.Subscribe(b.Context(), group, queue.SubscribeOptions{})
+				require.NoError(b, err)
+				work.Go(func() { consume(b, c) })
+			}
+			share(b, 64, func(n int64) error { return q.Publish(context.Background(), benchEvent(n)) })
+			work.Wait()
+		})
+	}
+}
+
+// consume acknowledges b.N deliveries.
+func consume(b *testing.B, c queue.Consumer) {
+	for left := b.N; left > 0; {
+		ds, err := c.Receive(b.Context(), 256)
+		if err == nil {
+			err = c.Ack(b.Context(), ds...)
+		}
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		left -= len(ds)
+	}
 }
 
 // BenchmarkConsume measures Receive and Ack of what is queued.

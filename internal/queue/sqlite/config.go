@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"time"
+
+	"github.com/botgate/botgate/internal/queue"
 )
 
 // Config says where the queue lives and how it behaves.
@@ -34,6 +36,10 @@ type Config struct {
 	DispatchOnly bool
 	// Setting names what sets Path, for errors. Default "BOTGATE_QUEUE_URL".
 	Setting string
+	// History says how much is kept in the file to be replayed; see [Queue.History]. The
+	// file grows by that and does not shrink again. Every process that has the file open
+	// should have the same. Default: nothing is kept.
+	History queue.Retention
 	// Logger gets what no caller is told. Default: nothing is logged.
 	Logger *slog.Logger
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -17,7 +18,8 @@ const (
 	sweepStep = 500
 )
 
-// keepHouse releases what dead processes left and forgets old ids, until the context ends.
+// keepHouse releases what dead processes left, cuts the history and forgets old ids, until
+// the context ends.
 func (q *Queue) keepHouse(ctx context.Context) {
 	reap, sweep := time.NewTicker(reapInterval), time.NewTicker(min(max(q.cfg.RepeatWindow/8, time.Second), longestSweep))
 	defer reap.Stop()
@@ -28,7 +30,7 @@ func (q *Queue) keepHouse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-reap.C:
-			err = q.reap(ctx)
+			err = errors.Join(q.reap(ctx), q.cutHistory(ctx))
 		case <-sweep.C:
 			err = q.sweep(ctx)
 		}

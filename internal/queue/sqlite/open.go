@@ -56,6 +56,10 @@ func (q *Queue) acquire(ctx context.Context) (err error) {
 		"SELECT attributes, content_type, data FROM events WHERE seq = ?"); err != nil {
 		return err
 	}
+	// Only what was accepted before can have been kept.
+	if err := q.reader.QueryRowContext(ctx, "SELECT next_seq FROM counters").Scan(&q.cutTo); err != nil {
+		return err
+	}
 	if q.watcher, err = q.watchDB.PrepareContext(ctx, "PRAGMA data_version"); err != nil {
 		return err
 	}

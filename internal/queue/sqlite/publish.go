@@ -20,6 +20,9 @@ type row struct {
 	record, dispatch            bool
 }
 
+// size is what an event counts for in the history.
+func (r *row) size() int64 { return int64(len(r.attributes) + len(r.contentType) + len(r.data)) }
+
 // Publish implements [queue.Queue]. It returns after the fsync of a transaction that holds
 // all the events.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
@@ -108,27 +111,36 @@ func laneOf(bot, orderKey string) int64 {
 
 // add queues an event and reports whether it did: an id that is known is a repeat.
 func (tx *transaction) add(r *row, now int64) (bool, error) {
-	seq := tx.nextSeq
 	if n, err := tx.exec(tx.remember, r.id, now); err != nil || n == 0 {
 		return false, err
 	}
-	tx.nextSeq++
-	if _, err := tx.exec(tx.addEvent, seq, r.attributes, r.contentType, r.data); err != nil {
-		return false, err
+	return true, tx.queue(r, now)
+}
+
+// queue queues an event for its groups.
+func (tx *transaction) queue(r *row, now int64) error {
+	seq := tx.nextSeq
+	if _, err := tx.exec(tx.addEvent, seq, now, tx.nextPos, r.attributes, r.contentType, r.data); err != nil {
+		return err
 	}
+	if !tx.keeps && tx.floor == seq {
+		tx.floor++ // Where nothing was ever kept there is nothing to cut.
+	}
+	tx.nextSeq++
+	tx.nextPos += r.size()
 	if r.record {
 		if _, err := tx.exec(tx.addRecord, recordID(seq)); err != nil {
-			return false, err
+			return err
 		}
 		tx.arrive(groupRecord)
 	}
 	if r.dispatch {
 		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.lane); err != nil {
-			return false, err
+			return err
 		}
 		tx.arrive(groupDispatch)
 	}
-	return true, nil
+	return nil
 }
 
 // recordID is the id of an event's delivery in Record; the one in Dispatch follows it.

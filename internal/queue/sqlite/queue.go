@@ -25,6 +25,8 @@ type Queue struct {
 	cfg    Config
 	log    *slog.Logger
 	writer *writer
+	// cutTo is where what was kept ends, for a queue that keeps no history any more.
+	cutTo int64
 
 	writeDB, reader, watchDB *sql.DB
 	readEvent, watcher       *sql.Stmt

@@ -31,8 +31,26 @@ func openAt(t testing.TB, cfg Config) *Queue {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	queuetest.Run(t, func(t *testing.T) queuetest.Harness {
-		path := filepath.Join(t.TempDir(), "queue.db")
-		return queuetest.Harness{Open: func(t *testing.T) queue.Queue { return openAt(t, Config{Path: path}) }}
-	})
+	queuetest.Run(t, harness(Config{}))
+}
+
+func TestConformanceWithHistory(t *testing.T) {
+	t.Parallel()
+	queuetest.Run(t, harness(Config{History: queue.DefaultRetention}))
+}
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	queuetest.RunRetention(t, harness(Config{History: queuetest.Retention}))
+}
+
+// harness is for a file of its own.
+func harness(cfg Config) func(t *testing.T) queuetest.Harness {
+	return func(t *testing.T) queuetest.Harness {
+		cfg.Path = filepath.Join(t.TempDir(), "queue.db")
+		return queuetest.Harness{
+			Open:    func(t *testing.T) queue.Queue { return openAt(t, cfg) },
+			History: !cfg.History.Off(),
+		}
+	}
 }

@@ -7,9 +7,14 @@ import (
 )
 
 // schemaVersion is kept in PRAGMA user_version. Version 0 is an empty file.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // schema holds each event once, and one delivery for each group that it concerns.
+//
+// An event stays while it has deliveries, and after that while it belongs to the history:
+// that begins at the seq in counters.floor and is cut by the time of acceptance (at) and by
+// the bytes accepted since (pos counts those before). Both come before the data, so
+// that reading them touches nothing of it.
 //
 // A delivery's id is twice the event's seq in Record and one more in Dispatch, and stays
 // so in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
@@ -19,14 +24,7 @@ const schemaVersion = 2
 // while they had it. The primary key keeps the deliveries
 // of a group and state together, so that everything that is asked while events flow costs
 // the same however many events wait.
-const schema = `
-CREATE TABLE events (
-	seq          INTEGER PRIMARY KEY,
-	attributes   TEXT NOT NULL,
-	content_type TEXT NOT NULL,
-	data         BLOB NOT NULL
-) STRICT;
-
+const schema = eventsTable + `
 CREATE TABLE deliveries (
 	grp      INTEGER NOT NULL,
 	state    INTEGER NOT NULL,
@@ -53,9 +51,22 @@ CREATE TABLE counters (
 	next_seq INTEGER NOT NULL,
 	record   INTEGER NOT NULL,
 	dispatch INTEGER NOT NULL,
-	dead     INTEGER NOT NULL
+	dead     INTEGER NOT NULL,
+	next_pos INTEGER NOT NULL DEFAULT 0,
+	floor    INTEGER NOT NULL DEFAULT 1
 ) STRICT;
-INSERT INTO counters VALUES (1, 0, 0, 0);
+INSERT INTO counters VALUES (1, 0, 0, 0, 0, 1);
+`
+
+const eventsTable = `
+CREATE TABLE events (
+	seq          INTEGER PRIMARY KEY,
+	at           INTEGER NOT NULL,
+	pos          INTEGER NOT NULL,
+	attributes   TEXT NOT NULL,
+	content_type TEXT NOT NULL,
+	data         BLOB NOT NULL
+) STRICT;
 `
 
 // suspectIndex finds the few deliveries that are handed out one at a time. The number is
@@ -71,6 +82,13 @@ ALTER TABLE deliveries ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN history TEXT;
 ALTER TABLE deliveries ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
 ` + suspectIndex,
+	3: `ALTER TABLE events RENAME TO events_1;` + eventsTable + `
+INSERT INTO events SELECT seq, 0, 0, attributes, content_type, data FROM events_1;
+DROP TABLE events_1;
+ALTER TABLE counters ADD COLUMN next_pos INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counters ADD COLUMN floor INTEGER NOT NULL DEFAULT 1;
+UPDATE counters SET floor = next_seq;
+`,
 }
 
 // The states of a delivery. They are part of the file format, and of the statements.

@@ -159,8 +159,18 @@ func (tx *transaction) acknowledge(owner int64, group int, cl *claim) (bool, err
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if _, err := tx.exec(tx.dropEvent, seqOf(cl.id), groupOf(sibling(cl.id)), sibling(cl.id)); err != nil {
+	if err := tx.finish(cl.id); err != nil {
 		return false, err
 	}
 	return true, tx.leave(group, cl.lane)
+}
+
+// finish removes the event of a delivery that is gone, unless the other one is still there
+// or the history keeps it.
+func (tx *transaction) finish(id int64) error {
+	if tx.keeps && seqOf(id) >= tx.floor {
+		return nil
+	}
+	_, err := tx.exec(tx.dropEvent, seqOf(id), groupOf(sibling(id)), sibling(id))
+	return err
 }

@@ -23,6 +23,7 @@ type statements struct {
 	ack, retry, bury, park     *sql.Stmt
 	unblock, release, crashed  *sql.Stmt
 	replay, dropDead           *sql.Stmt
+	cut, exhume, again, known  *sql.Stmt
 	all                        []*sql.Stmt
 }
 
@@ -35,14 +36,16 @@ const claimable = `SELECT d.id, d.attempts, d.lane, d.death, d.replays, d.histor
 	FROM deliveries d LEFT JOIN events e ON e.seq = d.id >> 1 WHERE d.grp = ? AND d.state = 1`
 
 // unlessDelivered is the condition that no delivery has the id ?3, neither in the group ?2
-// nor in the dead letters. Each state is looked up by the whole key, the likely ones first:
-// for IN, SQLite would build two tables each time.
-func unlessDelivered() string {
+// nor in the dead letters.
+func unlessDelivered() string { return noDelivery("?2", "?3") + noDelivery("3", "?3") }
+
+// noDelivery is the condition, to be appended to others, that a group has no delivery with
+// the id. Each state is looked up by the whole key, the likely ones first: for IN, SQLite
+// would build two tables each time.
+func noDelivery(group, id string) string {
 	var b strings.Builder
-	for _, group := range []string{"?2", "3"} {
-		for _, state := range []int{stateReady, stateClaimed, stateBlocked, stateDelayed, stateSetAside} {
-			fmt.Fprintf(&b, " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE grp = %s AND state = %d AND id = ?3)", group, state)
-		}
+	for _, state := range []int{stateReady, stateClaimed, stateBlocked, stateDelayed, stateSetAside} {
+		fmt.Fprintf(&b, " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE grp = %s AND state = %d AND id = %s)", group, state, id)
 	}
 	return b.String()
 }
@@ -55,14 +58,14 @@ type statementText struct {
 
 func (s *statements) texts() []statementText {
 	return []statementText{
-		{&s.loadCounters, `SELECT next_seq, record, dispatch, dead FROM counters`},
-		{&s.saveCounters, `UPDATE counters SET next_seq = ?, record = ?, dispatch = ?, dead = ?`},
+		{&s.loadCounters, `SELECT next_seq, record, dispatch, dead, next_pos, floor FROM counters`},
+		{&s.saveCounters, `UPDATE counters SET next_seq = ?, record = ?, dispatch = ?, dead = ?, next_pos = ?, floor = ?`},
 
 		{&s.remember, `INSERT INTO seen (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`},
 		{&s.stepEnd, `SELECT max(id), count(*) FROM (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT ?)`},
 		{&s.forget, `DELETE FROM seen WHERE id > ? AND id <= ? AND at < ?`},
 
-		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, attributes, content_type, data) VALUES (?, ?, ?, ?)`},
+		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, at, pos, attributes, content_type, data) VALUES (?, ?, ?, ?, ?, ?)`},
 		{&s.dropEvent, `DELETE FROM events WHERE seq = ?1` + unlessDelivered()},
 		{&s.addRecord, `INSERT OR ROLLBACK INTO deliveries (grp, state, id) VALUES (1, 1, ?)`},
 		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, lane) VALUES
@@ -90,6 +93,14 @@ func (s *statements) texts() []statementText {
 			state = (?4 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE lane = ?4))
 			WHERE grp = 3 AND state = ?1 AND id = ?2`},
 		{&s.dropDead, `DELETE FROM deliveries WHERE grp = 3 AND state = ?1 AND id = ?2`},
+		{&s.cut, `DELETE FROM events WHERE seq >= ?1 AND seq < ?2` +
+			noDelivery("1", "2 * seq") + noDelivery("2", "2 * seq + 1") + noDelivery("3", "2 * seq") + noDelivery("3", "2 * seq + 1")},
+		{&s.exhume, `DELETE FROM deliveries WHERE grp = 3 AND state = 1 AND id = ?`},
+		// As with replay.
+		{&s.again, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, lane, replays)
+			SELECT ?1, ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE lane = ?3), ?2, ?3, ?4
+			WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2 >> 1)` + noDelivery("?1", "?2") + noDelivery("3", "?2")},
+		{&s.known, `SELECT count(*) FROM events WHERE seq = ?`},
 	}
 }
 

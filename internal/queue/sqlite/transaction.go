@@ -26,6 +26,9 @@ type transaction struct {
 	*statements
 	ctx     context.Context
 	nextSeq int64
+	nextPos int64 // How many bytes were accepted in all.
+	floor   int64 // Where the history begins.
+	keeps   bool  // Whether there is a history.
 	depths  [groupCount + 1]int64
 	changed bool                 // Whether the counters have to be saved.
 	touched [groupCount + 1]bool // The groups whose consumers should look again.
@@ -33,14 +36,14 @@ type transaction struct {
 
 func (tx *transaction) load() error {
 	return tx.loadCounters.QueryRowContext(tx.ctx).
-		Scan(&tx.nextSeq, &tx.depths[groupRecord], &tx.depths[groupDispatch], &tx.depths[groupDead])
+		Scan(&tx.nextSeq, &tx.depths[groupRecord], &tx.depths[groupDispatch], &tx.depths[groupDead], &tx.nextPos, &tx.floor)
 }
 
 func (tx *transaction) save() error {
 	if !tx.changed {
 		return nil
 	}
-	_, err := tx.exec(tx.saveCounters, tx.nextSeq, tx.depths[groupRecord], tx.depths[groupDispatch], tx.depths[groupDead])
+	_, err := tx.exec(tx.saveCounters, tx.nextSeq, tx.depths[groupRecord], tx.depths[groupDispatch], tx.depths[groupDead], tx.nextPos, tx.floor)
 	return err
 }
 

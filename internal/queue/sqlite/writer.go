@@ -26,6 +26,7 @@ type writer struct {
 	stmts     *statements
 	maxBatch  int
 	busy      time.Duration
+	keeps     bool // Whether there is a history.
 	committed func(*transaction)
 
 	ops    chan *operation
@@ -55,6 +56,7 @@ func newWriter(conn *sql.Conn, stmts *statements, cfg Config, committed func(*tr
 		stmts:     stmts,
 		maxBatch:  cfg.MaxBatch,
 		busy:      cfg.BusyTimeout,
+		keeps:     !cfg.History.Off(),
 		committed: committed,
 		ops:       make(chan *operation, cfg.MaxBatch),
 		stop:      make(chan struct{}),
@@ -154,7 +156,7 @@ func (w *writer) execute(batch []*operation) {
 // it belongs to many callers; the busy timeout bounds it.
 func (w *writer) transact(batch []*operation) error {
 	ctx := context.Background()
-	tx := &transaction{ctx: ctx, statements: w.stmts}
+	tx := &transaction{ctx: ctx, statements: w.stmts, keeps: w.keeps}
 	err := w.attempt(ctx, tx, batch)
 	w.failed.Store(err != nil)
 	if err != nil {

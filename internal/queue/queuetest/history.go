@@ -1,0 +1,282 @@
+package queuetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+var historyCases = []testCase{
+	{"shows what was accepted, as it went in and in order", historyShows},
+	{"outlasts acknowledgements and restarts", historyOutlasts},
+	{"has a repeat once", historyRepeats},
+	{"ends with what was there at the beginning", historyEnds},
+	{"begins at a time", historySince},
+	{"goes on behind a position", historyAfter},
+	{"stops when told to", historyStops},
+	{"knows its own positions", historyPositions},
+	{"replays to Record only", replayRecord},
+	{"replays to Dispatch in order, anew in each run", replayDispatch},
+	{"replays what its consumer has just acknowledged", replayAcknowledged},
+	{"replays nothing where it does not belong", replayElsewhere},
+}
+
+// historian is the queue with its history.
+func (e *env) historian(q queue.Queue) queue.Historian {
+	e.t.Helper()
+	h, ok := q.(queue.Historian)
+	require.True(e.t, ok, "the engine keeps no history")
+	return h
+}
+
+// history reads what the history has of this test's bot.
+func (e *env) history(q queue.Queue, r queue.HistoryRange) []queue.Entry {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(e.t.Context(), patience)
+	defer cancel()
+	var entries []queue.Entry
+	require.NoError(e.t, e.historian(q).History(ctx, r, func(entry queue.Entry) error {
+		if entry.Event.Bot == e.bot {
+			entries = append(entries, entry)
+		}
+		return nil
+	}))
+	return entries
+}
+
+func (e *env) replayHistory(group queue.Group, run int, entries ...queue.Entry) {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(e.t.Context(), patience)
+	defer cancel()
+	require.NoError(e.t, e.historian(e.q).Replay(ctx, group, run, entries...))
+}
+
+func entryIDs(entries []queue.Entry) []string {
+	ids := make([]string, len(entries))
+	for i, entry := range entries {
+		ids[i] = entry.Event.ID
+	}
+	return ids
+}
+
+func historyShows(t *testing.T, e *env) {
+	require.Empty(t, e.history(e.q, queue.HistoryRange{}))
+	bare, binary, large := e.event("key"), e.event("key"), e.event("key")
+	bare.Subject, bare.ContentType, bare.VerifiedBy, bare.Data = "", "", "", nil
+	binary.Data, binary.OrderKey, binary.Subject = []byte{0, 0xff, '"', '\n', 0x80}, "канал; \"7\"", "Zoë <zoe@example.com>"
+	binary.NotBefore = binary.Time.Add(time.Minute)
+	large.Data = make([]byte, 1<<20)
+	sent := []*event.Event{e.event("key"), bare, binary, large}
+	sent = append(sent, e.change(sent[0]))
+	for _, ev := range sent {
+		e.publish(e.q, ev)
+	}
+	entries := e.history(e.q, queue.HistoryRange{})
+	require.Equal(t, idsOf(sent), entryIDs(entries))
+	for i, entry := range entries {
+		requireSame(t, sent[i], entry.Event)
+	}
+	e.depth(e.q, queue.Record, int64(len(sent)))
+}
+
+func historyOutlasts(t *testing.T, e *env) {
+	sent := e.events(20, "key")
+	e.publish(e.q, sent...)
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		_, err := e.empty(t.Context(), group)
+		require.NoError(t, err)
+	}
+	other := e.open()
+	require.Equal(t, idsOf(sent), entryIDs(e.history(other, queue.HistoryRange{})))
+}
+
+func historyRepeats(t *testing.T, e *env) {
+	ev := e.event("key")
+	e.publish(e.q, ev, ev)
+	e.publish(e.q, ev)
+	require.Equal(t, []string{ev.ID}, entryIDs(e.history(e.q, queue.HistoryRange{})))
+}
+
+func historyEnds(t *testing.T, e *env) {
+	sent := e.events(3, "key")
+	e.publish(e.q, sent...)
+	var shown []string
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.NoError(t, e.historian(e.q).History(ctx, queue.HistoryRange{}, func(entry queue.Entry) error {
+		if entry.Event.Bot == e.bot {
+			shown = append(shown, entry.Event.ID)
+			e.publish(e.q, e.event("key"))
+		}
+		return nil
+	}))
+	require.Equal(t, idsOf(sent), shown)
+	require.Len(t, e.history(e.q, queue.HistoryRange{}), 6)
+}
+
+func historySince(t *testing.T, e *env) {
+	start := time.Now()
+	old := e.event("key")
+	e.publish(e.q, old)
+	// An engine may know the time to a second only.
+	var since time.Time
+	require.Eventually(t, func() bool {
+		since = time.Now()
+		return since.Sub(start) > 2100*time.Millisecond
+	}, patience, tick)
+	e.publish(e.q, e.event("key"))
+	all := e.history(e.q, queue.HistoryRange{})
+	require.Len(t, all, 2)
+	require.Equal(t, entryIDs(all), entryIDs(e.history(e.q, queue.HistoryRange{Since: start})))
+	require.Equal(t, entryIDs(all), entryIDs(e.history(e.q, queue.HistoryRange{Since: start.Add(-240 * time.Hour)})))
+	require.Equal(t, entryIDs(all[1:]), entryIDs(e.history(e.q, queue.HistoryRange{Since: since})))
+	require.Empty(t, e.history(e.q, queue.HistoryRange{Since: time.Now().Add(time.Hour)}))
+}
+
+func historyAfter(t *testing.T, e *env) {
+	e.publish(e.q, e.events(300, "key")...)
+	all := e.history(e.q, queue.HistoryRange{})
+	require.Len(t, all, 300)
+	for _, i := range []int{0, 120, 298} {
+		rest := e.history(e.q, queue.HistoryRange{After: all[i].Position})
+		require.Equal(t, entryIDs(all[i+1:]), entryIDs(rest))
+	}
+	require.Empty(t, e.history(e.q, queue.HistoryRange{After: all[299].Position}))
+	require.Equal(t, entryIDs(all[1:]), entryIDs(e.history(e.q, queue.HistoryRange{After: all[0].Position, Since: time.Now().Add(time.Hour)})))
+}
+
+func historyStops(t *testing.T, e *env) {
+	e.publish(e.q, e.events(3, "key")...)
+	stop := errors.New("stop")
+	seen := 0
+	err := e.historian(e.q).History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error {
+		seen++
+		return stop
+	})
+	require.ErrorIs(t, err, stop)
+	require.Equal(t, 1, seen)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	err = e.historian(e.q).History(ctx, queue.HistoryRange{}, func(queue.Entry) error {
+		cancel()
+		return ctx.Err()
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, e.historian(e.q).History(ctx, queue.HistoryRange{}, func(queue.Entry) error { return nil }), context.Canceled)
+}
+
+func historyPositions(t *testing.T, e *env) {
+	for _, position := range []string{"x", "-1", "1.5", "99999999999999999999"} {
+		err := e.historian(e.q).History(t.Context(), queue.HistoryRange{After: position}, func(queue.Entry) error { return nil })
+		require.ErrorIs(t, err, queue.ErrPosition, position)
+	}
+}
+
+func replayRecord(t *testing.T, e *env) {
+	first := e.event("key")
+	sent := []*event.Event{first, e.event("key"), e.change(first)}
+	e.publish(e.q, sent...)
+	e.drain()
+	all := e.history(e.q, queue.HistoryRange{})
+	e.replayHistory(queue.Record, 100, all...)
+	e.replayHistory(queue.Record, 100)
+	e.depth(e.q, queue.Dispatch, 0)
+	c := e.subscribe(e.q, queue.Record)
+	ds := c.take(3)
+	require.ElementsMatch(t, idsOf(sent), deliveredIDs(ds))
+	for _, d := range ds {
+		require.Equal(t, 1, d.Attempt)
+	}
+	c.ack(ds...)
+	c.none()
+	require.Equal(t, entryIDs(all), entryIDs(e.history(e.q, queue.HistoryRange{})), "a replay makes no history")
+}
+
+func replayDispatch(t *testing.T, e *env) {
+	sent := e.events(10, "key")
+	e.publish(e.q, sent...)
+	e.drain()
+	all := e.history(e.q, queue.HistoryRange{})
+	c := e.subscribe(e.q, queue.Dispatch)
+	for run := range 2 {
+		e.replayHistory(queue.Dispatch, 100+run, all...)
+		for _, want := range sent {
+			d := c.one()
+			require.Equal(t, want.ID, d.Event.ID)
+			requireSame(t, want, d.Event)
+			require.Equal(t, 100+run, d.Replays)
+			require.Equal(t, 1, d.Attempt)
+			c.ack(d)
+		}
+	}
+	// New events come after that, as ever.
+	last := e.event("key")
+	e.publish(e.q, last)
+	d := c.one()
+	require.Equal(t, last.ID, d.Event.ID)
+	c.ack(d)
+	c.none()
+	c.close()
+	e.requireTold(sent, 100, 101)
+}
+
+// requireTold demands that Record gets a change for each event and run, and the last event.
+func (e *env) requireTold(events []*event.Event, runs ...int) {
+	e.t.Helper()
+	told := map[string]int{}
+	c := e.subscribe(e.q, queue.Record)
+	ds := c.take(len(events)*len(runs) + 1)
+	for _, d := range ds {
+		if d.Event.IsChange() {
+			change, err := event.ParseChange(d.Event)
+			require.NoError(e.t, err)
+			require.Equal(e.t, event.StatusReplayed, change.Status)
+			told[fmt.Sprint(change.EventID, " ", change.Replays)]++
+		}
+	}
+	c.ack(ds...)
+	c.none()
+	for _, ev := range events {
+		for _, run := range runs {
+			require.Equal(e.t, 1, told[fmt.Sprint(ev.ID, " ", run)])
+		}
+	}
+}
+
+func replayAcknowledged(t *testing.T, e *env) {
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		ev := e.event("key-" + string(group))
+		c := e.subscribe(e.q, group)
+		e.publish(e.q, ev)
+		d := c.one()
+		require.Equal(t, ev.ID, d.Event.ID)
+		c.ack(d)
+		entries := e.history(e.q, queue.HistoryRange{})
+		e.replayHistory(group, 100, entries[len(entries)-1])
+		d = c.one()
+		require.Equal(t, ev.ID, d.Event.ID)
+		// It can die and be acknowledged like any other.
+		c.bury(d, "enough")
+		c.none()
+		c.close()
+		e.drain()
+	}
+}
+
+func replayElsewhere(t *testing.T, e *env) {
+	ev := e.event("key")
+	e.publish(e.q, ev, e.change(ev))
+	e.drain()
+	all := e.history(e.q, queue.HistoryRange{})
+	for group, entry := range map[queue.Group]queue.Entry{queue.Dispatch: all[1], queue.Dead: all[0], "other": all[0]} {
+		require.ErrorIs(t, e.historian(e.q).Replay(t.Context(), group, 100, entry), queue.ErrInvalid)
+	}
+	e.depth(e.q, queue.Dispatch, 0)
+}

@@ -1,0 +1,182 @@
+package rabbitmq
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	// historyPrefetch is how many entries are in memory at a time.
+	historyPrefetch = 100
+	// historySilence is how long the broker may take to send the next entry.
+	historySilence = 30 * time.Second
+	// headerMark makes a message of the stream the end of somebody's reading.
+	headerMark = "botgate-history-mark"
+	// headerOffset is where the broker says at which offset a message stands.
+	headerOffset = "x-stream-offset"
+)
+
+var _ queue.Historian = (*Queue)(nil)
+
+// History implements [queue.Historian], on a connection of its own.
+func (q *Queue) History(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+	if err := q.readHistory(ctx, r, show); err != nil {
+		return fmt.Errorf("reading the history: %w", err)
+	}
+	return nil
+}
+
+func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+	if err := q.usable(ctx); err != nil {
+		return err
+	}
+	if q.config.History.Off() {
+		return queue.ErrNoHistory
+	}
+	offset, err := streamOffset(r)
+	if err != nil {
+		return err
+	}
+	s, err := q.openSession(ctx, historyConnection, func(*session) error { return nil })
+	if err != nil {
+		return errors.Join(ctx.Err(), fmt.Errorf("%w: %w", queue.ErrUnavailable, err))
+	}
+	defer s.close()
+	ch, err := s.conn.Channel()
+	if err == nil {
+		err = ch.Qos(historyPrefetch, 0, false)
+	}
+	var arriving <-chan amqp.Delivery
+	if err == nil {
+		arriving, err = ch.Consume(q.topology.history(), "", false, false, false, false, amqp.Table{headerOffset: offset})
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
+	}
+	// A stream does not tell where it ends. What is put into it now, once the broker has
+	// found out where the reading begins, stands behind everything that is there.
+	mark := rand.Text()
+	if err := q.publish(ctx, []message{q.newMark(mark)}); err != nil {
+		return err
+	}
+	return (&historyReader{q: q, ch: ch, arriving: arriving, mark: mark, show: show}).run(ctx)
+}
+
+// streamOffset is where a stream consumer begins, in the broker's terms.
+func streamOffset(r queue.HistoryRange) (any, error) {
+	switch {
+	case r.After != "":
+		after, err := strconv.ParseInt(r.After, 10, 63)
+		if err != nil || after < 0 {
+			return nil, queue.ErrPosition
+		}
+		return after + 1, nil
+	case r.Since.IsZero():
+		return "first", nil
+	}
+	return r.Since, nil
+}
+
+func (q *Queue) newMark(mark string) message {
+	return message{"", q.topology.history(), amqp.Publishing{
+		Headers: amqp.Table{headerMark: mark}, DeliveryMode: amqp.Persistent, MessageId: mark,
+	}}
+}
+
+// historyReader is one reading of the history.
+type historyReader struct {
+	q        *Queue
+	ch       *amqp.Channel
+	arriving <-chan amqp.Delivery
+	mark     string
+	show     func(queue.Entry) error
+	unacked  int
+}
+
+// run shows entries until the mark.
+func (r *historyReader) run(ctx context.Context) error {
+	for {
+		m, err := r.next(ctx)
+		if err != nil {
+			return err
+		}
+		mark := headerString(m.Headers, headerMark)
+		if mark == r.mark {
+			return nil
+		}
+		if mark == "" {
+			if err := r.take(m); err != nil {
+				return err
+			}
+		}
+		// To a stream this is only the leave to send more.
+		if r.unacked++; r.unacked >= historyPrefetch/2 {
+			r.unacked = 0
+			if err := r.ch.Ack(m.DeliveryTag, true); err != nil {
+				return fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
+			}
+		}
+	}
+}
+
+func (r *historyReader) next(ctx context.Context) (*amqp.Delivery, error) {
+	silence := time.NewTimer(historySilence)
+	defer silence.Stop()
+	select {
+	case m, open := <-r.arriving:
+		if !open {
+			return nil, fmt.Errorf("%w: %w", queue.ErrUnavailable, errBrokerClosed)
+		}
+		return &m, nil
+	case <-silence.C:
+		return nil, fmt.Errorf("%w: the broker sent nothing for %s", queue.ErrUnavailable, historySilence)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-r.q.ctx.Done():
+		return nil, queue.ErrClosed
+	}
+}
+
+func (r *historyReader) take(m *amqp.Delivery) error {
+	offset, ok := m.Headers[headerOffset].(int64)
+	e, err := parseEvent(m)
+	if err != nil || !ok {
+		// Somebody else put it there, who can't be told.
+		r.q.config.Logger.Warn("the history holds a message that is no event", "offset", offset, "error", err)
+		return nil
+	}
+	return r.show(queue.Entry{Event: e, Position: strconv.FormatInt(offset, 10)})
+}
+
+// Replay implements [queue.Historian]. What comes again stands behind everything that waits.
+func (q *Queue) Replay(ctx context.Context, group queue.Group, run int, entries ...queue.Entry) error {
+	var messages []message
+	for _, entry := range entries {
+		e, news, err := queue.NewReplay(group, run, entry)
+		if err != nil {
+			return fmt.Errorf("replaying: %w", err)
+		}
+		m := newMessage(q.topology, e)
+		m.Headers[headerReplays] = int64(run)
+		m.exchange, m.key = "", q.topology.record()
+		if group == queue.Dispatch {
+			m.key = q.topology.dispatch(e.Partition())
+		}
+		messages = append(messages, m)
+		if news != nil {
+			messages = append(messages, newMessage(q.topology, news))
+		}
+	}
+	if err := q.publish(ctx, messages); err != nil {
+		return fmt.Errorf("replaying: %w", err)
+	}
+	return nil
+}

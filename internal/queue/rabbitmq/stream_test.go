@@ -1,0 +1,113 @@
+package rabbitmq_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/rabbitmq"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// countHistory counts the events in the history.
+func countHistory(t *testing.T, q *rabbitmq.Queue) (n int) {
+	t.Helper()
+	require.NoError(t, q.History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error {
+		n++
+		return nil
+	}))
+	return n
+}
+
+func TestHistoryWithOtherLimits(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	first := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, History: queue.DefaultRetention})
+	require.NoError(t, first.Publish(t.Context(), newEvent(t, "key")))
+	other := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, History: queue.Retention{MaxAge: time.Hour, MaxBytes: 1 << 24}})
+	require.NoError(t, other.Publish(t.Context(), newEvent(t, "key")))
+	require.Equal(t, 2, countHistory(t, other), "limits that differ are no reason to refuse events")
+}
+
+func TestHistorySwitchedOff(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	config := rabbitmq.Config{URL: address, Prefix: prefix, History: queue.DefaultRetention}
+	on := openReady(t, config)
+	require.NoError(t, on.Publish(t.Context(), newEvent(t, "key")))
+	require.NoError(t, on.Close())
+
+	config.History = queue.Retention{}
+	off := openReady(t, config)
+	require.NoError(t, off.Publish(t.Context(), newEvent(t, "key")))
+	require.ErrorIs(t, off.History(t.Context(), queue.HistoryRange{}, nil), queue.ErrNoHistory)
+	require.NoError(t, off.Close())
+
+	config.History = queue.DefaultRetention
+	require.Equal(t, 1, countHistory(t, openReady(t, config)), "what was accepted meanwhile is not in it")
+}
+
+func TestHistoryDeleted(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	q := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, History: queue.DefaultRetention})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
+	ch := dialChannel(t, address)
+	_, err := ch.QueueDelete(prefix+".history", false, false, false)
+	require.NoError(t, err)
+	// Whoever connects next declares it again; meanwhile events are taken as ever.
+	require.Eventually(t, func() bool {
+		err := q.Publish(t.Context(), newEvent(t, "key"))
+		require.True(t, err == nil || errors.Is(err, queue.ErrUnconfirmed) || errors.Is(err, queue.ErrUnavailable), "got %v", err)
+		return err == nil
+	}, patience, 10*time.Millisecond)
+	other := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, History: queue.DefaultRetention})
+	require.NoError(t, other.Publish(t.Context(), newEvent(t, "key")))
+	require.Equal(t, 1, countHistory(t, other))
+}
+
+// TestForeignMessageInTheHistory reads on behind what is no event.
+func TestForeignMessageInTheHistory(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	q := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, History: queue.DefaultRetention})
+	ch := dialChannel(t, address)
+	publishForeign(t, ch, prefix+".history")
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
+	require.Equal(t, 1, countHistory(t, q))
+}
+
+func publishForeign(t *testing.T, ch *amqp.Channel, name string) {
+	t.Helper()
+	require.NoError(t, ch.Confirm(false))
+	confirm, err := ch.PublishWithDeferredConfirmWithContext(t.Context(), "", name, true, false, amqp.Publishing{Body: []byte("?")})
+	require.NoError(t, err)
+	require.True(t, confirm.Wait())
+}
+
+// TestHistoryThatIsDown kills the broker at once after the history was made, which RabbitMQ
+// 3.10 answers by never starting the stream again.
+func TestHistoryThatIsDown(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRabbitMQ(t)
+	q := openReady(t, rabbitmq.Config{URL: server.URL, History: queue.DefaultRetention})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
+	server.Kill()
+	server.Restart()
+	require.Eventually(t, func() bool {
+		return q.Publish(t.Context(), newEvent(t, "key")) == nil
+	}, patience, 50*time.Millisecond)
+	err := q.History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error { return nil })
+	if err != nil {
+		require.ErrorIs(t, err, queue.ErrUnavailable)
+	}
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")), "whether it works or not")
+}

@@ -1,0 +1,246 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	// historyChunk and historyBytes bound what is in memory of a history that is read; the
+	// last event may exceed the bytes.
+	historyChunk = 250
+	historyBytes = 4 << 20
+)
+
+var _ queue.Historian = (*Queue)(nil)
+
+// History implements [queue.Historian]. It holds no lock while show works.
+func (q *Queue) History(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+	if err := q.readHistory(ctx, r, show); err != nil {
+		return fmt.Errorf("reading the history: %w", err)
+	}
+	return nil
+}
+
+func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+	if q.cfg.History.Off() {
+		return queue.ErrNoHistory
+	}
+	from, end, err := q.historyRange(ctx, r)
+	for err == nil && from < end {
+		var entries []queue.Entry
+		entries, from, err = q.historyChunk(ctx, from, end)
+		for _, entry := range entries {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err := show(entry); err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
+// historyRange finds the seq to begin with and the one to end before.
+func (q *Queue) historyRange(ctx context.Context, r queue.HistoryRange) (from, end int64, err error) {
+	after := int64(-1)
+	if r.After != "" {
+		if after, err = strconv.ParseInt(r.After, 10, 63); err != nil || after < 0 {
+			return 0, 0, queue.ErrPosition
+		}
+	}
+	err = q.reading(ctx, func() error {
+		err := q.reader.QueryRowContext(ctx, "SELECT floor, next_seq FROM counters").Scan(&from, &end)
+		if err != nil || after >= 0 || r.Since.IsZero() {
+			return err
+		}
+		from, err = q.seqAt(ctx, from, end, r.Since)
+		return err
+	})
+	return max(from, after+1), end, err
+}
+
+// seqAt finds the first event that was accepted at a time or later. Events are numbered in
+// the order of their acceptance, so it is found by halves.
+func (q *Queue) seqAt(ctx context.Context, low, high int64, since time.Time) (int64, error) {
+	for low < high {
+		middle := low + (high-low)/2
+		var seq, at int64
+		err := q.reader.QueryRowContext(ctx, "SELECT seq, at FROM events WHERE seq >= ? ORDER BY seq LIMIT 1", middle).Scan(&seq, &at)
+		switch {
+		case errors.Is(err, sql.ErrNoRows) || err == nil && (seq >= high || at >= since.UnixNano()):
+			high = middle
+		case err != nil:
+			return 0, err
+		default:
+			low = seq + 1
+		}
+	}
+	return low, nil
+}
+
+// historyChunk reads the next entries and returns the seq to go on with. Those that cannot
+// be decoded are left out.
+func (q *Queue) historyChunk(ctx context.Context, from, end int64) (entries []queue.Entry, next int64, err error) {
+	next = end
+	err = q.reading(ctx, func() error {
+		rows, err := q.reader.QueryContext(ctx, `SELECT seq, attributes, content_type, data FROM events
+			WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?`, from, end, historyChunk)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		rowsRead, bytes := 0, 0
+		for rows.Next() {
+			var (
+				seq                     int64
+				attributes, contentType string
+				data                    []byte
+			)
+			if err := rows.Scan(&seq, &attributes, &contentType, &data); err != nil {
+				return err
+			}
+			if e, err := decode(attributes, contentType, data); err == nil {
+				entries = append(entries, queue.Entry{Event: e, Position: strconv.FormatInt(seq, 10)})
+			}
+			rowsRead++
+			if bytes += len(data); bytes >= historyBytes || rowsRead == historyChunk {
+				next = seq + 1
+				break
+			}
+		}
+		return rows.Err()
+	})
+	return entries, next, err
+}
+
+// reading lets read use the file; what fails there is a file that can't be read at present.
+func (q *Queue) reading(ctx context.Context, read func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := q.enter(); err != nil {
+		return err
+	}
+	defer q.leave()
+	if err := read(); err != nil {
+		return errors.Join(ctx.Err(), fmt.Errorf("%w: %w", queue.ErrUnavailable, err))
+	}
+	return nil
+}
+
+// Replay implements [queue.Historian]. What comes again stands where it stood among the
+// events of its order key, so before later ones that still wait; what is in the dead
+// letters leaves them. An entry that still waits in the group does not come twice.
+func (q *Queue) Replay(ctx context.Context, group queue.Group, run int, entries ...queue.Entry) error {
+	if err := q.enter(); err != nil {
+		return err
+	}
+	defer q.leave()
+	rows := make([]replayed, len(entries))
+	for i, entry := range entries {
+		var err error
+		if rows[i], err = newReplayed(group, run, entry); err != nil {
+			return fmt.Errorf("replaying: %w", err)
+		}
+	}
+	if len(rows) == 0 {
+		return ctx.Err()
+	}
+	err := q.writer.do(ctx, len(rows), func(tx *transaction) error {
+		now := time.Now().UnixNano()
+		for i := range rows {
+			if err := tx.replayEntry(&rows[i], now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("replaying: %w", err)
+	}
+	return nil
+}
+
+// replayed is an entry as the file is to have it again.
+type replayed struct {
+	row
+	news  *row // What Record is told about it; nil for nothing.
+	group int
+	run   int
+	seq   int64
+}
+
+func newReplayed(group queue.Group, run int, entry queue.Entry) (replayed, error) {
+	seq, err := strconv.ParseInt(entry.Position, 10, 63)
+	if err != nil || seq < 0 {
+		return replayed{}, queue.ErrPosition
+	}
+	event, news, err := queue.NewReplay(group, run, entry)
+	if err != nil {
+		return replayed{}, err
+	}
+	r, err := newRow(event)
+	if err != nil {
+		return replayed{}, err
+	}
+	r.record, r.dispatch = group == queue.Record, group == queue.Dispatch
+	all := replayed{row: r, group: groupNumbers[group], run: run, seq: seq}
+	if news != nil {
+		told, err := newRow(news)
+		if err != nil {
+			return replayed{}, err
+		}
+		all.news = &told
+	}
+	return all, nil
+}
+
+// replayEntry makes a delivery of an event that is there, or queues one anew that has left the
+// history since it was read.
+func (tx *transaction) replayEntry(r *replayed, now int64) error {
+	id, lane := recordID(r.seq), sql.NullInt64{}
+	if r.dispatch {
+		id, lane = sibling(id), sql.NullInt64{Int64: r.lane, Valid: true}
+	}
+	n, err := tx.exec(tx.exhume, id)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		if err := tx.leave(groupDead, sql.NullInt64{}); err != nil {
+			return err
+		}
+	}
+	if n, err = tx.exec(tx.again, r.group, id, lane, r.run); err != nil {
+		return err
+	}
+	if n > 0 {
+		tx.arrive(r.group)
+		return tx.tell(r, now)
+	}
+	var there int
+	if err := tx.known.QueryRowContext(tx.ctx, r.seq).Scan(&there); err != nil || there > 0 {
+		return err
+	}
+	if err := tx.queue(&r.row, now); err != nil {
+		return err
+	}
+	return tx.tell(r, now)
+}
+
+// tell has Record know about a replay, once.
+func (tx *transaction) tell(r *replayed, now int64) error {
+	if r.news == nil {
+		return nil
+	}
+	_, err := tx.add(r.news, now)
+	return err
+}
