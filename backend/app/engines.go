@@ -35,7 +35,7 @@ func (a *App) openQueue(ctx context.Context) error {
 		return nil
 	}
 	if a.queue == nil {
-		q, err := engines.Open(ctx, a.settings.QueueURL, engines.Options{Logger: a.log})
+		q, err := engines.Open(ctx, a.settings.QueueURL, engines.Options{History: a.settings.History, Logger: a.log})
 		if err != nil {
 			return err
 		}

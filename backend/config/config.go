@@ -17,6 +17,7 @@ import (
 // of the bots file under the same names.
 const (
 	EnvQueueURL    = engines.Option
+	EnvHistory     = engines.HistoryOption
 	EnvDatabaseURL = "BOTGATE_DATABASE_URL"
 	EnvBotsFile    = "BOTGATE_BOTS_FILE"
 	EnvRoles       = "BOTGATE_ROLES"
@@ -30,6 +31,10 @@ type Config struct {
 	// QueueURL is the queue: "sqlite:<path>" for the embedded one, or "amqp://…" and
 	// "amqps://…" for RabbitMQ. Default "sqlite:data/queue.db".
 	QueueURL string
+	// History is what the queue keeps to be replayed, as "<age> <size>", or "off". All
+	// processes on one queue should have the same. Default "auto": "7d 1GiB" on the embedded
+	// queue, "off" on RabbitMQ.
+	History string
 	// DatabaseURL is the database: "sqlite:<path>" for the embedded one, or
 	// "postgres://…". Default "sqlite:data/events.db".
 	DatabaseURL string
@@ -52,6 +57,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		QueueURL:    "sqlite:data/queue.db",
+		History:     "auto",
 		DatabaseURL: "sqlite:data/events.db",
 		BotsFile:    "data/bots.json",
 		Roles:       AllRoles(),
@@ -67,6 +73,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	c := Default()
 	for name, field := range map[string]*string{
 		EnvQueueURL:    &c.QueueURL,
+		EnvHistory:     &c.History,
 		EnvDatabaseURL: &c.DatabaseURL,
 		EnvBotsFile:    &c.BotsFile,
 		EnvListen:      &c.Listen,
@@ -98,6 +105,7 @@ func (c Config) Has(role Role) bool { return slices.Contains(c.Roles, role) }
 func (c Config) Validate() error {
 	return errors.Join(
 		engines.Check(c.QueueURL),
+		engines.CheckHistory(c.History),
 		c.checkDatabase(),
 		c.checkRoles(),
 		c.checkListen(),

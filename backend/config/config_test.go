@@ -26,6 +26,7 @@ func TestFromEnv(t *testing.T) {
 	t.Parallel()
 	c, err := config.FromEnv(env(map[string]string{
 		config.EnvQueueURL:    "amqp://u:p@h1:5672,h2:5672/v",
+		config.EnvHistory:     "1h 1GiB",
 		config.EnvDatabaseURL: "postgres://u:p@h/db",
 		config.EnvBotsFile:    "bots.json",
 		config.EnvRoles:       "api, record,api",
@@ -37,6 +38,7 @@ func TestFromEnv(t *testing.T) {
 	require.NoError(t, c.Validate())
 	require.Equal(t, config.Config{
 		QueueURL:    "amqp://u:p@h1:5672,h2:5672/v",
+		History:     "1h 1GiB",
 		DatabaseURL: "postgres://u:p@h/db",
 		BotsFile:    "bots.json",
 		Roles:       []config.Role{config.API, config.Record},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -51,12 +52,21 @@ func newClient(concurrency int) *http.Client {
 }
 
 // headerReplay tells a bot that it may have seen the event's id before and is to act on it
-// all the same: somebody took the event out of the dead letters. It holds how often.
+// all the same: somebody wants the event to be delivered again. It holds the number of the
+// replay, see [queue.Delivery.Replays].
 const headerReplay = "Botgate-Replay"
 
-// send makes one attempt, bounded by the bot's timeout.
+// send makes one attempt.
 func (d *Dispatcher) send(ctx context.Context, t *target, delivery *queue.Delivery, now time.Time) answer {
-	e := delivery.Event
+	ans := t.post(ctx, d.client, delivery.Event, delivery.Replays, now)
+	if ans.err != nil {
+		d.log.Debug("bot did not answer", "bot", delivery.Event.Bot, "event_id", delivery.Event.ID, "error", withoutURL(ans.err))
+	}
+	return ans
+}
+
+// post sends an event to the bot, bounded by its timeout.
+func (t *target) post(ctx context.Context, client *http.Client, e *event.Event, replays int, now time.Time) answer {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url.String(), bytes.NewReader(e.Data))
@@ -64,12 +74,11 @@ func (d *Dispatcher) send(ctx context.Context, t *target, delivery *queue.Delive
 		return answer{err: err}
 	}
 	req.Header = t.header(e, now)
-	if delivery.Replays > 0 {
-		req.Header.Set(headerReplay, strconv.Itoa(delivery.Replays))
+	if replays > 0 {
+		req.Header.Set(headerReplay, strconv.Itoa(replays))
 	}
-	resp, err := d.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
-		d.log.Debug("bot did not answer", "bot", e.Bot, "event_id", e.ID, "error", withoutURL(err))
 		return answer{err: err}
 	}
 	defer func() { _ = resp.Body.Close() }()

@@ -53,6 +53,7 @@ func newFlags(overrides map[string]string, showVersion *bool) *flag.FlagSet {
 var options = []struct{ flag, env, value, help string }{
 	{"roles", config.EnvRoles, "record,dispatch,api", "what this process does; commas or spaces between"},
 	{"queue", config.EnvQueueURL, "sqlite:data/queue.db", "the queue: sqlite:<path>, amqp://… or amqps://…"},
+	{"history", config.EnvHistory, "auto", "what the queue keeps to be replayed: an age and a size (7d 1GiB), or off"},
 	{"database", config.EnvDatabaseURL, "sqlite:data/events.db", "the database: sqlite:<path> or postgres://…"},
 	{"bots-file", config.EnvBotsFile, "data/bots.json", "the bots, their addresses and secrets"},
 	{"listen", config.EnvListen, "127.0.0.1:8081", "address of the API, health checks and metrics"},
@@ -67,6 +68,7 @@ func usage() string {
 
 Usage: botgate-backend [flags]
        botgate-backend dead list|show|replay|drop    look after dead letters; dead --help
+       botgate-backend replay --since t --to target  hand events over again; replay --help
 
 `)
 	for _, o := range options {

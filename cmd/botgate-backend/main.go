@@ -35,8 +35,13 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] == "dead" {
-		return runDead(ctx, args[1:], getenv, stdout, stderr)
+	if len(args) > 0 {
+		switch args[0] {
+		case "dead":
+			return runDead(ctx, args[1:], getenv, stdout, stderr)
+		case "replay":
+			return runReplay(ctx, args[1:], getenv, stdout, stderr)
+		}
 	}
 	cfg, show, err := parse(args, getenv)
 	switch {

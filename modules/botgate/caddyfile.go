@@ -1,6 +1,8 @@
 package botgate
 
 import (
+	"strings"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -31,13 +33,14 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //			max_size <size>
 //			max_age  <duration>
 //		}
+//		history   [auto | off | <age> <size>]
 //		bots      <name...>
 //		bots_file <path>
 //	}
 //
-// redis, queue and spool may stand without a value, as they do when the environment variable
-// that they are taken from is not set; the embedded engines and the file spool.db in the
-// data folder are used then.
+// redis, queue, spool and history may stand without a value, as they do when the environment
+// variable that they are taken from is not set; the embedded engines, the file spool.db in
+// the data folder and the default are used then.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
@@ -58,6 +61,9 @@ func (a *App) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch {
 	case name == "bots":
 		a.Bots = append(a.Bots, d.RemainingArgs()...)
+	case name == "history":
+		// One word too, as it comes out of an environment variable.
+		a.History = strings.Join(d.RemainingArgs(), " ")
 	case name == "spool":
 		return a.Spool.unmarshal(d)
 	case required[name] != nil:
@@ -67,7 +73,7 @@ func (a *App) unmarshalOption(d *caddyfile.Dispenser) error {
 	case optional[name] != nil:
 		return optionalArg(d, optional[name])
 	default:
-		return d.Errf("unknown option %q; there are data, redis, queue, on_broker_error, spool, bots and bots_file", name)
+		return d.Errf("unknown option %q; there are data, redis, queue, on_broker_error, spool, history, bots and bots_file", name)
 	}
 	return nil
 }

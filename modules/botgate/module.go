@@ -54,6 +54,11 @@ type App struct {
 	// Spool says where and how much is spooled.
 	Spool Spool `json:"spool,omitzero"`
 
+	// History is what the queue keeps to be replayed: an age and a size such as
+	// "7d 1GiB", or "off". Default: "auto", which is 7d 1GiB on the embedded queue and off
+	// on RabbitMQ.
+	History string `json:"history,omitempty"`
+
 	// Bots are names of bots that events are accepted for.
 	Bots []string `json:"bots,omitempty"`
 
@@ -95,7 +100,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.logger = ctx.Slogger()
 	var err error
-	if a.queue, err = acquireQueue(a.QueueURL, a.logger); err != nil {
+	if a.queue, err = acquireQueue(a.QueueURL, a.History, a.logger); err != nil {
 		return err
 	}
 	if err := a.provisionSpool(); err != nil {
@@ -160,7 +165,7 @@ func (a *App) Cleanup() error {
 		errs = append(errs, a.releaseSpool())
 	}
 	if a.queue != nil && !a.released {
-		errs = append(errs, releaseQueue(a.QueueURL))
+		errs = append(errs, releaseQueue(a.QueueURL, a.History))
 	}
 	if a.redis != nil && !a.released {
 		errs = append(errs, releaseRedis(a.RedisURL))

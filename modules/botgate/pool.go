@@ -49,8 +49,8 @@ func releaseRedis(address string) error {
 // sharedQueue is a queue in the pool. It is opened at first use and not when the
 // configuration is read, since validating one must not touch the queue.
 type sharedQueue struct {
-	address string
-	logger  *slog.Logger
+	address, history string
+	logger           *slog.Logger
 
 	mu     sync.Mutex
 	opened queue.Queue
@@ -65,7 +65,7 @@ func (s *sharedQueue) open() (queue.Queue, error) {
 	}
 	if s.opened == nil {
 		// The queue lives as long as the pool holds it, not as long as one configuration.
-		q, err := engines.Open(context.Background(), s.address, engines.Options{Logger: s.logger})
+		q, err := engines.Open(context.Background(), s.address, engines.Options{History: s.history, Logger: s.logger})
 		if err != nil {
 			return nil, fmt.Errorf("option queue: %w", err)
 		}
@@ -85,12 +85,15 @@ func (s *sharedQueue) Destruct() error {
 	return s.opened.Close()
 }
 
-func acquireQueue(address string, logger *slog.Logger) (*sharedQueue, error) {
+func acquireQueue(address, history string, logger *slog.Logger) (*sharedQueue, error) {
 	if err := engines.Check(address); err != nil {
 		return nil, fmt.Errorf("option queue: %w", err)
 	}
-	value, _, err := queuePool.LoadOrNew(address, func() (caddy.Destructor, error) {
-		return &sharedQueue{address: address, logger: logger}, nil
+	if err := engines.CheckHistory(history); err != nil {
+		return nil, fmt.Errorf("option history: %w", err)
+	}
+	value, _, err := queuePool.LoadOrNew(queueKey(address, history), func() (caddy.Destructor, error) {
+		return &sharedQueue{address: address, history: history, logger: logger}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -98,7 +101,10 @@ func acquireQueue(address string, logger *slog.Logger) (*sharedQueue, error) {
 	return value.(*sharedQueue), nil
 }
 
-func releaseQueue(address string) error {
-	_, err := queuePool.Delete(address)
+// queueKey names a queue in the pool. A setting has no NUL.
+func queueKey(address, history string) string { return address + "\x00" + history }
+
+func releaseQueue(address, history string) error {
+	_, err := queuePool.Delete(queueKey(address, history))
 	return err
 }

@@ -13,11 +13,19 @@ import (
 	"github.com/botgate/botgate/internal/queue/sqlite"
 )
 
-// Option is the name of the setting that holds the address; errors name it.
-const Option = "BOTGATE_QUEUE_URL"
+// The names of the settings, for errors: Option holds the address, HistoryOption what is
+// kept to be replayed.
+const (
+	Option        = "BOTGATE_QUEUE_URL"
+	HistoryOption = "BOTGATE_HISTORY"
+)
 
 // Options adjusts the queue, whichever it is.
 type Options struct {
+	// History says what is kept to be replayed, in the form of [queue.ParseRetention]. Default,
+	// also as "auto": [queue.DefaultRetention] on the embedded queue, where it costs next to
+	// nothing, and nothing on RabbitMQ, where it does.
+	History string
 	// Logger gets what the engines have to tell. Default: discard.
 	Logger *slog.Logger
 }
@@ -30,26 +38,30 @@ func Open(ctx context.Context, address string, opts Options) (queue.Queue, error
 	if err := Check(address); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(address, "sqlite:") {
-		return openSQLite(ctx, address, opts)
+	history, err := parseHistory(address, opts.History)
+	if err != nil {
+		return nil, err
 	}
-	return openRabbitMQ(ctx, address, opts)
+	if strings.HasPrefix(address, "sqlite:") {
+		return openSQLite(ctx, address, history, opts)
+	}
+	return openRabbitMQ(ctx, address, history, opts)
 }
 
-func openSQLite(ctx context.Context, address string, opts Options) (queue.Queue, error) {
+func openSQLite(ctx context.Context, address string, history queue.Retention, opts Options) (queue.Queue, error) {
 	path, err := SQLitePath(address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Option, err)
 	}
-	q, err := sqlite.Open(ctx, sqlite.Config{Path: path, Logger: opts.Logger})
+	q, err := sqlite.Open(ctx, sqlite.Config{Path: path, History: history, Logger: opts.Logger})
 	if err != nil {
 		return nil, err // It names the option already.
 	}
 	return q, nil
 }
 
-func openRabbitMQ(ctx context.Context, address string, opts Options) (queue.Queue, error) {
-	q, err := rabbitmq.Open(ctx, rabbitmq.Config{URL: address, Logger: opts.Logger})
+func openRabbitMQ(ctx context.Context, address string, history queue.Retention, opts Options) (queue.Queue, error) {
+	q, err := rabbitmq.Open(ctx, rabbitmq.Config{URL: address, History: history, Logger: opts.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Option, err)
 	}
@@ -73,6 +85,27 @@ func Check(address string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: must be sqlite:<path>, amqp://<host> or amqps://<host>", Option)
+}
+
+// CheckHistory reports what is wrong with [Options.History]. Errors name [HistoryOption].
+func CheckHistory(text string) error {
+	_, err := parseHistory("", text)
+	return err
+}
+
+func parseHistory(address, text string) (queue.Retention, error) {
+	switch {
+	case text != "" && text != "auto":
+	case strings.HasPrefix(address, "sqlite:"):
+		return queue.DefaultRetention, nil
+	default:
+		return queue.Retention{}, nil
+	}
+	history, err := queue.ParseRetention(text)
+	if err != nil {
+		return history, fmt.Errorf("%s: %w", HistoryOption, err)
+	}
+	return history, nil
 }
 
 // SQLitePath returns the file of an address of the form "sqlite:<path>" or

@@ -41,6 +41,32 @@ func TestRabbitMQNeedNotBeUp(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	file := "sqlite:" + filepath.Join(t.TempDir(), "queue.db")
+	for _, tc := range []struct {
+		address, history string
+		want             error
+	}{
+		{file, "", nil},
+		{file, "auto", nil},
+		{file, "1h 10MiB", nil},
+		{file, "off", queue.ErrNoHistory},
+		{"amqp://u:p@127.0.0.1:1", "", queue.ErrNoHistory},
+		{"amqp://u:p@127.0.0.1:1", "7d 1GiB", queue.ErrUnavailable},
+	} {
+		q, err := engines.Open(t.Context(), tc.address, engines.Options{History: tc.history})
+		require.NoError(t, err)
+		h, ok := q.(queue.Historian)
+		require.True(t, ok)
+		require.ErrorIs(t, h.History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error { return nil }), tc.want)
+		require.NoError(t, q.Close())
+	}
+	require.ErrorContains(t, engines.CheckHistory("much"), "BOTGATE_HISTORY")
+	_, err := engines.Open(t.Context(), file, engines.Options{History: "much"})
+	require.ErrorContains(t, err, "BOTGATE_HISTORY")
+}
+
 func TestSQLitePath(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{

@@ -1,0 +1,68 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
+)
+
+var (
+	// ErrRefused means that the receiver will never take the event.
+	ErrRefused = errors.New("refused for good")
+	// ErrUndelivered means that the receiver did not take the event in all attempts.
+	ErrUndelivered = errors.New("out of attempts")
+)
+
+// Sender sends events to one address as a [Dispatcher] sends them to a bot, one at a time,
+// without a queue.
+type Sender struct {
+	target *target
+	client *http.Client
+	run    int
+}
+
+// NewSender checks the address and the secrets of a receiver, whose other settings have the
+// defaults of a bot. run becomes the replay number of what is sent; 0 for none.
+func NewSender(receiver bots.Bot, run int) (*Sender, error) {
+	t, err := newTarget(receiver)
+	if err != nil {
+		return nil, err
+	}
+	if t.url.Scheme != "http" && t.url.Scheme != "https" {
+		return nil, errors.New("url: must be an http or https address")
+	}
+	return &Sender{target: t, client: newClient(1), run: run}, nil
+}
+
+// Send makes attempts until the receiver has the event. Its error is ErrRefused,
+// ErrUndelivered or the context's; an attempt that the context ends may have arrived.
+func (s *Sender) Send(ctx context.Context, e *event.Event) error {
+	for attempt := 1; ; attempt++ {
+		ans := s.target.post(ctx, s.client, e, s.run, time.Now())
+		switch v := verdictOf(ans); {
+		case v == delivered:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case v == permanent:
+			return fmt.Errorf("event %s: %w: %s", e.ID, ErrRefused, ans.reason())
+		case attempt >= s.target.maxAttempts:
+			return fmt.Errorf("event %s: %w: %s", e.ID, ErrUndelivered, ans.reason())
+		}
+		pause := time.NewTimer(s.target.backoff.delay(attempt, ans.retryAfter))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// Close lets go of the connections.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }

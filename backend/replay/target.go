@@ -1,0 +1,58 @@
+package replay
+
+import (
+	"context"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// Replayer is a queue that takes entries of its history again; see [queue.Historian].
+type Replayer interface {
+	Replay(ctx context.Context, group queue.Group, run int, entries ...queue.Entry) error
+}
+
+// Group is a group of the queue as a target.
+type Group struct {
+	Queue Replayer
+	Group queue.Group
+	// Run is the number of the replay; see [queue.NewRun].
+	Run int
+}
+
+// Takes implements [Target].
+func (g Group) Takes(e *event.Event) bool { return g.Group == queue.Record || !e.IsChange() }
+
+// Send implements [Target].
+func (g Group) Send(ctx context.Context, entries []queue.Entry) (refused int, err error) {
+	return 0, g.Queue.Replay(ctx, g.Group, g.Run, entries...)
+}
+
+// Receiver is an HTTP address as a target. It gets events one at a time, in the order of the
+// history; changes are not for it.
+type Receiver struct {
+	// Post sends one event. What it returns for one that the receiver will never take is
+	// recognised by Refused, and passed to Report.
+	Post    func(ctx context.Context, e *event.Event) error
+	Refused func(error) bool
+	Report  func(error)
+}
+
+// Takes implements [Target].
+func (r Receiver) Takes(e *event.Event) bool { return !e.IsChange() }
+
+// Send implements [Target].
+func (r Receiver) Send(ctx context.Context, entries []queue.Entry) (refused int, err error) {
+	for _, entry := range entries {
+		err := r.Post(ctx, entry.Event)
+		switch {
+		case err == nil:
+		case r.Refused(err):
+			refused++
+			r.Report(err)
+		default:
+			return refused, err
+		}
+	}
+	return refused, nil
+}
