@@ -43,7 +43,7 @@ chaos: test-deps ## take everything away under load, and show that nothing is lo
 lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@test -x bin/golangci-lint || { echo "Installing golangci-lint; this takes a minute ..."; \
 		GOBIN=$(CURDIR)/bin $(GO) install github.com/$(LINT); }
-	bin/golangci-lint run ./...
+	bin/golangci-lint run --allow-parallel-runners ./...
 
 FUZZTIME ?= 20s
 fuzz: ## run every fuzz target for FUZZTIME each

@@ -41,10 +41,10 @@ type fault struct {
 }
 
 // startChaos puts a load on a stack with the broker behind the URL.
-func startChaos(t *testing.T, broker *testsvc.Server, url string) *chaos {
+func startChaos(t *testing.T, broker *testsvc.Server, url string, env ...string) *chaos {
 	t.Helper()
 	c := &chaos{stack: newStack(t), t: t}
-	c.rabbit = broker
+	c.rabbit, c.env = broker, append(c.env, env...)
 	c.startServicesOn(url)
 	c.load = startChaosLoad(c.stack)
 	return c
@@ -155,6 +155,24 @@ func TestChaosCluster(t *testing.T) {
 		c.suffer(fault{name: "leader killed -9, two nodes left", begin: leader.Kill, end: func() {}})
 		c.suffer(fault{name: "the node returns", begin: func() {}, end: leader.Restart})
 	}
+	c.requireAll()
+}
+
+// TestChaosDeletedQueue deletes the queue of record under load, again and again. The history
+// brings back what was in it.
+func TestChaosDeletedQueue(t *testing.T) {
+	if !chaosWanted() {
+		t.Skip("part of make chaos")
+	}
+	broker := testsvc.StartRabbitMQ(t)
+	c := startChaos(t, broker, broker.URL, "BOTGATE_HISTORY=1h 256MiB")
+	for range 3 {
+		c.suffer(fault{
+			name: "queue deleted", end: func() {}, holds: time.Second,
+			begin: func() { broker.Rabbitmqctl("delete_queue", "botgate.record") },
+		})
+	}
+	c.replay("--to", "record")
 	c.requireAll()
 }
 
