@@ -24,7 +24,7 @@ import (
 
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
-const stopTimeout = serverDrain + maxStopDispatch + stopRecord + closeQueue + 2*closeStore + closeListener
+const stopTimeout = serverDrain + maxStopDispatch + stopRecord + closeQueue + stopSweeper + 2*closeStore + closeListener
 
 var errNotStarted = errors.New("not started")
 

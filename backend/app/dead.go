@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/engines"
 )
 
 // deadLetters are those of the process's queue. A process with the role api only has none
@@ -92,7 +91,7 @@ func (a *App) shareDead(context.Context) error {
 	a.dead.mu.Lock()
 	defer a.dead.mu.Unlock()
 	a.dead.open = func(ctx context.Context) (queue.Queue, error) {
-		return engines.Open(ctx, a.settings.QueueURL, engines.Options{Logger: a.log})
+		return OpenQueue(ctx, a.settings, a.log)
 	}
 	a.onStop(step{"queue", closeQueue, func(ctx context.Context) error { return within(ctx, a.dead.close) }})
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/internal/queue/claim"
 	"github.com/botgate/botgate/internal/queue/engines"
 )
 
@@ -35,12 +36,17 @@ func (a *App) openQueue(ctx context.Context) error {
 		return nil
 	}
 	if a.queue == nil {
-		q, err := engines.Open(ctx, a.settings.QueueURL, engines.Options{History: a.settings.History, Logger: a.log})
+		q, err := OpenQueue(ctx, a.settings, a.log)
 		if err != nil {
 			return err
 		}
 		a.queue = q
 		a.onStop(step{"queue", closeQueue, func(ctx context.Context) error { return within(ctx, q.Close) }})
+		for _, c := range claim.Collectors() {
+			if err := a.registry.Register(c); err != nil {
+				return fmt.Errorf("registering a metric of the blob store: %w", err)
+			}
+		}
 	}
 	a.health.Add("queue", a.queue.Ready)
 	if err := a.registry.Register(newDepths(a.queue)); err != nil {

@@ -9,21 +9,25 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/botgate/botgate/internal/blob/stores"
 	"github.com/botgate/botgate/internal/queue/engines"
 )
 
 // The environment variables of the backend. The gateway reads those of the queue and
 // of the bots file under the same names.
 const (
-	EnvQueueURL    = engines.Option
-	EnvHistory     = engines.HistoryOption
-	EnvDatabaseURL = "BOTGATE_DATABASE_URL"
-	EnvBotsFile    = "BOTGATE_BOTS_FILE"
-	EnvRoles       = "BOTGATE_ROLES"
-	EnvListen      = "BOTGATE_LISTEN"
-	EnvLogLevel    = "BOTGATE_LOG_LEVEL"
-	EnvLogFormat   = "BOTGATE_LOG_FORMAT"
+	EnvQueueURL      = engines.Option
+	EnvHistory       = engines.HistoryOption
+	EnvBlobURL       = stores.Option
+	EnvBlobRetention = stores.RetentionOption
+	EnvDatabaseURL   = "BOTGATE_DATABASE_URL"
+	EnvBotsFile      = "BOTGATE_BOTS_FILE"
+	EnvRoles         = "BOTGATE_ROLES"
+	EnvListen        = "BOTGATE_LISTEN"
+	EnvLogLevel      = "BOTGATE_LOG_LEVEL"
+	EnvLogFormat     = "BOTGATE_LOG_FORMAT"
 )
 
 // Config is the backend's settings. [Default] and [FromEnv] make complete ones.
@@ -35,6 +39,13 @@ type Config struct {
 	// processes on one queue should have the same. Default "auto": "7d 1GiB" on the embedded
 	// queue, "off" on RabbitMQ.
 	History string
+	// BlobURL is where large bodies are kept: "file:<folder>" or "s3://…"; it must be that of
+	// the gateways. Default: the folder blobs beside the file of the embedded queue, and
+	// none for RabbitMQ.
+	BlobURL string
+	// BlobRetention is how old a body in a folder gets before the role record removes it;
+	// 0 removes nothing. Buckets have lifecycle rules for that. Default 720h.
+	BlobRetention time.Duration
 	// DatabaseURL is the database: "sqlite:<path>" for the embedded one, or
 	// "postgres://…". Default "sqlite:data/events.db".
 	DatabaseURL string
@@ -56,14 +67,15 @@ type Config struct {
 // Default returns the settings of a backend on the embedded engines, with every role.
 func Default() Config {
 	return Config{
-		QueueURL:    "sqlite:data/queue.db",
-		History:     "auto",
-		DatabaseURL: "sqlite:data/events.db",
-		BotsFile:    "data/bots.json",
-		Roles:       AllRoles(),
-		Listen:      "127.0.0.1:8081",
-		LogLevel:    slog.LevelInfo,
-		LogFormat:   "text",
+		QueueURL:      "sqlite:data/queue.db",
+		History:       "auto",
+		BlobRetention: stores.DefaultRetention,
+		DatabaseURL:   "sqlite:data/events.db",
+		BotsFile:      "data/bots.json",
+		Roles:         AllRoles(),
+		Listen:        "127.0.0.1:8081",
+		LogLevel:      slog.LevelInfo,
+		LogFormat:     "text",
 	}
 }
 
@@ -74,6 +86,7 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	for name, field := range map[string]*string{
 		EnvQueueURL:    &c.QueueURL,
 		EnvHistory:     &c.History,
+		EnvBlobURL:     &c.BlobURL,
 		EnvDatabaseURL: &c.DatabaseURL,
 		EnvBotsFile:    &c.BotsFile,
 		EnvListen:      &c.Listen,
@@ -87,6 +100,11 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	if v := getenv(EnvRoles); v != "" {
 		if c.Roles, err = ParseRoles(v); err != nil {
 			return c, fmt.Errorf("%s: %w", EnvRoles, err)
+		}
+	}
+	if v := getenv(EnvBlobRetention); v != "" {
+		if c.BlobRetention, err = time.ParseDuration(v); err != nil {
+			return c, fmt.Errorf("%s: %q is not a duration like 720h", EnvBlobRetention, v)
 		}
 	}
 	if v := getenv(EnvLogLevel); v != "" {
@@ -106,11 +124,29 @@ func (c Config) Validate() error {
 	return errors.Join(
 		engines.Check(c.QueueURL),
 		engines.CheckHistory(c.History),
+		c.checkBlobs(),
 		c.checkDatabase(),
 		c.checkRoles(),
 		c.checkListen(),
 		c.checkLogFormat(),
 	)
+}
+
+// Blobs is the address of the blob store; empty for none.
+func (c Config) Blobs() string {
+	if c.BlobURL != "" {
+		return c.BlobURL
+	}
+	return stores.Default(c.QueueURL)
+}
+
+func (c Config) checkBlobs() error {
+	if c.BlobURL != "" {
+		if err := stores.Check(c.BlobURL); err != nil {
+			return err
+		}
+	}
+	return stores.CheckRetention(c.BlobRetention)
 }
 
 func (c Config) checkRoles() error {

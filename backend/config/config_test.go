@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,28 +26,42 @@ func TestDefaultIsValid(t *testing.T) {
 func TestFromEnv(t *testing.T) {
 	t.Parallel()
 	c, err := config.FromEnv(env(map[string]string{
-		config.EnvQueueURL:    "amqp://u:p@h1:5672,h2:5672/v",
-		config.EnvHistory:     "1h 1GiB",
-		config.EnvDatabaseURL: "postgres://u:p@h/db",
-		config.EnvBotsFile:    "bots.json",
-		config.EnvRoles:       "api, record,api",
-		config.EnvListen:      ":9",
-		config.EnvLogLevel:    "warn",
-		config.EnvLogFormat:   "json",
+		config.EnvQueueURL:      "amqp://u:p@h1:5672,h2:5672/v",
+		config.EnvHistory:       "1h 1GiB",
+		config.EnvBlobURL:       "s3://bucket",
+		config.EnvBlobRetention: "1000h",
+		config.EnvDatabaseURL:   "postgres://u:p@h/db",
+		config.EnvBotsFile:      "bots.json",
+		config.EnvRoles:         "api, record,api",
+		config.EnvListen:        ":9",
+		config.EnvLogLevel:      "warn",
+		config.EnvLogFormat:     "json",
 	}))
 	require.NoError(t, err)
 	require.NoError(t, c.Validate())
 	require.Equal(t, config.Config{
-		QueueURL:    "amqp://u:p@h1:5672,h2:5672/v",
-		History:     "1h 1GiB",
-		DatabaseURL: "postgres://u:p@h/db",
-		BotsFile:    "bots.json",
-		Roles:       []config.Role{config.API, config.Record},
-		Listen:      ":9",
-		LogLevel:    slog.LevelWarn,
-		LogFormat:   "json",
+		QueueURL:      "amqp://u:p@h1:5672,h2:5672/v",
+		History:       "1h 1GiB",
+		BlobURL:       "s3://bucket",
+		BlobRetention: 1000 * time.Hour,
+		DatabaseURL:   "postgres://u:p@h/db",
+		BotsFile:      "bots.json",
+		Roles:         []config.Role{config.API, config.Record},
+		Listen:        ":9",
+		LogLevel:      slog.LevelWarn,
+		LogFormat:     "json",
 	}, c)
 	require.False(t, c.Has(config.Dispatch))
+}
+
+func TestBlobsDefaultToTheEmbeddedQueuesFolder(t *testing.T) {
+	t.Parallel()
+	c := config.Default()
+	require.Equal(t, "file:data/blobs", c.Blobs())
+	c.QueueURL = "amqp://h"
+	require.Empty(t, c.Blobs(), "another machine could not read them")
+	c.BlobURL = "s3://bucket"
+	require.Equal(t, "s3://bucket", c.Blobs())
 }
 
 func TestParseRoles(t *testing.T) {
@@ -64,12 +79,14 @@ func TestParseRoles(t *testing.T) {
 func TestErrorsNameTheOption(t *testing.T) {
 	t.Parallel()
 	for option, bad := range map[string][]string{
-		config.EnvQueueURL:    {"data/queue.db", "redis://h", "amqp:", "sqlite", "secret-password"},
-		config.EnvDatabaseURL: {"mysql://u:secret-password@h/db", "sqlite:"},
-		config.EnvRoles:       {"recorder", "record;api", " ", ",", "none", "record none"},
-		config.EnvListen:      {"8081", "localhost", "::1:80"},
-		config.EnvLogLevel:    {"loud"},
-		config.EnvLogFormat:   {"xml"},
+		config.EnvQueueURL:      {"data/queue.db", "redis://h", "amqp:", "sqlite", "secret-password"},
+		config.EnvBlobURL:       {"data/blobs", "file:", "s3://u:secret-password@bucket", "http://secret-password"},
+		config.EnvBlobRetention: {"30", "1h", "-1h", "soon"},
+		config.EnvDatabaseURL:   {"mysql://u:secret-password@h/db", "sqlite:"},
+		config.EnvRoles:         {"recorder", "record;api", " ", ",", "none", "record none"},
+		config.EnvListen:        {"8081", "localhost", "::1:80"},
+		config.EnvLogLevel:      {"loud"},
+		config.EnvLogFormat:     {"xml"},
 	} {
 		for _, value := range bad {
 			t.Run(option+"="+value, func(t *testing.T) {
@@ -106,6 +123,9 @@ func TestRedact(t *testing.T) {
 	for address, want := range map[string]string{
 		"sqlite:data/queue.db":                   "sqlite:data/queue.db",
 		"amqp://h":                               "amqp://h",
+		"":                                       "",
+		"file:data/blobs":                        "file:data/blobs",
+		"s3://bucket/x?endpoint=http://h":        "s3://bucket/x",
 		"amqp://user:hunter2@h:5672/v":           "amqp://h:5672/v",
 		"amqps://u:hunter2@h1:1,h2:2,[::1]:3/v":  "amqps://h1:1,h2:2,[::1]:3/v",
 		"postgres://u@h/db?password=hunter2":     "postgres://h/db",

@@ -9,12 +9,12 @@ import (
 // plainAddress matches addresses whose parts can be told apart for sure. What stands
 // before the '@' and in the query may be a password; the groups leave both out.
 var plainAddress = regexp.MustCompile(
-	`^([a-z]+://)(?:[^@/?#]*@)?((?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?(?:,(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?)*)?(/[^@?#]*)?(?:\?[^@]*)?$`)
+	`^([a-z][a-z0-9]*://)(?:[^@/?#]*@)?((?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?(?:,(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?)*)?(/[^@?#]*)?(?:\?[^@]*)?$`)
 
 // Redact returns the address of a queue or database without what may be a secret: user,
 // password and query. An address that can't be taken apart for sure shows its scheme only.
 func Redact(address string) string {
-	if strings.HasPrefix(address, "sqlite:") {
+	if address == "" || strings.HasPrefix(address, "sqlite:") || strings.HasPrefix(address, "file:") {
 		return address
 	}
 	if m := plainAddress.FindStringSubmatch(address); m != nil {
@@ -33,6 +33,8 @@ func (c Config) LogValue() slog.Value {
 		slog.String("roles", roleNames(c.Roles)),
 		slog.String("listen", c.Listen),
 		slog.String("queue_url", Redact(c.QueueURL)),
+		slog.String("blob_url", Redact(c.Blobs())),
+		slog.String("blob_retention", c.BlobRetention.String()),
 		slog.String("database_url", Redact(c.DatabaseURL)),
 		slog.String("bots_file", c.BotsFile),
 		slog.String("log_level", c.LogLevel.String()),

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -215,6 +216,16 @@ func TestPoisonousEventIsNotTried(t *testing.T) {
 	got := q.next(t)
 	require.Equal(t, "bury", got.how)
 	require.Contains(t, got.reason, "delivery limit: 6 consumers")
+	require.Equal(t, event.StatusDead, q.told()[0].Status)
+}
+
+// TestEventWithoutItsBodyIsNotSent buries what lost its body, and says so in the log.
+func TestEventWithoutItsBodyIsNotSent(t *testing.T) {
+	t.Parallel()
+	q := newFakeQueue()
+	start(t, q, bot(t, func(http.ResponseWriter, *http.Request) { t.Error("the bot got an event without its body") }))
+	q.deliveries <- &queue.Delivery{Event: newEvent("e"), Attempt: 1, Unreadable: errors.New("it is gone")}
+	require.Equal(t, settled{how: "bury", id: "e", attempt: 1, told: 1, reason: "it is gone"}, q.next(t))
 	require.Equal(t, event.StatusDead, q.told()[0].Status)
 }
 

@@ -30,6 +30,8 @@ type fakeQueue struct {
 	closed   int
 	// subscribe, receive and ack fail with the first of their errors, then the next.
 	subscribe, receive, ack []error
+	// unreadable are the ids of events that have lost their body, and why.
+	unreadable map[string]error
 	// onAck sees what is acknowledged.
 	onAck func([]*queue.Delivery)
 }
@@ -107,7 +109,7 @@ func (c fakeConsumer) take(limit int) ([]*queue.Delivery, error) {
 	n := min(limit, len(c.waiting), c.prefetch-len(c.unacked))
 	batch := make([]*queue.Delivery, n)
 	for i, e := range c.waiting[:n] {
-		batch[i] = &queue.Delivery{Event: e, Attempt: 1, Crashes: c.crashes[e.ID]}
+		batch[i] = &queue.Delivery{Event: e, Attempt: 1, Crashes: c.crashes[e.ID], Unreadable: c.unreadable[e.ID]}
 		c.unacked[batch[i]] = true
 	}
 	c.waiting = c.waiting[n:]

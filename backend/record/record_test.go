@@ -65,6 +65,24 @@ func TestBatches(t *testing.T) {
 	})
 }
 
+// TestEventsWithoutTheirBodyAreBuried has some in a batch, and one that is a batch alone.
+func TestEventsWithoutTheirBodyAreBuried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(storetest.Events(10)...), newStore(nil)
+		gone := func(n int) string { return storetest.Event(n).ID }
+		q.unreadable = map[string]error{gone(3): errors.New("it is gone"), gone(7): errors.New("it is damaged"), gone(10): errors.New("it is gone")}
+		r := start(t, Config{Queue: q, Store: s})
+		synctest.Wait()
+		q.publish(storetest.Event(10))
+		synctest.Wait()
+		require.Equal(t, 8, s.len())
+		require.Equal(t, map[string]string{gone(3): "it is gone", gone(7): "it is damaged", gone(10): "it is gone"}, q.buried)
+		require.Zero(t, q.left())
+		require.NoError(t, r.stop())
+	})
+}
+
 func TestStoreAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -179,4 +179,10 @@ func TestReceiver(t *testing.T) {
 	require.Equal(t, []error{refused}, reported)
 	_, err = r.Send(t.Context(), []queue.Entry{entry("down")})
 	require.ErrorIs(t, err, errDown)
+
+	gone := queue.Entry{Event: &event.Event{Bot: "down", ID: "e", DataRef: "sha256:x"}}
+	n, err = r.Send(t.Context(), []queue.Entry{gone})
+	require.NoError(t, err, "an event without its body is not sent")
+	require.Equal(t, 1, n)
+	require.ErrorContains(t, reported[1], "not in the blob store")
 }

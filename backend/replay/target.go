@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -44,6 +45,11 @@ func (r Receiver) Takes(e *event.Event) bool { return !e.IsChange() }
 // Send implements [Target].
 func (r Receiver) Send(ctx context.Context, entries []queue.Entry) (refused int, err error) {
 	for _, entry := range entries {
+		if entry.Event.DataRef != "" {
+			refused++
+			r.Report(fmt.Errorf("event %s: its body is not in the blob store any more: %s", entry.Event.ID, entry.Event.DataRef))
+			continue
+		}
 		err := r.Post(ctx, entry.Event)
 		switch {
 		case err == nil:

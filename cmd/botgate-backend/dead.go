@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -12,7 +11,6 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dead"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/engines"
 )
 
 // runDead is the command "dead".
@@ -26,14 +24,14 @@ func runDead(ctx context.Context, args []string, getenv func(string) string, std
 		say(stderr, complaint(err))
 		return exitUsage
 	}
-	address := cmp.Or(command.QueueURL, getenv(config.EnvQueueURL), config.Default().QueueURL)
-	if err := engines.Check(address); err != nil {
+	settings, err := queueSettings(command.QueueURL, getenv)
+	if err != nil {
 		say(stderr, complaint(err))
 		return exitUsage
 	}
 	ctx, cancel := context.WithTimeout(ctx, command.Timeout)
 	defer cancel()
-	if err := withQueue(ctx, address, getenv(config.EnvHistory), func(q queue.Queue) error {
+	if err := withQueue(ctx, settings, func(q queue.Queue) error {
 		letters, ok := q.(queue.DeadLetters)
 		if !ok {
 			return fmt.Errorf("%s: this queue has no dead letters", config.EnvQueueURL)

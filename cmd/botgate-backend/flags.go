@@ -54,6 +54,8 @@ var options = []struct{ flag, env, value, help string }{
 	{"roles", config.EnvRoles, "record,dispatch,api", "what this process does; commas or spaces between"},
 	{"queue", config.EnvQueueURL, "sqlite:data/queue.db", "the queue: sqlite:<path>, amqp://… or amqps://…"},
 	{"history", config.EnvHistory, "auto", "what the queue keeps to be replayed: an age and a size (7d 1GiB), or off"},
+	{"blobs", config.EnvBlobURL, "file:data/blobs", "large bodies, as the gateways have it: file:<folder> or s3://…; none for RabbitMQ"},
+	{"blob-retention", config.EnvBlobRetention, "720h", "how old a body in a folder gets; 0 keeps them for ever"},
 	{"database", config.EnvDatabaseURL, "sqlite:data/events.db", "the database: sqlite:<path> or postgres://…"},
 	{"bots-file", config.EnvBotsFile, "data/bots.json", "the bots, their addresses and secrets"},
 	{"listen", config.EnvListen, "127.0.0.1:8081", "address of the API, health checks and metrics"},
@@ -72,10 +74,10 @@ Usage: botgate-backend [flags]
 
 `)
 	for _, o := range options {
-		fmt.Fprintf(&text, "  --%-12s %s\n  %14s %s; default %s\n", o.flag, o.help, "", o.env, o.value)
+		fmt.Fprintf(&text, "  --%-14s %s\n  %16s %s; default %s\n", o.flag, o.help, "", o.env, o.value)
 	}
-	text.WriteString(`  --version      print the version and exit
-  --help         print this text and exit
+	text.WriteString(`  --version        print the version and exit
+  --help           print this text and exit
 
 A flag goes before the environment variable below it. Addresses with a password belong
 in the environment, since every user of the machine can read a process's flags.

@@ -104,6 +104,7 @@ func TestHelpTellsTheDefaults(t *testing.T) {
 	none := func(string) string { return "" }
 	want, _, err := parse(nil, none)
 	require.NoError(t, err)
+	want.BlobURL = want.Blobs() // It follows the queue.
 	var args []string
 	for _, o := range options {
 		args = append(args, "--"+o.flag, o.value)

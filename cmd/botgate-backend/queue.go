@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/engines"
@@ -19,14 +21,24 @@ const (
 	readyWait = time.Minute
 )
 
+// queueSettings are those of a command that works on the queue: the address of its flag, else
+// the environment's.
+func queueSettings(flag string, getenv func(string) string) (config.Config, error) {
+	settings := config.Default()
+	settings.QueueURL = cmp.Or(flag, getenv(config.EnvQueueURL), settings.QueueURL)
+	settings.History = cmp.Or(getenv(config.EnvHistory), settings.History)
+	settings.BlobURL = getenv(config.EnvBlobURL)
+	return settings, settings.Validate()
+}
+
 // withQueue opens the queue, which must exist, for a command, and waits until it is ready.
-func withQueue(ctx context.Context, address, history string, use func(queue.Queue) error) (err error) {
-	if path, err := engines.SQLitePath(address); err == nil {
+func withQueue(ctx context.Context, settings config.Config, use func(queue.Queue) error) (err error) {
+	if path, err := engines.SQLitePath(settings.QueueURL); err == nil {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%s: there is no queue file: %w", config.EnvQueueURL, err)
 		}
 	}
-	q, err := engines.Open(ctx, address, engines.Options{History: history})
+	q, err := app.OpenQueue(ctx, settings, nil)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -16,7 +15,6 @@ import (
 	"github.com/botgate/botgate/backend/replay"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/engines"
 )
 
 // progressEvery is the time between two lines of progress.
@@ -30,10 +28,9 @@ func runReplay(ctx context.Context, args []string, getenv func(string) string, s
 		say(stdout, replay.Usage)
 		return exitOK
 	}
-	address, history := cmp.Or(getenv(config.EnvQueueURL), config.Default().QueueURL), getenv(config.EnvHistory)
+	var settings config.Config
 	if err == nil {
-		address = cmp.Or(command.QueueURL, address)
-		err = errors.Join(engines.Check(address), engines.CheckHistory(history))
+		settings, err = queueSettings(command.QueueURL, getenv)
 	}
 	if err != nil {
 		say(stderr, complaint(err))
@@ -44,7 +41,7 @@ func runReplay(ctx context.Context, args []string, getenv func(string) string, s
 		say(stderr, complaint(err))
 		return exitUsage
 	}
-	if err := withQueue(ctx, address, history, func(q queue.Queue) error { return run.from(ctx, q) }); err != nil {
+	if err := withQueue(ctx, settings, func(q queue.Queue) error { return run.from(ctx, q) }); err != nil {
 		say(stderr, complaint(err))
 		return exitError
 	}

@@ -32,6 +32,7 @@ func (e *Event) Attributes() []Attribute {
 		{"verifiedby", e.VerifiedBy},
 		{"traceparent", e.TraceParent},
 		{"notbefore", formatTime(e.NotBefore)},
+		{"dataref", e.DataRef},
 	}
 	set := make([]Attribute, 0, len(all))
 	for _, a := range all {
@@ -85,6 +86,7 @@ func FromAttributes(get func(name string) string, contentType string, data []byt
 		TraceParent: get("traceparent"),
 		ContentType: contentType,
 		Data:        data,
+		DataRef:     get("dataref"),
 	}
 	if err := e.Validate(); err != nil {
 		return nil, err

@@ -45,6 +45,10 @@ type Event struct {
 	ContentType string
 	// Data is the request body, byte for byte.
 	Data []byte
+	// DataRef is where Data is while the event has none, on its way through a queue
+	// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/dataref.md).
+	// Whoever accepts or consumes events finds it empty.
+	DataRef string
 }
 
 // Source is the CloudEvents source, "/bots/<bot>".

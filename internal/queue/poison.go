@@ -13,8 +13,11 @@ const (
 
 // Poisonous reports whether a delivery is not to be tried but buried, and the reason.
 func (d *Delivery) Poisonous() (reason string, poisonous bool) {
-	if d.Crashes < CrashLimit {
-		return "", false
+	switch {
+	case d.Unreadable != nil:
+		return d.Unreadable.Error(), true
+	case d.Crashes >= CrashLimit:
+		return fmt.Sprintf("delivery limit: %d consumers ended while they had it in hand", d.Crashes), true
 	}
-	return fmt.Sprintf("delivery limit: %d consumers ended while they had it in hand", d.Crashes), true
+	return "", false
 }

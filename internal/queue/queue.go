@@ -110,6 +110,9 @@ type Delivery struct {
 	Crashes int
 	// Death says how the event died; set in the group Dead only.
 	Death *Death
+	// Unreadable says why the event has no Data although it was accepted with some; nil if it
+	// is whole. Such a delivery is [Delivery.Poisonous].
+	Unreadable error
 	// Token belongs to the engine.
 	Token any
 }

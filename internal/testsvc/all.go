@@ -13,7 +13,7 @@ import (
 // what stops them again. Progress gets a line at each step, perhaps concurrently. The end
 // of the context ends the start only.
 func StartAll(ctx context.Context, progress func(line string)) (env []string, stop func(), err error) {
-	kinds := []*kind{&redisKind, &rabbitKind, &postgresKind}
+	kinds := []*kind{&redisKind, &rabbitKind, &postgresKind, &s3Kind}
 	instances := make([]*instance, len(kinds))
 	errs := make([]error, len(kinds))
 	var group sync.WaitGroup

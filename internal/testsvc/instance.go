@@ -64,6 +64,9 @@ func launch(ctx context.Context, k *kind) (*instance, error) {
 }
 
 func (k *kind) missing(err error) error {
+	if k.install == "" {
+		return fmt.Errorf("%s is needed: set %s to use another one: %w", k.name, k.env, err)
+	}
 	return fmt.Errorf("%s is needed: install it (apt-get install -y --no-install-recommends %s) or set %s: %w",
 		k.name, k.install, k.env, err)
 }

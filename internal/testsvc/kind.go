@@ -17,7 +17,7 @@ type kind struct {
 	name string
 	// env is the variable that names a server to use instead.
 	env string
-	// install is the Debian package that brings the server.
+	// install is the Debian package that brings the server; empty for one that we build.
 	install string
 	// account is who runs the server when root runs the tests; empty for root.
 	account string

@@ -55,6 +55,13 @@ func StartPostgres(t testing.TB) *Server {
 	return startServer(t, &postgresKind)
 }
 
+// StartS3 starts a private S3 server with one bucket. What it acknowledged survives Kill.
+func StartS3(t testing.TB) *Server {
+	t.Helper()
+	skipBuild(t)
+	return startServer(t, &s3Kind)
+}
+
 func startServer(t testing.TB, k *kind) *Server {
 	t.Helper()
 	i, err := launch(t.Context(), k)

@@ -1,9 +1,11 @@
-// Package testsvc gives tests real servers: a private Redis, RabbitMQ or PostgreSQL,
-// started from the installed binaries and gone when the test process is.
+// Package testsvc gives tests real servers: a private Redis, RabbitMQ, PostgreSQL or S3,
+// started from the installed binaries and gone when the test process is. The one for S3 is
+// built from the Go module proxy.
 //
-// Where BOTGATE_TEST_REDIS_URL, BOTGATE_TEST_AMQP_URL or BOTGATE_TEST_POSTGRES_URL is
-// set, that server is used instead; the command withsvc sets all three. A test that
-// needs a server which is not installed is skipped, or fails when CI is "true".
+// Where BOTGATE_TEST_REDIS_URL, BOTGATE_TEST_AMQP_URL, BOTGATE_TEST_POSTGRES_URL or
+// BOTGATE_TEST_S3_URL is set, that server is used instead; the command withsvc sets all of
+// them. A test that needs a server which is not installed is skipped, or fails when CI is
+// "true".
 package testsvc
 
 import (
@@ -37,6 +39,14 @@ func Postgres(t testing.TB) string {
 	return freshDatabase(t, postgresShared.url(t))
 }
 
+// S3 returns the URL of an empty place, as package blob/s3 takes it, in the bucket of a shared
+// server. With -short it skips the test where no server is given: building one takes long.
+func S3(t testing.TB) string {
+	t.Helper()
+	skipBuild(t)
+	return withPrefix(s3Shared.url(t))
+}
+
 // Main is for TestMain: it runs the tests, stops the shared servers, fails when a
 // goroutine is left over, and exits. Without it the servers end with the process.
 func Main(m *testing.M, options ...goleak.Option) {
@@ -49,7 +59,7 @@ type suite struct{ tests *testing.M }
 // goroutines are counted.
 func (s suite) Run() int {
 	code := s.tests.Run()
-	for _, server := range []*shared{&redisShared, &rabbitShared, &postgresShared} {
+	for _, server := range []*shared{&redisShared, &rabbitShared, &postgresShared, &s3Shared} {
 		if server.instance != nil {
 			server.instance.close()
 		}
@@ -63,6 +73,7 @@ var (
 	redisShared    = shared{kind: &redisKind}
 	rabbitShared   = shared{kind: &rabbitKind}
 	postgresShared = shared{kind: &postgresKind}
+	s3Shared       = shared{kind: &s3Kind}
 )
 
 type shared struct {

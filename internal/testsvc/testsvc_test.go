@@ -54,6 +54,7 @@ func TestServerFailsAndComesBack(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(testing.TB) *testsvc.Server{
 		"redis": testsvc.StartRedis, "rabbitmq": testsvc.StartRabbitMQ, "postgres": testsvc.StartPostgres,
+		"s3": testsvc.StartS3,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +102,7 @@ func TestNothingOutlivesTheProcess(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	// Servers of its own, also where the environment names some.
 	cmd.Env = append(os.Environ(), "TESTSVC_ORPHAN="+ready, "TMPDIR="+folder,
-		"BOTGATE_TEST_REDIS_URL=", "BOTGATE_TEST_AMQP_URL=", "BOTGATE_TEST_POSTGRES_URL=")
+		"BOTGATE_TEST_REDIS_URL=", "BOTGATE_TEST_AMQP_URL=", "BOTGATE_TEST_POSTGRES_URL=", "BOTGATE_TEST_S3_URL=")
 	require.NoError(t, cmd.Start())
 	var urls []byte
 	require.Eventually(t, func() bool {
@@ -114,6 +115,10 @@ func TestNothingOutlivesTheProcess(t *testing.T) {
 	for raw := range strings.Lines(string(urls)) {
 		u, err := url.Parse(strings.TrimSpace(raw))
 		require.NoError(t, err)
+		if u.Scheme == "s3" {
+			u, err = url.Parse(u.Query().Get("endpoint"))
+			require.NoError(t, err)
+		}
 		require.Eventually(t, func() bool {
 			conn, err := net.Dial("tcp", u.Host)
 			if err == nil {
@@ -151,9 +156,7 @@ func orphan(ready string) {
 
 func dial(t *testing.T, server *testsvc.Server) error {
 	t.Helper()
-	u, err := url.Parse(server.URL)
-	require.NoError(t, err)
-	conn, err := net.Dial("tcp", u.Host)
+	conn, err := net.Dial("tcp", "127.0.0.1:"+server.Port())
 	if err != nil {
 		return err
 	}

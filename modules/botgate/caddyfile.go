@@ -34,13 +34,17 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //			max_age  <duration>
 //		}
 //		history   [auto | off | <age> <size>]
+//		blob      [<url>] {
+//			threshold <size> | 0
+//			retention <duration>
+//		}
 //		bots      <name...>
 //		bots_file <path>
 //	}
 //
-// redis, queue, spool and history may stand without a value, as they do when the environment
-// variable that they are taken from is not set; the embedded engines, the file spool.db in
-// the data folder and the default are used then.
+// redis, queue, spool, history and blob may stand without a value, as they do when the
+// environment variable that they are taken from is not set; the embedded engines, the file
+// spool.db in the data folder and the defaults are used then.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
@@ -66,6 +70,8 @@ func (a *App) unmarshalOption(d *caddyfile.Dispenser) error {
 		a.History = strings.Join(d.RemainingArgs(), " ")
 	case name == "spool":
 		return a.Spool.unmarshal(d)
+	case name == "blob":
+		return a.Blob.unmarshal(d)
 	case required[name] != nil:
 		if !d.AllArgs(required[name]) {
 			return d.ArgErr()
@@ -73,7 +79,7 @@ func (a *App) unmarshalOption(d *caddyfile.Dispenser) error {
 	case optional[name] != nil:
 		return optionalArg(d, optional[name])
 	default:
-		return d.Errf("unknown option %q; there are data, redis, queue, on_broker_error, spool, history, bots and bots_file", name)
+		return d.Errf("unknown option %q; there are data, redis, queue, on_broker_error, spool, history, blob, bots and bots_file", name)
 	}
 	return nil
 }
@@ -105,4 +111,29 @@ func (s *Spool) unmarshal(d *caddyfile.Dispenser) (err error) {
 		}
 	}
 	return err
+}
+
+func (b *Blob) unmarshal(d *caddyfile.Dispenser) error {
+	if err := optionalArg(d, &b.URL); err != nil {
+		return err
+	}
+	for d.NextBlock(1) {
+		switch d.Val() {
+		case "threshold":
+			size, err := option.SizeOrZero(d, option.MaxSize)
+			if err != nil {
+				return err
+			}
+			b.Threshold = &size
+		case "retention":
+			age, err := option.Duration(d, maxAge)
+			if err != nil {
+				return err
+			}
+			b.Retention = &age
+		default:
+			return d.Errf("unknown option %q of blob; there are threshold and retention", d.Val())
+		}
+	}
+	return nil
 }

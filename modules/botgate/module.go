@@ -14,9 +14,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/blob"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/claim"
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/modules/internal/metrics"
 )
@@ -59,6 +61,9 @@ type App struct {
 	// on RabbitMQ.
 	History string `json:"history,omitempty"`
 
+	// Blob says where large bodies are kept.
+	Blob Blob `json:"blob,omitzero"`
+
 	// Bots are names of bots that events are accepted for.
 	Bots []string `json:"bots,omitempty"`
 
@@ -75,6 +80,7 @@ type App struct {
 	mu       sync.Mutex
 	opened   queue.Queue  // What handlers publish to; nil until it is opened.
 	spooling *spool.Queue // The same, when it has a spool.
+	blobs    blob.Store   // What it keeps large bodies in; nil for none.
 	// waiting waits for the spool of another process, until stopWaiting.
 	waiting     sync.WaitGroup
 	stopWaiting context.CancelFunc
@@ -98,7 +104,13 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.QueueURL == "" {
 		a.QueueURL = "sqlite:" + filepath.Join(a.Data, queueFile)
 	}
+	if err := a.provisionBlob(); err != nil {
+		return err
+	}
 	a.logger = ctx.Slogger()
+	if err := metrics.Register(ctx.GetMetricsRegistry(), claim.Collectors()...); err != nil {
+		return err
+	}
 	var err error
 	if a.queue, err = acquireQueue(a.QueueURL, a.History, a.logger); err != nil {
 		return err
@@ -171,10 +183,16 @@ func (a *App) Cleanup() error {
 		errs = append(errs, releaseRedis(a.RedisURL))
 	}
 	a.released = true
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.blobs != nil {
+		errs = append(errs, a.blobs.Close())
+	}
 	return errors.Join(errs...)
 }
 
-// Queue returns the shared queue, opening it when the app has not started yet.
+// Queue returns the shared queue, opening it when the app has not started yet. Large bodies
+// go to the blob store.
 func (a *App) Queue() (queue.Queue, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -183,12 +201,19 @@ func (a *App) Queue() (queue.Queue, error) {
 		if err != nil {
 			return nil, err
 		}
-		if a.opened, err = a.withSpool(broker); err != nil {
+		spooled, err := a.withSpool(broker)
+		if err != nil {
+			return nil, err
+		}
+		if a.opened, a.blobs, err = a.withBlobs(spooled); err != nil {
 			return nil, err
 		}
 	}
 	return a.opened, nil
 }
+
+// QueueAddress returns the address of the queue.
+func (a *App) QueueAddress() string { return a.QueueURL }
 
 // Redis returns the shared Redis client, or nil when none is configured.
 func (a *App) Redis() redis.UniversalClient {

@@ -60,6 +60,8 @@ type shared interface {
 	Queue() (queue.Queue, error)
 	BotsFilePath() string
 	DataFolder() string
+	QueueAddress() string
+	Blobs() (address string, retention time.Duration)
 }
 
 // CaddyModule returns the Caddy module information.
@@ -76,6 +78,8 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 	}
 	b.shared = botgate.(shared)
 	b.settings = config.Default()
+	b.settings.QueueURL = b.shared.QueueAddress()
+	b.settings.BlobURL, b.settings.BlobRetention = b.shared.Blobs()
 	b.settings.DatabaseURL = "sqlite:" + filepath.Join(b.shared.DataFolder(), "events.db")
 	if b.DatabaseURL != "" {
 		b.settings.DatabaseURL = b.DatabaseURL

@@ -1,4 +1,4 @@
-// Command withsvc runs a command with a private Redis, RabbitMQ and PostgreSQL, shared
+// Command withsvc runs a command with a private Redis, RabbitMQ, PostgreSQL and S3, shared
 // by everything the command starts, and leaves nothing behind:
 //
 //	go run ./internal/testsvc/withsvc -- go test -race ./...

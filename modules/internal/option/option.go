@@ -43,6 +43,18 @@ func Size(d *caddyfile.Dispenser, limit int64) (int64, error) {
 	return int64(size), nil
 }
 
+// SizeOrZero is [Size] with 0 for an option that can be switched off.
+func SizeOrZero(d *caddyfile.Dispenser, limit int64) (int64, error) {
+	if rest := *d; rest.NextArg() && rest.Val() == "0" {
+		d.NextArg()
+		if d.NextArg() {
+			return 0, d.ArgErr()
+		}
+		return 0, nil
+	}
+	return Size(d, limit)
+}
+
 // Duration reads the value of the current option: a duration like 5s, from 0 to limit.
 func Duration(d *caddyfile.Dispenser, limit time.Duration) (caddy.Duration, error) {
 	name := d.Val()
