@@ -100,7 +100,7 @@ func bareLoop(b *testing.B, schema string) func(*event.Event) error {
 	require.NoError(b, err)
 	stmts, seq := map[string]*sql.Stmt{}, int64(0)
 	for query := range inserts(schema, 0, benchEvent(0)) {
-		stmts[query], err = db.PrepareContext(b.Context(), query)
+		stmts[query], err = db.PrepareContext(b.Context(), query) //nolint:sqlclosecheck // Closed by the cleanup.
 		require.NoError(b, err)
 	}
 	type request struct {
@@ -118,7 +118,7 @@ func bareLoop(b *testing.B, schema string) func(*event.Event) error {
 			err := bareCommit(db, len(batch), func(tx *sql.Tx, i int) error {
 				seq++
 				for query, args := range inserts(schema, seq, batch[i].e) {
-					if _, err := tx.Stmt(stmts[query]).Exec(args...); err != nil {
+					if _, err := tx.Stmt(stmts[query]).Exec(args...); err != nil { //nolint:sqlclosecheck // The transaction closes it.
 						return err
 					}
 				}
