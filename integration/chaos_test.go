@@ -86,9 +86,17 @@ func (c *chaos) killConsumers() {
 	}
 }
 
+// awaitDrained waits until events go to the broker directly, so that the next fault meets
+// publishes and not the spool alone.
+func (c *chaos) awaitDrained() {
+	c.t.Helper()
+	c.awaitMetric("botgate_spool_degraded", func(degraded float64) bool { return degraded == 0 })
+}
+
 // suffer lets the fault happen under load and writes a line of the table.
 func (c *chaos) suffer(f fault) {
 	c.t.Helper()
+	c.awaitDrained()
 	c.load.count()
 	f.begin()
 	hold := time.NewTimer(f.holds)
@@ -96,6 +104,7 @@ func (c *chaos) suffer(f fault) {
 	f.end()
 	healed := time.Now()
 	c.load.acceptedSince(c.t, healed)
+	c.awaitDrained()
 	recovery := time.Since(healed)
 	c.load.progress(c.t, chaosProgress)
 	n := c.load.count()
@@ -189,7 +198,7 @@ func TestChaosNotices(t *testing.T) {
 	t.Cleanup(func() { gatewayBinary = careful })
 	broker := testsvc.StartRabbitMQ(t)
 	proxy := testsvc.StartProxy(t, broker.URL)
-	c := startChaos(t, broker, proxy.URL)
+	c := startChaos(t, broker, proxy.URL, "BOTGATE_ON_BROKER_ERROR=reject")
 	for range 3 {
 		c.suffer(fault{
 			name:  "broker does not hear, then killed -9",

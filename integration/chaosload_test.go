@@ -15,7 +15,7 @@ const (
 	chaosSenders = 64
 	// chaosPace is how often each of them sends: a load that a bot keeps up with, so that
 	// what waits at the end is what a fault left.
-	chaosPace = 150 * time.Millisecond
+	chaosPace = 300 * time.Millisecond
 	// chaosProgress is how many commands are accepted between two faults at least.
 	chaosProgress = 400
 	// chaosRepeat is how often an accepted command is sent once more, as somebody does who

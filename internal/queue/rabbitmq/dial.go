@@ -22,7 +22,7 @@ const (
 	heartbeat = 5 * time.Second
 
 	backoffMin = 200 * time.Millisecond
-	backoffMax = 30 * time.Second
+	backoffMax = 10 * time.Second
 )
 
 // dialer connects to one of the broker's nodes.
@@ -169,10 +169,7 @@ func explain(err error) error {
 
 // backoff is full jitter: the n-th wait, from 0, is anything up to twice the one before.
 func backoff(n int) time.Duration {
-	limit := backoffMax
-	if n < 7 {
-		limit = backoffMin << (n + 1)
-	}
+	limit := min(backoffMax, backoffMin<<min(n+1, 10))
 	return backoffMin + rand.N(limit-backoffMin)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
 	"github.com/botgate/botgate/internal/queue/spool"
@@ -46,4 +47,24 @@ func BenchmarkPublish(b *testing.B) {
 			publishFrom64(b, open(b, unowned{broker(b)}, spool.Config{}, spool.Options{}))
 		})
 	}
+}
+
+// BenchmarkDrain measures how fast b.N events of 64 order keys go from the file to a broker
+// that is well again.
+func BenchmarkDrain(b *testing.B) {
+	broker := &broker{}
+	broker.behave(always(away))
+	q := open(b, broker, spool.Config{}, spool.Options{})
+	const keys = 64
+	for n := 0; n < b.N; n += keys {
+		events := make([]*event.Event, min(keys, b.N-n))
+		for i := range events {
+			events[i] = newEvent(b, fmt.Sprint(i), n+i)
+		}
+		require.NoError(b, q.Publish(b.Context(), events...))
+	}
+	b.ResetTimer()
+	broker.behave(nil)
+	waitDrained(b, q)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
