@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -22,10 +23,9 @@ func (t topology) remove(ch *amqp.Channel) error {
 	return ch.ExchangeDelete(t.exchange(), false, false)
 }
 
-// What is refused for one partition for too long goes through a new channel, on the same
-// connection and without disturbing what goes elsewhere.
-func TestRefusingChannelIsReplaced(t *testing.T) {
-	t.Parallel()
+// refusing returns a queue that refuses everything of an event's partition.
+func refusing(t *testing.T) (*Queue, *session, *event.Event) {
+	t.Helper()
 	id, err := event.NewID()
 	require.NoError(t, err)
 	q, err := Open(t.Context(), Config{URL: testsvc.RabbitMQ(t), Prefix: "t-" + id, StallAfter: 20 * time.Millisecond})
@@ -48,7 +48,14 @@ func TestRefusingChannelIsReplaced(t *testing.T) {
 		}
 		return ch.QueueBind(full, "*."+full[len(q.topology.prefix+".dispatch."):], q.topology.exchange(), false, nil)
 	}))
+	return q, s, e
+}
 
+// What is refused for one partition for too long goes through a new channel, on the same
+// connection and without disturbing what goes elsewhere.
+func TestRefusingChannelIsReplaced(t *testing.T) {
+	t.Parallel()
+	q, s, e := refusing(t)
 	old := s.channels[0].Load()
 	require.Eventually(t, func() bool {
 		require.ErrorIs(t, q.Publish(t.Context(), e), queue.ErrUnconfirmed)
@@ -57,6 +64,7 @@ func TestRefusingChannelIsReplaced(t *testing.T) {
 	require.Eventually(t, old.IsClosed, time.Minute, time.Millisecond)
 	for other := 0; other < 2*publishChannels; {
 		o := *e
+		var err error
 		o.ID, err = event.NewID()
 		require.NoError(t, err)
 		o.OrderKey = o.ID
@@ -68,4 +76,29 @@ func TestRefusingChannelIsReplaced(t *testing.T) {
 	now, err := q.publishing.session(t.Context())
 	require.NoError(t, err)
 	require.Same(t, s, now)
+}
+
+// A refusal that is only looked at after the session's end, when no channel can be replaced
+// any more, holds nobody up.
+func TestRefusalAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	q, s, e := refusing(t)
+	m := newMessage(q.topology, e)
+	c := s.channel()
+	c.refused[m.key[strings.LastIndexByte(m.key, '.')+1:]] = time.Now().Add(-time.Hour)
+	released := make(chan struct{})
+	o, err := c.send(s, &m, func() { close(released) })
+	require.NoError(t, err)
+	<-o.confirm.Done()
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	go s.land(o)
+	select {
+	case <-released:
+	case <-time.After(time.Minute):
+		t.Fatal("the room of the message never came back")
+	}
+	s.mu.Lock() // Nobody keeps it.
+	defer s.mu.Unlock()
 }

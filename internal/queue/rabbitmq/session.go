@@ -136,12 +136,14 @@ func (s *session) land(o outgoing) {
 		_ = o.outcome()
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		wait()
+	if !s.ended {
+		defer s.mu.Unlock()
+		s.watch.Go(wait)
 		return
 	}
-	s.watch.Go(wait)
+	// What comes of the message can take the lock.
+	s.mu.Unlock()
+	wait()
 }
 
 // awaitLate waits for a late confirm. A channel that confirms nothing at all for so long,
