@@ -21,7 +21,8 @@ type Config struct {
 	URL string
 	// Prefix begins the names of everything that is declared. Default "botgate".
 	Prefix string
-	// PublishTimeout bounds a Publish whose context has no deadline. Default 5 s.
+	// PublishTimeout bounds a Publish whose context has no deadline; one of more than 16 MiB
+	// takes as long for each of its parts. Default 5 s.
 	PublishTimeout time.Duration
 	// StallAfter is for how long the broker may confirm nothing to publishers that have given
 	// up waiting, while it does not say that it is blocked; then the connection is made

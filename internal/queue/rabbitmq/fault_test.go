@@ -3,6 +3,7 @@ package rabbitmq_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -198,6 +200,40 @@ func TestRefusedEvents(t *testing.T) {
 	require.ErrorIs(t, q.Publish(t.Context(), large), queue.ErrUnavailable)
 	_, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URL: "amqp://u:p@h", MaxMessage: -1})
 	require.Error(t, err)
+}
+
+// Calls that bring more than may be in flight at once neither wait for themselves nor for
+// each other, and keep their order.
+func TestMoreThanTheFlight(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	q := openReady(t, rabbitmq.Config{URL: address, Prefix: newPrefix(t, address)})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var calls errgroup.Group
+	var first []*event.Event
+	for n := range 2 {
+		events := make([]*event.Event, 20)
+		for i := range events {
+			events[i] = newEvent(t, fmt.Sprint(n))
+			events[i].Data = make([]byte, 1<<20)
+		}
+		if n == 0 {
+			first = events
+		}
+		calls.Go(func() error { return q.Publish(ctx, events...) })
+	}
+	require.NoError(t, calls.Wait())
+	c, err := q.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{})
+	require.NoError(t, err)
+	for len(first) > 0 {
+		d := receiveOne(t, c)
+		if d.Event.OrderKey == first[0].OrderKey {
+			require.Equal(t, first[0].ID, d.Event.ID)
+			first = first[1:]
+		}
+		require.NoError(t, c.Ack(ctx, d))
+	}
 }
 
 // A publish whose connection is cut before the confirm does not hang and is no success.

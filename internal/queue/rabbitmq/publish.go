@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/botgate/botgate/internal/event"
@@ -58,12 +59,38 @@ func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
 	return once, nil
 }
 
-// publish sends messages on one channel, which keeps their order, and waits until all
-// are confirmed.
+// publish sends messages and waits until all are confirmed. They keep their order: what does
+// not fit in flight at once goes in runs, each after the one before it was confirmed.
 func (q *Queue) publish(ctx context.Context, messages []message) error {
 	if err := q.usable(ctx); err != nil || len(messages) == 0 {
 		return err
 	}
+	run, rest := q.splitFlight(messages)
+	err := q.publishRun(ctx, run)
+	for len(rest) > 0 && err == nil {
+		run, rest = q.splitFlight(rest)
+		if err = q.publishRun(ctx, run); err != nil && !errors.Is(err, queue.ErrUnconfirmed) {
+			err = fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
+		}
+	}
+	return err
+}
+
+// splitFlight cuts off the first messages, as many as may be in flight at once.
+func (q *Queue) splitFlight(messages []message) (run, rest []message) {
+	room := q.config.flight() - q.weight(&messages[0])
+	n := 1
+	for ; n < len(messages); n++ {
+		if room -= q.weight(&messages[n]); room < 0 {
+			break
+		}
+	}
+	return messages[:n], messages[n:]
+}
+
+// publishRun sends messages on one channel, which keeps their order, and waits until all are
+// confirmed.
+func (q *Queue) publishRun(ctx context.Context, messages []message) error {
 	if _, limited := ctx.Deadline(); !limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, q.config.PublishTimeout)
@@ -94,18 +121,16 @@ func (q *Queue) usable(ctx context.Context) error {
 }
 
 func (q *Queue) sendAll(ctx context.Context, s *session, messages []message) ([]outgoing, error) {
+	if err := q.reserve(ctx, messages); err != nil {
+		return nil, err
+	}
 	channel := s.channel()
 	sent := make([]outgoing, 0, len(messages))
 	for n := range messages {
-		release, err := q.reserve(ctx, len(messages[n].Body))
+		weight := int64(q.weight(&messages[n]))
+		o, err := channel.send(s, &messages[n], func() { q.inFlight.Release(weight) })
 		if err != nil {
-			if n > 0 {
-				err = fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
-			}
-			return sent, err
-		}
-		o, err := channel.send(s, &messages[n], release)
-		if err != nil {
+			q.inFlight.Release(q.weightOf(messages[n+1:]))
 			return sent, err
 		}
 		sent = append(sent, o)
@@ -113,16 +138,27 @@ func (q *Queue) sendAll(ctx context.Context, s *session, messages []message) ([]
 	return sent, nil
 }
 
-// reserve waits for room in flight. All of it is enough for any message: a dead letter
-// that somebody else published can be larger than what we would.
-func (q *Queue) reserve(ctx context.Context, body int) (release func(), err error) {
-	weight := int64(min(body+inFlightOverhead, q.config.flight()))
+// weight is a message's share of the flight. All of it is enough for any message: a dead
+// letter that somebody else published can be larger than what we would.
+func (q *Queue) weight(m *message) int { return min(len(m.Body)+inFlightOverhead, q.config.flight()) }
+
+func (q *Queue) weightOf(messages []message) (sum int64) {
+	for n := range messages {
+		sum += int64(q.weight(&messages[n]))
+	}
+	return sum
+}
+
+// reserve waits for room in flight for all of the messages together: callers that each had
+// room for some of theirs would wait for each other.
+func (q *Queue) reserve(ctx context.Context, messages []message) error {
+	weight := q.weightOf(messages)
 	if err := q.inFlight.Acquire(ctx, weight); err != nil {
-		return nil, fmt.Errorf("%w: too many publishes under way: %w", queue.ErrUnavailable, err)
+		return fmt.Errorf("%w: too many publishes under way: %w", queue.ErrUnavailable, err)
 	}
 	if q.ctx.Err() != nil {
 		q.inFlight.Release(weight)
-		return nil, queue.ErrClosed
+		return queue.ErrClosed
 	}
-	return func() { q.inFlight.Release(weight) }, nil
+	return nil
 }
