@@ -356,6 +356,27 @@ func TestDeadLetters(t *testing.T) {
 }
 
 // TestHistory shows and replays an event with a large body, also when that is gone.
+// boundless is a store that never answers who does not bound the wait.
+type boundless struct{ *memory }
+
+func (b boundless) Get(ctx context.Context, ref blob.Ref) ([]byte, error) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		return nil, errors.New("the wait for a body has no bound")
+	}
+	return b.memory.Get(ctx, ref)
+}
+
+func TestReadersBoundTheirWait(t *testing.T) {
+	t.Parallel()
+	q := open(t, t.TempDir(), claim.Config{Blobs: boundless{newMemory()}, Threshold: 1})
+	e := newEvent(t, 1000)
+	require.NoError(t, q.Publish(t.Context(), e))
+	require.NoError(t, q.(queue.Historian).History(t.Context(), queue.HistoryRange{}, func(entry queue.Entry) error {
+		require.Equal(t, e.Data, entry.Event.Data)
+		return nil
+	}))
+}
+
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	blobs := newMemory()

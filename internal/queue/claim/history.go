@@ -65,7 +65,9 @@ func (q *Queue) whole(ctx context.Context, e *event.Event) (*event.Event, error)
 	if q.cfg.Blobs == nil {
 		return nil, fmt.Errorf("%w: %w", queue.ErrUnavailable, errNoStore)
 	}
-	data, err := q.cfg.Blobs.Get(ctx, ref)
+	bounded, cancel := context.WithTimeout(ctx, transferTimeout)
+	defer cancel()
+	data, err := q.cfg.Blobs.Get(bounded, ref)
 	switch {
 	case errors.Is(err, blob.ErrNotFound), errors.Is(err, blob.ErrCorrupt):
 		return e, nil
