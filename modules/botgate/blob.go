@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/botgate/botgate/internal/blob"
 	"github.com/botgate/botgate/internal/blob/stores"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claim"
@@ -66,17 +65,23 @@ func (b Blob) threshold() int {
 	return int(*b.Threshold)
 }
 
+// openBlobs opens the blob store, if there is to be one. The caller has the lock.
+func (a *App) openBlobs() error {
+	if a.Blob.URL == "" || a.blobs != nil {
+		return nil
+	}
+	blobs, err := stores.Open(a.Blob.URL)
+	if err != nil {
+		return fmt.Errorf("option blob: %w", err)
+	}
+	a.blobs = blobs
+	return nil
+}
+
 // withBlobs puts the claim check before a queue. Also without a store there is one, for the
 // embedded backend: it lets events wait whose bodies other gateways put elsewhere.
-func (a *App) withBlobs(q queue.Queue) (queue.Queue, blob.Store, error) {
-	var blobs blob.Store
-	if a.Blob.URL != "" {
-		var err error
-		if blobs, err = stores.Open(a.Blob.URL); err != nil {
-			return nil, nil, fmt.Errorf("option blob: %w", err)
-		}
-	}
-	return claim.New(q, claim.Config{Blobs: blobs, Threshold: a.Blob.threshold(), Logger: a.logger}), blobs, nil
+func (a *App) withBlobs(q queue.Queue) queue.Queue {
+	return claim.New(q, claim.Config{Blobs: a.blobs, Threshold: a.Blob.threshold(), Logger: a.logger})
 }
 
 // Blobs returns the address of the blob store, empty for none, and how old a body in a folder

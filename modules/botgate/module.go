@@ -201,13 +201,15 @@ func (a *App) Queue() (queue.Queue, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := a.openBlobs(); err != nil {
+			return nil, err
+		}
+		// Last, since nothing may fail behind it: who takes the spool twice waits for itself.
 		spooled, err := a.withSpool(broker)
 		if err != nil {
 			return nil, err
 		}
-		if a.opened, a.blobs, err = a.withBlobs(spooled); err != nil {
-			return nil, err
-		}
+		a.opened = a.withBlobs(spooled)
 	}
 	return a.opened, nil
 }

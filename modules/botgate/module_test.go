@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/modules/botgate"
 )
 
@@ -55,6 +57,31 @@ func newCommand(t *testing.T, n int) *event.Event {
 }
 
 const noBroker = "amqp://u:p@127.0.0.1:1/"
+
+// A configuration whose blob store can't be opened is given up at once, also where another
+// gateway has the spool and somebody asked for the queue more than once.
+func TestUnusableBlobStoreTakesNoSpool(t *testing.T) {
+	data := t.TempDir()
+	other, err := spool.Open(t.Context(), spool.Config{Path: filepath.Join(data, "spool.db")})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, other.Close()) })
+	file := filepath.Join(data, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	app, err := provision(t, &botgate.App{Data: data, QueueURL: noBroker, Blob: botgate.Blob{URL: "file:" + file}})
+	require.NoError(t, err)
+	for range 2 {
+		_, err = app.Queue()
+		require.ErrorContains(t, err, "option blob")
+	}
+	given := make(chan error, 1)
+	go func() { given <- app.Cleanup() }()
+	select {
+	case err := <-given:
+		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		t.Fatal("it still waits for the spool")
+	}
+}
 
 // TestSpoolOutlivesReloads spools without a broker, over reloads that change the broker's
 // address, make the spool smaller and leave RabbitMQ for the embedded queue.
