@@ -38,7 +38,7 @@ func withQueue(ctx context.Context, settings config.Config, use func(queue.Queue
 			return fmt.Errorf("%s: there is no queue file: %w", config.EnvQueueURL, err)
 		}
 	}
-	q, err := app.OpenQueue(ctx, settings, nil)
+	q, err := app.VisitQueue(ctx, settings)
 	if err != nil {
 		return err
 	}

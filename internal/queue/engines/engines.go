@@ -26,6 +26,9 @@ type Options struct {
 	// also as "auto": [queue.DefaultRetention] on the embedded queue, where it costs next to
 	// nothing, and nothing on RabbitMQ, where it does.
 	History string
+	// Guest is set for a command that looks at a queue which others run: how much history is
+	// kept, and whether any is, stays their decision.
+	Guest bool
 	// Logger gets what the engines have to tell. Default: discard.
 	Logger *slog.Logger
 }
@@ -53,7 +56,7 @@ func openSQLite(ctx context.Context, address string, history queue.Retention, op
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Option, err)
 	}
-	q, err := sqlite.Open(ctx, sqlite.Config{Path: path, History: history, Logger: opts.Logger})
+	q, err := sqlite.Open(ctx, sqlite.Config{Path: path, History: history, Guest: opts.Guest, Logger: opts.Logger})
 	if err != nil {
 		return nil, err // It names the option already.
 	}
@@ -61,7 +64,7 @@ func openSQLite(ctx context.Context, address string, history queue.Retention, op
 }
 
 func openRabbitMQ(ctx context.Context, address string, history queue.Retention, opts Options) (queue.Queue, error) {
-	q, err := rabbitmq.Open(ctx, rabbitmq.Config{URL: address, History: history, Logger: opts.Logger})
+	q, err := rabbitmq.Open(ctx, rabbitmq.Config{URL: address, History: history, Guest: opts.Guest, Logger: opts.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Option, err)
 	}

@@ -42,6 +42,9 @@ type Config struct {
 	// keeps is decided when the stream is declared first; later changes are logged and
 	// take effect once somebody has deleted it. Default: nothing is kept.
 	History queue.Retention
+	// Guest leaves to others whether there is a history: what they have switched on stays on
+	// when this handle has none. For commands, which come and go.
+	Guest bool
 	// CAFile holds the certificates (PEM) that vouch for the broker. Default: the
 	// system's. CertFile and KeyFile are this client's own certificate; default none.
 	// The files are read at each connection. All three need an amqps URL.

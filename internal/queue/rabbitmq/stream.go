@@ -95,7 +95,8 @@ func (q *Queue) unbindHistory(s *session) error {
 }
 
 // declareAll declares the topology with its history. A history that does not work is taken
-// off, and does not keep events from being accepted; see keepHistory.
+// off, and does not keep events from being accepted; see keepHistory. A guest, which would
+// not be there to bring it back, leaves that to the others.
 func (q *Queue) declareAll(s *session) error {
 	kept := !q.config.History.Off() && (!q.historyDown.Load() || s.mends)
 	var failed error
@@ -111,6 +112,9 @@ func (q *Queue) declareAll(s *session) error {
 	}
 	if kept && failed == nil {
 		q.historyDown.Store(false)
+		return nil
+	}
+	if q.config.Guest {
 		return nil
 	}
 	if failed != nil && q.linkCtx.Err() == nil && !q.historyDown.Swap(true) {

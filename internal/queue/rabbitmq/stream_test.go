@@ -53,6 +53,20 @@ func TestHistorySwitchedOff(t *testing.T) {
 	require.Equal(t, 1, countHistory(t, openReady(t, config)), "what was accepted meanwhile is not in it")
 }
 
+// A command that was not told of the history leaves it to those who keep it.
+func TestGuestLeavesTheHistoryOn(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	host := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, History: queue.DefaultRetention})
+	guest := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, Guest: true})
+	_, err := guest.ListDead(t.Context(), queue.DeadQuery{})
+	require.NoError(t, err)
+	require.NoError(t, guest.Close())
+	require.NoError(t, host.Publish(t.Context(), newEvent(t, "key")))
+	require.Equal(t, 1, countHistory(t, host))
+}
+
 func TestHistoryDeleted(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)

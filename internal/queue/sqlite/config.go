@@ -40,6 +40,9 @@ type Config struct {
 	// file grows by that and does not shrink again. Every process that has the file open
 	// should have the same. Default: nothing is kept.
 	History queue.Retention
+	// Guest leaves to other processes how much history is kept: nothing is taken out. For
+	// commands, which may not know what those were told.
+	Guest bool
 	// Logger gets what no caller is told. Default: nothing is logged.
 	Logger *slog.Logger
 }

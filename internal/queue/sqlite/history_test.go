@@ -71,6 +71,22 @@ func TestCuttingLeavesWhatWaits(t *testing.T) {
 	require.Zero(t, countEvents(t, q), "the acknowledgement takes along what the history has given up")
 }
 
+// A command that was not told how much is kept must not take it out.
+func TestGuestCutsNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "queue.db")
+	host := openAt(t, Config{Path: path, History: queue.Retention{MaxAge: 24 * time.Hour, MaxBytes: 1 << 30}})
+	accept(t, host, 3)
+	_, err := direct(t, host).ExecContext(t.Context(), "UPDATE events SET at = at - 7200000000000")
+	require.NoError(t, err)
+	for _, keep := range []queue.Retention{{}, {MaxAge: time.Hour, MaxBytes: 1 << 30}} {
+		guest := openAt(t, Config{Path: path, History: keep, Guest: true})
+		require.NoError(t, guest.cutHistory(t.Context()))
+		require.NoError(t, guest.Close())
+		require.Len(t, historyOf(t, host), 3)
+	}
+}
+
 func TestHistorySwitchedOff(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "queue.db")
