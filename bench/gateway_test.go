@@ -57,7 +57,7 @@ func BenchmarkIdle(b *testing.B) {
 	bodies := make([]io.Closer, 0, b.N)
 	b.ResetTimer()
 	for range b.N {
-		response, err := client.Get(g.url + "/healthz")
+		response, err := client.Get(g.url + "/healthz") //nolint:bodyclose // Closed below, when all are open.
 		require.NoError(b, err)
 		bodies = append(bodies, response.Body)
 	}
