@@ -42,10 +42,9 @@ func startLoad(s *stack, n int) *load {
 		keys <- i
 	}
 	close(keys)
-	deadline := time.Now().Add(3 * patience)
 	results := make(chan error, senders)
 	for range senders {
-		go func() { results <- l.sender(keys, deadline) }()
+		go func() { results <- l.sender(keys) }()
 	}
 	go func() {
 		defer close(l.done)
@@ -78,13 +77,14 @@ func (l *load) crashWhile(t *testing.T, crashes, total int, crash func()) {
 	require.NoError(t, l.err)
 }
 
-func (l *load) sender(keys <-chan int, deadline time.Time) error {
+func (l *load) sender(keys <-chan int) error {
 	for key := range keys {
 		if l.stopped.Load() {
 			return nil
 		}
 		// A user each, so that nobody meets the rate limit.
 		token := l.s.token(fmt.Sprintf("user-%d", key%500))
+		deadline := time.Now().Add(3 * patience)
 		for {
 			a, err := l.s.command(token, fmt.Sprintf("key-%d", key), numbered(key))
 			if err == nil && a.status == http.StatusAccepted {
