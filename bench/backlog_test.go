@@ -68,7 +68,7 @@ func events(b *testing.B, n int) []*event.Event {
 	body := `{"text":"` + strings.Repeat("x", bodySize) + `"}`
 	all := make([]*event.Event, n)
 	for i := range all {
-		id, err := event.NewID()
+		id, err := event.NewID("")
 		require.NoError(b, err)
 		all[i] = &event.Event{ID: id, Bot: "demo", Type: "command", Time: time.Now(), OrderKey: id, Data: []byte(body)}
 		all[i].Normalize()

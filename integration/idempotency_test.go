@@ -28,7 +28,7 @@ func (s *stack) ask(user, key string, body []byte) answer {
 }
 
 // idOf is the id of the event that a key of the user stands for.
-func idOf(user, key string) string { return event.DeriveID("demo", "user:"+user, key) }
+func idOf(user, key string) string { return event.DeriveID("demo", "user:"+user, key, user) }
 
 // requireAccepted finds the 202 of the event that a key of the user stands for.
 func requireAccepted(t *testing.T, user, key string, a answer) (id string) {

@@ -73,7 +73,7 @@ func openQueue(t *testing.T, c config.Config) queue.Queue {
 
 func newEvent(t *testing.T, key, data string) *event.Event {
 	t.Helper()
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	require.NoError(t, err)
 	e := &event.Event{
 		ID: id, Bot: "demo", Type: "github.push", Subject: "42", OrderKey: key, Time: time.Now(),

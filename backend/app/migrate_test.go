@@ -29,9 +29,9 @@ func (s *slowSchema) Migrate(context.Context) error {
 	return nil
 }
 
-func (s *slowSchema) Append(context.Context, []*event.Event) error {
+func (s *slowSchema) Append(context.Context, []*event.Event) ([]store.Entry, error) {
 	s.appended <- s.tries.Load()
-	return nil
+	return nil, nil
 }
 
 // TestNothingIsRecordedBeforeTheSchemaIsThere: a store without its tables would refuse

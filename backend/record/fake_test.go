@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -180,10 +181,10 @@ func newStore(fail func(context.Context, []*event.Event) error) *fakeStore {
 	return &fakeStore{ids: map[string]bool{}, fail: fail}
 }
 
-func (s *fakeStore) Append(ctx context.Context, events []*event.Event) error {
+func (s *fakeStore) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
 	if s.fail != nil {
 		if err := s.fail(ctx, events); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	s.mu.Lock()
@@ -192,7 +193,7 @@ func (s *fakeStore) Append(ctx context.Context, events []*event.Event) error {
 	for _, e := range events {
 		s.ids[e.ID] = true
 	}
-	return nil
+	return nil, nil
 }
 
 func (s *fakeStore) len() int {

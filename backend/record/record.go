@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -35,7 +36,7 @@ type Queue interface {
 
 // Store is what record asks of a store; see the interface in package store.
 type Store interface {
-	Append(ctx context.Context, events []*event.Event) error
+	Append(ctx context.Context, events []*event.Event) ([]store.Entry, error)
 }
 
 // Config is what a Recorder is made of.

@@ -100,7 +100,7 @@ func (w worker) append(batch []*queue.Delivery) (err error) {
 		events[i] = d.Event
 	}
 	start := time.Now()
-	err = w.cfg.Store.Append(w.finish, events)
+	_, err = w.cfg.Store.Append(w.finish, events)
 	if err == nil {
 		w.metrics.batch.Observe(float64(len(batch)))
 		w.metrics.duration.Observe(time.Since(start).Seconds())

@@ -18,9 +18,21 @@ type Entry struct {
 	*event.Event
 	// Ref is the id of the event that a change is about; empty for events.
 	Ref string
+	// EventTime is the time of the event that the entry belongs to. All entries of an event
+	// have the same one, and stand together in the log.
+	EventTime time.Time
+	// EventType is the type of that event.
+	EventType string
+	// Bucket is that of the event, see [event.BucketOfID].
+	Bucket int
 	// State is what the entry says about the status of its event.
 	State State
+	// Took is how long the attempt took that a change is about.
+	Took time.Duration
 }
+
+// About is the id of the event that the entry belongs to.
+func (e Entry) About() string { return cmp.Or(e.Ref, e.ID) }
 
 // Entries makes log rows of events, sorted by id so that concurrent transactions lock
 // in one order, each id once (the first one counts). It fails when one of the events
@@ -43,18 +55,41 @@ func newEntry(e *event.Event) (Entry, error) {
 		return Entry{}, err
 	}
 	if !e.IsChange() {
-		state := State{Status: event.StatusAccepted, UpdatedAt: Micros(e.Time)}
-		return Entry{Event: e, State: state}, nil
+		return acceptance(e), nil
 	}
 	c, err := event.ParseChange(e)
 	if err != nil {
 		return Entry{}, err
 	}
-	if !counts(c.Attempt) || !counts(c.Replays) || !ValidID(c.EventID) {
-		return Entry{}, fmt.Errorf("change %s: attempt, replays or event id is out of range", e.ID)
+	if !counts(c.Attempt) || !counts(c.Replays) || !ValidID(c.EventID) || !validText(c.EventType) {
+		return Entry{}, fmt.Errorf("change %s: attempt, replays, or the event's id or type is out of range", e.ID)
 	}
-	state := State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(c.At)}
-	return Entry{Event: e, Ref: c.EventID, State: state}, nil
+	entry := Entry{
+		Event:     e,
+		Ref:       c.EventID,
+		EventTime: Micros(c.EventTime),
+		EventType: c.EventType,
+		Bucket:    event.BucketOfID(c.EventID),
+		State:     State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(c.At)},
+		Took:      time.Duration(c.DurationMS) * time.Millisecond,
+	}
+	if c.EventTime.IsZero() { // Of a version that did not tell.
+		entry.EventTime = Micros(e.Time)
+	}
+	return entry, nil
+}
+
+// acceptance is the entry of an event itself.
+func acceptance(e *event.Event) Entry {
+	status := event.StatusAccepted
+	if e.NotBefore.After(e.Time) {
+		status = event.StatusDeferred
+	}
+	at := Micros(e.Time)
+	return Entry{
+		Event: e, EventTime: at, EventType: e.Type, Bucket: event.BucketOfID(e.ID),
+		State: State{Status: status, UpdatedAt: at},
+	}
 }
 
 // counts reports whether both engines can keep a number.

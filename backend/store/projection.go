@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -43,6 +42,8 @@ func (s State) compare(other State) int {
 // Projection is what newly recorded entries mean for the read model of one event.
 type Projection struct {
 	EventID string
+	// EventTime is that of the first entry among them.
+	EventTime time.Time
 	// Event is nil when only changes of it were among the entries.
 	Event *event.Event
 	State State
@@ -52,30 +53,18 @@ type Projection struct {
 func Project(entries []Entry) []Projection {
 	all := make([]Projection, len(entries))
 	for i, e := range entries {
-		all[i] = Projection{EventID: e.Ref, State: e.State}
+		all[i] = Projection{EventID: e.About(), EventTime: e.EventTime, State: e.State}
 		if e.Ref == "" {
-			all[i].EventID, all[i].Event = e.ID, e.Event
+			all[i].Event = e.Event
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Projection) int { return cmp.Compare(a.EventID, b.EventID) })
-	return fold(all)
-}
-
-// fold merges neighbours of the same event, in place.
-func fold(sorted []Projection) []Projection {
-	folded := sorted[:0]
-	for _, p := range sorted {
-		if len(folded) == 0 || folded[len(folded)-1].EventID != p.EventID {
-			folded = append(folded, p)
-			continue
-		}
-		last := &folded[len(folded)-1]
-		last.State = last.State.Merge(p.State)
+	order := func(a, b Projection) int { return cmp.Compare(a.EventID, b.EventID) }
+	return sum(all, order, func(into *Projection, p Projection) {
+		into.State = into.State.Merge(p.State)
 		if p.Event != nil {
-			last.Event = p.Event
+			into.Event = p.Event
 		}
-	}
-	return folded
+	})
 }
 
 // ParseAttempts reads the attempts of an event out of the bodies of its changes.

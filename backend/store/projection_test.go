@@ -55,7 +55,7 @@ func TestMergeInAnyOrder(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	source := rand.New(rand.NewPCG(seed, 0))
-	statuses := []event.Status{"accepted", "failed", "delivered", "dead", "replayed"}
+	statuses := []event.Status{"accepted", "deferred", "failed", "expired", "delivered", "dead", "replayed"}
 	for range 2000 {
 		states := make([]store.State, 1+source.IntN(6))
 		for i := range states {
@@ -101,9 +101,9 @@ func TestProject(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 5)
 	require.Equal(t, []store.Projection{
-		{EventID: "1", Event: one, State: state("dead", 2, 2)},
-		{EventID: "2", Event: two, State: state("accepted", 0, 0)},
-		{EventID: "3", Event: nil, State: state("delivered", 1, 0)},
+		{EventID: "1", EventTime: noon, Event: one, State: state("dead", 2, 2)},
+		{EventID: "2", EventTime: noon, Event: two, State: state("accepted", 0, 0)},
+		{EventID: "3", EventTime: noon, Event: nil, State: state("delivered", 1, 0)},
 	}, store.Project(entries))
 	require.Empty(t, store.Project(nil))
 }

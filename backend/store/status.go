@@ -8,8 +8,10 @@ import "github.com/botgate/botgate/internal/event"
 // repeated attempt says. The gaps leave room for statuses to come.
 const (
 	codeAccepted  = 10
+	codeDeferred  = 12
 	codeReplayed  = 15
 	codeFailed    = 20
+	codeExpired   = 25
 	codeDead      = 30
 	codeDelivered = 40
 )
@@ -20,10 +22,14 @@ func Code(s event.Status) int {
 	switch s {
 	case event.StatusAccepted:
 		return codeAccepted
+	case event.StatusDeferred:
+		return codeDeferred
 	case event.StatusReplayed:
 		return codeReplayed
 	case event.StatusFailed:
 		return codeFailed
+	case event.StatusExpired:
+		return codeExpired
 	case event.StatusDead:
 		return codeDead
 	case event.StatusDelivered:
@@ -37,10 +43,14 @@ func StatusOf(code int) event.Status {
 	switch code {
 	case codeAccepted:
 		return event.StatusAccepted
+	case codeDeferred:
+		return event.StatusDeferred
 	case codeReplayed:
 		return event.StatusReplayed
 	case codeFailed:
 		return event.StatusFailed
+	case codeExpired:
+		return event.StatusExpired
 	case codeDead:
 		return event.StatusDead
 	case codeDelivered:

@@ -26,7 +26,8 @@ type Store interface {
 	// same events can be appended again. Changes may come before their event.
 	// An error that is not ErrUnavailable means that one of the events can never be
 	// recorded; none of them is.
-	Append(ctx context.Context, events []*event.Event) error
+	// It returns what was not recorded before.
+	Append(ctx context.Context, events []*event.Event) ([]Entry, error)
 	// Get returns an event with its attempts, or ErrNotFound.
 	Get(ctx context.Context, id string) (*Record, error)
 	// List returns a page of events, newest first, without bodies and attempts.

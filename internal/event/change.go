@@ -11,22 +11,35 @@ import (
 // Status is where an event stands on its way to the bot.
 type Status string
 
-// The statuses. Delivered is final, and dead until somebody replays the event.
+// The statuses. Delivered is final, and dead and expired are until somebody replays the event.
 const (
 	// StatusAccepted: the queue has the event; no attempt was made yet.
 	StatusAccepted Status = "accepted"
+	// StatusDeferred: the queue has the event, which is not to be delivered before a time;
+	// no attempt was made yet. See [Event.NotBefore].
+	StatusDeferred Status = "deferred"
 	// StatusDelivered: the bot answered with 2xx.
 	StatusDelivered Status = "delivered"
 	// StatusFailed: the last attempt failed and another one follows.
 	StatusFailed Status = "failed"
 	// StatusDead: out of attempts, or refused for good; the event is in the dead letters.
 	StatusDead Status = "dead"
+	// StatusExpired: too old when its turn came, as its bot's settings have it; it is not
+	// delivered any more, and not in the dead letters.
+	StatusExpired Status = "expired"
 	// StatusReplayed: taken out of the dead letters; the next attempt is its first again.
 	StatusReplayed Status = "replayed"
 )
 
 // Final reports whether no further change follows by itself.
-func (s Status) Final() bool { return s == StatusDelivered || s == StatusDead }
+func (s Status) Final() bool { return s == StatusDelivered || s == StatusDead || s == StatusExpired }
+
+// Statuses returns all of them, in the order of an event's way.
+func Statuses() []Status {
+	return []Status{
+		StatusAccepted, StatusDeferred, StatusReplayed, StatusFailed, StatusExpired, StatusDead, StatusDelivered,
+	}
+}
 
 const changePrefix = "botgate.event."
 
@@ -35,7 +48,12 @@ const changePrefix = "botgate.event."
 type Change struct {
 	// EventID is the id of the event that this happened to.
 	EventID string `json:"event_id"`
-	// Status is where the event stands now; never accepted, which the event itself says.
+	// EventTime is the [Event.Time] of that event.
+	EventTime time.Time `json:"event_time"`
+	// EventType is its [Event.Type].
+	EventType string `json:"event_type,omitempty"`
+	// Status is where the event stands now; never accepted or deferred, which the event
+	// itself says.
 	Status Status `json:"status"`
 	// Attempt counts from 1, anew after each replay; 0 with [StatusReplayed].
 	Attempt int `json:"attempt"`
@@ -56,11 +74,11 @@ type Change struct {
 // NewChange wraps a change of the event about into an event for the queue. It gets an
 // id of its own: the same attempt number can occur twice when a consumer was killed.
 func NewChange(about *Event, c Change) (*Event, error) {
-	id, err := NewID()
+	id, err := NewID(about.Subject)
 	if err != nil {
 		return nil, err
 	}
-	c.EventID = about.ID
+	c.EventID, c.EventTime, c.EventType = about.ID, about.Time.UTC().Truncate(time.Microsecond), about.Type
 	c.At = c.At.UTC().Truncate(time.Microsecond)
 	data, err := json.Marshal(c)
 	if err != nil {
@@ -69,7 +87,7 @@ func NewChange(about *Event, c Change) (*Event, error) {
 	return &Event{
 		ID:          id,
 		Bot:         about.Bot,
-		Type:        changePrefix + string(c.Status),
+		Type:        ChangeType(c.Status),
 		Subject:     about.Subject,
 		Time:        c.At,
 		OrderKey:    about.OrderKey,
@@ -80,6 +98,9 @@ func NewChange(about *Event, c Change) (*Event, error) {
 	}, nil
 }
 
+// ChangeType is the [Event.Type] of a change to a status.
+func ChangeType(s Status) string { return changePrefix + string(s) }
+
 // NewReplay is the change of an event that leaves the dead letters for the n-th time. Its
 // id follows from both, so that the same replay, done again after a crash, is recorded once.
 func NewReplay(about *Event, n int, at time.Time) (*Event, error) {
@@ -87,7 +108,7 @@ func NewReplay(about *Event, n int, at time.Time) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	change.ID = DeriveID(about.Bot, "botgate-replay", about.ID+"#"+strconv.Itoa(n))
+	change.ID = DeriveID(about.Bot, "botgate-replay", about.ID+"#"+strconv.Itoa(n), about.Subject)
 	return change, nil
 }
 
@@ -105,7 +126,7 @@ func ParseChange(e *Event) (Change, error) {
 		return Change{}, fmt.Errorf("event: decoding change %s: %w", e.ID, err)
 	}
 	switch c.Status {
-	case StatusDelivered, StatusFailed, StatusDead, StatusReplayed:
+	case StatusDelivered, StatusFailed, StatusDead, StatusExpired, StatusReplayed:
 	default:
 		return Change{}, fmt.Errorf("event: change %s has unknown status %q", e.ID, c.Status)
 	}

@@ -90,15 +90,15 @@ func TestFromAttributesRefuses(t *testing.T) {
 
 func TestDeriveID(t *testing.T) {
 	t.Parallel()
-	id := event.DeriveID("demo", "github", "delivery-1")
-	require.Equal(t, id, event.DeriveID("demo", "github", "delivery-1"), "a repeat has the same id everywhere")
+	id := event.DeriveID("demo", "github", "delivery-1", "")
+	require.Equal(t, id, event.DeriveID("demo", "github", "delivery-1", ""), "a repeat has the same id everywhere")
 	require.Equal(t, "6d698562-2436-85be-aed6-8dc36645a007", id, "ids outlive versions: this one must never change")
 	for _, other := range []string{
-		event.DeriveID("demo2", "github", "delivery-1"),
-		event.DeriveID("demo", "user:1", "delivery-1"),
-		event.DeriveID("demo", "github", "delivery-2"),
-		event.DeriveID("demog", "ithub", "delivery-1"),
-		event.DeriveID("demo", "githubd", "elivery-1"),
+		event.DeriveID("demo2", "github", "delivery-1", ""),
+		event.DeriveID("demo", "user:1", "delivery-1", ""),
+		event.DeriveID("demo", "github", "delivery-2", ""),
+		event.DeriveID("demog", "ithub", "delivery-1", ""),
+		event.DeriveID("demo", "githubd", "elivery-1", ""),
 	} {
 		require.NotEqual(t, id, other)
 	}
@@ -108,7 +108,7 @@ func TestNewIDIsUnique(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 1000 {
-		id, err := event.NewID()
+		id, err := event.NewID("")
 		require.NoError(t, err)
 		require.Len(t, id, 36)
 		require.False(t, seen[id])
@@ -146,7 +146,7 @@ func TestChangeRoundTrip(t *testing.T) {
 	require.NotEqual(t, about.ID, e.ID)
 	got, err := event.ParseChange(e)
 	require.NoError(t, err)
-	change.EventID = about.ID
+	change.EventID, change.EventTime, change.EventType = about.ID, about.Time.UTC().Truncate(time.Microsecond), about.Type
 	require.Equal(t, change, got)
 }
 

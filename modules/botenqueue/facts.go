@@ -132,9 +132,9 @@ func (f facts) event(now time.Time) (*event.Event, error) {
 		Data:        f.data,
 	}
 	if f.key != "" {
-		e.ID = event.DeriveID(f.bot, f.scope, f.key)
+		e.ID = event.DeriveID(f.bot, f.scope, f.key, f.user)
 	} else {
-		id, err := event.NewID()
+		id, err := event.NewID(f.user)
 		if err != nil {
 			return nil, err
 		}

@@ -125,7 +125,7 @@ func TestPlatformEventTakesItsFacts(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, w.Code)
 	e := f.published[0]
 	require.Equal(t, []string{"github.push", "42", "repo-1", "github"}, []string{e.Type, e.Subject, e.OrderKey, e.VerifiedBy})
-	require.Equal(t, event.DeriveID("demo", "github", "d-1"), e.ID)
+	require.Equal(t, event.DeriveID("demo", "github", "d-1", "42"), e.ID)
 	require.JSONEq(t, fmt.Sprintf(`{"id":%q,"status":"accepted"}`, e.ID), w.Body.String())
 }
 
@@ -145,7 +145,7 @@ func TestBatchIsOneEventPerItem(t *testing.T) {
 	first, second := f.published[0], f.published[1]
 	require.Equal(t, []string{"line.message", "u1", "u1", `{"events":[1]}`}, []string{first.Type, first.Subject, first.OrderKey, string(first.Data)})
 	require.Equal(t, []string{"line.follow", "u2", "g", `{"events":[2]}`}, []string{second.Type, second.Subject, second.OrderKey, string(second.Data)})
-	require.Equal(t, event.DeriveID("demo", "line", "a"), first.ID)
+	require.Equal(t, event.DeriveID("demo", "line", "a", "u1"), first.ID)
 	require.NotEqual(t, first.ID, second.ID)
 
 	f.err = queue.ErrUnavailable

@@ -83,7 +83,7 @@ func TestSameKeyAndBodyGivesTheFirstAnswer(t *testing.T) {
 		requireReplay(t, first, serve(t, h, keyed(key, `{"a":1}`), client))
 		requireReplay(t, first, serve(t, h, keyed(key, `{"a":1}`), client))
 		require.Len(t, f.published, 1)
-		require.Equal(t, event.DeriveID("demo", "user:alice", key), f.published[0].ID, "ids as ever")
+		require.Equal(t, event.DeriveID("demo", "user:alice", key, "alice"), f.published[0].ID, "ids as ever")
 
 		serve(t, h, keyed(key, `{"a":1}`), map[string]string{placeholderAuthUser: "mallory"})
 		require.Len(t, f.published, 2, "keys belong to their client")

@@ -51,7 +51,7 @@ func TestClientsAreSharedWhileAddressesAreTheSame(t *testing.T) {
 // newCommand is an event of user "u".
 func newCommand(t *testing.T, n int) *event.Event {
 	t.Helper()
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	require.NoError(t, err)
 	return &event.Event{ID: id, Bot: "demo", Type: "command", OrderKey: "u", Time: time.Now(), Data: fmt.Append(nil, n)}
 }

@@ -125,7 +125,7 @@ func probe(ctx context.Context, url string) bool {
 
 func printExamples(base string) error {
 	key := "hello-" + strings.ToLower(rand.Text()[:8])
-	id := event.DeriveID(demoBot, "user:"+tokenSubject, key)
+	id := event.DeriveID(demoBot, "user:"+tokenSubject, key, tokenSubject)
 	const payload = "schemas/testdata/valid/github/push.json"
 	_, err := fmt.Printf(`
 Botgate is ready on %[1]s. Try, in this folder:

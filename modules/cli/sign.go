@@ -67,7 +67,7 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 	}
 	id := fl.String("id")
 	if id == "" {
-		if id, err = event.NewID(); err != nil {
+		if id, err = event.NewID(""); err != nil {
 			return nil, err
 		}
 	}

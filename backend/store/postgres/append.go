@@ -35,27 +35,27 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timesta
 )
 
 // Append implements [store.Store].
-func (s *Store) Append(ctx context.Context, events []*event.Event) error {
+func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
 	entries, err := store.Entries(events)
 	if err != nil {
-		return fmt.Errorf("appending events: %w", err)
+		return nil, fmt.Errorf("appending events: %w", err)
 	}
 	if len(entries) == 0 {
-		return nil
+		return nil, nil
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		recorded, err := insertLog(ctx, tx, entries)
-		if err != nil {
+	var recorded []store.Entry
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		if recorded, err = insertLog(ctx, tx, entries); err != nil {
 			return err
 		}
 		return updateStatus(ctx, tx, store.Project(recorded))
 	})
 	if err != nil {
-		return fmt.Errorf("appending events: %w", classify(err))
+		return nil, fmt.Errorf("appending events: %w", classify(err))
 	}
-	return nil
+	return recorded, nil
 }
 
 // insertLog returns the entries that were not in the log before.

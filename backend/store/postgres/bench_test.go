@@ -24,7 +24,7 @@ func BenchmarkAppend(b *testing.B) {
 	require.NoError(b, err)
 	for _, size := range []int{1, 50, 500} {
 		for name, write := range map[string]func([]*event.Event) error{
-			"Append": func(batch []*event.Event) error { return s.Append(b.Context(), batch) },
+			"Append": func(batch []*event.Event) error { return storetest.Append(b.Context(), s, batch) },
 			"Unnest": func(batch []*event.Event) error { return unnest(b, conn, batch) },
 			"Copy":   func(batch []*event.Event) error { return bulk(b, conn, batch) },
 		} {

@@ -17,7 +17,7 @@ import (
 func requireUnavailable(t *testing.T, s *postgres.Store) {
 	t.Helper()
 	ctx := t.Context()
-	require.ErrorIs(t, s.Append(ctx, storetest.Events(2)), store.ErrUnavailable)
+	require.ErrorIs(t, storetest.Append(ctx, s, storetest.Events(2)), store.ErrUnavailable)
 	require.ErrorIs(t, s.Ready(ctx), store.ErrUnavailable)
 	_, err := s.Get(ctx, storetest.Event(0).ID)
 	require.ErrorIs(t, err, store.ErrUnavailable)
@@ -42,7 +42,7 @@ func TestServerDies(t *testing.T) {
 	t.Parallel()
 	server := testsvc.StartPostgres(t)
 	s := migrated(t, server.URL)
-	require.NoError(t, s.Append(t.Context(), storetest.Events(1)))
+	require.NoError(t, storetest.Append(t.Context(), s, storetest.Events(1)))
 
 	server.Kill()
 	requireUnavailable(t, s)
@@ -50,7 +50,7 @@ func TestServerDies(t *testing.T) {
 	server.Restart()
 	require.Eventually(t, func() bool { return s.Ready(t.Context()) == nil }, 10*time.Second, 20*time.Millisecond)
 	require.Eventually(t, func() bool {
-		return s.Append(t.Context(), storetest.Events(2)) == nil
+		return storetest.Append(t.Context(), s, storetest.Events(2)) == nil
 	}, 10*time.Second, 20*time.Millisecond)
 	page, err := s.List(t.Context(), store.Query{Limit: 10})
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func TestServerHangs(t *testing.T) {
 	require.NoError(t, s.Ready(t.Context()))
 
 	server.Pause()
-	require.ErrorIs(t, s.Append(t.Context(), storetest.Events(1)), store.ErrUnavailable)
+	require.ErrorIs(t, storetest.Append(t.Context(), s, storetest.Events(1)), store.ErrUnavailable)
 	server.Resume()
 	require.NoError(t, s.Close())
 }

@@ -61,7 +61,7 @@ func fill(t *testing.T, s *Store) {
 			events = append(events, c)
 		}
 	}
-	require.NoError(t, s.Append(t.Context(), events))
+	require.NoError(t, storetest.Append(t.Context(), s, events))
 	_, err := s.pool.Exec(t.Context(), "analyze")
 	require.NoError(t, err)
 }

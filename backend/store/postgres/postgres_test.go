@@ -49,7 +49,7 @@ func TestReopen(t *testing.T) {
 	t.Parallel()
 	url := testsvc.Postgres(t)
 	s := migrated(t, url)
-	require.NoError(t, s.Append(t.Context(), storetest.Events(3)))
+	require.NoError(t, storetest.Append(t.Context(), s, storetest.Events(3)))
 	before, err := s.Get(t.Context(), storetest.Event(1).ID)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
@@ -75,7 +75,7 @@ func TestNotMigrated(t *testing.T) {
 	t.Parallel()
 	s := open(t, testsvc.Postgres(t))
 	require.ErrorIs(t, s.Ready(t.Context()), store.ErrUnavailable)
-	require.ErrorIs(t, s.Append(t.Context(), storetest.Events(1)), store.ErrUnavailable, "the event is not to blame")
+	require.ErrorIs(t, storetest.Append(t.Context(), s, storetest.Events(1)), store.ErrUnavailable, "the event is not to blame")
 }
 
 func TestSchemaOfAnotherProgram(t *testing.T) {
@@ -102,7 +102,7 @@ func TestReadOnly(t *testing.T) {
 	url := testsvc.Postgres(t)
 	migrated(t, url)
 	s := open(t, url+"&default_transaction_read_only=on")
-	require.ErrorIs(t, s.Append(t.Context(), storetest.Events(1)), store.ErrUnavailable)
+	require.ErrorIs(t, storetest.Append(t.Context(), s, storetest.Events(1)), store.ErrUnavailable)
 	require.NoError(t, s.Ready(t.Context()), "reads go on")
 }
 

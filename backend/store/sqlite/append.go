@@ -23,36 +23,37 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)` + statement.MergeStatus
 )
 
 // Append implements [store.Store].
-func (s *Store) Append(ctx context.Context, events []*event.Event) error {
+func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
 	entries, err := store.Entries(events)
 	if err != nil {
-		return fmt.Errorf("appending events: %w", err)
+		return nil, fmt.Errorf("appending events: %w", err)
 	}
 	if len(entries) == 0 {
-		return nil
+		return nil, nil
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	if err := s.append(ctx, entries); err != nil {
-		return fmt.Errorf("appending events: %w", classify(err))
+	recorded, err := s.append(ctx, entries)
+	if err != nil {
+		return nil, fmt.Errorf("appending events: %w", classify(err))
 	}
-	return nil
+	return recorded, nil
 }
 
-func (s *Store) append(ctx context.Context, entries []store.Entry) error {
+func (s *Store) append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = tx.Rollback() }()
 	recorded, err := s.insertLog(ctx, tx, entries)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.updateStatus(ctx, tx, store.Project(recorded)); err != nil {
-		return err
+		return nil, err
 	}
-	return tx.Commit()
+	return recorded, tx.Commit()
 }
 
 // insertLog returns the entries that were not in the log before.

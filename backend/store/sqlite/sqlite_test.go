@@ -38,7 +38,7 @@ func TestReopen(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "events.db")
 	s := open(t, path)
-	require.NoError(t, s.Append(t.Context(), storetest.Events(3)))
+	require.NoError(t, storetest.Append(t.Context(), s, storetest.Events(3)))
 	before, err := s.Get(t.Context(), storetest.Event(1).ID)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
@@ -53,8 +53,8 @@ func TestSharedFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "events.db")
 	one, other := open(t, path), open(t, path)
-	require.NoError(t, one.Append(t.Context(), storetest.Events(2)))
-	require.NoError(t, other.Append(t.Context(), storetest.Events(4)))
+	require.NoError(t, storetest.Append(t.Context(), one, storetest.Events(2)))
+	require.NoError(t, storetest.Append(t.Context(), other, storetest.Events(4)))
 	page, err := one.List(t.Context(), store.Query{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, page.Records, 4)
@@ -66,7 +66,7 @@ func TestFileIsPrivate(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "a?b#c%41")
 	path := filepath.Join(folder, "events.db")
 	s := open(t, path)
-	require.NoError(t, s.Append(t.Context(), storetest.Events(1)))
+	require.NoError(t, storetest.Append(t.Context(), s, storetest.Events(1)))
 	for name, mode := range map[string]os.FileMode{folder: 0o700, path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600} {
 		info, err := os.Stat(name)
 		require.NoError(t, err)
@@ -78,18 +78,18 @@ func TestWidePermissionsAreTightened(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "events.db")
 	first := open(t, path)
-	require.NoError(t, first.Append(t.Context(), storetest.Events(1)))
+	require.NoError(t, storetest.Append(t.Context(), first, storetest.Events(1)))
 	files := []string{path, path + "-wal", path + "-shm"}
 	for _, name := range files {
 		require.NoError(t, os.Chmod(name, 0o664))
 	}
-	require.NoError(t, open(t, path).Append(t.Context(), storetest.Events(2)))
+	require.NoError(t, storetest.Append(t.Context(), open(t, path), storetest.Events(2)))
 	for _, name := range files {
 		info, err := os.Stat(name)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
 	}
-	require.NoError(t, first.Append(t.Context(), storetest.Events(3)), "whoever has it open goes on")
+	require.NoError(t, storetest.Append(t.Context(), first, storetest.Events(3)), "whoever has it open goes on")
 }
 
 func TestOpenErrors(t *testing.T) {
@@ -115,10 +115,10 @@ func TestLockedByAnotherProcess(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, s.Append(ctx, storetest.Events(1)), store.ErrUnavailable)
+	require.ErrorIs(t, storetest.Append(ctx, s, storetest.Events(1)), store.ErrUnavailable)
 	require.NoError(t, s.Ready(t.Context()), "reads go on")
 	require.NoError(t, tx.Rollback())
-	require.NoError(t, s.Append(t.Context(), storetest.Events(1)))
+	require.NoError(t, storetest.Append(t.Context(), s, storetest.Events(1)))
 }
 
 // A reload opens the file while the one before still writes.
@@ -157,8 +157,8 @@ func TestDiskFull(t *testing.T) {
 	require.NoError(t, s.LimitPages(t.Context(), 40))
 	big := storetest.Event(1)
 	big.Data = make([]byte, 1<<20)
-	require.ErrorIs(t, s.Append(t.Context(), []*event.Event{big}), store.ErrUnavailable, "the event is not to blame")
-	require.NoError(t, s.Append(t.Context(), storetest.Events(1)), "a small one still fits")
+	require.ErrorIs(t, storetest.Append(t.Context(), s, []*event.Event{big}), store.ErrUnavailable, "the event is not to blame")
+	require.NoError(t, storetest.Append(t.Context(), s, storetest.Events(1)), "a small one still fits")
 }
 
 func TestSchemaOfAnotherProgram(t *testing.T) {

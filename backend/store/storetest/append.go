@@ -157,7 +157,7 @@ func refuses(spoil func(*event.Event)) func(*testing.T, store.Store) {
 	return func(t *testing.T, s store.Store) {
 		bad := Event(2)
 		spoil(bad)
-		err := s.Append(t.Context(), []*event.Event{Event(1), bad, Event(3)})
+		err := Append(t.Context(), s, []*event.Event{Event(1), bad, Event(3)})
 		require.Error(t, err)
 		require.NotErrorIs(t, err, store.ErrUnavailable)
 		require.Empty(t, list(t, s, store.Query{Limit: 10}).Records)

@@ -18,7 +18,7 @@ func BenchmarkAppend(b *testing.B, size int, write func([]*event.Event) error) {
 		b.StopTimer()
 		batch := Events(size)
 		for _, e := range batch {
-			id, err := event.NewID()
+			id, err := event.NewID("")
 			require.NoError(b, err)
 			e.ID, e.Data = id, body
 		}

@@ -29,7 +29,7 @@ var concurrencyCases = map[string]func(*testing.T, store.Store){
 			}
 			group.Go(func() error {
 				for _, batch := range batches {
-					if err := s.Append(ctx, batch); err != nil {
+					if err := Append(ctx, s, batch); err != nil {
 						return err
 					}
 				}
@@ -52,7 +52,7 @@ var concurrencyCases = map[string]func(*testing.T, store.Store){
 		group, ctx := errgroup.WithContext(t.Context())
 		group.Go(func() error {
 			for n := range 50 {
-				if err := s.Append(ctx, []*event.Event{change(t, e, event.StatusFailed, n+1)}); err != nil {
+				if err := Append(ctx, s, []*event.Event{change(t, e, event.StatusFailed, n+1)}); err != nil {
 					return err
 				}
 			}
@@ -76,7 +76,7 @@ var lifecycleCases = map[string]func(*testing.T, store.Store){
 	"a context that has ended": func(t *testing.T, s store.Store) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		err := s.Append(ctx, Events(1))
+		err := Append(ctx, s, Events(1))
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, store.ErrUnavailable, "the event is not to blame")
 		_, err = s.Get(ctx, Event(0).ID)
@@ -89,7 +89,7 @@ var lifecycleCases = map[string]func(*testing.T, store.Store){
 	"after Close": func(t *testing.T, s store.Store) {
 		require.NoError(t, s.Close())
 		require.NoError(t, s.Close(), "twice is safe")
-		require.ErrorIs(t, s.Append(t.Context(), Events(1)), store.ErrUnavailable)
+		require.ErrorIs(t, Append(t.Context(), s, Events(1)), store.ErrUnavailable)
 		require.ErrorIs(t, s.Ready(t.Context()), store.ErrUnavailable)
 	},
 }

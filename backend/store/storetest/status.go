@@ -24,7 +24,7 @@ var statusCases = map[string]func(*testing.T, store.Store){
 			about, err := event.NewChange(e, c)
 			require.NoError(t, err)
 			add(t, s, about)
-			changes[len(changes)-1-i].EventID = e.ID
+			changes[len(changes)-1-i].EventID, changes[len(changes)-1-i].EventTime, changes[len(changes)-1-i].EventType = e.ID, e.Time, e.Type
 		}
 		add(t, s, e)
 		r := get(t, s, e.ID)

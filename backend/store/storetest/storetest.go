@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -84,7 +85,7 @@ func change(t *testing.T, about *event.Event, status event.Status, attempt int) 
 
 func add(t *testing.T, s store.Store, events ...*event.Event) {
 	t.Helper()
-	require.NoError(t, s.Append(t.Context(), events))
+	require.NoError(t, Append(t.Context(), s, events))
 }
 
 func get(t *testing.T, s store.Store, id string) *store.Record {
@@ -130,4 +131,10 @@ func random(t *testing.T) *rand.Rand {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// Append is [store.Store.Append] for those who only want to know whether it worked.
+func Append(ctx context.Context, s store.Store, events []*event.Event) error {
+	_, err := s.Append(ctx, events)
+	return err
 }

@@ -129,7 +129,7 @@ func (m *memory) count() (gets int) {
 
 func newEvent(t *testing.T, size int) *event.Event {
 	t.Helper()
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	require.NoError(t, err)
 	e := &event.Event{
 		ID: id, Bot: "demo", Type: "github.push", Time: time.Now(), VerifiedBy: "github",

@@ -41,7 +41,7 @@ type env struct {
 // the queue again.
 func newEnv(t *testing.T, h Harness, shared queue.Queue) *env {
 	t.Helper()
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	require.NoError(t, err)
 	e := &env{t: t, h: h, q: shared, bot: "bot-" + id}
 	t.Cleanup(e.drain)
@@ -57,7 +57,7 @@ func (e *env) open() queue.Queue {
 // event makes an event of this test's bot.
 func (e *env) event(orderKey string) *event.Event {
 	e.t.Helper()
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	require.NoError(e.t, err)
 	e.made++
 	ev := &event.Event{

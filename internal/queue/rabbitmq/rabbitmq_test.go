@@ -95,7 +95,7 @@ func awaitReady(t testing.TB, q queue.Queue) {
 
 func newEvent(t testing.TB, orderKey string) *event.Event {
 	t.Helper()
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	require.NoError(t, err)
 	e := &event.Event{ID: id, Bot: "bot", Type: "command", Time: time.Now(), OrderKey: orderKey, VerifiedBy: "jwt", Data: []byte("{}")}
 	e.Normalize()

@@ -26,7 +26,7 @@ func (t topology) remove(ch *amqp.Channel) error {
 // refusing returns a queue that refuses everything of an event's partition.
 func refusing(t *testing.T) (*Queue, *session, *event.Event) {
 	t.Helper()
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	require.NoError(t, err)
 	q, err := Open(t.Context(), Config{URL: testsvc.RabbitMQ(t), Prefix: "t-" + id, StallAfter: 20 * time.Millisecond})
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestRefusingChannelIsReplaced(t *testing.T) {
 	for other := 0; other < 2*publishChannels; {
 		o := *e
 		var err error
-		o.ID, err = event.NewID()
+		o.ID, err = event.NewID("")
 		require.NoError(t, err)
 		o.OrderKey = o.ID
 		if o.Partition() != e.Partition() {

@@ -132,7 +132,7 @@ func (b *broker) bodies(key string) (bodies []string) {
 
 func newEvent(t testing.TB, key string, n int) *event.Event {
 	t.Helper()
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	require.NoError(t, err)
 	return &event.Event{
 		ID: id, Bot: "bot", Type: "command", Time: time.Now().UTC().Truncate(time.Microsecond),

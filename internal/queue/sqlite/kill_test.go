@@ -82,7 +82,7 @@ func childConsume(ctx context.Context, q *Queue, hold bool) error {
 }
 
 func testEvent(key string) *event.Event {
-	id, err := event.NewID()
+	id, err := event.NewID("")
 	if err != nil {
 		panic(err)
 	}

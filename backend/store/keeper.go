@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrMoved means that a bucket of the call has moved to another database, or is about to;
+// where it is can be asked for with [Keeper.Moves]. Nothing was done.
+var ErrMoved = errors.New("bucket moved to another shard")
+
+// Keeper looks after what a store keeps, beside the processes that record and read.
+type Keeper interface {
+	// Retain drops the days of the log that ended before a time, with the read models of
+	// their events, and makes ready what events of the next days need. It does so in
+	// steps, so that it holds up nobody for long. The zero time drops nothing.
+	Retain(ctx context.Context, before time.Time) (Retained, error)
+	// Days returns the days of the log that have entries, oldest first.
+	Days(ctx context.Context) ([]time.Time, error)
+	// Rebuild makes the read models of the events of a day anew from the log, in one
+	// transaction, and returns how many entries it read. Meanwhile nothing of that day
+	// is recorded; reads go on.
+	Rebuild(ctx context.Context, day time.Time) (entries int64, err error)
+	// Erase removes the events of a user that were accepted before a time, with their
+	// changes and what the read models have of them, and keeps away those that arrive
+	// later. It goes in steps, and can be called again after an error.
+	Erase(ctx context.Context, subject string, before time.Time) (Erased, error)
+
+	// ReadBuckets returns entries of buckets in the order of (EventTime, ID), with
+	// bodies: at most limit, behind the position, and of those recorded at since or
+	// later.
+	ReadBuckets(ctx context.Context, buckets []int, after BucketPosition, since time.Time, limit int) ([]LogEntry, error)
+	// Import records entries of another store, with their times of recording. What is
+	// recorded already is left as it is.
+	Import(ctx context.Context, entries []LogEntry) error
+	// HandOver marks buckets as moved to another shard: once it returned, Append returns
+	// ErrMoved for their events, and every Append that did not has been committed and is seen by
+	// last, which is called in between, while Append waits, and can call it off by
+	// an error. An empty shard takes a mark away.
+	HandOver(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error
+	// Moves returns the buckets that were handed over, and where they went.
+	Moves(ctx context.Context) (map[int]string, error)
+	// DropBuckets removes what is left of buckets that were handed over.
+	DropBuckets(ctx context.Context, buckets []int) error
+}
+
+// BucketPosition is a place among the entries of buckets.
+type BucketPosition struct {
+	EventTime time.Time
+	ID        string
+}
+
+// Retained says what [Keeper.Retain] did.
+type Retained struct {
+	// Days are those that were dropped.
+	Days []time.Time
+}
+
+// Erased says what [Keeper.Erase] did.
+type Erased struct {
+	// Events is how many events were removed, without their changes.
+	Events int64
+}
