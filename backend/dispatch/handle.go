@@ -25,6 +25,12 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		change.Error = reason
 		return s.conclude(delivery, change, 0)
 	}
+	if s.targets[delivery.Event.Bot].expired(delivery, time.Now()) {
+		change := newChange(delivery)
+		// No attempt is made: the number is that of the last one.
+		change.Status, change.Attempt, change.Error = event.StatusExpired, delivery.Attempt-1, "older than the bot's expire_after"
+		return s.conclude(delivery, change, 0)
+	}
 	err := s.guard(delivery, func() error {
 		change, delay, ended := s.attempt(delivery)
 		if !ended {

@@ -21,7 +21,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_dispatch_attempts_total",
-			Help: "Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again) or dead.",
+			Help: "Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again), dead, or expired (not tried any more).",
 		}, []string{"outcome"}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "botgate_dispatch_attempt_duration_seconds",
@@ -41,7 +41,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		Name: "botgate_dispatch_postponed_total",
 		Help: "Deliveries held back because their user is over a rate limit that defers.",
 	})
-	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead} {
+	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusExpired} {
 		m.attempts.WithLabelValues(string(s)) // Rates need a zero to start from.
 	}
 	if reg == nil {

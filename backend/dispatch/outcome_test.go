@@ -175,10 +175,11 @@ func TestUntilOutOfAttempts(t *testing.T) {
 	require.Equal(t, "retry", q.next(t).how)
 	require.Equal(t, settled{how: "bury", id: "e", attempt: 3, told: 3, reason: "out of attempts: the bot answered 500"}, q.next(t))
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP botgate_dispatch_attempts_total Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again) or dead.
+# HELP botgate_dispatch_attempts_total Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again), dead, or expired (not tried any more).
 # TYPE botgate_dispatch_attempts_total counter
 botgate_dispatch_attempts_total{outcome="dead"} 1
 botgate_dispatch_attempts_total{outcome="delivered"} 0
+botgate_dispatch_attempts_total{outcome="expired"} 0
 botgate_dispatch_attempts_total{outcome="failed"} 2
 `), "botgate_dispatch_attempts_total"))
 }

@@ -59,7 +59,7 @@ func (s *session) tell(about *event.Event, change event.Change) error {
 
 func (s *session) settle(ctx context.Context, delivery *queue.Delivery, change event.Change, delay time.Duration) error {
 	switch change.Status {
-	case event.StatusDelivered:
+	case event.StatusDelivered, event.StatusExpired:
 		return s.consumer.Ack(ctx, delivery)
 	case event.StatusFailed:
 		return s.consumer.Retry(ctx, delivery, delay)

@@ -12,6 +12,7 @@ import (
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/internal/queue"
 )
 
 // target is a bot in the form that an attempt needs.
@@ -20,8 +21,15 @@ type target struct {
 	secrets     []platform.Secret
 	timeout     time.Duration
 	maxAttempts int
+	expireAfter time.Duration // 0 for never.
 	backoff     backoff
 	slots       chan struct{} // Holds one value for each request to the bot.
+}
+
+// expired reports whether an event is too old for the bot; t is nil for an unknown one.
+// Whoever replays an event wants it delivered, however old it is.
+func (t *target) expired(d *queue.Delivery, now time.Time) bool {
+	return t != nil && t.expireAfter > 0 && d.Replays == 0 && now.Sub(d.Event.Time) > t.expireAfter
 }
 
 // Check reports the bot whose address or secrets don't do, without making a Dispatcher.
@@ -48,7 +56,7 @@ func newTarget(bot bots.Bot) (*target, error) {
 		// The error of url.Parse repeats the address, which may hold a password.
 		return nil, errors.New("url: must be an http or https address")
 	}
-	t := &target{url: u, timeout: bot.Timeout, maxAttempts: bot.MaxAttempts, backoff: newBackoff(bot)}
+	t := &target{url: u, timeout: bot.Timeout, maxAttempts: bot.MaxAttempts, expireAfter: bot.ExpireAfter, backoff: newBackoff(bot)}
 	setDefault(&t.timeout, bots.DefaultTimeout)
 	setDefault(&t.maxAttempts, bots.DefaultMaxAttempts)
 	for i, raw := range bot.Secrets {

@@ -46,6 +46,9 @@ type Bot struct {
 	MaxBackoff time.Duration
 	// MaxRetryAfter bounds what the bot can ask for by Retry-After. Default 10m.
 	MaxRetryAfter time.Duration
+	// ExpireAfter is how old an event may be when an attempt begins; what is older is not
+	// delivered any more, unless somebody replayed it. Default 0, however old.
+	ExpireAfter time.Duration
 }
 
 // Set holds the bots by name.
@@ -71,6 +74,7 @@ type entry struct {
 	MinBackoff    string   `json:"min_backoff"`
 	MaxBackoff    string   `json:"max_backoff"`
 	MaxRetryAfter string   `json:"max_retry_after"`
+	ExpireAfter   string   `json:"expire_after"`
 }
 
 // Names reads only the names of the bots in the file at path: a gateway needs no
@@ -91,7 +95,7 @@ func Names(path string) ([]string, error) {
 //
 //	{"bots": {"demo": {"url": "https://bot.example/events", "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "max_attempts": 12, "min_backoff": "1s", "max_backoff": "2m",
-//	  "max_retry_after": "10m"}}}
+//	  "max_retry_after": "10m", "expire_after": "1h"}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.

@@ -26,7 +26,7 @@ func TestLoad(t *testing.T) {
 	path := write(t, `{"bots": {
 		"demo":  {"url": "http://127.0.0.1:9090/events", "secret_files": ["a.secret"]},
 		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4,
-			"min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "1h"}}}`)
+			"min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "1h", "expire_after": "30m"}}}`)
 	set, err := bots.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, bots.Set{
@@ -36,7 +36,7 @@ func TestLoad(t *testing.T) {
 		},
 		"other": {
 			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,
-			MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute, MaxRetryAfter: time.Hour,
+			MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute, MaxRetryAfter: time.Hour, ExpireAfter: 30 * time.Minute,
 		},
 	}, set)
 	require.Equal(t, []string{"demo", "other"}, set.Names())

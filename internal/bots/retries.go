@@ -21,6 +21,7 @@ func (e entry) retries(b *Bot) error {
 		{"min_backoff", e.MinBackoff, &b.MinBackoff, DefaultMinBackoff},
 		{"max_backoff", e.MaxBackoff, &b.MaxBackoff, DefaultMaxBackoff},
 		{"max_retry_after", e.MaxRetryAfter, &b.MaxRetryAfter, DefaultMaxRetryAfter},
+		{"expire_after", e.ExpireAfter, &b.ExpireAfter, 0},
 	} {
 		if *d.field = d.otherwise; d.text == "" {
 			continue
