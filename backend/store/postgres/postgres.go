@@ -13,8 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/backend/store/internal/migration"
 )
 
 const (
@@ -105,13 +105,12 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	applied, err := appliedVersions(ctx, s.pool)
-	if err != nil {
-		return fmt.Errorf("reading the schema version: %w", classify(err))
-	}
-	pending, err := migration.Pending(migrations, applied)
-	if err != nil {
+	pending, err := migrations.PostgresPending(ctx, s.pool)
+	switch {
+	case errors.Is(err, migration.ErrSchema):
 		return err
+	case err != nil:
+		return fmt.Errorf("reading the schema version: %w", classify(err))
 	}
 	if len(pending) > 0 {
 		return fmt.Errorf("%w: schema version %d is not applied yet", store.ErrUnavailable, pending[0].Version)

@@ -22,9 +22,3 @@ func classify(err error) error {
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
-
-// isBusy says whether another process had the file locked for too long.
-func isBusy(err error) bool {
-	refused := (*driver.Error)(nil)
-	return errors.As(err, &refused) && refused.Code()&0xff == sqlite3.SQLITE_BUSY
-}

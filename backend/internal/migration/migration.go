@@ -1,5 +1,6 @@
-// Package migration reads the schema versions of a store and says which ones a database
-// still needs. The engines apply them, under a lock of theirs.
+// Package migration brings the tables of a part of the backend up to date: embedded files,
+// applied in order, under a lock, and checked against what a database has. Several parts may
+// share a database.
 package migration
 
 import (
@@ -29,9 +30,17 @@ type Migration struct {
 	Checksum string
 }
 
-// Load reads migrations/NNNN_name.sql in order. The files are part of the program, so
-// it panics when they are not numbered from 1 without gaps.
-func Load(files fs.FS) []Migration {
+// Set is the schema versions of one part.
+type Set struct {
+	// table is where a database notes which of them it has.
+	table string
+	all   []Migration
+}
+
+// Load reads migrations/NNNN_name.sql in order. The part is the beginning of the name of the
+// table that notes which ones were applied, so it never changes once released. The files
+// are part of the program, so it panics when they are not numbered from 1 without gaps.
+func Load(part string, files fs.FS) Set {
 	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil || len(names) == 0 {
 		panic("migration: no files")
@@ -49,22 +58,20 @@ func Load(files fs.FS) []Migration {
 		sum := sha256.Sum256(text)
 		all = append(all, Migration{i + 1, path.Base(name), string(text), hex.EncodeToString(sum[:])})
 	}
-	return all
+	return Set{table: part + "_migrations", all: all}
 }
 
-// Pending returns the migrations that a database with the applied ones (checksums by
+// pending returns the migrations that a database with the applied ones (checksums by
 // version) still needs. It fails when the database is newer than the program, or was
-// made by other migrations.
-//
-// All of its errors are ErrSchema.
-func Pending(all []Migration, applied map[int]string) ([]Migration, error) {
+// made by other migrations. All of its errors are ErrSchema.
+func (s Set) pending(applied map[int]string) ([]Migration, error) {
 	for version := range applied {
-		if version > len(all) {
-			return nil, fmt.Errorf("%w: the database has schema version %d, newer than this program, which knows up to %d: run the newer program, or set BOTGATE_DATABASE_URL to another database", ErrSchema, version, len(all))
+		if version > len(s.all) {
+			return nil, fmt.Errorf("%w: the database has schema version %d, newer than this program, which knows up to %d: run the newer program, or set BOTGATE_DATABASE_URL to another database", ErrSchema, version, len(s.all))
 		}
 	}
 	var pending []Migration
-	for _, m := range all {
+	for _, m := range s.all {
 		checksum, done := applied[m.Version]
 		switch {
 		case !done:

@@ -1,12 +1,10 @@
-package migration_test
+package migration
 
 import (
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/botgate/botgate/backend/store/internal/migration"
 )
 
 func files(names ...string) fstest.MapFS {
@@ -19,7 +17,7 @@ func files(names ...string) fstest.MapFS {
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	all := migration.Load(files("0002_b.sql", "0001_a.sql", "readme.md"))
+	all := Load("schema", files("0002_b.sql", "0001_a.sql", "readme.md")).all
 	require.Len(t, all, 2)
 	require.Equal(t, "0001_a.sql", all[0].Name)
 	require.Equal(t, 2, all[1].Version)
@@ -27,21 +25,21 @@ func TestLoad(t *testing.T) {
 	require.Len(t, all[0].Checksum, 64)
 	require.NotEqual(t, all[0].Checksum, all[1].Checksum)
 	for _, wrong := range []fstest.MapFS{files(), files("0002_a.sql"), files("0001_a.sql", "0001_b.sql"), files("first.sql")} {
-		require.Panics(t, func() { migration.Load(wrong) })
+		require.Panics(t, func() { Load("schema", wrong) })
 	}
 }
 
 func TestPending(t *testing.T) {
 	t.Parallel()
-	all := migration.Load(files("0001_a.sql", "0002_b.sql", "0003_c.sql"))
-	a, b, c := all[0].Checksum, all[1].Checksum, all[2].Checksum
+	set := Load("schema", files("0001_a.sql", "0002_b.sql", "0003_c.sql"))
+	a, b, c := set.all[0].Checksum, set.all[1].Checksum, set.all[2].Checksum
 	for name, tc := range map[string]struct {
 		applied map[int]string
-		want    []migration.Migration
+		want    []Migration
 		err     string
 	}{
-		"new database":    {nil, all, ""},
-		"older":           {map[int]string{1: a}, all[1:], ""},
+		"new database":    {nil, set.all, ""},
+		"older":           {map[int]string{1: a}, set.all[1:], ""},
 		"current":         {map[int]string{1: a, 2: b, 3: c}, nil, ""},
 		"newer":           {map[int]string{1: a, 2: b, 3: c, 4: "d"}, nil, "version 4, newer than this program"},
 		"another program": {map[int]string{1: a, 2: c}, nil, "version 2 of the database differs from 0002_b.sql"},
@@ -49,13 +47,13 @@ func TestPending(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			pending, err := migration.Pending(all, tc.applied)
+			pending, err := set.pending(tc.applied)
 			require.Equal(t, tc.want, pending)
 			if tc.err == "" {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorIs(t, err, migration.ErrSchema)
+			require.ErrorIs(t, err, ErrSchema)
 			require.ErrorContains(t, err, tc.err)
 			require.ErrorContains(t, err, "BOTGATE_DATABASE_URL")
 		})
