@@ -1,0 +1,64 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	operations *prometheus.CounterVec
+	retries    prometheus.Counter
+	expired    prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		operations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "botgate_session_operations_total",
+			Help: "Operations on sessions (get, put, patch, delete, list_user, delete_user) by outcome: ok, missing, condition, refused, busy, failed.",
+		}, []string{"operation", "outcome"}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "botgate_session_retries_total",
+			Help: "Writes that began anew because another writer of the session was faster.",
+		}),
+		expired: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "botgate_session_expired_total",
+			Help: "Ended sessions that were removed from the database; Redis removes them by itself.",
+		}),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.operations, m.retries, m.expired} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("registering a metric of the sessions: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// count counts an operation by what it returned.
+func (m *metrics) count(operation string, err error) {
+	m.operations.WithLabelValues(operation, outcome(err)).Inc()
+}
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, ErrNotFound):
+		return "missing"
+	case errors.Is(err, ErrCondition):
+		return "condition"
+	case errors.Is(err, ErrBusy):
+		return "busy"
+	}
+	for _, refused := range []error{ErrKey, ErrTTL, ErrDocument, ErrTooLarge, ErrTooDeep} {
+		if errors.Is(err, refused) {
+			return "refused"
+		}
+	}
+	return "failed"
+}

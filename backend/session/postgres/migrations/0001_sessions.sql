@@ -1,0 +1,12 @@
+-- What each bot remembers about a user.
+create table sessions (
+	subject    text collate "C" not null,
+	bot        text collate "C" not null,
+	version    text collate "C" not null,
+	data       bytea not null,
+	updated_at timestamptz not null,
+	expires_at timestamptz not null,
+	primary key (subject, bot)
+);
+
+create index sessions_expires_at on sessions (expires_at);

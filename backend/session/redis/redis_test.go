@@ -1,0 +1,96 @@
+package redis_test
+
+import (
+	"crypto/rand"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/session"
+	"github.com/botgate/botgate/backend/session/redis"
+	"github.com/botgate/botgate/backend/session/sessiontest"
+	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+func TestMain(m *testing.M) { testsvc.Main(m) }
+
+func client(t *testing.T, url string) goredis.UniversalClient {
+	t.Helper()
+	c, err := redisclient.Open(url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	run(t, testsvc.Redis(t))
+}
+
+func run(t *testing.T, url string) {
+	t.Helper()
+	sessiontest.Run(t, func(t *testing.T) sessiontest.Open {
+		prefix := "test:" + rand.Text() + ":"
+		return func(t *testing.T) session.Engine { return redis.New(client(t, url), prefix) }
+	})
+}
+
+// TestCluster has a node that knows to which slot each key belongs, and refuses scripts over
+// several slots.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	node := testsvc.StartRedisNode(t)
+	one := client(t, node.URL)
+	require.NoError(t, one.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
+	require.Eventually(t, func() bool {
+		info, err := one.ClusterInfo(t.Context()).Result()
+		return err == nil && strings.Contains(info, "cluster_state:ok")
+	}, time.Minute, 20*time.Millisecond)
+	run(t, "redis+cluster"+strings.TrimSuffix(strings.TrimPrefix(node.URL, "redis"), "/0"))
+}
+
+// TestNothingStays shows that Redis ends sessions, and what lists them, by itself.
+func TestNothingStays(t *testing.T) {
+	t.Parallel()
+	c, prefix := client(t, testsvc.Redis(t)), "test:"+rand.Text()+":"
+	e := redis.New(c, prefix)
+	now := time.Now()
+	for n, life := range []time.Duration{30 * time.Millisecond, time.Hour, 20 * time.Millisecond} {
+		bot := string(rune('a' + n))
+		next := &session.Session{Key: session.Key{Bot: bot, User: "42"}, Version: bot, UpdatedAt: now, ExpiresAt: now.Add(life)}
+		require.NoError(t, e.Store(t.Context(), next, ""))
+	}
+	require.Eventually(t, func() bool {
+		return c.Exists(t.Context(), prefix+"{42}:a", prefix+"{42}:c").Val() == 0
+	}, time.Minute, 5*time.Millisecond)
+	require.EqualValues(t, 1, c.Exists(t.Context(), prefix+"{42}:b").Val())
+	require.Greater(t, c.TTL(t.Context(), prefix+"{42}").Val(), 50*time.Minute, "it lists b")
+
+	require.NoError(t, e.Remove(t.Context(), session.Key{Bot: "b", User: "42"}, "b"))
+	require.NoError(t, e.RemoveUser(t.Context(), "42"))
+	keys, err := c.Keys(t.Context(), prefix+"*").Result()
+	require.NoError(t, err)
+	require.Empty(t, keys)
+}
+
+// TestAnswerLost has the same write come twice, as a client sends it whose connection broke.
+func TestAnswerLost(t *testing.T) {
+	t.Parallel()
+	e := redis.New(client(t, testsvc.Redis(t)), "test:"+rand.Text()+":")
+	now := time.Now()
+	next := &session.Session{Key: session.Key{Bot: "a", User: "42"}, Version: "v1", UpdatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	require.NoError(t, e.Store(t.Context(), next, ""))
+	require.NoError(t, e.Store(t.Context(), next, ""))
+}
+
+func TestAway(t *testing.T) {
+	t.Parallel()
+	e := redis.New(client(t, "redis://127.0.0.1:1?max_retries=-1"), "test:")
+	require.ErrorIs(t, e.Ready(t.Context()), session.ErrUnavailable)
+	_, err := e.Load(t.Context(), session.Key{Bot: "a", User: "b"}, time.Now())
+	require.ErrorIs(t, err, session.ErrUnavailable)
+}

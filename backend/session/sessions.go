@@ -1,0 +1,246 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Defaults of [Config].
+const (
+	DefaultTTL     = 24 * time.Hour
+	DefaultMaxTTL  = 30 * 24 * time.Hour
+	DefaultMaxSize = 64 << 10
+)
+
+// MinTTL is the shortest time to live.
+const MinTTL = time.Second
+
+const (
+	// maxTries bounds how often a write that others overtook begins anew. One of them gets
+	// through each time, so it is more than there are writers of one session.
+	maxTries = 64
+	// maxPause bounds the pause before that.
+	maxPause = 50 * time.Millisecond
+)
+
+// Config is what Sessions are made of.
+type Config struct {
+	// Engine keeps them. Required.
+	Engine Engine
+	// TTL is how long a session lives after a write that does not say it. Default 24h.
+	TTL time.Duration
+	// MaxTTL is the longest that a write may ask for. Default 30 days.
+	MaxTTL time.Duration
+	// MaxSize bounds a document, in bytes. Default 64 KB.
+	MaxSize int
+	// Registerer gets the metrics; nil for none.
+	Registerer prometheus.Registerer
+}
+
+// Sessions reads and writes sessions. It may be used concurrently.
+type Sessions struct {
+	cfg     Config
+	metrics *metrics
+	now     func() time.Time
+}
+
+// New returns the sessions of an engine. It fails when TTL is longer than MaxTTL.
+func New(cfg Config) (*Sessions, error) {
+	if cfg.TTL == 0 {
+		cfg.TTL = DefaultTTL
+	}
+	if cfg.MaxTTL == 0 {
+		cfg.MaxTTL = DefaultMaxTTL
+	}
+	if cfg.MaxSize == 0 {
+		cfg.MaxSize = DefaultMaxSize
+	}
+	if cfg.TTL < MinTTL || cfg.TTL > cfg.MaxTTL {
+		return nil, fmt.Errorf("%w: the default %s must be from %s to the maximum %s", ErrTTL, cfg.TTL, MinTTL, cfg.MaxTTL)
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &Sessions{cfg: cfg, metrics: m, now: time.Now}, nil
+}
+
+// MaxSize bounds a document, in bytes.
+func (s *Sessions) MaxSize() int { return s.cfg.MaxSize }
+
+// MaxTTL is the longest time to live.
+func (s *Sessions) MaxTTL() time.Duration { return s.cfg.MaxTTL }
+
+// Get returns a session, or ErrNotFound.
+func (s *Sessions) Get(ctx context.Context, key Key) (found *Session, err error) {
+	defer func() { s.metrics.count("get", err) }()
+	if err := key.check(); err != nil {
+		return nil, err
+	}
+	return s.cfg.Engine.Load(ctx, key, s.now())
+}
+
+// Put replaces a session, or creates one where none is, and says which of the two it did.
+// It lives for ttl from now, or for the default when that is 0. Errors that the caller can
+// mend are ErrKey, ErrTTL, ErrDocument, ErrTooLarge, ErrTooDeep, ErrCondition and ErrBusy.
+func (s *Sessions) Put(ctx context.Context, key Key, document []byte, ttl time.Duration, when Condition) (written *Session, created bool, err error) {
+	defer func() { s.metrics.count("put", err) }()
+	if err := s.check(document); err != nil {
+		return nil, false, err
+	}
+	return s.write(ctx, key, ttl, when, func([]byte) ([]byte, error) { return document, nil })
+}
+
+// Patch applies a merge patch (RFC 7396) to a session, or to an empty one where none is.
+// Otherwise it is like Put.
+func (s *Sessions) Patch(ctx context.Context, key Key, patch []byte, ttl time.Duration, when Condition) (written *Session, created bool, err error) {
+	defer func() { s.metrics.count("patch", err) }()
+	if err := s.check(patch); err != nil {
+		return nil, false, err
+	}
+	return s.write(ctx, key, ttl, when, func(document []byte) ([]byte, error) {
+		merged, err := mergePatch(document, patch)
+		if err == nil && len(merged) > s.cfg.MaxSize {
+			err = ErrTooLarge
+		}
+		return merged, err
+	})
+}
+
+// Delete removes a session. It returns ErrNotFound when there is none and no condition asks
+// for one, ErrCondition, or ErrBusy.
+func (s *Sessions) Delete(ctx context.Context, key Key, when Condition) (err error) {
+	defer func() { s.metrics.count("delete", err) }()
+	return s.retry(ctx, key, when, func(_ time.Time, was *Session) error {
+		if was == nil {
+			return ErrNotFound
+		}
+		return s.cfg.Engine.Remove(ctx, key, was.Version)
+	})
+}
+
+// DeleteUser removes all sessions of a user that were there when it began. Writes under way
+// don't bring back what they had read before; what they write themselves may stay.
+func (s *Sessions) DeleteUser(ctx context.Context, user string) (err error) {
+	defer func() { s.metrics.count("delete_user", err) }()
+	if err := (Key{Bot: "any", User: user}).check(); err != nil {
+		return err
+	}
+	return s.cfg.Engine.RemoveUser(ctx, user)
+}
+
+// ListUser returns all sessions of a user, in no order, and has one of them in memory at a
+// time. An error is the last thing that it returns.
+func (s *Sessions) ListUser(ctx context.Context, user string) iter.Seq2[*Session, error] {
+	return func(yield func(*Session, error) bool) {
+		var err error
+		defer func() { s.metrics.count("list_user", err) }()
+		if err = s.listUser(ctx, user, yield); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func (s *Sessions) listUser(ctx context.Context, user string, yield func(*Session, error) bool) error {
+	if err := (Key{Bot: "any", User: user}).check(); err != nil {
+		return err
+	}
+	bots, err := s.cfg.Engine.Bots(ctx, user)
+	if err != nil {
+		return err
+	}
+	for _, bot := range bots {
+		found, err := s.cfg.Engine.Load(ctx, Key{bot, user}, s.now())
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return err
+		case !yield(found, nil):
+			return nil
+		}
+	}
+	return nil
+}
+
+// Ready says whether sessions can be read and written.
+func (s *Sessions) Ready(ctx context.Context) error { return s.cfg.Engine.Ready(ctx) }
+
+func (s *Sessions) check(document []byte) error {
+	if len(document) > s.cfg.MaxSize {
+		return ErrTooLarge
+	}
+	return checkObject(document)
+}
+
+// write stores what edit makes of the document that is there; nil when there is none.
+func (s *Sessions) write(ctx context.Context, key Key, ttl time.Duration, when Condition, edit func([]byte) ([]byte, error)) (next *Session, created bool, err error) {
+	if ttl == 0 {
+		ttl = s.cfg.TTL
+	}
+	if ttl < MinTTL || ttl > s.cfg.MaxTTL {
+		return nil, false, ErrTTL
+	}
+	err = s.retry(ctx, key, when, func(at time.Time, was *Session) error {
+		if created = was == nil; created {
+			was = &Session{}
+		}
+		document, err := edit(was.Data)
+		if err != nil {
+			return err
+		}
+		next = &Session{Key: key, Version: rand.Text(), Data: document, UpdatedAt: at, ExpiresAt: at.Add(ttl)}
+		return s.cfg.Engine.Store(ctx, next, was.Version)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return next, created, nil
+}
+
+// retry reads the session, checks the condition and does what is to be done with the
+// session, nil for none, until no other writer came between.
+func (s *Sessions) retry(ctx context.Context, key Key, when Condition, do func(at time.Time, was *Session) error) error {
+	if err := key.check(); err != nil {
+		return err
+	}
+	for try := range maxTries {
+		if err := s.pause(ctx, try); err != nil {
+			return err
+		}
+		at := s.now().UTC().Truncate(time.Microsecond)
+		was, err := s.cfg.Engine.Load(ctx, key, at)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if !when.holds(was) {
+			return ErrCondition
+		}
+		if err := do(at, was); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return ErrBusy
+}
+
+// pause is random, so that those that met don't meet again.
+func (s *Sessions) pause(ctx context.Context, try int) error {
+	if try == 0 {
+		return nil
+	}
+	s.metrics.retries.Inc()
+	timer := time.NewTimer(mathrand.N(min(time.Millisecond<<min(try, 10), maxPause)))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
