@@ -1,6 +1,6 @@
 // Package api answers queries about events over HTTP: one event with its attempts, and
-// lists of events; and it looks after dead letters. Who may do what is decided by the
-// gateway in front of it.
+// lists of events; it looks after dead letters, and after the sessions of bots. Who may do
+// what is decided by the gateway in front of it.
 package api
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -40,6 +41,8 @@ type Config struct {
 	Reader Reader
 	// Dead has the dead letters. Required.
 	Dead queue.DeadLetters
+	// Sessions has the sessions of bots; nil for none, whose addresses are then 404.
+	Sessions Sessions
 	// Timeout bounds the queries of one request; a store that takes longer counts as
 	// unavailable. Default 5s.
 	Timeout time.Duration
@@ -57,8 +60,8 @@ type api struct {
 	origins *http.CrossOriginProtection
 }
 
-// New returns the handler of /v1/events and /v1/dead and what is below them. Errors are
-// problem+json (RFC 9457); every other path is one of them, 404.
+// New returns the handler of /v1/events, /v1/dead and /v1/sessions and what is below them.
+// Errors are problem+json (RFC 9457); every other path is one of them, 404.
 func New(cfg Config) (http.Handler, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
@@ -79,6 +82,9 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("/v1/dead/{id}", a.route("dead", dead, methods{http.MethodGet: a.getDead, http.MethodDelete: a.dropOneDead}))
 	mux.Handle("/v1/dead/{id}/replay", a.route("dead", dead, methods{http.MethodPost: a.replayOneDead}))
 	mux.Handle("POST /v1/dead/replay", a.route("dead", dead, methods{http.MethodPost: a.replayDead}))
+	if cfg.Sessions != nil {
+		mux.Handle("/v1/sessions/{bot}/{user}", a.sessions())
+	}
 	nothing := func(*http.Request) ([]byte, error) { return nil, notFound }
 	mux.Handle("/", a.route("other", query, methods{http.MethodGet: nothing}))
 	return mux, nil
@@ -140,6 +146,9 @@ func (a *api) problem(r *http.Request, err error) *problem {
 	if p := (*problem)(nil); errors.As(err, &p) {
 		return p
 	}
+	if p := a.sessionProblem(err); p != nil {
+		return p
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return unknownEvent
@@ -149,6 +158,9 @@ func (a *api) problem(r *http.Request, err error) *problem {
 		return malformed.because("The parameter cursor must be the next_cursor of an earlier answer.")
 	case r.Context().Err() != nil:
 		return unavailable // The client is gone and reads no answer.
+	case errors.Is(err, session.ErrUnavailable):
+		a.cfg.Logger.Debug("sessions are away", "error", err) // The health check warns, once.
+		return unavailable
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		a.cfg.Logger.Debug("store is away", "error", err) // The health check warns, once.
 		return unavailable

@@ -17,7 +17,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_api_requests_total",
-			Help: "Requests to the API by route (list, event, dead, other) and status code.",
+			Help: "Requests to the API by route (list, event, dead, session, other) and status code.",
 		}, []string{"route", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "botgate_api_request_duration_seconds",
