@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -23,6 +24,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// They speak for the token that is verified here; what the caller sets does not.
 	for header := range h.ClaimHeaders {
 		r.Header.Del(header)
+		keepInConnection(r.Header, header)
 	}
 	if h.guard != nil {
 		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
@@ -38,8 +40,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	requestsTotal.WithLabelValues(outcomeVerified).Inc()
 	setPlaceholders(r, claims)
 	for header, claim := range h.ClaimHeaders {
-		if value, ok := claims.Text(claim); ok && isHeaderValue(value) {
-			r.Header.Set(header, value)
+		if value, ok := claims.Text(claim); ok {
+			r.Header.Set(header, headerValue(value))
 		}
 	}
 	return next.ServeHTTP(w, r)
@@ -89,8 +91,24 @@ func counts(reason Reason) bool {
 	return true
 }
 
-// isHeaderValue keeps a claim from being more than one header.
-func isHeaderValue(value string) bool { return !strings.ContainsFunc(value, unicode.IsControl) }
+// headerValue keeps a claim from being more than one header. What can't be a header is sent
+// as an empty one: that is not the same as a token without the claim.
+func headerValue(value string) string {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return ""
+	}
+	return value
+}
+
+// keepInConnection takes the name of a header out of the caller's Connection header, by
+// which callers could have reverse_proxy leave it out (RFC 9110, section 7.6.1).
+func keepInConnection(h http.Header, header string) {
+	named := func(option string) bool { return strings.EqualFold(strings.TrimSpace(option), header) }
+	for i, line := range h["Connection"] {
+		options := slices.DeleteFunc(strings.Split(line, ","), named)
+		h["Connection"][i] = strings.Join(options, ",")
+	}
+}
 
 func setPlaceholders(r *http.Request, claims Claims) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)

@@ -66,7 +66,8 @@ type Handler struct {
 	UserClaim string `json:"user_claim,omitempty"`
 
 	// ClaimHeaders are sent upstream, each with the claim that it is named with. The
-	// caller's own headers of these names are taken away first. Default: none.
+	// caller's own headers of these names are taken away first. A claim with control
+	// characters is sent as an empty header, and one that is missing not at all. Default: none.
 	ClaimHeaders map[string]string `json:"claim_headers,omitempty"`
 
 	// MaxTokenSize is the longest token in bytes. Default: 8000.

@@ -85,6 +85,20 @@ func TestClaimHeaders(t *testing.T) {
 	_, seen := through(t, h, r)
 	require.Equal(t, []string{"ada", "", `["a"]`, ""}, []string{seen.Header.Get("X-User"), seen.Header.Get("X-Tenant"), seen.Header.Get("X-Roles"), seen.Header.Get("X-Note")})
 	require.Empty(t, seen.Header.Values("X-Tenant"))
+	require.Equal(t, []string{""}, seen.Header.Values("X-Note"), "a claim that can't be sent is not one that is missing")
+}
+
+// TestClaimHeadersAreNotDroppedOnTheWay lists claim headers as those of one connection, which
+// reverse_proxy does not send upstream.
+func TestClaimHeadersAreNotDroppedOnTheWay(t *testing.T) {
+	t.Parallel()
+	h := withKey(t, Handler{ClaimHeaders: map[string]string{"X-User": "sub"}})
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header["Connection"] = []string{"keep-alive, x-user ,close", "X-USER"}
+	r.Header.Set("Authorization", "Bearer "+sign(t, "HS256", nil, fresh(nil)))
+	_, seen := through(t, h, r)
+	require.Equal(t, []string{"keep-alive,close", ""}, seen.Header["Connection"])
+	require.Equal(t, "ada", seen.Header.Get("X-User"))
 }
 
 func TestRequiredClaims(t *testing.T) {
