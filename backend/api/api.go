@@ -1,6 +1,6 @@
 // Package api answers queries about events over HTTP: one event with its attempts, and
-// lists of events; it looks after dead letters, and after the sessions of bots. Who may do
-// what is decided by the gateway in front of it.
+// lists of events; it looks after dead letters, and after the sessions of bots. The gateway in
+// front of it decides who may ask, and tells whose events that caller may see.
 package api
 
 import (
@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -85,14 +84,16 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Sessions != nil {
 		mux.Handle("/v1/sessions/{bot}/{user}", a.sessions())
 	}
-	nothing := func(*http.Request) ([]byte, error) { return nil, notFound }
+	nothing := func(*http.Request, caller) (*reply, error) { return nil, notFound }
 	mux.Handle("/", a.route("other", query, methods{http.MethodGet: nothing}))
 	return mux, nil
 }
 
-// methods are what a path answers to; GET stands for HEAD as well. Each returns a JSON
-// document or an error.
-type methods map[string]func(*http.Request) ([]byte, error)
+// methods are what a path answers to; GET stands for HEAD as well.
+type methods map[string]endpoint
+
+// endpoint answers a caller, who is to see nothing of other bots than theirs.
+type endpoint func(*http.Request, caller) (*reply, error)
 
 // allowed lists them for the header Allow.
 func (m methods) allowed() string {
@@ -127,18 +128,15 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, methods methods) in
 	if a.origins.Check(r) != nil {
 		return crossOrigin.write(w)
 	}
-	body, err := do(r)
+	c, err := callerOf(r.Header)
 	if err != nil {
 		return a.problem(r, err).write(w)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	// The client may be gone; there is nobody left to tell.
-	_, _ = w.Write(body)
-	return http.StatusOK
+	reply, err := do(r, c)
+	if err != nil {
+		return a.problem(r, err).write(w)
+	}
+	return reply.write(w, r)
 }
 
 // problem chooses the answer to an error. What is not the caller's to know is logged.

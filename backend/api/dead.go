@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -32,9 +30,12 @@ type movedView struct {
 }
 
 // listDead answers GET /v1/dead.
-func (a *api) listDead(r *http.Request) ([]byte, error) {
+func (a *api) listDead(r *http.Request, c caller) (*reply, error) {
 	q, _, err := parseDeadQuery(r.URL.RawQuery, defaultLimit)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.restrict(&q.Bot); err != nil {
 		return nil, err
 	}
 	page, err := a.cfg.Dead.ListDead(r.Context(), q)
@@ -49,7 +50,7 @@ func (a *api) listDead(r *http.Request) ([]byte, error) {
 }
 
 // getDead answers GET /v1/dead/{id}.
-func (a *api) getDead(r *http.Request) ([]byte, error) {
+func (a *api) getDead(r *http.Request, c caller) (*reply, error) {
 	id, err := deadID(r)
 	if err != nil {
 		return nil, err
@@ -58,31 +59,35 @@ func (a *api) getDead(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dead.Document(l)
+	if !c.may(l.Event.Bot) {
+		return nil, unknownDeadLetter
+	}
+	body, err := dead.Document(l)
+	return &reply{body: body}, err
 }
 
 // replayDead answers POST /v1/dead/replay.
-func (a *api) replayDead(r *http.Request) ([]byte, error) {
-	return a.moveMatching(r, "replay", a.cfg.Dead.ReplayDead)
+func (a *api) replayDead(r *http.Request, c caller) (*reply, error) {
+	return a.moveMatching(r, c, "replay", a.cfg.Dead.ReplayDead)
 }
 
 // dropDead answers DELETE /v1/dead.
-func (a *api) dropDead(r *http.Request) ([]byte, error) {
-	return a.moveMatching(r, "drop", a.cfg.Dead.DropDead)
+func (a *api) dropDead(r *http.Request, c caller) (*reply, error) {
+	return a.moveMatching(r, c, "drop", a.cfg.Dead.DropDead)
 }
 
 // replayOneDead answers POST /v1/dead/{id}/replay.
-func (a *api) replayOneDead(r *http.Request) ([]byte, error) {
-	return a.moveOne(r, "replay", a.cfg.Dead.ReplayDead)
+func (a *api) replayOneDead(r *http.Request, c caller) (*reply, error) {
+	return a.moveOne(r, c, "replay", a.cfg.Dead.ReplayDead)
 }
 
 // dropOneDead answers DELETE /v1/dead/{id}.
-func (a *api) dropOneDead(r *http.Request) ([]byte, error) {
-	return a.moveOne(r, "drop", a.cfg.Dead.DropDead)
+func (a *api) dropOneDead(r *http.Request, c caller) (*reply, error) {
+	return a.moveOne(r, c, "drop", a.cfg.Dead.DropDead)
 }
 
 // moveMatching moves what a filter chooses. That it chooses everything has to be said.
-func (a *api) moveMatching(r *http.Request, action string, move dead.Move) ([]byte, error) {
+func (a *api) moveMatching(r *http.Request, c caller, action string, move dead.Move) (*reply, error) {
 	q, everything, err := parseDeadQuery(r.URL.RawQuery, queue.MaxDeadPage)
 	switch {
 	case err != nil:
@@ -92,19 +97,22 @@ func (a *api) moveMatching(r *http.Request, action string, move dead.Move) ([]by
 	case dead.Everything(q.DeadFilter) != everything:
 		return nil, malformed.because("Give filters, or all=true for every dead letter.")
 	}
+	if err := c.restrict(&q.Bot); err != nil {
+		return nil, err
+	}
 	return a.move(r.Context(), action, q.DeadFilter, q.Limit, move)
 }
 
 // moveOne moves the dead letters of one event, of which there is usually one.
-func (a *api) moveOne(r *http.Request, action string, move dead.Move) ([]byte, error) {
+func (a *api) moveOne(r *http.Request, c caller, action string, move dead.Move) (*reply, error) {
 	id, err := deadID(r)
 	if err != nil {
 		return nil, err
 	}
-	return a.move(r.Context(), action, queue.DeadFilter{ID: id}, queue.MaxDeadPage, move)
+	return a.move(r.Context(), action, queue.DeadFilter{ID: id, Bot: c.bot}, queue.MaxDeadPage, move)
 }
 
-func (a *api) move(ctx context.Context, action string, filter queue.DeadFilter, limit int, move dead.Move) ([]byte, error) {
+func (a *api) move(ctx context.Context, action string, filter queue.DeadFilter, limit int, move dead.Move) (*reply, error) {
 	result, err := dead.All(ctx, filter, limit, time.Now(), move)
 	a.cfg.Logger.Info("dead letters were moved", "action", action, "count", result.Done)
 	switch {
@@ -122,14 +130,6 @@ func (a *api) move(ctx context.Context, action string, filter queue.DeadFilter, 
 		view.Dropped = &result.Done
 	}
 	return encode(view)
-}
-
-func encode(view any) ([]byte, error) {
-	object, err := json.Marshal(view)
-	if err != nil {
-		return nil, fmt.Errorf("encoding an answer: %w", err)
-	}
-	return object, nil
 }
 
 func deadID(r *http.Request) (string, error) {

@@ -66,7 +66,7 @@ func viewOf(r *store.Record) eventView {
 }
 
 // event answers GET /v1/events/{id}.
-func (a *api) event(r *http.Request) ([]byte, error) {
+func (a *api) event(r *http.Request, c caller) (*reply, error) {
 	id := r.PathValue("id")
 	if !searchable(id, maxID) {
 		return nil, unknownEvent
@@ -75,16 +75,19 @@ func (a *api) event(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading an event: %w", err)
 	}
+	if !c.may(record.Event.Bot) {
+		return nil, unknownEvent
+	}
 	view := detailView{eventView: viewOf(record), Attempts: make([]attemptView, len(record.Attempts))}
-	for i, c := range record.Attempts {
+	for i, t := range record.Attempts {
 		view.Attempts[i] = attemptView{
-			Attempt: c.Attempt, Replays: c.Replays, Status: c.Status, At: c.At.UTC(), DurationMS: c.DurationMS,
-			StatusCode: c.StatusCode, Error: c.Error, NextAttempt: c.NextAttempt,
+			Attempt: t.Attempt, Replays: t.Replays, Status: t.Status, At: t.At.UTC(), DurationMS: t.DurationMS,
+			StatusCode: t.StatusCode, Error: t.Error, NextAttempt: t.NextAttempt,
 		}
 	}
 	object, err := json.Marshal(view)
 	if err != nil {
 		return nil, fmt.Errorf("encoding an event: %w", err)
 	}
-	return document.WithBody(object, record.Event), nil
+	return &reply{body: document.WithBody(object, record.Event)}, nil
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,9 +21,12 @@ type pageView struct {
 }
 
 // list answers GET /v1/events.
-func (a *api) list(r *http.Request) ([]byte, error) {
+func (a *api) list(r *http.Request, c caller) (*reply, error) {
 	q, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.restrict(&q.Bot); err != nil {
 		return nil, err
 	}
 	page, err := a.cfg.Reader.List(r.Context(), q)
@@ -38,11 +40,7 @@ func (a *api) list(r *http.Request) ([]byte, error) {
 	if page.Next != nil {
 		view.NextCursor = encodeCursor(*page.Next)
 	}
-	document, err := json.Marshal(view)
-	if err != nil {
-		return nil, fmt.Errorf("encoding a list: %w", err)
-	}
-	return document, nil
+	return encode(view)
 }
 
 // parseQuery reads the parameters of a list. An unknown one is refused: a filter that

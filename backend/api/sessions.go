@@ -71,10 +71,11 @@ func (a *api) answerSession(w http.ResponseWriter, r *http.Request) int {
 		return methodNotAllowed.with("Allow", sessionMethods).write(w)
 	}
 	key := session.Key{Bot: r.PathValue("bot"), User: r.PathValue("user")}
+	c, err := callerOf(r.Header)
 	switch {
 	case a.origins.Check(r) != nil:
 		return crossOrigin.write(w)
-	case !allowed(r, key.Bot):
+	case err != nil, !c.may(key.Bot):
 		return otherBot.write(w)
 	}
 	reply, err := do(w, r, key)
@@ -82,13 +83,6 @@ func (a *api) answerSession(w http.ResponseWriter, r *http.Request) int {
 		return a.problem(r, err).write(w)
 	}
 	return reply.write(w)
-}
-
-// allowed reports whether the caller may work with the bot. The gateway says for which bot
-// the caller's token is; without the header it is for all of them.
-func allowed(r *http.Request, bot string) bool {
-	bots, restricted := r.Header["X-Botgate-Bot"]
-	return !restricted || len(bots) == 1 && bots[0] == bot
 }
 
 func (a *api) getSession(_ http.ResponseWriter, r *http.Request, key session.Key) (sessionReply, error) {

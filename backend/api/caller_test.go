@@ -1,0 +1,76 @@
+package api
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// askAs asks as a caller whose token is for bots; each is a header of its own.
+func askAs(t *testing.T, h http.Handler, method, target string, bots ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+	r.Header[BotHeader] = bots
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// TestCallersSeeTheirBotOnly asks for what is of the bot "demo" on behalf of that bot and
+// of another one.
+func TestCallersSeeTheirBotOnly(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		method, target string
+		// as is what a caller for another bot gets: nothing of "demo", or a refusal.
+		as   int
+		slug string
+	}{
+		{"GET", "/v1/events/id-1", 404, "unknown-event"},
+		{"GET", "/v1/events", 200, ""},
+		{"GET", "/v1/events?bot=demo", 403, "other-bot"},
+		{"GET", "/v1/dead", 200, ""},
+		{"GET", "/v1/dead?bot=demo", 403, "other-bot"},
+		{"GET", "/v1/dead/id-1", 404, "unknown-dead-letter"},
+		{"POST", "/v1/dead/id-1/replay", 200, ""},
+		{"DELETE", "/v1/dead/id-1", 200, ""},
+		{"POST", "/v1/dead/replay?all=true", 200, ""},
+		{"DELETE", "/v1/dead?bot=demo", 403, "other-bot"},
+	} {
+		for _, bot := range []string{"demo", "other"} {
+			reader := &fakeReader{record: record("", nil), page: &store.Page{}}
+			letters := &fakeDead{letter: deadLetter(), result: queue.DeadResult{Done: 1}}
+			w := askAs(t, handler(t, Config{Reader: reader, Dead: letters}), tc.method, tc.target, bot)
+			switch {
+			case bot == "demo" || tc.slug == "":
+				require.Equal(t, 200, w.Code, "%s %s as %s: %s", tc.method, tc.target, bot, w.Body)
+				asked := reader.query.Bot + letters.query.Bot
+				if reader.id == "" && (len(letters.asked) == 0 || letters.asked[0] != "get") {
+					require.Equal(t, bot, asked, "%s %s", tc.method, tc.target)
+				}
+			default:
+				requireProblem(t, w, tc.as, tc.slug)
+				require.NotContains(t, w.Body.String(), "demo")
+			}
+		}
+	}
+}
+
+func TestUnfitBotClaimsSeeNothing(t *testing.T) {
+	t.Parallel()
+	for name, bots := range map[string][]string{
+		"empty": {""}, "several": {"demo", "other"}, "an array": {`["demo"]`}, "a list": {"demo,other"}, "a placeholder": {"{http.auth.user.bot}"},
+	} {
+		reader := &fakeReader{record: record("", nil), page: &store.Page{}}
+		h := handler(t, Config{Reader: reader, Dead: &fakeDead{letter: deadLetter()}})
+		for _, target := range []string{"/v1/events", "/v1/events/id-1", "/v1/dead", "/v1/dead/id-1"} {
+			requireProblem(t, askAs(t, h, "GET", target, bots...), 403, "other-bot")
+		}
+		require.Zero(t, reader.calls, name)
+	}
+}

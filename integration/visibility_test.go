@@ -1,0 +1,65 @@
+package integration
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// readerOf returns the headers of a client whose token is for one bot.
+func (s *stack) readerOf(bot any) http.Header {
+	s.t.Helper()
+	return bearer(s.tokenWith(jwt.MapClaims{"bot": bot, "scope": "events:read events:admin"}))
+}
+
+// get asks the gateway for a path.
+func (s *stack) get(header http.Header, path string) answer {
+	s.t.Helper()
+	a, err := send(http.MethodGet, s.base+path, header, nil)
+	require.NoError(s.t, err)
+	return a
+}
+
+// TestBotClaim has tokens for one bot ask for what is of another one, also with headers that
+// try to get around the claim.
+func TestBotClaim(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.startEmbedded()
+	s.bot.failWith(func(delivered) int { return http.StatusGone })
+	id := s.accept("alice", hello)
+	s.awaitStatus(id, "dead")
+
+	all, demo, other := s.readerOf(nil), s.readerOf("demo"), s.readerOf("other")
+	forged, dropped := other.Clone(), other.Clone()
+	forged["X-Botgate-Bot"] = []string{"demo"}
+	dropped["Connection"] = []string{"X-Botgate-Bot"}
+	forgedByAll := all.Clone()
+	forgedByAll["X-Botgate-Bot"] = []string{"other"}
+
+	for _, path := range []string{"/v1/events/" + id, "/v1/events", "/v1/events?user=alice", "/v1/dead", "/v1/dead/" + id} {
+		for _, header := range []http.Header{all, demo, forgedByAll} {
+			a := s.get(header, path)
+			require.Equal(t, http.StatusOK, a.status, "%s: %s", path, a.body)
+			require.Contains(t, string(a.body), id, path)
+		}
+		for _, header := range []http.Header{other, forged, dropped} {
+			require.NotContains(t, string(s.get(header, path).body), id, path)
+		}
+		for _, claim := range []any{"", "a b", "demo\n", 1.5, []string{"demo"}, map[string]string{"demo": "demo"}} {
+			requireProblem(t, s.get(s.readerOf(claim), path), http.StatusForbidden, "other-bot")
+		}
+	}
+	for path, slug := range map[string]string{"/v1/events/" + id: "unknown-event", "/v1/dead/" + id: "unknown-dead-letter"} {
+		requireProblem(t, s.get(other, path), http.StatusNotFound, slug)
+	}
+	for _, path := range []string{"/v1/events?bot=demo", "/v1/dead?bot=demo"} {
+		requireProblem(t, s.get(other, path), http.StatusForbidden, "other-bot")
+	}
+	a, err := send(http.MethodDelete, s.base+"/v1/dead?all=true", other, nil)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"dropped":0,"more":false}`, string(a.body))
+	require.Contains(t, string(s.get(all, "/v1/dead").body), id, "others' dead letters stay")
+}
