@@ -14,7 +14,7 @@ const timeBytes = 8
 
 // Times outside of the years 1 to 9999 can't be written in RFC 3339, and databases
 // refuse some of them; no event has one.
-var minCursor, maxCursor = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+var minTime, maxTime = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 func encodeCursor(p store.Position) string {
 	raw := binary.BigEndian.AppendUint64(nil, uint64(p.Time.UnixMicro()))
@@ -28,7 +28,7 @@ func decodeCursor(s string) (store.Position, bool) {
 		return store.Position{}, false
 	}
 	at := time.UnixMicro(int64(binary.BigEndian.Uint64(raw))).UTC()
-	if at.Before(minCursor) || at.After(maxCursor) {
+	if at.Before(minTime) || at.After(maxTime) {
 		return store.Position{}, false
 	}
 	return store.Position{Time: at, ID: string(raw[timeBytes:])}, true

@@ -1,72 +1,30 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/internal/event"
 )
 
 // maxID is the longest id of an event, in bytes.
 const maxID = 64
 
-// eventView is an event in a list.
-type eventView struct {
-	ID           string       `json:"id"`
-	Bot          string       `json:"bot"`
-	Type         string       `json:"type"`
-	Subject      string       `json:"subject,omitempty"`
-	Time         time.Time    `json:"time"`
-	OrderKey     string       `json:"order_key"`
-	VerifiedBy   string       `json:"verified_by,omitempty"`
-	ContentType  string       `json:"content_type,omitempty"`
-	Status       event.Status `json:"status"`
-	RecordedAt   time.Time    `json:"recorded_at"`
-	UpdatedAt    time.Time    `json:"updated_at"`
-	AttemptCount int          `json:"attempt_count"`
-}
-
-// attemptView is one attempt to deliver an event, or its way out of the dead letters.
-type attemptView struct {
-	Attempt     int          `json:"attempt"`
-	Replays     int          `json:"replays,omitempty"`
-	Status      event.Status `json:"status"`
-	At          time.Time    `json:"at"`
-	DurationMS  int64        `json:"duration_ms"`
-	StatusCode  int          `json:"status_code,omitempty"`
-	Error       string       `json:"error,omitempty"`
-	NextAttempt *time.Time   `json:"next_attempt,omitempty"`
-}
-
-// detailView is an event asked for by id. Its body is added by [document.WithBody].
-type detailView struct {
-	eventView
-	Attempts []attemptView `json:"attempts"`
-}
-
-func viewOf(r *store.Record) eventView {
-	return eventView{
-		ID:           r.Event.ID,
-		Bot:          r.Event.Bot,
-		Type:         r.Event.Type,
-		Subject:      r.Event.Subject,
-		Time:         r.Event.Time.UTC(),
-		OrderKey:     r.Event.OrderKey,
-		VerifiedBy:   r.Event.VerifiedBy,
-		ContentType:  r.Event.ContentType,
-		Status:       r.Status,
-		RecordedAt:   r.RecordedAt.UTC(),
-		UpdatedAt:    r.UpdatedAt.UTC(),
-		AttemptCount: r.AttemptCount,
-	}
+// eventQuery says what is wanted of an event.
+type eventQuery struct {
+	fields fields
+	// at asks how the event stood then; zero for now.
+	at time.Time
 }
 
 // event answers GET /v1/events/{id}.
 func (a *api) event(r *http.Request, c caller) (*reply, error) {
+	q, err := parseEventQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
 	id := r.PathValue("id")
 	if !searchable(id, maxID) {
 		return nil, unknownEvent
@@ -78,16 +36,35 @@ func (a *api) event(r *http.Request, c caller) (*reply, error) {
 	if !c.may(record.Event.Bot) {
 		return nil, unknownEvent
 	}
-	view := detailView{eventView: viewOf(record), Attempts: make([]attemptView, len(record.Attempts))}
-	for i, t := range record.Attempts {
-		view.Attempts[i] = attemptView{
-			Attempt: t.Attempt, Replays: t.Replays, Status: t.Status, At: t.At.UTC(), DurationMS: t.DurationMS,
-			StatusCode: t.StatusCode, Error: t.Error, NextAttempt: t.NextAttempt,
+	if !q.at.IsZero() {
+		if record, err = store.AsOf(record, q.at); err != nil {
+			return nil, err
 		}
 	}
-	object, err := json.Marshal(view)
+	return showEvent(record, q.fields)
+}
+
+func parseEventQuery(raw string) (q eventQuery, err error) {
+	err = parameters(raw, func(name, value string) error {
+		switch name {
+		case "fields":
+			return setFields(&q.fields, value, names(detailed, bodyMember, encodedBodyMember))
+		case "at":
+			return setTime(&q.at, name, value)
+		}
+		return unknownParameter("fields and at")
+	})
+	return q, err
+}
+
+// showEvent is the document of an event. A body that is not wanted is not looked at.
+func showEvent(record *store.Record, wanted fields) (*reply, error) {
+	body, err := appendEvent(nil, record, detailed, wanted)
 	if err != nil {
-		return nil, fmt.Errorf("encoding an event: %w", err)
+		return nil, err
 	}
-	return &reply{body: document.WithBody(object, record.Event)}, nil
+	if wanted.has(bodyMember) || wanted.has(encodedBodyMember) {
+		body = document.WithBody(body, record.Event)
+	}
+	return (&reply{body: body}).kept(), nil
 }

@@ -29,11 +29,11 @@ func TestEvent(t *testing.T) {
 		{EventID: "id-1", Attempt: 2, Status: event.StatusDelivered, At: next, DurationMS: 3, StatusCode: 204},
 	}
 	reader := &fakeReader{record: rec}
-	w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events/id-1?wait=1s")
+	w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events/id-1")
 	require.Equal(t, 200, w.Code)
 	require.Equal(t, "id-1", reader.id)
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
-	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	require.Equal(t, "private, no-cache", w.Header().Get("Cache-Control"))
 	require.JSONEq(t, `{
 		"id":"id-1","bot":"demo","type":"github.push","subject":"42","time":"2026-03-04T05:06:07.000891Z",
 		"order_key":"7","verified_by":"github","content_type":"application/json","status":"delivered",

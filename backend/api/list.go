@@ -3,10 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
@@ -15,9 +12,10 @@ import (
 // defaultLimit is the page size when the request names none.
 const defaultLimit = 50
 
-type pageView struct {
-	Events     []eventView `json:"events"`
-	NextCursor string      `json:"next_cursor,omitempty"`
+// listQuery says which events are wanted, and what of them.
+type listQuery struct {
+	store.Query
+	fields fields
 }
 
 // list answers GET /v1/events.
@@ -29,40 +27,40 @@ func (a *api) list(r *http.Request, c caller) (*reply, error) {
 	if err := c.restrict(&q.Bot); err != nil {
 		return nil, err
 	}
-	page, err := a.cfg.Reader.List(r.Context(), q)
+	page, err := a.cfg.Reader.List(r.Context(), q.Query)
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", err)
 	}
-	view := pageView{Events: make([]eventView, len(page.Records))}
+	return showPage(page, q.fields)
+}
+
+// showPage is the document of a page: {"events":[…],"next_cursor":"…"}.
+func showPage(page *store.Page, wanted fields) (_ *reply, err error) {
+	body := []byte(`{"events":[`)
 	for i, record := range page.Records {
-		view.Events[i] = viewOf(record)
+		if i > 0 {
+			body = append(body, ',')
+		}
+		if body, err = appendEvent(body, record, listed, wanted); err != nil {
+			return nil, err
+		}
 	}
+	body = append(body, ']')
 	if page.Next != nil {
-		view.NextCursor = encodeCursor(*page.Next)
+		// A cursor needs no escaping.
+		body = append(append(append(body, `,"next_cursor":"`...), encodeCursor(*page.Next)...), '"')
 	}
-	return encode(view)
+	return (&reply{body: append(body, '}')}).kept(), nil
 }
 
-// parseQuery reads the parameters of a list. An unknown one is refused: a filter that
-// is misspelt and ignored would show more than was asked for.
-func parseQuery(raw string) (store.Query, error) {
-	q := store.Query{Limit: defaultLimit}
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return q, malformed.because("The query can't be read.")
-	}
-	for name, given := range values {
-		if len(given) != 1 {
-			return q, malformed.because("Each parameter may be given once.")
-		}
-		if err := setParameter(&q, name, given[0]); err != nil {
-			return q, err
-		}
-	}
-	return q, nil
+// parseQuery reads the parameters of a list.
+func parseQuery(raw string) (listQuery, error) {
+	q := listQuery{Query: store.Query{Limit: defaultLimit}}
+	err := parameters(raw, q.set)
+	return q, err
 }
 
-func setParameter(q *store.Query, name, value string) error {
+func (q *listQuery) set(name, value string) error {
 	switch name {
 	case "bot":
 		return setFilter(&q.Bot, value)
@@ -71,27 +69,15 @@ func setParameter(q *store.Query, name, value string) error {
 	case "type":
 		return setFilter(&q.Type, value)
 	case "status":
-		return setStatus(q, value)
+		return setStatus(&q.Query, value)
 	case "limit":
-		return setLimit(q, value)
+		return setLimit(&q.Query, value)
 	case "cursor":
-		return setCursor(q, value)
+		return setCursor(&q.Query, value)
+	case "fields":
+		return setFields(&q.fields, value, names(listed))
 	}
-	return malformed.because("The parameters are bot, user, status, type, limit and cursor.")
-}
-
-func setFilter(field *string, value string) error {
-	if !searchable(value, event.MaxAttribute) {
-		return malformed.because("The parameters bot, user and type must be text as events have it.")
-	}
-	*field = value
-	return nil
-}
-
-// searchable reports whether a value can occur in the store: databases answer what
-// can't be text with an error of their own.
-func searchable(value string, limit int) bool {
-	return len(value) <= limit && utf8.ValidString(value) && !strings.ContainsRune(value, 0)
+	return unknownParameter("bot, user, status, type, limit, cursor and fields")
 }
 
 func setStatus(q *store.Query, value string) error {

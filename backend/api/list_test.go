@@ -26,7 +26,9 @@ func TestListAnswer(t *testing.T) {
 		"next_cursor":"`+encodeCursor(*next)+`"}`, w.Body.String())
 	require.Equal(t, store.Query{Limit: 50}, reader.query)
 
-	var page pageView
+	var page struct {
+		NextCursor string `json:"next_cursor"`
+	}
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page))
 	ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?cursor="+page.NextCursor)
 	require.Equal(t, *next, reader.query.After)

@@ -17,12 +17,15 @@ import (
 func WithBody(object []byte, e *event.Event) []byte {
 	out := make([]byte, 0, len(object)+base64.StdEncoding.EncodedLen(len(e.Data))+20)
 	out = append(out, object[:len(object)-1]...)
+	if len(object) > len("{}") {
+		out = append(out, ',')
+	}
 	if isJSON(e) {
-		out = append(out, `,"data":`...)
+		out = append(out, `"data":`...)
 		out = append(out, e.Data...)
 		return append(out, '}')
 	}
-	out = append(out, `,"data_base64":"`...)
+	out = append(out, `"data_base64":"`...)
 	out = base64.StdEncoding.AppendEncode(out, e.Data)
 	return append(out, `"}`...)
 }

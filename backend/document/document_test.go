@@ -11,6 +11,14 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
+func TestBodyAlone(t *testing.T) {
+	t.Parallel()
+	e := &event.Event{ContentType: "application/json", Data: []byte(`[ 1 ]`)}
+	require.Equal(t, `{"data":[ 1 ]}`, string(document.WithBody([]byte(`{}`), e)))
+	e.ContentType = ""
+	require.Equal(t, `{"data_base64":"WyAxIF0="}`, string(document.WithBody([]byte(`{}`), e)))
+}
+
 func FuzzBody(f *testing.F) {
 	f.Add("application/json", []byte(`{"a":1}`))
 	f.Add("text/plain", []byte("\xff"))
