@@ -1,11 +1,8 @@
 package idempotency
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -93,38 +90,4 @@ func TestRedisThatForgets(t *testing.T) {
 	require.NoError(t, s.shared.client.FlushAll(t.Context()).Err())
 	s.Finish(t.Context(), claim, answer)
 	require.Equal(t, First, s.Begin(t.Context(), patient, claim.key, body).State)
-}
-
-func TestGuardLeavesRedisAloneAndTellsOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var changes []bool
-		s, log := newStore(t, "")
-		g := &s.guard
-		g.onDegraded = func(degraded bool) { changes = append(changes, degraded) }
-		calls := 0
-		ask := func(err error) error {
-			return g.call(t.Context(), time.Second, func(context.Context) error { calls++; return err })
-		}
-		failure := errors.New("away")
-		for range 100 {
-			require.Error(t, ask(failure))
-		}
-		require.Equal(t, tripAfter, calls)
-		require.ErrorIs(t, ask(nil), errResting)
-		<-time.After(probeEvery)
-		require.NoError(t, ask(nil))
-		require.NoError(t, ask(nil), "one success is enough to ask again")
-		require.Equal(t, []bool{true}, changes, "not calm yet")
-		<-time.After(calmFor)
-		require.NoError(t, ask(nil))
-		require.Equal(t, []bool{true, false}, changes)
-		require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
-		require.Equal(t, 1, strings.Count(log.String(), "level=INFO"))
-
-		gone, leave := context.WithCancel(t.Context())
-		leave()
-		require.Error(t, g.call(gone, time.Second, func(ctx context.Context) error { return ctx.Err() }))
-		require.Equal(t, []bool{true, false}, changes, "a client that left is no failure of Redis")
-	})
 }

@@ -29,6 +29,16 @@ type Config struct {
 	OnDegraded func(degraded bool)
 }
 
+// tell lets the operator know that Redis stopped to answer, or answers again.
+func (c *Config) tell(err error) {
+	c.OnDegraded(err != nil)
+	if err != nil {
+		c.Logger.Warn("redis does not answer in time, each gateway knows only its own idempotency keys", slog.Any("error", err))
+		return
+	}
+	c.Logger.Info("redis answers again, gateways share what was asked under idempotency keys")
+}
+
 // Terms say how long things last. All must be positive.
 type Terms struct {
 	// Window is how long a key is remembered after it was last claimed, settled or marked.

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/botgate/botgate/internal/breaker"
 )
 
 // sweepEvery is how often what is over is forgotten in this process.
@@ -14,7 +16,7 @@ const sweepEvery = time.Minute
 type Store struct {
 	local  *local
 	shared *shared
-	guard  guard
+	guard  *breaker.Breaker
 
 	stop    context.CancelFunc
 	sweeper sync.WaitGroup
@@ -26,7 +28,7 @@ func New(c Config) *Store {
 	if c.Client != nil {
 		s.shared = &shared{client: c.Client}
 	}
-	s.guard.logger, s.guard.onDegraded, s.guard.started = c.Logger, c.OnDegraded, time.Now()
+	s.guard = breaker.New(c.tell)
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.sweeper.Go(func() { s.sweepUntil(ctx) })
@@ -71,7 +73,7 @@ func (s *Store) beginShared(ctx context.Context, c Claim) Claim {
 	if s.local.done(&c) {
 		return c
 	}
-	err := s.guard.call(ctx, c.terms.Budget, func(ctx context.Context) error { return s.shared.begin(ctx, &c) })
+	err := s.guard.Call(ctx, c.terms.Budget, func(ctx context.Context) error { return s.shared.begin(ctx, &c) })
 	if err != nil {
 		c.local = true
 		s.local.begin(&c)
@@ -99,7 +101,7 @@ func (s *Store) Abandon(ctx context.Context, c Claim) {
 // It reports whether this process has to remember the end of the claim.
 func (s *Store) settleShared(ctx context.Context, c Claim, answer ...any) bool {
 	// That the sender left does not undo what was done.
-	err := s.guard.call(context.WithoutCancel(ctx), c.terms.Budget, func(ctx context.Context) error {
+	err := s.guard.Call(context.WithoutCancel(ctx), c.terms.Budget, func(ctx context.Context) error {
 		return s.shared.settle(ctx, &c, answer...)
 	})
 	return err != nil || c.local
@@ -115,7 +117,7 @@ func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []bool {
 	}
 	if s.shared != nil && !all {
 		// Without an answer, that is what this process knows.
-		_ = s.guard.call(ctx, t.Budget, func(ctx context.Context) error { return s.shared.seen(ctx, keys, marked) })
+		_ = s.guard.Call(ctx, t.Budget, func(ctx context.Context) error { return s.shared.seen(ctx, keys, marked) })
 	}
 	return marked
 }
@@ -123,7 +125,7 @@ func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []bool {
 // Mark marks the keys for the window.
 func (s *Store) Mark(ctx context.Context, t Terms, keys []Key) {
 	if s.shared != nil {
-		err := s.guard.call(context.WithoutCancel(ctx), t.Budget, func(ctx context.Context) error {
+		err := s.guard.Call(context.WithoutCancel(ctx), t.Budget, func(ctx context.Context) error {
 			return s.shared.mark(ctx, keys, t.Window)
 		})
 		if err == nil {

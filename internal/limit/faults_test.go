@@ -7,13 +7,12 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/internal/testlog"
+	"github.com/botgate/botgate/internal/breaker"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -74,11 +73,11 @@ func TestBreakerLeavesAHungRedisAlone(t *testing.T) {
 	server.Pause()
 	resting := 0
 	for range 100 {
-		err := l.call(t.Context(), short.Budget, func(ctx context.Context) error {
+		err := l.breaker.Call(t.Context(), short.Budget, func(ctx context.Context) error {
 			return l.shared.take(ctx, []Take{take("k", 1)}, make([]Result, 1), make([]int, 1))
 		})
 		require.Error(t, err)
-		if errors.Is(err, errResting) {
+		if errors.Is(err, breaker.ErrResting) {
 			resting++
 		}
 	}
@@ -251,35 +250,11 @@ func TestClientThatLeftIsNoFault(t *testing.T) {
 	l, log := newLimiter(t, testsvc.Redis(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 2 * tripAfter {
+	for range 2 * breaker.TripAfter {
 		d, err := l.Take(ctx, patient, []Take{take(newKey(), 1)})
 		require.NoError(t, err)
 		require.True(t, d.Allowed)
 	}
-	require.False(t, l.health.degraded.Load())
-	require.True(t, l.breaker.admits())
+	require.False(t, l.breaker.Degraded())
 	require.Zero(t, strings.Count(log.String(), "level="))
-}
-
-func TestHealthIsLoggedOncePerChange(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var log testlog.Buffer
-		changes := 0
-		h := health{logger: log.Logger(), onChange: func(bool) { changes++ }}
-		h.ok()
-		require.Zero(t, strings.Count(log.String(), "level="))
-		for range 100 {
-			h.failed(errors.New("i/o timeout"))
-			<-time.After(time.Second)
-			h.ok()
-		}
-		require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
-		require.Zero(t, strings.Count(log.String(), "level=INFO"), "a Redis on the edge is not well")
-		<-time.After(calmFor)
-		h.ok()
-		h.ok()
-		require.Equal(t, 1, strings.Count(log.String(), "level=INFO"))
-		require.Equal(t, 2, changes)
-	})
 }

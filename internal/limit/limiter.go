@@ -2,12 +2,13 @@ package limit
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/internal/breaker"
 )
 
 // OnError says what decides while Redis does not.
@@ -48,6 +49,16 @@ type Config struct {
 	OnDegraded func(degraded bool)
 }
 
+// tell lets the operator know that Redis stopped to answer, or answers again.
+func (c *Config) tell(err error) {
+	c.OnDegraded(err != nil)
+	if err != nil {
+		c.Logger.Warn("redis does not answer in time, on_store_error decides about rate limits", slog.Any("error", err))
+		return
+	}
+	c.Logger.Info("redis answers again, rate limits are shared")
+}
+
 // Limiter decides. It may be used concurrently, and must be closed.
 type Limiter struct {
 	clock
@@ -57,8 +68,7 @@ type Limiter struct {
 	lots      lots
 	flights   flights
 	offenders offenders
-	breaker   breaker
-	health    health
+	breaker   *breaker.Breaker
 	resets    resets
 
 	stop    context.CancelFunc
@@ -68,16 +78,12 @@ type Limiter struct {
 // sweepEvery is how often what lapsed is forgotten.
 const sweepEvery = 10 * time.Second
 
-// errResting is why Redis is not asked after it failed several times in a row.
-var errResting = errors.New("rate limit: redis failed several times and is left alone for a moment")
-
 // New starts a limiter.
 func New(c Config) *Limiter {
 	l := &Limiter{clock: newClock(), local: newLocal(c.MaxKeys), flights: newFlights(c.MaxKeys)}
 	l.denials = denials{newKeyed[denial](c.MaxKeys)}
 	l.lots.clock, l.lots.held = l.clock, newKeyed[lot](c.MaxKeys)
-	l.health = health{logger: c.Logger, onChange: c.OnDegraded}
-	l.breaker.started = time.Now()
+	l.breaker = breaker.New(c.tell)
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.workers.Go(func() { l.sweepUntil(ctx) })
@@ -178,7 +184,7 @@ func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Res
 	l.lots.fetches.begin(takes)
 	defer l.lots.fetches.end(takes)
 	taken := make([]int, len(takes))
-	err = l.call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
+	err = l.breaker.Call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
 	if err != nil {
 		allowed, err = l.fallBack(p, takes, results)
 		return allowed, true, err
@@ -218,7 +224,7 @@ func (l *Limiter) Owe(ctx context.Context, p Policy, takes []Take, maxDelay time
 	d := Decision{Results: make([]Result, len(takes)), Allowed: true}
 	if l.shared == nil {
 		l.local.owe(takes, 1, maxDelay, d.Results)
-	} else if err := l.call(ctx, p.Budget, func(ctx context.Context) error {
+	} else if err := l.breaker.Call(ctx, p.Budget, func(ctx context.Context) error {
 		return l.shared.owe(ctx, takes, maxDelay, d.Results)
 	}); err != nil {
 		d.Degraded = true
@@ -232,27 +238,6 @@ func (l *Limiter) Owe(ctx context.Context, p Policy, takes []Take, maxDelay time
 		}
 	}
 	return d
-}
-
-// call runs f within the budget, unless Redis is left alone.
-func (l *Limiter) call(ctx context.Context, budget time.Duration, f func(context.Context) error) error {
-	if !l.breaker.admits() {
-		return errResting
-	}
-	bounded, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	err := f(bounded)
-	switch {
-	case err == nil:
-		l.breaker.succeeded()
-		l.health.ok()
-	case errors.Is(ctx.Err(), context.Canceled):
-		// That a client left says nothing of Redis.
-	default:
-		l.breaker.failed()
-		l.health.failed(err)
-	}
-	return err
 }
 
 // Reset gives a key of a zone its full allowance back, in all processes that share the
