@@ -1,0 +1,39 @@
+package notify
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	published, failed          prometheus.Counter
+	slow, resubscribed, remote prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	published := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "botgate_notices_published_total",
+		Help: "Notices for the other processes by what came of them: sent, or failed, of which the others hear later that they missed something.",
+	}, []string{"outcome"})
+	lost := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "botgate_notices_lost_total",
+		Help: "Times that subscribers were told that they may have missed notices, by cause: slow, subscribed (Redis was away, or this is the start), publisher (another process could not publish).",
+	}, []string{"cause"})
+	m := &metrics{
+		published:    published.WithLabelValues("sent"),
+		failed:       published.WithLabelValues("failed"),
+		slow:         lost.WithLabelValues("slow"),
+		resubscribed: lost.WithLabelValues("subscribed"),
+		remote:       lost.WithLabelValues("publisher"),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{published, lost} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("registering a metric of notify: %w", err)
+		}
+	}
+	return m, nil
+}

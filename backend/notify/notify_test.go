@@ -1,0 +1,180 @@
+package notify_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/notify"
+	"github.com/botgate/botgate/backend/notify/notifytest"
+	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/testlog"
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+func TestMain(m *testing.M) { testsvc.Main(m) }
+
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	notifytest.Run(t, func(*testing.T) notifytest.Harness {
+		return notifytest.Harness{Open: func(t *testing.T) notify.Bus {
+			bus, err := notify.NewLocal(prometheus.NewRegistry())
+			require.NoError(t, err)
+			t.Cleanup(bus.Close)
+			return bus
+		}}
+	})
+}
+
+func TestRedis(t *testing.T) {
+	t.Parallel()
+	url := testsvc.Redis(t)
+	notifytest.Run(t, func(*testing.T) notifytest.Harness {
+		channel := "test:" + uuid.NewString()
+		return notifytest.Harness{Separate: true, Open: func(t *testing.T) notify.Bus {
+			bus, _ := open(t, url, notify.RedisConfig{Channel: channel})
+			return bus
+		}}
+	})
+}
+
+// open starts a bus over the Redis until the end of the test.
+func open(t *testing.T, url string, cfg notify.RedisConfig) (*notify.Redis, *testlog.Buffer) {
+	t.Helper()
+	client, err := redisclient.Open(url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	log := new(testlog.Buffer)
+	cfg.Client, cfg.Logger = client, log.Logger()
+	bus, err := notify.NewRedis(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(bus.Close)
+	return bus, log
+}
+
+const (
+	patience = 30 * time.Second
+	tick     = 5 * time.Millisecond
+)
+
+// TestRedisAway finds the process itself told at once, and the others of the gap.
+func TestRedisAway(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]struct{ begin, end func(*testsvc.Server) }{
+		"killed": {(*testsvc.Server).Kill, (*testsvc.Server).Restart},
+		"hung":   {(*testsvc.Server).Pause, (*testsvc.Server).Resume},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testsvc.StartRedis(t)
+			reg := prometheus.NewRegistry()
+			here, log := open(t, server.URL, notify.RedisConfig{Timeout: 100 * time.Millisecond, Registerer: reg})
+			there, _ := open(t, server.URL, notify.RedisConfig{})
+			own, other := notifytest.Subscribe(t, here), notifytest.Subscribe(t, there)
+			here.Publish(t.Context(), notifytest.Notices(0, 1))
+			own.Await(t, 1)
+			other.Await(t, 1)
+
+			fault.begin(server)
+			began := time.Now()
+			for i := range 100 {
+				here.Publish(t.Context(), notifytest.Notices(1+i, 1))
+			}
+			require.Less(t, time.Since(began), 20*time.Second, "a bound for each, and a Redis that is away is left alone")
+			own.Await(t, 101)
+			require.Zero(t, other.Losses())
+
+			fault.end(server)
+			require.Eventually(t, func() bool { return other.Losses() > 0 }, patience, tick, "although nothing more is published")
+			require.Eventually(t, func() bool {
+				here.Publish(t.Context(), notifytest.Notices(1000, 1))
+				heard := other.Heard()
+				return heard[len(heard)-1].Cursor == "1000"
+			}, patience, 100*time.Millisecond)
+			require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+			require.Positive(t, sum(t, reg, "botgate_notices_published_total", "failed"))
+		})
+	}
+}
+
+// TestConnectionThatIsSilent is of a network that drops what Redis says, and says nothing of that.
+func TestConnectionThatIsSilent(t *testing.T) {
+	t.Parallel()
+	url := testsvc.Redis(t)
+	proxy := testsvc.StartProxy(t, url)
+	channel := "test:" + uuid.NewString()
+	here, _ := open(t, url, notify.RedisConfig{Channel: channel})
+	there, _ := open(t, proxy.URL, notify.RedisConfig{Channel: channel})
+	other := notifytest.Subscribe(t, there)
+	proxy.Mute()
+	here.Publish(t.Context(), notifytest.Notices(0, 1))
+	proxy.AwaitDropped(t)
+	require.Eventually(t, func() bool { return other.Losses() > 0 }, patience, tick)
+	require.Empty(t, other.Heard())
+	here.Publish(t.Context(), notifytest.Notices(1, 1))
+	require.Equal(t, "1", other.Await(t, 1)[0].Cursor)
+}
+
+// TestStartWithoutRedis finds a loss once Redis is there: caches were filled meanwhile.
+func TestStartWithoutRedis(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRedis(t)
+	server.Kill()
+	bus, _ := open(t, server.URL, notify.RedisConfig{})
+	r := notifytest.Subscribe(t, bus)
+	bus.Publish(t.Context(), notifytest.Notices(0, 1))
+	r.Await(t, 1)
+	require.Zero(t, r.Losses())
+	server.Restart()
+	require.Eventually(t, func() bool { return r.Losses() == 1 }, patience, tick)
+}
+
+// TestForeignMessage finds whatever comes through the channel harmless.
+func TestForeignMessage(t *testing.T) {
+	t.Parallel()
+	url, channel := testsvc.Redis(t), "test:"+uuid.NewString()
+	bus, _ := open(t, url, notify.RedisConfig{Channel: channel})
+	r := notifytest.Subscribe(t, bus)
+	client, err := redisclient.Open(url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, client.Close()) }()
+	for i, text := range []string{"", "{", `{"notices":[{"time":"yesterday"}]}`} {
+		require.NoError(t, client.Publish(t.Context(), channel, text).Err())
+		require.Eventually(t, func() bool { return r.Losses() == i+1 }, patience, tick)
+	}
+	require.Empty(t, r.Heard())
+}
+
+// TestNoticeTooLargeForAnyMessage reaches this process, and the others as a loss.
+func TestNoticeTooLargeForAnyMessage(t *testing.T) {
+	t.Parallel()
+	url, channel := testsvc.Redis(t), "test:"+uuid.NewString()
+	here, _ := open(t, url, notify.RedisConfig{Channel: channel})
+	there, _ := open(t, url, notify.RedisConfig{Channel: channel})
+	own, other := notifytest.Subscribe(t, here), notifytest.Subscribe(t, there)
+	notices := notifytest.Notices(0, 2)
+	notices[0].Subject = strings.Repeat("x", 100_000)
+	here.Publish(t.Context(), notices)
+	own.Await(t, 2)
+	require.Equal(t, "1", other.Await(t, 1)[0].Cursor)
+	require.Equal(t, 1, other.Losses())
+}
+
+// sum adds up the series of a metric that have the label's value.
+func sum(t *testing.T, reg prometheus.Gatherer, name, label string) (total float64) {
+	t.Helper()
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && m.GetLabel()[0].GetValue() == label {
+				total += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return total
+}
