@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,8 @@ const (
 	// DeadTimeout bounds what is done with dead letters, of which a broker may have to
 	// show thousands.
 	DeadTimeout = 25 * time.Second
+	// DefaultMaxWaits is the default of [Config.MaxWaits].
+	DefaultMaxWaits = 1000
 )
 
 // Reader is what the API asks of a store.
@@ -42,6 +45,11 @@ type Config struct {
 	Dead queue.DeadLetters
 	// Sessions has the sessions of bots; nil for none, whose addresses are then 404.
 	Sessions Sessions
+	// Notices tells what was recorded. Without it a request that waits for an event does so
+	// to the end of its time.
+	Notices Notices
+	// MaxWaits is how many requests may wait for events at once; more are refused. Default 1000.
+	MaxWaits int
 	// Timeout bounds the queries of one request; a store that takes longer counts as
 	// unavailable. Default 5s.
 	Timeout time.Duration
@@ -51,9 +59,25 @@ type Config struct {
 	Registerer prometheus.Registerer
 }
 
+// API answers the requests. It must be closed.
+type API struct {
+	http.Handler
+	api *api
+}
+
+// Close has requests that are being held open answered now, and returns when nothing is
+// heard of notices any more. Other requests are answered as before.
+func (a *API) Close() {
+	a.api.closed.Do(func() { close(a.api.closing) })
+	a.api.hub.close()
+}
+
 type api struct {
 	cfg     Config
 	metrics *metrics
+	hub     *hub
+	closed  sync.Once
+	closing chan struct{}
 	// origins keeps pages that a browser on this machine shows from moving dead letters:
 	// nobody else checks a request that does not come through the gateway.
 	origins *http.CrossOriginProtection
@@ -61,7 +85,10 @@ type api struct {
 
 // New returns the handler of /v1/events, /v1/dead and /v1/sessions and what is below them.
 // Errors are problem+json (RFC 9457); every other path is one of them, 404.
-func New(cfg Config) (http.Handler, error) {
+func New(cfg Config) (*API, error) {
+	if cfg.MaxWaits <= 0 {
+		cfg.MaxWaits = DefaultMaxWaits
+	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
 	}
@@ -72,21 +99,27 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{cfg: cfg, metrics: m, origins: http.NewCrossOriginProtection()}
+	a := &api{cfg: cfg, metrics: m, hub: newHub(cfg.Notices), closing: make(chan struct{}), origins: http.NewCrossOriginProtection()}
+	return &API{Handler: a.routes(), api: a}, nil
+}
+
+func (a *api) routes() http.Handler {
 	mux := http.NewServeMux()
-	query, dead := cfg.Timeout, DeadTimeout
+	query, dead := a.cfg.Timeout, DeadTimeout
 	mux.Handle("/v1/events", a.route("list", query, methods{http.MethodGet: a.list}))
-	mux.Handle("/v1/events/{id}", a.route("event", query, methods{http.MethodGet: a.event}))
+	mux.Handle("/v1/events/{id}", waitable(
+		a.route("event", query, methods{http.MethodGet: a.event}),
+		a.route("wait", MaxWait+2*query, methods{http.MethodGet: a.waitForEvent}), MaxWait+2*query))
 	mux.Handle("/v1/dead", a.route("dead", dead, methods{http.MethodGet: a.listDead, http.MethodDelete: a.dropDead}))
 	mux.Handle("/v1/dead/{id}", a.route("dead", dead, methods{http.MethodGet: a.getDead, http.MethodDelete: a.dropOneDead}))
 	mux.Handle("/v1/dead/{id}/replay", a.route("dead", dead, methods{http.MethodPost: a.replayOneDead}))
 	mux.Handle("POST /v1/dead/replay", a.route("dead", dead, methods{http.MethodPost: a.replayDead}))
-	if cfg.Sessions != nil {
+	if a.cfg.Sessions != nil {
 		mux.Handle("/v1/sessions/{bot}/{user}", a.sessions())
 	}
 	nothing := func(*http.Request, caller) (*reply, error) { return nil, notFound }
 	mux.Handle("/", a.route("other", query, methods{http.MethodGet: nothing}))
-	return mux, nil
+	return mux
 }
 
 // methods are what a path answers to; GET stands for HEAD as well.

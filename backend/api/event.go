@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,6 +18,8 @@ type eventQuery struct {
 	fields fields
 	// at asks how the event stood then; zero for now.
 	at time.Time
+	// wait is how long to wait for the event to be final.
+	wait time.Duration
 }
 
 // event answers GET /v1/events/{id}.
@@ -25,16 +28,9 @@ func (a *api) event(r *http.Request, c caller) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := r.PathValue("id")
-	if !searchable(id, maxID) {
-		return nil, unknownEvent
-	}
-	record, err := a.cfg.Reader.Get(r.Context(), id)
+	record, err := a.read(r.Context(), r.PathValue("id"), c)
 	if err != nil {
-		return nil, fmt.Errorf("reading an event: %w", err)
-	}
-	if !c.may(record.Event.Bot) {
-		return nil, unknownEvent
+		return nil, err
 	}
 	if !q.at.IsZero() {
 		if record, err = store.AsOf(record, q.at); err != nil {
@@ -44,6 +40,23 @@ func (a *api) event(r *http.Request, c caller) (*reply, error) {
 	return showEvent(record, q.fields)
 }
 
+// read reads an event that the caller may see, within the time of a query.
+func (a *api) read(ctx context.Context, id string, c caller) (*store.Record, error) {
+	if !searchable(id, maxID) {
+		return nil, store.ErrNotFound
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	record, err := a.cfg.Reader.Get(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading an event: %w", err)
+	}
+	if !c.may(record.Event.Bot) {
+		return nil, store.ErrNotFound
+	}
+	return record, nil
+}
+
 func parseEventQuery(raw string) (q eventQuery, err error) {
 	err = parameters(raw, func(name, value string) error {
 		switch name {
@@ -51,10 +64,25 @@ func parseEventQuery(raw string) (q eventQuery, err error) {
 			return setFields(&q.fields, value, names(detailed, bodyMember, encodedBodyMember))
 		case "at":
 			return setTime(&q.at, name, value)
+		case "wait":
+			return setWait(&q.wait, value)
 		}
-		return unknownParameter("fields and at")
+		return unknownParameter("fields, at and wait")
 	})
+	if err == nil && q.wait > 0 && !q.at.IsZero() {
+		err = malformed.because("Give at or wait: the past does not change while one waits.")
+	}
 	return q, err
+}
+
+func setWait(wait *time.Duration, value string) (err error) {
+	if value == "" {
+		return nil
+	}
+	if *wait, err = time.ParseDuration(value); err != nil || *wait <= 0 || *wait > MaxWait {
+		return malformed.because(fmt.Sprintf("The parameter wait must be a duration like 10s, at most %s.", MaxWait))
+	}
+	return nil
 }
 
 // showEvent is the document of an event. A body that is not wanted is not looked at.

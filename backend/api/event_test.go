@@ -134,7 +134,7 @@ func TestMetrics(t *testing.T) {
 	ask(t, h, "GET", "/v1/events?limit=0")
 	ask(t, h, "GET", "/elsewhere")
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP botgate_api_requests_total Requests to the API by route (list, event, dead, session, other) and status code.
+# HELP botgate_api_requests_total Requests to the API by route and status code.
 # TYPE botgate_api_requests_total counter
 botgate_api_requests_total{code="200",route="event"} 2
 botgate_api_requests_total{code="400",route="list"} 1

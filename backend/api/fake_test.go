@@ -58,9 +58,10 @@ func record(contentType string, data []byte) *store.Record {
 
 func handler(t *testing.T, cfg Config) http.Handler {
 	t.Helper()
-	h, err := New(cfg)
+	a, err := New(cfg)
 	require.NoError(t, err)
-	return h
+	t.Cleanup(a.Close)
+	return a
 }
 
 func ask(t *testing.T, h http.Handler, method, target string) *httptest.ResponseRecorder {

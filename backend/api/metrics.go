@@ -11,24 +11,29 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	held     *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_api_requests_total",
-			Help: "Requests to the API by route (list, event, dead, session, other) and status code.",
+			Help: "Requests to the API by route and status code.",
 		}, []string{"route", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "botgate_api_request_duration_seconds",
-			Help:    "Time to answer a request to the API, by route.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+			Help:    "Time to answer a request to the API, by route; of route wait, with the time that was waited.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route"}),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "botgate_api_held_requests",
+			Help: "Requests that are being held open, by route: wait.",
 		}, []string{"route"}),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.held} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("registering a metric of the API: %w", err)
 		}

@@ -31,6 +31,7 @@ var (
 	unsupportedType   = newProblem(http.StatusUnsupportedMediaType, "unsupported-type", "The body has a type that is not taken here.")
 	tooComplex        = newProblem(http.StatusUnprocessableEntity, "too-complex", "The document is nested too deeply.")
 	notReplayable     = newProblem(http.StatusConflict, "not-replayable", "The dead letter is no event; it can only be dropped.")
+	busy              = newProblem(http.StatusServiceUnavailable, "busy", "Too many requests are being held open.").with("Retry-After", "2")
 	internal          = newProblem(http.StatusInternalServerError, "internal", "The request failed.")
 	unavailable       = newProblem(http.StatusServiceUnavailable, "unavailable", "The service can't answer at present.").with("Retry-After", "2")
 )

@@ -234,7 +234,7 @@ func TestSessionFailures(t *testing.T) {
 		requireProblem(t, w, tc.status, tc.slug)
 		require.NotContains(t, w.Body.String(), "hunter2")
 		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(fmt.Sprintf(`
-# HELP botgate_api_requests_total Requests to the API by route (list, event, dead, session, other) and status code.
+# HELP botgate_api_requests_total Requests to the API by route and status code.
 # TYPE botgate_api_requests_total counter
 botgate_api_requests_total{code="%d",route="session"} 1
 `, tc.status)), "botgate_api_requests_total"))

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dispatch"
 	"github.com/botgate/botgate/backend/health"
@@ -24,7 +25,7 @@ import (
 
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
-const stopTimeout = serverDrain + maxStopDispatch + stopRecord + closeQueue + stopSweeper + 2*closeStore + closeListener
+const stopTimeout = serverDrain + maxStopDispatch + stopRecord + closeQueue + stopSweeper + 2*closeStore + 2*closeListener
 
 var errNotStarted = errors.New("not started")
 
@@ -52,6 +53,7 @@ type App struct {
 	health   *health.Registry
 	bots     bots.Set
 	mux      *http.ServeMux
+	api      *api.API // nil without the role.
 	failed   chan error
 
 	// Set by Start; the listener and the queue by New when they were given to it.

@@ -230,3 +230,32 @@ func TestRolesAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestStopAnswersWhoWaits stops the app while a client waits for an event.
+func TestStopAnswersWhoWaits(t *testing.T) {
+	t.Parallel()
+	c := settings(t, "http://127.0.0.1:1")
+	c.Roles = []config.Role{config.Record, config.API}
+	q := openQueue(t, c)
+	a := start(t, app.Config{Settings: c})
+	e := newEvent(t, "k", `1`)
+	require.NoError(t, q.Publish(t.Context(), e))
+	waitFor(t, a, e.ID, event.StatusAccepted)
+
+	codes := make(chan int, 1)
+	go func() {
+		response, err := http.Get("http://" + a.Addr().String() + "/v1/events/" + e.ID + "?wait=30s")
+		if err != nil {
+			codes <- 0
+			return
+		}
+		response.Body.Close()
+		codes <- response.StatusCode
+	}()
+	require.Eventually(t, func() bool {
+		_, metrics := get(t, a, "/metrics")
+		return strings.Contains(metrics, `botgate_api_held_requests{route="wait"} 1`)
+	}, patience, 5*time.Millisecond)
+	stop(t, a) // Fails when the listener can't be drained in time.
+	require.Equal(t, http.StatusOK, <-codes)
+}

@@ -76,7 +76,18 @@ func (a *App) routes() error {
 	if err != nil {
 		return err
 	}
+	a.api = h
 	a.mux.Handle("/", h)
+	return nil
+}
+
+// release has the requests that the API holds open answered before the listener is drained.
+func (a *App) release(context.Context) error {
+	if a.api != nil {
+		a.onStop(step{"held requests", closeListener, func(ctx context.Context) error {
+			return within(ctx, func() error { a.api.Close(); return nil })
+		}})
+	}
 	return nil
 }
 

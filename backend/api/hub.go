@@ -1,0 +1,112 @@
+package api
+
+import (
+	"sync"
+
+	"github.com/botgate/botgate/backend/notify"
+)
+
+// Notices is what the API asks of the bus.
+type Notices interface {
+	// Subscribe tells s of what is recorded from now on.
+	Subscribe(s notify.Subscriber) (unsubscribe func())
+}
+
+// hub hears notices on behalf of all requests that are being held open.
+type hub struct {
+	notices Notices
+
+	subscribing sync.Mutex
+	unsubscribe func()
+
+	mu    sync.Mutex
+	waits map[string]map[*wait]struct{} // By the event's id.
+	count int
+}
+
+// wait is a request that waits for an event to be final.
+type wait struct {
+	id string
+	// woken gets a value when the event may have become final.
+	woken chan struct{}
+}
+
+func newHub(notices Notices) *hub {
+	return &hub{notices: notices, waits: map[string]map[*wait]struct{}{}}
+}
+
+// listen subscribes when nobody did yet.
+func (h *hub) listen() {
+	h.subscribing.Lock()
+	defer h.subscribing.Unlock()
+	if h.unsubscribe == nil && h.notices != nil {
+		h.unsubscribe = h.notices.Subscribe(h)
+	}
+}
+
+// close ends the subscription; nothing is heard any more.
+func (h *hub) close() {
+	h.subscribing.Lock()
+	defer h.subscribing.Unlock()
+	if h.unsubscribe != nil {
+		h.unsubscribe()
+	}
+	h.notices, h.unsubscribe = nil, nil
+}
+
+// wait has a request woken for an event from now on, unless limit others wait already.
+// It is to leave.
+func (h *hub) wait(id string, limit int) (w *wait, ok bool) {
+	h.listen()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.count >= limit {
+		return nil, false
+	}
+	w = &wait{id: id, woken: make(chan struct{}, 1)}
+	if h.waits[id] == nil {
+		h.waits[id] = map[*wait]struct{}{}
+	}
+	h.waits[id][w] = struct{}{}
+	h.count++
+	return w, true
+}
+
+func (h *hub) leave(w *wait) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.waits[w.id], w)
+	if len(h.waits[w.id]) == 0 {
+		delete(h.waits, w.id)
+	}
+	h.count--
+}
+
+// Notices implements [notify.Subscriber].
+func (h *hub) Notices(notices []notify.Notice) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range notices {
+		if n := &notices[i]; n.Status.Final() {
+			wake(h.waits[n.EventID])
+		}
+	}
+}
+
+// Lost implements [notify.Subscriber].
+func (h *hub) Lost() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, waits := range h.waits {
+		wake(waits)
+	}
+}
+
+func wake(waits map[*wait]struct{}) {
+	for w := range waits {
+		select {
+		case w.woken <- struct{}{}:
+		default:
+		}
+	}
+}
