@@ -55,7 +55,8 @@ type Queue interface {
 	// Subscribe starts consuming for a group. Consumers of one group, in this and in
 	// other processes, share its events between them.
 	Subscribe(ctx context.Context, group Group, opts SubscribeOptions) (Consumer, error)
-	// Depths counts the events waiting or being worked on in each group.
+	// Depths counts the events waiting or being worked on in each group, and in
+	// [AllParked] those of all lanes that this handle knows of.
 	Depths(ctx context.Context) (map[Group]int64, error)
 	// Ready returns nil when a Publish can be expected to succeed.
 	Ready(ctx context.Context) error
@@ -91,7 +92,7 @@ type Consumer interface {
 }
 
 // Delivery is one event handed to a consumer, to be settled by exactly one of Ack,
-// Retry, Postpone and Bury.
+// Retry, Postpone, Bury, and Park of a [Parker].
 type Delivery struct {
 	Event *event.Event
 	// Attempt is one more than the number of times that Retry was called for the event

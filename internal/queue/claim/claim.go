@@ -142,5 +142,9 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if err != nil {
 		return nil, err
 	}
-	return newConsumer(beneath, group, q.cfg), nil
+	c := newConsumer(beneath, group, q.cfg)
+	if parker, ok := beneath.(queue.Parker); ok {
+		return &parkingConsumer{c, parker}, nil
+	}
+	return c, nil
 }

@@ -126,11 +126,7 @@ func (c *consumer) finish(d *queue.Delivery) {
 
 // Ack implements [queue.Consumer].
 func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
-	beneath := make([]*queue.Delivery, len(deliveries))
-	for i, d := range deliveries {
-		beneath[i] = original(d)
-	}
-	return settled(c.beneath.Ack(ctx, beneath...), deliveries...)
+	return settled(c.beneath.Ack(ctx, originals(deliveries)...), deliveries...)
 }
 
 // Retry implements [queue.Consumer].
@@ -156,6 +152,25 @@ func (c *consumer) Close() error {
 	c.cancel()
 	c.fetches.Wait()
 	return c.beneath.Close()
+}
+
+// parkingConsumer is a consumer over one that can park. What is parked keeps its reference.
+type parkingConsumer struct {
+	*consumer
+	parker queue.Parker
+}
+
+// Park implements [queue.Parker].
+func (c *parkingConsumer) Park(ctx context.Context, lane string, deliveries ...*queue.Delivery) error {
+	return settled(c.parker.Park(ctx, lane, originals(deliveries)...), deliveries...)
+}
+
+func originals(deliveries []*queue.Delivery) []*queue.Delivery {
+	beneath := make([]*queue.Delivery, len(deliveries))
+	for i, d := range deliveries {
+		beneath[i] = original(d)
+	}
+	return beneath
 }
 
 // original is the delivery beneath, with what was noted about it.

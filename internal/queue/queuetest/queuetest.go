@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Dead", deadCases},
 		{"Order", orderCases},
 		{"Share", shareCases},
+		{"Park", parkCases},
 		{"Receive", receiveCases},
 		{"Lifecycle", lifecycleCases},
 	}

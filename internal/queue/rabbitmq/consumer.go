@@ -29,6 +29,7 @@ const (
 type consumer struct {
 	queue    *Queue
 	group    queue.Group
+	lane     string  // Of what is parked; empty for none. The group is Record then.
 	prefetch int     // Of each queue.
 	done     *recent // Nil in Dead.
 	ordered  bool
@@ -52,9 +53,14 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 	if prefetch <= 0 {
 		prefetch = defaultPrefetch
 	}
+	lane, parked := group.Lane()
+	if parked {
+		group = queue.Record
+	}
 	c := &consumer{
 		queue:     q,
 		group:     group,
+		lane:      lane,
 		prefetch:  max(1, prefetch/queues),
 		done:      q.done[group],
 		ordered:   group == queue.Dispatch,

@@ -54,7 +54,7 @@ func (q *Queue) look(ch *amqp.Channel, depths map[queue.Group]int64) error {
 		}
 		depths[group] = max(depths[group], n+q.unsettled(group))
 	}
-	return nil
+	return q.lookParked(ch, depths)
 }
 
 func (q *Queue) consumes() bool {
@@ -69,7 +69,7 @@ func (q *Queue) unsettled(group queue.Group) int64 {
 	defer q.mu.Unlock()
 	var n int
 	for c := range q.consumers {
-		if c.group == group {
+		if c.counted() == group {
 			n += c.unsettled()
 		}
 	}

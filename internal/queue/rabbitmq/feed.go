@@ -82,6 +82,11 @@ func (c *consumer) feedOnce(ctx context.Context, s *session, name string) error 
 	defer closeChannel(s, ch, name)
 	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
 	cancels := ch.NotifyCancel(make(chan string, 1))
+	if c.lane != "" {
+		if err := c.queue.topology.declareParked(ch, c.lane); err != nil {
+			return err
+		}
+	}
 	if err := ch.Qos(c.prefetch, 0, false); err != nil {
 		return fmt.Errorf("setting the prefetch: %w", err)
 	}

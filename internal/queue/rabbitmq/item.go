@@ -22,7 +22,7 @@ type item struct {
 	// delivery is what was handed out last. A retry makes a new one, so the old one
 	// cannot be settled again.
 	delivery *queue.Delivery
-	message  *amqp.Delivery // For Bury.
+	message  *amqp.Delivery // For Bury and Park.
 	retries  int
 	due      time.Time   // When a retry may go.
 	timer    *time.Timer // Only while it sleeps.
@@ -37,7 +37,7 @@ const (
 	ready                     // For the next Receive.
 	sleeping                  // Until it is due again.
 	out                       // With the caller.
-	burying                   // On its way to the dead letters.
+	moving                    // On its way to another queue.
 	settling                  // Decided; only the broker is to be told.
 	gone                      // Settled or lost.
 )

@@ -66,14 +66,28 @@ func newMessage(t topology, e *event.Event) message {
 	return message{t.exchange(), routingKey(e), p}
 }
 
-// newDeadLetter wraps a message that died into one for the dead letters.
-func newDeadLetter(t topology, d *amqp.Delivery, death queue.Death) message {
+// forward makes a message again for another queue.
+func forward(d *amqp.Delivery, name string) message {
 	headers := amqp.Table{}
 	for name, value := range d.Headers {
 		if !strings.HasPrefix(name, "x-") {
 			headers[name] = value
 		}
 	}
+	return message{"", name, amqp.Publishing{
+		Headers:      headers,
+		ContentType:  d.ContentType,
+		DeliveryMode: amqp.Persistent,
+		MessageId:    d.MessageId,
+		Timestamp:    d.Timestamp,
+		Body:         d.Body,
+	}}
+}
+
+// newDeadLetter wraps a message that died into one for the dead letters.
+func newDeadLetter(t topology, d *amqp.Delivery, death queue.Death) message {
+	m := forward(d, t.dead())
+	headers := m.Headers
 	reason := strings.ToValidUTF8(death.Reason[:min(len(death.Reason), maxReason)], "")
 	headers[headerDeathGroup] = string(death.Group)
 	headers[headerDeathReason] = reason
@@ -83,14 +97,7 @@ func newDeadLetter(t topology, d *amqp.Delivery, death queue.Death) message {
 	if history, err := json.Marshal(death.History); err == nil && len(death.History) > 0 && len(history) <= maxHistory {
 		headers[headerDeathHistory] = string(history)
 	}
-	return message{"", t.dead(), amqp.Publishing{
-		Headers:      headers,
-		ContentType:  d.ContentType,
-		DeliveryMode: amqp.Persistent,
-		MessageId:    d.MessageId,
-		Timestamp:    d.Timestamp,
-		Body:         d.Body,
-	}}
+	return m
 }
 
 // parseEvent reads the event out of a message.

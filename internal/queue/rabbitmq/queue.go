@@ -50,6 +50,7 @@ type Queue struct {
 
 	mu        sync.Mutex
 	consumers map[*consumer]struct{}
+	lanes     map[string]bool // In use here, and whether they are declared.
 	links     sync.WaitGroup
 	// historyDown is whether the history did not work when it was last tried.
 	historyDown atomic.Bool
@@ -82,6 +83,7 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 		},
 		browsing:  make(chan struct{}, 1),
 		consumers: map[*consumer]struct{}{},
+		lanes:     map[string]bool{},
 	}
 	// Its own lifetime, from here to Close.
 	q.ctx, q.cancel = context.WithCancel(context.Background())
@@ -151,6 +153,9 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 		return nil, queue.ErrClosed
 	}
 	q.consumers[c] = struct{}{}
+	if _, known := q.lanes[c.lane]; c.lane != "" && !known {
+		q.lanes[c.lane] = false
+	}
 	q.startConsuming()
 	c.start(names)
 	q.mu.Unlock()

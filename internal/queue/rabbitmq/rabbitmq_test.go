@@ -70,6 +70,9 @@ func queueNames(prefix string) []string {
 	for p := range event.Partitions {
 		names = append(names, fmt.Sprintf("%s.dispatch.%d", prefix, p))
 	}
+	for _, lane := range queuetest.Lanes {
+		names = append(names, prefix+".record.parked."+lane)
+	}
 	return names
 }
 

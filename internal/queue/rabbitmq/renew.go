@@ -14,6 +14,9 @@ import (
 // everything that goes to the same queues.
 func (c *confirmChannel) settled(key string, acked bool) time.Duration {
 	lane := key[strings.LastIndexByte(key, '.')+1:]
+	if strings.Contains(key, parkedInfix) {
+		lane = key // Its name may be that of a partition.
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if acked {

@@ -167,7 +167,7 @@ func (c *consumer) claimToBury(d *queue.Delivery) (*item, *amqp.Delivery, error)
 	if err := c.absent(it); err != nil {
 		return nil, nil, err
 	}
-	it.state = burying
+	it.state = moving
 	return it, it.message, nil
 }
 
@@ -175,7 +175,7 @@ func (c *consumer) claimToBury(d *queue.Delivery) (*item, *amqp.Delivery, error)
 func (c *consumer) unclaim(it *item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if it.state == burying {
+	if it.state == moving {
 		it.state = out
 	}
 }

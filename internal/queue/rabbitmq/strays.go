@@ -22,7 +22,7 @@ type strays map[string]*item
 // keep makes an item a stray, unless nothing about it is worth that. The feed has ended.
 func (s strays) keep(it *item) bool {
 	switch it.state {
-	case out, burying:
+	case out, moving:
 	case waiting, ready, sleeping:
 		if it.retries == 0 {
 			return false

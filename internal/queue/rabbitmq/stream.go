@@ -107,6 +107,9 @@ func (q *Queue) declareAll(s *session) error {
 	if err := s.withChannel(q.topology.declare); err != nil {
 		return err
 	}
+	if err := s.withChannel(q.declareLanes); err != nil {
+		return err
+	}
 	if kept && failed == nil {
 		failed = q.bindHistory(s)
 	}

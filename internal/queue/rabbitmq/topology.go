@@ -26,6 +26,8 @@ const deliveryLimit = 1 << 30
 //	<prefix>.dead             reached through the default exchange only
 //	<prefix>.history          "#"    a stream, where a history is kept; behind an exchange of
 //	                                 the same name, see stream.go
+//	<prefix>.record.parked.…  one for each lane, once somebody uses it; reached through the
+//	                          default exchange only, see park.go
 //
 // and for a while <prefix>.dead.lock and <prefix>.suspect.<group>.<event>.
 //
@@ -39,6 +41,11 @@ func (t topology) exchange() string { return t.prefix + ".events" }
 func (t topology) record() string   { return t.prefix + ".record" }
 func (t topology) dead() string     { return t.prefix + ".dead" }
 func (t topology) history() string  { return t.prefix + ".history" }
+
+func (t topology) parked(lane string) string { return t.prefix + parkedInfix + lane }
+
+// parkedInfix stands between the prefix and the name of a lane.
+const parkedInfix = ".record.parked."
 
 // suspect is the queue of the marks of an event.
 func (t topology) suspect(group queue.Group, id string) string {
@@ -65,6 +72,9 @@ func (t topology) queues(group queue.Group) []string {
 			names[p] = t.dispatch(p)
 		}
 		return names
+	}
+	if lane, ok := group.Lane(); ok {
+		return []string{t.parked(lane)}
 	}
 	return nil
 }

@@ -38,7 +38,8 @@ func TestUpgrade(t *testing.T) {
 	q := openAt(t, Config{Path: path})
 	e := testEvent("key")
 	require.NoError(t, q.Publish(t.Context(), e))
-	_, err := direct(t, q).ExecContext(t.Context(), `ALTER TABLE deliveries DROP COLUMN replays;
+	_, err := direct(t, q).ExecContext(t.Context(), `DROP INDEX deliveries_parked; DROP TABLE parking;
+		ALTER TABLE counters DROP COLUMN parked; ALTER TABLE deliveries DROP COLUMN replays;
 		ALTER TABLE deliveries DROP COLUMN history; DROP INDEX deliveries_suspect;
 		ALTER TABLE deliveries DROP COLUMN crashes;
 		ALTER TABLE events DROP COLUMN at; ALTER TABLE events DROP COLUMN pos;

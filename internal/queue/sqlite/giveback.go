@@ -42,7 +42,7 @@ func (c *consumer) giveBack() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	err := c.q.writer.do(ctx, held, func(tx *transaction) error {
-		tx.touched[c.number] = true
+		tx.touched[slot(c.number)] = true
 		_, err := tx.exec(tx.release, c.owner.id)
 		return err
 	})
@@ -60,14 +60,14 @@ func (c *consumer) setAside(claims []*claim) error {
 	}
 	err := c.q.writer.do(c.ctx, len(claims), func(tx *transaction) error {
 		for _, cl := range claims {
-			if _, err := tx.exec(tx.park, c.number, cl.id, c.owner.id); err != nil {
+			if _, err := tx.exec(tx.setAside, c.number, cl.id, c.owner.id); err != nil {
 				return err
 			}
 			if _, err := tx.exec(tx.unblock, cl.lane); err != nil {
 				return err
 			}
 		}
-		tx.touched[c.number] = true
+		tx.touched[slot(c.number)] = true
 		return nil
 	})
 	if err != nil {

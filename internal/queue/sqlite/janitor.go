@@ -43,7 +43,7 @@ func (q *Queue) keepHouse(ctx context.Context) {
 // reap makes ready again what owners had claimed that are gone, and counts that: those that
 // are closed give back themselves.
 func (q *Queue) reap(ctx context.Context) error {
-	rows, err := q.reader.QueryContext(ctx, "SELECT DISTINCT owner FROM deliveries WHERE grp IN (1, 2, 3) AND state = 3")
+	rows, err := q.reader.QueryContext(ctx, "SELECT DISTINCT owner FROM deliveries WHERE "+everyClaim)
 	if err != nil {
 		return err
 	}

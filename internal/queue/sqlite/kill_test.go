@@ -33,7 +33,11 @@ func runChild(role string) error {
 	if err != nil {
 		return err
 	}
-	if role != "publish" {
+	switch role {
+	case "park":
+		return childPark(ctx, q)
+	case "publish":
+	default:
 		return childConsume(ctx, q, role == "hold")
 	}
 	var mu sync.Mutex
@@ -133,11 +137,14 @@ func drainGroup(t *testing.T, q *Queue, group queue.Group) map[string]int {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	came := map[string]int{}
+	came, counted := map[string]int{}, group
+	if _, parked := group.Lane(); parked {
+		counted = queue.AllParked
+	}
 	for {
 		depths, err := q.Depths(ctx)
 		require.NoError(t, err)
-		if depths[group] == 0 {
+		if depths[counted] == 0 {
 			require.NoError(t, c.Close())
 			return came
 		}

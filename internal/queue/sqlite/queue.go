@@ -48,9 +48,12 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	number, ok := groupNumbers[group]
-	if !ok {
-		return nil, fmt.Errorf("subscribing: there is no group %q", group)
+	number, err := q.numberOf(ctx, group)
+	if err != nil {
+		return nil, fmt.Errorf("subscribing: %w", err)
+	}
+	if number >= groupParked {
+		group = queue.Record
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -73,12 +76,12 @@ func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
 		return nil, err
 	}
 	defer q.leave()
-	var record, dispatch, dead int64
-	err := q.reader.QueryRowContext(ctx, "SELECT record, dispatch, dead FROM counters").Scan(&record, &dispatch, &dead)
+	var record, dispatch, dead, parked int64
+	err := q.reader.QueryRowContext(ctx, "SELECT record, dispatch, dead, parked FROM counters").Scan(&record, &dispatch, &dead, &parked)
 	if err != nil {
 		return nil, fmt.Errorf("reading the depths of the queue file: %w", err)
 	}
-	return map[queue.Group]int64{queue.Record: record, queue.Dispatch: dispatch, queue.Dead: dead}, nil
+	return map[queue.Group]int64{queue.Record: record, queue.Dispatch: dispatch, queue.Dead: dead, queue.AllParked: parked}, nil
 }
 
 // Ready implements [queue.Queue]. After a failed write it says no until a write succeeds,
@@ -142,14 +145,14 @@ func (q *Queue) remove(c *consumer) {
 }
 
 // everyGroup touches all groups.
-var everyGroup = [groupCount + 1]bool{groupRecord: true, groupDispatch: true, groupDead: true}
+var everyGroup = [groupCount + 1]bool{groupRecord: true, groupDispatch: true, groupDead: true, groupParked: true}
 
 // wake has the consumers of groups look for deliveries.
 func (q *Queue) wake(groups [groupCount + 1]bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for c := range q.consumers {
-		if groups[c.number] {
+		if groups[slot(c.number)] {
 			signal(c.wake)
 		}
 	}

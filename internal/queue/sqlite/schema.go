@@ -7,7 +7,7 @@ import (
 )
 
 // schemaVersion is kept in PRAGMA user_version. Version 0 is an empty file.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // schema holds each event once, and one delivery for each group that it concerns.
 //
@@ -17,7 +17,7 @@ const schemaVersion = 3
 // that reading them touches nothing of it.
 //
 // A delivery's id is twice the event's seq in Record and one more in Dispatch, and stays
-// so in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
+// so in a lane of what is parked and in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
 // of bot and order key, in Dispatch only. Of each lane the delivery with the lowest id is
 // ready, delayed or claimed; all others are blocked. Its attempts are those that ended in a
 // retry; its history is what came of the last ones; its crashes are the owners that were gone
@@ -41,7 +41,7 @@ CREATE TABLE deliveries (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_due  ON deliveries (grp, due) WHERE state = 2;
 CREATE INDEX deliveries_lane ON deliveries (lane, id) WHERE lane IS NOT NULL;
-` + suspectIndex + `
+` + suspectIndex + parking + `
 CREATE TABLE seen (
 	id TEXT PRIMARY KEY,
 	at INTEGER NOT NULL
@@ -53,9 +53,10 @@ CREATE TABLE counters (
 	dispatch INTEGER NOT NULL,
 	dead     INTEGER NOT NULL,
 	next_pos INTEGER NOT NULL DEFAULT 0,
-	floor    INTEGER NOT NULL DEFAULT 1
+	floor    INTEGER NOT NULL DEFAULT 1,
+	parked   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-INSERT INTO counters VALUES (1, 0, 0, 0, 0, 1);
+INSERT INTO counters VALUES (1, 0, 0, 0, 0, 1, 0);
 `
 
 const eventsTable = `
@@ -75,6 +76,16 @@ const suspectIndex = `
 CREATE INDEX deliveries_suspect ON deliveries (grp, id) WHERE state = 1 AND crashes >= 3;
 `
 
+// parking names the lanes that deliveries of Record are parked in, each a group of its own
+// behind the others, and finds what is in any of them.
+const parking = `
+CREATE TABLE parking (
+	grp  INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX deliveries_parked ON deliveries (id) WHERE grp > 3;
+`
+
 // upgrades bring a file of the version before the key to the key's.
 var upgrades = map[int]string{
 	2: `
@@ -88,6 +99,9 @@ DROP TABLE events_1;
 ALTER TABLE counters ADD COLUMN next_pos INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE counters ADD COLUMN floor INTEGER NOT NULL DEFAULT 1;
 UPDATE counters SET floor = next_seq;
+`,
+	4: parking + `
+ALTER TABLE counters ADD COLUMN parked INTEGER NOT NULL DEFAULT 0;
 `,
 }
 

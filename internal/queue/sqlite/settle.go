@@ -13,31 +13,9 @@ import (
 // Ack implements [queue.Consumer]. Where some deliveries are lost, the others are
 // acknowledged all the same.
 func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
-	claims, lost := c.seize(deliveries...)
-	if len(claims) == 0 {
-		return lost
-	}
-	var gone int
-	err := c.settle(ctx, claims, func(tx *transaction) error {
-		gone = 0
-		for _, cl := range claims {
-			ok, err := tx.acknowledge(c.owner.id, c.number, cl)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				gone++
-			}
-		}
-		return nil
+	return c.settleAll(ctx, deliveries, func(tx *transaction, cl *claim) (bool, error) {
+		return tx.acknowledge(c.owner.id, c.number, cl)
 	})
-	if err == nil && gone > 0 {
-		return queue.ErrLost
-	}
-	if err != nil {
-		return err
-	}
-	return lost
 }
 
 // Retry implements [queue.Consumer]. The delay outlasts consumer and process.
@@ -61,7 +39,7 @@ func (c *consumer) comeAgain(ctx context.Context, d *queue.Delivery, delay time.
 	}
 	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
 		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due, attempts, history)
-		tx.touched[c.number] = true
+		tx.touched[slot(c.number)] = true
 		return n > 0, err
 	})
 }
@@ -94,21 +72,39 @@ func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) e
 	})
 }
 
-// settleOne settles a delivery by a step that reports whether it was still this consumer's.
+// settleOne is settleAll for one delivery.
 func (c *consumer) settleOne(ctx context.Context, d *queue.Delivery, step func(*transaction, *claim) (bool, error)) error {
-	claims, lost := c.seize(d)
-	if lost != nil {
+	return c.settleAll(ctx, []*queue.Delivery{d}, step)
+}
+
+// settleAll settles deliveries, each by a step that reports whether it was still this
+// consumer's. Those that are lost keep the others from nothing.
+func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, step func(*transaction, *claim) (bool, error)) error {
+	claims, lost := c.seize(deliveries...)
+	if len(claims) == 0 {
 		return lost
 	}
-	var ok bool
-	err := c.settle(ctx, claims, func(tx *transaction) (err error) {
-		ok, err = step(tx, claims[0])
-		return err
+	var gone int
+	err := c.settle(ctx, claims, func(tx *transaction) error {
+		gone = 0
+		for _, cl := range claims {
+			ok, err := step(tx, cl)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				gone++
+			}
+		}
+		return nil
 	})
-	if err == nil && !ok {
+	if err == nil && gone > 0 {
 		return queue.ErrLost
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return lost
 }
 
 // seize marks deliveries as being settled, so that nobody settles them twice. Those that

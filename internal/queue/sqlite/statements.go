@@ -20,7 +20,8 @@ type statements struct {
 	nextDue, promote           *sql.Stmt
 	ready, take                *sql.Stmt
 	suspect, takeOne           *sql.Stmt
-	ack, retry, bury, park     *sql.Stmt
+	ack, retry, bury, setAside *sql.Stmt
+	park, addLane, laneNumber  *sql.Stmt
 	unblock, release, crashed  *sql.Stmt
 	replay, dropDead           *sql.Stmt
 	cut, exhume, again, known  *sql.Stmt
@@ -30,14 +31,25 @@ type statements struct {
 // ours selects a delivery that a consumer has claimed: group, id and owner.
 const ours = ` WHERE grp = ?1 AND state = 3 AND id = ?2 AND owner = ?3`
 
+// everyClaim selects what is claimed, in all groups and lanes.
+const everyClaim = `grp IN (SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT grp FROM parking) AND state = 3`
+
 // claimable begins the choice of ready deliveries. The length is known without reading the
 // data.
 const claimable = `SELECT d.id, d.attempts, d.lane, d.death, d.replays, d.history, d.crashes, ifnull(length(e.data), 0)
 	FROM deliveries d LEFT JOIN events e ON e.seq = d.id >> 1 WHERE d.grp = ? AND d.state = 1`
 
 // unlessDelivered is the condition that no delivery has the id ?3, neither in the group ?2
-// nor in the dead letters.
-func unlessDelivered() string { return noDelivery("?2", "?3") + noDelivery("3", "?3") }
+// nor in a lane or the dead letters.
+func unlessDelivered() string {
+	return noDelivery("?2", "?3") + notParked("?3") + noDelivery("3", "?3")
+}
+
+// notParked is the condition, to be appended to others, that no lane has a delivery with the
+// id. It is looked up in an index of its own.
+func notParked(id string) string {
+	return " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE grp > 3 AND id = " + id + ")"
+}
 
 // noDelivery is the condition, to be appended to others, that a group has no delivery with
 // the id. Each state is looked up by the whole key, the likely ones first: for IN, SQLite
@@ -58,8 +70,8 @@ type statementText struct {
 
 func (s *statements) texts() []statementText {
 	return []statementText{
-		{&s.loadCounters, `SELECT next_seq, record, dispatch, dead, next_pos, floor FROM counters`},
-		{&s.saveCounters, `UPDATE counters SET next_seq = ?, record = ?, dispatch = ?, dead = ?, next_pos = ?, floor = ?`},
+		{&s.loadCounters, `SELECT next_seq, record, dispatch, dead, parked, next_pos, floor FROM counters`},
+		{&s.saveCounters, `UPDATE counters SET next_seq = ?, record = ?, dispatch = ?, dead = ?, parked = ?, next_pos = ?, floor = ?`},
 
 		{&s.remember, `INSERT INTO seen (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`},
 		{&s.stepEnd, `SELECT max(id), count(*) FROM (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT ?)`},
@@ -82,11 +94,14 @@ func (s *statements) texts() []statementText {
 		{&s.ack, `DELETE FROM deliveries` + ours},
 		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + ?6, history = ?7, crashes = 0` + ours},
 		{&s.bury, `UPDATE OR ROLLBACK deliveries SET grp = 3, state = 1, owner = 0, attempts = 0, lane = NULL, history = NULL, crashes = 0, death = ?4` + ours},
-		{&s.park, `UPDATE OR ROLLBACK deliveries SET state = 4, owner = 0, lane = NULL` + ours},
+		{&s.setAside, `UPDATE OR ROLLBACK deliveries SET state = 4, owner = 0, lane = NULL` + ours},
+		{&s.park, `UPDATE OR ROLLBACK deliveries SET grp = ?4, state = 1, owner = 0` + ours},
+		{&s.addLane, `INSERT INTO parking (grp, name) SELECT ifnull(max(grp), 3) + 1, ?1 FROM parking WHERE true ON CONFLICT (name) DO NOTHING`},
+		{&s.laneNumber, `SELECT grp FROM parking WHERE name = ?`},
 		{&s.unblock, `UPDATE OR ROLLBACK deliveries SET state = 1 WHERE grp = 2 AND state = 0 AND id =
 			(SELECT id FROM deliveries WHERE lane = ? ORDER BY id LIMIT 1)`},
-		{&s.release, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0 WHERE grp IN (1, 2, 3) AND state = 3 AND owner = ?`},
-		{&s.crashed, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0, crashes = crashes + (grp < 3) WHERE grp IN (1, 2, 3) AND state = 3 AND owner = ?`},
+		{&s.release, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0 WHERE ` + everyClaim + ` AND owner = ?`},
+		{&s.crashed, `UPDATE OR ROLLBACK deliveries SET state = 1, owner = 0, crashes = crashes + (grp <> 3) WHERE ` + everyClaim + ` AND owner = ?`},
 
 		// It stands where it stood among the events of its lane, but what is there goes on.
 		{&s.replay, `UPDATE OR ROLLBACK deliveries SET grp = ?3, owner = 0, due = 0, lane = ?4, death = NULL, replays = replays + 1,
@@ -94,12 +109,12 @@ func (s *statements) texts() []statementText {
 			WHERE grp = 3 AND state = ?1 AND id = ?2`},
 		{&s.dropDead, `DELETE FROM deliveries WHERE grp = 3 AND state = ?1 AND id = ?2`},
 		{&s.cut, `DELETE FROM events WHERE seq >= ?1 AND seq < ?2` +
-			noDelivery("1", "2 * seq") + noDelivery("2", "2 * seq + 1") + noDelivery("3", "2 * seq") + noDelivery("3", "2 * seq + 1")},
+			noDelivery("1", "2 * seq") + notParked("2 * seq") + noDelivery("2", "2 * seq + 1") + noDelivery("3", "2 * seq") + noDelivery("3", "2 * seq + 1")},
 		{&s.exhume, `DELETE FROM deliveries WHERE grp = 3 AND state = 1 AND id = ?`},
 		// As with replay.
 		{&s.again, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, lane, replays)
 			SELECT ?1, ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE lane = ?3), ?2, ?3, ?4
-			WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2 >> 1)` + noDelivery("?1", "?2") + noDelivery("3", "?2")},
+			WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2 >> 1)` + noDelivery("?1", "?2") + notParked("?2") + noDelivery("3", "?2")},
 		{&s.known, `SELECT count(*) FROM events WHERE seq = ?`},
 	}
 }

@@ -12,8 +12,14 @@ const (
 	groupRecord = 1 + iota
 	groupDispatch
 	groupDead
+	// groupParked is that of the first lane; the next one has the next number. What is kept
+	// for each group is kept for all lanes together.
+	groupParked
 	groupCount = iota
 )
+
+// slot is the place of a group in what is kept for each.
+func slot(group int) int { return min(group, groupParked) }
 
 var groupNumbers = map[queue.Group]int{
 	queue.Record:   groupRecord,
@@ -36,14 +42,14 @@ type transaction struct {
 
 func (tx *transaction) load() error {
 	return tx.loadCounters.QueryRowContext(tx.ctx).
-		Scan(&tx.nextSeq, &tx.depths[groupRecord], &tx.depths[groupDispatch], &tx.depths[groupDead], &tx.nextPos, &tx.floor)
+		Scan(&tx.nextSeq, &tx.depths[groupRecord], &tx.depths[groupDispatch], &tx.depths[groupDead], &tx.depths[groupParked], &tx.nextPos, &tx.floor)
 }
 
 func (tx *transaction) save() error {
 	if !tx.changed {
 		return nil
 	}
-	_, err := tx.exec(tx.saveCounters, tx.nextSeq, tx.depths[groupRecord], tx.depths[groupDispatch], tx.depths[groupDead], tx.nextPos, tx.floor)
+	_, err := tx.exec(tx.saveCounters, tx.nextSeq, tx.depths[groupRecord], tx.depths[groupDispatch], tx.depths[groupDead], tx.depths[groupParked], tx.nextPos, tx.floor)
 	return err
 }
 
@@ -58,21 +64,21 @@ func (tx *transaction) exec(stmt *sql.Stmt, args ...any) (int64, error) {
 
 // arrive counts a delivery that a group got and has it looked for.
 func (tx *transaction) arrive(group int) {
-	tx.depths[group]++
-	tx.touched[group] = true
+	tx.depths[slot(group)]++
+	tx.touched[slot(group)] = true
 	tx.changed = true
 }
 
 // leave counts a delivery that a group no longer has, and lets the next one of its lane go.
 func (tx *transaction) leave(group int, lane sql.NullInt64) error {
-	tx.depths[group]--
+	tx.depths[slot(group)]--
 	tx.changed = true
 	if !lane.Valid {
 		return nil
 	}
 	n, err := tx.exec(tx.unblock, lane.Int64)
 	if n > 0 {
-		tx.touched[group] = true
+		tx.touched[slot(group)] = true
 	}
 	return err
 }

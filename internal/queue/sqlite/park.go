@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+var _ queue.Parker = (*consumer)(nil)
+
+// Park implements [queue.Parker]. The deliveries move in one transaction and keep what is
+// known of their attempts and crashes.
+func (c *consumer) Park(ctx context.Context, lane string, deliveries ...*queue.Delivery) error {
+	if c.group != queue.Record {
+		return fmt.Errorf("parking: the group %s has no lanes", c.group)
+	}
+	number, err := c.q.numberOf(ctx, queue.Parked(lane))
+	if err != nil {
+		return fmt.Errorf("parking: %w", err)
+	}
+	return c.settleAll(ctx, deliveries, func(tx *transaction, cl *claim) (bool, error) {
+		n, err := tx.exec(tx.park, c.number, cl.id, c.owner.id, number)
+		if err != nil || n == 0 {
+			return false, err
+		}
+		tx.arrive(number)
+		return true, tx.leave(c.number, sql.NullInt64{})
+	})
+}
+
+// numberOf is the number of a group in the file. A lane gets one when it is new.
+func (q *Queue) numberOf(ctx context.Context, group queue.Group) (number int, err error) {
+	if number, ok := groupNumbers[group]; ok {
+		return number, nil
+	}
+	lane, ok := group.Lane()
+	if !ok {
+		return 0, fmt.Errorf("there is no group %q", group)
+	}
+	if err := q.enter(); err != nil {
+		return 0, err
+	}
+	defer q.leave()
+	err = q.reader.QueryRowContext(ctx, "SELECT grp FROM parking WHERE name = ?", lane).Scan(&number)
+	if !errors.Is(err, sql.ErrNoRows) {
+		if err != nil {
+			err = fmt.Errorf("%w: looking for the lane %s: %w", queue.ErrUnavailable, lane, err)
+		}
+		return number, err
+	}
+	err = q.writer.do(ctx, 1, func(tx *transaction) error {
+		if _, err := tx.exec(tx.addLane, lane); err != nil {
+			return err
+		}
+		return tx.laneNumber.QueryRowContext(tx.ctx, lane).Scan(&number)
+	})
+	return number, err
+}

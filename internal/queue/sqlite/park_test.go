@@ -1,0 +1,83 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// childPark moves everything to a lane.
+func childPark(ctx context.Context, q *Queue) error {
+	c, err := q.Subscribe(ctx, queue.Record, queue.SubscribeOptions{})
+	if err != nil {
+		return err
+	}
+	parker, ok := c.(queue.Parker)
+	if !ok {
+		return errors.New("it can't park")
+	}
+	for {
+		ds, err := c.Receive(ctx, 5)
+		if err != nil {
+			return err
+		}
+		if err := parker.Park(ctx, "lane", ds...); err != nil {
+			return err
+		}
+		for _, d := range ds {
+			fmt.Println("parked", d.Event.ID)
+		}
+	}
+}
+
+// TestKilledParker kills a process that parks: every event is in Record or in the lane, once.
+func TestKilledParker(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "queue.db")
+	q := openAt(t, Config{Path: path})
+	events := make([]*event.Event, 600)
+	for i := range events {
+		events[i] = testEvent(fmt.Sprint("key-", i))
+	}
+	require.NoError(t, q.Publish(t.Context(), events...))
+	require.NoError(t, q.Close())
+
+	said := killedChild(t, "park", path, 20+rand.IntN(300))
+	q = openAt(t, Config{Path: path})
+	requireIntact(t, q)
+	parked := drainGroup(t, q, queue.Parked("lane"))
+	for _, id := range said["parked"] {
+		require.Equal(t, 1, parked[id])
+	}
+	waiting := drainGroup(t, q, queue.Record)
+	for _, e := range events {
+		require.Equal(t, 1, parked[e.ID]+waiting[e.ID])
+	}
+}
+
+// TestParkedCrashesAreCounted has consumers of a lane end with an event in hand.
+func TestParkedCrashesAreCounted(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t, Config{})
+	require.NoError(t, q.Publish(t.Context(), testEvent("key")))
+	c := subscribe(t, q, queue.Record)
+	park := func(c *consumer, lane string) {
+		require.NoError(t, c.Park(t.Context(), lane, receiveOne(t, c)))
+	}
+	park(c, "a")
+	_, err := direct(t, q).ExecContext(t.Context(), "UPDATE deliveries SET state = 3, owner = 1 WHERE grp > 3")
+	require.NoError(t, err)
+	require.NoError(t, q.reap(t.Context()), "nobody is the owner 1")
+	a := subscribe(t, q, queue.Parked("a"))
+	park(a, "b")
+	b := subscribe(t, q, queue.Parked("b"))
+	require.Equal(t, 1, receiveOne(t, b).Crashes)
+}
