@@ -4,20 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testsvc.Main(m) }
 
 // fakeQueue is a queue in memory for one consumer at a time.
 type fakeQueue struct {
@@ -28,6 +29,7 @@ type fakeQueue struct {
 	crashes  map[string]int    // by id
 	arrived  chan struct{}
 	prefetch int
+	peak     int // The most that was handed out at a time.
 	closed   int
 	// subscribe, receive and ack fail with the first of their errors, then the next.
 	subscribe, receive, ack []error
@@ -108,15 +110,13 @@ func (c fakeConsumer) take(limit int) ([]*queue.Delivery, error) {
 		return nil, err
 	}
 	n := min(limit, len(c.waiting), c.prefetch-len(c.unacked))
+	c.peak = max(c.peak, len(c.unacked)+n)
 	batch := make([]*queue.Delivery, n)
 	for i, e := range c.waiting[:n] {
 		batch[i] = &queue.Delivery{Event: e, Attempt: 1, Crashes: c.crashes[e.ID], Unreadable: c.unreadable[e.ID]}
 		c.unacked[batch[i]] = true
 	}
 	c.waiting = c.waiting[n:]
-	if len(c.waiting) > 0 {
-		c.wake()
-	}
 	return batch, nil
 }
 
@@ -133,6 +133,7 @@ func (c fakeConsumer) Ack(_ context.Context, deliveries ...*queue.Delivery) erro
 		}
 		delete(c.unacked, d)
 	}
+	c.wake()
 	if c.onAck != nil && err == nil {
 		c.onAck(deliveries)
 	}
@@ -147,6 +148,7 @@ func (c fakeConsumer) Bury(_ context.Context, d *queue.Delivery, reason string) 
 	}
 	delete(c.unacked, d)
 	c.buried[d.Event.ID] = reason
+	c.wake()
 	return nil
 }
 
@@ -190,10 +192,14 @@ func (s *fakeStore) Append(ctx context.Context, events []*event.Event) ([]store.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.batches = append(s.batches, len(events))
+	var fresh []store.Entry
 	for _, e := range events {
-		s.ids[e.ID] = true
+		if !s.ids[e.ID] {
+			s.ids[e.ID] = true
+			fresh = append(fresh, store.Entry{Event: e})
+		}
 	}
-	return nil, nil
+	return fresh, nil
 }
 
 func (s *fakeStore) len() int {
@@ -223,6 +229,15 @@ func start(t *testing.T, cfg Config) *running {
 func (r *running) stop() error {
 	r.cancel()
 	return <-r.done
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // advance lets the time of a bubble pass, and everything happen that is due.

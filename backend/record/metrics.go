@@ -7,23 +7,24 @@ import (
 )
 
 type metrics struct {
-	recorded, buried prometheus.Counter
-	batch, duration  prometheus.Histogram
-	retries          prometheus.Counter
+	recorded, buried, parked prometheus.Counter
+	batch, duration          prometheus.Histogram
+	retries                  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "botgate_record_events_total",
-		Help: "Events and changes taken from the queue, by what came of them: recorded (repeats included), or buried because the store can't take them.",
+		Help: "Events and changes taken from the queue, by what came of them: recorded (repeats included), buried because the store can't take them, or parked because their shard is away.",
 	}, []string{"outcome"})
 	m := &metrics{
 		recorded: events.WithLabelValues("recorded"),
 		buried:   events.WithLabelValues("buried"),
+		parked:   events.WithLabelValues("parked"),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "botgate_record_batch_size",
 			Help:    "Events written in one transaction.",
-			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000},
+			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000},
 		}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "botgate_record_append_duration_seconds",
@@ -44,4 +45,25 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// registerUp shows whether a shard takes events, where there are several.
+func (s *shard) registerUp(reg prometheus.Registerer) error {
+	if reg == nil || s.name == "" {
+		return nil
+	}
+	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "botgate_record_shard_up",
+		Help:        "1 while the database shard takes events, 0 while they are parked in the queue.",
+		ConstLabels: prometheus.Labels{"shard": s.name},
+	}, func() float64 {
+		if s.away() != nil {
+			return 0
+		}
+		return 1
+	})
+	if err := reg.Register(up); err != nil {
+		return fmt.Errorf("registering a metric of record: %w", err)
+	}
+	return nil
 }

@@ -256,9 +256,10 @@ func TestMetrics(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, r.stop())
 		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP botgate_record_events_total Events and changes taken from the queue, by what came of them: recorded (repeats included), or buried because the store can't take them.
+# HELP botgate_record_events_total Events and changes taken from the queue, by what came of them: recorded (repeats included), buried because the store can't take them, or parked because their shard is away.
 # TYPE botgate_record_events_total counter
 botgate_record_events_total{outcome="buried"} 1
+botgate_record_events_total{outcome="parked"} 0
 botgate_record_events_total{outcome="recorded"} 2
 `), "botgate_record_events_total"))
 		problems, err := testutil.GatherAndLint(registry)

@@ -1,0 +1,413 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// downShards are the shards of a store that do not work.
+type downShards struct {
+	mu sync.Mutex
+	// down has how each fails.
+	down map[string]func(context.Context) error
+}
+
+func (d *downShards) set(shard string, fail func(context.Context) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.down[shard] = fail
+}
+
+func (d *downShards) fail(ctx context.Context, events []*event.Event) error {
+	for _, e := range events {
+		if shardOf(e) != shardOf(events[0]) {
+			panic("a batch of two shards")
+		}
+	}
+	d.mu.Lock()
+	fail := d.down[shardOf(events[0])]
+	d.mu.Unlock()
+	if fail == nil {
+		return nil
+	}
+	return fail(ctx)
+}
+
+func refusing(context.Context) error { return store.ErrUnavailable }
+
+func hanging(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func newDown(names ...string) *downShards {
+	d := &downShards{down: map[string]func(context.Context) error{}}
+	for _, name := range names {
+		d.set(name, refusing)
+	}
+	return d
+}
+
+// TestShardAway has a shard refuse everything for a minute, while events come all the time.
+func TestShardAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewPedanticRegistry()
+		down := newDown("b")
+		q, s := newParkingQueue(), newStore(down.fail)
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf, BatchSize: 20, Registerer: registry})
+		n, well := 0, 0
+		for began := time.Now(); time.Since(began) < time.Minute; n++ {
+			e := shardEvent(n, shards[n%3])
+			q.publish(e)
+			<-time.After(5 * time.Millisecond)
+			if shardOf(e) != "b" {
+				well++
+				require.GreaterOrEqual(t, s.len(), well, "an event of a shard that is well waits for nothing")
+			}
+		}
+		require.Equal(t, well, s.len())
+		require.LessOrEqual(t, q.left(), 20, "the others are parked")
+		require.GreaterOrEqual(t, q.lanes["b"].left(), n-well-20)
+		require.Zero(t, q.lanes["a"].left()+q.lanes["c"].left())
+		require.NoError(t, r.Healthy(), "the others are well")
+		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP botgate_record_shard_up 1 while the database shard takes events, 0 while they are parked in the queue.
+# TYPE botgate_record_shard_up gauge
+botgate_record_shard_up{shard="a"} 1
+botgate_record_shard_up{shard="b"} 0
+botgate_record_shard_up{shard="c"} 1
+`), "botgate_record_shard_up"))
+
+		down.set("b", nil)
+		advance(maxBackoff)
+		require.Equal(t, n, s.len())
+		require.Zero(t, q.left()+q.parked())
+		require.LessOrEqual(t, q.lanes["b"].peak, 20)
+		require.LessOrEqual(t, q.parks, n-well, "each at most once")
+		require.NoError(t, r.stop())
+	})
+}
+
+// TestBacklogWithShardAway has more events of the shard than may be in memory, before those
+// of the others.
+func TestBacklogWithShardAway(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(context.Context) error{"refuses": refusing, "hangs": hanging} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const many = 5000
+				down := newDown()
+				down.set("b", fail)
+				q, s := newParkingQueue(), newStore(down.fail)
+				for n := range many {
+					q.publish(shardEvent(n, "b"))
+				}
+				q.publish(shardEvent(many, "a"), shardEvent(many+1, "c"))
+				r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf, BatchSize: 100})
+				advance(2 * appendTimeout)
+				require.Equal(t, 2, s.len())
+				require.LessOrEqual(t, q.peak, 600)
+				// What hangs tries once more with a few.
+				require.LessOrEqual(t, q.left(), 100)
+				for n := range 10 {
+					q.publish(shardEvent(many+2+n, "a"))
+					<-time.After(10 * time.Millisecond)
+					require.Equal(t, 3+n, s.len(), "known to be away, it holds up nothing")
+				}
+				down.set("b", nil)
+				advance(appendTimeout + 2*maxBackoff)
+				require.Equal(t, many+12, s.len())
+				require.Zero(t, q.left()+q.parked())
+				require.Empty(t, q.buried)
+				require.NoError(t, r.stop())
+			})
+		})
+	}
+}
+
+// TestManyShardsHang has all but one shard hang.
+func TestManyShardsHang(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		down := newDown()
+		down.set("b", hanging)
+		down.set("c", hanging)
+		q, s := newParkingQueue(mixed(3000)...), newStore(down.fail)
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf, BatchSize: 50})
+		advance(3 * appendTimeout)
+		require.Equal(t, 1000, s.len())
+		require.NoError(t, r.Healthy())
+		down.set("b", nil)
+		down.set("c", nil)
+		advance(appendTimeout + 2*maxBackoff)
+		require.Equal(t, 3000, s.len())
+		require.Zero(t, q.left()+q.parked())
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestParkedByAnotherProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newParkingQueue(), newStore(newDown().fail)
+		q.lanes["c"].publish(shardEvent(1, "c"))
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		synctest.Wait()
+		require.Equal(t, 1, s.len(), "it is there at the start")
+		q.lanes["c"].publish(shardEvent(2, "c"))
+		synctest.Wait()
+		require.Equal(t, 2, s.len(), "and later")
+		require.NoError(t, r.stop())
+		for _, lane := range q.lanes {
+			require.Equal(t, 1, lane.closed)
+		}
+	})
+}
+
+// TestParkedEventOfAnotherShard has events that belong elsewhere since they were parked.
+func TestParkedEventOfAnotherShard(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		down := newDown("b")
+		q, s := newParkingQueue(), newStore(down.fail)
+		q.lanes["a"].publish(shardEvent(1, "b"), shardEvent(2, "c"))
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		advance(time.Second)
+		require.Equal(t, 1, s.len())
+		require.Zero(t, q.lanes["a"].left())
+		require.Equal(t, 1, q.lanes["b"].left())
+		require.NoError(t, r.stop())
+	})
+}
+
+// TestQueueTakesNothingParked has the queue refuse to park for a while.
+func TestQueueTakesNothingParked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		down := newDown("b")
+		q, s := newParkingQueue(shardEvent(1, "b")), newStore(down.fail)
+		q.park = []error{queue.ErrUnavailable, queue.ErrUnconfirmed, queue.ErrUnavailable}
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		synctest.Wait()
+		require.Equal(t, 1, q.left())
+		advance(time.Minute)
+		require.Zero(t, q.left())
+		require.Equal(t, 1, q.parked())
+		down.set("b", nil)
+		advance(maxBackoff)
+		require.Equal(t, 1, s.len())
+		require.NoError(t, r.stop())
+	})
+}
+
+// TestParkedIsLost has the queue take deliveries back meanwhile.
+func TestParkedIsLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newParkingQueue(shardEvent(1, "b")), newStore(newDown("b").fail)
+		q.park = []error{queue.ErrLost}
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		advance(time.Minute)
+		require.Empty(t, q.park)
+		require.Zero(t, q.parked(), "it is not parked again")
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestAllShardsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		down := newDown(shards...)
+		q, s := newParkingQueue(mixed(30)...), newStore(down.fail)
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		advance(time.Minute)
+		require.ErrorIs(t, r.Healthy(), store.ErrUnavailable)
+		require.Equal(t, 30, q.parked())
+		for _, name := range shards {
+			down.set(name, nil)
+		}
+		advance(maxBackoff)
+		require.NoError(t, r.Healthy())
+		require.Equal(t, 30, s.len())
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestShard(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShard("a", 15, must(newMetrics(nil)), discard)
+		enters := func(limit int, may bool) {
+			t.Helper()
+			got, ok := s.enter()
+			require.Equal(t, may, ok)
+			require.Equal(t, limit, got)
+		}
+		enters(15, true)
+		enters(15, true)
+		s.leave(store.ErrUnavailable)
+		enters(0, false)
+		s.leave(store.ErrUnavailable)
+		require.Error(t, s.away())
+		advance(maxBackoff)
+		enters(probeSize, true)
+		enters(0, false) // One finds out.
+		s.leave(nil)
+		require.NoError(t, s.away())
+		enters(15, true)
+		enters(15, true)
+		s.leave(store.ErrUnavailable)
+		advance(2 * staleAfter)
+		require.Error(t, s.away(), "one is still under way")
+		s.withdraw()
+		require.NoError(t, s.away(), "another process may have recorded what was parked")
+	})
+}
+
+// TestBatchesGrowAgain has a store come back: it gets a few events at first.
+func TestBatchesGrowAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		away.Store(true)
+		s := newStore(func(context.Context, []*event.Event) error {
+			if away.Load() {
+				return store.ErrUnavailable
+			}
+			return nil
+		})
+		q := newQueue(mixed(2000)...)
+		r := start(t, Config{Queue: q, Store: s, BatchSize: 100})
+		advance(time.Minute)
+		away.Store(false)
+		advance(maxBackoff)
+		require.Equal(t, 2000, s.len())
+		require.LessOrEqual(t, s.batches[0], probeSize)
+		require.Equal(t, 100, s.batches[len(s.batches)/2])
+		require.NoError(t, r.stop())
+	})
+}
+
+// TestOneDatabaseParksNothing has a queue that can park, and one that can't, with a store that
+// is away.
+func TestOneDatabaseParksNothing(t *testing.T) {
+	t.Parallel()
+	parking, plain := newParkingQueue(mixed(30)...), newQueue(mixed(30)...)
+	for name, c := range map[string]struct {
+		cfg  Config
+		left func() int
+	}{
+		"one shard":               {Config{Queue: parking, Shards: []string{"a"}, Shard: shardOf}, parking.left},
+		"a queue that can't park": {Config{Queue: plain, Shards: shards, Shard: shardOf}, plain.left},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var away atomic.Bool
+			away.Store(true)
+			tried := make(chan struct{}, 1)
+			s := newStore(func(context.Context, []*event.Event) error {
+				if !away.Load() {
+					return nil
+				}
+				select {
+				case tried <- struct{}{}:
+				default:
+				}
+				return store.ErrUnavailable
+			})
+			c.cfg.Store = s
+			r := start(t, c.cfg)
+			for range 3 {
+				<-tried
+			}
+			require.Equal(t, 30, c.left())
+			require.Zero(t, parking.parked())
+			away.Store(false)
+			require.Eventually(t, func() bool { return c.left() == 0 }, 10*time.Second, time.Millisecond)
+			require.Equal(t, 30, s.len())
+			require.NoError(t, r.stop())
+		})
+	}
+}
+
+func TestPoisonIsBuriedFromLanes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		bad := shardEvent(7, "b")
+		s := newStore(func(_ context.Context, events []*event.Event) error {
+			for _, e := range events {
+				if e.ID == bad.ID {
+					return errors.New("does not fit")
+				}
+			}
+			return nil
+		})
+		q := newParkingQueue()
+		for n := range 20 {
+			q.lanes["b"].publish(shardEvent(n, "b"))
+		}
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		synctest.Wait()
+		require.Equal(t, 19, s.len())
+		require.Equal(t, map[string]string{bad.ID: "does not fit"}, q.lanes["b"].buried)
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestEventsOfNoShard(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		down := newDown("elsewhere")
+		q, s := newParkingQueue(shardEvent(1, "elsewhere"), shardEvent(2, "a")), newStore(down.fail)
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		advance(time.Minute)
+		require.Equal(t, 1, s.len())
+		require.Equal(t, 1, q.left())
+		down.set("elsewhere", nil)
+		advance(maxBackoff)
+		require.Equal(t, 2, s.len())
+		require.NoError(t, r.stop())
+	})
+}
+
+func TestShardNames(t *testing.T) {
+	t.Parallel()
+	_, err := New(Config{Shards: []string{"a", "b.c"}, Shard: shardOf})
+	require.ErrorContains(t, err, "b.c")
+}
+
+func TestNotify(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		s := newStore(nil)
+		q := newQueue(shardEvent(1, "a"), shardEvent(2, "a"))
+		q.onAck = func([]*queue.Delivery) { require.NotEmpty(t, told, "readers know before the queue does") }
+		r := start(t, Config{Queue: q, Store: s, Notify: func(entries []store.Entry) {
+			for _, e := range entries {
+				told = append(told, e.ID)
+			}
+		}})
+		synctest.Wait()
+		q.publish(shardEvent(1, "a"), shardEvent(3, "a"))
+		synctest.Wait()
+		require.NoError(t, r.stop())
+		require.Equal(t, []string{shardEvent(1, "").ID, shardEvent(2, "").ID, shardEvent(3, "").ID}, told, "what is new")
+	})
+}
