@@ -1,0 +1,157 @@
+package cache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The defaults of [Config].
+const (
+	DefaultMaxBytes      = 64 << 20
+	DefaultMaxValueBytes = 256 << 10
+	DefaultSoftTTL       = 10 * time.Second
+	DefaultHardTTL       = time.Minute
+	DefaultNegativeTTL   = 5 * time.Second
+	DefaultJitter        = 0.1
+	DefaultMaxLoads      = 256
+	DefaultLoadTimeout   = 5 * time.Second
+	DefaultRedisBudget   = 50 * time.Millisecond
+)
+
+var (
+	// ErrNotFound is the default of [Config.NotFound].
+	ErrNotFound = errors.New("not found")
+	// ErrClosed is what a closed cache answers to what it does not have.
+	ErrClosed = errors.New("the cache is closed")
+)
+
+// Config is what a Cache is made of. What is left at zero gets its default.
+type Config[V any] struct {
+	// Name tells the caches of a process apart in metrics and in the log: a word of the
+	// program, never data. Required.
+	Name string
+	// MaxBytes bounds what the tier in memory holds, by the size of encoded values and of
+	// keys. Decoded values take two to three times that. Default 64 MiB.
+	MaxBytes uint64
+	// MaxValueBytes is the size of an encoded value above which it is kept in no tier.
+	// Default 256 KiB.
+	MaxValueBytes int
+	// SoftTTL is the age at which a value is still answered, and loaded again meanwhile.
+	// Default 10 seconds.
+	SoftTTL time.Duration
+	// HardTTL is the age at which a value is not answered any more: the bound for when a
+	// notice is lost. Default 1 minute.
+	HardTTL time.Duration
+	// NegativeTTL is the age at which that there is nothing is not answered any more.
+	// Default 5 seconds.
+	NegativeTTL time.Duration
+	// Jitter is the part of these by which each value's own are shorter at most, from 0 to 1,
+	// so that what was loaded together is not due together. Default 0.1; negative for none.
+	Jitter float64
+	// FreshWindow is how long after an invalidation a key is loaded with [Config.Fresh]:
+	// longer than a replica may lag behind. Default 0: loads see every commit anyway.
+	FreshWindow time.Duration
+	// Fresh marks the context of a load that must see every commit before it; nil for none.
+	Fresh func(context.Context) context.Context
+	// NotFound is the error, or wrapped in the error, of a load that found nothing. That is
+	// kept, too, and answered with NotFound itself. Default [ErrNotFound].
+	NotFound error
+	// MaxLoads is how many loads are under way at once at most. Further ones wait, those
+	// in the background are left out. Default 256.
+	MaxLoads int
+	// LoadTimeout bounds each load. Default 5 seconds.
+	LoadTimeout time.Duration
+
+	// Redis is the second tier, which all processes share; nil for none. It must honour the
+	// deadlines of contexts and is not closed.
+	Redis redis.UniversalClient
+	// Prefix starts the keys in Redis. It must differ wherever the values do, also in form:
+	// count it up when V changes. Required with Redis.
+	Prefix string
+	// RedisBudget is how long one call may wait for Redis. Default 50 ms.
+	RedisBudget time.Duration
+	// Codec turns values into bytes and back. Default: JSON.
+	Codec Codec[V]
+
+	// Metrics counts; nil for not counting. Caches of one process share it.
+	Metrics *Metrics
+	// Logger hears when Redis stops and starts to answer. Default: discard.
+	Logger *slog.Logger
+}
+
+// Codec turns values into bytes and back.
+type Codec[V any] interface {
+	Encode(V) ([]byte, error)
+	Decode([]byte) (V, error)
+}
+
+// JSON is the codec that most values need.
+type JSON[V any] struct{}
+
+// Encode implements [Codec].
+func (JSON[V]) Encode(v V) ([]byte, error) { return json.Marshal(v) }
+
+// Decode implements [Codec].
+func (JSON[V]) Decode(text []byte) (v V, err error) {
+	err = json.Unmarshal(text, &v)
+	return v, err
+}
+
+// setDefaults fills in what was left at zero.
+func (c *Config[V]) setDefaults() {
+	setDefault(&c.MaxBytes, DefaultMaxBytes)
+	setDefault(&c.MaxValueBytes, DefaultMaxValueBytes)
+	setDefault(&c.SoftTTL, DefaultSoftTTL)
+	setDefault(&c.HardTTL, DefaultHardTTL)
+	setDefault(&c.NegativeTTL, DefaultNegativeTTL)
+	setDefault(&c.Jitter, DefaultJitter)
+	setDefault(&c.MaxLoads, DefaultMaxLoads)
+	setDefault(&c.LoadTimeout, DefaultLoadTimeout)
+	setDefault(&c.RedisBudget, DefaultRedisBudget)
+	c.Jitter = max(0, c.Jitter)
+	if c.NotFound == nil {
+		c.NotFound = ErrNotFound
+	}
+	if c.Codec == nil {
+		c.Codec = JSON[V]{}
+	}
+	if c.Fresh == nil {
+		c.Fresh = func(ctx context.Context) context.Context { return ctx }
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = newMetrics()
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// check says which option is wrong.
+func (c *Config[V]) check() error {
+	switch {
+	case c.Name == "":
+		return errors.New("cache: it needs a name")
+	case c.SoftTTL > c.HardTTL:
+		return fmt.Errorf("cache %s: the soft time to live, %s, must not exceed the hard one, %s", c.Name, c.SoftTTL, c.HardTTL)
+	case c.Jitter > 1:
+		return fmt.Errorf("cache %s: jitter must not exceed 1", c.Name)
+	case min(c.SoftTTL, c.HardTTL, c.NegativeTTL, c.LoadTimeout, c.RedisBudget) < 0, c.FreshWindow < 0, c.MaxLoads < 0, c.MaxValueBytes < 0:
+		return fmt.Errorf("cache %s: times and bounds must be positive", c.Name)
+	case c.Redis != nil && c.Prefix == "":
+		return fmt.Errorf("cache %s: it needs a prefix for its keys in Redis", c.Name)
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package cache
+
+import (
+	"context"
+	"slices"
+)
+
+// chunk is how many keys are dropped in one step.
+const chunk = 256
+
+// Invalidate forgets keys, in memory and in Redis, before it returns. A load that began
+// before is not kept in either. Where Redis can't be told, this cache takes nothing from
+// it that was loaded before.
+func (c *Cache[V]) Invalidate(ctx context.Context, keys ...string) {
+	for part := range slices.Chunk(keys, chunk) {
+		c.forget(part)
+		if c.remote == nil {
+			continue
+		}
+		if err := c.remote.invalidate(ctx, part); err != nil {
+			c.metrics.redisFailed.Inc()
+			c.remote.distrust()
+		}
+		// Until then Redis had what a load could take.
+		c.forget(part)
+	}
+	c.metrics.invalidatedKeys.Add(float64(len(keys)))
+}
+
+func (c *Cache[V]) forget(keys []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	for _, key := range keys {
+		c.overtake(key, c.flights[key])
+		c.memory.Invalidate(key)
+		c.recent.add(key, now)
+	}
+}
+
+// overtake lets nobody else wait for a flight, nor its result be kept.
+func (c *Cache[V]) overtake(key string, f *flight[V]) {
+	if f != nil {
+		f.overtaken = true
+		delete(c.flights, key)
+		c.metrics.discarded.Inc()
+	}
+}
+
+// DropAll forgets everything: what was written may have been missed. From Redis the cache
+// takes only what is loaded from now on.
+func (c *Cache[V]) DropAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, f := range c.flights {
+		c.overtake(key, f)
+	}
+	if c.remote != nil {
+		c.remote.distrust()
+	}
+	c.memory.InvalidateAll()
+	c.recent.addAll(c.now())
+	c.metrics.invalidatedAll.Inc()
+}

@@ -1,0 +1,192 @@
+package cache
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/internal/breaker"
+)
+
+//go:embed begin.lua
+var beginSource string
+
+//go:embed store.lua
+var storeSource string
+
+var (
+	beginScript = redis.NewScript(beginSource)
+	storeScript = redis.NewScript(storeSource)
+)
+
+const (
+	// whatever is an age that no value reaches.
+	whatever = 1000 * 24 * time.Hour
+	// rounding is more than what is lost in milliseconds.
+	rounding = 5 * time.Millisecond
+)
+
+var errAnswer = errors.New("unexpected answer of the script")
+
+// remote is the tier in Redis.
+//
+// Who misses a value there is given a lease, and leaves what it loaded there only while it
+// has that. An invalidation takes the lease away with the value. So what was read before
+// an invalidation can't get there after it, however late it comes, and no clocks are compared.
+type remote struct {
+	remoteConfig
+	breaker *breaker.Breaker
+	started time.Time
+
+	mu sync.Mutex
+	// trusted is since when loads may have led to what is taken from Redis; 0 for any.
+	trusted time.Duration
+}
+
+type remoteConfig struct {
+	client redis.UniversalClient
+	prefix string
+	budget time.Duration
+	// lease is longer than a load may take, window how long loads of a key are fresh
+	// after an invalidation.
+	lease, window time.Duration
+	name          string
+	logger        *slog.Logger
+	degraded      prometheus.Gauge
+}
+
+// lease is what a load may leave its value in Redis with.
+type lease struct {
+	token string
+	// granted means that nobody else has one.
+	granted bool
+	// fresh means that the key was invalidated not long ago, somewhere.
+	fresh bool
+}
+
+// need is what a value in Redis must be to be of use.
+type need struct {
+	// fresh means read fresh, undue not due for another load.
+	fresh, undue bool
+}
+
+func newRemote(c remoteConfig) *remote {
+	r := &remote{remoteConfig: c, started: time.Now()}
+	r.breaker = breaker.New(r.tell)
+	return r
+}
+
+func (r *remote) tell(err error) {
+	if err != nil {
+		r.degraded.Set(1)
+		r.logger.Warn("redis does not answer in time, this process uses only its own cache and the database",
+			slog.String("cache", r.name), slog.Any("error", err))
+		return
+	}
+	r.degraded.Set(0)
+	r.logger.Info("redis answers again and is used by the cache", slog.String("cache", r.name))
+}
+
+// names are those of the value and of the lease, in one slot of a cluster. Keys may be
+// users' ids and of any length, so Redis gets a hash.
+func (r *remote) names(key string) (value, lease string) {
+	sum := sha256.Sum256([]byte(key))
+	value = r.prefix + "{" + base64.RawURLEncoding.EncodeToString(sum[:]) + "}"
+	return value, value + ":lease"
+}
+
+// distrust lets nothing count that was loaded until now.
+func (r *remote) distrust() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trusted = time.Since(r.started)
+}
+
+// oldest is the age up to which values may be taken, of those that were read fresh and of others.
+func (r *remote) oldest() (fresh, any time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.trusted == 0 {
+		return whatever, whatever
+	}
+	fresh = time.Since(r.started) - r.trusted - rounding
+	return fresh, fresh - r.window
+}
+
+// begin returns what Redis has of a key, with its age, or else what the load may do.
+func (r *remote) begin(ctx context.Context, key string, n need) (found *record, age time.Duration, l lease, err error) {
+	value, name := r.names(key)
+	l.token = strconv.FormatUint(rand.Uint64(), 36)
+	fresh, other := r.oldest()
+	if n.fresh {
+		other = -1
+	}
+	var answer []any
+	err = r.breaker.Call(ctx, r.budget, func(ctx context.Context) (err error) {
+		answer, err = beginScript.Run(ctx, r.client, []string{value, name}, l.token, r.lease.Milliseconds(),
+			fresh.Milliseconds(), other.Milliseconds(), flag(n.undue)).Slice()
+		return err
+	})
+	if err != nil {
+		return nil, 0, lease{}, err
+	}
+	if len(answer) != 2 {
+		return nil, 0, lease{}, errAnswer
+	}
+	second, ok := answer[1].(int64)
+	switch first := answer[0].(type) {
+	case string:
+		if found, err = parse(first); err != nil {
+			return nil, 0, lease{}, err
+		}
+		age = found.hard - time.Duration(second)*time.Millisecond
+	case int64:
+		l.granted, l.fresh = first == 1, second == 1
+	default:
+		ok = false
+	}
+	if !ok {
+		return nil, 0, lease{}, errAnswer
+	}
+	return found, age, l, nil
+}
+
+// store leaves a record in Redis, if its lease still stands.
+func (r *remote) store(ctx context.Context, key string, l lease, found *record) error {
+	value, name := r.names(key)
+	return r.breaker.Call(ctx, r.budget, func(ctx context.Context) error {
+		return storeScript.Run(ctx, r.client, []string{value, name},
+			l.token, r.lease.Milliseconds(), found.text(), found.hard.Milliseconds()).Err()
+	})
+}
+
+// invalidate drops keys, with the leases of their loads, in one round trip. For a while
+// everybody's loads of them are fresh.
+func (r *remote) invalidate(ctx context.Context, keys []string) error {
+	return r.breaker.Call(ctx, r.budget, func(ctx context.Context) error {
+		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, key := range keys {
+				value, name := r.names(key)
+				// The lease first: nothing may come between that is kept.
+				if r.window > 0 {
+					p.Set(ctx, name, "fresh", r.window)
+				} else {
+					p.Unlink(ctx, name)
+				}
+				p.Unlink(ctx, value)
+			}
+			return nil
+		})
+		return err
+	})
+}
