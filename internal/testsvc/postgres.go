@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,8 +29,7 @@ var postgresKind = kind{
 		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", i.ports[0])
 	},
 	setup: func(i *instance) error {
-		initdb := filepath.Join(filepath.Dir(i.binary), "initdb")
-		return i.run(command(initdb, "-D", "data", "-U", "postgres", "-A", "trust",
+		return i.run(pgCommand(i, "initdb", "-D", "data", "-U", "postgres", "-A", "trust",
 			"-N", "-E", "UTF8", "--locale=C"))
 	},
 	server: func(i *instance) *exec.Cmd {
