@@ -139,7 +139,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	for {
-		err := i.kind.ready(ctx, i.url)
+		err := i.kind.ready(ctx, i)
 		switch {
 		case !i.server.running():
 			// Whoever answered was somebody else on our port.

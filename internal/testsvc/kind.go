@@ -37,7 +37,7 @@ type kind struct {
 	// server is the process itself. It stays in the foreground.
 	server func(i *instance) *exec.Cmd
 	// ready connects once.
-	ready func(ctx context.Context, url string) error
+	ready func(ctx context.Context, i *instance) error
 }
 
 // locate finds a program in the folders that match the pattern, the last first, for

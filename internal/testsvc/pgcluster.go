@@ -1,14 +1,14 @@
 package testsvc
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"testing"
 )
 
 // StartPostgresStandby starts a private PostgreSQL that follows the primary by streaming
-// replication and answers reads. A standby promoted takes writes; to follow another one,
-// a standby is started anew.
+// replication and answers reads.
 func StartPostgresStandby(t testing.TB, primary *Server) *Server {
 	t.Helper()
 	return startServer(t, postgresStandby(primary))
@@ -29,6 +29,25 @@ func postgresStandby(primary *Server) *kind {
 func (s *Server) Promote() {
 	s.t.Helper()
 	s.check(s.instance.run(pgCommand(s.instance, "pg_ctl", "-D", "data", "-w", "promote")))
+}
+
+// Follow makes a standby of StartPostgresStandby follow another primary, or with nil none.
+// It does not wait.
+func (s *Server) Follow(primary *Server) {
+	s.t.Helper()
+	address := ""
+	if primary != nil {
+		address = "host=127.0.0.1 user=postgres port=" + primary.Port()
+	}
+	s.Configure("primary_conninfo", address)
+}
+
+// Configure changes a setting of a server of StartPostgres or StartPostgresStandby, which
+// has to be one that needs no restart.
+func (s *Server) Configure(setting, value string) {
+	s.t.Helper()
+	s.Execute(fmt.Sprintf("alter system set %s = '%s'", setting, value))
+	s.Execute("select pg_reload_conf()")
 }
 
 // Execute runs a statement on a server of StartPostgres or StartPostgresStandby, as its

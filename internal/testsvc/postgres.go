@@ -3,9 +3,11 @@ package testsvc
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,12 +44,20 @@ var postgresKind = kind{
 		}
 		return command(i.binary, args...)
 	},
-	ready: func(ctx context.Context, url string) error {
-		conn, err := pgx.Connect(ctx, url)
+	ready: func(ctx context.Context, i *instance) error {
+		conn, err := pgx.Connect(ctx, i.url)
 		if err != nil {
 			return err
 		}
-		return conn.Close(ctx)
+		defer func() { _ = conn.Close(ctx) }()
+		var folder string
+		if err := conn.QueryRow(ctx, "show data_directory").Scan(&folder); err != nil {
+			return err
+		}
+		if filepath.Base(filepath.Dir(folder)) != filepath.Base(i.dir) {
+			return errors.New("another server has the port")
+		}
+		return nil
 	},
 }
 

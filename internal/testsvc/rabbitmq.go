@@ -49,8 +49,8 @@ var rabbitKind = kind{
 		cmd.Env = rabbitEnv(i)
 		return cmd
 	},
-	ready: func(ctx context.Context, url string) error {
-		conn, err := amqp.DialConfig(url, amqp.Config{
+	ready: func(ctx context.Context, i *instance) error {
+		conn, err := amqp.DialConfig(i.url, amqp.Config{
 			Dial: func(network, addr string) (net.Conn, error) {
 				dialer := net.Dialer{Timeout: 5 * time.Second}
 				return dialer.DialContext(ctx, network, addr)

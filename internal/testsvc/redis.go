@@ -66,8 +66,8 @@ func redisSentinel(masterPort string) *kind {
 	return &k
 }
 
-func pingRedis(ctx context.Context, rawURL string) error {
-	u, err := url.Parse(rawURL)
+func pingRedis(ctx context.Context, i *instance) error {
+	u, err := url.Parse(i.url)
 	if err != nil {
 		return err
 	}

@@ -54,8 +54,8 @@ var s3Kind = kind{
 		return command("sh", "-c", script, i.binary, filepath.Join(i.dir, s3Credentials),
 			net.JoinHostPort("127.0.0.1", strconv.Itoa(i.ports[0])), filepath.Join(i.dir, "buckets"))
 	},
-	ready: func(ctx context.Context, rawURL string) error {
-		u, err := url.Parse(rawURL)
+	ready: func(ctx context.Context, i *instance) error {
+		u, err := url.Parse(i.url)
 		if err != nil {
 			return err
 		}
