@@ -27,7 +27,7 @@ type Entry struct {
 	Bucket int
 	// State is what the entry says about the status of its event.
 	State State
-	// Took is how long the attempt took that a change is about.
+	// Took is how long the attempt took that a change is about, in whole milliseconds.
 	Took time.Duration
 }
 
@@ -70,8 +70,8 @@ func newEntry(e *event.Event) (Entry, error) {
 		EventTime: Micros(c.EventTime),
 		EventType: c.EventType,
 		Bucket:    event.BucketOfID(c.EventID),
-		State:     State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(c.At)},
-		Took:      time.Duration(c.DurationMS) * time.Millisecond,
+		State:     State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(e.Time)},
+		Took:      time.Duration(min(max(c.DurationMS, 0), math.MaxInt32)) * time.Millisecond,
 	}
 	if c.EventTime.IsZero() { // Of a version that did not tell.
 		entry.EventTime = Micros(e.Time)

@@ -44,6 +44,8 @@ type Projection struct {
 	EventID string
 	// EventTime is that of the first entry among them.
 	EventTime time.Time
+	// Bot and EventType are those of the event, as the entries have them.
+	Bot, EventType string
 	// Event is nil when only changes of it were among the entries.
 	Event *event.Event
 	State State
@@ -53,7 +55,7 @@ type Projection struct {
 func Project(entries []Entry) []Projection {
 	all := make([]Projection, len(entries))
 	for i, e := range entries {
-		all[i] = Projection{EventID: e.About(), EventTime: e.EventTime, State: e.State}
+		all[i] = Projection{EventID: e.About(), EventTime: e.EventTime, Bot: e.Bot, EventType: e.EventType, State: e.State}
 		if e.Ref == "" {
 			all[i].Event = e.Event
 		}
@@ -62,7 +64,7 @@ func Project(entries []Entry) []Projection {
 	return sum(all, order, func(into *Projection, p Projection) {
 		into.State = into.State.Merge(p.State)
 		if p.Event != nil {
-			into.Event = p.Event
+			into.Event, into.Bot, into.EventType = p.Event, p.Bot, p.EventType
 		}
 	})
 }

@@ -101,9 +101,9 @@ func TestProject(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 5)
 	require.Equal(t, []store.Projection{
-		{EventID: "1", EventTime: noon, Event: one, State: state("dead", 2, 2)},
-		{EventID: "2", EventTime: noon, Event: two, State: state("accepted", 0, 0)},
-		{EventID: "3", EventTime: noon, Event: nil, State: state("delivered", 1, 0)},
+		{EventID: "1", EventTime: noon, Bot: "b", EventType: "t", Event: one, State: state("dead", 2, 2)},
+		{EventID: "2", EventTime: noon, Bot: "b", EventType: "t", Event: two, State: state("accepted", 0, 0)},
+		{EventID: "3", EventTime: noon, Bot: "b", Event: nil, State: state("delivered", 1, 0)},
 	}, store.Project(entries))
 	require.Empty(t, store.Project(nil))
 }

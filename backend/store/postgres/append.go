@@ -3,38 +3,28 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/backend/store/internal/statement"
 	"github.com/botgate/botgate/internal/event"
 )
 
-// maxChunk bounds the bodies sent in one statement, in bytes: PostgreSQL takes no
-// message over 1 GB, and several copies of it are in memory at once. One body may be
-// larger.
-const maxChunk = 16 << 20
-
 const (
-	// Arrays carry any number of rows in one statement whose text never changes.
-	insertEvents = `
-insert into events (id, bot, type, subject, order_key, verified_by, trace_parent, content_type, time, recorded_at, ref, data)
-select id, bot, type, subject, order_key, verified_by, trace_parent, content_type, time, $12, nullif(ref, ''), data
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-	$9::timestamptz[], $10::text[], $11::bytea[])
-	as e (id, bot, type, subject, order_key, verified_by, trace_parent, content_type, time, ref, data)
-on conflict (id) do nothing
-returning id`
-
-	upsertStatus = `
-insert into event_status as s (event_id, bot, subject, type, time, status, attempts, updated_at, replays)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::smallint[],
-	$7::integer[], $8::timestamptz[], $9::integer[])` + statement.MergeStatus
+	// maxChunk bounds the bodies sent in one statement, in bytes: PostgreSQL takes no
+	// message over 1 GB, and several copies of it are in memory at once. One body may be
+	// larger.
+	maxChunk = 16 << 20
+	// maxTries is how often a batch is sent that the database refuses for something that
+	// can be seen to.
+	maxTries = 6
 )
 
-// Append implements [store.Store].
+// Append implements [store.Store]. It is one round trip, which the server runs as one
+// transaction.
 func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
 	entries, err := store.Entries(events)
 	if err != nil {
@@ -43,100 +33,148 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 	if len(entries) == 0 {
 		return nil, nil
 	}
+	now := store.Micros(time.Now())
+	rows, buckets := make([]store.LogEntry, len(entries)), make([]int16, len(entries))
+	for i, e := range entries {
+		rows[i] = store.LogEntry{Entry: e, RecordedAt: now}
+		buckets[i] = int16(e.Bucket)
+	}
+	slices.Sort(buckets)
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var recorded []store.Entry
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		if recorded, err = insertLog(ctx, tx, entries); err != nil {
-			return err
-		}
-		return updateStatus(ctx, tx, store.Project(recorded))
-	})
+	recorded, err := s.record(ctx, &batch{rows: rows, buckets: slices.Compact(buckets)})
 	if err != nil {
-		return nil, fmt.Errorf("appending events: %w", classify(err))
+		return nil, fmt.Errorf("appending events: %w", err)
 	}
 	return recorded, nil
 }
 
-// insertLog returns the entries that were not in the log before.
-func insertLog(ctx context.Context, tx pgx.Tx, entries []store.Entry) ([]store.Entry, error) {
-	now := store.Micros(time.Now())
-	fresh := make(map[string]bool, len(entries))
-	for rest := entries; len(rest) > 0; {
+// batch is what one transaction adds to the log.
+type batch struct {
+	// rows are sorted by id.
+	rows []store.LogEntry
+	// buckets are those that must not have moved.
+	buckets []int16
+	// days are the numbers of those that may be added to, beside those of the rows.
+	days []int32
+}
+
+// lockedDays are the numbers of the days, in the order in which they are locked.
+func (b *batch) lockedDays() []int32 {
+	days := append(dayNumbers(b.rows), b.days...)
+	slices.Sort(days)
+	return slices.Compact(days)
+}
+
+// record adds a batch to the log, and sees to what it needs, as a partition for a day,
+// once the database misses it.
+func (s *Store) record(ctx context.Context, b *batch) ([]store.Entry, error) {
+	for try := 1; len(b.rows) > 0; try++ {
+		recorded, err := s.send(ctx, b)
+		if err == nil {
+			return recorded, nil
+		}
+		switch code := codeOf(err); {
+		case code == codeMoved:
+			return nil, fmt.Errorf("%w: %w", store.ErrMoved, err)
+		case try == maxTries:
+		case noPartition(err):
+			err = s.prepareDays(ctx, daysOf(b.rows))
+		case code == codeErased:
+			b.rows, err = s.withoutErased(ctx, b.rows)
+		case code == codeDayInUse:
+			b.days, err = s.claimedDays(ctx, b.rows)
+		}
+		if err != nil {
+			return nil, classify(err)
+		}
+	}
+	return nil, nil
+}
+
+// claimedDays are the days of the events that are there already.
+func (s *Store) claimedDays(ctx context.Context, rows []store.LogEntry) ([]int32, error) {
+	ids := make([]string, len(rows))
+	for i, e := range rows {
+		ids[i] = e.About()
+	}
+	found, _ := s.write().Query(ctx, selectClaimedDays, ids)
+	return pgx.CollectRows(found, pgx.RowTo[int32]) // Returns the error of Query as well.
+}
+
+// send is one try of record. A batch without bodies that have to be parted is a
+// transaction by itself.
+func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
+	slot := s.slots.take()
+	defer s.slots.free(slot)
+	first, times := &pgx.Batch{}, make(map[string]time.Time, len(b.rows))
+	first.Queue(enterLog, enterArrays(b)...)
+	first.Queue(claim, claimArrays(b)...)
+	var err error
+	if chunk(b.rows) == len(b.rows) {
+		queueLog(first, b.rows, slot, times)
+		err = s.write().SendBatch(ctx, first).Close()
+	} else {
+		err = pgx.BeginFunc(ctx, s.write(), func(tx pgx.Tx) error { return sendChunks(ctx, tx, first, b.rows, slot, times) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newlyRecorded(b.rows, times), nil
+}
+
+// sendChunks sends rows whose bodies are too large for one message. They go by user, so
+// that counters are locked in the order in which other transactions lock them.
+func sendChunks(ctx context.Context, tx pgx.Tx, first *pgx.Batch, rows []store.LogEntry, slot int32, times map[string]time.Time) error {
+	rest := slices.Clone(rows)
+	slices.SortStableFunc(rest, func(a, b store.LogEntry) int { return strings.Compare(a.Subject, b.Subject) })
+	for b := first; len(rest) > 0; b = new(pgx.Batch) {
 		n := chunk(rest)
-		// ForEachRow returns the error of Query as well.
-		rows, _ := tx.Query(ctx, insertEvents, eventArrays(rest[:n], now)...)
-		var id string
-		if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { fresh[id] = true; return nil }); err != nil {
-			return nil, err
+		queueLog(b, rest[:n], slot, times)
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
 		}
 		rest = rest[n:]
 	}
-	recorded := make([]store.Entry, 0, len(fresh))
-	for _, e := range entries {
-		if fresh[e.ID] {
-			recorded = append(recorded, e)
-		}
-	}
-	return recorded, nil
+	return nil
 }
 
-// chunk is how many of the entries go into one statement: at least one.
-func chunk(entries []store.Entry) int {
+// chunk is how many of the rows go into one statement: at least one.
+func chunk(rows []store.LogEntry) int {
 	size := 0
-	for i, e := range entries {
+	for i, e := range rows {
 		if size += len(e.Data); size > maxChunk && i > 0 {
 			return i
 		}
 	}
-	return len(entries)
+	return len(rows)
 }
 
-func eventArrays(entries []store.Entry, now time.Time) []any {
-	const texts = 9
-	columns := make([][]string, texts)
-	for i := range columns {
-		columns[i] = make([]string, len(entries))
-	}
-	times := make([]time.Time, len(entries))
-	bodies := make([][]byte, len(entries))
-	for row, e := range entries {
-		for i, v := range [texts]string{e.ID, e.Bot, e.Type, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.ContentType, e.Ref} {
-			columns[i][row] = v
-		}
-		times[row] = store.Micros(e.Time)
-		bodies[row] = e.Data
-		if e.Data == nil {
-			bodies[row] = []byte{} // nil would be null
-		}
-	}
-	args := make([]any, 0, texts+3)
-	for _, column := range columns[:texts-1] {
-		args = append(args, column)
-	}
-	return append(args, times, columns[texts-1], bodies, now)
+// queueLog notes the event's time of each entry that is new to the log.
+func queueLog(b *pgx.Batch, rows []store.LogEntry, slot int32, times map[string]time.Time) {
+	b.Queue(insertLog, logArrays(rows, slot)...).Query(func(rows pgx.Rows) error {
+		var id string
+		var at time.Time
+		_, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error { times[id] = at.UTC(); return nil })
+		return err
+	})
 }
 
-func updateStatus(ctx context.Context, tx pgx.Tx, projections []store.Projection) error {
-	if len(projections) == 0 {
-		return nil
-	}
-	n := len(projections)
-	ids, statuses := make([]string, n), make([]int16, n)
-	attempts, replays := make([]int32, n), make([]int32, n)
-	bots, subjects, types := make([]*string, n), make([]*string, n), make([]*string, n)
-	times, updates := make([]*time.Time, n), make([]time.Time, n)
-	for i, p := range projections {
-		ids[i] = p.EventID
-		statuses[i] = int16(store.Code(p.State.Status))
-		attempts[i] = int32(p.State.Attempts)
-		replays[i] = int32(p.State.Replays)
-		updates[i] = p.State.UpdatedAt
-		if e := p.Event; e != nil {
-			at := store.Micros(e.Time)
-			bots[i], subjects[i], types[i], times[i] = &e.Bot, &e.Subject, &e.Type, &at
+// newlyRecorded are the entries that are new to the log, with the time that was claimed first.
+func newlyRecorded(rows []store.LogEntry, times map[string]time.Time) []store.Entry {
+	entries := make([]store.Entry, 0, len(times))
+	for _, row := range rows {
+		at, fresh := times[row.ID]
+		if !fresh {
+			continue
 		}
+		e := row.Entry
+		if e.EventTime = at; e.Ref == "" && !e.Time.Equal(at) {
+			accepted := *e.Event
+			accepted.Time = at
+			e.Event, e.State.UpdatedAt = &accepted, at
+		}
+		entries = append(entries, e)
 	}
-	_, err := tx.Exec(ctx, upsertStatus, ids, bots, subjects, types, times, statuses, attempts, updates, replays)
-	return err
+	return entries
 }

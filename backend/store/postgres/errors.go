@@ -9,12 +9,37 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
+// The codes with which the database refuses something, see
+// https://www.postgresql.org/docs/current/errcodes-appendix.html; those of enter_log
+// and enter_day are our own.
+const (
+	codeMoved     = "LG001"
+	codeErased    = "LG002"
+	codeDayInUse  = "LG003"
+	codeCheck     = "23514"
+	codeLocked    = "55P03"
+	codeUndefined = "42P01"
+)
+
+// codeOf is empty for what the server did not say.
+func codeOf(err error) string {
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
+}
+
+// noPartition reports whether a row found no partition: a check that has no name.
+func noPartition(err error) bool {
+	refused := (*pgconn.PgError)(nil)
+	return errors.As(err, &refused) && refused.Code == codeCheck && refused.ConstraintName == ""
+}
+
 // classify tells what is wrong with the data from everything else, which counts as
-// unavailable: an event is given up only when it is itself the reason. The classes are
-// https://www.postgresql.org/docs/current/errcodes-appendix.html.
+// unavailable: an event is given up only when it is itself the reason.
 func classify(err error) error {
-	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && len(refused.Code) == 5 {
-		switch refused.Code[:2] {
+	if code := codeOf(err); len(code) == 5 && !noPartition(err) {
+		switch code[:2] {
 		case "22", "23", "54": // data exception, constraint violation, program limit
 			return err
 		}

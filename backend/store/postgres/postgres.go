@@ -22,7 +22,10 @@ const (
 	connectTimeout          = 5 * time.Second
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store  = (*Store)(nil)
+	_ store.Keeper = (*Store)(nil)
+)
 
 // errURL leaves out the URL and what the parser says about it: either may hold the password.
 var errURL = errors.New("BOTGATE_DATABASE_URL is not a PostgreSQL URL like postgres://user:password@host:5432/database")
@@ -46,8 +49,9 @@ type Config struct {
 
 // Store is a [store.Store] in a PostgreSQL database.
 type Store struct {
-	pool *pgxpool.Pool
-	log  *slog.Logger
+	pool  *pgxpool.Pool
+	log   *slog.Logger
+	slots *slots
 	// callTimeout bounds a call even when the server hangs and cannot end it itself.
 	callTimeout time.Duration
 }
@@ -71,7 +75,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{pool: pool, log: log, callTimeout: cfg.StatementTimeout + settings.ConnConfig.ConnectTimeout}, nil
+	return &Store{pool: pool, log: log, slots: newSlots(), callTimeout: cfg.StatementTimeout + settings.ConnConfig.ConnectTimeout}, nil
 }
 
 func poolConfig(cfg Config) (*pgxpool.Config, error) {
@@ -105,7 +109,7 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	pending, err := migrations.PostgresPending(ctx, s.pool)
+	pending, err := migrations.PostgresPending(ctx, s.write())
 	switch {
 	case errors.Is(err, migration.ErrSchema):
 		return err
@@ -124,6 +128,12 @@ func (s *Store) Close() error {
 	s.pool.Close()
 	return nil
 }
+
+// write is where to write to.
+func (s *Store) write() *pgxpool.Pool { return s.pool }
+
+// read is where to read from, see [store.Fresh].
+func (s *Store) read(context.Context) *pgxpool.Pool { return s.pool }
 
 func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.callTimeout)

@@ -1,0 +1,91 @@
+package postgres
+
+import (
+	"slices"
+	"time"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+// enterArrays are the arguments of enterLog: days, buckets, and the users with the
+// earliest time of their events.
+func enterArrays(b *batch) []any {
+	earliest := make(map[string]time.Time, len(b.rows))
+	for _, e := range b.rows {
+		if at, seen := earliest[e.Subject]; e.Subject != "" && (!seen || e.EventTime.Before(at)) {
+			earliest[e.Subject] = e.EventTime
+		}
+	}
+	hashes, times := make([][]byte, 0, len(earliest)), make([]time.Time, 0, len(earliest))
+	for subject, at := range earliest {
+		hashes, times = append(hashes, store.HashSubject(subject)), append(times, at)
+	}
+	return []any{b.lockedDays(), b.buckets, hashes, times}
+}
+
+// dayNumbers are the days that the rows say they belong to, each once.
+func dayNumbers(rows []store.LogEntry) []int32 {
+	days := make([]int32, 0, 2)
+	for _, e := range rows {
+		if day := dayNumber(e.EventTime); !slices.Contains(days, day) {
+			days = append(days, day)
+		}
+	}
+	return days
+}
+
+// claimArrays are the arguments of claim.
+func claimArrays(b *batch) []any {
+	entries := make([]store.Entry, len(b.rows))
+	for i, row := range b.rows {
+		entries[i] = row.Entry
+	}
+	all := store.Project(entries)
+	n := len(all)
+	ids, bots, types := make([]string, n), make([]string, n), make([]string, n)
+	times, updates, known := make([]time.Time, n), make([]time.Time, n), make([]bool, n)
+	statuses, attempts, replays := make([]int16, n), make([]int32, n), make([]int32, n)
+	for i, p := range all {
+		ids[i], bots[i], types[i], times[i], known[i] = p.EventID, p.Bot, p.EventType, p.EventTime, p.Event != nil
+		statuses[i], updates[i] = int16(store.Code(p.State.Status)), p.State.UpdatedAt
+		attempts[i], replays[i] = int32(p.State.Attempts), int32(p.State.Replays)
+	}
+	return []any{ids, times, bots, types, known, statuses, attempts, replays, updates, b.lockedDays()}
+}
+
+// logArrays are the arguments of insertLog.
+func logArrays(rows []store.LogEntry, slot int32) []any {
+	const texts = 9
+	columns := make([][]string, texts)
+	for i := range columns {
+		columns[i] = make([]string, len(rows))
+	}
+	n := len(rows)
+	times, recorded, notBefore := make([]time.Time, n), make([]time.Time, n), make([]*time.Time, n)
+	attempts, replays, took := make([]*int32, n), make([]*int32, n), make([]*int32, n)
+	buckets, statuses, bodies := make([]int16, n), make([]int16, n), make([][]byte, n)
+	for i, e := range rows {
+		for c, v := range [texts]string{e.ID, e.Ref, e.Bot, e.EventType, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.ContentType} {
+			columns[c][i] = v
+		}
+		times[i], recorded[i] = store.Micros(e.Time), e.RecordedAt
+		if !e.NotBefore.IsZero() {
+			at := store.Micros(e.NotBefore)
+			notBefore[i] = &at
+		}
+		if e.Ref != "" {
+			numbers := [3]int32{int32(e.State.Attempts), int32(e.State.Replays), int32(e.Took.Milliseconds())}
+			attempts[i], replays[i], took[i] = &numbers[0], &numbers[1], &numbers[2]
+		}
+		buckets[i], statuses[i] = int16(e.Bucket), int16(store.Code(e.State.Status))
+		bodies[i] = e.Data
+		if e.Data == nil {
+			bodies[i] = []byte{} // nil would be null
+		}
+	}
+	args := []any{slot, times, recorded, notBefore, attempts, replays, took, buckets, statuses}
+	for _, column := range columns {
+		args = append(args, column)
+	}
+	return append(args, bodies)
+}

@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+const (
+	selectBuckets = `select ` + logColumns + ` from events where event_time >= $2 and event_time < $3 and bucket = any ($4)
+	and (event_time, id) > ($5, $6) and recorded_at >= $7 order by event_time, id limit $8`
+
+	selectMoves = `select bucket, shard from moved_buckets`
+	deleteMoves = `delete from moved_buckets where bucket = any ($1)`
+	insertMoves = `insert into moved_buckets as m (bucket, shard) select unnest($1::smallint[]), $2 on conflict (bucket) do update set shard = excluded.shard`
+)
+
+// errNotMoved keeps from dropping what is nowhere else.
+var errNotMoved = errors.New("the bucket was not handed over")
+
+func smallints(buckets []int) []int16 {
+	small := make([]int16, len(buckets))
+	for i, b := range buckets {
+		small[i] = int16(b)
+	}
+	return small
+}
+
+// ReadBuckets implements [store.Keeper]. There is no index by bucket, which every event
+// would pay for: it reads the log day by day.
+func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.LogEntry, error) {
+	limit = min(max(limit, 1), store.MaxLogLimit)
+	days, err := partitions(ctx, s.write())
+	if err != nil {
+		return nil, fmt.Errorf("reading buckets: %w", classify(err))
+	}
+	var all []store.LogEntry
+	for _, day := range days {
+		if !nextDay(day).After(after.EventTime) {
+			continue
+		}
+		args := []any{true, later(day, after.EventTime), nextDay(day), smallints(buckets), after.EventTime, after.ID, since, limit - len(all)}
+		some, err := s.readLog(ctx, s.write(), selectBuckets, args)
+		if err != nil {
+			return nil, fmt.Errorf("reading buckets: %w", classify(err))
+		}
+		if all = append(all, some...); len(all) == limit {
+			break
+		}
+	}
+	return all, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// Import implements [store.Keeper]. It does not heed that buckets have moved from here:
+// they may be on their way back.
+func (s *Store) Import(ctx context.Context, entries []store.LogEntry) error {
+	rows := slices.Clone(entries)
+	slices.SortStableFunc(rows, func(a, b store.LogEntry) int { return cmp.Compare(a.ID, b.ID) })
+	rows = slices.CompactFunc(rows, func(a, b store.LogEntry) bool { return a.ID == b.ID })
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	if _, err := s.record(ctx, &batch{rows: rows}); err != nil {
+		return fmt.Errorf("importing entries: %w", err)
+	}
+	return nil
+}
+
+// HandOver implements [store.Keeper].
+func (s *Store) HandOver(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
+	var refused error
+	err := s.alone(ctx, allDays, func(tx pgx.Tx) error {
+		if refused = last(ctx); refused != nil {
+			return refused
+		}
+		if shard == "" {
+			return execute(ctx, tx, []any{smallints(buckets)}, deleteMoves)
+		}
+		return execute(ctx, tx, []any{smallints(buckets), shard}, insertMoves)
+	})
+	switch {
+	case refused != nil:
+		return refused
+	case err != nil:
+		return fmt.Errorf("handing buckets over: %w", classify(err))
+	}
+	return nil
+}
+
+// Moves implements [store.Keeper].
+func (s *Store) Moves(ctx context.Context) (map[int]string, error) {
+	moves := map[int]string{}
+	var bucket int
+	var shard string
+	// ForEachRow returns the error of Query as well.
+	rows, _ := s.write().Query(ctx, selectMoves)
+	if _, err := pgx.ForEachRow(rows, []any{&bucket, &shard}, func() error { moves[bucket] = shard; return nil }); err != nil {
+		return nil, fmt.Errorf("reading moved buckets: %w", classify(err))
+	}
+	return moves, nil
+}
+
+// DropBuckets implements [store.Keeper]. Buckets that were not handed over are an error.
+func (s *Store) DropBuckets(ctx context.Context, buckets []int) error {
+	moves, err := s.Moves(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range buckets {
+		if moves[b] == "" {
+			return fmt.Errorf("dropping bucket %d: %w", b, errNotMoved)
+		}
+	}
+	days, err := partitions(ctx, s.write())
+	if err != nil {
+		return fmt.Errorf("dropping buckets: %w", classify(err))
+	}
+	for _, day := range days {
+		if _, err := s.removeAll(ctx, day, removal{where: "bucket = any ($2)", arg: smallints(buckets)}); err != nil {
+			return fmt.Errorf("dropping buckets: %w", classify(err))
+		}
+	}
+	return nil
+}

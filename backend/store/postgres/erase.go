@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+const (
+	selectErasures = `select subject_hash, before from erasures where subject_hash = any ($1)`
+	insertErasure  = `insert into erasures as e (subject_hash, before) values ($1, $2)
+on conflict (subject_hash) do update set before = greatest(e.before, excluded.before)`
+	selectUserDays = `select distinct ` + day + ` from events where subject = $1 and subject <> '' and event_time < $2 order by 1`
+)
+
+// Erase implements [store.Keeper]. The mark is made while nobody records, so that whatever
+// is recorded later heeds it.
+func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
+	var done store.Erased
+	if !(store.Query{Subject: subject}).Possible() || subject == "" {
+		return done, errors.New("erasing a user: no such user can be")
+	}
+	before = store.Micros(before)
+	err := s.alone(ctx, allDays, func(tx pgx.Tx) error {
+		return execute(ctx, tx, []any{store.HashSubject(subject), before}, insertErasure)
+	})
+	if err != nil {
+		return done, fmt.Errorf("erasing a user: %w", classify(err))
+	}
+	rows, _ := s.write().Query(ctx, selectUserDays, planned, subject, before)
+	days, err := pgx.CollectRows(rows, pgx.RowTo[time.Time]) // Returns the error of Query as well.
+	if err != nil {
+		return done, fmt.Errorf("erasing a user: %w", classify(err))
+	}
+	for _, day := range days {
+		events, err := s.removeAll(ctx, day, ofUser(subject, before))
+		done.Events += events
+		if err != nil {
+			return done, fmt.Errorf("erasing a user: %w", classify(err))
+		}
+	}
+	return done, nil
+}
+
+// ofUser are the entries of a user's events before a time.
+func ofUser(subject string, before time.Time) removal {
+	return removal{where: "subject = $2 and subject <> '' and event_time < '" + before.UTC().Format(time.RFC3339Nano) + "'", arg: subject}
+}
+
+// withoutErased leaves out what came too late of users that were erased.
+func (s *Store) withoutErased(ctx context.Context, rows []store.LogEntry) ([]store.LogEntry, error) {
+	hashes := make([][]byte, len(rows))
+	for i, e := range rows {
+		hashes[i] = store.HashSubject(e.Subject)
+	}
+	erased := map[string]time.Time{}
+	// ForEachRow returns the error of Query as well.
+	found, _ := s.write().Query(ctx, selectErasures, hashes)
+	var hash []byte
+	var before time.Time
+	_, err := pgx.ForEachRow(found, []any{&hash, &before}, func() error {
+		erased[string(hash)] = before
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]store.LogEntry, 0, len(rows))
+	for i, e := range rows {
+		if before, ok := erased[string(hashes[i])]; e.Subject == "" || !ok || !e.EventTime.Before(before) {
+			kept = append(kept, e)
+		}
+	}
+	return kept, nil
+}

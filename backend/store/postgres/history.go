@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+const (
+	selectUser = `select bot, min(first_at), max(last_at), ` + sumCounts + ` from user_counters
+where subject = $1 and ($2 = '' or bot = $2) group by bot order by bot`
+
+	// selectUserAt counts what the log had at a time.
+	selectUserAt = `select bot, min(event_time), max(event_time), ` + countRows + ` from events
+where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3 group by bot order by bot`
+
+	selectStats    = `select minute, sum(duration_ms), ` + sumCounts + ` from bot_stats where minute >= $1 and minute < $2`
+	groupByMinutes = ` group by minute having sum(accepted) <> 0 or sum(delivered) <> 0 or sum(failed) <> 0 or sum(dead) <> 0
+	or sum(expired) <> 0 or sum(replayed) <> 0 order by minute limit $3`
+)
+
+// User returns what is known about a user; of one without events, nothing.
+func (s *Store) User(ctx context.Context, q store.UserQuery) (*store.User, error) {
+	user := &store.User{Subject: q.Subject}
+	if q.Subject == "" || !(store.Query{Subject: q.Subject, Bot: q.Bot}).Possible() {
+		return user, nil
+	}
+	query, args := selectUser, []any{planned, q.Subject, q.Bot}
+	if !q.At.IsZero() {
+		query, args = selectUserAt, append(args, store.Micros(q.At))
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	rows, err := s.read(ctx).Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading a user: %w", classify(err))
+	}
+	user.Bots, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b store.UserBot, err error) {
+		err = row.Scan(append([]any{&b.Bot, &b.First, &b.Last}, countFields(&b.Counts)...)...)
+		b.First, b.Last = b.First.UTC(), b.Last.UTC()
+		return b, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading a user: %w", classify(err))
+	}
+	return user, nil
+}
+
+func countFields(c *store.Counts) []any {
+	fields := make([]any, 0, 7)
+	for _, field := range c.Fields() {
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+// Stats returns the minutes of a range in which something happened, oldest first.
+func (s *Store) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error) {
+	if !(store.Query{Bot: q.Bot}).Possible() {
+		return nil, nil
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	query, args := statsQuery(q)
+	rows, err := s.read(ctx).Query(ctx, query, append([]any{planned}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("reading statistics: %w", classify(err))
+	}
+	minutes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m store.Minute, err error) {
+		var millis int64
+		err = row.Scan(append([]any{&m.Minute, &millis}, countFields(&m.Counts)...)...)
+		m.Minute, m.Duration = m.Minute.UTC(), time.Duration(millis)*time.Millisecond
+		return m, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading statistics: %w", classify(err))
+	}
+	return minutes, nil
+}
+
+func statsQuery(q store.StatsQuery) (string, []any) {
+	// A minute belongs to the range as a whole.
+	args := []any{store.Micros(q.From).Truncate(time.Minute), store.Micros(q.To), store.MaxMinutes}
+	if q.Bot == "" {
+		return selectStats + groupByMinutes, args
+	}
+	return selectStats + " and bot = $4" + groupByMinutes, append(args, q.Bot)
+}
+
+const (
+	// logColumns are what scanLog reads; bodies of events only when $1 asks for them.
+	logColumns = `event_time, time, recorded_at, not_before, coalesce(attempt, 0), coalesce(replays, 0), coalesce(took_ms, 0), bucket, status,
+	id, coalesce(ref, ''), bot, type, subject, order_key, verified_by, trace_parent, content_type, case when $1 or ref is not null then data end`
+
+	inLogOrder = ` order by recorded_at, id limit `
+)
+
+// Log returns entries in the order of recording.
+func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error) {
+	if !(store.Query{Bot: q.Bot, Subject: q.Subject, Type: q.Type, After: store.Position{Time: q.After.RecordedAt, ID: q.After.ID}}).Possible() {
+		return nil, nil
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	query, args := logQuery(q)
+	entries, err := s.readLog(ctx, s.read(ctx), query, args)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", classify(err))
+	}
+	return entries, nil
+}
+
+// logQuery reads in the order of recording from the position on. The entries of a user
+// are collected first: they are few, and may stand far apart.
+func logQuery(q store.LogQuery) (string, []any) {
+	f := &filter{args: []any{q.Bodies}}
+	if q.After != (store.LogPosition{}) {
+		at := f.arg(q.After.RecordedAt)
+		f.where = append(f.where, "recorded_at >= "+at, "(recorded_at, id) > ("+at+", "+f.arg(q.After.ID)+")")
+	}
+	f.equal("bot", q.Bot)
+	f.equal("type", q.Type)
+	limit := min(max(q.Limit, 1), store.MaxLogLimit)
+	if q.Subject != "" {
+		f.equal("subject", q.Subject)
+		f.where = append(f.where, "subject <> ''")
+		return "with positions as materialized (select event_time, id, recorded_at from events where " + f.String() + ")" +
+			" select " + logColumns + " from (select event_time as day, id as entry from positions" + inLogOrder + f.arg(limit) + ") p" +
+			" cross join lateral (select * from events where event_time = day and id = entry offset 0) e order by recorded_at, id", f.args
+	}
+	where := f.String()
+	if where != "" {
+		where = " where " + where
+	}
+	return "select " + logColumns + " from events" + where + inLogOrder + f.arg(limit), f.args
+}
+
+func (s *Store) readLog(ctx context.Context, q querier, query string, args []any) ([]store.LogEntry, error) {
+	rows, err := q.Query(ctx, query, append([]any{planned}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanLog)
+}
+
+// scanLog reads logColumns.
+func scanLog(row pgx.CollectableRow) (store.LogEntry, error) {
+	ev := &event.Event{}
+	e := store.LogEntry{Entry: store.Entry{Event: ev}}
+	var notBefore *time.Time
+	var tookMS int64
+	var status int
+	err := row.Scan(&e.EventTime, &ev.Time, &e.RecordedAt, &notBefore, &e.State.Attempts, &e.State.Replays, &tookMS, &e.Bucket, &status,
+		&ev.ID, &e.Ref, &ev.Bot, &e.EventType, &ev.Subject, &ev.OrderKey, &ev.VerifiedBy, &ev.TraceParent, &ev.ContentType, &ev.Data)
+	if err != nil {
+		return e, err
+	}
+	e.EventTime, ev.Time, e.RecordedAt = e.EventTime.UTC(), ev.Time.UTC(), e.RecordedAt.UTC()
+	if notBefore != nil {
+		ev.NotBefore = notBefore.UTC()
+	}
+	e.Took = time.Duration(tookMS) * time.Millisecond
+	e.State.Status, e.State.UpdatedAt = store.StatusOf(status), ev.Time
+	if ev.Type = e.EventType; e.Ref != "" {
+		ev.Type = event.ChangeType(e.State.Status)
+	}
+	return e, nil
+}

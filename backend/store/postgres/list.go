@@ -1,0 +1,179 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/statement"
+	"github.com/botgate/botgate/internal/event"
+)
+
+const (
+	// The subqueries that are limited to nothing are fences, behind which the planner reads
+	// row by row what the outer query leaves, whatever it thinks there is.
+
+	// listLog begins a list in the order of the log; statusOf is where its events stand.
+	listLog  = `select ` + eventColumns + `, s.status, s.attempts, s.updated_at from events e cross join lateral (`
+	statusOf = `select status, attempts, updated_at from event_status where event_id = e.id`
+
+	// listStatus begins a list of events with a status that few have.
+	listStatus = `select event_time, event_id, status, attempts, updated_at from event_status where known and status <> 40`
+
+	// selectListed reads the events of such a list.
+	selectListed = `select ` + eventColumns + ` from unnest($1::timestamptz[], $2::text[]) k (event_time, id) cross join lateral (
+	select * from events e where e.event_time = k.event_time and e.id = k.id and e.event_time between $3 and $4 offset 0
+) e`
+)
+
+// List implements [store.Store].
+func (s *Store) List(ctx context.Context, q store.Query) (*store.Page, error) {
+	if !q.Possible() {
+		return &store.Page{}, nil
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	list := s.listLog
+	// The events of a user are fewer than those with a status.
+	if q.Status != "" && q.Status != event.StatusDelivered && q.Subject == "" {
+		list = s.listStatus
+	}
+	page, err := list(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", classify(err))
+	}
+	return page, nil
+}
+
+func (s *Store) listLog(ctx context.Context, q store.Query) (*store.Page, error) {
+	query, args := listLogQuery(q)
+	rows, err := s.read(ctx).Query(ctx, query, append([]any{planned}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	records, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*store.Record, error) {
+		r := &store.Record{}
+		var status int
+		err := scanEvent(row, r, &status, &r.AttemptCount, &r.UpdatedAt)
+		r.Status, r.UpdatedAt = store.StatusOf(status), r.UpdatedAt.UTC()
+		return r, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return statement.Paginate(q, records), nil
+}
+
+// filter collects conditions and their arguments.
+type filter struct {
+	where []string
+	args  []any
+}
+
+func (f *filter) arg(v any) string {
+	f.args = append(f.args, v)
+	return "$" + strconv.Itoa(len(f.args))
+}
+
+// equal asks for a text in a column, unless it is empty.
+func (f *filter) equal(column, value string) {
+	if value != "" {
+		f.where = append(f.where, column+" = "+f.arg(value))
+	}
+}
+
+// behind asks for what follows a position in a list, newest first.
+func (f *filter) behind(after store.Position, id string) {
+	if after != (store.Position{}) {
+		at := f.arg(after.Time)
+		// The first condition alone tells the planner which partitions there are to read.
+		f.where = append(f.where, "event_time <= "+at, "(event_time, "+id+") < ("+at+", "+f.arg(after.ID)+")")
+	}
+}
+
+func (f *filter) String() string { return strings.Join(f.where, " and ") }
+
+func listLogQuery(q store.Query) (string, []any) {
+	f := &filter{where: []string{"ref is null"}}
+	f.equal("bot", q.Bot)
+	f.equal("type", q.Type)
+	if f.equal("subject", q.Subject); q.Subject != "" {
+		f.where = append(f.where, "subject <> ''")
+	}
+	f.behind(q.After, "id")
+	status := statusOf
+	if q.Status != "" {
+		status += " and status = " + f.arg(store.Code(q.Status))
+	}
+	return listLog + status + " offset 0) s where " + f.String() +
+		" order by event_time desc, id desc limit " + f.arg(statement.PageSize(q)+1), f.args
+}
+
+func listStatusQuery(q store.Query) (string, []any) {
+	f := &filter{where: []string{""}}
+	f.where = append(f.where, "status = "+f.arg(store.Code(q.Status)))
+	f.equal("bot", q.Bot)
+	f.equal("type", q.Type)
+	f.behind(q.After, "event_id")
+	return listStatus + f.String() + " order by event_time desc, event_id desc limit " + f.arg(statement.PageSize(q)+1), f.args
+}
+
+// listStatus reads the status first, and then the events in the partitions between the
+// first and the last.
+func (s *Store) listStatus(ctx context.Context, q store.Query) (*store.Page, error) {
+	query, args := listStatusQuery(q)
+	db := s.read(ctx)
+	rows, err := db.Query(ctx, query, append([]any{planned}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	var times []time.Time
+	var ids []string
+	records, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*store.Record, error) {
+		r := &store.Record{Event: &event.Event{}}
+		var status int
+		err := row.Scan(&r.Event.Time, &r.Event.ID, &status, &r.AttemptCount, &r.UpdatedAt)
+		r.Event.Time, r.Status, r.UpdatedAt = r.Event.Time.UTC(), store.StatusOf(status), r.UpdatedAt.UTC()
+		times, ids = append(times, r.Event.Time), append(ids, r.Event.ID)
+		return r, err
+	})
+	if err != nil || len(records) == 0 {
+		return &store.Page{}, err
+	}
+	page := statement.Paginate(q, records)
+	n := len(page.Records)
+	rows, err = db.Query(ctx, selectListed, planned, times[:n], ids[:n], times[n-1], times[0])
+	if err != nil {
+		return nil, err
+	}
+	return page, readListed(rows, page)
+}
+
+// readListed gives the records of a page their events. What has been erased meanwhile is
+// left out.
+func readListed(rows pgx.Rows, page *store.Page) error {
+	read := make(map[string]*store.Record, len(page.Records))
+	_, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*store.Record, error) {
+		r := &store.Record{}
+		err := scanEvent(row, r)
+		read[r.Event.ID] = r
+		return r, err
+	})
+	if err != nil {
+		return err
+	}
+	there := page.Records[:0]
+	for _, r := range page.Records {
+		if found := read[r.Event.ID]; found != nil {
+			r.Event, r.RecordedAt = found.Event, found.RecordedAt
+			there = append(there, r)
+		}
+	}
+	page.Records = there
+	return nil
+}

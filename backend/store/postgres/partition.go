@@ -1,0 +1,97 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+const (
+	// lockClass is the first key of the advisory locks of the log: "bgat" in ASCII. The
+	// second one is the number of a day, or one of the following. Migration 0003 uses
+	// them, too.
+	lockClass = `1650942324`
+	// allDays is held by everyone who adds to the log.
+	allDays = -1
+	// partitionLock is held while partitions are made or dropped.
+	partitionLock = -2
+
+	lockAlone = `select pg_advisory_xact_lock(` + lockClass + `, $1)`
+
+	partitionPrefix = "events_"
+	partitionDay    = "20060102"
+
+	selectPartitions = `select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent = 'events'::regclass order by c.relname`
+)
+
+// dayNumber counts the days from 1970-01-01 to that of a time.
+func dayNumber(t time.Time) int32 { return int32(store.Day(t).Unix() / (24 * 60 * 60)) }
+
+func daysOf(rows []store.LogEntry) []time.Time {
+	numbers := dayNumbers(rows)
+	days := make([]time.Time, len(numbers))
+	for i, n := range numbers {
+		days[i] = time.Unix(int64(n)*24*60*60, 0).UTC()
+	}
+	return days
+}
+
+func nextDay(day time.Time) time.Time { return day.Add(24 * time.Hour) }
+
+func partition(day time.Time) string { return partitionPrefix + day.Format(partitionDay) }
+
+// prepareDays makes the partitions for days that have none. A table that is attached
+// afterwards, unlike one made as a partition, holds up nobody who reads or records.
+func (s *Store) prepareDays(ctx context.Context, days []time.Time) error {
+	return pgx.BeginFunc(ctx, s.write(), func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockAlone, partitionLock); err != nil {
+			return err
+		}
+		have, err := partitions(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, day := range days {
+			if slices.ContainsFunc(have, day.Equal) {
+				continue
+			}
+			name := pgx.Identifier{partition(day)}.Sanitize()
+			_, err := tx.Exec(ctx, fmt.Sprintf("create table %s (like events including all);\nalter table events attach partition %s for values from ('%s') to ('%s')",
+				name, name, day.Format(time.RFC3339), nextDay(day).Format(time.RFC3339)))
+			if err != nil {
+				return fmt.Errorf("making a partition: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// partitions are the days that there is a partition for, oldest first.
+func partitions(ctx context.Context, q querier) ([]time.Time, error) {
+	// CollectRows returns the error of Query as well.
+	rows, _ := q.Query(ctx, selectPartitions)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	days := make([]time.Time, 0, len(names))
+	for _, name := range names {
+		day, err := time.Parse(partitionPrefix+partitionDay, name)
+		if err != nil {
+			return nil, fmt.Errorf("the partition %q is not one of a day: %w", name, err)
+		}
+		days = append(days, day)
+	}
+	return days, nil
+}

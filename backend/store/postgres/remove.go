@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// removeChunk is how many entries are removed in one transaction.
+const removeChunk = 10_000
+
+const (
+	// The partition of the day stands for the log, as %[1]s, and what to remove as %[2]s;
+	// %[3]s is uncountBots.
+	removeEntries = `with gone as (
+	delete from %[1]s where ctid = any (array(select ctid from %[1]s where %[2]s limit $1)) returning event_time, time, took_ms, status, id, ref, bot, subject
+), statuses as (
+	delete from event_status where event_id = any (array(select coalesce(ref, id) from gone)) and event_time >= $3 and event_time < $4
+), bots as (
+	%[3]s
+)
+select count(*), count(*) filter (where ref is null), coalesce(array_agg(distinct subject) filter (where subject <> ''), '{}') from gone`
+
+	// Nobody else counts on the day, so the counters of users are counted again.
+	dropCounted  = `delete from user_counters where day = $1 and subject = any ($2)`
+	countAgain   = countUsers + `events where ` + ofDay + ` and subject = any ($3)` + groupUsers
+	dropZeroBots = `delete from bot_stats b using (
+	select bot, minute from bot_stats where day = $1 group by bot, minute having sum(accepted) = 0 and sum(delivered) = 0
+		and sum(failed) = 0 and sum(dead) = 0 and sum(expired) = 0 and sum(replayed) = 0
+) z where b.day = $1 and b.bot = z.bot and b.minute = z.minute`
+)
+
+// uncountBots takes away from the statistics of bots what the removed entries counted.
+var uncountBots = strings.NewReplacer("count(*)", "-count(*)", "coalesce(sum(took_ms), 0)", "-coalesce(sum(took_ms), 0)", "$1", "0").
+	Replace(countBots + "gone" + groupBots)
+
+// removal says which entries of the log are to go, by a condition with an argument, $2.
+type removal struct {
+	where string
+	arg   any
+}
+
+// remove takes a chunk of the entries of a day out of the log and out of the read models.
+func (s *Store) remove(ctx context.Context, day time.Time, r removal) (entries, events int64, err error) {
+	sql := fmt.Sprintf(removeEntries, pgx.Identifier{partition(day)}.Sanitize(), r.where, uncountBots)
+	err = s.alone(ctx, dayNumber(day), func(tx pgx.Tx) error {
+		var subjects []string
+		if err := tx.QueryRow(ctx, sql, planned, removeChunk, r.arg, day, nextDay(day)).Scan(&entries, &events, &subjects); err != nil {
+			return err
+		}
+		if err := execute(ctx, tx, []any{day}, dropZeroBots); err != nil || len(subjects) == 0 {
+			return err
+		}
+		if err := execute(ctx, tx, []any{day, subjects}, dropCounted); err != nil {
+			return err
+		}
+		return execute(ctx, tx, []any{day, nextDay(day), subjects}, countAgain)
+	})
+	if codeOf(err) == codeUndefined { // The day was dropped meanwhile.
+		return 0, 0, nil
+	}
+	return entries, events, err
+}
+
+// removeAll removes all such entries of a day, and returns how many events there were.
+func (s *Store) removeAll(ctx context.Context, day time.Time, r removal) (int64, error) {
+	var all int64
+	for {
+		entries, events, err := s.remove(ctx, day, r)
+		all += events
+		if err != nil || entries < removeChunk {
+			return all, err
+		}
+	}
+}
