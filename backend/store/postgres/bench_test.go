@@ -1,50 +1,149 @@
-package postgres_test
+package postgres
 
 import (
+	"context"
+	"flag"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"testing"
+	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/backend/store/storetest"
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
-// BenchmarkAppend compares Append with the bare statements on a bare table, which is
-// as fast as one connection gets.
+// growTo is how large BenchmarkGrowth lets the log become.
+var growTo = flag.Int("growto", 1_000_000, "events in the log of BenchmarkGrowth")
+
+// bareInsert writes the rows of the log, and nothing else, to a table that has no more than
+// a key.
+var bareInsert = `insert into bare select time, time, recorded_at, not_before, attempt, replays, took_ms, bucket, status,
+	id, nullif(ref, ''), bot, type, subject, order_key, verified_by, trace_parent, content_type, data
+` + strings.ReplaceAll(insertLog[strings.Index(insertLog, "from unnest"):strings.Index(insertLog, "\n\t\toffset 0")], "\n\t\t", "\n") + `
+where $1::integer is not null on conflict do nothing`
+
+func opened(b *testing.B) *Store {
+	b.Helper()
+	s, err := Open(b.Context(), Config{URL: testsvc.Postgres(b)})
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	require.NoError(b, s.Migrate(b.Context()))
+	return s
+}
+
+// fresh returns new events of 1000 users and 10 bots, with bodies of 640 bytes.
+func fresh(b *testing.B, n int) []*event.Event {
+	b.Helper()
+	body := []byte(strings.Repeat("event data", 64))
+	batch := make([]*event.Event, n)
+	for i := range batch {
+		user := fmt.Sprintf("user-%d", rand.IntN(1000))
+		id, err := event.NewID(user)
+		require.NoError(b, err)
+		batch[i] = &event.Event{
+			ID: id, Bot: fmt.Sprintf("bot-%d", rand.IntN(10)), Type: "github.push", Subject: user, Time: store.Micros(time.Now()), OrderKey: user,
+			VerifiedBy: "jwt", TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ContentType: "application/json", Data: body,
+		}
+	}
+	return batch
+}
+
+// BenchmarkAppend compares Append with bare inserts of the same rows, in turns, and reports
+// how often as long it takes.
 func BenchmarkAppend(b *testing.B) {
-	url := testsvc.Postgres(b)
-	s := migrated(b, url)
-	conn, err := pgx.Connect(b.Context(), url)
+	s := opened(b)
+	_, err := s.write().Exec(b.Context(), "create table bare (like events); alter table bare add primary key (event_time, id)")
 	require.NoError(b, err)
-	defer func() { require.NoError(b, conn.Close(b.Context())) }()
-	_, err = conn.Exec(b.Context(), "create table bare (id text primary key, data bytea)")
-	require.NoError(b, err)
-	for _, size := range []int{1, 50, 500} {
-		for name, write := range map[string]func([]*event.Event) error{
-			"Append": func(batch []*event.Event) error { return storetest.Append(b.Context(), s, batch) },
-			"Unnest": func(batch []*event.Event) error { return unnest(b, conn, batch) },
-			"Copy":   func(batch []*event.Event) error { return bulk(b, conn, batch) },
-		} {
-			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) { storetest.BenchmarkAppend(b, size, write) })
+	require.NoError(b, s.prepareDays(b.Context(), []time.Time{store.Day(time.Now())}))
+	for _, size := range []int{1, 100, 500, 1000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			var full, bare time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				bare += timed(b, func(ctx context.Context, batch []*event.Event) error { return appendBare(ctx, s, batch) }, fresh(b, size))
+				batch := fresh(b, size)
+				b.StartTimer()
+				full += timed(b, func(ctx context.Context, batch []*event.Event) error { _, err := s.Append(ctx, batch); return err }, batch)
+			}
+			b.ReportMetric(float64(b.N*size)/full.Seconds(), "events/s")
+			b.ReportMetric(float64(b.N*size)/bare.Seconds(), "bare/s")
+			b.ReportMetric(full.Seconds()/bare.Seconds(), "times-bare")
+		})
+	}
+}
+
+func timed(b *testing.B, write func(context.Context, []*event.Event) error, batch []*event.Event) time.Duration {
+	start := time.Now()
+	require.NoError(b, write(b.Context(), batch))
+	return time.Since(start)
+}
+
+func appendBare(ctx context.Context, s *Store, events []*event.Event) error {
+	entries, err := store.Entries(events)
+	if err != nil {
+		return err
+	}
+	rows := make([]store.LogEntry, len(entries))
+	for i, e := range entries {
+		rows[i] = store.LogEntry{Entry: e, RecordedAt: e.Time}
+	}
+	_, err = s.write().Exec(ctx, bareInsert, logArrays(rows, 0)...)
+	return err
+}
+
+// BenchmarkGrowth reports what an event costs, in batches of 500, while the log grows.
+func BenchmarkGrowth(b *testing.B) {
+	s := opened(b)
+	const step = 500
+	var first float64
+	for b.Loop() {
+		size, mark := 0, 10_000
+		for ; size < *growTo; mark *= 10 {
+			for size < mark-10_000 {
+				_, err := s.Append(b.Context(), fresh(b, step))
+				require.NoError(b, err)
+				size += step
+			}
+			var took time.Duration
+			for range 10_000 / step {
+				took += timed(b, func(ctx context.Context, batch []*event.Event) error { _, err := s.Append(ctx, batch); return err }, fresh(b, step))
+				size += step
+			}
+			each := took.Seconds() * 1e6 / 10_000
+			if first == 0 {
+				first = each
+			}
+			b.ReportMetric(each, fmt.Sprintf("µs-an-event-at-%d", mark))
+			b.ReportMetric(each/first, fmt.Sprintf("times-first-at-%d", mark))
 		}
 	}
 }
 
-func unnest(b *testing.B, conn *pgx.Conn, batch []*event.Event) error {
-	ids, bodies := make([]string, len(batch)), make([][]byte, len(batch))
-	for i, e := range batch {
-		ids[i], bodies[i] = e.ID, e.Data
+// BenchmarkList reads pages of 50 out of a million events.
+func BenchmarkList(b *testing.B) {
+	s := opened(b)
+	fillLog(b, s, 1_000_000)
+	here := store.Position{Time: logTime(middle(1_000_000), 1_000_000), ID: logID(middle(1_000_000))}
+	for name, q := range map[string]store.Query{
+		"newest": {}, "bot": {Bot: "bot1"}, "rare bot": {Bot: "rare"}, "user": {Subject: "user-10"}, "dead": {Status: event.StatusDead},
+		"delivered": {Bot: "bot1", Status: event.StatusDelivered}, "middle": {After: here}, "bot, middle": {Bot: "bot1", After: here},
+	} {
+		q.Limit = 50
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, err := s.List(b.Context(), q)
+				require.NoError(b, err)
+			}
+		})
 	}
-	_, err := conn.Exec(b.Context(),
-		"insert into bare select * from unnest($1::text[], $2::bytea[]) on conflict do nothing", ids, bodies)
-	return err
-}
-
-func bulk(b *testing.B, conn *pgx.Conn, batch []*event.Event) error {
-	rows := pgx.CopyFromSlice(len(batch), func(i int) ([]any, error) { return []any{batch[i].ID, batch[i].Data}, nil })
-	_, err := conn.CopyFrom(b.Context(), pgx.Identifier{"bare"}, []string{"id", "data"}, rows)
-	return err
+	b.Run("get", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.Get(b.Context(), here.ID)
+			require.NoError(b, err)
+		}
+	})
 }

@@ -46,8 +46,9 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Buck
 		if !nextDay(day).After(after.EventTime) {
 			continue
 		}
-		args := []any{true, later(day, after.EventTime), nextDay(day), smallints(buckets), after.EventTime, after.ID, since, limit - len(all)}
-		some, err := s.readLog(ctx, s.write(), selectBuckets, args)
+		args := []any{planned, true, later(day, after.EventTime), nextDay(day), smallints(buckets), after.EventTime, after.ID, since, limit - len(all)}
+		rows, _ := s.write().Query(ctx, selectBuckets, args...)
+		some, err := pgx.CollectRows(rows, scanLog) // Returns the error of Query as well.
 		if err != nil {
 			return nil, fmt.Errorf("reading buckets: %w", classify(err))
 		}

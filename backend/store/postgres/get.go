@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
@@ -37,7 +38,11 @@ func (s *Store) Get(ctx context.Context, id string) (*store.Record, error) {
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	r, err := s.get(ctx, id)
+	var r *store.Record
+	err := s.db.View(ctx, func(ctx context.Context, db *pgxpool.Pool) (err error) {
+		r, err = get(ctx, db, id)
+		return err
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, store.ErrNotFound
@@ -47,9 +52,8 @@ func (s *Store) Get(ctx context.Context, id string) (*store.Record, error) {
 	return r, nil
 }
 
-func (s *Store) get(ctx context.Context, id string) (*store.Record, error) {
+func get(ctx context.Context, db *pgxpool.Pool, id string) (*store.Record, error) {
 	var at time.Time
-	db := s.read(ctx)
 	if err := db.QueryRow(ctx, selectTime, id).Scan(&at); err != nil {
 		return nil, err
 	}

@@ -30,25 +30,21 @@ func (s *Store) User(ctx context.Context, q store.UserQuery) (*store.User, error
 	if q.Subject == "" || !(store.Query{Subject: q.Subject, Bot: q.Bot}).Possible() {
 		return user, nil
 	}
-	query, args := selectUser, []any{planned, q.Subject, q.Bot}
+	query, args := selectUser, []any{q.Subject, q.Bot}
 	if !q.At.IsZero() {
 		query, args = selectUserAt, append(args, store.Micros(q.At))
 	}
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
-	rows, err := s.read(ctx).Query(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("reading a user: %w", classify(err))
-	}
-	user.Bots, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b store.UserBot, err error) {
-		err = row.Scan(append([]any{&b.Bot, &b.First, &b.Last}, countFields(&b.Counts)...)...)
-		b.First, b.Last = b.First.UTC(), b.Last.UTC()
-		return b, err
-	})
-	if err != nil {
+	var err error
+	if user.Bots, err = collect(ctx, s, scanUser, query, args); err != nil {
 		return nil, fmt.Errorf("reading a user: %w", classify(err))
 	}
 	return user, nil
+}
+
+func scanUser(row pgx.CollectableRow) (b store.UserBot, err error) {
+	err = row.Scan(append([]any{&b.Bot, &b.First, &b.Last}, countFields(&b.Counts)...)...)
+	b.First, b.Last = b.First.UTC(), b.Last.UTC()
+	return b, err
 }
 
 func countFields(c *store.Counts) []any {
@@ -64,23 +60,19 @@ func (s *Store) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, 
 	if !(store.Query{Bot: q.Bot}).Possible() {
 		return nil, nil
 	}
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
 	query, args := statsQuery(q)
-	rows, err := s.read(ctx).Query(ctx, query, append([]any{planned}, args...)...)
-	if err != nil {
-		return nil, fmt.Errorf("reading statistics: %w", classify(err))
-	}
-	minutes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m store.Minute, err error) {
-		var millis int64
-		err = row.Scan(append([]any{&m.Minute, &millis}, countFields(&m.Counts)...)...)
-		m.Minute, m.Duration = m.Minute.UTC(), time.Duration(millis)*time.Millisecond
-		return m, err
-	})
+	minutes, err := collect(ctx, s, scanMinute, query, args)
 	if err != nil {
 		return nil, fmt.Errorf("reading statistics: %w", classify(err))
 	}
 	return minutes, nil
+}
+
+func scanMinute(row pgx.CollectableRow) (m store.Minute, err error) {
+	var millis int64
+	err = row.Scan(append([]any{&m.Minute, &millis}, countFields(&m.Counts)...)...)
+	m.Minute, m.Duration = m.Minute.UTC(), time.Duration(millis)*time.Millisecond
+	return m, err
 }
 
 func statsQuery(q store.StatsQuery) (string, []any) {
@@ -105,10 +97,8 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, er
 	if !(store.Query{Bot: q.Bot, Subject: q.Subject, Type: q.Type, After: store.Position{Time: q.After.RecordedAt, ID: q.After.ID}}).Possible() {
 		return nil, nil
 	}
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
 	query, args := logQuery(q)
-	entries, err := s.readLog(ctx, s.read(ctx), query, args)
+	entries, err := collect(ctx, s, scanLog, query, args)
 	if err != nil {
 		return nil, fmt.Errorf("reading the log: %w", classify(err))
 	}
@@ -138,14 +128,6 @@ func logQuery(q store.LogQuery) (string, []any) {
 		where = " where " + where
 	}
 	return "select " + logColumns + " from events" + where + inLogOrder + f.arg(limit), f.args
-}
-
-func (s *Store) readLog(ctx context.Context, q querier, query string, args []any) ([]store.LogEntry, error) {
-	rows, err := q.Query(ctx, query, append([]any{planned}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, scanLog)
 }
 
 // scanLog reads logColumns.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/statement"
@@ -38,21 +39,25 @@ func (s *Store) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	list := s.listLog
+	list := readLogPage
 	// The events of a user are fewer than those with a status.
 	if q.Status != "" && q.Status != event.StatusDelivered && q.Subject == "" {
-		list = s.listStatus
+		list = readStatusPage
 	}
-	page, err := list(ctx, q)
+	var page *store.Page
+	err := s.db.View(ctx, func(ctx context.Context, db *pgxpool.Pool) (err error) {
+		page, err = list(ctx, db, q)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", classify(err))
 	}
 	return page, nil
 }
 
-func (s *Store) listLog(ctx context.Context, q store.Query) (*store.Page, error) {
+func readLogPage(ctx context.Context, db *pgxpool.Pool, q store.Query) (*store.Page, error) {
 	query, args := listLogQuery(q)
-	rows, err := s.read(ctx).Query(ctx, query, append([]any{planned}, args...)...)
+	rows, err := db.Query(ctx, query, append([]any{planned}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +128,10 @@ func listStatusQuery(q store.Query) (string, []any) {
 	return listStatus + f.String() + " order by event_time desc, event_id desc limit " + f.arg(statement.PageSize(q)+1), f.args
 }
 
-// listStatus reads the status first, and then the events in the partitions between the
+// readStatusPage reads the status first, and then the events in the partitions between the
 // first and the last.
-func (s *Store) listStatus(ctx context.Context, q store.Query) (*store.Page, error) {
+func readStatusPage(ctx context.Context, db *pgxpool.Pool, q store.Query) (*store.Page, error) {
 	query, args := listStatusQuery(q)
-	db := s.read(ctx)
 	rows, err := db.Query(ctx, query, append([]any{planned}, args...)...)
 	if err != nil {
 		return nil, err

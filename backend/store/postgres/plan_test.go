@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"reflect"
 	"regexp"
@@ -106,19 +107,24 @@ func (r *recorder) TraceBatchQuery(_ context.Context, _ *pgx.Conn, d pgx.TraceBa
 }
 func (r *recorder) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
+// one is a database of one server.
+type one struct{ *pgxpool.Pool }
+
+func (o one) Write() *pgxpool.Pool { return o.Pool }
+func (o one) View(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error {
+	return read(ctx, o.Pool)
+}
+
 // traced opens a migrated store that notes its statements.
 func traced(t testing.TB) (*Store, *recorder) {
 	t.Helper()
-	settings, err := poolConfig(Config{URL: testsvc.Postgres(t), StatementTimeout: time.Minute})
+	settings, err := pgxpool.ParseConfig(testsvc.Postgres(t))
 	require.NoError(t, err)
 	noted := &recorder{}
 	settings.ConnConfig.Tracer = noted
 	pool, err := pgxpool.NewWithConfig(t.Context(), settings)
 	require.NoError(t, err)
-	s, err := Open(t.Context(), Config{URL: "postgres://127.0.0.1/not-used", StatementTimeout: time.Minute})
-	require.NoError(t, err)
-	s.pool.Close()
-	s.pool = pool
+	s := newStore(one{pool}, Config{StatementTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.NoError(t, s.Migrate(t.Context()))
 	return s, noted

@@ -7,19 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/postgres/pools"
 )
 
 const (
 	defaultStatementTimeout = 10 * time.Second
-	connectTimeout          = 5 * time.Second
+	// waitForConnection is what a call may take beyond its statements.
+	waitForConnection = 5 * time.Second
 )
 
 var (
@@ -27,82 +28,47 @@ var (
 	_ store.Keeper = (*Store)(nil)
 )
 
-// errURL leaves out the URL and what the parser says about it: either may hold the password.
-var errURL = errors.New("BOTGATE_DATABASE_URL is not a PostgreSQL URL like postgres://user:password@host:5432/database")
+// Config says where the database is and how to use it. A call takes longer than
+// StatementTimeout by 5 s at most. A PgBouncer in between has to ignore the startup
+// parameters statement_timeout and synchronous_commit, and the server then has to have the
+// latter on, since events are acknowledged after the commit.
+type Config = pools.Config
 
-// Config says where the database is and how to use it.
-type Config struct {
-	// URL is "postgres://…" or "postgresql://…", with several hosts if need be and
-	// pgx's parameters, such as sslmode, target_session_attrs or pool_max_conns, which
-	// bounds the connections (default: the number of cores and at least 4).
-	// synchronous_commit is on unless the URL sets it, whatever the server's default:
-	// events are acknowledged after the commit. A PgBouncer in between has to ignore
-	// the startup parameters statement_timeout and synchronous_commit, and the server
-	// then has to have the latter on. Required.
-	URL string
-	// StatementTimeout is how long the server works on one statement; a call takes
-	// longer by the connect_timeout of the URL (5 s) at most. Default 10 s.
-	StatementTimeout time.Duration
-	// Logger gets what happens outside of calls. Default: discard.
-	Logger *slog.Logger
+// database is where to write and to read; [pools.Pools] is.
+type database interface {
+	Write() *pgxpool.Pool
+	View(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error
+	Close()
 }
 
 // Store is a [store.Store] in a PostgreSQL database.
 type Store struct {
-	pool  *pgxpool.Pool
+	db    database
 	log   *slog.Logger
 	slots *slots
 	// callTimeout bounds a call even when the server hangs and cannot end it itself.
 	callTimeout time.Duration
 }
 
-// Open makes a store without dialing: the server need not be up. [Store.Ready] and
+// Open makes a store without waiting for a server: none need be up. [Store.Ready] and
 // [Store.Migrate] are the first to say whether it is. A malformed URL is an error that
-// names BOTGATE_DATABASE_URL.
+// names its option.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.StatementTimeout <= 0 {
 		cfg.StatementTimeout = defaultStatementTimeout
 	}
-	settings, err := poolConfig(cfg)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	db, err := pools.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, settings)
-	if err != nil {
-		return nil, fmt.Errorf("making a connection pool: %w", err)
-	}
-	log := cfg.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return &Store{pool: pool, log: log, slots: newSlots(), callTimeout: cfg.StatementTimeout + settings.ConnConfig.ConnectTimeout}, nil
+	return newStore(db, cfg), nil
 }
 
-func poolConfig(cfg Config) (*pgxpool.Config, error) {
-	// Without a scheme pgx would read key=value pairs, and fill gaps from PGHOST.
-	if !strings.HasPrefix(cfg.URL, "postgres://") && !strings.HasPrefix(cfg.URL, "postgresql://") {
-		return nil, errURL
-	}
-	settings, err := pgxpool.ParseConfig(cfg.URL)
-	if err != nil {
-		return nil, errURL
-	}
-	if settings.ConnConfig.ConnectTimeout == 0 {
-		settings.ConnConfig.ConnectTimeout = connectTimeout
-	}
-	// Connections made together should not end together.
-	settings.MaxConnLifetimeJitter = settings.MaxConnLifetime / 10
-	defaults := map[string]string{
-		"application_name":   "botgate",
-		"statement_timeout":  strconv.FormatInt(cfg.StatementTimeout.Milliseconds(), 10),
-		"synchronous_commit": "on",
-	}
-	for name, value := range defaults {
-		if _, set := settings.ConnConfig.RuntimeParams[name]; !set {
-			settings.ConnConfig.RuntimeParams[name] = value
-		}
-	}
-	return settings, nil
+func newStore(db database, cfg Config) *Store {
+	return &Store{db: db, log: cfg.Logger, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection}
 }
 
 // Ready implements [store.Store].
@@ -125,15 +91,28 @@ func (s *Store) Ready(ctx context.Context) error {
 // Close implements [store.Store]. It waits for the calls under way and is safe to call
 // twice.
 func (s *Store) Close() error {
-	s.pool.Close()
+	s.db.Close()
 	return nil
 }
 
-// write is where to write to.
-func (s *Store) write() *pgxpool.Pool { return s.pool }
+func (s *Store) write() *pgxpool.Pool { return s.db.Write() }
 
-// read is where to read from, see [store.Fresh].
-func (s *Store) read(context.Context) *pgxpool.Pool { return s.pool }
+// collect reads rows from a replica, if one is up to date, with a statement that is planned
+// for its arguments.
+func collect[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], query string, args []any) (all []T, err error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	args = append([]any{planned}, args...)
+	err = s.db.View(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
+		rows, err := db.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, scan)
+		return err
+	})
+	return all, err
+}
 
 func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.callTimeout)

@@ -17,15 +17,8 @@ func TestSynchronousCommit(t *testing.T) {
 		s, err := Open(t.Context(), Config{URL: url + parameter})
 		require.NoError(t, err)
 		var got string
-		require.NoError(t, s.pool.QueryRow(t.Context(), "show synchronous_commit").Scan(&got))
+		require.NoError(t, s.write().QueryRow(t.Context(), "show synchronous_commit").Scan(&got))
 		require.Equal(t, want, got)
 		require.NoError(t, s.Close())
 	}
-}
-
-func TestPoolSizeComesFromTheURL(t *testing.T) {
-	t.Parallel()
-	settings, err := poolConfig(Config{URL: "postgres://u@h/db?pool_max_conns=7"})
-	require.NoError(t, err)
-	require.EqualValues(t, 7, settings.MaxConns)
 }
