@@ -2,25 +2,39 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/backend/store/internal/statement"
 	"github.com/botgate/botgate/internal/event"
 )
 
 const (
-	insertEvent = `
-insert into events (id, bot, type, subject, order_key, verified_by, trace_parent, content_type, time, recorded_at, ref, data)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), $12)
-on conflict (id) do nothing`
+	// Most stores have neither, so that this is all they are asked.
+	selectExceptions = `select exists (select 1 from moved_buckets), exists (select 1 from erasures)`
+	selectMoves      = `select bucket, shard from moved_buckets`
+	selectErased     = `select before from erasures where subject_hash = $1`
 
-	upsertStatus = `
-insert into event_status as s (event_id, bot, type, subject, time, status, attempts, updated_at, replays)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)` + statement.MergeStatus
+	// The first who tells the time of an event decides on it.
+	claimEvent = `
+insert into event_status (event_id, event_time, bot, status, attempts, replays, updated_at) values ($1, $2, $3, $4, 0, 0, $2)
+on conflict (event_id) do nothing`
+	// Changes that came first say more about the status than the event itself does.
+	claimEarlier    = `update event_status set bot = $2 where event_id = $1 and bot is null`
+	selectEventTime = `select event_time from event_status where event_id = $1`
+
+	insertLog = `
+insert into events (event_time, id, ref, bucket, bot, type, status, attempt, replays, took_ms, subject, order_key,
+	verified_by, trace_parent, content_type, not_before, time, recorded_at, data)
+values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+on conflict (event_time, id) do nothing`
 )
+
+// appendStatements are kept prepared.
+var appendStatements = []string{
+	selectExceptions, claimEvent, selectEventTime, insertLog, mergeStatus, addUserCounts, addBotCounts,
+}
 
 // Append implements [store.Store].
 func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
@@ -31,69 +45,190 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 	if len(entries) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	recorded, err := s.append(ctx, entries)
+	var recorded []store.Entry
+	err = s.step(ctx, func(ctx context.Context, t *transaction) (err error) {
+		now := time.Now() // With the lock held, so that the log grows at its end.
+		recorded, err = t.record(ctx, entries, refuseMoved, func(int) time.Time { return now })
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("appending events: %w", classify(err))
 	}
 	return recorded, nil
 }
 
-func (s *Store) append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
-	tx, err := s.writer.BeginTx(ctx, nil)
+// Import implements [store.Keeper]. It does not mind whether the buckets are marked as
+// moved: they may be on their way back.
+func (s *Store) Import(ctx context.Context, entries []store.LogEntry) error {
+	plain := make([]store.Entry, len(entries))
+	for i, e := range entries {
+		plain[i] = e.Entry
+	}
+	err := s.step(ctx, func(ctx context.Context, t *transaction) error {
+		_, err := t.record(ctx, plain, ignoreMoved, func(i int) time.Time { return entries[i].RecordedAt })
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("importing events: %w", classify(err))
 	}
-	defer func() { _ = tx.Rollback() }()
-	recorded, err := s.insertLog(ctx, tx, entries)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.updateStatus(ctx, tx, store.Project(recorded)); err != nil {
-		return nil, err
-	}
-	return recorded, tx.Commit()
+	return nil
 }
 
-// insertLog returns the entries that were not in the log before.
-func (s *Store) insertLog(ctx context.Context, tx *sql.Tx, entries []store.Entry) ([]store.Entry, error) {
-	insert := tx.StmtContext(ctx, s.logRow)
-	defer func() { _ = insert.Close() }()
-	now := time.Now().UnixMicro()
-	recorded := make([]store.Entry, 0, len(entries))
-	for _, e := range entries {
-		data := e.Data
-		if data == nil {
-			data = []byte{} // nil would be null
+type onMoved bool
+
+const (
+	refuseMoved onMoved = true
+	ignoreMoved onMoved = false
+)
+
+// record adds entries to the log and the read models, and returns those that were not
+// recorded before, at the time that their event has in the log.
+func (t *transaction) record(ctx context.Context, entries []store.Entry, moved onMoved, at func(int) time.Time) ([]store.Entry, error) {
+	// The driver starts a goroutine for each statement that can be cancelled. These are
+	// short, and the end of the context ends the transaction all the same.
+	ctx = context.WithoutCancel(ctx)
+	var anyMoved, anyErased bool
+	if err := t.row(ctx, selectExceptions, nil, &anyMoved, &anyErased); err != nil {
+		return nil, err
+	}
+	if anyMoved && moved == refuseMoved {
+		if err := t.requireHere(ctx, entries); err != nil {
+			return nil, err
 		}
-		result, err := insert.ExecContext(ctx, e.ID, e.Bot, e.Type, e.Subject, e.OrderKey, e.VerifiedBy,
-			e.TraceParent, e.ContentType, e.Time.UnixMicro(), now, e.Ref, data)
+	}
+	erased := func(store.Entry) bool { return false }
+	if anyErased {
+		var err error
+		if erased, err = t.erased(ctx, entries); err != nil {
+			return nil, err
+		}
+	}
+	times, err := t.eventTimes(ctx, entries, erased)
+	if err != nil {
+		return nil, err
+	}
+	recorded := make([]store.Entry, 0, len(entries))
+	for i, e := range entries {
+		if erased(e) {
+			continue
+		}
+		e = moveTo(e, times[e.About()])
+		fresh, err := t.exec(ctx, insertLog, logRow(e, at(i))...)
 		if err != nil {
 			return nil, err
 		}
-		if n, err := result.RowsAffected(); err != nil {
-			return nil, err
-		} else if n == 1 {
+		if fresh == 1 {
 			recorded = append(recorded, e)
 		}
 	}
-	return recorded, nil
+	return recorded, t.project(ctx, recorded)
 }
 
-func (s *Store) updateStatus(ctx context.Context, tx *sql.Tx, projections []store.Projection) error {
-	upsert := tx.StmtContext(ctx, s.project)
-	defer func() { _ = upsert.Close() }()
-	for _, p := range projections {
-		var bot, kind, subject, at any
-		if p.Event != nil {
-			bot, kind, subject, at = p.Event.Bot, p.Event.Type, p.Event.Subject, p.Event.Time.UnixMicro()
-		}
-		_, err := upsert.ExecContext(ctx, p.EventID, bot, kind, subject, at,
-			store.Code(p.State.Status), p.State.Attempts, p.State.UpdatedAt.UnixMicro(), p.State.Replays)
-		if err != nil {
-			return err
+// requireHere fails when the bucket of an entry is kept elsewhere.
+func (t *transaction) requireHere(ctx context.Context, entries []store.Entry) error {
+	moved, err := t.moves(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if shard, ok := moved[e.Bucket]; ok {
+			return fmt.Errorf("%w: bucket %d is in %s", store.ErrMoved, e.Bucket, shard)
 		}
 	}
 	return nil
+}
+
+func (t *transaction) moves(ctx context.Context) (map[int]string, error) {
+	rows, err := t.query(ctx, selectMoves)
+	if err != nil {
+		return nil, err
+	}
+	return collectMoves(rows)
+}
+
+// erased returns whether an entry belongs to what was erased.
+func (t *transaction) erased(ctx context.Context, entries []store.Entry) (func(store.Entry) bool, error) {
+	before := map[string]int64{}
+	for _, e := range entries {
+		if _, known := before[e.Subject]; known || e.Subject == "" {
+			continue
+		}
+		at := int64(math.MinInt64)
+		if err := t.row(ctx, selectErased, []any{store.HashSubject(e.Subject)}, &at); err != nil {
+			return nil, err
+		}
+		before[e.Subject] = at
+	}
+	return func(e store.Entry) bool { return e.Subject != "" && e.EventTime.UnixMicro() < before[e.Subject] }, nil
+}
+
+// eventTimes returns the times that the events of the entries have in the log, by their
+// ids. Events themselves get their status, too.
+func (t *transaction) eventTimes(ctx context.Context, entries []store.Entry, erased func(store.Entry) bool) (map[string]int64, error) {
+	times := make(map[string]int64, len(entries))
+	for _, e := range entries {
+		about := e.About()
+		at, known := times[about]
+		if erased(e) || known && e.Ref != "" {
+			continue
+		}
+		if !known {
+			at = e.EventTime.UnixMicro()
+		}
+		var err error
+		if e.Ref == "" {
+			times[about], err = t.claim(ctx, e, at)
+		} else {
+			err = t.row(ctx, selectEventTime, []any{about}, &at)
+			times[about] = at
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return times, nil
+}
+
+// claim gives an event its status, and returns the time that it has in the log.
+func (t *transaction) claim(ctx context.Context, e store.Entry, at int64) (int64, error) {
+	fresh, err := t.exec(ctx, claimEvent, e.ID, at, e.Bot, store.Code(e.State.Status))
+	if err != nil || fresh == 1 {
+		return at, err
+	}
+	if _, err := t.exec(ctx, claimEarlier, e.ID, e.Bot); err != nil {
+		return 0, err
+	}
+	err = t.row(ctx, selectEventTime, []any{e.ID}, &at)
+	return at, err
+}
+
+// moveTo gives an entry the time that its event has in the log.
+func moveTo(e store.Entry, micros int64) store.Entry {
+	at := fromMicros(micros)
+	if at.Equal(e.EventTime) {
+		return e
+	}
+	e.EventTime = at
+	if e.Ref == "" {
+		moved := *e.Event
+		moved.Time, e.State.UpdatedAt = at, at
+		e.Event = &moved
+	}
+	return e
+}
+
+func logRow(e store.Entry, recordedAt time.Time) []any {
+	data := e.Data
+	if data == nil {
+		data = []byte{} // nil would be null
+	}
+	var notBefore any
+	if !e.NotBefore.IsZero() {
+		notBefore = e.NotBefore.UnixMicro()
+	}
+	return []any{
+		e.EventTime.UnixMicro(), e.ID, e.Ref, e.Bucket, e.Bot, e.EventType, store.Code(e.State.Status),
+		e.State.Attempts, e.State.Replays, e.Took.Milliseconds(), e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent,
+		e.ContentType, notBefore, e.Time.UnixMicro(), recordedAt.UnixMicro(), data,
+	}
 }

@@ -5,21 +5,21 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/statement"
-	"github.com/botgate/botgate/internal/event"
 )
 
 const (
-	// A row of the read model without a time stands for an event that is not
-	// recorded yet; its id may be taken by anything.
-	selectEvent = `select ` + statement.EventColumns + `, ` + statement.StatusColumns + `, e.data
-from event_status s join events e on e.id = s.event_id
-where s.event_id = $1 and s.time is not null`
+	statusColumns = `s.status, s.attempts, s.updated_at`
 
-	selectChanges = `select data from events where ref = $1 order by time, id limit $2`
+	selectEvent = `select ` + logColumns + `, ` + statusColumns + `, e.data
+from event_status s cross join events e on e.event_time = s.event_time and e.id = s.event_id
+where s.event_id = $1 and s.bot is not null`
+
+	selectChanges = `select e.data
+from event_status s cross join events e on e.event_time = s.event_time and e.ref = s.event_id
+where s.event_id = $1 order by e.time, e.id limit $2`
 )
 
 // Get implements [store.Store].
@@ -47,7 +47,7 @@ func (s *Store) get(ctx context.Context, id string) (*store.Record, error) {
 	}
 	defer func() { _ = tx.Rollback() }()
 	var data []byte
-	r, err := scan(tx.QueryRowContext(ctx, selectEvent, id), &data)
+	r, err := scanRecord(tx.QueryRowContext(ctx, selectEvent, id), &data)
 	if err != nil {
 		return nil, err
 	}
@@ -71,49 +71,19 @@ func (s *Store) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	query, args := statement.List(q, q.After.Time.UnixMicro())
-	rows, err := s.reader.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("listing events: %w", classify(err))
-	}
-	records, err := collect(rows, func(row scanner) (*store.Record, error) { return scan(row) })
+	query, args := listQuery(q)
+	records, err := read(ctx, s, query, args, func(row scanner) (*store.Record, error) { return scanRecord(row) })
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", classify(err))
 	}
 	return statement.Paginate(q, records), nil
 }
 
-type scanner interface{ Scan(dest ...any) error }
-
-// scan reads the columns of an event and its status, and then more.
-func scan(row scanner, more ...any) (*store.Record, error) {
-	r := &store.Record{Event: &event.Event{}}
-	e := r.Event
-	var at, recordedAt, updatedAt int64
-	var status int
-	dest := append([]any{
-		&e.ID, &e.Bot, &e.Type, &e.Subject, &e.OrderKey, &e.VerifiedBy, &e.TraceParent, &e.ContentType,
-		&at, &recordedAt, &status, &r.AttemptCount, &updatedAt,
-	}, more...)
-	if err := row.Scan(dest...); err != nil {
+// read collects the rows of a query.
+func read[T any](ctx context.Context, s *Store, query string, args []any, scan func(scanner) (T, error)) ([]T, error) {
+	rows, err := s.reader.QueryContext(ctx, query, args...)
+	if err != nil {
 		return nil, err
 	}
-	e.Time = time.UnixMicro(at).UTC()
-	r.RecordedAt, r.UpdatedAt = time.UnixMicro(recordedAt).UTC(), time.UnixMicro(updatedAt).UTC()
-	r.Status = store.StatusOf(status)
-	return r, nil
-}
-
-// collect reads all rows and closes them.
-func collect[T any](rows *sql.Rows, read func(scanner) (T, error)) ([]T, error) {
-	defer func() { _ = rows.Close() }()
-	var all []T
-	for rows.Next() {
-		one, err := read(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
+	return collect(rows, scan)
 }

@@ -33,7 +33,10 @@ const (
 	readerPragmas = "_pragma=busy_timeout(2000)&_pragma=query_only(1)"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store  = (*Store)(nil)
+	_ store.Keeper = (*Store)(nil)
+)
 
 // Config says where the events are.
 type Config struct {
@@ -46,10 +49,10 @@ type Config struct {
 type Store struct {
 	// SQLite has one writer at a time; a pool of one makes the others wait in the
 	// order in which they came, and without polling.
-	writer  *sql.DB
-	reader  *sql.DB
-	logRow  *sql.Stmt
-	project *sql.Stmt
+	writer *sql.DB
+	reader *sql.DB
+	// prepared are the statements of Append, by their text.
+	prepared map[string]*sql.Stmt
 }
 
 // Open opens the file and brings its schema up to date. Errors name
@@ -74,7 +77,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	s := &Store{writer: writer, reader: reader}
+	s := &Store{writer: writer, reader: reader, prepared: map[string]*sql.Stmt{}}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -82,16 +85,15 @@ func open(ctx context.Context, path string) (*Store, error) {
 }
 
 func (s *Store) prepare(ctx context.Context) (err error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if s.logRow, err = s.writer.PrepareContext(ctx, insertEvent); err != nil {
-		return classify(err)
-	}
-	if s.project, err = s.writer.PrepareContext(ctx, upsertStatus); err != nil {
-		return classify(err)
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	for _, query := range appendStatements {
+		if s.prepared[query], err = s.writer.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // Closed with the connection.
+			return classify(err)
+		}
 	}
 	return nil
 }

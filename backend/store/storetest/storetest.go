@@ -15,13 +15,29 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
+// Store is what an engine implements.
+type Store interface {
+	store.Store
+	store.Keeper
+	User(ctx context.Context, q store.UserQuery) (*store.User, error)
+	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
+}
+
 // Open returns a store of its own, empty and ready, that is closed after the test.
 type Open func(t *testing.T) store.Store
+
+// topic is a group of cases.
+type topic struct {
+	name  string
+	cases map[string]func(*testing.T, Store)
+}
 
 // Run checks that the stores do what the package store promises. Its tests run beside
 // each other, each on a store of its own.
 func Run(t *testing.T, open Open) {
 	t.Helper()
+	runData(t, open)
 	for _, topic := range []struct {
 		name  string
 		cases map[string]func(*testing.T, store.Store)
@@ -40,6 +56,30 @@ func Run(t *testing.T, open Open) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					run(t, open(t))
+				})
+			}
+		})
+	}
+}
+
+// runData checks engines that keep the whole data model.
+func runData(t *testing.T, open Open) {
+	t.Helper()
+	if _, ok := open(t).(Store); !ok {
+		return
+	}
+	for _, topic := range []topic{
+		{"Log", logCases},
+		{"LogOrder", logOrderCases},
+		{"User", userCases},
+		{"Stats", statsCases},
+	} {
+		t.Run(topic.name, func(t *testing.T) {
+			t.Parallel()
+			for name, run := range topic.cases {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					run(t, open(t).(Store))
 				})
 			}
 		})

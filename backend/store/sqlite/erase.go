@@ -1,0 +1,87 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+const (
+	rememberErased = `insert into erasures as e (subject_hash, before) values ($1, $2)
+on conflict (subject_hash) do update set before = max(e.before, excluded.before)`
+
+	selectOfUser = `select ` + logColumns + ` from events e
+where e.subject = $1 and e.subject <> '' and e.event_time < $2 order by e.event_time, e.id limit $3`
+)
+
+// Erase implements [store.Keeper].
+func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
+	var erased store.Erased
+	if subject == "" {
+		return erased, nil
+	}
+	err := s.step(ctx, func(ctx context.Context, t *transaction) error {
+		_, err := t.exec(ctx, rememberErased, store.HashSubject(subject), micros(before))
+		return err
+	})
+	if err == nil {
+		err = inSteps(ctx, func() (last bool, err error) {
+			n, last, err := s.eraseSome(ctx, subject, before)
+			erased.Events += n
+			return last, err
+		})
+	}
+	if err != nil {
+		return erased, fmt.Errorf("erasing a user's events: %w", classify(err))
+	}
+	return erased, nil
+}
+
+func (s *Store) eraseSome(ctx context.Context, subject string, before time.Time) (events int64, last bool, err error) {
+	err = s.step(ctx, func(ctx context.Context, t *transaction) error {
+		rows, err := t.ofUser(ctx, subject, before)
+		if last = len(rows) == 0; err != nil || last {
+			return err
+		}
+		for _, e := range rows {
+			if e.Ref == "" {
+				events++
+			}
+		}
+		return t.remove(ctx, rows)
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	return events, last, nil
+}
+
+// ofUser returns some of a user's entries, and whatever else belongs to their events.
+func (t *transaction) ofUser(ctx context.Context, subject string, before time.Time) ([]store.Entry, error) {
+	rows, err := t.entries(ctx, selectOfUser, subject, micros(before), removeRows)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool, len(rows))
+	for _, e := range rows {
+		seen[e.ID] = true
+	}
+	for _, e := range rows {
+		if e.Ref != "" {
+			continue
+		}
+		about, err := t.entries(ctx, selectAbout, e.EventTime.UnixMicro(), e.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range about {
+			if !seen[other.ID] {
+				seen[other.ID] = true
+				rows = append(rows, other)
+			}
+		}
+	}
+	return rows, nil
+}

@@ -1,0 +1,100 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+const (
+	// mergeStatus is [store.State.Merge] in SQL; 40 is delivered.
+	mergeStatus = `
+insert into event_status as s (event_id, event_time, bot, status, attempts, replays, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (event_id) do update set
+	bot = coalesce(s.bot, excluded.bot),
+	attempts = max(s.attempts, excluded.attempts),
+	updated_at = iif(` + newer + `, excluded.updated_at, s.updated_at),
+	replays = iif(` + newer + `, excluded.replays, s.replays),
+	status = iif(` + newer + `, excluded.status, s.status)`
+	newer = `(excluded.status = 40, excluded.replays, excluded.status, excluded.updated_at) > (s.status = 40, s.replays, s.status, s.updated_at)`
+
+	// The order of the counts is that of [store.Counts.Fields].
+	countColumns = `accepted, deferred, delivered, failed, dead, expired, replayed`
+	addCounts    = `
+	accepted = c.accepted + excluded.accepted, deferred = c.deferred + excluded.deferred,
+	delivered = c.delivered + excluded.delivered, failed = c.failed + excluded.failed, dead = c.dead + excluded.dead,
+	expired = c.expired + excluded.expired, replayed = c.replayed + excluded.replayed`
+
+	addUserCounts = `
+insert into user_counters as c (` + countColumns + `, subject, bot, day, first_at, last_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+on conflict (subject, bot, day) do update set` + addCounts + `,
+	first_at = min(c.first_at, excluded.first_at), last_at = max(c.last_at, excluded.last_at)`
+
+	addBotCounts = `
+insert into bot_stats as c (` + countColumns + `, bot, minute, day, took_ms)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+on conflict (bot, minute, day) do update set` + addCounts + `, took_ms = c.took_ms + excluded.took_ms`
+)
+
+// project brings the read models up to date with entries that are new in the log. Events
+// have a status already.
+func (t *transaction) project(ctx context.Context, recorded []store.Entry) error {
+	changes := slices.DeleteFunc(slices.Clone(recorded), func(e store.Entry) bool { return e.Ref == "" })
+	if err := t.mergeStatuses(ctx, changes); err != nil {
+		return err
+	}
+	return t.count(ctx, recorded)
+}
+
+// count adds entries that are new in the log to the counters and the statistics.
+func (t *transaction) count(ctx context.Context, entries []store.Entry) error {
+	for _, c := range store.CountUsers(entries) {
+		if err := t.addUserCount(ctx, c); err != nil {
+			return err
+		}
+	}
+	for _, c := range store.CountBots(entries) {
+		if err := t.addBotCount(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *transaction) mergeStatuses(ctx context.Context, entries []store.Entry) error {
+	for _, p := range store.Project(entries) {
+		var bot any
+		if p.Event != nil {
+			bot = p.Event.Bot
+		}
+		_, err := t.exec(ctx, mergeStatus, p.EventID, p.EventTime.UnixMicro(), bot,
+			store.Code(p.State.Status), p.State.Attempts, p.State.Replays, p.State.UpdatedAt.UnixMicro())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *transaction) addUserCount(ctx context.Context, c store.UserCount) error {
+	args := append(countArgs(c.Counts), c.Subject, c.Bot, c.Day.UnixMicro(), c.First.UnixMicro(), c.Last.UnixMicro())
+	_, err := t.exec(ctx, addUserCounts, args...)
+	return err
+}
+
+func (t *transaction) addBotCount(ctx context.Context, c store.BotCount) error {
+	args := append(countArgs(c.Counts), c.Bot, c.Minute.UnixMicro(), c.Day.UnixMicro(), c.Duration.Milliseconds())
+	_, err := t.exec(ctx, addBotCounts, args...)
+	return err
+}
+
+func countArgs(counts store.Counts) []any {
+	args := make([]any, 0, 12)
+	for _, field := range counts.Fields() {
+		args = append(args, *field)
+	}
+	return args
+}

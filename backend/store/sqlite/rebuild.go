@@ -1,0 +1,103 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+const (
+	// rebuildRows bounds what Rebuild has in memory.
+	rebuildRows = 1000
+
+	selectDay = `select ` + logColumns + ` from events e
+where (e.event_time, e.id) > ($1, $2) and e.event_time < $3 order by e.event_time, e.id limit $4`
+
+	// selectNextTime finds the next day with entries.
+	selectNextTime = `select event_time from events where event_time >= $1 order by event_time limit 1`
+
+	deleteStatuses = `delete from event_status where event_id in
+(select coalesce(ref, id) from events where event_time >= $1 and event_time < $2)`
+	deleteUserCounts = `delete from user_counters where day = $1`
+	deleteBotCounts  = `delete from bot_stats where day = $1`
+)
+
+// Rebuild implements [store.Keeper]. As a file has one writer, nothing else is recorded
+// meanwhile.
+func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
+	err = s.write(ctx, func(t *transaction) (err error) {
+		entries, err = t.rebuild(ctx, store.Day(day))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("rebuilding the read models of %s: %w", day.Format(time.DateOnly), classify(err))
+	}
+	return entries, nil
+}
+
+func (t *transaction) rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
+	from, to := day.UnixMicro(), nextDay(day).UnixMicro()
+	if _, err := t.exec(ctx, deleteStatuses, from, to); err != nil {
+		return 0, err
+	}
+	if err := t.deleteCounts(ctx, day); err != nil {
+		return 0, err
+	}
+	for id := ""; ; {
+		rows, err := t.entries(ctx, selectDay, from, id, to, rebuildRows)
+		if err != nil || len(rows) == 0 {
+			return entries, err
+		}
+		if err := t.mergeStatuses(ctx, rows); err != nil {
+			return 0, err
+		}
+		if err := t.count(ctx, rows); err != nil {
+			return 0, err
+		}
+		last := rows[len(rows)-1]
+		from, id = last.EventTime.UnixMicro(), last.ID
+		entries += int64(len(rows))
+	}
+}
+
+func (t *transaction) deleteCounts(ctx context.Context, day time.Time) error {
+	for _, query := range []string{deleteUserCounts, deleteBotCounts} {
+		if _, err := t.exec(ctx, query, day.UnixMicro()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entries reads rows of the log without bodies.
+func (t *transaction) entries(ctx context.Context, query string, args ...any) ([]store.Entry, error) {
+	rows, err := t.query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanPlain)
+}
+
+// Days implements [store.Keeper].
+func (s *Store) Days(ctx context.Context) ([]time.Time, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var days []time.Time
+	for from := int64(math.MinInt64); ; {
+		times, err := read(ctx, s, selectNextTime, []any{from}, func(row scanner) (at int64, err error) { return at, row.Scan(&at) })
+		if err != nil {
+			return nil, fmt.Errorf("reading the days of the log: %w", classify(err))
+		}
+		if len(times) == 0 {
+			return days, nil
+		}
+		day := store.Day(fromMicros(times[0]))
+		days = append(days, day)
+		from = nextDay(day).UnixMicro()
+	}
+}
+
+func nextDay(day time.Time) time.Time { return day.Add(24 * time.Hour) }

@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// transaction is one that writes. It has the file to itself: no other process writes
+// while it is under way.
+type transaction struct {
+	*sql.Tx
+	// prepared are the statements of the connection that are kept, by their text.
+	prepared map[string]*sql.Stmt
+	// used are those of this transaction; they end with it.
+	used map[string]*sql.Stmt
+}
+
+// write runs a transaction and commits it, unless run returns an error.
+func (s *Store) write(ctx context.Context, run func(*transaction) error) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := run(&transaction{Tx: tx, prepared: s.prepared, used: map[string]*sql.Stmt{}}); err != nil {
+		return ended(ctx, err)
+	}
+	return ended(ctx, tx.Commit())
+}
+
+// ended tells why a transaction ended that nobody committed or called off.
+func ended(ctx context.Context, err error) error {
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// statement prepares what the connection does not keep.
+func (t *transaction) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if used, ok := t.used[query]; ok {
+		return used, nil
+	}
+	var err error
+	stmt := t.prepared[query]
+	if stmt != nil {
+		stmt = t.StmtContext(ctx, stmt)
+	} else if stmt, err = t.PrepareContext(ctx, query); err != nil {
+		return nil, err
+	}
+	t.used[query] = stmt
+	return stmt, nil
+}
+
+// exec returns how many rows changed.
+func (t *transaction) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	stmt, err := t.statement(ctx, query) //nolint:sqlclosecheck // The transaction closes it.
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (t *transaction) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := t.statement(ctx, query) //nolint:sqlclosecheck // The transaction closes it.
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// row scans the only row of a query; without one, dest stays as it is.
+func (t *transaction) row(ctx context.Context, query string, args []any, dest ...any) error {
+	rows, err := t.query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	if rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// inSteps calls step until it was the last one. Each is followed by a pause of the same
+// length, in which others get the file.
+func inSteps(ctx context.Context, step func() (last bool, err error)) error {
+	for {
+		began := time.Now()
+		if last, err := step(); err != nil || last {
+			return err
+		}
+		pause := time.NewTimer(time.Since(began))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// step runs one bounded transaction.
+func (s *Store) step(ctx context.Context, run func(context.Context, *transaction) error) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return s.write(ctx, func(t *transaction) error { return run(ctx, t) })
+}

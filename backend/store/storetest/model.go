@@ -1,0 +1,158 @@
+package storetest
+
+import (
+	"cmp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+// model is what a store is to have, in memory: rows, and no read models.
+type model struct {
+	rows []store.Entry
+	// times are those that events have in the log, by id.
+	times  map[string]time.Time
+	erased map[string]time.Time
+}
+
+func newModel() *model { return &model{times: map[string]time.Time{}, erased: map[string]time.Time{}} }
+
+// append returns what is new.
+func (m *model) append(t *testing.T, events []*event.Event) []store.Entry {
+	t.Helper()
+	entries, err := store.Entries(events)
+	require.NoError(t, err)
+	recorded := make([]store.Entry, 0, len(entries))
+	for _, e := range entries {
+		if e.EventTime.Before(m.erased[e.Subject]) {
+			continue
+		}
+		if at, known := m.times[e.About()]; known {
+			e = moved(e, at)
+		}
+		m.times[e.About()] = e.EventTime
+		if !slices.ContainsFunc(m.rows, func(r store.Entry) bool { return r.ID == e.ID && r.EventTime.Equal(e.EventTime) }) {
+			m.rows = append(m.rows, e)
+			recorded = append(recorded, e)
+		}
+	}
+	return recorded
+}
+
+// moved is the entry at the time that its event has in the log.
+func moved(e store.Entry, at time.Time) store.Entry {
+	e.EventTime = at
+	if e.Ref == "" {
+		accepted := *e.Event
+		accepted.Time, e.State.UpdatedAt = at, at
+		e.Event = &accepted
+	}
+	return e
+}
+
+func (m *model) subjects() []string {
+	return m.distinct(func(e store.Entry) string { return e.Subject })
+}
+func (m *model) bots() []string { return m.distinct(func(e store.Entry) string { return e.Bot }) }
+
+func (m *model) distinct(of func(store.Entry) string) []string {
+	var all []string
+	for _, e := range m.rows {
+		all = append(all, of(e))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// events are the ids of the recorded events, newest first.
+func (m *model) events() []string {
+	var all []store.Entry
+	for _, e := range m.rows {
+		if e.Ref == "" {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b store.Entry) int {
+		return cmp.Or(b.EventTime.Compare(a.EventTime), cmp.Compare(b.ID, a.ID))
+	})
+	ids := make([]string, len(all))
+	for i, e := range all {
+		ids[i] = e.ID
+	}
+	return ids
+}
+
+// record is what Get is to return, but for the time of recording.
+func (m *model) record(t *testing.T, id string) *store.Record {
+	t.Helper()
+	r := &store.Record{}
+	var changes []store.Entry
+	var state store.State
+	for _, e := range m.rows {
+		if e.About() != id {
+			continue
+		}
+		if state = state.Merge(e.State); e.Ref == "" {
+			r.Event = e.Event
+		} else {
+			changes = append(changes, e)
+		}
+	}
+	slices.SortFunc(changes, func(a, b store.Entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	bodies := make([][]byte, len(changes))
+	for i, c := range changes {
+		bodies[i] = c.Data
+	}
+	var err error
+	r.Attempts, err = store.ParseAttempts(bodies)
+	require.NoError(t, err)
+	r.Status, r.AttemptCount, r.UpdatedAt = state.Status, state.Attempts, state.UpdatedAt
+	return r
+}
+
+// user is what User is to return; the zero time asks for now.
+func (m *model) user(subject, bot string, at time.Time) *store.User {
+	var entries []store.Entry
+	for _, e := range m.rows {
+		if e.Subject == subject && (bot == "" || e.Bot == bot) && (at.IsZero() || !e.EventTime.After(at) && !e.Time.After(at)) {
+			entries = append(entries, e)
+		}
+	}
+	u := &store.User{Subject: subject}
+	for _, c := range store.CountUsers(entries) {
+		n := len(u.Bots)
+		if n == 0 || u.Bots[n-1].Bot != c.Bot {
+			u.Bots = append(u.Bots, store.UserBot{Bot: c.Bot, Counts: c.Counts, First: c.First, Last: c.Last})
+			continue
+		}
+		u.Bots[n-1].Counts.Add(c.Counts, 1)
+		u.Bots[n-1].Last = c.Last // The days are in order.
+	}
+	return u
+}
+
+// stats is what Stats is to return.
+func (m *model) stats(q store.StatsQuery) []store.Minute {
+	byMinute := map[time.Time]store.Minute{}
+	for _, c := range store.CountBots(m.rows) {
+		if q.Bot != "" && q.Bot != c.Bot || c.Minute.Before(q.From) || !c.Minute.Before(q.To) {
+			continue
+		}
+		minute := byMinute[c.Minute]
+		minute.Minute = c.Minute
+		minute.Counts.Add(c.Counts, 1)
+		minute.Duration += c.Duration
+		byMinute[c.Minute] = minute
+	}
+	var all []store.Minute
+	for _, minute := range byMinute {
+		all = append(all, minute)
+	}
+	slices.SortFunc(all, func(a, b store.Minute) int { return a.Minute.Compare(b.Minute) })
+	return all
+}
