@@ -84,7 +84,7 @@ var logCases = map[string]func(*testing.T, Store){
 
 	"everything, in any order and any batches": func(t *testing.T, s Store) {
 		w, m := newWorld(t), newModel()
-		w.record(s, m, w.events(40))
+		w.record(s, m, w.events(16))
 		requireEqual(t, m, s)
 	},
 }
@@ -92,7 +92,7 @@ var logCases = map[string]func(*testing.T, Store){
 var userCases = map[string]func(*testing.T, Store){
 	"at a time, from the log": func(t *testing.T, s Store) {
 		w, m := newWorld(t), newModel()
-		w.record(s, m, w.events(25))
+		w.record(s, m, w.events(12))
 		for range 40 {
 			at := start.Add(time.Duration(w.IntN(4*24*60)) * time.Minute)
 			if w.IntN(2) == 0 && len(m.rows) > 0 {
@@ -119,7 +119,7 @@ var userCases = map[string]func(*testing.T, Store){
 var statsCases = map[string]func(*testing.T, Store){
 	"ranges": func(t *testing.T, s Store) {
 		w, m := newWorld(t), newModel()
-		w.record(s, m, w.events(25))
+		w.record(s, m, w.events(12))
 		for range 40 {
 			from := start.Add(time.Duration(w.IntN(3*24*60)) * time.Minute).Truncate(time.Minute)
 			q := store.StatsQuery{Bot: pick(w.IntN, []string{"", "a", "b"}), From: from, To: from.Add(time.Duration(w.IntN(24*60)) * time.Minute)}
@@ -161,7 +161,7 @@ var logOrderCases = map[string]func(*testing.T, Store){
 
 	"filters, and from anywhere": func(t *testing.T, s Store) {
 		w, m := newWorld(t), newModel()
-		w.record(s, m, w.events(25))
+		w.record(s, m, w.events(12))
 		all := wholeLog(t, s, store.LogQuery{Limit: 100, Bodies: true})
 		for range 60 {
 			q := store.LogQuery{

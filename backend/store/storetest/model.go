@@ -55,6 +55,53 @@ func moved(e store.Entry, at time.Time) store.Entry {
 	return e
 }
 
+// remove takes rows away, and forgets events of which nothing is left.
+func (m *model) remove(gone func(store.Entry) bool) {
+	m.rows = slices.DeleteFunc(m.rows, gone)
+	m.times = map[string]time.Time{}
+	for _, r := range m.rows {
+		m.times[r.About()] = r.EventTime
+	}
+}
+
+func (m *model) erase(subject string, before time.Time) {
+	if before.After(m.erased[subject]) {
+		m.erased[subject] = before
+	}
+	m.remove(func(e store.Entry) bool { return e.Subject == subject && e.EventTime.Before(before) })
+}
+
+// days are those of the events, oldest first.
+func (m *model) days() []time.Time {
+	var all []time.Time
+	for _, e := range m.rows {
+		all = append(all, store.Day(e.EventTime))
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return slices.Compact(all)
+}
+
+// count counts the rows for which there is a yes.
+func (m *model) count(yes func(store.Entry) bool) int64 {
+	var n int64
+	for _, e := range m.rows {
+		if yes(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// modelOf takes a log for granted, and so tells what the read models are to be.
+func modelOf(t *testing.T, s Store) *model {
+	t.Helper()
+	m := newModel()
+	for _, e := range wholeLog(t, s, store.LogQuery{Limit: store.MaxLogLimit, Bodies: true}) {
+		m.rows = append(m.rows, e.Entry)
+	}
+	return m
+}
+
 func (m *model) subjects() []string {
 	return m.distinct(func(e store.Entry) string { return e.Subject })
 }

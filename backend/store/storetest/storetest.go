@@ -68,11 +68,15 @@ func runData(t *testing.T, open Open) {
 	if _, ok := open(t).(Store); !ok {
 		return
 	}
+	runMoves(t, open)
 	for _, topic := range []topic{
 		{"Log", logCases},
 		{"LogOrder", logOrderCases},
 		{"User", userCases},
 		{"Stats", statsCases},
+		{"Retain", retainCases},
+		{"Rebuild", rebuildCases},
+		{"Erase", eraseCases},
 	} {
 		t.Run(topic.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +88,20 @@ func runData(t *testing.T, open Open) {
 			}
 		})
 	}
+}
+
+// runMoves checks what moves users from one store to another.
+func runMoves(t *testing.T, open Open) {
+	t.Helper()
+	t.Run("Move", func(t *testing.T) {
+		t.Parallel()
+		for name, run := range moveCases {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				run(t, func() Store { return open(t).(Store) })
+			})
+		}
+	})
 }
 
 // start is when the first event of every test was accepted.

@@ -17,11 +17,14 @@ import (
 // days, deferred and not, some of them twice with different times.
 type world struct {
 	*rand.Rand
-	t    *testing.T
-	next int
+	t        *testing.T
+	next     int
+	subjects []string
 }
 
-func newWorld(t *testing.T) *world { return &world{Rand: random(t), t: t} }
+func newWorld(t *testing.T) *world {
+	return &world{Rand: random(t), t: t, subjects: []string{"", "u1", "u1", "u2", "ü 3"}}
+}
 
 // events returns n events with all their changes, in any order, with repetitions.
 func (w *world) events(n int) []*event.Event {
@@ -81,7 +84,7 @@ func (w *world) event() *event.Event {
 	e := Event(w.next)
 	e.Bot = pick(w.IntN, []string{"a", "b"})
 	e.Type = pick(w.IntN, []string{"command", "github.push"})
-	e.Subject = pick(w.IntN, []string{"", "u1", "u1", "u2", "ü 3"})
+	e.Subject = pick(w.IntN, w.subjects)
 	e.OrderKey = e.Subject
 	e.Time = store.Micros(start.Add(time.Duration(w.IntN(3*24*60)) * time.Minute).Add(time.Duration(w.IntN(3)) * time.Microsecond))
 	id, err := event.NewID(e.Subject)

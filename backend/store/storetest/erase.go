@@ -1,0 +1,112 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+var eraseCases = map[string]func(*testing.T, Store){
+	"one user, up to a time": func(t *testing.T, s Store) {
+		w, m := newWorld(t), newModel()
+		w.record(s, m, w.events(16))
+		requireErased(t, m, s, "u1", start.Add(36*time.Hour))
+		requireEqual(t, m, s)
+		requireErased(t, m, s, "u1", start.Add(36*time.Hour))
+		requireErased(t, m, s, "ü 3", farFuture)
+		requireErased(t, m, s, "nobody", farFuture)
+		requireEqual(t, m, s)
+		require.NotEmpty(t, m.rows)
+	},
+
+	"what comes later is kept away": func(t *testing.T, s Store) {
+		w, m := newWorld(t), newModel()
+		events := w.events(14)
+		w.record(s, m, events[:len(events)/2])
+		requireErased(t, m, s, "u1", start.Add(36*time.Hour))
+		w.record(s, m, events)
+		requireEqual(t, m, s)
+		rebuild(t, m, s)
+		requireEqual(t, m, s)
+		requireErased(t, m, s, "u1", longAgo)
+		w.record(s, m, events)
+		requireEqual(t, m, s)
+		require.NotEmpty(t, m.user("u1", "", time.Time{}).Bots, "later events are recorded")
+	},
+
+	"changes of an event that is not recorded": func(t *testing.T, s Store) {
+		e := Event(1)
+		add(t, s, change(t, e, event.StatusFailed, 1))
+		requireErased(t, modelOf(t, s), s, e.Subject, e.Time.Add(time.Microsecond))
+		require.Empty(t, wholeLog(t, s, store.LogQuery{Limit: 9}))
+		got, err := s.Append(t.Context(), []*event.Event{e, change(t, e, event.StatusDelivered, 2)})
+		require.NoError(t, err)
+		require.Empty(t, got)
+		_, err = s.Get(t.Context(), e.ID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+	},
+
+	"the time itself is not before it": func(t *testing.T, s Store) {
+		add(t, s, Events(3)...)
+		requireErased(t, modelOf(t, s), s, Event(1).Subject, Event(1).Time)
+		require.Equal(t, []string{Event(2).ID, Event(1).ID}, ids(list(t, s, store.Query{Limit: 9})))
+	},
+
+	"events of nobody stay": func(t *testing.T, s Store) {
+		e := Event(1)
+		e.Subject = ""
+		add(t, s, e)
+		_, _ = s.Erase(t.Context(), "", farFuture) // It may say that this is no user.
+		require.Len(t, list(t, s, store.Query{Limit: 9}).Records, 1)
+		other := Event(2)
+		other.Subject = ""
+		add(t, s, other)
+		require.Len(t, list(t, s, store.Query{Limit: 9}).Records, 2)
+	},
+
+	"hostile names": func(t *testing.T, s Store) {
+		add(t, s, Events(3)...)
+		for _, subject := range []string{"' or 1=1 --", "%", "user-_", "USER-1", "user-1 "} {
+			erased, err := s.Erase(t.Context(), subject, farFuture)
+			require.NoError(t, err)
+			require.Zero(t, erased.Events, "%q", subject)
+		}
+		require.Len(t, list(t, s, store.Query{Limit: 9}).Records, 3)
+	},
+
+	"while events are recorded": func(t *testing.T, s Store) {
+		w := newWorld(t)
+		events := w.events(10)
+		group, ctx := errgroup.WithContext(t.Context())
+		group.Go(func() error {
+			for _, e := range events {
+				if err := Append(ctx, s, []*event.Event{e}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		group.Go(func() error {
+			_, err := s.Erase(ctx, "u1", farFuture)
+			return err
+		})
+		require.NoError(t, group.Wait())
+		m := modelOf(t, s)
+		require.NotContains(t, m.subjects(), "u1")
+		requireEqual(t, m, s)
+	},
+}
+
+func requireErased(t *testing.T, m *model, s Store, subject string, before time.Time) {
+	t.Helper()
+	want := m.count(func(e store.Entry) bool { return e.Subject == subject && e.Ref == "" && e.EventTime.Before(before) })
+	got, err := s.Erase(t.Context(), subject, before)
+	require.NoError(t, err)
+	require.Equal(t, want, got.Events)
+	m.erase(subject, before)
+}
