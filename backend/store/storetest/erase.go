@@ -51,6 +51,18 @@ var eraseCases = map[string]func(*testing.T, Store){
 		require.ErrorIs(t, err, store.ErrNotFound)
 	},
 
+	"changes under another name go with their event": func(t *testing.T, s Store) {
+		e, other := Event(1), Event(2)
+		other.Subject = "someone"
+		c := change(t, e, event.StatusFailed, 1)
+		c.Subject = "someone"
+		add(t, s, e, c, other)
+		_, err := s.Erase(t.Context(), e.Subject, farFuture)
+		require.NoError(t, err)
+		require.Equal(t, []string{other.ID}, idsOfLog(wholeLog(t, s, store.LogQuery{Limit: 9})))
+		requireEqual(t, modelOf(t, s), s)
+	},
+
 	"the time itself is not before it": func(t *testing.T, s Store) {
 		add(t, s, Events(3)...)
 		requireErased(t, modelOf(t, s), s, Event(1).Subject, Event(1).Time)

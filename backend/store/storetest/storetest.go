@@ -77,6 +77,7 @@ func runData(t *testing.T, open Open) {
 		{"Retain", retainCases},
 		{"Rebuild", rebuildCases},
 		{"Erase", eraseCases},
+		{"Together", togetherCases},
 	} {
 		t.Run(topic.name, func(t *testing.T) {
 			t.Parallel()
