@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { testsvc.Main(m) }
 
 const (
-	patience = 30 * time.Second
+	patience = time.Minute
 	tick     = 2 * time.Millisecond
 )
 

@@ -27,7 +27,7 @@ const (
 	// readsInFault is how much happens during a fault, and answersPerFault how often Redis
 	// answers each process between two.
 	readsInFault    = 200
-	answersPerFault = 40
+	answersPerFault = 20
 )
 
 // model is two processes, one Redis, one database.
@@ -42,8 +42,8 @@ type model struct {
 func newModel(t *testing.T, lag time.Duration) *model {
 	m := &model{server: testsvc.StartRedis(t), db: &history{lag: lag}}
 	m.cfg = Config[int]{
-		SoftTTL: 100 * time.Millisecond, HardTTL: 500 * time.Millisecond, NegativeTTL: 200 * time.Millisecond,
-		LoadTimeout: 400 * time.Millisecond, FreshWindow: 2 * lag, Prefix: "model:",
+		SoftTTL: 100 * time.Millisecond, HardTTL: time.Second, NegativeTTL: 200 * time.Millisecond,
+		LoadTimeout: 900 * time.Millisecond, RedisBudget: 250 * time.Millisecond, FreshWindow: 2 * lag, Prefix: "model:",
 		Fresh: func(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) },
 	}
 	var err error

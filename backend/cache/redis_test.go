@@ -40,7 +40,7 @@ func TestRedisIsAskedFirst(t *testing.T) {
 func TestAgeTravelsThroughRedis(t *testing.T) {
 	t.Parallel()
 	url, cfg := testsvc.Redis(t), patient()
-	cfg.SoftTTL, cfg.HardTTL = 10*time.Second, time.Minute
+	cfg.SoftTTL, cfg.HardTTL, cfg.Jitter = 10*time.Second, time.Minute, -1
 	one, _ := open(t, cfg, url)
 	two, _ := open(t, cfg, url)
 	db := newTable("value")
