@@ -10,6 +10,9 @@ import (
 // where it is can be asked for with [Keeper.Moves]. Nothing was done.
 var ErrMoved = errors.New("bucket moved to another shard")
 
+// ErrMoveUnderWay means that somebody else moves buckets from or to the store.
+var ErrMoveUnderWay = errors.New("another move of buckets is under way")
+
 // Keeper looks after what a store keeps, beside the processes that record and read.
 type Keeper interface {
 	// Retain drops the days of the log that ended before a time, with the read models of
@@ -32,7 +35,8 @@ type Keeper interface {
 	// later.
 	ReadBuckets(ctx context.Context, buckets []int, after BucketPosition, since time.Time, limit int) ([]LogEntry, error)
 	// Import records entries of another store, with their times of recording. What is
-	// recorded already is left as it is.
+	// recorded already is left as it is, and what was erased is left out. It does not
+	// mind whether the buckets were handed over: they may be on their way back.
 	Import(ctx context.Context, entries []LogEntry) error
 	// HandOver marks buckets as moved to another shard: once it returned, Append returns
 	// ErrMoved for their events, and every Append that did not has been committed and is seen by
@@ -43,6 +47,14 @@ type Keeper interface {
 	Moves(ctx context.Context) (map[int]string, error)
 	// DropBuckets removes what is left of buckets that were handed over.
 	DropBuckets(ctx context.Context, buckets []int) error
+}
+
+// Erasure says that the events of a user that were accepted before a time are not kept.
+type Erasure struct {
+	// Hash stands for the user, whose name is not kept.
+	Hash []byte
+	// Before is the time.
+	Before time.Time
 }
 
 // BucketPosition is a place among the entries of buckets.

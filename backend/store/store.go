@@ -94,4 +94,7 @@ type Page struct {
 	Records []*Record
 	// Next is where the next page starts; nil when this is the last one.
 	Next *Position
+	// Missing names the shards that did not answer, whose events are not in the page; nil
+	// when it is complete.
+	Missing []string
 }

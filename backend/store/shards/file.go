@@ -1,0 +1,160 @@
+package shards
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// file is the form of the shards file.
+type file struct {
+	Shards  map[string]fileShard `json:"shards"`
+	Buckets []fileRange          `json:"buckets"`
+}
+
+type fileShard struct {
+	URL            string `json:"url"`
+	URLEnv         string `json:"url_env"`
+	URLFile        string `json:"url_file"`
+	ReplicaURL     string `json:"replica_url"`
+	ReplicaURLEnv  string `json:"replica_url_env"`
+	ReplicaURLFile string `json:"replica_url_file"`
+}
+
+type fileRange struct {
+	From  *int   `json:"from"`
+	To    *int   `json:"to"`
+	Shard string `json:"shard"`
+}
+
+// Load reads the shards file at path:
+//
+//	{"shards": {"a": {"url_file": "a.url"}, "b": {"url_env": "SHARD_B_URL", "replica_url_env": "SHARD_B_REPLICA_URL"}},
+//	 "buckets": [{"from": 0, "to": 511, "shard": "a"}, {"from": 512, "to": 1023, "shard": "b"}]}
+//
+// An address is given as url, or in the environment variable url_env, or in the file
+// url_file, relative to the shards file. Ranges include both ends, and every bucket from 0 to
+// 1023 is in one of them. Errors name the file and the field, and hold no address.
+func Load(path string, getenv func(string) string) (Map, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return Map{}, fmt.Errorf("reading the shards file: %w", err)
+	}
+	m, err := parse(raw, filepath.Dir(path), getenv)
+	if err != nil {
+		return Map{}, fmt.Errorf("shards file %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func parse(raw []byte, dir string, getenv func(string) string) (m Map, err error) {
+	var f file
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&f); err != nil {
+		return m, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return m, errors.New("something follows the end of the document")
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Shards)) {
+		s, err := f.Shards[name].read(dir, getenv)
+		if err != nil {
+			return m, fmt.Errorf("shards: %s: %w", name, err)
+		}
+		s.Name = name
+		m.Shards = append(m.Shards, s)
+	}
+	if m.Owners, err = owners(f.Buckets); err != nil {
+		return m, fmt.Errorf("buckets: %w", err)
+	}
+	return m, m.Check()
+}
+
+func (f fileShard) read(dir string, getenv func(string) string) (s Shard, err error) {
+	if s.URL, err = address("url", f.URL, f.URLEnv, f.URLFile, dir, getenv); err != nil {
+		return s, err
+	}
+	if s.URL == "" {
+		return s, errors.New("url: it is missing; set url, url_env or url_file")
+	}
+	s.ReplicaURL, err = address("replica_url", f.ReplicaURL, f.ReplicaURLEnv, f.ReplicaURLFile, dir, getenv)
+	return s, err
+}
+
+// address reads an address from the one place that is given, if any.
+func address(field, plain, env, path, dir string, getenv func(string) string) (string, error) {
+	given := 0
+	for _, place := range []string{plain, env, path} {
+		if place != "" {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return "", fmt.Errorf("%[1]s: only one of %[1]s, %[1]s_env and %[1]s_file may be set", field)
+	case env != "":
+		if plain = strings.TrimSpace(getenv(env)); plain == "" {
+			return "", fmt.Errorf("%s_env: the variable %s is not set", field, env)
+		}
+	case path != "":
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("%s_file: %w", field, err)
+		}
+		if plain = strings.TrimSpace(string(raw)); plain == "" {
+			return "", fmt.Errorf("%s_file: %s is empty", field, path)
+		}
+	}
+	return plain, nil
+}
+
+// owners spreads ranges over the buckets.
+func owners(ranges []fileRange) (all [event.Buckets]string, err error) {
+	for i, r := range ranges {
+		if r.From == nil || r.To == nil || *r.From < 0 || *r.To < *r.From || *r.To >= event.Buckets {
+			return all, fmt.Errorf("element %d: from and to must be numbers from 0 to %d, in that order", i, event.Buckets-1)
+		}
+		if r.Shard == "" {
+			return all, fmt.Errorf("element %d: shard is missing", i)
+		}
+	}
+	ranges = slices.SortedFunc(slices.Values(ranges), func(a, b fileRange) int { return cmp.Compare(*a.From, *b.From) })
+	next := 0
+	for _, r := range ranges {
+		switch {
+		case *r.From > next:
+			return all, fmt.Errorf("no range has the buckets %s", span(next, *r.From-1))
+		case *r.From < next:
+			return all, fmt.Errorf("two ranges have the buckets %s", span(*r.From, min(*r.To, next-1)))
+		}
+		for ; next <= *r.To; next++ {
+			all[next] = r.Shard
+		}
+	}
+	if next < event.Buckets {
+		return all, fmt.Errorf("no range has the buckets %s", span(next, event.Buckets-1))
+	}
+	return all, nil
+}
+
+// span writes a range as the command line takes it.
+func span(from, to int) string {
+	if from == to {
+		return fmt.Sprint(from)
+	}
+	return fmt.Sprintf("%d-%d", from, to)
+}

@@ -1,0 +1,119 @@
+package shards
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+// pager reads a page of what a shard has, behind the last element of the page before, and
+// says whether there is more.
+type pager[T any] func(ctx context.Context, e Engine, last *T) (items []T, more bool, err error)
+
+// found is what one shard has of an answer.
+type found[T any] struct {
+	items []T
+	more  bool
+}
+
+// gather asks every shard for the first elements, and for as many as are needed of buckets
+// that it has: while buckets move, two have them. It returns the shards that are away. A
+// read that has to see everything looks afterwards whether all buckets were still there.
+func gather[T any](ctx context.Context, s *Store, need int, bucket func(T) int, next pager[T]) ([]found[T], []away, error) {
+	for range len(s.members) + 2 {
+		routes := s.routes.Load()
+		parts, gone, err := gatherOnce(ctx, s, routes, need, bucket, next)
+		if err != nil || !store.IsFresh(ctx) || len(s.members) == 1 || s.routes.Load() == routes {
+			return parts, gone, err
+		}
+	}
+	return nil, nil, errMoving
+}
+
+func gatherOnce[T any](ctx context.Context, s *Store, routes *routes, need int, bucket func(T) int, next pager[T]) ([]found[T], []away, error) {
+	members, gone := s.holders(routes)
+	parts, errs := make([]found[T], len(members)), make([]error, len(members))
+	s.each(members, func(i int, m *member) {
+		mine := func(item T) bool { return routes.owners[bucket(item)] == m.name }
+		errs[i] = m.ask(ctx, func(ctx context.Context, e Engine) (err error) {
+			parts[i], err = collect(ctx, e, need, mine, next)
+			return err
+		})
+		if errs[i] == nil && store.IsFresh(ctx) && !m.alone {
+			errs[i] = m.look(ctx)
+		}
+	})
+	for i, err := range errs {
+		switch {
+		case err == nil:
+		case ctx.Err() == nil && errors.Is(err, store.ErrUnavailable):
+			parts[i] = found[T]{}
+			gone = append(gone, away{members[i].name, err})
+		default:
+			return nil, nil, err
+		}
+	}
+	return parts, gone, nil
+}
+
+// holders are the shards that have any bucket, and those of them that are not known.
+func (s *Store) holders(routes *routes) (members []*member, gone []away) {
+	for _, name := range slices.Sorted(maps.Keys(routes.has)) {
+		if m := s.member(name); m != nil {
+			members = append(members, m)
+		} else {
+			gone = append(gone, away{name, unknown(name)})
+		}
+	}
+	return members, gone
+}
+
+// collect follows the pages of a shard until it has what is needed.
+func collect[T any](ctx context.Context, e Engine, need int, mine func(T) bool, next pager[T]) (f found[T], err error) {
+	var last *T
+	for {
+		items, more, err := next(ctx, e, last)
+		if err != nil {
+			return f, err
+		}
+		for _, item := range items {
+			if mine(item) {
+				f.items = append(f.items, item)
+			}
+		}
+		if f.more = more; !more || len(f.items) >= need {
+			return f, nil
+		}
+		last = &items[len(items)-1]
+	}
+}
+
+// merge returns the first elements of sorted parts, and whether others follow.
+func merge[T any](parts []found[T], limit int, order func(a, b T) int) (all []T, more bool) {
+	for _, p := range parts {
+		all = append(all, p.items...)
+		more = more || p.more
+	}
+	slices.SortFunc(all, order)
+	if len(all) > limit {
+		return all[:limit], true
+	}
+	return all, more
+}
+
+// away is a shard that did not answer.
+type away struct {
+	name string
+	err  error
+}
+
+func joined(gone []away) error {
+	errs := make([]error, len(gone))
+	for i, a := range gone {
+		errs[i] = a.err
+	}
+	return errors.Join(errs...)
+}

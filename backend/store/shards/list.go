@@ -1,0 +1,106 @@
+package shards
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+// List implements [store.Store]. The list of a user asks one shard. Others ask each for a
+// page behind the position and merge them; shards that do not answer are in
+// [store.Page.Missing], unless none does.
+func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err error) {
+	if q.Subject != "" {
+		err = s.read(ctx, event.BucketOf(q.Subject), func(ctx context.Context, e Engine) error {
+			page, err = e.List(ctx, q)
+			return err
+		})
+		return page, err
+	}
+	q.Limit = min(max(q.Limit, 1), store.MaxLimit)
+	parts, gone, err := gather(ctx, s, q.Limit, bucketOfRecord, listPages(q))
+	if err == nil && len(gone) > 0 && len(gone) == len(s.routes.Load().has) {
+		err = joined(gone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", err)
+	}
+	records, more := merge(parts, q.Limit, newest)
+	page = &store.Page{Records: records}
+	if more && len(records) > 0 {
+		next := position(records[len(records)-1])
+		page.Next = &next
+	}
+	for _, a := range gone {
+		page.Missing = append(page.Missing, a.name)
+	}
+	slices.Sort(page.Missing)
+	return page, nil
+}
+
+func listPages(q store.Query) pager[*store.Record] {
+	return func(ctx context.Context, e Engine, last **store.Record) ([]*store.Record, bool, error) {
+		q := q
+		if last != nil {
+			q.After = position(*last)
+		}
+		page, err := e.List(ctx, q)
+		if err != nil {
+			return nil, false, err
+		}
+		return page.Records, page.Next != nil, nil
+	}
+}
+
+func bucketOfRecord(r *store.Record) int { return event.BucketOfID(r.Event.ID) }
+
+func position(r *store.Record) store.Position {
+	return store.Position{Time: r.Event.Time, ID: r.Event.ID}
+}
+
+// newest is the order of lists.
+func newest(a, b *store.Record) int {
+	return cmp.Or(b.Event.Time.Compare(a.Event.Time), cmp.Compare(b.Event.ID, a.Event.ID))
+}
+
+// Log returns a page of the log over all shards, or of a user's. It fails where a shard
+// does not answer: whoever goes on behind the page would never see what is missing.
+func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.LogEntry, err error) {
+	if q.Subject != "" {
+		err = s.read(ctx, event.BucketOf(q.Subject), func(ctx context.Context, e Engine) error {
+			entries, err = e.Log(ctx, q)
+			return err
+		})
+		return entries, err
+	}
+	q.Limit = min(max(q.Limit, 1), store.MaxLogLimit)
+	parts, gone, err := gather(ctx, s, q.Limit, func(e store.LogEntry) int { return e.Bucket }, logPages(q))
+	if err == nil {
+		err = joined(gone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
+	entries, _ = merge(parts, q.Limit, recorded)
+	return entries, nil
+}
+
+func logPages(q store.LogQuery) pager[store.LogEntry] {
+	return func(ctx context.Context, e Engine, last *store.LogEntry) ([]store.LogEntry, bool, error) {
+		q := q
+		if last != nil {
+			q.After = last.Position()
+		}
+		entries, err := e.Log(ctx, q)
+		return entries, len(entries) == q.Limit, err
+	}
+}
+
+// recorded is the order of the log.
+func recorded(a, b store.LogEntry) int {
+	return cmp.Or(a.RecordedAt.Compare(b.RecordedAt), cmp.Compare(a.ID, b.ID))
+}

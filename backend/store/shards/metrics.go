@@ -1,0 +1,48 @@
+package shards
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	rerouted prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
+	m := &metrics{rerouted: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "botgate_shard_rerouted_total",
+		Help: "Times that events met a shard which had handed their users over, and were recorded in another one.",
+	})}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.rerouted, up{s}} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("registering a metric of the shards: %w", err)
+		}
+	}
+	return m, nil
+}
+
+var upDesc = prometheus.NewDesc("botgate_shard_up",
+	"Whether the shard was there at the last look, by its name in the configuration; once a second where there are several.",
+	[]string{"shard"}, nil)
+
+// up shows which shards are there. Their names are those of the configuration.
+type up struct{ s *Store }
+
+// Describe implements [prometheus.Collector].
+func (up) Describe(ch chan<- *prometheus.Desc) { ch <- upDesc }
+
+// Collect implements [prometheus.Collector].
+func (u up) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range u.s.members {
+		value := 1.0
+		if m.away() != nil {
+			value = 0
+		}
+		ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, value, m.name)
+	}
+}

@@ -1,0 +1,205 @@
+// Package shards spreads users over several databases. Each of the 1024 buckets of users,
+// which every event's id names, is kept by one shard; which one says a file, and the marks
+// that a move of buckets leaves in the databases.
+package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+// parallel bounds how many shards one call asks at once.
+const parallel = 16
+
+// Config says which shards there are.
+type Config struct {
+	// Map has the shards and their buckets. Required.
+	Map Map
+	// Open opens one of them; its server need not be up. An engine with a method Migrate
+	// has it called in the background, again and again until it succeeds. Required.
+	Open func(ctx context.Context, shard Shard) (Engine, error)
+	// Logger is told of shards that go away and come back. Default: discard.
+	Logger *slog.Logger
+	// Registerer gets the metrics. Default: none.
+	Registerer prometheus.Registerer
+}
+
+// Store is a [store.Store] over shards. One that is away degrades its users only: calls
+// for them fail with [store.ErrUnavailable], lists across users go without them and say so
+// ([store.Page.Missing]), and the rest goes on.
+//
+// What was recorded in a shard that got buckets a moment ago may not be seen for up to a
+// second, and for 5 s at most; contexts of [store.Fresh] see it at once.
+type Store struct {
+	configured [event.Buckets]string
+	members    []*member // Sorted by name.
+	log        *slog.Logger
+	metrics    *metrics
+
+	routes  atomic.Pointer[routes]
+	routing sync.Mutex
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	closing sync.Once
+	closed  error
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the shards and begins to look after them. Errors name the shard.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if err := cfg.Map.Check(); err != nil {
+		return nil, err
+	}
+	s := &Store{configured: cfg.Map.Owners, log: cfg.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if s.metrics, err = newMetrics(cfg.Registerer, s); err != nil {
+		return nil, err
+	}
+	for _, shard := range cfg.Map.Shards {
+		engine, err := cfg.Open(ctx, shard)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("shard %s: %w", shard.Name, err), s.closeEngines())
+		}
+		s.members = append(s.members, &member{
+			Engine: engine, name: shard.Name, log: s.log, alone: len(cfg.Map.Shards) == 1,
+			changed: s.reroute, first: make(chan struct{}),
+		})
+	}
+	slices.SortFunc(s.members, func(a, b *member) int { return strings.Compare(a.name, b.name) })
+	s.reroute()
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for _, m := range s.members {
+		s.running.Go(func() { m.run(ctx) })
+	}
+	return s, nil
+}
+
+// Close ends looking after the shards and closes them. It is safe to call twice.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.stop()
+		s.running.Wait()
+		s.closed = s.closeEngines()
+	})
+	return s.closed
+}
+
+func (s *Store) closeEngines() error {
+	var errs []error
+	for _, m := range s.members {
+		if err := m.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("shard %s: %w", m.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Ready returns nil when at least one shard is ready: the users of the others wait, which
+// taking this process out of use would not mend. What is away is logged, and
+// botgate_shard_up tells.
+func (s *Store) Ready(ctx context.Context) error {
+	errs := make([]error, len(s.members))
+	s.each(s.members, func(i int, m *member) {
+		if errs[i] = m.usable(ctx); errs[i] != nil {
+			return
+		}
+		if err := m.Ready(ctx); err != nil {
+			errs[i] = fmt.Errorf("shard %s: %w", m.name, err)
+		}
+	})
+	if slices.Contains(errs, nil) {
+		return nil
+	}
+	return errors.Join(errs...)
+}
+
+// Names are the shards in alphabetical order.
+func (s *Store) Names() []string {
+	names := make([]string, len(s.members))
+	for i, m := range s.members {
+		names[i] = m.name
+	}
+	return names
+}
+
+// Engine is the shard with a name, for what is done in each of them by itself.
+func (s *Store) Engine(name string) (Engine, bool) {
+	if m := s.member(name); m != nil {
+		return m.Engine, true
+	}
+	return nil, false
+}
+
+// ShardOf names the shard that an event, or a change by the event that it is about, is
+// recorded in. What is never recorded has one too.
+func (s *Store) ShardOf(e *event.Event) string { return s.routes.Load().owners[bucketOf(e)] }
+
+// bucketOf is that of [store.Entry.Bucket].
+func bucketOf(e *event.Event) int {
+	if e.IsChange() {
+		if c, err := event.ParseChange(e); err == nil {
+			return event.BucketOfID(c.EventID)
+		}
+	}
+	return event.BucketOfID(e.ID)
+}
+
+func (s *Store) member(name string) *member {
+	for _, m := range s.members {
+		if m.name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// reroute works out the routes from what is known of the marks.
+func (s *Store) reroute() {
+	s.routing.Lock()
+	defer s.routing.Unlock()
+	all := map[string]marks{}
+	for _, m := range s.members {
+		all[m.name] = m.known()
+	}
+	s.routes.Store(route(s.configured, all))
+}
+
+// unknown is the error for a bucket that went to a shard which this process does not know.
+func unknown(name string) error {
+	return fmt.Errorf("%w: a bucket moved to shard %q, which BOTGATE_SHARDS_FILE of this process does not name; add it there, and start the process again",
+		store.ErrUnavailable, name)
+}
+
+// each calls f for members, some at once, and waits.
+func (s *Store) each(members []*member, f func(i int, m *member)) {
+	if len(members) == 1 {
+		f(0, members[0])
+		return
+	}
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for i, m := range members {
+		group.Go(func() error {
+			f(i, m)
+			return nil
+		})
+	}
+	_ = group.Wait()
+}

@@ -1,0 +1,625 @@
+package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// cut is a map over shards of about the same size.
+func cut(names ...string) Map {
+	var m Map
+	for _, name := range names {
+		m.Shards = append(m.Shards, Shard{Name: name, URL: "sqlite:" + name})
+	}
+	for bucket := range m.Owners {
+		m.Owners[bucket] = names[bucket*len(names)/event.Buckets]
+	}
+	return m
+}
+
+// open returns a store over fakes, and those.
+func open(t *testing.T, m Map) (*Store, map[string]*fake) {
+	t.Helper()
+	fakes := map[string]*fake{}
+	for _, shard := range m.Shards {
+		fakes[shard.Name] = newFake()
+	}
+	return over(t, m, fakes), fakes
+}
+
+// over returns another store over the same fakes, as another process would have it.
+func over(t *testing.T, m Map, fakes map[string]*fake) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), Config{Map: m, Open: func(_ context.Context, shard Shard) (Engine, error) { return fakes[shard.Name], nil }})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// newEvent is an event of a user, with an id as the gateway makes it.
+func newEvent(t testing.TB, subject string, at time.Time) *event.Event {
+	t.Helper()
+	id, err := event.NewID(subject)
+	require.NoError(t, err)
+	return &event.Event{ID: id, Bot: "demo", Type: "command", Subject: subject, OrderKey: subject, Time: store.Micros(at), Data: []byte("{}")}
+}
+
+func newChange(t testing.TB, about *event.Event, status event.Status, attempt int) *event.Event {
+	t.Helper()
+	e, err := event.NewChange(about, event.Change{Status: status, Attempt: attempt, At: about.Time.Add(time.Duration(attempt) * time.Second), DurationMS: 3})
+	require.NoError(t, err)
+	return e
+}
+
+// advance lets time go by in a test whose clock is its own.
+func advance(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// userOf is a user of a bucket.
+func userOf(bucket int) string {
+	for n := 0; ; n++ {
+		if name := fmt.Sprintf("user-%d", n); event.BucketOf(name) == bucket {
+			return name
+		}
+	}
+}
+
+func random(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// history is n random events and changes of some users and bots; some have the same time.
+func history(t testing.TB, source *rand.Rand, n int, start time.Time) []*event.Event {
+	t.Helper()
+	var all, events []*event.Event
+	for range n {
+		if len(events) > 0 && source.IntN(2) == 0 {
+			status := []event.Status{event.StatusFailed, event.StatusDead, event.StatusDelivered}[source.IntN(3)]
+			all = append(all, newChange(t, events[source.IntN(len(events))], status, 1+source.IntN(3)))
+			continue
+		}
+		subject := []string{"", fmt.Sprint("user-", source.IntN(20))}[min(source.IntN(10), 1)]
+		e := newEvent(t, subject, start.Add(time.Duration(source.IntN(n/2))*time.Second))
+		e.Bot, e.Type = fmt.Sprint("bot-", source.IntN(3)), []string{"command", "github.push"}[source.IntN(2)]
+		events, all = append(events, e), append(all, e)
+	}
+	return all
+}
+
+func TestAnswersAreThoseOfOneStore(t *testing.T) {
+	t.Parallel()
+	source := random(t)
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := open(t, cut("a", "b", "c"))
+		whole := newFake()
+		all := history(t, source, 120, time.Now())
+		for part := range slices.Chunk(all, 17) {
+			got, err := s.Append(t.Context(), part)
+			require.NoError(t, err)
+			want, err := whole.Append(t.Context(), part)
+			require.NoError(t, err)
+			require.ElementsMatch(t, want, got)
+			advance(time.Millisecond)
+		}
+		same(t, source, whole, s, all)
+	})
+}
+
+// answers is what both a store over shards and a single one can be asked.
+type answers interface {
+	store.Store
+	User(ctx context.Context, q store.UserQuery) (*store.User, error)
+	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
+}
+
+// same demands equal answers to random questions about events and changes.
+func same(t *testing.T, source *rand.Rand, want, got answers, all []*event.Event) {
+	t.Helper()
+	ctx := t.Context()
+	for _, e := range append(all, newEvent(t, "nobody", time.Now())) {
+		wanted, wantErr := want.Get(ctx, e.ID)
+		given, err := got.Get(ctx, e.ID)
+		require.Equal(t, wantErr == nil, err == nil, "%v", err)
+		require.Equal(t, wanted, given)
+	}
+	for _, subject := range []string{"user-1", "user-7", "nobody"} {
+		equal(t, func(s answers) (any, error) { return s.User(ctx, store.UserQuery{Subject: subject}) }, want, got)
+		equal(t, func(s answers) (any, error) {
+			return s.Log(ctx, store.LogQuery{Subject: subject, Limit: 1000})
+		}, want, got)
+	}
+	for _, bot := range []string{"", "bot-1"} {
+		q := store.StatsQuery{Bot: bot, From: all[0].Time.Add(-time.Hour), To: all[0].Time.Add(time.Hour)}
+		equal(t, func(s answers) (any, error) { return s.Stats(ctx, q) }, want, got)
+		sameLog(t, store.LogQuery{Bot: bot, Limit: 7}, want, got)
+	}
+	for range 20 {
+		q := store.Query{Limit: 1 + source.IntN(20)}
+		for _, choice := range []struct {
+			field  *string
+			values []string
+		}{{&q.Bot, []string{"bot-0", "bot-2"}}, {&q.Subject, []string{"user-1", "user-7"}}, {&q.Type, []string{"command"}}} {
+			if source.IntN(3) == 0 {
+				*choice.field = choice.values[source.IntN(len(choice.values))]
+			}
+		}
+		q.Status = []event.Status{"", "", event.StatusDelivered, event.StatusDead, event.StatusAccepted}[source.IntN(5)]
+		samePages(t, q, want, got)
+	}
+}
+
+func equal(t *testing.T, ask func(answers) (any, error), want, got answers) {
+	t.Helper()
+	wanted, err := ask(want)
+	require.NoError(t, err)
+	given, err := ask(got)
+	require.NoError(t, err)
+	require.Equal(t, wanted, given)
+}
+
+func samePages(t *testing.T, q store.Query, want, got answers) {
+	t.Helper()
+	for {
+		wanted, err := want.List(t.Context(), q)
+		require.NoError(t, err)
+		given, err := got.List(t.Context(), q)
+		require.NoError(t, err)
+		require.Equal(t, wanted.Next, given.Next, "%+v", q)
+		require.Len(t, given.Records, len(wanted.Records))
+		for i := range wanted.Records {
+			require.Equal(t, wanted.Records[i], given.Records[i])
+		}
+		if wanted.Next == nil {
+			return
+		}
+		q.After = *wanted.Next
+	}
+}
+
+func sameLog(t *testing.T, q store.LogQuery, want, got answers) {
+	t.Helper()
+	for {
+		wanted, err := want.Log(t.Context(), q)
+		require.NoError(t, err)
+		given, err := got.Log(t.Context(), q)
+		require.NoError(t, err)
+		require.Equal(t, wanted, given)
+		if len(wanted) == 0 {
+			return
+		}
+		q.After = wanted[len(wanted)-1].Position()
+	}
+}
+
+func TestOneLookupAsksOneShard(t *testing.T) {
+	t.Parallel()
+	s, fakes := open(t, cut("a", "b"))
+	e := newEvent(t, userOf(600), time.Now())
+	_, err := s.Append(t.Context(), []*event.Event{e, newChange(t, e, event.StatusDelivered, 1)})
+	require.NoError(t, err)
+	require.Equal(t, "b", s.ShardOf(e))
+	require.Equal(t, "b", s.ShardOf(newChange(t, e, event.StatusFailed, 2)))
+	_, err = s.Get(t.Context(), e.ID)
+	require.NoError(t, err)
+	_, err = s.User(t.Context(), store.UserQuery{Subject: e.Subject})
+	require.NoError(t, err)
+	_, err = s.List(t.Context(), store.Query{Subject: e.Subject})
+	require.NoError(t, err)
+	for _, call := range []string{"Append", "Get", "User", "List"} {
+		require.Zero(t, fakes["a"].called(call), call)
+		require.Equal(t, 1, fakes["b"].called(call), call)
+	}
+}
+
+// A change whose own id has another bucket, as that of an event without a user.
+func TestChangesGoToTheirEvent(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t, cut("a", "b", "c", "d"))
+	for range 50 {
+		e := newEvent(t, "", time.Now())
+		c := newChange(t, e, event.StatusDelivered, 1)
+		require.Equal(t, s.ShardOf(e), s.ShardOf(c))
+		_, err := s.Append(t.Context(), []*event.Event{c, e})
+		require.NoError(t, err)
+		r, err := s.Get(t.Context(), e.ID)
+		require.NoError(t, err)
+		require.Equal(t, event.StatusDelivered, r.Status)
+	}
+}
+
+func TestRefusedEventRefusesAll(t *testing.T) {
+	t.Parallel()
+	s, fakes := open(t, cut("a", "b"))
+	bad := newEvent(t, userOf(600), time.Now())
+	bad.VerifiedBy, bad.Type = "botgate", "botgate.event.failed"
+	recorded, err := s.Append(t.Context(), []*event.Event{newEvent(t, userOf(1), time.Now()), bad})
+	require.Error(t, err)
+	require.NotErrorIs(t, err, store.ErrUnavailable)
+	require.Empty(t, recorded)
+	require.Zero(t, fakes["a"].called("Append"))
+}
+
+func refuse(calls ...string) func(context.Context, string) error {
+	return func(_ context.Context, call string) error {
+		if len(calls) == 0 || slices.Contains(calls, call) {
+			return errAway
+		}
+		return nil
+	}
+}
+
+func TestShardAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, fakes := open(t, cut("a", "b", "c"))
+		one, two, three := newEvent(t, userOf(1), time.Now()), newEvent(t, userOf(500), time.Now()), newEvent(t, userOf(1000), time.Now())
+		_, err := s.Append(t.Context(), []*event.Event{one, two, three})
+		require.NoError(t, err)
+		fakes["b"].setFail(refuse())
+		for _, wait := range []time.Duration{0, 2 * fresh} { // Before it is noticed, and after.
+			advance(wait)
+			more := []*event.Event{newEvent(t, one.Subject, time.Now()), newEvent(t, two.Subject, time.Now())}
+			recorded, err := s.Append(t.Context(), more)
+			require.ErrorIs(t, err, store.ErrUnavailable)
+			require.ErrorContains(t, err, "shard b")
+			require.Len(t, recorded, 1, "what the others recorded is told")
+			_, err = s.Append(t.Context(), more[:1])
+			require.NoError(t, err)
+			_, err = s.Get(t.Context(), one.ID)
+			require.NoError(t, err)
+			_, err = s.Get(t.Context(), two.ID)
+			require.ErrorIs(t, err, store.ErrUnavailable)
+			require.NotErrorIs(t, err, store.ErrNotFound)
+			page, err := s.List(t.Context(), store.Query{Limit: 1})
+			require.NoError(t, err)
+			require.Equal(t, []string{"b"}, page.Missing)
+			require.NotNil(t, page.Next)
+			_, err = s.List(t.Context(), store.Query{Subject: two.Subject})
+			require.ErrorIs(t, err, store.ErrUnavailable)
+			_, err = s.Stats(t.Context(), store.StatsQuery{To: time.Now()})
+			require.ErrorIs(t, err, store.ErrUnavailable)
+			_, err = s.Log(t.Context(), store.LogQuery{})
+			require.ErrorIs(t, err, store.ErrUnavailable)
+			require.NoError(t, s.Ready(t.Context()), "the others go on")
+		}
+		fakes["a"].setFail(refuse())
+		fakes["c"].setFail(refuse())
+		require.ErrorIs(t, s.Ready(t.Context()), store.ErrUnavailable)
+		_, err = s.List(t.Context(), store.Query{Limit: 1})
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		for _, f := range fakes {
+			f.setFail(nil)
+		}
+		advance(every)
+		page, err := s.List(t.Context(), store.Query{Limit: 10})
+		require.NoError(t, err)
+		require.Empty(t, page.Missing)
+		require.Len(t, page.Records, 5)
+	})
+}
+
+func TestShardAwayAtTheStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fakes := map[string]*fake{"a": newFake(), "b": newFake()}
+		fakes["b"].setFail(refuse("Migrate"))
+		s := over(t, cut("a", "b"), fakes)
+		_, err := s.Append(t.Context(), []*event.Event{newEvent(t, userOf(1), time.Now())})
+		require.NoError(t, err)
+		waiting := newEvent(t, userOf(600), time.Now())
+		_, err = s.Append(t.Context(), []*event.Event{waiting})
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		require.Zero(t, fakes["b"].called("Append"), "its tables are not there")
+		_, err = s.Get(t.Context(), waiting.ID)
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		require.NoError(t, s.Ready(t.Context()))
+
+		fakes["b"].setFail(nil)
+		advance(maxMigrate)
+		_, err = s.Append(t.Context(), []*event.Event{waiting})
+		require.NoError(t, err)
+	})
+}
+
+func TestHangingShardIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, fakes := open(t, cut("a", "b"))
+		synctest.Wait()
+		fakes["b"].setFail(func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
+		})
+		began := time.Now()
+		page, err := s.List(t.Context(), store.Query{})
+		require.NoError(t, err)
+		require.Equal(t, []string{"b"}, page.Missing)
+		require.LessOrEqual(t, time.Since(began), readTime)
+		began = time.Now()
+		_, err = s.List(t.Context(), store.Query{})
+		require.NoError(t, err)
+		require.Zero(t, time.Since(began), "nobody waits again")
+		fakes["b"].setFail(nil)
+	})
+}
+
+// mark hands buckets over in the fakes, with what is in them.
+func mark(t *testing.T, from, to *fake, name string, buckets ...int) {
+	t.Helper()
+	require.NoError(t, from.HandOver(t.Context(), buckets, name, func(ctx context.Context) error {
+		entries, err := from.ReadBuckets(ctx, buckets, store.BucketPosition{}, time.Time{}, 1000)
+		require.NoError(t, err)
+		return to.Import(ctx, entries)
+	}))
+}
+
+func TestAppendFollowsMoves(t *testing.T) {
+	t.Parallel()
+	s, fakes := open(t, cut("a", "b", "c"))
+	user := userOf(1)
+	add := func() *event.Event {
+		e := newEvent(t, user, time.Now())
+		_, err := s.Append(t.Context(), []*event.Event{e})
+		require.NoError(t, err)
+		return e
+	}
+	add()
+	mark(t, fakes["a"], fakes["b"], "b", 1)
+	mark(t, fakes["b"], fakes["c"], "c", 1)
+	e := add()
+	require.Contains(t, fakes["c"].log, e.ID)
+	require.Equal(t, "c", s.ShardOf(e))
+
+	// Back to where it began: for a moment neither takes it.
+	mark(t, fakes["c"], fakes["a"], "a", 1)
+	_, err := s.Append(t.Context(), []*event.Event{newEvent(t, user, time.Now())})
+	require.ErrorIs(t, err, store.ErrUnavailable)
+	require.NotErrorIs(t, err, store.ErrMoved)
+	r, err := s.Get(t.Context(), e.ID)
+	require.NoError(t, err, "both have it")
+	require.Equal(t, e.ID, r.Event.ID)
+	require.NoError(t, fakes["a"].HandOver(t.Context(), []int{1}, "", nil))
+	e = add()
+	require.Contains(t, fakes["a"].log, e.ID)
+}
+
+func TestConfigurationThatAgreesWithTheMarks(t *testing.T) {
+	t.Parallel()
+	m := cut("a", "b")
+	_, fakes := open(t, m)
+	mark(t, fakes["a"], fakes["b"], "b", 1)
+	m.Owners[1] = "b"
+	s := over(t, m, fakes)
+	_, err := s.Append(t.Context(), []*event.Event{newEvent(t, userOf(1), time.Now())})
+	require.NoError(t, err)
+	require.Len(t, fakes["b"].log, 1)
+	require.Zero(t, fakes["a"].called("Append"))
+}
+
+func TestMovedToAnUnknownShard(t *testing.T) {
+	t.Parallel()
+	for _, m := range []Map{cut("a"), cut("a", "b")} {
+		fakes := map[string]*fake{"a": newFake(), "b": newFake()}
+		require.NoError(t, fakes["a"].HandOver(t.Context(), []int{1}, "z", nil))
+		s := over(t, m, fakes)
+		e := newEvent(t, userOf(1), time.Now())
+		_, err := s.Append(t.Context(), []*event.Event{e})
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		require.ErrorContains(t, err, `"z", which BOTGATE_SHARDS_FILE`)
+		_, err = s.Get(t.Context(), e.ID)
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		page, err := s.List(t.Context(), store.Query{})
+		require.NoError(t, err)
+		require.Equal(t, []string{"z"}, page.Missing)
+		_, err = s.Append(t.Context(), []*event.Event{newEvent(t, userOf(2), time.Now())})
+		require.NoError(t, err)
+	}
+}
+
+func TestReadsFollowMovesWithinABound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := cut("a", "b")
+		writer, fakes := open(t, m)
+		reader := over(t, m, fakes)
+		old := newEvent(t, userOf(1), time.Now())
+		_, err := writer.Append(t.Context(), []*event.Event{old})
+		require.NoError(t, err)
+		_, err = reader.Get(t.Context(), old.ID)
+		require.NoError(t, err)
+		mark(t, fakes["a"], fakes["b"], "b", 1)
+		e := newEvent(t, userOf(1), time.Now())
+		_, err = writer.Append(t.Context(), []*event.Event{e})
+		require.NoError(t, err)
+
+		_, err = reader.Get(t.Context(), old.ID)
+		require.NoError(t, err)
+		_, err = reader.Get(t.Context(), e.ID)
+		require.ErrorIs(t, err, store.ErrNotFound, "nobody told it yet")
+		_, err = reader.Get(store.Fresh(t.Context()), e.ID)
+		require.NoError(t, err)
+
+		e = newEvent(t, userOf(2), time.Now())
+		mark(t, fakes["a"], fakes["b"], "b", 2)
+		_, err = writer.Append(t.Context(), []*event.Event{e})
+		require.NoError(t, err)
+		page, err := reader.List(store.Fresh(t.Context()), store.Query{Limit: 9})
+		require.NoError(t, err)
+		require.Empty(t, page.Missing)
+		require.Len(t, page.Records, 3)
+
+		mark(t, fakes["a"], fakes["b"], "b", 3)
+		e = newEvent(t, userOf(3), time.Now())
+		_, err = writer.Append(t.Context(), []*event.Event{e})
+		require.NoError(t, err)
+		advance(every)
+		_, err = reader.Get(t.Context(), e.ID)
+		require.NoError(t, err)
+	})
+}
+
+// While it can't be known whether buckets moved, a shard is not read from.
+func TestStaleShardIsNotRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, fakes := open(t, cut("a", "b"))
+		e := newEvent(t, userOf(1), time.Now())
+		_, err := s.Append(t.Context(), []*event.Event{e})
+		require.NoError(t, err)
+		fakes["a"].setFail(refuse("Moves"))
+		advance(fresh - every)
+		_, err = s.Get(t.Context(), e.ID)
+		require.NoError(t, err)
+		advance(2 * every)
+		_, err = s.Get(t.Context(), e.ID)
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		_, err = s.Append(t.Context(), []*event.Event{newEvent(t, userOf(1), time.Now())})
+		require.NoError(t, err, "the database itself knows what it takes")
+	})
+}
+
+// While buckets are copied two shards have their events; lists and logs have them once.
+func TestCopiesAreNotListed(t *testing.T) {
+	t.Parallel()
+	source := random(t)
+	synctest.Test(t, func(t *testing.T) {
+		s, fakes := open(t, cut("a", "b"))
+		whole := newFake()
+		all := history(t, source, 120, time.Now())
+		for _, part := range [][]*event.Event{all[:60], all[60:]} {
+			_, err := s.Append(t.Context(), part)
+			require.NoError(t, err)
+			_, err = whole.Append(t.Context(), part)
+			require.NoError(t, err)
+			advance(time.Millisecond)
+		}
+		var buckets []int
+		for bucket := range event.Buckets / 2 {
+			buckets = append(buckets, bucket)
+		}
+		some := buckets[:len(buckets)/2]
+		entries, err := fakes["a"].ReadBuckets(t.Context(), some, store.BucketPosition{}, time.Time{}, 1000)
+		require.NoError(t, err)
+		require.NotEmpty(t, entries)
+		require.NoError(t, fakes["b"].Import(t.Context(), entries))
+		sameRecords(t, whole, s)
+		sameLog(t, store.LogQuery{Limit: 7}, whole, s)
+		require.NoError(t, fakes["a"].HandOver(t.Context(), some, "b", nil))
+		advance(every)
+		sameRecords(t, whole, s)
+		sameLog(t, store.LogQuery{Limit: 7}, whole, s)
+	})
+}
+
+// sameRecords follows pages of both to their ends; the last one may be empty.
+func sameRecords(t *testing.T, want, got answers) {
+	t.Helper()
+	require.Equal(t, everyID(t, want), everyID(t, got))
+}
+
+func everyID(t *testing.T, s answers) (ids []string) {
+	t.Helper()
+	for q := (store.Query{Limit: 7}); ; {
+		page, err := s.List(t.Context(), q)
+		require.NoError(t, err)
+		for _, r := range page.Records {
+			ids = append(ids, r.Event.ID)
+		}
+		if page.Next == nil {
+			return ids
+		}
+		q.After = *page.Next
+	}
+}
+
+func TestKeeping(t *testing.T) {
+	t.Parallel()
+	s, fakes := open(t, cut("a", "b"))
+	day := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	user := userOf(1)
+	_, err := s.Append(t.Context(), []*event.Event{
+		newEvent(t, user, day), newEvent(t, userOf(600), day), newEvent(t, userOf(600), day.Add(48*time.Hour)),
+	})
+	require.NoError(t, err)
+	days, err := s.Days(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []time.Time{store.Day(day), store.Day(day.Add(48 * time.Hour))}, days)
+	entries, err := s.Rebuild(t.Context(), days[0])
+	require.NoError(t, err)
+	require.EqualValues(t, 2, entries)
+	retained, err := s.Retain(t.Context(), day.Add(24*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, days[:1], retained.Days)
+
+	fakes["b"].setFail(refuse("Erase", "Rebuild"))
+	_, err = s.Rebuild(t.Context(), days[0])
+	require.ErrorContains(t, err, "shard b")
+	_, err = s.Erase(t.Context(), user, day.Add(time.Hour))
+	require.ErrorIs(t, err, store.ErrUnavailable, "a copy may be there")
+	fakes["b"].setFail(nil)
+	_, err = s.Erase(t.Context(), user, day.Add(time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, fakes["a"].log)
+	require.Contains(t, fakes["b"].erased, user)
+}
+
+func TestOpenFails(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no such folder")
+	_, err := Open(t.Context(), Config{Map: cut("a", "b"), Open: func(_ context.Context, s Shard) (Engine, error) {
+		if s.Name == "b" {
+			return nil, broken
+		}
+		return newFake(), nil
+	}})
+	require.ErrorIs(t, err, broken)
+	require.ErrorContains(t, err, "shard b")
+	_, err = Open(t.Context(), Config{})
+	require.Error(t, err)
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	fakes := map[string]*fake{"a": newFake(), "b": newFake()}
+	fakes["b"].setFail(refuse())
+	registry := prometheus.NewPedanticRegistry()
+	s, err := Open(t.Context(), Config{
+		Map: cut("a", "b"), Registerer: registry,
+		Open: func(_ context.Context, shard Shard) (Engine, error) { return fakes[shard.Name], nil },
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	require.NoError(t, s.Ready(t.Context()))
+	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP botgate_shard_up Whether the shard was there at the last look, by its name in the configuration; once a second where there are several.
+# TYPE botgate_shard_up gauge
+botgate_shard_up{shard="a"} 1
+botgate_shard_up{shard="b"} 0
+`), "botgate_shard_up"))
+	problems, err := testutil.GatherAndLint(registry)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+}
