@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/botgate/botgate/backend/store"
@@ -34,7 +35,8 @@ func (a *api) list(r *http.Request, c caller) (*reply, error) {
 	return showPage(page, q.fields)
 }
 
-// showPage is the document of a page: {"events":[…],"next_cursor":"…"}.
+// showPage is the document of a page: {"events":[…],"next_cursor":"…","incomplete":true}. What
+// the shards are called is nobody's business.
 func showPage(page *store.Page, wanted fields) (_ *reply, err error) {
 	body := []byte(`{"events":[`)
 	for i, record := range page.Records {
@@ -49,6 +51,9 @@ func showPage(page *store.Page, wanted fields) (_ *reply, err error) {
 	if page.Next != nil {
 		// A cursor needs no escaping.
 		body = append(append(append(body, `,"next_cursor":"`...), encodeCursor(*page.Next)...), '"')
+	}
+	if len(page.Missing) > 0 {
+		body = append(body, `,"incomplete":true`...)
 	}
 	return (&reply{body: append(body, '}')}).kept(), nil
 }
@@ -81,11 +86,10 @@ func (q *listQuery) set(name, value string) error {
 }
 
 func setStatus(q *store.Query, value string) error {
-	switch q.Status = event.Status(value); q.Status {
-	case "", event.StatusAccepted, event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusReplayed:
+	if q.Status = event.Status(value); value == "" || slices.Contains(event.Statuses(), q.Status) {
 		return nil
 	}
-	return malformed.because("The parameter status must be accepted, delivered, failed, dead or replayed.")
+	return malformed.because(fmt.Sprintf("The parameter status must be one of %s.", event.Statuses()))
 }
 
 func setLimit(q *store.Query, value string) error {

@@ -36,6 +36,22 @@ func TestListAnswer(t *testing.T) {
 	reader.page = &store.Page{}
 	w = ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events")
 	require.JSONEq(t, `{"events":[]}`, w.Body.String())
+
+	reader.page = &store.Page{Missing: []string{"shard-7"}}
+	w = ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events")
+	require.JSONEq(t, `{"events":[],"incomplete":true}`, w.Body.String())
+}
+
+func TestEveryStatusCanBeAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, status := range event.Statuses() {
+		reader := &fakeReader{page: &store.Page{}}
+		require.Equal(t, 200, ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?status="+string(status)).Code)
+		require.Equal(t, status, reader.query.Status)
+	}
+	w := ask(t, handler(t, Config{}), "GET", "/v1/events?status=lost")
+	requireProblem(t, w, 400, "malformed")
+	require.Contains(t, w.Body.String(), "[accepted deferred replayed failed expired dead delivered]")
 }
 
 func TestListParameters(t *testing.T) {
