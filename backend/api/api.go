@@ -1,5 +1,5 @@
-// Package api answers queries about events over HTTP: one event with its attempts, and
-// lists of events; it looks after dead letters, and after the sessions of bots. The gateway in
+// Package api answers queries over HTTP: about an event with its attempts, lists of events,
+// users, and the statistics of bots; it looks after dead letters, and after the sessions of bots. The gateway in
 // front of it decides who may ask, and tells whose events that caller may see.
 package api
 
@@ -35,6 +35,9 @@ const (
 type Reader interface {
 	Get(ctx context.Context, id string) (*store.Record, error)
 	List(ctx context.Context, q store.Query) (*store.Page, error)
+	// User returns no bots for a user of whom nothing is known.
+	User(ctx context.Context, q store.UserQuery) (*store.User, error)
+	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
 }
 
 // Config is what the API is made of.
@@ -83,8 +86,8 @@ type api struct {
 	origins *http.CrossOriginProtection
 }
 
-// New returns the handler of /v1/events, /v1/dead and /v1/sessions and what is below them.
-// Errors are problem+json (RFC 9457); every other path is one of them, 404.
+// New returns the handler of everything below /v1. Errors are problem+json (RFC 9457); every
+// other path is one of them, 404.
 func New(cfg Config) (*API, error) {
 	if cfg.MaxWaits <= 0 {
 		cfg.MaxWaits = DefaultMaxWaits
@@ -110,6 +113,8 @@ func (a *api) routes() http.Handler {
 	mux.Handle("/v1/events/{id}", waitable(
 		a.route("event", query, methods{http.MethodGet: a.event}),
 		a.route("wait", MaxWait+2*query, methods{http.MethodGet: a.waitForEvent}), MaxWait+2*query))
+	mux.Handle("/v1/users/{user}", a.route("user", query, methods{http.MethodGet: a.user}))
+	mux.Handle("/v1/bots/{bot}/stats", a.route("stats", query, methods{http.MethodGet: a.stats}))
 	mux.Handle("/v1/dead", a.route("dead", dead, methods{http.MethodGet: a.listDead, http.MethodDelete: a.dropDead}))
 	mux.Handle("/v1/dead/{id}", a.route("dead", dead, methods{http.MethodGet: a.getDead, http.MethodDelete: a.dropOneDead}))
 	mux.Handle("/v1/dead/{id}/replay", a.route("dead", dead, methods{http.MethodPost: a.replayOneDead}))

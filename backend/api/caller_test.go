@@ -34,6 +34,9 @@ func TestCallersSeeTheirBotOnly(t *testing.T) {
 		{"GET", "/v1/events/id-1", 404, "unknown-event"},
 		{"GET", "/v1/events", 200, ""},
 		{"GET", "/v1/events?bot=demo", 403, "other-bot"},
+		{"GET", "/v1/users/42", 200, ""},
+		{"GET", "/v1/users/42?bot=demo", 403, "other-bot"},
+		{"GET", "/v1/bots/demo/stats", 403, "other-bot"},
 		{"GET", "/v1/dead", 200, ""},
 		{"GET", "/v1/dead?bot=demo", 403, "other-bot"},
 		{"GET", "/v1/dead/id-1", 404, "unknown-dead-letter"},
@@ -43,13 +46,13 @@ func TestCallersSeeTheirBotOnly(t *testing.T) {
 		{"DELETE", "/v1/dead?bot=demo", 403, "other-bot"},
 	} {
 		for _, bot := range []string{"demo", "other"} {
-			reader := &fakeReader{record: record("", nil), page: &store.Page{}}
+			reader := &fakeReader{record: record("", nil), page: &store.Page{}, user: &store.User{Bots: []store.UserBot{{}}}}
 			letters := &fakeDead{letter: deadLetter(), result: queue.DeadResult{Done: 1}}
 			w := askAs(t, handler(t, Config{Reader: reader, Dead: letters}), tc.method, tc.target, bot)
 			switch {
 			case bot == "demo" || tc.slug == "":
 				require.Equal(t, 200, w.Code, "%s %s as %s: %s", tc.method, tc.target, bot, w.Body)
-				asked := reader.query.Bot + letters.query.Bot
+				asked := reader.query.Bot + letters.query.Bot + reader.userQuery.Bot + reader.statsQuery.Bot
 				if reader.id == "" && (len(letters.asked) == 0 || letters.asked[0] != "get") {
 					require.Equal(t, bot, asked, "%s %s", tc.method, tc.target)
 				}
@@ -68,7 +71,7 @@ func TestUnfitBotClaimsSeeNothing(t *testing.T) {
 	} {
 		reader := &fakeReader{record: record("", nil), page: &store.Page{}}
 		h := handler(t, Config{Reader: reader, Dead: &fakeDead{letter: deadLetter()}})
-		for _, target := range []string{"/v1/events", "/v1/events/id-1", "/v1/dead", "/v1/dead/id-1"} {
+		for _, target := range []string{"/v1/events", "/v1/events/id-1", "/v1/users/42", "/v1/bots/demo/stats", "/v1/dead", "/v1/dead/id-1"} {
 			requireProblem(t, askAs(t, h, "GET", target, bots...), 403, "other-bot")
 		}
 		require.Zero(t, reader.calls, name)

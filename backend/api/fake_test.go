@@ -20,11 +20,15 @@ var at = time.Date(2026, 3, 4, 5, 6, 7, 891_000, time.UTC)
 type fakeReader struct {
 	record *store.Record
 	page   *store.Page
+	user   *store.User
+	stats  []store.Minute
 	err    error
 
-	id    string
-	query store.Query
-	calls int
+	id         string
+	query      store.Query
+	userQuery  store.UserQuery
+	statsQuery store.StatsQuery
+	calls      int
 }
 
 func (f *fakeReader) Get(ctx context.Context, id string) (*store.Record, error) {
@@ -35,6 +39,16 @@ func (f *fakeReader) Get(ctx context.Context, id string) (*store.Record, error) 
 func (f *fakeReader) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	f.query, f.calls = q, f.calls+1
 	return f.page, f.answer(ctx)
+}
+
+func (f *fakeReader) User(_ context.Context, q store.UserQuery) (*store.User, error) {
+	f.userQuery, f.calls = q, f.calls+1
+	return f.user, f.err
+}
+
+func (f *fakeReader) Stats(_ context.Context, q store.StatsQuery) ([]store.Minute, error) {
+	f.statsQuery, f.calls = q, f.calls+1
+	return f.stats, f.err
 }
 
 // answer hangs until the deadline when there is nothing to answer with.

@@ -21,6 +21,8 @@ var (
 	malformed         = newProblem(http.StatusBadRequest, "malformed", "The request is malformed.")
 	notFound          = newProblem(http.StatusNotFound, "not-found", "There is nothing at this path.")
 	unknownEvent      = newProblem(http.StatusNotFound, "unknown-event", "There is no such event.")
+	unknownUser       = newProblem(http.StatusNotFound, "unknown-user", "There are no events of this user.")
+	unknownBot        = newProblem(http.StatusNotFound, "unknown-bot", "There is no such bot.")
 	unknownSession    = newProblem(http.StatusNotFound, "unknown-session", "There is no such session, or no longer.")
 	methodNotAllowed  = newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.")
 	crossOrigin       = newProblem(http.StatusForbidden, "cross-origin", "A page of another origin may not do this.")

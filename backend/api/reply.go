@@ -24,6 +24,15 @@ func encode(document any) (*reply, error) {
 	return &reply{body: body}, nil
 }
 
+// encodeKept makes a reply of a document that the caller may keep.
+func encodeKept(document any) (*reply, error) {
+	p, err := encode(document)
+	if err != nil {
+		return nil, err
+	}
+	return p.kept(), nil
+}
+
 // kept is the reply with a version: the caller may keep it, and asks each time whether it
 // still holds. That goes for the past too: what happened then may be recorded later, and
 // an erased user's events are to be gone.

@@ -119,3 +119,36 @@ func (l *lateReader) List(ctx context.Context, q store.Query) (*store.Page, erro
 	}
 	return nil, store.ErrUnavailable
 }
+
+// historian is a store that tells more than what became of events.
+type historian interface {
+	User(ctx context.Context, q store.UserQuery) (*store.User, error)
+	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
+}
+
+func (l *lateReader) historian() (historian, error) {
+	if s := l.opened.Load(); s != nil {
+		if h, ok := (*s).(historian); ok {
+			return h, nil
+		}
+	}
+	return nil, store.ErrUnavailable
+}
+
+// User implements [api.Reader].
+func (l *lateReader) User(ctx context.Context, q store.UserQuery) (*store.User, error) {
+	h, err := l.historian()
+	if err != nil {
+		return nil, err
+	}
+	return h.User(ctx, q)
+}
+
+// Stats implements [api.Reader].
+func (l *lateReader) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error) {
+	h, err := l.historian()
+	if err != nil {
+		return nil, err
+	}
+	return h.Stats(ctx, q)
+}
