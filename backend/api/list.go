@@ -50,7 +50,7 @@ func showPage(page *store.Page, wanted fields) (_ *reply, err error) {
 	body = append(body, ']')
 	if page.Next != nil {
 		// A cursor needs no escaping.
-		body = append(append(append(body, `,"next_cursor":"`...), encodeCursor(*page.Next)...), '"')
+		body = append(append(append(body, `,"next_cursor":"`...), page.Next.Cursor()...), '"')
 	}
 	if len(page.Missing) > 0 {
 		body = append(body, `,"incomplete":true`...)
@@ -108,7 +108,7 @@ func setCursor(q *store.Query, value string) error {
 	if value == "" {
 		return nil
 	}
-	position, ok := decodeCursor(value)
+	position, ok := store.ParseCursor(value)
 	if !ok {
 		return malformed.because("The parameter cursor must be the next_cursor of an earlier answer.")
 	}

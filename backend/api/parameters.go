@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -51,7 +52,7 @@ func setTime(field *time.Time, name, value string) error {
 		return nil
 	}
 	at, err := time.Parse(time.RFC3339Nano, value)
-	if err != nil || at.Before(minTime) || at.After(maxTime) {
+	if err != nil || !store.ValidTime(at) {
 		return malformed.because("The parameter " + name + " must be a time like 2026-03-01T12:00:00Z, with %2B for a plus sign.")
 	}
 	*field = at.UTC()
