@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"bufio"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
@@ -55,11 +57,34 @@ func TestBotClaim(t *testing.T) {
 	for path, slug := range map[string]string{"/v1/events/" + id: "unknown-event", "/v1/dead/" + id: "unknown-dead-letter"} {
 		requireProblem(t, s.get(other, path), http.StatusNotFound, slug)
 	}
-	for _, path := range []string{"/v1/events?bot=demo", "/v1/dead?bot=demo"} {
+	for _, path := range []string{
+		"/v1/events?bot=demo", "/v1/dead?bot=demo", "/v1/users/alice?bot=demo", "/v1/bots/demo/stats", "/v1/events/stream?bot=demo",
+	} {
 		requireProblem(t, s.get(other, path), http.StatusForbidden, "other-bot")
 	}
+	began := time.Now()
+	requireProblem(t, s.get(other, "/v1/events/"+id+"?wait=1s"), http.StatusNotFound, "unknown-event")
+	require.GreaterOrEqual(t, time.Since(began), time.Second, "it looks as if it were not there")
 	a, err := send(http.MethodDelete, s.base+"/v1/dead?all=true", other, nil)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"dropped":0,"more":false}`, string(a.body))
 	require.Contains(t, string(s.get(all, "/v1/dead").body), id, "others' dead letters stay")
+}
+
+// TestStreamThroughTheGateway reads the first lines of a stream, which must not be buffered.
+func TestStreamThroughTheGateway(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.startEmbedded()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/v1/events/stream", nil)
+	require.NoError(t, err)
+	request.Header = bearer(s.token("alice"))
+	response, err := httpClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	line, err := bufio.NewReader(response.Body).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "retry: 2000\n", line)
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +28,8 @@ const (
 	DeadTimeout = 25 * time.Second
 	// DefaultMaxWaits is the default of [Config.MaxWaits].
 	DefaultMaxWaits = 1000
+	// DefaultMaxStreams is the default of [Config.MaxStreams].
+	DefaultMaxStreams = 100
 )
 
 // Reader is what the API asks of a store.
@@ -38,6 +39,7 @@ type Reader interface {
 	// User returns no bots for a user of whom nothing is known.
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
 }
 
 // Config is what the API is made of.
@@ -49,10 +51,12 @@ type Config struct {
 	// Sessions has the sessions of bots; nil for none, whose addresses are then 404.
 	Sessions Sessions
 	// Notices tells what was recorded. Without it a request that waits for an event does so
-	// to the end of its time.
+	// to the end of its time, and streams show what happened some 15s late.
 	Notices Notices
 	// MaxWaits is how many requests may wait for events at once; more are refused. Default 1000.
 	MaxWaits int
+	// MaxStreams is how many streams of events there may be at once; more are refused. Default 100.
+	MaxStreams int
 	// Timeout bounds the queries of one request; a store that takes longer counts as
 	// unavailable. Default 5s.
 	Timeout time.Duration
@@ -71,7 +75,7 @@ type API struct {
 // Close has requests that are being held open answered now, and returns when nothing is
 // heard of notices any more. Other requests are answered as before.
 func (a *API) Close() {
-	a.api.closed.Do(func() { close(a.api.closing) })
+	a.api.close()
 	a.api.hub.close()
 }
 
@@ -79,8 +83,9 @@ type api struct {
 	cfg     Config
 	metrics *metrics
 	hub     *hub
-	closed  sync.Once
-	closing chan struct{}
+	// closing ends when requests are not to be held open any more.
+	closing context.Context
+	close   context.CancelFunc
 	// origins keeps pages that a browser on this machine shows from moving dead letters:
 	// nobody else checks a request that does not come through the gateway.
 	origins *http.CrossOriginProtection
@@ -92,6 +97,9 @@ func New(cfg Config) (*API, error) {
 	if cfg.MaxWaits <= 0 {
 		cfg.MaxWaits = DefaultMaxWaits
 	}
+	if cfg.MaxStreams <= 0 {
+		cfg.MaxStreams = DefaultMaxStreams
+	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
 	}
@@ -102,7 +110,8 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{cfg: cfg, metrics: m, hub: newHub(cfg.Notices), closing: make(chan struct{}), origins: http.NewCrossOriginProtection()}
+	a := &api{cfg: cfg, metrics: m, hub: newHub(cfg.Notices), origins: http.NewCrossOriginProtection()}
+	a.closing, a.close = context.WithCancel(context.Background())
 	return &API{Handler: a.routes(), api: a}, nil
 }
 
@@ -113,6 +122,7 @@ func (a *api) routes() http.Handler {
 	mux.Handle("/v1/events/{id}", waitable(
 		a.route("event", query, methods{http.MethodGet: a.event}),
 		a.route("wait", MaxWait+2*query, methods{http.MethodGet: a.waitForEvent}), MaxWait+2*query))
+	mux.HandleFunc("/v1/events/stream", a.streams)
 	mux.Handle("/v1/users/{user}", a.route("user", query, methods{http.MethodGet: a.user}))
 	mux.Handle("/v1/bots/{bot}/stats", a.route("stats", query, methods{http.MethodGet: a.stats}))
 	mux.Handle("/v1/dead", a.route("dead", dead, methods{http.MethodGet: a.listDead, http.MethodDelete: a.dropDead}))

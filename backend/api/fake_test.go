@@ -51,6 +51,10 @@ func (f *fakeReader) Stats(_ context.Context, q store.StatsQuery) ([]store.Minut
 	return f.stats, f.err
 }
 
+func (f *fakeReader) Log(context.Context, store.LogQuery) ([]store.LogEntry, error) {
+	return nil, f.err
+}
+
 // answer hangs until the deadline when there is nothing to answer with.
 func (f *fakeReader) answer(ctx context.Context) error {
 	if f.err == nil && f.record == nil && f.page == nil {

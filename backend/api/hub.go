@@ -22,6 +22,7 @@ type hub struct {
 	mu    sync.Mutex
 	waits map[string]map[*wait]struct{} // By the event's id.
 	count int
+	feeds map[*feed]struct{}
 }
 
 // wait is a request that waits for an event to be final.
@@ -32,7 +33,7 @@ type wait struct {
 }
 
 func newHub(notices Notices) *hub {
-	return &hub{notices: notices, waits: map[string]map[*wait]struct{}{}}
+	return &hub{notices: notices, waits: map[string]map[*wait]struct{}{}, feeds: map[*feed]struct{}{}}
 }
 
 // listen subscribes when nobody did yet.
@@ -82,10 +83,32 @@ func (h *hub) leave(w *wait) {
 	h.count--
 }
 
+// follow has a feed get notices from now on, unless limit others do already. It is to be
+// dropped.
+func (h *hub) follow(f *feed, limit int) bool {
+	h.listen()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.feeds) >= limit {
+		return false
+	}
+	h.feeds[f] = struct{}{}
+	return true
+}
+
+func (h *hub) drop(f *feed) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.feeds, f)
+}
+
 // Notices implements [notify.Subscriber].
 func (h *hub) Notices(notices []notify.Notice) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for f := range h.feeds {
+		f.put(notices)
+	}
 	for i := range notices {
 		if n := &notices[i]; n.Status.Final() {
 			wake(h.waits[n.EventID])
@@ -99,6 +122,9 @@ func (h *hub) Lost() {
 	defer h.mu.Unlock()
 	for _, waits := range h.waits {
 		wake(waits)
+	}
+	for f := range h.feeds {
+		f.lose()
 	}
 }
 

@@ -27,7 +27,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"route"}),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "botgate_api_held_requests",
-			Help: "Requests that are being held open, by route: wait.",
+			Help: "Requests that are being held open, by route: wait or stream.",
 		}, []string{"route"}),
 	}
 	if reg == nil {
@@ -44,6 +44,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 // observe counts a request. The labels come from fixed sets: the codes are those of
 // the API's own answers.
 func (m *metrics) observe(route string, code int, took time.Duration) {
-	m.requests.WithLabelValues(route, strconv.Itoa(code)).Inc()
+	m.count(route, code)
 	m.duration.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// count counts a request that takes as long as the client wants.
+func (m *metrics) count(route string, code int) {
+	m.requests.WithLabelValues(route, strconv.Itoa(code)).Inc()
 }

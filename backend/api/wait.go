@@ -78,7 +78,7 @@ func (a *api) await(r *http.Request, c caller, longest time.Duration) (*store.Re
 		case <-wait.woken:
 		case <-over.C:
 			last = true
-		case <-a.closing:
+		case <-a.closing.Done():
 			last = true
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -124,6 +124,7 @@ func (l *lateReader) List(ctx context.Context, q store.Query) (*store.Page, erro
 type historian interface {
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
 }
 
 func (l *lateReader) historian() (historian, error) {
@@ -151,4 +152,13 @@ func (l *lateReader) Stats(ctx context.Context, q store.StatsQuery) ([]store.Min
 		return nil, err
 	}
 	return h.Stats(ctx, q)
+}
+
+// Log implements [api.Reader].
+func (l *lateReader) Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error) {
+	h, err := l.historian()
+	if err != nil {
+		return nil, err
+	}
+	return h.Log(ctx, q)
 }

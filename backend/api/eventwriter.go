@@ -1,0 +1,85 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/botgate/botgate/backend/notify"
+	"github.com/botgate/botgate/internal/event"
+)
+
+const (
+	// flushSize is how much is sent at once.
+	flushSize = 32 << 10
+	// retryMS is how long a client waits before it comes again.
+	retryMS = 2000
+)
+
+// streamedView is what a stream says of an entry of the log, in one line.
+type streamedView struct {
+	ID         string       `json:"id"`
+	Bot        string       `json:"bot"`
+	Type       string       `json:"type"`
+	Subject    string       `json:"subject,omitempty"`
+	Status     event.Status `json:"status"`
+	Time       time.Time    `json:"time"`
+	At         time.Time    `json:"at"`
+	RecordedAt time.Time    `json:"recorded_at"`
+}
+
+// eventWriter writes server-sent events
+// (https://html.spec.whatwg.org/multipage/server-sent-events.html). Each write has a time of
+// its own; after one that failed there is no other.
+type eventWriter struct {
+	w   http.ResponseWriter
+	buf bytes.Buffer
+	err error
+}
+
+func newEventWriter(w http.ResponseWriter) *eventWriter { return &eventWriter{w: w} }
+
+// begin writes the header, and the id with which a client comes again that got nothing.
+func (e *eventWriter) begin(id string) {
+	h := e.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Accel-Buffering", "no")
+	e.w.WriteHeader(http.StatusOK)
+	fmt.Fprintf(&e.buf, "retry: %d\nid: %s\n\n", retryMS, id)
+}
+
+// beat writes a comment, and an id without an event: clients remember it.
+func (e *eventWriter) beat(id string) { fmt.Fprintf(&e.buf, ": beat\nid: %s\n\n", id) }
+
+// event writes what happened to an event.
+func (e *eventWriter) event(id string, n *notify.Notice) error {
+	line, err := json.Marshal(streamedView{
+		ID: n.EventID, Bot: n.Bot, Type: n.Type, Subject: n.Subject, Status: n.Status,
+		Time: n.Time.UTC(), At: n.At.UTC(), RecordedAt: n.RecordedAt.UTC(),
+	})
+	if err != nil {
+		return fmt.Errorf("encoding an event of a stream: %w", err)
+	}
+	fmt.Fprintf(&e.buf, "id: %s\nevent: %s\ndata: %s\n\n", id, n.Status, line)
+	if e.buf.Len() < flushSize {
+		return nil
+	}
+	return e.flush()
+}
+
+// flush sends what was written. A client that takes nothing for long is gone.
+func (e *eventWriter) flush() error {
+	if e.err != nil || e.buf.Len() == 0 {
+		return e.err
+	}
+	allow(e.w, writeMargin+streamBeat)
+	if _, e.err = e.w.Write(e.buf.Bytes()); e.err == nil {
+		e.err = http.NewResponseController(e.w).Flush()
+	}
+	e.buf.Reset()
+	return e.err
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"sync"
+
+	"github.com/botgate/botgate/backend/notify"
+	"github.com/botgate/botgate/backend/store"
+)
+
+// maxPending is how many notices wait for a stream's client. A batch of record is a tenth
+// of that.
+const maxPending = 8192
+
+// feed is what a stream is yet to send.
+type feed struct {
+	// filter has the bot, user and type that the stream is about.
+	filter store.LogQuery
+	// ready gets a value when there is something to take.
+	ready chan struct{}
+
+	mu       sync.Mutex
+	pending  []notify.Notice
+	overflow bool
+	lost     bool
+}
+
+func newFeed(filter store.LogQuery) *feed {
+	return &feed{filter: filter, ready: make(chan struct{}, 1)}
+}
+
+func (f *feed) matches(n *notify.Notice) bool {
+	same := func(want, got string) bool { return want == "" || want == got }
+	return same(f.filter.Bot, n.Bot) && same(f.filter.Subject, n.Subject) && same(f.filter.Type, n.Type)
+}
+
+// put adds those of the notices that match.
+func (f *feed) put(notices []notify.Notice) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.pending)
+	for i := range notices {
+		if f.matches(&notices[i]) {
+			f.pending = append(f.pending, notices[i])
+		}
+	}
+	if len(f.pending) > maxPending {
+		f.pending, f.overflow = nil, true
+	}
+	if len(f.pending) > before || f.overflow {
+		f.wake()
+	}
+}
+
+// lose stands for any number of notices.
+func (f *feed) lose() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = true
+	f.wake()
+}
+
+func (f *feed) wake() {
+	select {
+	case f.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the feed. It reports whether there was more than it holds, and whether
+// something was not heard of at all.
+func (f *feed) take() (notices []notify.Notice, overflow, lost bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	notices, overflow, lost = f.pending, f.overflow, f.lost
+	f.pending, f.overflow, f.lost = nil, false, false
+	return notices, overflow, lost
+}
