@@ -39,7 +39,7 @@ type Reader interface {
 	// User returns no bots for a user of whom nothing is known.
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
-	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
 }
 
 // Config is what the API is made of.

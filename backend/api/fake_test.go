@@ -51,7 +51,7 @@ func (f *fakeReader) Stats(_ context.Context, q store.StatsQuery) ([]store.Minut
 	return f.stats, f.err
 }
 
-func (f *fakeReader) Log(context.Context, store.LogQuery) ([]store.LogEntry, error) {
+func (f *fakeReader) Log(context.Context, store.LogQuery) ([]store.Entry, error) {
 	return nil, f.err
 }
 

@@ -199,7 +199,7 @@ func (s *stream) readLog(ctx context.Context) error {
 			if e.RecordedAt.Before(s.floor) {
 				continue
 			}
-			if err := s.send([]notify.Notice{noticeOf(e)}); err != nil {
+			if err := s.send([]notify.Notice{notify.Of(e)}); err != nil {
 				return err
 			}
 		}
@@ -213,7 +213,7 @@ func (s *stream) readLog(ctx context.Context) error {
 	return nil
 }
 
-func (s *stream) page(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error) {
+func (s *stream) page(ctx context.Context, q store.LogQuery) ([]store.Entry, error) {
 	ctx, cancel := context.WithTimeout(store.Fresh(ctx), s.timeout)
 	defer cancel()
 	entries, err := s.reader.Log(ctx, q)
@@ -264,12 +264,4 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// noticeOf is what was told, or should have been, of an entry of the log.
-func noticeOf(e store.LogEntry) notify.Notice {
-	return notify.Notice{
-		EventID: e.About(), Bot: e.Bot, Type: e.EventType, Subject: e.Subject, Status: e.State.Status,
-		Time: e.EventTime, At: e.State.UpdatedAt, RecordedAt: e.RecordedAt, Cursor: e.Position().Cursor(),
-	}
 }

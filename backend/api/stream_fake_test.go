@@ -27,7 +27,7 @@ type fakeLog struct {
 	bus *notify.Local
 
 	mu      sync.Mutex
-	entries []store.LogEntry
+	entries []store.Entry
 	err     error
 	fresh   bool
 	reads   int
@@ -53,20 +53,20 @@ func (f *fakeLog) api(t *testing.T, cfg Config) *API {
 }
 
 // entry makes an entry of the user at the bot "demo".
-func entry(id, user string, recorded time.Time) store.LogEntry {
+func entry(id, user string, recorded time.Time) store.Entry {
 	e := &event.Event{ID: id, Bot: "demo", Type: "command", Subject: user, Time: recorded}
-	return store.LogEntry{RecordedAt: store.Micros(recorded), Entry: store.Entry{
-		Event: e, EventTime: store.Micros(recorded), EventType: e.Type,
+	return store.Entry{
+		Event: e, EventTime: store.Micros(recorded), EventType: e.Type, RecordedAt: store.Micros(recorded),
 		State: store.State{Status: event.StatusAccepted, UpdatedAt: store.Micros(recorded)},
-	}}
+	}
 }
 
 // commit adds entries to the log, without a notice.
-func (f *fakeLog) commit(entries ...store.LogEntry) {
+func (f *fakeLog) commit(entries ...store.Entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.entries = append(f.entries, entries...)
-	slices.SortFunc(f.entries, func(a, b store.LogEntry) int {
+	slices.SortFunc(f.entries, func(a, b store.Entry) int {
 		return compare(a.Position(), b.Position())
 	})
 }
@@ -79,10 +79,10 @@ func compare(a, b store.LogPosition) int {
 }
 
 // tell tells of entries.
-func (f *fakeLog) tell(entries ...store.LogEntry) {
+func (f *fakeLog) tell(entries ...store.Entry) {
 	notices := make([]notify.Notice, len(entries))
 	for i, e := range entries {
-		notices[i] = noticeOf(e)
+		notices[i] = notify.Of(e)
 	}
 	f.bus.Publish(context.Background(), notices)
 }
@@ -94,12 +94,12 @@ func (f *fakeLog) fail(err error) {
 	f.err = err
 }
 
-func (f *fakeLog) record(entries ...store.LogEntry) {
+func (f *fakeLog) record(entries ...store.Entry) {
 	f.commit(entries...)
 	f.tell(entries...)
 }
 
-func (f *fakeLog) Log(ctx context.Context, q store.LogQuery) (page []store.LogEntry, err error) {
+func (f *fakeLog) Log(ctx context.Context, q store.LogQuery) (page []store.Entry, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++

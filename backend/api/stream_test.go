@@ -65,7 +65,7 @@ func TestStreamIsFiltered(t *testing.T) {
 		other.Bot = "other"
 		typed := entry("typed", "bob", time.Now())
 		typed.EventType = "github.push"
-		all := []store.LogEntry{entry("a", "alice", time.Now()), entry("b", "bob", time.Now()), other, typed}
+		all := []store.Entry{entry("a", "alice", time.Now()), entry("b", "bob", time.Now()), other, typed}
 		want := map[*follower][]string{
 			follow(t.Context(), a, "", ""):                                                                    {"a", "b", "other", "typed"},
 			follow(t.Context(), a, "?bot=demo", ""):                                                           {"a", "b", "typed"},
@@ -169,7 +169,7 @@ func TestSlowClientIsSentAway(t *testing.T) {
 		_, err := io.ReadFull(out, make([]byte, 1)) // It takes the first byte, and then nothing.
 		require.NoError(t, err)
 		for i := range 3 {
-			var batch []store.LogEntry
+			var batch []store.Entry
 			for j := range maxPending / 2 {
 				batch = append(batch, entry(fmt.Sprintf("%d-%d", i, j), "alice", time.Now()))
 			}

@@ -124,7 +124,7 @@ func (l *lateReader) List(ctx context.Context, q store.Query) (*store.Page, erro
 type historian interface {
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
-	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
 }
 
 func (l *lateReader) historian() (historian, error) {
@@ -155,7 +155,7 @@ func (l *lateReader) Stats(ctx context.Context, q store.StatsQuery) ([]store.Min
 }
 
 // Log implements [api.Reader].
-func (l *lateReader) Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error) {
+func (l *lateReader) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error) {
 	h, err := l.historian()
 	if err != nil {
 		return nil, err

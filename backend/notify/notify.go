@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -27,6 +28,14 @@ type Notice struct {
 	RecordedAt time.Time `json:"recorded_at"`
 	// Cursor is the entry's place in the log, as the API hands it out.
 	Cursor string `json:"cursor"`
+}
+
+// Of is the notice of an entry.
+func Of(e store.Entry) Notice {
+	return Notice{
+		EventID: e.About(), Bot: e.Bot, Type: e.EventType, Subject: e.Subject, Status: e.State.Status,
+		Time: e.EventTime, At: e.State.UpdatedAt, RecordedAt: e.RecordedAt, Cursor: e.Position().Cursor(),
+	}
 }
 
 // Subscriber is told of notices, by one call at a time. A slow one is told that it missed

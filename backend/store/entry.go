@@ -29,7 +29,12 @@ type Entry struct {
 	State State
 	// Took is how long the attempt took that a change is about, in whole milliseconds.
 	Took time.Duration
+	// RecordedAt is when the entry was written to the log; zero until it is.
+	RecordedAt time.Time
 }
+
+// Position is where the entry stands in the log.
+func (e Entry) Position() LogPosition { return LogPosition{e.RecordedAt, e.ID} }
 
 // About is the id of the event that the entry belongs to.
 func (e Entry) About() string { return cmp.Or(e.Ref, e.ID) }

@@ -74,12 +74,3 @@ type LogQuery struct {
 
 // MaxLogLimit is the largest page of a log.
 const MaxLogLimit = 1000
-
-// LogEntry is an entry as it stands in the log.
-type LogEntry struct {
-	Entry
-	RecordedAt time.Time
-}
-
-// Position is where the entry stands.
-func (e LogEntry) Position() LogPosition { return LogPosition{e.RecordedAt, e.ID} }

@@ -33,11 +33,11 @@ type Keeper interface {
 	// ReadBuckets returns entries of buckets in the order of (EventTime, ID), with
 	// bodies: at most limit, behind the position, and of those recorded at since or
 	// later.
-	ReadBuckets(ctx context.Context, buckets []int, after BucketPosition, since time.Time, limit int) ([]LogEntry, error)
+	ReadBuckets(ctx context.Context, buckets []int, after BucketPosition, since time.Time, limit int) ([]Entry, error)
 	// Import records entries of another store, with their times of recording. What is
 	// recorded already is left as it is, and what was erased is left out. It does not
 	// mind whether the buckets were handed over: they may be on their way back.
-	Import(ctx context.Context, entries []LogEntry) error
+	Import(ctx context.Context, entries []Entry) error
 	// HandOver marks buckets as moved to another shard: once it returned, Append returns
 	// ErrMoved for their events, and every Append that did not has been committed and is seen by
 	// last, which is called in between, while Append waits, and can call it off by

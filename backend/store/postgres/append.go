@@ -34,15 +34,14 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 		return nil, nil
 	}
 	now := store.Micros(time.Now())
-	rows, buckets := make([]store.LogEntry, len(entries)), make([]int16, len(entries))
-	for i, e := range entries {
-		rows[i] = store.LogEntry{Entry: e, RecordedAt: now}
-		buckets[i] = int16(e.Bucket)
+	buckets := make([]int16, len(entries))
+	for i := range entries {
+		entries[i].RecordedAt, buckets[i] = now, int16(entries[i].Bucket)
 	}
 	slices.Sort(buckets)
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	recorded, err := s.record(ctx, &batch{rows: rows, buckets: slices.Compact(buckets)})
+	recorded, err := s.record(ctx, &batch{rows: entries, buckets: slices.Compact(buckets)})
 	if err != nil {
 		return nil, fmt.Errorf("appending events: %w", err)
 	}
@@ -52,7 +51,7 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 // batch is what one transaction adds to the log.
 type batch struct {
 	// rows are sorted by id.
-	rows []store.LogEntry
+	rows []store.Entry
 	// buckets are those that must not have moved.
 	buckets []int16
 	// days are the numbers of those that may be added to, beside those of the rows.
@@ -93,7 +92,7 @@ func (s *Store) record(ctx context.Context, b *batch) ([]store.Entry, error) {
 }
 
 // claimedDays are the days of the events that are there already.
-func (s *Store) claimedDays(ctx context.Context, rows []store.LogEntry) ([]int32, error) {
+func (s *Store) claimedDays(ctx context.Context, rows []store.Entry) ([]int32, error) {
 	ids := make([]string, len(rows))
 	for i, e := range rows {
 		ids[i] = e.About()
@@ -125,9 +124,9 @@ func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
 
 // sendChunks sends rows whose bodies are too large for one message. They go by user, so
 // that counters are locked in the order in which other transactions lock them.
-func sendChunks(ctx context.Context, tx pgx.Tx, first *pgx.Batch, rows []store.LogEntry, slot int32, times map[string]time.Time) error {
+func sendChunks(ctx context.Context, tx pgx.Tx, first *pgx.Batch, rows []store.Entry, slot int32, times map[string]time.Time) error {
 	rest := slices.Clone(rows)
-	slices.SortStableFunc(rest, func(a, b store.LogEntry) int { return strings.Compare(a.Subject, b.Subject) })
+	slices.SortStableFunc(rest, func(a, b store.Entry) int { return strings.Compare(a.Subject, b.Subject) })
 	for b := first; len(rest) > 0; b = new(pgx.Batch) {
 		n := chunk(rest)
 		queueLog(b, rest[:n], slot, times)
@@ -140,7 +139,7 @@ func sendChunks(ctx context.Context, tx pgx.Tx, first *pgx.Batch, rows []store.L
 }
 
 // chunk is how many of the rows go into one statement: at least one.
-func chunk(rows []store.LogEntry) int {
+func chunk(rows []store.Entry) int {
 	size := 0
 	for i, e := range rows {
 		if size += len(e.Data); size > maxChunk && i > 0 {
@@ -151,7 +150,7 @@ func chunk(rows []store.LogEntry) int {
 }
 
 // queueLog notes the event's time of each entry that is new to the log.
-func queueLog(b *pgx.Batch, rows []store.LogEntry, slot int32, times map[string]time.Time) {
+func queueLog(b *pgx.Batch, rows []store.Entry, slot int32, times map[string]time.Time) {
 	b.Queue(insertLog, logArrays(rows, slot)...).Query(func(rows pgx.Rows) error {
 		var id string
 		var at time.Time
@@ -161,14 +160,13 @@ func queueLog(b *pgx.Batch, rows []store.LogEntry, slot int32, times map[string]
 }
 
 // newlyRecorded are the entries that are new to the log, with the time that was claimed first.
-func newlyRecorded(rows []store.LogEntry, times map[string]time.Time) []store.Entry {
+func newlyRecorded(rows []store.Entry, times map[string]time.Time) []store.Entry {
 	entries := make([]store.Entry, 0, len(times))
-	for _, row := range rows {
-		at, fresh := times[row.ID]
+	for _, e := range rows {
+		at, fresh := times[e.ID]
 		if !fresh {
 			continue
 		}
-		e := row.Entry
 		if e.EventTime = at; e.Ref == "" && !e.Time.Equal(at) {
 			accepted := *e.Event
 			accepted.Time = at

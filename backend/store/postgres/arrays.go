@@ -24,7 +24,7 @@ func enterArrays(b *batch) []any {
 }
 
 // dayNumbers are the days that the rows say they belong to, each once.
-func dayNumbers(rows []store.LogEntry) []int32 {
+func dayNumbers(rows []store.Entry) []int32 {
 	days := make([]int32, 0, 2)
 	for _, e := range rows {
 		if day := dayNumber(e.EventTime); !slices.Contains(days, day) {
@@ -36,11 +36,7 @@ func dayNumbers(rows []store.LogEntry) []int32 {
 
 // claimArrays are the arguments of claim.
 func claimArrays(b *batch) []any {
-	entries := make([]store.Entry, len(b.rows))
-	for i, row := range b.rows {
-		entries[i] = row.Entry
-	}
-	all := store.Project(entries)
+	all := store.Project(b.rows)
 	n := len(all)
 	ids, bots, types := make([]string, n), make([]string, n), make([]string, n)
 	times, updates, known := make([]time.Time, n), make([]time.Time, n), make([]bool, n)
@@ -54,7 +50,7 @@ func claimArrays(b *batch) []any {
 }
 
 // logArrays are the arguments of insertLog.
-func logArrays(rows []store.LogEntry, slot int32) []any {
+func logArrays(rows []store.Entry, slot int32) []any {
 	const texts = 9
 	columns := make([][]string, texts)
 	for i := range columns {

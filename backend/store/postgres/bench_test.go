@@ -87,11 +87,10 @@ func appendBare(ctx context.Context, s *Store, events []*event.Event) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]store.LogEntry, len(entries))
-	for i, e := range entries {
-		rows[i] = store.LogEntry{Entry: e, RecordedAt: e.Time}
+	for i := range entries {
+		entries[i].RecordedAt = entries[i].Time
 	}
-	_, err = s.write().Exec(ctx, bareInsert, logArrays(rows, 0)...)
+	_, err = s.write().Exec(ctx, bareInsert, logArrays(entries, 0)...)
 	return err
 }
 

@@ -35,13 +35,13 @@ func smallints(buckets []int) []int16 {
 
 // ReadBuckets implements [store.Keeper]. There is no index by bucket, which every event
 // would pay for: it reads the log day by day.
-func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.LogEntry, error) {
+func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
 	limit = min(max(limit, 1), store.MaxLogLimit)
 	days, err := partitions(ctx, s.write())
 	if err != nil {
 		return nil, fmt.Errorf("reading buckets: %w", classify(err))
 	}
-	var all []store.LogEntry
+	var all []store.Entry
 	for _, day := range days {
 		if !nextDay(day).After(after.EventTime) {
 			continue
@@ -68,10 +68,10 @@ func later(a, b time.Time) time.Time {
 
 // Import implements [store.Keeper]. It does not heed that buckets have moved from here:
 // they may be on their way back.
-func (s *Store) Import(ctx context.Context, entries []store.LogEntry) error {
+func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	rows := slices.Clone(entries)
-	slices.SortStableFunc(rows, func(a, b store.LogEntry) int { return cmp.Compare(a.ID, b.ID) })
-	rows = slices.CompactFunc(rows, func(a, b store.LogEntry) bool { return a.ID == b.ID })
+	slices.SortStableFunc(rows, func(a, b store.Entry) int { return cmp.Compare(a.ID, b.ID) })
+	rows = slices.CompactFunc(rows, func(a, b store.Entry) bool { return a.ID == b.ID })
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if _, err := s.record(ctx, &batch{rows: rows}); err != nil {

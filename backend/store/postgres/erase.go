@@ -53,7 +53,7 @@ func ofUser(subject string, before time.Time) removal {
 }
 
 // withoutErased leaves out what came too late of users that were erased.
-func (s *Store) withoutErased(ctx context.Context, rows []store.LogEntry) ([]store.LogEntry, error) {
+func (s *Store) withoutErased(ctx context.Context, rows []store.Entry) ([]store.Entry, error) {
 	hashes := make([][]byte, len(rows))
 	for i, e := range rows {
 		hashes[i] = store.HashSubject(e.Subject)
@@ -70,7 +70,7 @@ func (s *Store) withoutErased(ctx context.Context, rows []store.LogEntry) ([]sto
 	if err != nil {
 		return nil, err
 	}
-	kept := make([]store.LogEntry, 0, len(rows))
+	kept := make([]store.Entry, 0, len(rows))
 	for i, e := range rows {
 		if before, ok := erased[string(hashes[i])]; e.Subject == "" || !ok || !e.EventTime.Before(before) {
 			kept = append(kept, e)

@@ -93,7 +93,7 @@ const (
 )
 
 // Log returns entries in the order of recording.
-func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error) {
+func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error) {
 	if !(store.Query{Bot: q.Bot, Subject: q.Subject, Type: q.Type, After: store.Position{Time: q.After.RecordedAt, ID: q.After.ID}}).Possible() {
 		return nil, nil
 	}
@@ -131,9 +131,9 @@ func logQuery(q store.LogQuery) (string, []any) {
 }
 
 // scanLog reads logColumns.
-func scanLog(row pgx.CollectableRow) (store.LogEntry, error) {
+func scanLog(row pgx.CollectableRow) (store.Entry, error) {
 	ev := &event.Event{}
-	e := store.LogEntry{Entry: store.Entry{Event: ev}}
+	e := store.Entry{Event: ev}
 	var notBefore *time.Time
 	var tookMS int64
 	var status int

@@ -33,7 +33,7 @@ where i.inhparent = 'events'::regclass order by c.relname`
 // dayNumber counts the days from 1970-01-01 to that of a time.
 func dayNumber(t time.Time) int32 { return int32(store.Day(t).Unix() / (24 * 60 * 60)) }
 
-func daysOf(rows []store.LogEntry) []time.Time {
+func daysOf(rows []store.Entry) []time.Time {
 	numbers := dayNumbers(rows)
 	days := make([]time.Time, len(numbers))
 	for i, n := range numbers {

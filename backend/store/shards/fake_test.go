@@ -22,7 +22,7 @@ type fake struct {
 
 	writing sync.RWMutex // Held by HandOver alone, and by Append with others.
 	mu      sync.Mutex
-	log     map[string]store.LogEntry
+	log     map[string]store.Entry
 	moved   map[int]string
 	erased  map[string]time.Time
 	calls   map[string]int
@@ -31,7 +31,7 @@ type fake struct {
 }
 
 func newFake() *fake {
-	return &fake{log: map[string]store.LogEntry{}, moved: map[int]string{}, erased: map[string]time.Time{}, calls: map[string]int{}}
+	return &fake{log: map[string]store.Entry{}, moved: map[int]string{}, erased: map[string]time.Time{}, calls: map[string]int{}}
 }
 
 var errAway = fmt.Errorf("%w: connection refused", store.ErrUnavailable)
@@ -89,14 +89,15 @@ func (f *fake) Append(ctx context.Context, events []*event.Event) ([]store.Entry
 	}
 	var fresh []store.Entry
 	for _, e := range entries {
-		if f.insert(store.LogEntry{Entry: e, RecordedAt: at}) {
+		e.RecordedAt = at
+		if f.insert(e) {
 			fresh = append(fresh, e)
 		}
 	}
 	return fresh, nil
 }
 
-func (f *fake) insert(e store.LogEntry) bool {
+func (f *fake) insert(e store.Entry) bool {
 	_, known := f.log[e.ID]
 	if known || e.EventTime.Before(f.erased[e.Subject]) {
 		return false
@@ -106,10 +107,10 @@ func (f *fake) insert(e store.LogEntry) bool {
 }
 
 // sorted returns copies of the entries that are wanted.
-func (f *fake) sorted(want func(store.LogEntry) bool, order func(a, b store.LogEntry) int) []store.LogEntry {
+func (f *fake) sorted(want func(store.Entry) bool, order func(a, b store.Entry) int) []store.Entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var all []store.LogEntry
+	var all []store.Entry
 	for _, e := range f.log {
 		if want(e) {
 			all = append(all, e)
@@ -119,10 +120,10 @@ func (f *fake) sorted(want func(store.LogEntry) bool, order func(a, b store.LogE
 	return all
 }
 
-func (f *fake) record(e store.LogEntry) *store.Record {
+func (f *fake) record(e store.Entry) *store.Record {
 	r := &store.Record{Event: e.Event, RecordedAt: e.RecordedAt}
 	state := e.State
-	for _, c := range f.sorted(func(c store.LogEntry) bool { return c.Ref == e.ID }, recorded) {
+	for _, c := range f.sorted(func(c store.Entry) bool { return c.Ref == e.ID }, recorded) {
 		state = state.Merge(c.State)
 		change, _ := event.ParseChange(c.Event)
 		r.Attempts = append(r.Attempts, change)
@@ -135,7 +136,7 @@ func (f *fake) Get(ctx context.Context, id string) (*store.Record, error) {
 	if err := f.begin(ctx, "Get"); err != nil {
 		return nil, err
 	}
-	found := f.sorted(func(e store.LogEntry) bool { return e.ID == id && e.Ref == "" }, recorded)
+	found := f.sorted(func(e store.Entry) bool { return e.ID == id && e.Ref == "" }, recorded)
 	if len(found) == 0 {
 		return nil, store.ErrNotFound
 	}
@@ -148,10 +149,10 @@ func (f *fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	}
 	page := &store.Page{}
 	limit := min(max(q.Limit, 1), store.MaxLimit)
-	backwards := func(a, b store.LogEntry) int {
+	backwards := func(a, b store.Entry) int {
 		return cmp.Or(b.EventTime.Compare(a.EventTime), cmp.Compare(b.ID, a.ID))
 	}
-	for _, e := range f.sorted(func(e store.LogEntry) bool { return e.Ref == "" }, backwards) {
+	for _, e := range f.sorted(func(e store.Entry) bool { return e.Ref == "" }, backwards) {
 		r := f.record(e)
 		after := q.After == (store.Position{}) || newest(&store.Record{Event: &event.Event{Time: q.After.Time, ID: q.After.ID}}, r) < 0
 		if !after || q.Bot != "" && q.Bot != e.Bot || q.Type != "" && q.Type != e.EventType ||
@@ -175,8 +176,8 @@ func (f *fake) User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	}
 	user := &store.User{Subject: q.Subject}
 	var entries []store.Entry
-	for _, e := range f.sorted(func(e store.LogEntry) bool { return e.Subject == q.Subject }, recorded) {
-		entries = append(entries, e.Entry)
+	for _, e := range f.sorted(func(e store.Entry) bool { return e.Subject == q.Subject }, recorded) {
+		entries = append(entries, e)
 	}
 	for _, c := range store.CountUsers(entries) {
 		user.Bots = append(user.Bots, store.UserBot{Bot: c.Bot, Counts: c.Counts, First: c.First, Last: c.Last})
@@ -189,18 +190,18 @@ func (f *fake) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, e
 		return nil, err
 	}
 	var parts [][]store.Minute
-	for _, e := range f.sorted(func(e store.LogEntry) bool { return q.Bot == "" || q.Bot == e.Bot }, recorded) {
+	for _, e := range f.sorted(func(e store.Entry) bool { return q.Bot == "" || q.Bot == e.Bot }, recorded) {
 		parts = append(parts, []store.Minute{{Minute: e.Time.Truncate(time.Minute), Counts: store.CountsOf(e.State.Status), Duration: e.Took}})
 	}
 	return sumMinutes(append(parts, nil)), nil
 }
 
-func (f *fake) Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error) {
+func (f *fake) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error) {
 	if err := f.begin(ctx, "Log"); err != nil {
 		return nil, err
 	}
-	after := store.LogEntry{Entry: store.Entry{Event: &event.Event{ID: q.After.ID}}, RecordedAt: q.After.RecordedAt}
-	all := f.sorted(func(e store.LogEntry) bool {
+	after := store.Entry{Event: &event.Event{ID: q.After.ID}, RecordedAt: q.After.RecordedAt}
+	all := f.sorted(func(e store.Entry) bool {
 		return recorded(after, e) < 0 && (q.Bot == "" || q.Bot == e.Bot) && (q.Subject == "" || q.Subject == e.Subject)
 	}, recorded)
 	return all[:min(len(all), q.Limit)], nil
@@ -214,14 +215,14 @@ func (f *fake) Retain(ctx context.Context, before time.Time) (store.Retained, er
 
 func (f *fake) Days(ctx context.Context) ([]time.Time, error) {
 	days := map[time.Time]bool{}
-	for _, e := range f.sorted(func(store.LogEntry) bool { return true }, recorded) {
+	for _, e := range f.sorted(func(store.Entry) bool { return true }, recorded) {
 		days[store.Day(e.EventTime)] = true
 	}
 	return slices.SortedFunc(maps.Keys(days), time.Time.Compare), f.begin(ctx, "Days")
 }
 
 func (f *fake) Rebuild(ctx context.Context, day time.Time) (int64, error) {
-	entries := f.sorted(func(e store.LogEntry) bool { return store.Day(e.EventTime).Equal(day) }, recorded)
+	entries := f.sorted(func(e store.Entry) bool { return store.Day(e.EventTime).Equal(day) }, recorded)
 	return int64(len(entries)), f.begin(ctx, "Rebuild")
 }
 
@@ -232,7 +233,7 @@ func (f *fake) Erase(ctx context.Context, subject string, before time.Time) (e s
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.erased[subject] = before
-	maps.DeleteFunc(f.log, func(_ string, entry store.LogEntry) bool {
+	maps.DeleteFunc(f.log, func(_ string, entry store.Entry) bool {
 		gone := entry.Subject == subject && entry.EventTime.Before(before)
 		if gone && entry.Ref == "" {
 			e.Events++
@@ -242,22 +243,22 @@ func (f *fake) Erase(ctx context.Context, subject string, before time.Time) (e s
 	return e, nil
 }
 
-func byEvent(a, b store.LogEntry) int {
+func byEvent(a, b store.Entry) int {
 	return cmp.Or(a.EventTime.Compare(b.EventTime), cmp.Compare(a.ID, b.ID))
 }
 
-func (f *fake) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.LogEntry, error) {
+func (f *fake) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
 	if err := f.begin(ctx, "ReadBuckets"); err != nil {
 		return nil, err
 	}
-	last := store.LogEntry{Entry: store.Entry{Event: &event.Event{ID: after.ID}, EventTime: after.EventTime}}
-	all := f.sorted(func(e store.LogEntry) bool {
+	last := store.Entry{Event: &event.Event{ID: after.ID}, EventTime: after.EventTime}
+	all := f.sorted(func(e store.Entry) bool {
 		return slices.Contains(buckets, e.Bucket) && byEvent(last, e) < 0 && !e.RecordedAt.Before(since)
 	}, byEvent)
 	return all[:min(len(all), limit)], nil
 }
 
-func (f *fake) Import(ctx context.Context, entries []store.LogEntry) error {
+func (f *fake) Import(ctx context.Context, entries []store.Entry) error {
 	if err := f.begin(ctx, "Import"); err != nil {
 		return err
 	}
@@ -310,7 +311,7 @@ func (f *fake) DropBuckets(ctx context.Context, buckets []int) error {
 			return errors.New("bucket was not handed over")
 		}
 	}
-	maps.DeleteFunc(f.log, func(_ string, e store.LogEntry) bool { return slices.Contains(buckets, e.Bucket) })
+	maps.DeleteFunc(f.log, func(_ string, e store.Entry) bool { return slices.Contains(buckets, e.Bucket) })
 	return nil
 }
 

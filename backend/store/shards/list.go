@@ -69,7 +69,7 @@ func newest(a, b *store.Record) int {
 
 // Log returns a page of the log over all shards, or of a user's. It fails where a shard
 // does not answer: whoever goes on behind the page would never see what is missing.
-func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.LogEntry, err error) {
+func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entry, err error) {
 	if q.Subject != "" {
 		err = s.read(ctx, event.BucketOf(q.Subject), func(ctx context.Context, e Engine) error {
 			entries, err = e.Log(ctx, q)
@@ -78,7 +78,7 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.LogE
 		return entries, err
 	}
 	q.Limit = min(max(q.Limit, 1), store.MaxLogLimit)
-	parts, gone, err := gather(ctx, s, q.Limit, func(e store.LogEntry) int { return e.Bucket }, logPages(q))
+	parts, gone, err := gather(ctx, s, q.Limit, func(e store.Entry) int { return e.Bucket }, logPages(q))
 	if err == nil {
 		err = joined(gone)
 	}
@@ -89,8 +89,8 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.LogE
 	return entries, nil
 }
 
-func logPages(q store.LogQuery) pager[store.LogEntry] {
-	return func(ctx context.Context, e Engine, last *store.LogEntry) ([]store.LogEntry, bool, error) {
+func logPages(q store.LogQuery) pager[store.Entry] {
+	return func(ctx context.Context, e Engine, last *store.Entry) ([]store.Entry, bool, error) {
 		q := q
 		if last != nil {
 			q.After = last.Position()
@@ -101,6 +101,6 @@ func logPages(q store.LogQuery) pager[store.LogEntry] {
 }
 
 // recorded is the order of the log.
-func recorded(a, b store.LogEntry) int {
+func recorded(a, b store.Entry) int {
 	return cmp.Or(a.RecordedAt.Compare(b.RecordedAt), cmp.Compare(a.ID, b.ID))
 }

@@ -19,7 +19,7 @@ type Engine interface {
 	// and [store.LogQuery].
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
-	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
 
 	// Erasures returns what the store keeps away since it was erased, in the order of the
 	// hashes: at most limit, behind a hash, or from the first one with nil.

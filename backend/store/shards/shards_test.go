@@ -132,7 +132,7 @@ type answers interface {
 	store.Store
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
-	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
 }
 
 // same demands equal answers to random questions about events and changes.

@@ -47,8 +47,11 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 	}
 	var recorded []store.Entry
 	err = s.step(ctx, func(ctx context.Context, t *transaction) (err error) {
-		now := time.Now() // With the lock held, so that the log grows at its end.
-		recorded, err = t.record(ctx, entries, refuseMoved, func(int) time.Time { return now })
+		now := store.Micros(time.Now()) // With the lock held, so that the log grows at its end.
+		for i := range entries {
+			entries[i].RecordedAt = now
+		}
+		recorded, err = t.record(ctx, entries, refuseMoved)
 		return err
 	})
 	if err != nil {
@@ -59,13 +62,9 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 
 // Import implements [store.Keeper]. It does not mind whether the buckets are marked as
 // moved: they may be on their way back.
-func (s *Store) Import(ctx context.Context, entries []store.LogEntry) error {
-	plain := make([]store.Entry, len(entries))
-	for i, e := range entries {
-		plain[i] = e.Entry
-	}
+func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	err := s.step(ctx, func(ctx context.Context, t *transaction) error {
-		_, err := t.record(ctx, plain, ignoreMoved, func(i int) time.Time { return entries[i].RecordedAt })
+		_, err := t.record(ctx, entries, ignoreMoved)
 		return err
 	})
 	if err != nil {
@@ -83,7 +82,7 @@ const (
 
 // record adds entries to the log and the read models, and returns those that were not
 // recorded before, at the time that their event has in the log.
-func (t *transaction) record(ctx context.Context, entries []store.Entry, moved onMoved, at func(int) time.Time) ([]store.Entry, error) {
+func (t *transaction) record(ctx context.Context, entries []store.Entry, moved onMoved) ([]store.Entry, error) {
 	// The driver starts a goroutine for each statement that can be cancelled. These are
 	// short, and the end of the context ends the transaction all the same.
 	ctx = context.WithoutCancel(ctx)
@@ -108,12 +107,12 @@ func (t *transaction) record(ctx context.Context, entries []store.Entry, moved o
 		return nil, err
 	}
 	recorded := make([]store.Entry, 0, len(entries))
-	for i, e := range entries {
+	for _, e := range entries {
 		if erased(e) {
 			continue
 		}
 		e = moveTo(e, times[e.About()])
-		fresh, err := t.exec(ctx, insertLog, logRow(e, at(i))...)
+		fresh, err := t.exec(ctx, insertLog, logRow(e)...)
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +216,7 @@ func moveTo(e store.Entry, micros int64) store.Entry {
 	return e
 }
 
-func logRow(e store.Entry, recordedAt time.Time) []any {
+func logRow(e store.Entry) []any {
 	data := e.Data
 	if data == nil {
 		data = []byte{} // nil would be null
@@ -229,6 +228,6 @@ func logRow(e store.Entry, recordedAt time.Time) []any {
 	return []any{
 		e.EventTime.UnixMicro(), e.ID, e.Ref, e.Bucket, e.Bot, e.EventType, store.Code(e.State.Status),
 		e.State.Attempts, e.State.Replays, e.Took.Milliseconds(), e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent,
-		e.ContentType, notBefore, e.Time.UnixMicro(), recordedAt.UnixMicro(), data,
+		e.ContentType, notBefore, e.Time.UnixMicro(), e.RecordedAt.UnixMicro(), data,
 	}
 }

@@ -79,7 +79,7 @@ func countFields(counts *store.Counts) []any {
 }
 
 // Log implements [store.Store].
-func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error) {
+func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	query, args := logQuery(q)

@@ -33,7 +33,7 @@ on conflict (bucket) do update set shard = excluded.shard`
 var errNotMoved = errors.New("bucket was not handed over")
 
 // ReadBuckets implements [store.Keeper].
-func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.LogEntry, error) {
+func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
 	query, args := selectBuckets, []any{micros(after.EventTime), after.ID, list(buckets), limit}
 	if !since.IsZero() {
 		query, args = selectLateBuckets, append(args, micros(since))

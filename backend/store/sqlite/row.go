@@ -17,9 +17,9 @@ const logColumns = `e.event_time, e.id, coalesce(e.ref, ''), e.bucket, e.bot, e.
 type scanner interface{ Scan(dest ...any) error }
 
 // scanEntry reads logColumns, and then more.
-func scanEntry(row scanner, more ...any) (store.LogEntry, error) {
+func scanEntry(row scanner, more ...any) (store.Entry, error) {
 	e := &event.Event{}
-	entry := store.LogEntry{Entry: store.Entry{Event: e}}
+	entry := store.Entry{Event: e}
 	var eventTime, at, recordedAt, took int64
 	var notBefore sql.NullInt64
 	var status int
@@ -28,7 +28,7 @@ func scanEntry(row scanner, more ...any) (store.LogEntry, error) {
 		&e.Subject, &e.OrderKey, &e.VerifiedBy, &e.TraceParent, &e.ContentType, &notBefore, &at, &recordedAt,
 	}, more...)
 	if err := row.Scan(dest...); err != nil {
-		return store.LogEntry{}, err
+		return store.Entry{}, err
 	}
 	entry.EventTime, e.Time, entry.RecordedAt = fromMicros(eventTime), fromMicros(at), fromMicros(recordedAt)
 	if notBefore.Valid {
@@ -43,7 +43,7 @@ func scanEntry(row scanner, more ...any) (store.LogEntry, error) {
 }
 
 // scanWithBody reads logColumns and the body. Where that is null, Data is nil.
-func scanWithBody(row scanner) (store.LogEntry, error) {
+func scanWithBody(row scanner) (store.Entry, error) {
 	var data []byte
 	entry, err := scanEntry(row, &data)
 	if err == nil {
@@ -53,10 +53,7 @@ func scanWithBody(row scanner) (store.LogEntry, error) {
 }
 
 // scanPlain reads logColumns.
-func scanPlain(row scanner) (store.Entry, error) {
-	e, err := scanEntry(row)
-	return e.Entry, err
-}
+func scanPlain(row scanner) (store.Entry, error) { return scanEntry(row) }
 
 // scanRecord reads logColumns and the status, and then more.
 func scanRecord(row scanner, more ...any) (*store.Record, error) {

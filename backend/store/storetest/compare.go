@@ -72,17 +72,13 @@ func requireRecords(t *testing.T, m *model, s Store) {
 
 func requireLog(t *testing.T, m *model, s Store) {
 	t.Helper()
-	var rows []store.Entry
-	for _, e := range wholeLog(t, s, store.LogQuery{Limit: 70, Bodies: true}) {
-		rows = append(rows, e.Entry)
-	}
-	require.ElementsMatch(t, m.rows, rows)
+	require.ElementsMatch(t, m.rows, unrecorded(wholeLog(t, s, store.LogQuery{Limit: 70, Bodies: true})))
 }
 
 // wholeLog follows the log to its end.
-func wholeLog(t *testing.T, s Store, q store.LogQuery) []store.LogEntry {
+func wholeLog(t *testing.T, s Store, q store.LogQuery) []store.Entry {
 	t.Helper()
-	var all []store.LogEntry
+	var all []store.Entry
 	for {
 		entries, err := s.Log(t.Context(), q)
 		require.NoError(t, err)

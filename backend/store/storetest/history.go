@@ -43,7 +43,7 @@ var logCases = map[string]func(*testing.T, Store){
 		for _, one := range []*event.Event{change(t, claimed, event.StatusFailed, 1), e, change(t, e, event.StatusDelivered, 2)} {
 			got, err := s.Append(t.Context(), []*event.Event{one})
 			require.NoError(t, err)
-			require.Equal(t, m.append(t, []*event.Event{one}), got)
+			require.Equal(t, m.append(t, []*event.Event{one}), unrecorded(got))
 		}
 		require.Equal(t, claimed.Time, get(t, s, e.ID).Event.Time)
 		require.Equal(t, e, Event(1), "the caller's event is left alone")
@@ -205,7 +205,7 @@ var logOrderCases = map[string]func(*testing.T, Store){
 	},
 }
 
-func idsOfLog(entries []store.LogEntry) []string {
+func idsOfLog(entries []store.Entry) []string {
 	all := make([]string, len(entries))
 	for i, e := range entries {
 		all[i] = e.ID
@@ -214,8 +214,8 @@ func idsOfLog(entries []store.LogEntry) []string {
 }
 
 // filtered is a log query as a loop. Changes always have their bodies.
-func filtered(entries []store.LogEntry, q store.LogQuery) []store.LogEntry {
-	var all []store.LogEntry
+func filtered(entries []store.Entry, q store.LogQuery) []store.Entry {
+	var all []store.Entry
 	for _, e := range entries {
 		if q.Bot != "" && q.Bot != e.Bot || q.Subject != "" && q.Subject != e.Subject || q.Type != "" && q.Type != e.EventType {
 			continue

@@ -96,9 +96,7 @@ func (m *model) count(yes func(store.Entry) bool) int64 {
 func modelOf(t *testing.T, s Store) *model {
 	t.Helper()
 	m := newModel()
-	for _, e := range wholeLog(t, s, store.LogQuery{Limit: store.MaxLogLimit, Bodies: true}) {
-		m.rows = append(m.rows, e.Entry)
-	}
+	m.rows = unrecorded(wholeLog(t, s, store.LogQuery{Limit: store.MaxLogLimit, Bodies: true}))
 	return m
 }
 
@@ -202,4 +200,12 @@ func (m *model) stats(q store.StatsQuery) []store.Minute {
 	}
 	slices.SortFunc(all, func(a, b store.Minute) int { return a.Minute.Compare(b.Minute) })
 	return all
+}
+
+// unrecorded are entries without their times of recording, which the model does not have.
+func unrecorded(entries []store.Entry) []store.Entry {
+	for i := range entries {
+		entries[i].RecordedAt = time.Time{}
+	}
+	return entries
 }

@@ -55,14 +55,14 @@ func in(buckets []int) func(store.Entry) bool {
 }
 
 // readBuckets follows them to the end.
-func readBuckets(t *testing.T, s Store, buckets []int, since time.Time, limit int) []store.LogEntry {
+func readBuckets(t *testing.T, s Store, buckets []int, since time.Time, limit int) []store.Entry {
 	t.Helper()
-	all, err := copyBuckets(t.Context(), s, buckets, since, limit, func([]store.LogEntry) error { return nil })
+	all, err := copyBuckets(t.Context(), s, buckets, since, limit, func([]store.Entry) error { return nil })
 	require.NoError(t, err)
 	return all
 }
 
-func copyBuckets(ctx context.Context, s Store, buckets []int, since time.Time, limit int, to func([]store.LogEntry) error) (all []store.LogEntry, err error) {
+func copyBuckets(ctx context.Context, s Store, buckets []int, since time.Time, limit int, to func([]store.Entry) error) (all []store.Entry, err error) {
 	for after := (store.BucketPosition{}); ; {
 		entries, err := s.ReadBuckets(ctx, buckets, after, since, limit)
 		if err != nil || len(entries) == 0 {
@@ -81,8 +81,8 @@ func testReadBuckets(t *testing.T, open func() Store) {
 	s, w, m := open(), manyUsers(t), newModel()
 	w.record(s, m, w.events(12))
 	buckets := w.halfOf(m)
-	want := slices.DeleteFunc(wholeLog(t, s, store.LogQuery{Limit: 1000, Bodies: true}), func(e store.LogEntry) bool { return !in(buckets)(e.Entry) })
-	slices.SortFunc(want, func(a, b store.LogEntry) int {
+	want := slices.DeleteFunc(wholeLog(t, s, store.LogQuery{Limit: 1000, Bodies: true}), func(e store.Entry) bool { return !in(buckets)(e) })
+	slices.SortFunc(want, func(a, b store.Entry) int {
 		return cmp.Or(a.EventTime.Compare(b.EventTime), cmp.Compare(a.ID, b.ID))
 	})
 	for _, limit := range []int{1, 7, 1000} {
@@ -100,7 +100,7 @@ func testReadSince(t *testing.T, open func() Store) {
 	for n := range event.Buckets {
 		buckets = append(buckets, n)
 	}
-	want := slices.DeleteFunc(log, func(e store.LogEntry) bool { return e.RecordedAt.Before(since) })
+	want := slices.DeleteFunc(log, func(e store.Entry) bool { return e.RecordedAt.Before(since) })
 	require.ElementsMatch(t, want, readBuckets(t, s, buckets, since, 5))
 	require.Empty(t, readBuckets(t, s, buckets, farFuture, 5))
 }
@@ -111,7 +111,7 @@ func testImport(t *testing.T, open func() Store) {
 	buckets := w.halfOf(m)
 	m.remove(func(e store.Entry) bool { return !in(buckets)(e) })
 	for range 2 {
-		entries, err := copyBuckets(t.Context(), from, buckets, time.Time{}, 9, func(some []store.LogEntry) error { return to.Import(t.Context(), some) })
+		entries, err := copyBuckets(t.Context(), from, buckets, time.Time{}, 9, func(some []store.Entry) error { return to.Import(t.Context(), some) })
 		require.NoError(t, err)
 		requireEqual(t, m, to)
 		require.Equal(t, entries, readBuckets(t, to, buckets, time.Time{}, 1000), "with the times of recording")
@@ -130,7 +130,7 @@ func testImportAgain(t *testing.T, open func() Store) {
 	for n := range event.Buckets {
 		buckets = append(buckets, n)
 	}
-	_, err := copyBuckets(t.Context(), from, buckets, time.Time{}, 9, func(some []store.LogEntry) error { return to.Import(t.Context(), some) })
+	_, err := copyBuckets(t.Context(), from, buckets, time.Time{}, 9, func(some []store.Entry) error { return to.Import(t.Context(), some) })
 	require.NoError(t, err)
 	m := modelOf(t, to)
 	requireEqual(t, m, to)
@@ -160,7 +160,7 @@ func testHandOver(t *testing.T, open func() Store) {
 	add(t, s, other)
 	require.NoError(t, s.HandOver(t.Context(), []int{bucket}, "eu-3", nothing))
 	require.Equal(t, map[int]string{bucket: "eu-3"}, moves(t, s))
-	require.NoError(t, s.Import(t.Context(), []store.LogEntry{}), "on its way back")
+	require.NoError(t, s.Import(t.Context(), []store.Entry{}), "on its way back")
 
 	require.NoError(t, s.HandOver(t.Context(), []int{bucket, 7}, "", nothing))
 	require.Empty(t, moves(t, s))
@@ -217,7 +217,7 @@ func testHandOverWaits(t *testing.T, open func() Store) {
 	}
 	var seen []string
 	err := s.HandOver(t.Context(), buckets, "eu-2", func(ctx context.Context) error {
-		entries, err := copyBuckets(ctx, s, buckets, time.Time{}, 100, func([]store.LogEntry) error { return nil })
+		entries, err := copyBuckets(ctx, s, buckets, time.Time{}, 100, func([]store.Entry) error { return nil })
 		seen = idsOfLog(entries)
 		return err
 	})
@@ -260,7 +260,7 @@ func testMove(t *testing.T, open func() Store) {
 		}
 		return nil
 	})
-	took := func(some []store.LogEntry) error { return there.Import(ctx, some) }
+	took := func(some []store.Entry) error { return there.Import(ctx, some) }
 	_, err := copyBuckets(t.Context(), here, buckets, time.Time{}, 20, took)
 	require.NoError(t, err)
 	require.NoError(t, here.HandOver(t.Context(), buckets, "there", func(ctx context.Context) error {
@@ -279,7 +279,7 @@ func testMove(t *testing.T, open func() Store) {
 	require.Len(t, modelOf(t, here).rows, len(m.rows)-int(m.count(in(buckets))))
 
 	// And back, the mark still there: Append is refused until it is taken away.
-	_, err = copyBuckets(t.Context(), there, buckets, time.Time{}, 20, func(some []store.LogEntry) error { return here.Import(t.Context(), some) })
+	_, err = copyBuckets(t.Context(), there, buckets, time.Time{}, 20, func(some []store.Entry) error { return here.Import(t.Context(), some) })
 	require.NoError(t, err)
 	require.NoError(t, here.HandOver(t.Context(), buckets, "", nothing))
 	requireEqual(t, m, here)

@@ -21,7 +21,7 @@ type Store interface {
 	store.Keeper
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
-	Log(ctx context.Context, q store.LogQuery) ([]store.LogEntry, error)
+	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
 }
 
 // Open returns a store of its own, empty and ready, that is closed after the test.
