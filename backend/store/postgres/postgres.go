@@ -108,7 +108,7 @@ func collect[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], query 
 		if err != nil {
 			return err
 		}
-		all, err = pgx.CollectRows(rows, scan)
+		all, err = pgx.AppendRows([]T(nil), rows, scan)
 		return err
 	})
 	return all, err
