@@ -49,6 +49,14 @@ type Keeper interface {
 	DropBuckets(ctx context.Context, buckets []int) error
 }
 
+// MoveLock is held by whoever moves buckets from or to a store.
+type MoveLock interface {
+	// Held returns an error when the lock is lost, as with a connection.
+	Held(ctx context.Context) error
+	// Unlock gives it back.
+	Unlock() error
+}
+
 // Erasure says that the events of a user that were accepted before a time are not kept.
 type Erasure struct {
 	// Hash stands for the user, whose name is not kept.

@@ -23,6 +23,7 @@ type fake struct {
 	writing sync.RWMutex // Held by HandOver alone, and by Append with others.
 	mu      sync.Mutex
 	log     map[string]store.Entry
+	changes map[string][]string // The ids of changes, by that of their event.
 	moved   map[int]string
 	erased  map[string]time.Time
 	calls   map[string]int
@@ -31,7 +32,7 @@ type fake struct {
 }
 
 func newFake() *fake {
-	return &fake{log: map[string]store.Entry{}, moved: map[int]string{}, erased: map[string]time.Time{}, calls: map[string]int{}}
+	return &fake{log: map[string]store.Entry{}, changes: map[string][]string{}, moved: map[int]string{}, erased: map[string]time.Time{}, calls: map[string]int{}}
 }
 
 var errAway = fmt.Errorf("%w: connection refused", store.ErrUnavailable)
@@ -46,6 +47,14 @@ func (f *fake) begin(ctx context.Context, call string) error {
 	}
 	if fail != nil {
 		return fail(ctx, call)
+	}
+	return nil
+}
+
+// done lets the test fail a call that had its effect, like a commit whose answer is lost.
+func (f *fake) done(ctx context.Context, call string) error {
+	if f.fail != nil { // With the lock held.
+		return f.fail(ctx, call+" done")
 	}
 	return nil
 }
@@ -103,6 +112,9 @@ func (f *fake) insert(e store.Entry) bool {
 		return false
 	}
 	f.log[e.ID] = e
+	if e.Ref != "" && !slices.Contains(f.changes[e.Ref], e.ID) {
+		f.changes[e.Ref] = append(f.changes[e.Ref], e.ID)
+	}
 	return true
 }
 
@@ -120,10 +132,18 @@ func (f *fake) sorted(want func(store.Entry) bool, order func(a, b store.Entry) 
 	return all
 }
 
+// record is called with the lock.
 func (f *fake) record(e store.Entry) *store.Record {
 	r := &store.Record{Event: e.Event, RecordedAt: e.RecordedAt}
 	state := e.State
-	for _, c := range f.sorted(func(c store.Entry) bool { return c.Ref == e.ID }, recorded) {
+	var changes []store.Entry
+	for _, id := range f.changes[e.ID] {
+		if c, ok := f.log[id]; ok {
+			changes = append(changes, c)
+		}
+	}
+	slices.SortFunc(changes, recorded)
+	for _, c := range changes {
 		state = state.Merge(c.State)
 		change, _ := event.ParseChange(c.Event)
 		r.Attempts = append(r.Attempts, change)
@@ -136,11 +156,13 @@ func (f *fake) Get(ctx context.Context, id string) (*store.Record, error) {
 	if err := f.begin(ctx, "Get"); err != nil {
 		return nil, err
 	}
-	found := f.sorted(func(e store.Entry) bool { return e.ID == id && e.Ref == "" }, recorded)
-	if len(found) == 0 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e, ok := f.log[id]
+	if !ok || e.Ref != "" {
 		return nil, store.ErrNotFound
 	}
-	return f.record(found[0]), nil
+	return f.record(e), nil
 }
 
 func (f *fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
@@ -152,7 +174,10 @@ func (f *fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	backwards := func(a, b store.Entry) int {
 		return cmp.Or(b.EventTime.Compare(a.EventTime), cmp.Compare(b.ID, a.ID))
 	}
-	for _, e := range f.sorted(func(e store.Entry) bool { return e.Ref == "" }, backwards) {
+	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, backwards)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range events {
 		r := f.record(e)
 		after := q.After == (store.Position{}) || newest(&store.Record{Event: &event.Event{Time: q.After.Time, ID: q.After.ID}}, r) < 0
 		if !after || q.Bot != "" && q.Bot != e.Bot || q.Type != "" && q.Type != e.EventType ||
@@ -267,7 +292,7 @@ func (f *fake) Import(ctx context.Context, entries []store.Entry) error {
 	for _, e := range entries {
 		f.insert(e)
 	}
-	return nil
+	return f.done(ctx, "Import")
 }
 
 func (f *fake) HandOver(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
@@ -288,7 +313,7 @@ func (f *fake) HandOver(ctx context.Context, buckets []int, shard string, last f
 			delete(f.moved, b)
 		}
 	}
-	return nil
+	return f.done(ctx, "HandOver")
 }
 
 func (f *fake) Moves(ctx context.Context) (map[int]string, error) {
@@ -312,7 +337,7 @@ func (f *fake) DropBuckets(ctx context.Context, buckets []int) error {
 		}
 	}
 	maps.DeleteFunc(f.log, func(_ string, e store.Entry) bool { return slices.Contains(buckets, e.Bucket) })
-	return nil
+	return f.done(ctx, "DropBuckets")
 }
 
 func (f *fake) Erasures(ctx context.Context, after []byte, limit int) ([]store.Erasure, error) {
@@ -345,7 +370,7 @@ func (f *fake) ImportErasures(ctx context.Context, all []store.Erasure) error {
 	return nil
 }
 
-func (f *fake) LockMoves(ctx context.Context) (func() error, error) {
+func (f *fake) LockMoves(ctx context.Context) (store.MoveLock, error) {
 	if err := f.begin(ctx, "LockMoves"); err != nil {
 		return nil, err
 	}
@@ -355,10 +380,16 @@ func (f *fake) LockMoves(ctx context.Context) (func() error, error) {
 		return nil, store.ErrMoveUnderWay
 	}
 	f.mover = true
-	return func() error {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.mover = false
-		return nil
-	}, nil
+	return fakeLock{f}, nil
+}
+
+type fakeLock struct{ f *fake }
+
+func (l fakeLock) Held(ctx context.Context) error { return l.f.begin(ctx, "Held") }
+
+func (l fakeLock) Unlock() error {
+	l.f.mu.Lock()
+	defer l.f.mu.Unlock()
+	l.f.mover = false
+	return nil
 }

@@ -2,6 +2,7 @@ package shards
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -27,10 +28,9 @@ type Engine interface {
 	// ImportErasures makes the store keep the same away from now on. Of two times for
 	// one user the later one counts.
 	ImportErasures(ctx context.Context, erasures []store.Erasure) error
-	// LockMoves keeps everybody else from moving buckets, or returns [store.ErrMoveUnderWay]. The
-	// lock ends with the process at the latest. A call of unlock returns an error when the
-	// lock was lost before.
-	LockMoves(ctx context.Context) (unlock func() error, err error)
+	// LockMoves keeps everybody else from moving buckets, or returns
+	// [store.ErrMoveUnderWay]. The lock ends with the process at the latest.
+	LockMoves(ctx context.Context) (store.MoveLock, error)
 }
 
 // migrator is an engine whose schema is brought up to date after it was opened.
@@ -90,7 +90,7 @@ func (m *member) look(ctx context.Context) error {
 		m.note(err)
 	}
 	if err != nil {
-		return fmt.Errorf("shard %s: %w: its moves: %w", m.name, store.ErrUnavailable, err)
+		return fmt.Errorf("shard %s: %w", m.name, unavailable(err))
 	}
 	m.mu.Lock()
 	news := !began.Before(m.looked)
@@ -156,7 +156,7 @@ func (m *member) migrate(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		m.note(fmt.Errorf("%w: its schema: %w", store.ErrUnavailable, err))
+		m.note(fmt.Errorf("its schema: %w", unavailable(err)))
 		select {
 		case <-ctx.Done():
 			return false
@@ -214,6 +214,14 @@ func (m *member) awaitFirst(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("shard %s: %w: %w", m.name, store.ErrUnavailable, ctx.Err())
 	}
+}
+
+// unavailable makes sure that an error, whatever it says of the shard, is none of an event.
+func unavailable(err error) error {
+	if errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
 // known returns the marks that the last look found.

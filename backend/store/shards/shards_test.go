@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,13 +76,18 @@ func advance(d time.Duration) {
 }
 
 // userOf is a user of a bucket.
-func userOf(bucket int) string {
-	for n := 0; ; n++ {
-		if name := fmt.Sprintf("user-%d", n); event.BucketOf(name) == bucket {
-			return name
+func userOf(bucket int) string { return users()[bucket] }
+
+var users = sync.OnceValue(func() (all [event.Buckets]string) {
+	for n, missing := 0, event.Buckets; missing > 0; n++ {
+		name := fmt.Sprint("user-", n)
+		if bucket := event.BucketOf(name); all[bucket] == "" {
+			all[bucket] = name
+			missing--
 		}
 	}
-}
+	return all
+})
 
 func random(t *testing.T) *rand.Rand {
 	t.Helper()

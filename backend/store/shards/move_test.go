@@ -1,0 +1,349 @@
+package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]int{
+		"0": {0}, "512-514": {512, 513, 514}, "7,3-4, 4-5": {3, 4, 5, 7}, "1023": {1023},
+	} {
+		buckets, err := ParseSpans(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, buckets)
+	}
+	require.Equal(t, "3-5,7", Spans([]int{7, 3, 4, 5, 4}))
+	require.Empty(t, Spans(nil))
+	for _, text := range []string{"", "a", "1-", "-1", "5-4", "1024", "0-1024", "1-2-3"} {
+		_, err := ParseSpans(text)
+		require.ErrorContains(t, err, "no range of buckets", text)
+	}
+}
+
+func TestMove(t *testing.T) {
+	t.Parallel()
+	source := random(t)
+	synctest.Test(t, func(t *testing.T) {
+		m := cut("a", "b", "c")
+		s, fakes := open(t, m)
+		all := history(t, source, 100, time.Now())
+		_, err := s.Append(t.Context(), all)
+		require.NoError(t, err)
+		var said []string
+		err = s.Move(t.Context(), Move{Buckets: buckets(0, 400), To: "c", Group: 100, Progress: func(p Progress) { said = append(said, p.String()) }})
+		require.NoError(t, err)
+		require.Contains(t, said, "wait buckets 200-299 from a to c")
+		intact(t, m, fakes, all)
+		for _, e := range fakes["c"].log {
+			require.True(t, e.Bucket < 400 || m.Owners[e.Bucket] == "c")
+		}
+		require.NoError(t, s.Move(t.Context(), Move{Buckets: buckets(0, 400), To: "c"}), "it is there")
+		intact(t, m, fakes, all)
+		require.NoError(t, s.Move(t.Context(), Move{Buckets: buckets(0, event.Buckets), To: "b"}))
+		require.Empty(t, fakes["a"].log)
+		require.Empty(t, fakes["c"].log)
+		intact(t, m, fakes, all)
+	})
+}
+
+func buckets(from, below int) (all []int) {
+	for b := from; b < below; b++ {
+		all = append(all, b)
+	}
+	return all
+}
+
+// intact demands that all events are recorded once, in the shard that has them, whichever
+// process asks.
+func intact(t *testing.T, m Map, fakes map[string]*fake, all []*event.Event) {
+	t.Helper()
+	s := over(t, m, fakes)
+	synctest.Wait()
+	routes := s.routes.Load()
+	require.Empty(t, routes.open)
+	total := 0
+	for name, f := range fakes {
+		total += len(f.log)
+		for _, e := range f.log {
+			require.Equal(t, name, routes.owners[e.Bucket], "bucket %d", e.Bucket)
+		}
+	}
+	require.Equal(t, len(all), total)
+	for _, e := range all {
+		require.Contains(t, fakes[s.ShardOf(e)].log, e.ID)
+	}
+	m.Owners = routes.owners // As an operator writes it down afterwards.
+	edited := over(t, m, fakes)
+	synctest.Wait()
+	require.Equal(t, routes.owners, edited.routes.Load().owners)
+	require.NoError(t, edited.Close())
+	require.NoError(t, s.Close())
+}
+
+type moving struct{}
+
+// Whatever call of a move fails, before or after its effect: it can be called again.
+func TestMoveGoesOnAfterAnError(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string][]string{
+		"a to b": {"b"}, "and back": {"b", "a"}, "round": {"b", "c", "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for k, failed := 0, true; failed; k++ {
+				synctest.Test(t, func(t *testing.T) { failed = moveFailing(t, k, before) })
+				require.Less(t, k, 1000)
+			}
+		})
+	}
+}
+
+// moveFailing moves buckets along a way, and has the k-th call of the last move fail. It
+// reports whether there was one.
+func moveFailing(t *testing.T, k int, way []string) bool {
+	m := cut("a", "b", "c")
+	s, fakes := open(t, m)
+	other := over(t, m, fakes)
+	var all []*event.Event
+	add := func() {
+		for _, bucket := range []int{1, 2, 300, 400, 700} {
+			e := newEvent(t, userOf(bucket), time.Now())
+			if _, err := other.Append(t.Context(), []*event.Event{e}); err == nil {
+				all = append(all, e)
+			} else {
+				require.ErrorIs(t, err, store.ErrUnavailable)
+			}
+		}
+	}
+	add()
+	move := Move{Buckets: []int{1, 2, 300}, Group: 2}
+	for _, to := range way[:len(way)-1] {
+		move.To = to
+		require.NoError(t, s.Move(t.Context(), move))
+		add()
+	}
+	move.To = way[len(way)-1]
+	var calls atomic.Int64
+	for _, f := range fakes {
+		f.setFail(func(ctx context.Context, call string) error {
+			if ctx.Value(moving{}) == nil {
+				return nil
+			}
+			if calls.Add(1) == int64(k+1) {
+				return fmt.Errorf("%s: %w", call, errAway)
+			}
+			return nil
+		})
+	}
+	err := s.Move(context.WithValue(t.Context(), moving{}, true), move)
+	for _, f := range fakes {
+		f.setFail(nil)
+	}
+	hit := calls.Load() > int64(k)
+	if hit {
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		add()
+		synctest.Wait()
+		for _, e := range all {
+			_, err := other.Get(t.Context(), e.ID)
+			require.NoError(t, err)
+		}
+		err = s.Move(t.Context(), move)
+	}
+	require.NoError(t, err)
+	add()
+	intact(t, m, fakes, all)
+	return hit
+}
+
+// While buckets move, events are recorded and read as ever.
+func TestMoveUnderLoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := cut("a", "b", "c")
+		_, fakes := open(t, m)
+		load := startLoad(t, m, fakes)
+		mover := over(t, m, fakes)
+		for _, move := range []Move{
+			{Buckets: buckets(0, 40), To: "b", Group: 20}, {Buckets: buckets(30, 60), To: "c"}, {Buckets: buckets(0, 40), To: "a"},
+		} {
+			require.NoError(t, mover.Move(t.Context(), move))
+		}
+		intact(t, m, fakes, load.stop(t))
+	})
+}
+
+// load records and reads until it is stopped.
+type load struct {
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+	mu     sync.Mutex
+	all    []*event.Event
+	wrong  atomic.Pointer[string]
+}
+
+func startLoad(t *testing.T, m Map, fakes map[string]*fake) *load {
+	l := &load{}
+	var ctx context.Context
+	ctx, l.cancel = context.WithCancel(t.Context())
+	for worker := range 4 {
+		s := over(t, m, fakes)
+		l.done.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				l.step(ctx, t, s, userOf((worker+4*n)%80))
+				<-time.After(250 * time.Millisecond)
+			}
+		})
+	}
+	return l
+}
+
+func (l *load) step(ctx context.Context, t *testing.T, s *Store, user string) {
+	e := newEvent(t, user, time.Now())
+	for {
+		_, err := s.Append(ctx, []*event.Event{e})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, store.ErrUnavailable) {
+			l.complain("append: " + err.Error())
+			return
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	l.mu.Lock()
+	l.all = append(l.all, e)
+	all := l.all
+	l.mu.Unlock()
+	if _, err := s.Get(store.Fresh(ctx), all[len(all)/2].ID); err != nil {
+		l.complain("a fresh read: " + err.Error())
+	}
+	old := all[:len(all)-min(len(all), 160)] // Five seconds and more.
+	if len(old) > 0 {
+		if _, err := s.Get(ctx, old[time.Now().Nanosecond()/1e8%len(old)].ID); err != nil {
+			l.complain("a read: " + err.Error())
+		}
+	}
+}
+
+func (l *load) complain(what string) { l.wrong.CompareAndSwap(nil, &what) }
+
+func (l *load) stop(t *testing.T) []*event.Event {
+	t.Helper()
+	l.cancel()
+	l.done.Wait()
+	if wrong := l.wrong.Load(); wrong != nil && *wrong != "" {
+		t.Error(*wrong)
+	}
+	return l.all
+}
+
+func TestMoveRefuses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, fakes := open(t, cut("a", "b", "c"))
+		synctest.Wait()
+		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "z"}), ErrMove)
+		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1024}, To: "b"}), ErrMove)
+
+		fakes["c"].setFail(refuse())
+		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrUnavailable, "its marks may say otherwise")
+		fakes["c"].setFail(nil)
+
+		lock, err := fakes["b"].LockMoves(t.Context())
+		require.NoError(t, err)
+		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrMoveUnderWay)
+		require.NoError(t, lock.Unlock())
+		require.False(t, fakes["a"].mover, "the others are given back")
+
+		require.NoError(t, fakes["a"].HandOver(t.Context(), []int{1}, "b", nil))
+		require.NoError(t, fakes["b"].HandOver(t.Context(), []int{1}, "a", nil))
+		err = s.Move(t.Context(), Move{Buckets: []int{1}, To: "c"})
+		require.ErrorIs(t, err, ErrMove)
+		require.ErrorContains(t, err, "bucket 1 is between a and b")
+		require.Empty(t, fakes["c"].moved)
+	})
+}
+
+// A shard that was given copies by a move that was given up loses them.
+func TestMoveToWhereItIsCleansUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := cut("a", "b")
+		s, fakes := open(t, m)
+		e := newEvent(t, userOf(1), time.Now())
+		_, err := s.Append(t.Context(), []*event.Event{e})
+		require.NoError(t, err)
+		fakes["a"].setFail(refuse("HandOver"))
+		require.Error(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
+		require.Len(t, fakes["b"].log, 1)
+		fakes["a"].setFail(nil)
+		require.NoError(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "a"}))
+		intact(t, m, fakes, []*event.Event{e})
+	})
+}
+
+func TestErasuresMoveAlong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := cut("a", "b")
+		s, fakes := open(t, m)
+		user, now := userOf(1), time.Now()
+		fakes["a"].erased[user] = now
+		require.NoError(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
+		recorded, err := s.Append(t.Context(), []*event.Event{newEvent(t, user, now.Add(-time.Hour))})
+		require.NoError(t, err)
+		require.Empty(t, recorded)
+		require.Equal(t, []string{user}, slices.Collect(maps.Keys(fakes["b"].erased)))
+	})
+}
+
+// What is recorded late, behind where the copying is, is not left behind.
+func TestCopyingSeesLateEntries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := cut("a", "b")
+		s, fakes := open(t, m)
+		user := userOf(1)
+		var all []*event.Event
+		add := func(at time.Time) {
+			e := newEvent(t, user, at)
+			all = append(all, e)
+			_, err := s.Append(t.Context(), []*event.Event{e})
+			require.NoError(t, err)
+		}
+		start := time.Now()
+		for n := range 3 * firstPage {
+			add(start.Add(time.Duration(n) * time.Second))
+		}
+		pages := 0
+		fakes["a"].setFail(func(_ context.Context, call string) error {
+			if call == "ReadBuckets" {
+				if pages++; pages < 5 {
+					fakes["a"].setFail(nil)
+					add(start.Add(-time.Duration(pages) * time.Hour)) // Before everything else.
+					<-time.After(time.Hour)
+				}
+			}
+			return nil
+		})
+		require.NoError(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
+		require.Greater(t, len(all), 3*firstPage)
+		intact(t, m, fakes, all)
+	})
+}
