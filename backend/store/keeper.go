@@ -47,6 +47,15 @@ type Keeper interface {
 	Moves(ctx context.Context) (map[int]string, error)
 	// DropBuckets removes what is left of buckets that were handed over.
 	DropBuckets(ctx context.Context, buckets []int) error
+	// Erasures returns what the store keeps away since it was erased, in the order of the
+	// hashes: at most limit, behind a hash, or from the first one with nil.
+	Erasures(ctx context.Context, after []byte, limit int) ([]Erasure, error)
+	// ImportErasures makes the store keep the same away from now on. Of two times for
+	// one user the later one counts.
+	ImportErasures(ctx context.Context, erasures []Erasure) error
+	// LockMoves keeps everybody else from moving buckets, or returns
+	// [ErrMoveUnderWay]. The lock ends with the process at the latest.
+	LockMoves(ctx context.Context) (MoveLock, error)
 }
 
 // MoveLock is held by whoever moves buckets from or to a store.
@@ -59,7 +68,7 @@ type MoveLock interface {
 
 // Erasure says that the events of a user that were accepted before a time are not kept.
 type Erasure struct {
-	// Hash stands for the user, whose name is not kept.
+	// Hash stands for the user; see [HashSubject].
 	Hash []byte
 	// Before is the time.
 	Before time.Time

@@ -71,6 +71,7 @@ func usage() string {
 Usage: botgate-backend [flags]
        botgate-backend dead list|show|replay|drop    look after dead letters; dead --help
        botgate-backend replay --since t --to target  hand events over again; replay --help
+       botgate-backend shard list|move               show or move where users are kept; shard --help
 
 `)
 	for _, o := range options {

@@ -20,6 +20,8 @@ const (
 	allDays = -1
 	// partitionLock is held while partitions are made or dropped.
 	partitionLock = -2
+	// moveLockKey is held by whoever moves buckets from or to the database.
+	moveLockKey = -3
 
 	lockAlone = `select pg_advisory_xact_lock(` + lockClass + `, $1)`
 

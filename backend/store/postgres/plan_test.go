@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -156,8 +157,19 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 		"ReadBuckets": {func() error {
 			return drop(s.ReadBuckets(ctx, []int{1, 2}, store.BucketPosition{EventTime: here}, here, 10))
 		}},
-		"Import": {func() error { return nil }}, // Has the statements of Append.
-		"Moves":  {func() error { return drop(s.Moves(ctx)) }},
+		"Import":   {func() error { return nil }}, // Has the statements of Append.
+		"Moves":    {func() error { return drop(s.Moves(ctx)) }},
+		"Erasures": {func() error { return drop(s.Erasures(ctx, nil, 100)) }},
+		"ImportErasures": {func() error {
+			return s.ImportErasures(ctx, []store.Erasure{{Hash: store.HashSubject("nobody"), Before: here}})
+		}},
+		"LockMoves": {func() error {
+			lock, err := s.LockMoves(ctx)
+			if err != nil {
+				return err
+			}
+			return errors.Join(lock.Held(ctx), lock.Unlock())
+		}},
 		"HandOver": {
 			func() error { return s.HandOver(ctx, []int{7}, "", func(context.Context) error { return nil }) },
 			func() error { return s.HandOver(ctx, []int{5}, "b", func(context.Context) error { return nil }) },

@@ -10,6 +10,9 @@ import (
 	"github.com/botgate/botgate/internal/queue/engines"
 )
 
+// EnvFile is the environment variable with the path of the shards file.
+const EnvFile = "BOTGATE_SHARDS_FILE"
+
 // Main is the name of the only shard where no file says otherwise.
 const Main = "main"
 

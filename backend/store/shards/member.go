@@ -21,16 +21,6 @@ type Engine interface {
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
 	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
-
-	// Erasures returns what the store keeps away since it was erased, in the order of the
-	// hashes: at most limit, behind a hash, or from the first one with nil.
-	Erasures(ctx context.Context, after []byte, limit int) ([]store.Erasure, error)
-	// ImportErasures makes the store keep the same away from now on. Of two times for
-	// one user the later one counts.
-	ImportErasures(ctx context.Context, erasures []store.Erasure) error
-	// LockMoves keeps everybody else from moving buckets, or returns
-	// [store.ErrMoveUnderWay]. The lock ends with the process at the latest.
-	LockMoves(ctx context.Context) (store.MoveLock, error)
 }
 
 // migrator is an engine whose schema is brought up to date after it was opened.

@@ -36,6 +36,8 @@ type Move struct {
 	Group int
 	// Progress is called now and then, by one goroutine at a time. Default: not at all.
 	Progress func(Progress)
+
+	grace time.Duration // Default [Grace]; tests have less time.
 }
 
 // Progress tells how far a move is.
@@ -67,6 +69,9 @@ func (p Progress) String() string {
 func (s *Store) Move(ctx context.Context, move Move) (err error) {
 	if move.Group <= 0 {
 		move.Group = DefaultGroup
+	}
+	if move.grace <= 0 {
+		move.grace = Grace
 	}
 	to := s.member(move.To)
 	if to == nil {

@@ -182,7 +182,7 @@ func (m *mover) drop(ctx context.Context, from []*member, buckets []int) error {
 		m.tell("wait", other.name, buckets, 0)
 	}
 	select {
-	case <-time.After(Grace):
+	case <-time.After(m.grace):
 	case <-ctx.Done():
 		return ctx.Err()
 	}

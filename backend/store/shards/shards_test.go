@@ -15,13 +15,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testsvc.Main(m) }
 
 // cut is a map over shards of about the same size.
 func cut(names ...string) Map {

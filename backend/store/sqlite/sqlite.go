@@ -47,6 +47,7 @@ type Config struct {
 
 // Store is a [store.Store] in a file.
 type Store struct {
+	path string
 	// SQLite has one writer at a time; a pool of one makes the others wait in the
 	// order in which they came, and without polling.
 	writer *sql.DB
@@ -77,7 +78,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	s := &Store{writer: writer, reader: reader, prepared: map[string]*sql.Stmt{}}
+	s := &Store{path: path, writer: writer, reader: reader, prepared: map[string]*sql.Stmt{}}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

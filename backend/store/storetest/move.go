@@ -26,6 +26,8 @@ var moveCases = map[string]func(*testing.T, func() Store){
 	"hand over, called off":             testCallOff,
 	"hand over waits for Append":        testHandOverWaits,
 	"drop buckets":                      testDropBuckets,
+	"erasures":                          testErasuresMove,
+	"one move at a time":                testMoveLock,
 	"a whole move under load":           testMove,
 }
 

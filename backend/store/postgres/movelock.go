@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+const (
+	lockMoves = `select pg_try_advisory_xact_lock(` + lockClass + `, $1)`
+	// holdSettings let a transaction stay open for as long as a move takes. It has no
+	// snapshot between its statements, so it does not keep the server from cleaning up.
+	holdSettings = `set local idle_in_transaction_session_timeout = 0`
+	// unlockTimeout bounds giving the lock back.
+	unlockTimeout = 5 * time.Second
+)
+
+// LockMoves implements [store.Keeper]. The lock is that of a transaction, which passes
+// connection poolers, and ends with its connection.
+func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
+	tx, err := s.write().Begin(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("locking moves: %w", classify(err))
+	}
+	lock := moveLock{tx}
+	taken := false
+	if _, err = tx.Exec(ctx, holdSettings); err == nil {
+		err = tx.QueryRow(ctx, lockMoves, moveLockKey).Scan(&taken)
+	}
+	switch {
+	case err != nil:
+		_ = lock.Unlock()
+		return nil, fmt.Errorf("locking moves: %w", classify(err))
+	case !taken:
+		_ = lock.Unlock()
+		return nil, store.ErrMoveUnderWay
+	}
+	return lock, nil
+}
+
+type moveLock struct{ tx pgx.Tx }
+
+// Held implements [store.MoveLock].
+func (l moveLock) Held(ctx context.Context) error {
+	if _, err := l.tx.Exec(ctx, "select 1"); err != nil {
+		return fmt.Errorf("the lock on moves: %w", classify(err))
+	}
+	return nil
+}
+
+// Unlock implements [store.MoveLock].
+func (l moveLock) Unlock() error {
+	ctx, cancel := context.WithTimeout(context.Background(), unlockTimeout)
+	defer cancel()
+	if err := l.tx.Rollback(ctx); err != nil {
+		return fmt.Errorf("unlocking moves: %w", classify(err))
+	}
+	return nil
+}

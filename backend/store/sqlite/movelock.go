@@ -1,0 +1,31 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/filelock"
+)
+
+// LockMoves implements [store.Keeper]. The lock is that of a file beside the database.
+func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
+	file, err := filelock.Lock(ctx, s.path+".move")
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		return nil, store.ErrMoveUnderWay
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return moveLock{file}, nil
+}
+
+type moveLock struct{ file *os.File }
+
+// Held implements [store.MoveLock]: the system does not take such locks away.
+func (moveLock) Held(context.Context) error { return nil }
+
+// Unlock implements [store.MoveLock].
+func (l moveLock) Unlock() error { return l.file.Close() }
