@@ -32,6 +32,12 @@ type Store interface {
 	Get(ctx context.Context, id string) (*Record, error)
 	// List returns a page of events, newest first, without bodies and attempts.
 	List(ctx context.Context, q Query) (*Page, error)
+	// User returns what is known about a user; of one without events, nothing.
+	User(ctx context.Context, q UserQuery) (*User, error)
+	// Stats returns the minutes of a range in which something happened, oldest first.
+	Stats(ctx context.Context, q StatsQuery) ([]Minute, error)
+	// Log returns entries of the log in the order of recording.
+	Log(ctx context.Context, q LogQuery) ([]Entry, error)
 	// Ready returns nil when the database answers and its schema is current.
 	Ready(ctx context.Context) error
 	// Close releases the connections.

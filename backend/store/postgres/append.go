@@ -112,6 +112,7 @@ func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
 	var err error
 	if chunk(b.rows) == len(b.rows) {
 		queueLog(first, b.rows, slot, times)
+		queueMend(first, b.rows)
 		err = s.write().SendBatch(ctx, first).Close()
 	} else {
 		err = pgx.BeginFunc(ctx, s.write(), func(tx pgx.Tx) error { return sendChunks(ctx, tx, first, b.rows, slot, times) })
@@ -135,7 +136,25 @@ func sendChunks(ctx context.Context, tx pgx.Tx, first *pgx.Batch, rows []store.E
 		}
 		rest = rest[n:]
 	}
-	return nil
+	last := &pgx.Batch{}
+	if queueMend(last, rows); last.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, last).Close()
+}
+
+// queueMend has the statuses of replayed events looked at again.
+func queueMend(b *pgx.Batch, rows []store.Entry) {
+	var ids []string
+	for _, e := range rows {
+		if e.State.Status == event.StatusReplayed {
+			ids = append(ids, e.Ref)
+		}
+	}
+	if len(ids) > 0 {
+		slices.Sort(ids)
+		b.Queue(mend, slices.Compact(ids))
+	}
 }
 
 // chunk is how many of the rows go into one statement: at least one.

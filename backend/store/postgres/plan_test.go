@@ -138,8 +138,12 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 	here := logTime(n, events)
 	drop := func(_ any, err error) error { return err }
 	uses := map[string][]func() error{
-		"Append": {func() error { return storetest.Append(ctx, s, storetest.Events(20)) }},
-		"Get":    {func() error { return drop(s.Get(ctx, logID(n))) }},
+		"Append": {func() error {
+			replay, err := event.NewReplay(storetest.Event(3), 1, here)
+			require.NoError(t, err)
+			return storetest.Append(ctx, s, append(storetest.Events(20), replay))
+		}},
+		"Get": {func() error { return drop(s.Get(ctx, logID(n))) }},
 		"User": {
 			func() error { return drop(s.User(ctx, store.UserQuery{Subject: "user-10"})) },
 			func() error { return drop(s.User(ctx, store.UserQuery{Subject: "user-10", Bot: "bot1", At: here})) },
@@ -178,6 +182,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 		"Ready":       {func() error { return s.Ready(ctx) }},
 		"Migrate":     {func() error { return nil }},
 		"Close":       {func() error { return nil }},
+		"Spoil":       {func() error { return nil }}, // Of the tests.
 	}
 	for _, after := range []store.LogPosition{{}, {RecordedAt: here, ID: logID(n)}} {
 		for _, q := range []store.LogQuery{{}, {Bot: "bot1"}, {Subject: "user-10"}, {Type: "type1"}} {
@@ -228,7 +233,7 @@ func TestPlansOfALargeLog(t *testing.T) {
 	if os.Getenv("BOTGATE_CHAOS") == "" {
 		t.Skip("takes minutes; make chaos runs it")
 	}
-	testPlans(t, 12_000, 1_000_000)
+	testPlans(t, small, 1_000_000)
 }
 
 func testPlans(t *testing.T, sizes ...int) {
@@ -281,7 +286,7 @@ func explainUses(t *testing.T, s *Store, noted *recorder, method string, uses []
 			}
 			plan := explain(t, s, st)
 			requireIndexes(t, method, st.sql, plan)
-			if verb == "select" || verb == "with" && !strings.Contains(st.sql, "insert into") {
+			if !changes.MatchString(st.sql) {
 				touched = append(touched, explained{st.sql, plan, buffers(t, plan)})
 			}
 		}
@@ -292,7 +297,7 @@ func explainUses(t *testing.T, s *Store, noted *recorder, method string, uses []
 func explain(t *testing.T, s *Store, st sent) string {
 	t.Helper()
 	kind := "explain "
-	if !strings.Contains(st.sql, "insert into") && !strings.HasPrefix(st.sql, "delete") {
+	if !changes.MatchString(st.sql) {
 		kind = "explain (analyze, buffers, timing off, summary off) "
 	}
 	rows, err := s.write().Query(t.Context(), kind+st.sql, append([]any{planned}, st.args...)...)
@@ -301,6 +306,8 @@ func explain(t *testing.T, s *Store, st sent) string {
 	require.NoError(t, err, st.sql)
 	return strings.Join(lines, "\n")
 }
+
+var changes = regexp.MustCompile(`(?m)(insert into|delete from|^update) `)
 
 var seqScan = regexp.MustCompile(`Seq Scan on (events\w*|event_status|user_counters)`)
 

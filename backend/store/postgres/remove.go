@@ -14,9 +14,15 @@ const removeChunk = 10_000
 
 const (
 	// The partition of the day stands for the log, as %[1]s, and what to remove as %[2]s;
-	// %[3]s is uncountBots.
+	// %[3]s is uncountBots. The changes of an event go with it, whatever they say.
 	removeEntries = `with gone as (
-	delete from %[1]s where ctid = any (array(select ctid from %[1]s where %[2]s limit $1)) returning event_time, time, took_ms, status, id, ref, bot, subject
+	delete from %[1]s where ctid = any (array(
+		(select ctid from %[1]s where %[2]s limit $1)
+		union
+		select c.ctid from (select event_time, id from %[1]s where %[2]s and ref is null limit $1) e cross join lateral (
+			select ctid from %[1]s c where c.event_time = e.event_time and c.ref = e.id offset 0
+		) c
+	)) returning event_time, time, took_ms, status, id, ref, bot, subject
 ), statuses as (
 	delete from event_status where event_id = any (array(select coalesce(ref, id) from gone)) and event_time >= $3 and event_time < $4
 ), bots as (

@@ -66,17 +66,16 @@ func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, e
 func (s *Store) dropDay(ctx context.Context, day time.Time) error {
 	since := time.Now().Add(-clockSkew)
 	for from := day; from.Before(nextDay(day)); from = from.Add(retainStep) {
-		if _, err := s.write().Exec(ctx, dropStatuses, planned, from, from.Add(retainStep)); err != nil {
+		if _, err := s.removeSome(ctx, day, dropStatuses, from, from.Add(retainStep)); err != nil {
 			return err
 		}
 	}
 	for _, sql := range []string{dropSomeUserCounters, dropSomeBotStats} {
 		for some := int64(1); some > 0; {
-			tag, err := s.write().Exec(ctx, sql, day)
-			if err != nil {
+			var err error
+			if some, err = s.removeSome(ctx, day, sql, day); err != nil {
 				return err
 			}
-			some = tag.RowsAffected()
 		}
 	}
 	for try := 1; ; try++ {
@@ -90,6 +89,16 @@ func (s *Store) dropDay(ctx context.Context, day time.Time) error {
 		case <-time.After(dropPause):
 		}
 	}
+}
+
+// removeSome deletes rows of a day, alone with it: writers lock rows in another order.
+func (s *Store) removeSome(ctx context.Context, day time.Time, sql string, args ...any) (rows int64, err error) {
+	err = s.alone(ctx, dayNumber(day), func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, sql, append([]any{planned}, args...)...)
+		rows = tag.RowsAffected()
+		return err
+	})
+	return rows, err
 }
 
 func dropPartition(ctx context.Context, tx pgx.Tx, day, since time.Time) error {

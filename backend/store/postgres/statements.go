@@ -62,6 +62,17 @@ const (
 )
 select enter_day(day) from (select distinct day from claimed where day <> all ($10::integer[])) d`
 
+	// mend takes back what claim made of a replay that was done before, at another time, and
+	// so is recorded already under the same id: it reads the status out of the log. Every
+	// other change comes again as it was, which changes nothing.
+	mend = `update event_status s set status = m.status, replays = m.replays, updated_at = m.time
+from unnest($1::text[]) k (id) cross join lateral (
+	select e.status, coalesce(e.replays, 0) as replays, e.time
+	from events e where e.event_time = (select event_time from event_status where event_id = k.id) and (e.id = k.id or e.ref = k.id)
+	order by e.status = 40 desc, 2 desc, e.status desc, e.time desc limit 1
+) m
+where s.event_id = k.id`
+
 	selectClaimedDays = `select distinct ` + day + ` - date '1970-01-01' from event_status where event_id = any ($1)`
 
 	// insertLog adds the entries that the log does not have, and what they count. The
