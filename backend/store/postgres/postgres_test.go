@@ -42,7 +42,7 @@ func execute(t testing.TB, url, sql string) {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) store.Store { return migrated(t, testsvc.Postgres(t)) })
+	storetest.Run(t, func(t *testing.T) storetest.Store { return migrated(t, testsvc.Postgres(t)) })
 }
 
 func TestReopen(t *testing.T) {

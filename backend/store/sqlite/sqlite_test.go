@@ -35,7 +35,7 @@ func TestConformance(t *testing.T) {
 	require.NoError(t, open(t, empty).Close())
 	file, err := os.ReadFile(empty)
 	require.NoError(t, err)
-	storetest.Run(t, func(t *testing.T) store.Store {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
 		path := filepath.Join(t.TempDir(), "events.db")
 		require.NoError(t, os.WriteFile(path, file, 0o600))
 		return open(t, path)

@@ -12,13 +12,13 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-var appendCases = map[string]func(*testing.T, store.Store){
-	"nothing": func(t *testing.T, s store.Store) {
+var appendCases = map[string]func(*testing.T, Store){
+	"nothing": func(t *testing.T, s Store) {
 		add(t, s)
 		require.Empty(t, list(t, s, store.Query{Limit: 10}).Records)
 	},
 
-	"all attributes come back": func(t *testing.T, s store.Store) {
+	"all attributes come back": func(t *testing.T, s Store) {
 		e := Event(1)
 		before := store.Micros(time.Now())
 		add(t, s, e)
@@ -31,14 +31,14 @@ var appendCases = map[string]func(*testing.T, store.Store){
 		require.Empty(t, r.Attempts)
 	},
 
-	"empty attributes stay empty": func(t *testing.T, s store.Store) {
+	"empty attributes stay empty": func(t *testing.T, s Store) {
 		e := &event.Event{ID: "x", Bot: "b", Type: "t", Time: start, Data: []byte("x")}
 		add(t, s, e)
 		require.Equal(t, e, get(t, s, "x").Event)
 		require.Equal(t, []string{"x"}, ids(list(t, s, store.Query{Limit: 1})))
 	},
 
-	"the first version of an id stays": func(t *testing.T, s store.Store) {
+	"the first version of an id stays": func(t *testing.T, s Store) {
 		first := Event(1)
 		add(t, s, first)
 		add(t, s, change(t, first, event.StatusFailed, 1))
@@ -51,7 +51,7 @@ var appendCases = map[string]func(*testing.T, store.Store){
 		require.Equal(t, [][]string{{Event(3).ID, first.ID}}, pages(t, s, store.Query{Limit: 10}))
 	},
 
-	"an accepted event repeated later is not changed": func(t *testing.T, s store.Store) {
+	"an accepted event repeated later is not changed": func(t *testing.T, s Store) {
 		first, repeat := Event(1), Event(1)
 		repeat.Time = first.Time.Add(time.Hour)
 		add(t, s, first)
@@ -60,7 +60,7 @@ var appendCases = map[string]func(*testing.T, store.Store){
 		require.Equal(t, before, get(t, s, first.ID))
 	},
 
-	"the first of equal ids in a batch counts": func(t *testing.T, s store.Store) {
+	"the first of equal ids in a batch counts": func(t *testing.T, s Store) {
 		first, second := Event(1), Event(1)
 		second.Data = []byte("second")
 		failed := change(t, first, event.StatusFailed, 1)
@@ -70,13 +70,13 @@ var appendCases = map[string]func(*testing.T, store.Store){
 		require.Len(t, r.Attempts, 1)
 	},
 
-	"the events are left alone": func(t *testing.T, s store.Store) {
+	"the events are left alone": func(t *testing.T, s Store) {
 		batch := []*event.Event{Event(2), Event(1)}
 		add(t, s, batch...)
 		require.Equal(t, []*event.Event{Event(2), Event(1)}, batch)
 	},
 
-	"not found": func(t *testing.T, s store.Store) {
+	"not found": func(t *testing.T, s Store) {
 		e := Event(1)
 		c := change(t, e, event.StatusDelivered, 1)
 		add(t, s, c)
@@ -87,8 +87,8 @@ var appendCases = map[string]func(*testing.T, store.Store){
 	},
 }
 
-var dataCases = map[string]func(*testing.T, store.Store){
-	"byte for byte": func(t *testing.T, s store.Store) {
+var dataCases = map[string]func(*testing.T, Store){
+	"byte for byte": func(t *testing.T, s Store) {
 		every := make([]byte, 256)
 		for i := range every {
 			every[i] = byte(i)
@@ -106,14 +106,14 @@ var dataCases = map[string]func(*testing.T, store.Store){
 		}
 	},
 
-	"nil is empty": func(t *testing.T, s store.Store) {
+	"nil is empty": func(t *testing.T, s Store) {
 		e := Event(1)
 		e.Data = nil
 		add(t, s, e)
 		require.Empty(t, get(t, s, e.ID).Event.Data)
 	},
 
-	"large": func(t *testing.T, s store.Store) {
+	"large": func(t *testing.T, s Store) {
 		large := make([]byte, 5<<20)
 		_, _ = rand.NewChaCha8([32]byte{}).Read(large) // It does not fail.
 		batch := Events(5)
@@ -126,7 +126,7 @@ var dataCases = map[string]func(*testing.T, store.Store){
 		}
 	},
 
-	"lists have none": func(t *testing.T, s store.Store) {
+	"lists have none": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, e, change(t, e, event.StatusDelivered, 1))
 		listed := list(t, s, store.Query{Limit: 1}).Records[0]
@@ -138,7 +138,7 @@ var dataCases = map[string]func(*testing.T, store.Store){
 
 // refuseCases are events that no engine can record; the good ones in their batch are
 // not recorded either, so that the caller can part them.
-var refuseCases = map[string]func(*testing.T, store.Store){
+var refuseCases = map[string]func(*testing.T, Store){
 	"no id":               refuses(func(e *event.Event) { e.ID = "" }),
 	"long id":             refuses(func(e *event.Event) { e.ID = string(bytes.Repeat([]byte("x"), 65)) }),
 	"no type":             refuses(func(e *event.Event) { e.Type = "" }),
@@ -153,8 +153,8 @@ var refuseCases = map[string]func(*testing.T, store.Store){
 	}),
 }
 
-func refuses(spoil func(*event.Event)) func(*testing.T, store.Store) {
-	return func(t *testing.T, s store.Store) {
+func refuses(spoil func(*event.Event)) func(*testing.T, Store) {
+	return func(t *testing.T, s Store) {
 		bad := Event(2)
 		spoil(bad)
 		err := Append(t.Context(), s, []*event.Event{Event(1), bad, Event(3)})

@@ -95,6 +95,7 @@ func user(t *testing.T, s Store, q store.UserQuery) *store.User {
 	t.Helper()
 	u, err := s.User(t.Context(), q)
 	require.NoError(t, err)
+	u.Bots = orNil(u.Bots)
 	return u
 }
 
@@ -102,5 +103,13 @@ func stats(t *testing.T, s Store, q store.StatsQuery) []store.Minute {
 	t.Helper()
 	minutes, err := s.Stats(t.Context(), q)
 	require.NoError(t, err)
-	return minutes
+	return orNil(minutes)
+}
+
+// orNil makes lists of nothing equal.
+func orNil[T any](all []T) []T {
+	if len(all) == 0 {
+		return nil
+	}
+	return all
 }

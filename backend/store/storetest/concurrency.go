@@ -11,8 +11,8 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-var concurrencyCases = map[string]func(*testing.T, store.Store){
-	"overlapping batches": func(t *testing.T, s store.Store) {
+var concurrencyCases = map[string]func(*testing.T, Store){
+	"overlapping batches": func(t *testing.T, s Store) {
 		source := random(t)
 		events := Events(50)
 		everything := make([]*event.Event, 0, 2*len(events))
@@ -46,7 +46,7 @@ var concurrencyCases = map[string]func(*testing.T, store.Store){
 		require.Len(t, list(t, s, store.Query{Limit: store.MaxLimit}).Records, len(events))
 	},
 
-	"reads see a change with its status": func(t *testing.T, s store.Store) {
+	"reads see a change with its status": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, e)
 		group, ctx := errgroup.WithContext(t.Context())
@@ -68,12 +68,12 @@ var concurrencyCases = map[string]func(*testing.T, store.Store){
 	},
 }
 
-var lifecycleCases = map[string]func(*testing.T, store.Store){
-	"ready": func(t *testing.T, s store.Store) {
+var lifecycleCases = map[string]func(*testing.T, Store){
+	"ready": func(t *testing.T, s Store) {
 		require.NoError(t, s.Ready(t.Context()))
 	},
 
-	"a context that has ended": func(t *testing.T, s store.Store) {
+	"a context that has ended": func(t *testing.T, s Store) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		err := Append(ctx, s, Events(1))
@@ -86,7 +86,7 @@ var lifecycleCases = map[string]func(*testing.T, store.Store){
 		add(t, s, Events(1)...)
 	},
 
-	"after Close": func(t *testing.T, s store.Store) {
+	"after Close": func(t *testing.T, s Store) {
 		require.NoError(t, s.Close())
 		require.NoError(t, s.Close(), "twice is safe")
 		require.ErrorIs(t, Append(t.Context(), s, Events(1)), store.ErrUnavailable)

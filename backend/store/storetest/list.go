@@ -11,18 +11,18 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-var listCases = map[string]func(*testing.T, store.Store){
-	"newest first": func(t *testing.T, s store.Store) {
+var listCases = map[string]func(*testing.T, Store){
+	"newest first": func(t *testing.T, s Store) {
 		add(t, s, Event(2), Event(3), Event(1))
 		require.Equal(t, [][]string{{Event(3).ID, Event(2).ID}, {Event(1).ID}}, pages(t, s, store.Query{Limit: 2}))
 	},
 
-	"a full last page is the last": func(t *testing.T, s store.Store) {
+	"a full last page is the last": func(t *testing.T, s Store) {
 		add(t, s, Events(4)...)
 		require.Len(t, pages(t, s, store.Query{Limit: 2}), 2)
 	},
 
-	"limits are brought into range": func(t *testing.T, s store.Store) {
+	"limits are brought into range": func(t *testing.T, s Store) {
 		add(t, s, Events(store.MaxLimit+2)...)
 		for limit, want := range map[int]int{-1: 1, 0: 1, 1: 1, store.MaxLimit: store.MaxLimit, store.MaxLimit + 1: store.MaxLimit} {
 			p := list(t, s, store.Query{Limit: limit})
@@ -31,7 +31,7 @@ var listCases = map[string]func(*testing.T, store.Store){
 		}
 	},
 
-	"equal times": func(t *testing.T, s store.Store) {
+	"equal times": func(t *testing.T, s Store) {
 		batch := Events(23)
 		want := make([]string, len(batch))
 		for i, e := range batch {
@@ -45,7 +45,7 @@ var listCases = map[string]func(*testing.T, store.Store){
 		}
 	},
 
-	"events recorded meanwhile": func(t *testing.T, s store.Store) {
+	"events recorded meanwhile": func(t *testing.T, s Store) {
 		batch := Events(30)
 		add(t, s, batch[:20]...)
 		q := store.Query{Limit: 7}
@@ -63,7 +63,7 @@ var listCases = map[string]func(*testing.T, store.Store){
 		require.Equal(t, idsOf(batch[:20], everything), got)
 	},
 
-	"positions no page gave": func(t *testing.T, s store.Store) {
+	"positions no page gave": func(t *testing.T, s Store) {
 		add(t, s, Events(3)...)
 		between := store.Position{Time: Event(1).Time.Add(time.Microsecond), ID: "anything"}
 		require.Equal(t, []string{Event(1).ID, Event(0).ID}, ids(list(t, s, store.Query{Limit: 10, After: between})))
@@ -88,7 +88,7 @@ func idsOf(events []*event.Event, keep func(*event.Event) bool) []string {
 }
 
 // testFilters compares every combination of filters with a plain loop over the events.
-func testFilters(t *testing.T, s store.Store) {
+func testFilters(t *testing.T, s Store) {
 	bots, subjects, types := []string{"a", "b"}, []string{"", "u1", "u2"}, []string{"command", "github.push"}
 	statuses := []event.Status{event.StatusAccepted, event.StatusFailed, event.StatusDelivered, event.StatusDead}
 	source := random(t)

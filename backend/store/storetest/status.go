@@ -11,8 +11,8 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-var statusCases = map[string]func(*testing.T, store.Store){
-	"attempts, oldest first": func(t *testing.T, s store.Store) {
+var statusCases = map[string]func(*testing.T, Store){
+	"attempts, oldest first": func(t *testing.T, s Store) {
 		e, next := Event(1), start.Add(time.Hour)
 		changes := []event.Change{
 			{Status: event.StatusFailed, Attempt: 1, At: start.Add(time.Second), DurationMS: 7, StatusCode: 503, Error: "answered 503", NextAttempt: &next},
@@ -34,7 +34,7 @@ var statusCases = map[string]func(*testing.T, store.Store){
 		require.Equal(t, changes[2].At, r.UpdatedAt)
 	},
 
-	"changes before their event": func(t *testing.T, s store.Store) {
+	"changes before their event": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, change(t, e, event.StatusFailed, 1))
 		add(t, s, change(t, e, event.StatusDead, 2))
@@ -47,7 +47,7 @@ var statusCases = map[string]func(*testing.T, store.Store){
 		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Status: event.StatusDead})))
 	},
 
-	"replayed, and delivered then": func(t *testing.T, s store.Store) {
+	"replayed, and delivered then": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, e, change(t, e, event.StatusDead, 3))
 		news, err := event.NewReplay(e, 1, start.Add(time.Minute))
@@ -67,13 +67,13 @@ var statusCases = map[string]func(*testing.T, store.Store){
 		require.Equal(t, 1, r.Attempts[2].Replays)
 	},
 
-	"changes are not listed": func(t *testing.T, s store.Store) {
+	"changes are not listed": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, e, change(t, e, event.StatusFailed, 1), change(t, e, event.StatusDelivered, 2))
 		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10})))
 	},
 
-	"an event that only looks like a change": func(t *testing.T, s store.Store) {
+	"an event that only looks like a change": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, e)
 		fake := change(t, e, event.StatusDead, 1)
@@ -83,7 +83,7 @@ var statusCases = map[string]func(*testing.T, store.Store){
 		require.Equal(t, fake, get(t, s, fake.ID).Event)
 	},
 
-	"any order, any batches": func(t *testing.T, s store.Store) {
+	"any order, any batches": func(t *testing.T, s Store) {
 		source := random(t)
 		for round := range 25 {
 			e := Event(round)

@@ -15,91 +15,49 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// Store is what an engine implements.
+// Store is what an engine implements. The tests of an engine add to it how its read models
+// are spoiled.
 type Store interface {
 	store.Store
 	store.Keeper
-	User(ctx context.Context, q store.UserQuery) (*store.User, error)
-	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
-	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
+	// Spoil makes the read models wrong, to have them rebuilt: in each of them rows are
+	// changed and missing, and there are counters for the user "ghost".
+	Spoil(ctx context.Context) error
 }
 
 // Open returns a store of its own, empty and ready, that is closed after the test.
-type Open func(t *testing.T) store.Store
-
-// topic is a group of cases.
-type topic struct {
-	name  string
-	cases map[string]func(*testing.T, Store)
-}
+type Open func(t *testing.T) Store
 
 // Run checks that the stores do what the package store promises. Its tests run beside
-// each other, each on a store of its own.
+// each other, each on stores of its own.
 func Run(t *testing.T, open Open) {
 	t.Helper()
-	runData(t, open)
-	for _, topic := range []struct {
-		name  string
-		cases map[string]func(*testing.T, store.Store)
-	}{
-		{"Append", appendCases},
-		{"Data", dataCases},
-		{"Refuse", refuseCases},
-		{"Status", statusCases},
-		{"List", listCases},
-		{"Concurrency", concurrencyCases},
-		{"Lifecycle", lifecycleCases},
-	} {
-		t.Run(topic.name, func(t *testing.T) {
-			t.Parallel()
-			for name, run := range topic.cases {
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					run(t, open(t))
-				})
-			}
-		})
-	}
+	runTopic(t, "Append", appendCases, open)
+	runTopic(t, "Data", dataCases, open)
+	runTopic(t, "Refuse", refuseCases, open)
+	runTopic(t, "Status", statusCases, open)
+	runTopic(t, "List", listCases, open)
+	runTopic(t, "Concurrency", concurrencyCases, open)
+	runTopic(t, "Lifecycle", lifecycleCases, open)
+	runTopic(t, "Log", logCases, open)
+	runTopic(t, "LogOrder", logOrderCases, open)
+	runTopic(t, "User", userCases, open)
+	runTopic(t, "Stats", statsCases, open)
+	runTopic(t, "Retain", retainCases, open)
+	runTopic(t, "Rebuild", rebuildCases, open)
+	runTopic(t, "Erase", eraseCases, open)
+	runTopic(t, "Together", togetherCases, open)
+	runTopic(t, "Move", moveCases, func(t *testing.T) func() Store { return func() Store { return open(t) } })
 }
 
-// runData checks engines that keep the whole data model.
-func runData(t *testing.T, open Open) {
-	t.Helper()
-	if _, ok := open(t).(Store); !ok {
-		return
-	}
-	runMoves(t, open)
-	for _, topic := range []topic{
-		{"Log", logCases},
-		{"LogOrder", logOrderCases},
-		{"User", userCases},
-		{"Stats", statsCases},
-		{"Retain", retainCases},
-		{"Rebuild", rebuildCases},
-		{"Erase", eraseCases},
-		{"Together", togetherCases},
-	} {
-		t.Run(topic.name, func(t *testing.T) {
-			t.Parallel()
-			for name, run := range topic.cases {
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					run(t, open(t).(Store))
-				})
-			}
-		})
-	}
-}
-
-// runMoves checks what moves users from one store to another.
-func runMoves(t *testing.T, open Open) {
-	t.Helper()
-	t.Run("Move", func(t *testing.T) {
+// runTopic runs cases, each with what it needs.
+func runTopic[Need any](t *testing.T, name string, cases map[string]func(*testing.T, Need), need func(*testing.T) Need) {
+	t.Run(name, func(t *testing.T) {
 		t.Parallel()
-		for name, run := range moveCases {
+		for name, run := range cases {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				run(t, func() Store { return open(t).(Store) })
+				run(t, need(t))
 			})
 		}
 	})
