@@ -91,7 +91,7 @@ type api struct {
 	origins *http.CrossOriginProtection
 }
 
-// New returns the handler of everything below /v1. Errors are problem+json (RFC 9457); every
+// New returns the handler of everything below /v1, and of /openapi.json. Errors are problem+json (RFC 9457); every
 // other path is one of them, 404.
 func New(cfg Config) (*API, error) {
 	if cfg.MaxWaits <= 0 {
@@ -112,29 +112,11 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &api{cfg: cfg, metrics: m, hub: newHub(cfg.Notices), origins: http.NewCrossOriginProtection()}
 	a.closing, a.close = context.WithCancel(context.Background())
-	return &API{Handler: a.routes(), api: a}, nil
-}
-
-func (a *api) routes() http.Handler {
 	mux := http.NewServeMux()
-	query, dead := a.cfg.Timeout, DeadTimeout
-	mux.Handle("/v1/events", a.route("list", query, methods{http.MethodGet: a.list}))
-	mux.Handle("/v1/events/{id}", waitable(
-		a.route("event", query, methods{http.MethodGet: a.event}),
-		a.route("wait", MaxWait+2*query, methods{http.MethodGet: a.waitForEvent}), MaxWait+2*query))
-	mux.HandleFunc("/v1/events/stream", a.streams)
-	mux.Handle("/v1/users/{user}", a.route("user", query, methods{http.MethodGet: a.user}))
-	mux.Handle("/v1/bots/{bot}/stats", a.route("stats", query, methods{http.MethodGet: a.stats}))
-	mux.Handle("/v1/dead", a.route("dead", dead, methods{http.MethodGet: a.listDead, http.MethodDelete: a.dropDead}))
-	mux.Handle("/v1/dead/{id}", a.route("dead", dead, methods{http.MethodGet: a.getDead, http.MethodDelete: a.dropOneDead}))
-	mux.Handle("/v1/dead/{id}/replay", a.route("dead", dead, methods{http.MethodPost: a.replayOneDead}))
-	mux.Handle("POST /v1/dead/replay", a.route("dead", dead, methods{http.MethodPost: a.replayDead}))
-	if a.cfg.Sessions != nil {
-		mux.Handle("/v1/sessions/{bot}/{user}", a.sessions())
+	for _, p := range a.paths() {
+		mux.Handle(p.pattern, p.handler)
 	}
-	nothing := func(*http.Request, caller) (*reply, error) { return nil, notFound }
-	mux.Handle("/", a.route("other", query, methods{http.MethodGet: nothing}))
-	return mux
+	return &API{Handler: mux, api: a}, nil
 }
 
 // methods are what a path answers to; GET stands for HEAD as well.

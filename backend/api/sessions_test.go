@@ -19,8 +19,13 @@ import (
 	"github.com/botgate/botgate/backend/session/sqlite"
 )
 
-// sessionServer has sessions of at most 100 bytes and one hour, in a file.
 func sessionServer(t *testing.T) http.Handler {
+	t.Helper()
+	return handler(t, Config{Sessions: newSessions(t)})
+}
+
+// newSessions has sessions of at most 100 bytes and one hour, in a file.
+func newSessions(t *testing.T) Sessions {
 	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "sessions.db")+"?_txlock=immediate&_pragma=synchronous(OFF)")
 	require.NoError(t, err)
@@ -30,7 +35,7 @@ func sessionServer(t *testing.T) http.Handler {
 	require.NoError(t, err)
 	sessions, err := session.New(session.Config{Engine: engine, TTL: time.Minute, MaxTTL: time.Hour, MaxSize: 100})
 	require.NoError(t, err)
-	return handler(t, Config{Sessions: sessions})
+	return sessions
 }
 
 // send sends a request with headers, given as "Name: value".

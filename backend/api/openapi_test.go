@@ -1,0 +1,258 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/botgate/botgate/backend/api/openapitest"
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const metaschema = "https://spec.openapis.org/oas/3.1/schema/WORK-IN-PROGRESS"
+
+// elsewhere are operations that others than the API answer: the gateway, and the backend's
+// own listener.
+var elsewhere = []string{"POST /v1/bots/{bot}/commands", "GET /healthz", "GET /readyz", "GET /metrics"}
+
+func contract(t *testing.T) *openapitest.Contract {
+	t.Helper()
+	reply, err := describe()
+	require.NoError(t, err)
+	return openapitest.New(t, reply.body)
+}
+
+func TestDescriptionIsOpenAPI(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("testdata/openapi-3.1.yaml")
+	require.NoError(t, err)
+	var meta any
+	require.NoError(t, yaml.Unmarshal(raw, &meta))
+	compiler := jsonschema.NewCompiler()
+	require.NoError(t, compiler.AddResource(metaschema, meta))
+	schema, err := compiler.Compile(metaschema)
+	require.NoError(t, err)
+	reply, err := describe()
+	require.NoError(t, err)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(reply.body))
+	require.NoError(t, err)
+	require.NoError(t, schema.Validate(document))
+	document.(map[string]any)["paths"] = []any{}
+	require.Error(t, schema.Validate(document))
+
+	c := contract(t)
+	schemas, _ := c.At("#/components/schemas")
+	for name := range schemas {
+		c.Compile("#/components/schemas/" + name)
+	}
+	used := regexp.MustCompile(`#/components/\w+/\w+`).FindAllString(string(reply.body), -1)
+	components, _ := c.At("#/components")
+	for kind, parts := range components {
+		for name := range parts.(map[string]any) {
+			if kind != "securitySchemes" && name != "Happening" {
+				require.Contains(t, used, "#/components/"+kind+"/"+name)
+			}
+		}
+	}
+	for _, ref := range used {
+		c.At(ref)
+	}
+}
+
+// TestDescriptionSaysWhatThereIs compares members, statuses and routes.
+func TestDescriptionSaysWhatThereIs(t *testing.T) {
+	t.Parallel()
+	c := contract(t)
+	members, _ := c.At("#/components/schemas/Event/properties")
+	require.Len(t, members, len(names(detailed, bodyMember, encodedBodyMember)))
+	for _, name := range names(detailed, bodyMember, encodedBodyMember) {
+		require.Contains(t, members, name)
+	}
+	status, _ := c.At("#/components/schemas/Status")
+	require.Len(t, status["enum"], len(event.Statuses()))
+	for _, s := range event.Statuses() {
+		require.Contains(t, status["enum"], string(s))
+	}
+	a, err := New(Config{Reader: &fakeReader{}, Dead: &fakeDead{}, Sessions: newSessions(t)})
+	require.NoError(t, err)
+	t.Cleanup(a.Close)
+	operations := slices.Clone(elsewhere)
+	for _, p := range a.api.paths() {
+		method, path, one := strings.Cut(p.pattern, " ")
+		switch {
+		case p.pattern == "/":
+		case one:
+			operations = append(operations, method+" "+path)
+		default:
+			// A method that is nowhere is answered with those that are.
+			w := httptest.NewRecorder()
+			p.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "BREW", "/", nil))
+			for method := range strings.SplitSeq(w.Header().Get("Allow"), ", ") {
+				if method != http.MethodHead {
+					operations = append(operations, method+" "+p.pattern)
+				}
+			}
+		}
+	}
+	require.ElementsMatch(t, operations, c.Operations())
+}
+
+// TestAnswersAreAsDescribed asks a running server for everything, in good and in bad ways.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	t.Parallel()
+	c := contract(t)
+	good := describedServer(t, nil)
+	for request := range strings.SplitSeq(strings.TrimSpace(tries), "\n") {
+		try(t, c, good, request)
+	}
+	for _, err := range []error{store.ErrUnavailable, queue.ErrUnavailable, fmt.Errorf("broken")} {
+		away := describedServer(t, err)
+		for _, target := range []string{
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/bots/demo/stats", "GET /v1/dead", "GET /v1/dead/x",
+			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
+		} {
+			try(t, c, away, target)
+		}
+	}
+	for _, o := range c.Operations() {
+		require.True(t, c.Used(o) || slices.Contains(elsewhere, o), "%s was not tried with success", o)
+	}
+}
+
+// tries are requests: method, target, and behind a bar headers and a body.
+const tries = `
+GET /openapi.json
+GET /openapi.json | If-None-Match: *
+DELETE /openapi.json
+GET /v1/events
+GET /v1/events?fields=id,status&limit=1
+GET /v1/events | If-None-Match: *
+GET /v1/events?limit=0
+GET /v1/events?bot=demo | X-Botgate-Bot: other
+POST /v1/events
+GET /v1/events/id-1
+GET /v1/events/id-1?wait=1s
+GET /v1/events/id-1?fields=data
+GET /v1/events/id-1?at=2030-01-01T00:00:00Z
+GET /v1/events/id-1?at=2020-01-01T00:00:00Z
+GET /v1/events/id-1 | If-None-Match: *
+GET /v1/events/id-1?fields=none
+GET /v1/events/id-1 | X-Botgate-Bot: other
+GET /v1/events/id-1 | X-Botgate-Bot:
+GET /v1/events/stream
+GET /v1/events/stream?limit=1
+GET /v1/events/stream?bot=demo | X-Botgate-Bot: other
+GET /v1/users/alice%2Fb
+GET /v1/users/alice?at=2030-01-01T00:00:00Z
+GET /v1/users/alice | If-None-Match: *
+GET /v1/users/alice?at=then
+GET /v1/users/alice?bot=demo | X-Botgate-Bot: other
+GET /v1/users/%ff
+GET /v1/bots/demo/stats
+GET /v1/bots/demo/stats | If-None-Match: *
+GET /v1/bots/demo/stats?from=then
+GET /v1/bots/demo/stats | X-Botgate-Bot: other
+GET /v1/bots/a%20b/stats
+GET /v1/dead
+GET /v1/dead?limit=x
+GET /v1/dead?bot=demo | X-Botgate-Bot: other
+GET /v1/dead/id-1
+GET /v1/dead/id-1 | X-Botgate-Bot: other
+DELETE /v1/dead/id-1
+DELETE /v1/dead?all=true
+DELETE /v1/dead
+POST /v1/dead/replay?bot=demo
+POST /v1/dead/replay
+POST /v1/dead/id-1/replay
+POST /v1/dead/id-1/replay | Sec-Fetch-Site: cross-site
+GET /v1/sessions/demo/42
+PUT /v1/sessions/demo/42 | Content-Type: application/json | {"a":1}
+PUT /v1/sessions/demo/42 | Content-Type: application/json | {"a":2}
+PUT /v1/sessions/demo/42 | Content-Type: text/plain | {"a":2}
+PUT /v1/sessions/demo/42 | Content-Type: application/json | []
+PUT /v1/sessions/demo/42?ttl=x | Content-Type: application/json | {}
+PUT /v1/sessions/other/42 | X-Botgate-Bot: demo
+GET /v1/sessions/demo/42
+GET /v1/sessions/demo/42 | If-None-Match: *
+PATCH /v1/sessions/demo/42 | Content-Type: application/merge-patch+json | {"b":2}
+PATCH /v1/sessions/demo/43 | Content-Type: application/merge-patch+json | {"b":2}
+PATCH /v1/sessions/demo/42 | Content-Type: application/merge-patch+json | {
+DELETE /v1/sessions/demo/42 | If-Match: "x"
+DELETE /v1/sessions/demo/42
+DELETE /v1/sessions/demo/42
+`
+
+// try sends a request and checks the answer. A request with a method that is not described
+// belongs to the operation GET.
+func try(t *testing.T, c *openapitest.Contract, server *httptest.Server, request string) {
+	t.Helper()
+	parts := strings.Split(request, " | ")
+	method, target, _ := strings.Cut(parts[0], " ")
+	body := ""
+	header := http.Header{}
+	for _, part := range parts[1:] {
+		name, value, isHeader := strings.Cut(part, ":")
+		if !isHeader || strings.HasPrefix(part, "{") {
+			body = part
+			continue
+		}
+		header.Set(name, strings.TrimSpace(value))
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, server.URL+target, strings.NewReader(body))
+	require.NoError(t, err)
+	r.Header = header
+	response, err := server.Client().Do(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusMethodNotAllowed {
+		method = http.MethodGet
+	}
+	c.Check(method, response)
+}
+
+// describedServer answers from stores that have everything, or fail with an error.
+func describedServer(t *testing.T, err error) *httptest.Server {
+	t.Helper()
+	rec := record("application/json", []byte(`{"a":1}`))
+	rec.Event.NotBefore = at
+	rec.Status, rec.AttemptCount = event.StatusDelivered, 1
+	next := at.Add(time.Minute)
+	rec.Attempts = []event.Change{{Attempt: 1, Replays: 1, Status: event.StatusFailed, At: at, StatusCode: 500, Error: "answered 500", NextAttempt: &next}}
+	reader := &fakeReader{
+		record: rec, err: err,
+		page:  &store.Page{Records: []*store.Record{rec}, Next: &store.Position{Time: at, ID: "x"}, Missing: []string{"b"}},
+		user:  &store.User{Bots: []store.UserBot{{Bot: "demo", Counts: store.Counts{Accepted: 1}, First: at, Last: at}}},
+		stats: []store.Minute{{Minute: at, Counts: store.Counts{Accepted: 1}, Duration: time.Second}},
+	}
+	letters := &fakeDead{letter: deadLetter(), next: "n", result: queue.DeadResult{Done: 1, Skipped: 1}, err: err}
+	a, failure := New(Config{Reader: reader, Dead: letters, Sessions: newSessions(t)})
+	require.NoError(t, failure)
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	t.Cleanup(a.Close)
+	return server
+}
+
+func TestDescriptionIsServed(t *testing.T) {
+	t.Parallel()
+	w := ask(t, handler(t, Config{}), "GET", "/openapi.json")
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	var document struct{ OpenAPI string }
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &document))
+	require.Equal(t, "3.1.0", document.OpenAPI)
+}
