@@ -2,12 +2,16 @@ package integration
 
 import (
 	"bufio"
+	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
 )
 
 // readerOf returns the headers of a client whose token is for one bot.
@@ -62,6 +66,13 @@ func TestBotClaim(t *testing.T) {
 	} {
 		requireProblem(t, s.get(other, path), http.StatusForbidden, "other-bot")
 	}
+	for path, counted := range map[string]string{"/v1/users/alice": `"dead":1`, "/v1/bots/demo/stats": `"dead":1`} {
+		require.Contains(t, string(s.get(demo, path).body), counted, path)
+		require.Contains(t, string(s.get(all, path).body), counted, path)
+		require.NotContains(t, string(s.get(other, path).body), counted, path)
+	}
+	requireProblem(t, s.get(other, "/v1/users/alice"), http.StatusNotFound, "unknown-user")
+
 	began := time.Now()
 	requireProblem(t, s.get(other, "/v1/events/"+id+"?wait=1s"), http.StatusNotFound, "unknown-event")
 	require.GreaterOrEqual(t, time.Since(began), time.Second, "it looks as if it were not there")
@@ -71,20 +82,48 @@ func TestBotClaim(t *testing.T) {
 	require.Contains(t, string(s.get(all, "/v1/dead").body), id, "others' dead letters stay")
 }
 
-// TestStreamThroughTheGateway reads the first lines of a stream, which must not be buffered.
+// TestStreamThroughTheGateway goes on from the log, and gets at once what is in it.
 func TestStreamThroughTheGateway(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	s.startEmbedded()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/v1/events/stream", nil)
-	require.NoError(t, err)
-	request.Header = bearer(s.token("alice"))
-	response, err := httpClient.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	require.Equal(t, http.StatusOK, response.StatusCode)
-	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
-	line, err := bufio.NewReader(response.Body).ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "retry: 2000\n", line)
+	id := s.accept("alice", hello)
+	s.awaitStatus(id, "delivered")
+	lines := s.stream("demo")
+	require.Equal(t, "retry: 2000", <-lines)
+	found := false
+	for line := range lines {
+		if found = strings.Contains(line, `"`+id+`"`) && strings.Contains(line, `"status":"delivered"`); found {
+			break
+		}
+	}
+	require.True(t, found, "the stream ended")
+}
+
+// stream follows events from the beginning of the log, for one bot.
+func (s *stack) stream(bot string) <-chan string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	s.t.Cleanup(cancel)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/v1/events/stream", nil)
+	require.NoError(s.t, err)
+	request.Header = s.readerOf(bot)
+	request.Header.Set("Last-Event-ID", store.LogPosition{RecordedAt: time.Unix(1e9, 0)}.Cursor())
+	response, err := http.DefaultClient.Do(request) //nolint:bodyclose // It is read, and closed, below.
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusOK, response.StatusCode)
+	require.Equal(s.t, "text/event-stream", response.Header.Get("Content-Type"))
+	lines := make(chan string)
+	go func() {
+		defer response.Body.Close()
+		defer close(lines)
+		for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines
 }
