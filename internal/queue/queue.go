@@ -23,6 +23,8 @@ const (
 	Dispatch Group = "dispatch"
 	// Dead gets what was buried. Reading it takes nothing out until it is acknowledged.
 	Dead Group = "dead"
+	// Jobs gets what was handed in for it alone, see [Jobber]: no events, but work to be done.
+	Jobs Group = "jobs"
 )
 
 var (
@@ -55,7 +57,7 @@ type Queue interface {
 	// Subscribe starts consuming for a group. Consumers of one group, in this and in
 	// other processes, share its events between them.
 	Subscribe(ctx context.Context, group Group, opts SubscribeOptions) (Consumer, error)
-	// Depths counts the events waiting or being worked on in each group, and in
+	// Depths counts the events waiting or being worked on in each group but Jobs, and in
 	// [AllParked] those of all lanes that this handle knows of.
 	Depths(ctx context.Context) (map[Group]int64, error)
 	// Ready returns nil when a Publish can be expected to succeed.

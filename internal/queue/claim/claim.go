@@ -90,6 +90,19 @@ func (q *Queue) Unwrap() queue.Queue { return q.Queue }
 // retention: somebody else may have put the same body. An event that has a reference already,
 // as it came from beneath, is published as it is.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
+	return q.publish(ctx, events, q.Queue.Publish)
+}
+
+// PublishJobs implements [queue.Jobber], for a queue beneath that is one.
+func (q *Queue) PublishJobs(ctx context.Context, jobs ...*event.Event) error {
+	jobber, ok := queue.As[queue.Jobber](q.Queue)
+	if !ok {
+		return errors.New("the queue takes no jobs")
+	}
+	return q.publish(ctx, jobs, jobber.PublishJobs)
+}
+
+func (q *Queue) publish(ctx context.Context, events []*event.Event, publish func(context.Context, ...*event.Event) error) error {
 	light := slices.Clone(events) // The caller's stay as they are.
 	for i := range light {
 		var err error
@@ -97,7 +110,7 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 			return err
 		}
 	}
-	return q.Queue.Publish(ctx, light...)
+	return publish(ctx, light...)
 }
 
 // light returns an event as it is to be queued, which is a copy when its body is large.

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Park", parkCases},
+		{"Jobs", jobCases},
 		{"Receive", receiveCases},
 		{"Lifecycle", lifecycleCases},
 	}

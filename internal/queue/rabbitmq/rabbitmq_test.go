@@ -66,7 +66,7 @@ func newPrefix(t testing.TB, url string) string {
 }
 
 func queueNames(prefix string) []string {
-	names := []string{prefix + ".record", prefix + ".dead", prefix + ".history"}
+	names := []string{prefix + ".record", prefix + ".dead", prefix + ".jobs", prefix + ".history"}
 	for p := range event.Partitions {
 		names = append(names, fmt.Sprintf("%s.dispatch.%d", prefix, p))
 	}

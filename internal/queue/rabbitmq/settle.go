@@ -136,6 +136,9 @@ func (c *consumer) comeAgain(d *queue.Delivery, delay time.Duration, attempts in
 // acknowledged: a crash in between leaves both, never neither. On ErrUnavailable and
 // ErrUnconfirmed the delivery is still the caller's.
 func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
+	if c.group == queue.Jobs {
+		return queue.ErrNoDeadJobs
+	}
 	it, m, err := c.claimToBury(d)
 	if err != nil {
 		return fmt.Errorf("burying: %w", err)

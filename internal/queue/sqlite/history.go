@@ -92,7 +92,7 @@ func (q *Queue) historyChunk(ctx context.Context, from, end int64) (entries []qu
 	next = end
 	err = q.reading(ctx, func() error {
 		rows, err := q.reader.QueryContext(ctx, `SELECT seq, attributes, content_type, data FROM events
-			WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?`, from, end, historyChunk)
+			WHERE seq >= ? AND seq < ?`+noDelivery("0", "2 * seq")+` ORDER BY seq LIMIT ?`, from, end, historyChunk)
 		if err != nil {
 			return err
 		}

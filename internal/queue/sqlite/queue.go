@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	_ queue.Queue    = (*Queue)(nil)
+	_ queue.Jobber   = (*Queue)(nil)
 	_ queue.Consumer = (*consumer)(nil)
 )
 
@@ -145,7 +145,7 @@ func (q *Queue) remove(c *consumer) {
 }
 
 // everyGroup touches all groups.
-var everyGroup = [groupCount + 1]bool{groupRecord: true, groupDispatch: true, groupDead: true, groupParked: true}
+var everyGroup = [groupCount + 1]bool{groupJobs: true, groupRecord: true, groupDispatch: true, groupDead: true, groupParked: true}
 
 // wake has the consumers of groups look for deliveries.
 func (q *Queue) wake(groups [groupCount + 1]bool) {

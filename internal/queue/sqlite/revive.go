@@ -115,7 +115,7 @@ func (tx *transaction) forgetDead(l letter) (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if err := tx.finish(l.id); err != nil {
+	if err := tx.finish(groupDead, l.id); err != nil {
 		return false, err
 	}
 	return true, tx.leave(groupDead, sql.NullInt64{})

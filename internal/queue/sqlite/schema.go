@@ -16,8 +16,8 @@ const schemaVersion = 4
 // the bytes accepted since (pos counts those before). Both come before the data, so
 // that reading them touches nothing of it.
 //
-// A delivery's id is twice the event's seq in Record and one more in Dispatch, and stays
-// so in a lane of what is parked and in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
+// A delivery's id is twice the event's seq in Record (and of a job, which has no other one) and
+// one more in Dispatch, and stays so in a lane of what is parked and in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
 // of bot and order key, in Dispatch only. Of each lane the delivery with the lowest id is
 // ready, delayed or claimed; all others are blocked. Its attempts are those that ended in a
 // retry; its history is what came of the last ones; its crashes are the owners that were gone

@@ -58,6 +58,9 @@ func encodeHistory(d *queue.Delivery) (sql.NullString, error) {
 // Bury implements [queue.Consumer]. A dead letter that is buried again stays one, with the
 // new reason.
 func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
+	if c.group == queue.Jobs {
+		return queue.ErrNoDeadJobs
+	}
 	encoded, err := json.Marshal(queue.DeathOf(d, c.group, reason))
 	if err != nil {
 		return fmt.Errorf("encoding the death of event %s: %w", d.Event.ID, err)
@@ -155,7 +158,7 @@ func (tx *transaction) acknowledge(owner int64, group int, cl *claim) (bool, err
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if err := tx.finish(cl.id); err != nil {
+	if err := tx.finish(group, cl.id); err != nil {
 		return false, err
 	}
 	return true, tx.leave(group, cl.lane)
@@ -163,8 +166,8 @@ func (tx *transaction) acknowledge(owner int64, group int, cl *claim) (bool, err
 
 // finish removes the event of a delivery that is gone, unless the other one is still there
 // or the history keeps it.
-func (tx *transaction) finish(id int64) error {
-	if tx.keeps && seqOf(id) >= tx.floor {
+func (tx *transaction) finish(group int, id int64) error {
+	if tx.keeps && seqOf(id) >= tx.floor && group != groupJobs {
 		return nil
 	}
 	_, err := tx.exec(tx.dropEvent, seqOf(id), groupOf(sibling(id)), sibling(id))

@@ -16,7 +16,7 @@ type statements struct {
 	loadCounters, saveCounters *sql.Stmt
 	remember, stepEnd, forget  *sql.Stmt
 	addEvent, dropEvent        *sql.Stmt
-	addRecord, addDispatch     *sql.Stmt
+	addPlain, addDispatch      *sql.Stmt
 	nextDue, promote           *sql.Stmt
 	ready, take                *sql.Stmt
 	suspect, takeOne           *sql.Stmt
@@ -32,7 +32,7 @@ type statements struct {
 const ours = ` WHERE grp = ?1 AND state = 3 AND id = ?2 AND owner = ?3`
 
 // everyClaim selects what is claimed, in all groups and lanes.
-const everyClaim = `grp IN (SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT grp FROM parking) AND state = 3`
+const everyClaim = `grp IN (SELECT 0 UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT grp FROM parking) AND state = 3`
 
 // claimable begins the choice of ready deliveries. The length is known without reading the
 // data.
@@ -79,7 +79,7 @@ func (s *statements) texts() []statementText {
 
 		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, at, pos, attributes, content_type, data) VALUES (?, ?, ?, ?, ?, ?)`},
 		{&s.dropEvent, `DELETE FROM events WHERE seq = ?1` + unlessDelivered()},
-		{&s.addRecord, `INSERT OR ROLLBACK INTO deliveries (grp, state, id) VALUES (1, 1, ?)`},
+		{&s.addPlain, `INSERT OR ROLLBACK INTO deliveries (grp, state, id) VALUES (?, 1, ?)`},
 		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, lane) VALUES
 			(2, NOT EXISTS (SELECT 1 FROM deliveries WHERE lane = ?2), ?1, ?2)`},
 
@@ -109,7 +109,7 @@ func (s *statements) texts() []statementText {
 			WHERE grp = 3 AND state = ?1 AND id = ?2`},
 		{&s.dropDead, `DELETE FROM deliveries WHERE grp = 3 AND state = ?1 AND id = ?2`},
 		{&s.cut, `DELETE FROM events WHERE seq >= ?1 AND seq < ?2` +
-			noDelivery("1", "2 * seq") + notParked("2 * seq") + noDelivery("2", "2 * seq + 1") + noDelivery("3", "2 * seq") + noDelivery("3", "2 * seq + 1")},
+			noDelivery("1", "2 * seq") + noDelivery("0", "2 * seq") + notParked("2 * seq") + noDelivery("2", "2 * seq + 1") + noDelivery("3", "2 * seq") + noDelivery("3", "2 * seq + 1")},
 		{&s.exhume, `DELETE FROM deliveries WHERE grp = 3 AND state = 1 AND id = ?`},
 		// As with replay.
 		{&s.again, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, lane, replays)

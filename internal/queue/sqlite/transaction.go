@@ -9,13 +9,16 @@ import (
 
 // The numbers of the groups in the file.
 const (
-	groupRecord = 1 + iota
+	// groupJobs is no group of events. Its deliveries have ids as those in Record, and what is
+	// kept for each group is not kept for it.
+	groupJobs = iota
+	groupRecord
 	groupDispatch
 	groupDead
 	// groupParked is that of the first lane; the next one has the next number. What is kept
 	// for each group is kept for all lanes together.
 	groupParked
-	groupCount = iota
+	groupCount = iota - 1
 )
 
 // slot is the place of a group in what is kept for each.
@@ -25,6 +28,7 @@ var groupNumbers = map[queue.Group]int{
 	queue.Record:   groupRecord,
 	queue.Dispatch: groupDispatch,
 	queue.Dead:     groupDead,
+	queue.Jobs:     groupJobs,
 }
 
 // transaction is what operations work on.
