@@ -1,0 +1,251 @@
+// Package export is the kind of job that writes events into a file, for whoever wants to look
+// at more of them than a list shows.
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/blob"
+)
+
+const (
+	// DefaultPartSize is the default of [Config.PartSize].
+	DefaultPartSize = 8 << 20
+	// partTime is after which time a part is full whatever its size, so that it can be seen
+	// how far an export is, and little of it is done again after a crash.
+	partTime = 10 * time.Second
+	// readers is how many events are read at once.
+	readers = 8
+	// settled is after which time a replica has seen what was recorded.
+	settled = time.Minute
+)
+
+// Reader is what an export asks of a store.
+type Reader interface {
+	Get(ctx context.Context, id string) (*store.Record, error)
+	List(ctx context.Context, q store.Query) (*store.Page, error)
+}
+
+// Config is what exports are made of.
+type Config struct {
+	// Reader has the events. Required where exports are worked on.
+	Reader Reader
+	// Append appends the JSON object that shows an event. Required where exports are worked on.
+	Append func(out []byte, r *store.Record) ([]byte, error)
+	// Blobs keeps the files; they are there for as long as it keeps bodies. Required.
+	Blobs blob.Store
+	// PartSize is how many bytes a part of a file has before it is compressed, or a bit more.
+	// A few times as many may be in memory. Default 8 MiB.
+	PartSize int
+}
+
+// Kind is the kind of job.
+type Kind struct{ cfg Config }
+
+var _ job.Filer = (*Kind)(nil)
+
+// New returns the kind.
+func New(cfg Config) *Kind {
+	if cfg.PartSize <= 0 {
+		cfg.PartSize = DefaultPartSize
+	}
+	return &Kind{cfg}
+}
+
+// progress is the checkpoint: behind which event to go on.
+type progress struct {
+	Time time.Time `json:"time"`
+	ID   string    `json:"id"`
+	// Bytes is the length of the file so far, before it is compressed.
+	Bytes int64 `json:"bytes"`
+}
+
+// result is what is shown of an export that is done.
+type result struct {
+	Events int64 `json:"events"`
+	Bytes  int64 `json:"bytes"`
+}
+
+// Run implements [job.Kind]. It goes from the newest event, before which nothing is added any
+// more, to the oldest.
+func (k *Kind) Run(ctx context.Context, r *job.Run) (any, error) {
+	w, err := k.resume(r)
+	if err != nil {
+		return nil, err
+	}
+	for !w.over {
+		part, err := w.part(ctx)
+		if err != nil {
+			return nil, k.explain(err)
+		}
+		if part.events > 0 {
+			if err := w.save(ctx, part); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return result{w.done, w.at.Bytes}, nil
+}
+
+// explain says of an error whether it may pass.
+func (k *Kind) explain(err error) error {
+	for _, passing := range []error{store.ErrUnavailable, blob.ErrUnavailable, context.DeadlineExceeded} {
+		if errors.Is(err, passing) {
+			return job.Later(err)
+		}
+	}
+	return err
+}
+
+// writer writes the file of an export.
+type writer struct {
+	*Kind
+	run   *job.Run
+	query store.Query
+	from  time.Time
+	at    progress
+	done  int64
+	over  bool
+}
+
+func (k *Kind) resume(r *job.Run) (*writer, error) {
+	j := r.Job()
+	w := &writer{Kind: k, run: r, done: j.Done}
+	var p parameters
+	if err := j.Decode(&p, &w.at); err != nil {
+		return nil, err
+	}
+	w.query = store.Query{Bot: p.Filter.Bot, Subject: p.Filter.User, Type: p.Filter.Type, Status: p.Filter.Status, Limit: store.MaxLimit}
+	if p.Filter.From != nil {
+		w.from = *p.Filter.From
+	}
+	switch {
+	case j.Checkpoint != "":
+	case p.Filter.To != nil:
+		w.at.Time = store.Micros(*p.Filter.To)
+	default:
+		w.at.Time = j.CreatedAt
+	}
+	return w, nil
+}
+
+// piece is a part of the file that is not saved yet.
+type piece struct {
+	lines  [][]byte
+	size   int
+	events int64
+}
+
+// part reads on until there is enough for a part, or nothing is left.
+func (w *writer) part(ctx context.Context) (p piece, err error) {
+	full := time.Now().Add(partTime)
+	for !w.over && p.size < w.cfg.PartSize && time.Now().Before(full) {
+		records, err := w.page(ctx)
+		if err != nil {
+			return p, err
+		}
+		lines, err := w.lines(ctx, records)
+		if err != nil {
+			return p, err
+		}
+		for _, line := range lines {
+			if line != nil {
+				p.lines, p.size, p.events = append(p.lines, line), p.size+len(line), p.events+1
+			}
+		}
+	}
+	return p, nil
+}
+
+// page returns the next events.
+func (w *writer) page(ctx context.Context) ([]*store.Record, error) {
+	if time.Since(w.at.Time) < settled {
+		ctx = store.Fresh(ctx)
+	}
+	w.query.After = store.Position{Time: w.at.Time, ID: w.at.ID}
+	page, err := w.cfg.Reader.List(ctx, w.query)
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", err)
+	}
+	if len(page.Missing) > 0 {
+		return nil, fmt.Errorf("listing events: %w: %s did not answer", store.ErrUnavailable, strings.Join(page.Missing, ", "))
+	}
+	records := page.Records
+	for i, r := range records {
+		if r.Event.Time.Before(w.from) {
+			records, page.Next = records[:i], nil
+			break
+		}
+	}
+	if page.Next == nil {
+		w.over = true
+	} else {
+		w.at.Time, w.at.ID = page.Next.Time, page.Next.ID
+	}
+	return records, nil
+}
+
+// lines reads the events of a page whole, several at once, and returns the line of each, nil
+// for one that was erased meanwhile.
+func (w *writer) lines(ctx context.Context, records []*store.Record) ([][]byte, error) {
+	lines := make([][]byte, len(records))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for i, r := range records {
+		group.Go(func() error {
+			whole, err := w.cfg.Reader.Get(ctx, r.Event.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("reading an event: %w", err)
+			}
+			lines[i], err = w.line(whole)
+			return err
+		})
+	}
+	return lines, group.Wait()
+}
+
+// line is an event in one line: between the tokens of a body that is JSON, a line break
+// becomes a space. In its strings there is none.
+func (w *writer) line(r *store.Record) ([]byte, error) {
+	line, err := w.cfg.Append(nil, r)
+	if err != nil {
+		return nil, fmt.Errorf("showing an event: %w", err)
+	}
+	for i, c := range line {
+		if c == '\n' || c == '\r' {
+			line[i] = ' '
+		}
+	}
+	return append(line, '\n'), nil
+}
+
+// save keeps a part and notes it.
+func (w *writer) save(ctx context.Context, p piece) error {
+	data, err := compress(ctx, w.run, p.lines)
+	if err != nil {
+		return err
+	}
+	ref := blob.RefOf(data)
+	if err := w.cfg.Blobs.Put(ctx, ref, data); err != nil {
+		return w.explain(err)
+	}
+	w.done += p.events
+	w.at.Bytes += int64(p.size)
+	checkpoint, err := json.Marshal(w.at)
+	if err != nil {
+		return err
+	}
+	return w.run.Save(ctx, job.Progress{Done: w.done, Checkpoint: string(checkpoint)}, job.Part{Ref: ref.String(), Size: int64(p.size)})
+}

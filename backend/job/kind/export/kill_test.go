@@ -1,0 +1,92 @@
+package export_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/job/kind/export"
+	"github.com/botgate/botgate/backend/store"
+)
+
+// childFolder tells the test binary to work on the jobs of a folder, until it is killed.
+const childFolder = "BOTGATE_TEST_EXPORT_FOLDER"
+
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(childFolder); folder != "" {
+		fmt.Fprintln(os.Stderr, runChild(folder))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// childLease is over soon after a child was killed.
+const childLease = 3 * time.Second
+
+// teller says on standard output when the export reads a page.
+type teller struct{ export.Reader }
+
+func (r teller) List(ctx context.Context, q store.Query) (*store.Page, error) {
+	fmt.Println("reading")
+	return r.Reader.List(ctx, q)
+}
+
+func runChild(folder string) error {
+	p, err := open(context.Background(), folder, childLease, func(r export.Reader) export.Reader { return teller{r} })
+	if err != nil {
+		return err
+	}
+	return p.jobs.Run(context.Background())
+}
+
+// kill runs a child and kills it as it begins to read for the n-th time, or after a while.
+func kill(t *testing.T, folder string, n int) {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	child := exec.CommandContext(ctx, self)
+	child.Env = append(os.Environ(), childFolder+"="+folder)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	for lines := bufio.NewScanner(out); n > 0 && lines.Scan(); n-- {
+		require.Equal(t, "reading", lines.Text())
+	}
+	require.NoError(t, child.Process.Kill())
+	require.Error(t, child.Wait(), "it was killed")
+	require.NoError(t, ctx.Err(), "the child was too slow")
+}
+
+// TestKilled kills worker after worker: in the end the file has each event once.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	p := openAt(t, folder)
+	events := p.fill(t, 1200) // Six pages.
+	id := p.submit(t, `{}`, "")
+	for _, n := range []int{1, 3} {
+		kill(t, folder, n)
+	}
+	before, err := p.jobs.Get(t.Context(), id, "")
+	require.NoError(t, err)
+	require.Equal(t, job.StatusRunning, before.Status)
+	require.Positive(t, before.Done)
+	done := p.work(t, id)
+	require.Equal(t, job.StatusDone, done.Status, done.Error)
+	lines := p.lines(t, id)
+	require.Len(t, lines, len(events))
+	for i, l := range lines {
+		require.Equal(t, events[len(events)-1-i].ID, l.ID)
+	}
+}

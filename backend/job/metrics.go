@@ -1,0 +1,55 @@
+package job
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	finished *prometheus.CounterVec
+	running  prometheus.Gauge
+	retries  prometheus.Counter
+	kinds    []string
+}
+
+func newMetrics(reg prometheus.Registerer, kinds []string) (*metrics, error) {
+	m := &metrics{
+		kinds: kinds,
+		finished: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "botgate_jobs_finished_total",
+			Help: "Jobs that are over, by kind and status: done, failed, cancelled.",
+		}, []string{"kind", "status"}),
+		running: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "botgate_jobs_running",
+			Help: "Jobs that this process is working on.",
+		}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "botgate_jobs_retries_total",
+			Help: "Times that a job had to wait because something it needs was away.",
+		}),
+	}
+	for _, kind := range kinds {
+		for _, status := range []Status{StatusDone, StatusFailed, StatusCancelled} {
+			m.finished.WithLabelValues(kind, string(status))
+		}
+	}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.finished, m.running, m.retries} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("registering a metric of the jobs: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// finish counts a job. One of a kind that there is no more is of the kind "other".
+func (m *metrics) finish(kind string, status Status) {
+	if !slices.Contains(m.kinds, kind) {
+		kind = "other"
+	}
+	m.finished.WithLabelValues(kind, string(status)).Inc()
+}

@@ -1,0 +1,37 @@
+-- Work that takes too long for a request.
+create table jobs (
+	id           text collate "C" not null primary key,
+	kind         text not null,
+	parameters   text not null,
+	bot          text not null,
+	status       text not null,
+	cancel_asked boolean not null,
+	done         bigint not null,
+	total        bigint not null,
+	checkpoint   text not null,
+	parts        integer not null,
+	result       text not null,
+	error        text not null,
+	tries        integer not null,
+	crashes      integer not null,
+	owner        text not null,
+	lease_until  timestamptz,
+	wake_at      timestamptz,
+	created_at   timestamptz not null,
+	updated_at   timestamptz not null,
+	finished_at  timestamptz,
+	version      text not null
+);
+
+create index jobs_created_at on jobs (created_at, id);
+create index jobs_wake_at on jobs (wake_at) where wake_at is not null;
+create index jobs_finished_at on jobs (finished_at) where finished_at is not null;
+
+-- The files that jobs make, piece by piece.
+create table job_parts (
+	job    text collate "C" not null,
+	number integer not null,
+	ref    text not null,
+	size   bigint not null,
+	primary key (job, number)
+);
