@@ -48,6 +48,8 @@ type Config struct {
 	Reader Reader
 	// Dead has the dead letters. Required.
 	Dead queue.DeadLetters
+	// Jobs takes work that is too long for a request; nil for none, whose addresses are then 404.
+	Jobs Jobs
 	// Sessions has the sessions of bots; nil for none, whose addresses are then 404.
 	Sessions Sessions
 	// Notices tells what was recorded. Without it a request that waits for an event does so
@@ -113,8 +115,23 @@ func New(cfg Config) (*API, error) {
 	a := &api{cfg: cfg, metrics: m, hub: newHub(cfg.Notices), origins: http.NewCrossOriginProtection()}
 	a.closing, a.close = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
-	for _, p := range a.paths() {
-		mux.Handle(p.pattern, p.handler)
+	query, dead := a.cfg.Timeout, DeadTimeout
+	mux.Handle("/v1/events", a.route("list", query, methods{http.MethodGet: a.list}))
+	mux.Handle("/v1/events/{id}", waitable(
+		a.route("event", query, methods{http.MethodGet: a.event}),
+		a.route("wait", MaxWait+2*query, methods{http.MethodGet: a.waitForEvent}), MaxWait+2*query))
+	mux.HandleFunc("/v1/events/stream", a.streams)
+	mux.Handle("/v1/users/{user}", a.route("user", query, methods{http.MethodGet: a.user}))
+	mux.Handle("/v1/bots/{bot}/stats", a.route("stats", query, methods{http.MethodGet: a.stats}))
+	mux.Handle("/v1/dead", a.route("dead", dead, methods{http.MethodGet: a.listDead, http.MethodDelete: a.dropDead}))
+	mux.Handle("/v1/dead/{id}", a.route("dead", dead, methods{http.MethodGet: a.getDead, http.MethodDelete: a.dropOneDead}))
+	mux.Handle("/v1/dead/{id}/replay", a.route("dead", dead, methods{http.MethodPost: a.replayOneDead}))
+	mux.Handle("POST /v1/dead/replay", a.route("dead", dead, methods{http.MethodPost: a.replayDead}))
+	if a.cfg.Jobs != nil {
+		a.jobRoutes(mux)
+	}
+	if a.cfg.Sessions != nil {
+		mux.Handle("/v1/sessions/{bot}/{user}", a.sessions())
 	}
 	return &API{Handler: mux, api: a}, nil
 }
@@ -175,6 +192,9 @@ func (a *api) problem(r *http.Request, err error) *problem {
 		return p
 	}
 	if p := a.sessionProblem(err); p != nil {
+		return p
+	}
+	if p := a.jobProblem(err); p != nil {
 		return p
 	}
 	switch {
