@@ -52,6 +52,8 @@ type Config struct {
 	Jobs Jobs
 	// Sessions has the sessions of bots; nil for none, whose addresses are then 404.
 	Sessions Sessions
+	// UserData hands out and erases what is kept of users; nil for none, as with Sessions.
+	UserData UserData
 	// Notices tells what was recorded. Without it a request that waits for an event does so
 	// to the end of its time, and streams show what happened some 15s late.
 	Notices Notices
@@ -115,23 +117,8 @@ func New(cfg Config) (*API, error) {
 	a := &api{cfg: cfg, metrics: m, hub: newHub(cfg.Notices), origins: http.NewCrossOriginProtection()}
 	a.closing, a.close = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
-	query, dead := a.cfg.Timeout, DeadTimeout
-	mux.Handle("/v1/events", a.route("list", query, methods{http.MethodGet: a.list}))
-	mux.Handle("/v1/events/{id}", waitable(
-		a.route("event", query, methods{http.MethodGet: a.event}),
-		a.route("wait", MaxWait+2*query, methods{http.MethodGet: a.waitForEvent}), MaxWait+2*query))
-	mux.HandleFunc("/v1/events/stream", a.streams)
-	mux.Handle("/v1/users/{user}", a.route("user", query, methods{http.MethodGet: a.user}))
-	mux.Handle("/v1/bots/{bot}/stats", a.route("stats", query, methods{http.MethodGet: a.stats}))
-	mux.Handle("/v1/dead", a.route("dead", dead, methods{http.MethodGet: a.listDead, http.MethodDelete: a.dropDead}))
-	mux.Handle("/v1/dead/{id}", a.route("dead", dead, methods{http.MethodGet: a.getDead, http.MethodDelete: a.dropOneDead}))
-	mux.Handle("/v1/dead/{id}/replay", a.route("dead", dead, methods{http.MethodPost: a.replayOneDead}))
-	mux.Handle("POST /v1/dead/replay", a.route("dead", dead, methods{http.MethodPost: a.replayDead}))
-	if a.cfg.Jobs != nil {
-		a.jobRoutes(mux)
-	}
-	if a.cfg.Sessions != nil {
-		mux.Handle("/v1/sessions/{bot}/{user}", a.sessions())
+	for _, p := range a.paths() {
+		mux.Handle(p.pattern, p.handler)
 	}
 	return &API{Handler: mux, api: a}, nil
 }

@@ -29,7 +29,7 @@ func (a *api) jobFile(w http.ResponseWriter, r *http.Request, c caller) (int, er
 		if err == nil {
 			if !begun {
 				begun = true
-				describe(w, r, info)
+				describeFile(w, r, info)
 			}
 			if r.Method == http.MethodHead {
 				return http.StatusOK, nil
@@ -50,7 +50,7 @@ func (a *api) jobFile(w http.ResponseWriter, r *http.Request, c caller) (int, er
 	}
 	if !begun {
 		info.Encoding = "" // Nothing is no file of gzip.
-		describe(w, r, info)
+		describeFile(w, r, info)
 	}
 	return http.StatusOK, nil
 }
@@ -66,7 +66,7 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-func describe(w http.ResponseWriter, r *http.Request, info job.File) {
+func describeFile(w http.ResponseWriter, r *http.Request, info job.File) {
 	h := w.Header()
 	h.Set("Content-Type", info.ContentType)
 	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", info.Name))

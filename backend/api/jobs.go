@@ -70,14 +70,16 @@ func viewJob(j *job.Job) jobView {
 }
 
 // jobRoutes answer /v1/jobs and what is below it.
-func (a *api) jobRoutes(mux *http.ServeMux) {
+func (a *api) jobPaths() []path {
 	query := a.cfg.Timeout
 	// The nil ones have handlers of their own, and are named for the header Allow.
-	mux.Handle("/v1/jobs", a.route("jobs", query, methods{http.MethodGet: a.listJobs, http.MethodPost: nil}))
-	mux.Handle("POST /v1/jobs", a.jobHandler("jobs", a.submitJob))
-	mux.Handle("/v1/jobs/{id}", a.route("job", query, methods{http.MethodGet: a.getJob, http.MethodDelete: a.cancelJob}))
-	mux.Handle("/v1/jobs/{id}/result", a.route("job_result", query, methods{http.MethodHead: nil, http.MethodGet: nil}))
-	mux.Handle("GET /v1/jobs/{id}/result", a.jobHandler("job_result", a.jobFile))
+	return []path{
+		{"/v1/jobs", a.route("jobs", query, methods{http.MethodGet: a.listJobs, http.MethodPost: nil})},
+		{"POST /v1/jobs", a.jobHandler("jobs", a.submitJob)},
+		{"/v1/jobs/{id}", a.route("job", query, methods{http.MethodGet: a.getJob, http.MethodDelete: a.cancelJob})},
+		{"/v1/jobs/{id}/result", a.route("job_result", query, methods{http.MethodHead: nil, http.MethodGet: nil})},
+		{"GET /v1/jobs/{id}/result", a.jobHandler("job_result", a.jobFile)},
+	}
 }
 
 // jobHandler answers by something that writes its success itself.

@@ -27,6 +27,12 @@ func (a *api) paths() []path {
 		{"POST /v1/dead/replay", a.route("dead", dead, methods{http.MethodPost: a.replayDead})},
 		{"/", a.route("other", query, methods{http.MethodGet: nothing})},
 	}
+	if a.cfg.Jobs != nil {
+		all = append(all, a.jobPaths()...)
+	}
+	if a.cfg.UserData != nil {
+		all = append(all, path{"/v1/users/{user}/data", a.userData()})
+	}
 	if a.cfg.Sessions != nil {
 		all = append(all, path{"/v1/sessions/{bot}/{user}", a.sessions()})
 	}

@@ -61,6 +61,9 @@ func (p problem) because(detail string) *problem {
 	return &p
 }
 
+// Unavailable answers for an API that is not there yet, or not any more.
+func Unavailable(w http.ResponseWriter) { unavailable.write(w) }
+
 // write answers with the problem and returns its status.
 func (p *problem) write(w http.ResponseWriter) int {
 	h := w.Header()

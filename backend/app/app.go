@@ -13,19 +13,24 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dispatch"
 	"github.com/botgate/botgate/backend/health"
-	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/notify"
+	"github.com/botgate/botgate/backend/session"
+	"github.com/botgate/botgate/backend/store/shards"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/queue"
 )
 
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
-const stopTimeout = serverDrain + maxStopDispatch + stopRecord + closeQueue + stopSweeper + 2*closeStore + 2*closeListener
+const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + stopSweeper + stopRetention +
+	stopSessions + 5*closeStore + 4*closeShared + 2*closeListener
 
 var errNotStarted = errors.New("not started")
 
@@ -53,16 +58,21 @@ type App struct {
 	health   *health.Registry
 	bots     bots.Set
 	mux      *http.ServeMux
-	api      *api.API // nil without the role.
+	api      lateAPI
 	failed   chan error
 
 	// Set by Start; the listener and the queue by New when they were given to it.
 	listener net.Listener
 	queue    queue.Queue
-	store    store.Store
-	reader   lateReader
-	dead     deadLetters
-	migrated chan struct{} // Closed when the store's schema is current.
+	redis    redis.UniversalClient // Nil without one.
+	bus      notify.Bus
+	store    *shards.Store
+	sessions *session.Sessions
+	reader   api.Reader
+	late     lateQueue
+	jobs     *job.Jobs // Nil without the roles for it.
+	// jobsReady returns nil when their table is there.
+	jobsReady func(context.Context) error
 
 	mu    sync.Mutex
 	steps []step // What Stop has to undo, in the order of starting.
@@ -80,7 +90,6 @@ func New(cfg Config) (*App, error) {
 		registry: cfg.Registry,
 		mux:      http.NewServeMux(),
 		failed:   make(chan error, 1),
-		migrated: make(chan struct{}),
 		listener: cfg.Listener,
 		queue:    cfg.Queue,
 	}
@@ -98,9 +107,7 @@ func New(cfg Config) (*App, error) {
 	if err := a.loadBots(); err != nil {
 		return nil, err
 	}
-	if err := a.routes(); err != nil {
-		return nil, err
-	}
+	a.routes()
 	return a, nil
 }
 

@@ -149,7 +149,7 @@ func TestFromQueueToBot(t *testing.T) {
 	require.Equal(t, 40, strings.Count(body, `"id":`))
 	code, body = get(t, a, "/readyz")
 	require.Equal(t, 200, code, body)
-	require.JSONEq(t, `{"status":"ready","checks":{"queue":"ok","store":"ok","record":"ok","dispatch":"ok"}}`, body)
+	require.JSONEq(t, `{"status":"ready","checks":{"queue":"ok","store":"ok","record":"ok","dispatch":"ok","jobs":"ok"}}`, body)
 	code, _ = get(t, a, "/healthz")
 	require.Equal(t, 200, code)
 	code, body = get(t, a, "/metrics")

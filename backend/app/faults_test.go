@@ -145,8 +145,8 @@ func TestRegistryThatIsUsedAlready(t *testing.T) {
 	t.Parallel()
 	c := settings(t, "http://127.0.0.1:1")
 	reg := prometheus.NewRegistry()
-	_, err := app.New(app.Config{Settings: c, Registry: reg})
+	start(t, app.Config{Settings: c, Registry: reg})
+	other, err := app.New(app.Config{Settings: settings(t, "http://127.0.0.1:1"), Registry: reg})
 	require.NoError(t, err)
-	_, err = app.New(app.Config{Settings: c, Registry: reg})
-	require.Error(t, err)
+	require.Error(t, other.Start(t.Context()))
 }

@@ -12,7 +12,10 @@ import (
 // only, not by the end of ctx. It can be started once.
 func (a *App) Start(ctx context.Context) error {
 	for _, start := range []func(context.Context) error{
-		a.bind, a.openStore, a.openQueue, a.shareDead, a.startSweeper, a.startRecord, a.startDispatch, a.serve, a.release,
+		a.bind,
+		a.openRedis, a.openBus, a.openStore, a.openSessions, a.openReader, a.openQueue, a.shareQueue, a.openJobs,
+		a.startSweeper, a.startRetention, a.startRecord, a.startDispatch, a.startJobs,
+		a.openAPI, a.serve, a.release,
 	} {
 		if err := start(ctx); err != nil {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))

@@ -27,7 +27,7 @@ func (a *App) parts() []string {
 	if a.needsStore() {
 		names = append(names, "store")
 	}
-	for _, role := range []config.Role{config.Record, config.Dispatch} {
+	for _, role := range []config.Role{config.Record, config.Dispatch, config.Jobs} {
 		if a.settings.Has(role) {
 			names = append(names, string(role))
 		}
@@ -42,22 +42,16 @@ func (a *App) startRecord(ctx context.Context) error {
 	r, err := record.New(record.Config{
 		Queue:      a.queue,
 		Store:      a.store,
+		Shards:     a.store.Names(),
+		Shard:      a.store.ShardOf,
+		Notify:     a.announce,
 		Logger:     a.log.With("role", string(config.Record)),
 		Registerer: a.registry,
 	})
 	if err != nil {
 		return fmt.Errorf("role record: %w", err)
 	}
-	// Without its tables the store would refuse events for good, and record bury them.
-	run := func(ctx context.Context) error {
-		select {
-		case <-a.migrated:
-			return r.Run(ctx)
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	a.background(ctx, config.Record, stopRecord, run, r.Healthy)
+	a.background(ctx, config.Record, stopRecord, r.Run, r.Healthy)
 	return nil
 }
 

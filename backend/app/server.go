@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
 )
 
@@ -64,31 +63,15 @@ func listenError(address string, err error) error {
 	return fmt.Errorf("listen %s: %w; set %s", address, cause, config.EnvListen)
 }
 
-func (a *App) routes() error {
+func (a *App) routes() {
 	a.mux.HandleFunc("/healthz", a.health.ServeLive)
 	a.mux.HandleFunc("/readyz", a.health.ServeReady)
 	a.mux.Handle("/metrics", promhttp.InstrumentMetricHandler(a.registry,
 		promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError)})))
 	if !a.settings.Has(config.API) {
-		return nil
+		return
 	}
-	h, err := api.New(api.Config{Reader: &a.reader, Dead: &a.dead, Logger: a.log, Registerer: a.registry})
-	if err != nil {
-		return err
-	}
-	a.api = h
-	a.mux.Handle("/", h)
-	return nil
-}
-
-// release has the requests that the API holds open answered before the listener is drained.
-func (a *App) release(context.Context) error {
-	if a.api != nil {
-		a.onStop(step{"held requests", closeListener, func(ctx context.Context) error {
-			return within(ctx, func() error { a.api.Close(); return nil })
-		}})
-	}
-	return nil
+	a.mux.Handle("/", &a.api)
 }
 
 // serve answers on the listener until the app stops.

@@ -49,6 +49,8 @@ type Config struct {
 	// DatabaseURL is the database: "sqlite:<path>" for the embedded one, or
 	// "postgres://…". Default "sqlite:data/events.db".
 	DatabaseURL string
+	// Data is what is kept of events and how it is read.
+	Data Data
 	// BotsFile says which bots exist; see package bots. Only the role dispatch reads
 	// it. Default "data/bots.json".
 	BotsFile string
@@ -71,6 +73,7 @@ func Default() Config {
 		History:       "auto",
 		BlobRetention: stores.DefaultRetention,
 		DatabaseURL:   "sqlite:data/events.db",
+		Data:          defaultData(),
 		BotsFile:      "data/bots.json",
 		Roles:         AllRoles(),
 		Listen:        "127.0.0.1:8081",
@@ -95,6 +98,9 @@ func FromEnv(getenv func(string) string) (Config, error) {
 		if v := getenv(name); v != "" {
 			*field = v
 		}
+	}
+	if err := c.Data.fromEnv(getenv); err != nil {
+		return c, err
 	}
 	var err error
 	if v := getenv(EnvRoles); v != "" {
@@ -126,6 +132,7 @@ func (c Config) Validate() error {
 		engines.CheckHistory(c.History),
 		c.checkBlobs(),
 		c.checkDatabase(),
+		c.Data.validate(),
 		c.checkRoles(),
 		c.checkListen(),
 		c.checkLogFormat(),

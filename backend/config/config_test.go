@@ -45,6 +45,7 @@ func TestFromEnv(t *testing.T) {
 		BlobURL:       "s3://bucket",
 		BlobRetention: 1000 * time.Hour,
 		DatabaseURL:   "postgres://u:p@h/db",
+		Data:          config.Default().Data,
 		BotsFile:      "bots.json",
 		Roles:         []config.Role{config.API, config.Record},
 		Listen:        ":9",
@@ -52,6 +53,31 @@ func TestFromEnv(t *testing.T) {
 		LogFormat:     "json",
 	}, c)
 	require.False(t, c.Has(config.Dispatch))
+}
+
+func TestDataFromEnv(t *testing.T) {
+	t.Parallel()
+	c, err := config.FromEnv(env(map[string]string{
+		config.EnvRedisURL:      "rediss://u:p@h:6380/1",
+		config.EnvShardsFile:    "shards.json",
+		config.EnvReplicaURL:    "postgres://u:p@r/db",
+		config.EnvPool:          "7",
+		config.EnvMaxLag:        "500ms",
+		config.EnvMigrate:       "off",
+		config.EnvRetention:     "90d",
+		config.EnvCacheSize:     "1GiB",
+		config.EnvCacheTTL:      "5s",
+		config.EnvSessionTTL:    "1h",
+		config.EnvSessionMaxTTL: "2h",
+		config.EnvSessionSize:   "16KiB",
+	}))
+	require.NoError(t, err)
+	require.NoError(t, c.Validate())
+	require.Equal(t, config.Data{
+		RedisURL: "rediss://u:p@h:6380/1", ShardsFile: "shards.json", ReplicaURL: "postgres://u:p@r/db",
+		Pool: 7, MaxLag: 500 * time.Millisecond, Migrate: false, Retention: 90 * 24 * time.Hour,
+		CacheSize: 1 << 30, CacheTTL: 5 * time.Second, SessionTTL: time.Hour, SessionMaxTTL: 2 * time.Hour, SessionSize: 16 << 10,
+	}, c.Data)
 }
 
 func TestBlobsDefaultToTheEmbeddedQueuesFolder(t *testing.T) {
@@ -83,6 +109,17 @@ func TestErrorsNameTheOption(t *testing.T) {
 		config.EnvBlobURL:       {"data/blobs", "file:", "s3://u:secret-password@bucket", "http://secret-password"},
 		config.EnvBlobRetention: {"30", "1h", "-1h", "soon"},
 		config.EnvDatabaseURL:   {"mysql://u:secret-password@h/db", "sqlite:"},
+		config.EnvRedisURL:      {"h:6379", "redis://u:secret-password@h:port", "http://h"},
+		config.EnvReplicaURL:    {"sqlite:x.db", "secret-password"},
+		config.EnvPool:          {"many", "-1", "10001"},
+		config.EnvMaxLag:        {"2", "0s", "-1s"},
+		config.EnvMigrate:       {"yes", "true"},
+		config.EnvRetention:     {"1h", "-90d", "month"},
+		config.EnvCacheSize:     {"big", "-1", "64 parsecs"},
+		config.EnvCacheTTL:      {"0s", "soon"},
+		config.EnvSessionTTL:    {"0s", "800h", "x"},
+		config.EnvSessionMaxTTL: {"0s", "1h", "x"},
+		config.EnvSessionSize:   {"0", "1GB", "x"},
 		config.EnvRoles:         {"recorder", "record;api", " ", ",", "none", "record none"},
 		config.EnvListen:        {"8081", "localhost", "::1:80"},
 		config.EnvLogLevel:      {"loud"},

@@ -17,12 +17,14 @@ const (
 	Record Role = "record"
 	// Dispatch delivers events to bots; it needs no database.
 	Dispatch Role = "dispatch"
-	// API answers queries about events; it needs no queue.
+	// API answers queries about events; it needs the queue for dead letters and jobs only.
 	API Role = "api"
+	// Jobs works on what takes longer than a request: exports, rebuilds, replays.
+	Jobs Role = "jobs"
 )
 
 // AllRoles returns every role.
-func AllRoles() []Role { return []Role{Record, Dispatch, API} }
+func AllRoles() []Role { return []Role{Record, Dispatch, API, Jobs} }
 
 // ParseRoles reads a list of roles with commas or spaces between them, as the gateway's
 // configuration does, so that one environment can serve both.
@@ -43,9 +45,9 @@ func ParseRoles(s string) ([]Role, error) {
 func unknownRole(role Role) error {
 	if role == "none" {
 		return errors.New(`"none" belongs to the gateway, whose embedded backend it switches off; ` +
-			"a backend has the roles record, dispatch and api, or some of them")
+			"a backend has the roles record, dispatch, api and jobs, or some of them")
 	}
-	return fmt.Errorf("unknown role %q; the roles are record, dispatch and api", role)
+	return fmt.Errorf("unknown role %q; the roles are record, dispatch, api and jobs", role)
 }
 
 func roleNames(roles []Role) string {

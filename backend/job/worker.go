@@ -43,7 +43,10 @@ func (j *Jobs) Healthy() error {
 // It returns an error when queue or engine don't work, and may be called again.
 func (j *Jobs) Run(ctx context.Context) error {
 	consumer, err := j.cfg.Queue.Subscribe(ctx, queue.Jobs, queue.SubscribeOptions{Prefetch: j.cfg.Concurrency})
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return fmt.Errorf("subscribing to the queue: %w", err)
 	}
 	j.trouble.Store(nil)

@@ -41,6 +41,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 			return runDead(ctx, args[1:], getenv, stdout, stderr)
 		case "replay":
 			return runReplay(ctx, args[1:], getenv, stdout, stderr)
+		case "migrate":
+			return runMigrate(ctx, args[1:], getenv, stdout, stderr)
+		case "rebuild":
+			return runRebuild(ctx, args[1:], getenv, stdout, stderr)
 		case "shard":
 			return runShard(ctx, args[1:], getenv, stdout, stderr)
 		}

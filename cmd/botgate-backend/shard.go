@@ -7,9 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/botgate/botgate/backend/app"
+	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/shard"
 	"github.com/botgate/botgate/backend/store/shards"
 )
@@ -25,12 +25,15 @@ func runShard(ctx context.Context, args []string, getenv func(string) string, st
 	if err == nil {
 		m, err = shardMap(command.File, getenv)
 	}
+	var settings config.Config
+	if err == nil {
+		settings, err = config.FromEnv(getenv)
+	}
 	if err != nil {
 		say(stderr, complaint(err))
 		return exitUsage
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := app.OpenShards(ctx, m, log, nil)
+	s, err := app.OpenShards(ctx, m, settings.Data, warnings(stderr), nil)
 	if err == nil {
 		err = errors.Join(command.Run(ctx, s, stdout, stderr), s.Close())
 	}

@@ -217,6 +217,9 @@ func (a *App) Queue() (queue.Queue, error) {
 // QueueAddress returns the address of the queue.
 func (a *App) QueueAddress() string { return a.QueueURL }
 
+// RedisAddress returns the address of Redis; empty for none.
+func (a *App) RedisAddress() string { return a.RedisURL }
+
 // Redis returns the shared Redis client, or nil when none is configured.
 func (a *App) Redis() redis.UniversalClient {
 	if a.redis == nil {

@@ -1,6 +1,10 @@
 package embedded
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -21,13 +25,14 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 // UnmarshalCaddyfile sets up the app from the global option. Syntax:
 //
 //	botgate_embedded {
-//		roles    record dispatch api | none
+//		roles    record dispatch api jobs | none
 //		database [<url>]
 //		listen   <address>
+//		replica|replica_max_lag|database_pool|shards_file|migrate|retention|cache_size|cache_ttl|session_ttl|session_max_ttl|session_size [<value>]
 //	}
 //
-// database may stand without a value, as it does when the environment variable that it
-// is taken from is not set.
+// database, and what has its default otherwise, may stand without a value, as they do when
+// the environment variable that they are taken from is not set.
 func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
@@ -43,11 +48,21 @@ func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			b.DatabaseURL = args[0]
 		case option == "listen" && len(args) == 1:
 			b.Listen = args[0]
-		case option == "roles" || option == "database" || option == "listen":
+		case dataOptions[option] != "" && len(args) == 0:
+		case dataOptions[option] != "" && len(args) == 1:
+			b.setOption(option, args[0])
+		case option == "roles" || option == "database" || option == "listen" || dataOptions[option] != "":
 			return d.ArgErr()
 		default:
-			return d.Errf("unknown option %q; there are roles, database and listen", option)
+			return d.Errf("unknown option %q; there are roles, database, listen, %s", option, strings.Join(slices.Sorted(maps.Keys(dataOptions)), ", "))
 		}
 	}
 	return nil
+}
+
+func (b *Backend) setOption(option, value string) {
+	if b.Data == nil {
+		b.Data = map[string]string{}
+	}
+	b.Data[option] = value
 }

@@ -34,13 +34,19 @@ func init() {
 // reload the old and the new one run side by side for a moment and share the queue as
 // two processes would.
 type Backend struct {
-	// Roles are what the backend does: record, dispatch, api; or "none" alone, which
-	// leaves that to processes of their own. Default: all three.
+	// Roles are what the backend does: record, dispatch, api, jobs; or "none" alone, which
+	// leaves that to processes of their own. Default: all of them.
 	Roles []string `json:"roles,omitempty"`
 
 	// DatabaseURL is the address of the database: sqlite:<path> or postgres://.
 	// Default: sqlite:<data>/events.db, in the data folder of the botgate app.
 	DatabaseURL string `json:"database,omitempty"`
+
+	// Data are the options of what is kept of events and how it is read: replica, replica_max_lag,
+	// database_pool, shards_file, migrate, retention, cache_size, cache_ttl, session_ttl,
+	// session_max_ttl and session_size, with values as the variables of botgate-backend have
+	// them (docs/backend.md). Empty values stand for the defaults.
+	Data map[string]string `json:"data,omitempty"`
 
 	// Listen is the address of the backend's API, health checks and metrics. It has no
 	// access control of its own, so it belongs behind the gateway. Default: 127.0.0.1:8081.
@@ -61,6 +67,7 @@ type shared interface {
 	BotsFilePath() string
 	DataFolder() string
 	QueueAddress() string
+	RedisAddress() string
 	Blobs() (address string, retention time.Duration)
 }
 
@@ -80,6 +87,10 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 	b.settings = config.Default()
 	b.settings.QueueURL = b.shared.QueueAddress()
 	b.settings.BlobURL, b.settings.BlobRetention = b.shared.Blobs()
+	b.settings.Data.RedisURL = b.shared.RedisAddress()
+	if err := b.setData(); err != nil {
+		return err
+	}
 	b.settings.DatabaseURL = "sqlite:" + filepath.Join(b.shared.DataFolder(), "events.db")
 	if b.DatabaseURL != "" {
 		b.settings.DatabaseURL = b.DatabaseURL

@@ -135,7 +135,7 @@ func (c *Contract) checkBody(contents object, pointer string, r *http.Response, 
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	require.NoError(c.t, err, what)
 	require.Contains(c.t, contents, media, what)
-	if !strings.HasSuffix(media, "json") {
+	if media != "application/json" && !strings.HasSuffix(media, "+json") {
 		return
 	}
 	body, err := io.ReadAll(r.Body)

@@ -182,6 +182,8 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 		"Ready":       {func() error { return s.Ready(ctx) }},
 		"Migrate":     {func() error { return nil }},
 		"Close":       {func() error { return nil }},
+		"Primary":     {func() error { return nil }},
+		"Fits":        {func() error { return nil }},
 		"Spoil":       {func() error { return nil }}, // Of the tests.
 	}
 	for _, after := range []store.LogPosition{{}, {RecordedAt: here, ID: logID(n)}} {
@@ -233,7 +235,7 @@ func TestPlansOfALargeLog(t *testing.T) {
 	if os.Getenv("BOTGATE_CHAOS") == "" {
 		t.Skip("takes minutes; make chaos runs it")
 	}
-	testPlans(t, small, 1_000_000)
+	testPlans(t, 12_000, 1_000_000)
 }
 
 func testPlans(t *testing.T, sizes ...int) {

@@ -18,7 +18,6 @@ import (
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/shards"
 	"github.com/botgate/botgate/backend/store/sqlite"
-	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/testsvc"
 )
@@ -57,16 +56,6 @@ func start(t *testing.T, m shards.Map) *shards.Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
-}
-
-// A store of one shard, as without a file, is a store like any other.
-func TestConformanceOfOneShard(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, func(t *testing.T) store.Store {
-		s := start(t, shards.Single(files(t, 1)[0], ""))
-		require.Eventually(t, func() bool { return s.Ready(t.Context()) == nil }, 10*time.Second, time.Millisecond)
-		return s
-	})
 }
 
 func TestMoveBetweenFiles(t *testing.T) {
@@ -117,7 +106,7 @@ func moveUnderLoad(t *testing.T, m shards.Map) {
 		}
 		return nil
 	})
-	require.Eventually(t, func() bool { return len(recorded()) > 200 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return len(recorded()) > 500 }, time.Minute, time.Millisecond)
 	var some []int
 	for bucket := range 100 {
 		some = append(some, bucket)

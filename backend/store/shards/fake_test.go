@@ -200,7 +200,8 @@ func (f *fake) User(ctx context.Context, q store.UserQuery) (*store.User, error)
 		return nil, err
 	}
 	user := &store.User{Subject: q.Subject}
-	entries := f.sorted(func(e store.Entry) bool { return e.Subject == q.Subject }, recorded)
+	var entries []store.Entry
+	entries = append(entries, f.sorted(func(e store.Entry) bool { return e.Subject == q.Subject }, recorded)...)
 	for _, c := range store.CountUsers(entries) {
 		user.Bots = append(user.Bots, store.UserBot{Bot: c.Bot, Counts: c.Counts, First: c.First, Last: c.Last})
 	}

@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/botgate/botgate/backend/api"
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/userdata"
+)
+
+// lateAPI is the API for the server, which is asked for it before it is there.
+type lateAPI struct{ opened atomic.Pointer[api.API] }
+
+func (l *lateAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if opened := l.opened.Load(); opened != nil {
+		opened.ServeHTTP(w, r)
+		return
+	}
+	api.Unavailable(w)
+}
+
+// openAPI ties the API to what the app has opened by now.
+func (a *App) openAPI(context.Context) error {
+	if !a.settings.Has(config.API) {
+		return nil
+	}
+	cfg := api.Config{Reader: a.reader, Dead: deadLetters{&a.late}, Sessions: a.sessions, Jobs: a.jobs, Notices: a.bus, Logger: a.log, Registerer: a.registry}
+	cfg.UserData = userdata.New(userdata.Config{Store: a.store, Sessions: a.sessions, Forget: a.forget})
+	opened, err := api.New(cfg)
+	if err != nil {
+		return err
+	}
+	a.api.opened.Store(opened)
+	return nil
+}
+
+// release has the requests that the API holds open answered before the listener is drained.
+func (a *App) release(context.Context) error {
+	if opened := a.api.opened.Load(); opened != nil {
+		a.onStop(step{"held requests", closeListener, func(ctx context.Context) error {
+			return within(ctx, func() error { opened.Close(); return nil })
+		}})
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/botgate/botgate/backend/api"
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/job/kind/export"
+	"github.com/botgate/botgate/backend/job/kind/rebuild"
+	"github.com/botgate/botgate/backend/job/kind/replay"
+	jobpostgres "github.com/botgate/botgate/backend/job/postgres"
+	jobsqlite "github.com/botgate/botgate/backend/job/sqlite"
+	"github.com/botgate/botgate/backend/store/postgres"
+	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/internal/blob/stores"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	stopJobs = job.Grace + giveBack
+	// readyPause is the pause between two looks for a table that somebody makes.
+	readyPause = 250 * time.Millisecond
+)
+
+// openJobs opens the jobs, for those who ask for them and for those who work on them.
+func (a *App) openJobs(ctx context.Context) error {
+	if !a.settings.Has(config.API) && !a.settings.Has(config.Jobs) {
+		return nil
+	}
+	engine, err := a.jobEngine(ctx)
+	if err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	a.jobsReady = engine.Ready
+	kinds, err := a.jobKinds()
+	if err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	a.jobs, err = job.New(job.Config{
+		Engine: engine, Queue: &a.late, Kinds: kinds, Logger: a.log.With("role", string(config.Jobs)), Registerer: a.registry,
+	})
+	return err
+}
+
+func (a *App) jobEngine(ctx context.Context) (job.Engine, error) {
+	switch db := a.firstDatabase().(type) {
+	case *sqlite.Store:
+		writer, reader := db.Handles()
+		return jobsqlite.New(ctx, writer, reader)
+	case *postgres.Store:
+		engine := jobpostgres.New(db.Primary(), a.log)
+		a.migrate(ctx, "schema of the jobs", engine.Migrate)
+		return engine, nil
+	}
+	return nil, errors.New("the database has no place for them")
+}
+
+// jobKinds are what there is to do here: exports need a place for their files, and replays a
+// queue with a history. Who only asks for a replay need not have the queue open.
+func (a *App) jobKinds() (map[string]job.Kind, error) {
+	kinds := map[string]job.Kind{"rebuild": rebuild.Kind{Keeper: a.store}}
+	historian, ok := queue.As[queue.Historian](a.queue)
+	if ok || a.queue == nil {
+		kinds["replay"] = replay.Kind{Queue: historian}
+	}
+	address := a.settings.Blobs()
+	if address == "" {
+		return kinds, nil
+	}
+	blobs, err := stores.Open(address)
+	if err != nil {
+		return nil, err
+	}
+	a.onStop(step{"files of the jobs", closeStore, func(ctx context.Context) error { return within(ctx, blobs.Close) }})
+	kinds["export"] = export.New(export.Config{Reader: a.store, Append: api.AppendEvent, Blobs: blobs})
+	return kinds, nil
+}
+
+// startJobs works on them, as soon as their table is there.
+func (a *App) startJobs(ctx context.Context) error {
+	if !a.settings.Has(config.Jobs) {
+		return nil
+	}
+	run := func(ctx context.Context) error {
+		for a.jobsReady(ctx) != nil {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(readyPause):
+			}
+		}
+		return a.jobs.Run(ctx)
+	}
+	a.background(ctx, config.Jobs, stopJobs, run, a.jobs.Healthy)
+	return nil
+}

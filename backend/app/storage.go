@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/store/postgres"
+	"github.com/botgate/botgate/backend/store/postgres/pools"
+	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/internal/queue/engines"
+)
+
+// fitTimeout bounds how long the start waits for a database server.
+const fitTimeout = time.Second
+
+// openStore opens the databases and has their schemas brought up to date.
+func (a *App) openStore(ctx context.Context) error {
+	if !a.needsStore() {
+		return nil
+	}
+	s, err := OpenStore(ctx, a.settings, a.log, a.registry)
+	if err != nil {
+		return err
+	}
+	a.store = s
+	a.onStop(step{"store", closeStore, func(ctx context.Context) error { return within(ctx, s.Close) }})
+	a.health.Add("store", s.Ready)
+	return nil
+}
+
+// OpenStore opens the databases of the settings; their servers need not be up. Errors name
+// the option to change.
+func OpenStore(ctx context.Context, settings config.Config, log *slog.Logger, reg prometheus.Registerer) (*shards.Store, error) {
+	m, err := shardMap(settings)
+	if err != nil {
+		return nil, err
+	}
+	return OpenShards(ctx, m, settings.Data, log, reg)
+}
+
+// OpenShards opens the databases of a map.
+func OpenShards(ctx context.Context, m shards.Map, data config.Data, log *slog.Logger, reg prometheus.Registerer) (*shards.Store, error) {
+	open := func(ctx context.Context, s shards.Shard) (shards.Engine, error) {
+		engine, err := openShard(ctx, data, s, log, reg)
+		if err == nil && !data.Migrate {
+			engine = asItIs{engine}
+		}
+		return engine, err
+	}
+	return shards.Open(ctx, shards.Config{Map: m, Open: open, Logger: log, Registerer: reg})
+}
+
+// asItIs is an engine whose schema somebody else looks after.
+type asItIs struct{ shards.Engine }
+
+// shardMap says which databases there are.
+func shardMap(settings config.Config) (shards.Map, error) {
+	if settings.Data.ShardsFile == "" {
+		return shards.Single(settings.DatabaseURL, settings.Data.ReplicaURL), nil
+	}
+	m, err := shards.Load(settings.Data.ShardsFile, os.Getenv)
+	if err != nil {
+		return m, fmt.Errorf("%s: %w", config.EnvShardsFile, err)
+	}
+	return m, nil
+}
+
+func openShard(ctx context.Context, data config.Data, s shards.Shard, log *slog.Logger, reg prometheus.Registerer) (shards.Engine, error) {
+	if !strings.HasPrefix(s.URL, "sqlite:") {
+		return openPostgres(ctx, postgres.Config{
+			Name: s.Name, URL: s.URL, ReplicaURL: s.ReplicaURL,
+			MaxConns: data.Pool, MaxLag: data.MaxLag, Logger: log, Registerer: reg,
+		})
+	}
+	path, err := engines.SQLitePath(s.URL)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", config.EnvDatabaseURL, err)
+	}
+	return sqlite.Open(ctx, sqlite.Config{Path: path})
+}
+
+// openPostgres refuses to start with more connections than the server takes. One that is away
+// is asked no longer than fitTimeout, and the log tells later.
+func openPostgres(ctx context.Context, cfg postgres.Config) (shards.Engine, error) {
+	s, err := postgres.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	asking, cancel := context.WithTimeout(ctx, fitTimeout)
+	defer cancel()
+	if err := s.Fits(asking); errors.Is(err, pools.ErrTooManyConns) {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// firstDatabase is where tables are that are not spread over the shards.
+func (a *App) firstDatabase() shards.Engine {
+	first, _ := a.store.Engine(a.store.Names()[0])
+	if plain, ok := first.(asItIs); ok {
+		return plain.Engine
+	}
+	return first
+}
+
+// migrate brings the schema of a part up to date as soon as the database can be reached,
+// unless somebody else does.
+func (a *App) migrate(ctx context.Context, name string, migrate func(context.Context) error) {
+	if !a.settings.Data.Migrate {
+		return
+	}
+	migration := supervise(ctx, a.log, name, migrate)
+	a.onStop(step{name, closeStore, migration.stop})
+}
