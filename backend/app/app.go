@@ -78,7 +78,7 @@ type App struct {
 	steps []step // What Stop has to undo, in the order of starting.
 }
 
-// New checks the settings and reads the bots file. It opens, dials and starts nothing,
+// New checks the settings and reads the bots file and the shards file. It opens, dials and starts nothing,
 // so it also serves to validate a configuration.
 func New(cfg Config) (*App, error) {
 	if err := cfg.Settings.Validate(); err != nil {
@@ -106,6 +106,11 @@ func New(cfg Config) (*App, error) {
 	}
 	if err := a.loadBots(); err != nil {
 		return nil, err
+	}
+	if a.needsStore() {
+		if _, err := shardMap(a.settings); err != nil {
+			return nil, err
+		}
 	}
 	a.routes()
 	return a, nil

@@ -27,7 +27,7 @@ type sweeper interface {
 // startSweeper removes large bodies that are older than anything that refers to them. It
 // goes with the role record: one that runs is enough, several do no harm.
 func (a *App) startSweeper(ctx context.Context) error {
-	if !a.settings.Has(config.Record) || a.settings.BlobRetention == 0 || a.settings.Blobs() == "" {
+	if !a.settings.Has(config.Record) || a.settings.BodyRetention() == 0 || a.settings.Blobs() == "" {
 		return nil
 	}
 	blobs, err := stores.Open(a.settings.Blobs())
@@ -46,7 +46,7 @@ func (a *App) startSweeper(ctx context.Context) error {
 		return fmt.Errorf("registering a metric of the blob store: %w", err)
 	}
 	s := supervise(ctx, a.log, "blob sweeper", func(ctx context.Context) error {
-		return sweep(ctx, folder, a.settings.BlobRetention, func(n int) { removed.Add(float64(n)) })
+		return sweep(ctx, folder, a.settings.BodyRetention(), func(n int) { removed.Add(float64(n)) })
 	})
 	a.onStop(step{"blob sweeper", stopSweeper, s.stop})
 	return nil

@@ -147,6 +147,15 @@ func (c Config) Blobs() string {
 	return stores.Default(c.QueueURL)
 }
 
+// BodyRetention is how old a body in a folder gets: no older than the log, which has bodies of
+// its own. 0 is for ever.
+func (c Config) BodyRetention() time.Duration {
+	if c.BlobRetention == 0 || c.Data.Retention == 0 {
+		return max(c.BlobRetention, c.Data.Retention)
+	}
+	return min(c.BlobRetention, c.Data.Retention)
+}
+
 func (c Config) checkBlobs() error {
 	if c.BlobURL != "" {
 		if err := stores.Check(c.BlobURL); err != nil {

@@ -90,6 +90,21 @@ func TestBlobsDefaultToTheEmbeddedQueuesFolder(t *testing.T) {
 	require.Equal(t, "s3://bucket", c.Blobs())
 }
 
+func TestBodiesGoWithTheLog(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ blobs, log, want time.Duration }{
+		{720 * time.Hour, 0, 720 * time.Hour},
+		{0, 0, 0},
+		{0, 100 * time.Hour, 100 * time.Hour},
+		{720 * time.Hour, 100 * time.Hour, 100 * time.Hour},
+		{100 * time.Hour, 720 * time.Hour, 100 * time.Hour},
+	} {
+		c := config.Default()
+		c.BlobRetention, c.Data.Retention = tc.blobs, tc.log
+		require.Equal(t, tc.want, c.BodyRetention())
+	}
+}
+
 func TestParseRoles(t *testing.T) {
 	t.Parallel()
 	want := []config.Role{config.Dispatch, config.Record}

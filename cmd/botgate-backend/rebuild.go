@@ -58,6 +58,9 @@ func rebuild(ctx context.Context, settings config.Config, days []time.Time, stdo
 			return err
 		}
 	}
+	if len(days) == 0 {
+		say(stdout, "the log is empty\n")
+	}
 	for i, day := range days {
 		entries, err := s.Rebuild(ctx, day)
 		if err != nil {
