@@ -46,7 +46,7 @@ func databaseSettings(args []string, usage string, getenv func(string) string, s
 			return config.Config{}, exitUsage
 		}
 	}
-	settings, err := config.FromEnv(getenv)
+	settings, err := config.FromEnv(rolesAside(getenv))
 	if err == nil {
 		err = settings.Validate()
 	}
@@ -55,6 +55,17 @@ func databaseSettings(args []string, usage string, getenv func(string) string, s
 		return settings, exitUsage
 	}
 	return settings, -1
+}
+
+// rolesAside is the environment for a command, which has no roles: what is said of them may be
+// for the gateway, whose "none" is no backend's.
+func rolesAside(getenv func(string) string) func(string) string {
+	return func(name string) string {
+		if name == config.EnvRoles {
+			return ""
+		}
+		return getenv(name)
+	}
 }
 
 // warnings logs what an operator who runs a command should know.

@@ -27,7 +27,7 @@ func runShard(ctx context.Context, args []string, getenv func(string) string, st
 	}
 	var settings config.Config
 	if err == nil {
-		settings, err = config.FromEnv(getenv)
+		settings, err = config.FromEnv(rolesAside(getenv))
 	}
 	if err != nil {
 		say(stderr, complaint(err))
