@@ -21,6 +21,8 @@ type process struct {
 	cmd    *exec.Cmd
 	output *testlog.Buffer
 	ended  <-chan struct{}
+	// base is where it listens; empty for those that have the stack's addresses.
+	base string
 }
 
 // start runs a binary in dir; it is killed at the end of the test if it still runs. A data

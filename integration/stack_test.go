@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,12 +102,20 @@ func (s *stack) startServices() {
 // startServicesOn does the same with the broker at the URL.
 func (s *stack) startServicesOn(queueURL string) {
 	s.t.Helper()
-	s.database = testsvc.Postgres(s.t)
+	s.useServices(queueURL)
+	s.startGateway()
+	s.startBackends()
+}
+
+// useServices prepares a Redis and, unless a test has set one, a database beside the broker.
+func (s *stack) useServices(queueURL string) {
+	s.t.Helper()
+	if strings.HasPrefix(s.database, "sqlite:") {
+		s.database = testsvc.Postgres(s.t)
+	}
 	s.redis = testsvc.StartRedis(s.t)
 	s.env = append(s.env, "BOTGATE_REDIS_URL="+s.redis.URL+smallPool, "BOTGATE_QUEUE_URL="+queueURL,
 		"BOTGATE_DATABASE_URL="+s.database, "BOTGATE_ROLES=none")
-	s.startGateway()
-	s.startBackends()
 }
 
 func (s *stack) startGateway() {
@@ -124,7 +133,16 @@ func (s *stack) reviveGateway() {
 // reviveDispatch starts a backend with the role dispatch in the place of the last one.
 func (s *stack) reviveDispatch() {
 	s.t.Helper()
-	s.backends[2] = start(s.t, s.dir, s.env, backendBinary, "--roles", "dispatch", "--listen", freePorts(s.t, 1)[0])
+	s.backends[2] = s.backend("dispatch")
+}
+
+// backend starts a backend with the roles at an address of its own.
+func (s *stack) backend(roles string) *process {
+	s.t.Helper()
+	address := freePorts(s.t, 1)[0]
+	p := start(s.t, s.dir, s.env, backendBinary, "--roles", roles, "--listen", address)
+	p.base = "http://" + address
+	return p
 }
 
 // secondGateway starts another gateway of the same stack, which leaves the backend's roles to
@@ -146,8 +164,8 @@ func (s *stack) startBackends() {
 	s.t.Helper()
 	s.backends = []*process{
 		start(s.t, s.dir, s.env, backendBinary, "--roles", "api"),
-		start(s.t, s.dir, s.env, backendBinary, "--roles", "record", "--listen", freePorts(s.t, 1)[0]),
-		start(s.t, s.dir, s.env, backendBinary, "--roles", "dispatch", "--listen", freePorts(s.t, 1)[0]),
+		s.backend("record"),
+		s.backend("dispatch"),
 	}
 	s.waitReady(s.api, s.backends[0])
 }

@@ -1,0 +1,114 @@
+package integration
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// officer returns the headers of somebody who may do everything.
+func (s *stack) officer() http.Header {
+	s.t.Helper()
+	return bearer(s.tokenWith(jwt.MapClaims{"sub": "officer", "scope": "commands:write events:read events:admin sessions:write"}))
+}
+
+// do sends a request to the gateway as the officer, who must get the status.
+func (s *stack) do(method, path string, body []byte, status int) answer {
+	s.t.Helper()
+	a, err := send(method, s.base+path, s.officer(), body)
+	require.NoError(s.t, err)
+	require.Equal(s.t, status, a.status, "%s %s: %s", method, path, a.body)
+	return a
+}
+
+// backendCommand runs a command of botgate-backend to its success, and returns what it printed.
+func (s *stack) backendCommand(args ...string) string {
+	s.t.Helper()
+	stdout, stderr, code := run(s.t, s.dir, s.env, "", backendBinary, args...)
+	require.Zero(s.t, code, "%s: %s", args, stderr)
+	return stdout
+}
+
+// TestErasedUserStaysErased erases a user, and finds nothing of them: not after a rebuild, not
+// after their events arrive once more, and nothing missing of others.
+func TestErasedUserStaysErased(t *testing.T) {
+	t.Run("Embedded", func(t *testing.T) {
+		s := newStack(t)
+		s.startEmbedded()
+		s.requireErasable()
+	})
+	t.Run("Services", func(t *testing.T) {
+		s := newStack(t)
+		s.env = append(s.env, "BOTGATE_HISTORY=2h 64MiB")
+		s.startServices()
+		s.requireErasable()
+	})
+}
+
+func (s *stack) requireErasable() {
+	s.t.Helper()
+	alice, bob := s.acceptMany("alice", 5), s.acceptMany("bob", 3)
+	s.awaitAll(append(alice, bob...)...)
+	known := time.Now()
+	for _, user := range []string{"alice", "bob"} {
+		s.do(http.MethodPut, "/v1/sessions/demo/"+user, []byte(`{"of":"`+user+`"}`), http.StatusCreated)
+		kept := string(s.do(http.MethodGet, "/v1/users/"+user+"/data", nil, http.StatusOK).body)
+		require.Contains(s.t, kept, `"of":"`+user+`"`)
+		// So that the cache knows them.
+		s.do(http.MethodGet, "/v1/users/"+user, nil, http.StatusOK)
+	}
+	others := s.do(http.MethodGet, "/v1/users/bob/data", nil, http.StatusOK).body
+
+	a := s.do(http.MethodDelete, "/v1/users/alice/data", nil, http.StatusOK)
+	require.JSONEq(s.t, `{"user":"alice","events":5}`, string(a.body))
+	s.requireErased("alice", alice, known, bob[2])
+	s.backendCommand("rebuild")
+	s.requireErased("alice", alice, known, bob[2])
+
+	// What was accepted before arrives late; what comes after it in the queue is a mark.
+	require.Contains(s.t, s.replay("--to", "record"), "failed 0")
+	mark := s.accept("carol", hello)
+	s.awaitAll(append([]string{mark}, bob...)...)
+	s.requireErased("alice", alice, known, mark)
+	require.Equal(s.t, string(others), string(s.do(http.MethodGet, "/v1/users/bob/data", nil, http.StatusOK).body))
+
+	// Who comes back is somebody new.
+	again := s.accept("alice", hello)
+	s.awaitAll(append([]string{mark, again}, bob...)...)
+	kept := string(s.do(http.MethodGet, "/v1/users/alice/data", nil, http.StatusOK).body)
+	require.Equal(s.t, 1, strings.Count(kept, "\n"), kept)
+	require.Contains(s.t, kept, again)
+}
+
+// requireErased asks every endpoint for what there was of a user. The log is streamed from its
+// beginning up to the event last.
+func (s *stack) requireErased(user string, ids []string, known time.Time, last string) {
+	s.t.Helper()
+	at := "?at=" + known.UTC().Format(time.RFC3339Nano)
+	for _, path := range []string{
+		"/v1/users/" + user, "/v1/users/" + user + at, "/v1/users/" + user + "/data", "/v1/sessions/demo/" + user,
+	} {
+		s.do(http.MethodGet, path, nil, http.StatusNotFound)
+	}
+	for _, id := range ids {
+		s.do(http.MethodGet, "/v1/events/"+id, nil, http.StatusNotFound)
+		s.do(http.MethodGet, "/v1/events/"+id+at, nil, http.StatusNotFound)
+	}
+	require.JSONEq(s.t, `{"events":[]}`, string(s.do(http.MethodGet, "/v1/events?user="+user, nil, http.StatusOK).body))
+	all := string(s.do(http.MethodGet, "/v1/events?limit=200", nil, http.StatusOK).body)
+	require.Contains(s.t, all, last)
+	streamed := ""
+	for line := range s.stream("demo") {
+		if streamed += line; strings.Contains(line, last) {
+			break
+		}
+	}
+	require.Contains(s.t, streamed, last)
+	for _, id := range ids {
+		require.NotContains(s.t, all+streamed, id)
+	}
+}
