@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -246,12 +247,11 @@ func eventually(t *testing.T, condition func() error) {
 // freePorts returns loopback addresses that nobody listens on.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
+	ports, err := testsvc.FreePorts(t.Context(), n)
+	require.NoError(t, err)
 	addresses := make([]string, n)
-	for i := range addresses {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer listener.Close()
-		addresses[i] = listener.Addr().String()
+	for i, port := range ports {
+		addresses[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
 	return addresses
 }

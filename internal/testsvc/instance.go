@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -98,7 +97,7 @@ func (i *instance) create(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if i.ports, err = freePorts(ctx, i.kind.ports); err != nil {
+	if i.ports, err = FreePorts(ctx, i.kind.ports); err != nil {
 		return err
 	}
 	i.url = i.kind.url(i)
@@ -106,20 +105,6 @@ func (i *instance) create(ctx context.Context) (err error) {
 		return fmt.Errorf("preparing: %w", err)
 	}
 	return i.start(ctx)
-}
-
-// freePorts holds all of them at once, so that they differ.
-func freePorts(ctx context.Context, n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("finding a free port: %w", err)
-		}
-		defer func() { _ = listener.Close() }()
-		ports[i] = listener.Addr().(*net.TCPAddr).Port
-	}
-	return ports, nil
 }
 
 // start runs the processes and waits until the server takes connections.
