@@ -270,12 +270,19 @@ func (a *api) jobProblem(err error) *problem {
 	return nil
 }
 
-// AppendEvent appends the JSON object that shows an event, as GET /v1/events/{id} does.
-// Exports are made of them.
+// AppendEvent appends the JSON object that shows an event, as GET /v1/events/{id} does, in one
+// line: between the tokens of a body that is JSON, a line break becomes a space. In its
+// strings there is none. Exports are made of them.
 func AppendEvent(out []byte, r *store.Record) ([]byte, error) {
 	object, err := appendEvent(nil, r, detailed, nil)
 	if err != nil {
 		return nil, err
 	}
-	return append(out, document.WithBody(object, r.Event)...), nil
+	line := document.WithBody(object, r.Event)
+	for i, c := range line {
+		if c == '\n' || c == '\r' {
+			line[i] = ' '
+		}
+	}
+	return append(out, line...), nil
 }

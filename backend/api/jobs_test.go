@@ -269,4 +269,10 @@ func TestAppendEvent(t *testing.T) {
 	require.NoError(t, err)
 	h := handler(t, Config{Reader: &fakeReader{record: r}})
 	require.Equal(t, "x"+ask(t, h, http.MethodGet, "/v1/events/id-1").Body.String(), string(got))
+
+	r.Event.Data = []byte("{\r\n\"text\": \"a\\nb\"\n}")
+	got, err = AppendEvent(nil, r)
+	require.NoError(t, err)
+	require.NotContains(t, string(got), "\n")
+	require.Contains(t, string(got), `"data":{  "text": "a\nb" }`, "one line, with what the text says")
 }

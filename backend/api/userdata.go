@@ -8,9 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/session"
-	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/userdata"
 	"github.com/botgate/botgate/internal/event"
 )
@@ -157,35 +155,15 @@ func exportLine(item userdata.Item) ([]byte, error) {
 	if item.Session != nil {
 		return encodeSession(item.Session)
 	}
-	line, err := eventDocument([]byte(`{"event":`), item.Event)
+	line, err := AppendEvent([]byte(`{"event":`), item.Event)
 	if err != nil {
 		return nil, fmt.Errorf("encoding an event: %w", err)
 	}
 	return append(line, '}'), nil
 }
 
-func eventDocument(line []byte, record *store.Record) ([]byte, error) {
-	body, err := appendEvent(nil, record, detailed, nil)
-	if err != nil {
-		return nil, err
-	}
-	// The body is on a line of its own accord only as far as JSON has none in it.
-	return append(line, oneLine(document.WithBody(body, record.Event))...), nil
-}
-
 func encodeSession(s *session.Session) ([]byte, error) {
 	return json.Marshal(map[string]sessionLine{"session": {
 		Bot: s.Bot, User: s.User, UpdatedAt: s.UpdatedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Data: s.Data,
 	}})
-}
-
-// oneLine takes line breaks out of a JSON document, which can be between its parts only.
-func oneLine(document []byte) []byte {
-	kept := document[:0]
-	for _, c := range document {
-		if c != '\n' && c != '\r' {
-			kept = append(kept, c)
-		}
-	}
-	return kept
 }

@@ -88,7 +88,8 @@ func openAt(t *testing.T, folder string) *place {
 // appendEvent shows of an event what the tests look at.
 func appendEvent(out []byte, r *store.Record) ([]byte, error) {
 	object, err := json.Marshal(map[string]any{"id": r.Event.ID, "status": r.Status, "attempts": len(r.Attempts)})
-	return append(out, document.WithBody(object, r.Event)...), err
+	line := bytes.ReplaceAll(document.WithBody(object, r.Event), []byte("\r\n"), []byte(" "))
+	return append(out, line...), err
 }
 
 // fill records n events, of two bots in turn.

@@ -39,7 +39,7 @@ type Reader interface {
 type Config struct {
 	// Reader has the events. Required where exports are worked on.
 	Reader Reader
-	// Append appends the JSON object that shows an event. Required where exports are worked on.
+	// Append appends the JSON object that shows an event, in one line. Required where exports are worked on.
 	Append func(out []byte, r *store.Record) ([]byte, error)
 	// Blobs keeps the files; they are there for as long as it keeps bodies. Required.
 	Blobs blob.Store
@@ -216,17 +216,11 @@ func (w *writer) lines(ctx context.Context, records []*store.Record) ([][]byte, 
 	return lines, group.Wait()
 }
 
-// line is an event in one line: between the tokens of a body that is JSON, a line break
-// becomes a space. In its strings there is none.
+// line is an event in one line.
 func (w *writer) line(r *store.Record) ([]byte, error) {
 	line, err := w.cfg.Append(nil, r)
 	if err != nil {
 		return nil, fmt.Errorf("showing an event: %w", err)
-	}
-	for i, c := range line {
-		if c == '\n' || c == '\r' {
-			line[i] = ' '
-		}
 	}
 	return append(line, '\n'), nil
 }
