@@ -1,0 +1,57 @@
+package integration
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// TestChaosFailover kills the primary under load and promotes the standby: events are recorded
+// again, and every one that was accepted is delivered in the end.
+func TestChaosFailover(t *testing.T) {
+	broker := testsvc.StartRabbitMQ(t)
+	primary := testsvc.StartPostgres(t)
+	standby := testsvc.StartPostgresStandby(t, primary)
+	// Without, the standby may lack what the primary has confirmed. The standby does not copy it.
+	primary.Configure("synchronous_standby_names", "*")
+	s := newStack(t)
+	s.rabbit = broker
+	s.database = strings.Replace(primary.URL, ":"+primary.Port()+"/", ":"+primary.Port()+",127.0.0.1:"+standby.Port()+"/", 1)
+	s.startServicesOn(broker.URL)
+	load := startChaosLoad(s)
+	s.roundtrip("alice")
+	load.progress(t, 300)
+
+	primary.Kill()
+	hold := 2 * time.Second
+	if chaosWanted() {
+		hold = time.Minute
+	}
+	<-time.After(hold)
+	load.progress(t, 100)
+	s.requireUnrecorded()
+	standby.Promote()
+	promoted := time.Now()
+	s.awaitStatus(s.accept("alice", hello), "delivered")
+	t.Logf("after %s without a primary, what was accepted after the promotion was recorded %s after it", hold, time.Since(promoted).Round(time.Millisecond))
+	load.progress(t, 300)
+
+	load.stop()
+	require.Zero(t, load.settle(t).lost)
+	load.requireOrder(t)
+	s.awaitDelivered(slices.Collect(maps.Keys(load.accepted)))
+}
+
+// requireUnrecorded accepts a command that can't be recorded at present.
+func (s *stack) requireUnrecorded() {
+	s.t.Helper()
+	a := s.get(s.officer(), "/v1/events/"+s.accept("alice", hello)+"?wait=1s")
+	require.Contains(s.t, []int{http.StatusNotFound, http.StatusServiceUnavailable}, a.status, "%s", a.body)
+}
