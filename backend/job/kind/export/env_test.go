@@ -37,6 +37,9 @@ type place struct {
 	close  func() error
 }
 
+// partSize is reached by less than a page of events.
+const partSize = 8 << 10
+
 // open opens what is in a folder, as a process does. Parts are small, so that there are many.
 func open(ctx context.Context, folder string, lease time.Duration, reader func(export.Reader) export.Reader) (*place, error) {
 	events, err := storefile.Open(ctx, storefile.Config{Path: filepath.Join(folder, "events.db")})
@@ -60,7 +63,7 @@ func open(ctx context.Context, folder string, lease time.Duration, reader func(e
 	if err != nil {
 		return nil, err
 	}
-	kind := export.New(export.Config{Reader: reader(events), Append: appendEvent, Blobs: blobs, PartSize: 1})
+	kind := export.New(export.Config{Reader: reader(events), Append: appendEvent, Blobs: blobs, PartSize: partSize})
 	jobs, err := job.New(job.Config{
 		Engine: engine, Queue: q, Kinds: map[string]job.Kind{"export": kind}, Lease: lease, WakeEvery: 20 * time.Millisecond,
 	})

@@ -23,7 +23,7 @@ const (
 	// partTime is after which time a part is full whatever its size, so that it can be seen
 	// how far an export is, and little of it is done again after a crash.
 	partTime = 10 * time.Second
-	// readers is how many events are read at once.
+	// readers is how many events are read at once, and by how many a part grows.
 	readers = 8
 	// settled is after which time a replica has seen what was recorded.
 	settled = time.Minute
@@ -153,17 +153,34 @@ func (w *writer) part(ctx context.Context) (p piece, err error) {
 		if err != nil {
 			return p, err
 		}
-		lines, err := w.lines(ctx, records)
-		if err != nil {
+		if err := w.fill(ctx, &p, records); err != nil {
 			return p, err
+		}
+	}
+	return p, nil
+}
+
+// fill adds the events of a page to a part until that is full. It leaves the others to the
+// next one: a page of large bodies would not fit into memory.
+func (w *writer) fill(ctx context.Context, p *piece, records []*store.Record) error {
+	for len(records) > 0 {
+		n := min(readers, len(records))
+		lines, err := w.lines(ctx, records[:n])
+		if err != nil {
+			return err
 		}
 		for _, line := range lines {
 			if line != nil {
 				p.lines, p.size, p.events = append(p.lines, line), p.size+len(line), p.events+1
 			}
 		}
+		if last := records[n-1].Event; p.size >= w.cfg.PartSize && n < len(records) {
+			w.at.Time, w.at.ID, w.over = last.Time, last.ID, false
+			return nil
+		}
+		records = records[n:]
 	}
-	return p, nil
+	return nil
 }
 
 // page returns the next events.
@@ -194,12 +211,11 @@ func (w *writer) page(ctx context.Context) ([]*store.Record, error) {
 	return records, nil
 }
 
-// lines reads the events of a page whole, several at once, and returns the line of each, nil
+// lines reads events whole, all at once, and returns the line of each, nil
 // for one that was erased meanwhile.
 func (w *writer) lines(ctx context.Context, records []*store.Record) ([][]byte, error) {
 	lines := make([][]byte, len(records))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
 	for i, r := range records {
 		group.Go(func() error {
 			whole, err := w.cfg.Reader.Get(ctx, r.Event.ID)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind/export"
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -26,7 +27,7 @@ func TestExport(t *testing.T) {
 	done := p.work(t, id)
 	require.Equal(t, job.StatusDone, done.Status, done.Error)
 	require.Equal(t, int64(450), done.Done)
-	require.Greater(t, done.Parts, 2)
+	require.Greater(t, done.Parts, 450/store.MaxLimit+1, "a part has no more than it needs to be full")
 	require.Contains(t, string(done.Result), `"events":450`)
 	lines := p.lines(t, id)
 	require.Len(t, lines, 450)

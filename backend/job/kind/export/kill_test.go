@@ -73,7 +73,7 @@ func TestKilled(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	p := openAt(t, folder)
-	events := p.fill(t, 1200) // Six pages.
+	events := p.fill(t, 1200)
 	id := p.submit(t, `{}`, "")
 	for _, n := range []int{1, 3} {
 		kill(t, folder, n)
