@@ -132,7 +132,10 @@ func (s *stack) roundtrip(user string) string {
 func (s *stack) awaitDelivered(ids []string) {
 	s.t.Helper()
 	eventually(s.t, func() error {
-		shown := s.listed("status=delivered")
+		shown, err := s.listed("status=delivered")
+		if err != nil {
+			return err
+		}
 		for _, id := range ids {
 			if !shown[id] {
 				return fmt.Errorf("event %s is not shown as delivered", id)
@@ -142,8 +145,9 @@ func (s *stack) awaitDelivered(ids []string) {
 	})
 }
 
-// listed follows the pages of a list, and returns the ids of its events.
-func (s *stack) listed(query string) map[string]bool {
+// listed follows the pages of a list, and returns the ids of its events. An error means that
+// there is no answer at present.
+func (s *stack) listed(query string) (map[string]bool, error) {
 	s.t.Helper()
 	ids, cursor := map[string]bool{}, ""
 	for {
@@ -151,12 +155,17 @@ func (s *stack) listed(query string) map[string]bool {
 			Events     []struct{ ID string }
 			NextCursor string `json:"next_cursor"`
 		}
-		s.do(http.MethodGet, "/v1/events?limit=200&"+query+"&cursor="+cursor, nil, http.StatusOK).json(s.t, &page)
+		a := s.get(s.officer(), "/v1/events?limit=200&"+query+"&cursor="+cursor)
+		if a.status == http.StatusServiceUnavailable {
+			return nil, fmt.Errorf("answered %d: %s", a.status, a.body)
+		}
+		require.Equal(s.t, http.StatusOK, a.status, "%s", a.body)
+		a.json(s.t, &page)
 		for _, e := range page.Events {
 			ids[e.ID] = true
 		}
 		if cursor = page.NextCursor; cursor == "" {
-			return ids
+			return ids, nil
 		}
 	}
 }
