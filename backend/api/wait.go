@@ -27,6 +27,10 @@ func waitable(event, wait http.Handler, longest time.Duration) http.Handler {
 	})
 }
 
+// waitBeat is how often a request that waits looks by itself: whoever recorded something may
+// have ended, or not have heard of the commit, before it could tell.
+const waitBeat = 3 * time.Second
+
 // writeMargin is how long an answer may take on its way to the client.
 const writeMargin = 10 * time.Second
 
@@ -64,8 +68,9 @@ func (a *api) await(r *http.Request, c caller, longest time.Duration) (*store.Re
 	held := a.metrics.held.WithLabelValues("wait")
 	held.Inc()
 	defer held.Dec()
-	over := time.NewTimer(longest)
+	over, beat := time.NewTimer(longest), time.NewTicker(waitBeat)
 	defer over.Stop()
+	defer beat.Stop()
 	for last := false; ; {
 		record, err := a.read(store.Fresh(ctx), id, c)
 		switch {
@@ -76,6 +81,7 @@ func (a *api) await(r *http.Request, c caller, longest time.Duration) (*store.Re
 		}
 		select {
 		case <-wait.woken:
+		case <-beat.C:
 		case <-over.C:
 			last = true
 		case <-a.closing.Done():

@@ -130,6 +130,20 @@ func TestNothingIsMissedBetweenListeningAndReading(t *testing.T) {
 	})
 }
 
+// TestWaitLooksByItself: a process can end between its commit and its notice.
+func TestWaitLooksByItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newWay(t)
+		h := f.api(t, Config{})
+		time.AfterFunc(time.Second, func() { f.become(event.StatusDelivered, false) })
+		start := time.Now()
+		w := ask(t, h, http.MethodGet, "/v1/events/id-1?wait=20s")
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Equal(t, waitBeat, time.Since(start))
+	})
+}
+
 func TestWaitEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +158,7 @@ func TestWaitEndsWithItsTime(t *testing.T) {
 		f.become(event.StatusFailed, false)
 		require.JSONEq(t, `{"status":"failed"}`, (<-answer).Body.String(), "as it is at the end")
 		require.Equal(t, 40*time.Second, time.Since(started))
-		require.Equal(t, 4, f.reads, "nothing asks again and again")
+		require.Equal(t, 4+2*int(20*time.Second/waitBeat), f.reads, "it looks by itself now and then, and does not ask again and again")
 	})
 }
 
