@@ -19,7 +19,7 @@ import (
 	"github.com/botgate/botgate/internal/platform"
 )
 
-// hooks are the lines that docs/platforms shows, for the shipped Caddyfile.
+// hooks are the lines that docs/reference/platforms shows, for the shipped Caddyfile.
 const hooks = `	import hook slack {
 		signature {
 			secret_file {$BOTGATE_DATA:data}/slack.secret

@@ -84,7 +84,7 @@ func TestReplacedBinary(t *testing.T) {
 }
 
 // kernelMigratesConnections says whether connections that wait to be accepted when a reload
-// closes their listener move to the new one; Linux resets them unless told to (docs/botgate.md).
+// closes their listener move to the new one; Linux resets them unless told to (docs/reference/botgate.md).
 func kernelMigratesConnections() bool {
 	setting, err := os.ReadFile("/proc/sys/net/ipv4/tcp_migrate_req")
 	return err == nil && strings.TrimSpace(string(setting)) == "1"

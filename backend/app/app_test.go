@@ -22,7 +22,7 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/engines"
+	"github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -65,7 +65,7 @@ func stop(t *testing.T, a *app.App) {
 
 func openQueue(t *testing.T, c config.Config) queue.Queue {
 	t.Helper()
-	q, err := engines.Open(t.Context(), c.QueueURL, engines.Options{})
+	q, err := open.Open(t.Context(), c.QueueURL, open.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
 	return q

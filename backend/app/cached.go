@@ -17,7 +17,7 @@ import (
 const lagProbe = 2 * time.Second
 
 // cachedReader answers what is asked for most, an event and a user as they are now, from
-// the cache; see docs/cache.md.
+// the cache; see docs/explanation/cache.md.
 type cachedReader struct {
 	api.Reader
 	events *cache.Cache[*store.Record]

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/config"
-	"github.com/botgate/botgate/internal/queue/claim"
+	"github.com/botgate/botgate/internal/queue/claimcheck"
 )
 
 // How long closing an engine may take. A queue waits for the publishes under way.
@@ -36,7 +36,7 @@ func (a *App) openQueue(ctx context.Context) error {
 		}
 		a.queue = q
 		a.onStop(step{"queue", closeQueue, func(ctx context.Context) error { return within(ctx, q.Close) }})
-		for _, c := range claim.Collectors() {
+		for _, c := range claimcheck.Collectors() {
 			if err := a.registry.Register(c); err != nil {
 				return fmt.Errorf("registering a metric of the blob store: %w", err)
 			}

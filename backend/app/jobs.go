@@ -16,7 +16,7 @@ import (
 	jobsqlite "github.com/botgate/botgate/backend/job/sqlite"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/sqlite"
-	"github.com/botgate/botgate/internal/blob/stores"
+	"github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -71,7 +71,7 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 	if address == "" {
 		return kinds, nil
 	}
-	blobs, err := stores.Open(address)
+	blobs, err := open.Open(address)
 	if err != nil {
 		return nil, err
 	}

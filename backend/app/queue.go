@@ -6,34 +6,34 @@ import (
 	"log/slog"
 
 	"github.com/botgate/botgate/backend/config"
-	"github.com/botgate/botgate/internal/blob/stores"
+	blobopen "github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/claim"
-	"github.com/botgate/botgate/internal/queue/engines"
+	"github.com/botgate/botgate/internal/queue/claimcheck"
+	queueopen "github.com/botgate/botgate/internal/queue/open"
 )
 
 // OpenQueue opens the queue of the settings, whose large bodies are in their blob store.
 // Errors name the option to change.
 func OpenQueue(ctx context.Context, settings config.Config, logger *slog.Logger) (queue.Queue, error) {
-	return openQueue(ctx, settings, engines.Options{History: settings.History, Logger: logger})
+	return openQueue(ctx, settings, queueopen.Options{History: settings.History, Logger: logger})
 }
 
 // VisitQueue is OpenQueue for a command beside the processes that work on the queue; see
-// [engines.Options.Guest].
+// [queueopen.Options.Guest].
 func VisitQueue(ctx context.Context, settings config.Config) (queue.Queue, error) {
-	return openQueue(ctx, settings, engines.Options{History: settings.History, Guest: true})
+	return openQueue(ctx, settings, queueopen.Options{History: settings.History, Guest: true})
 }
 
-func openQueue(ctx context.Context, settings config.Config, opts engines.Options) (queue.Queue, error) {
-	q, err := engines.Open(ctx, settings.QueueURL, opts)
+func openQueue(ctx context.Context, settings config.Config, opts queueopen.Options) (queue.Queue, error) {
+	q, err := queueopen.Open(ctx, settings.QueueURL, opts)
 	if err != nil {
 		return nil, err
 	}
-	cfg := claim.Config{Logger: opts.Logger}
+	cfg := claimcheck.Config{Logger: opts.Logger}
 	if address := settings.Blobs(); address != "" {
-		if cfg.Blobs, err = stores.Open(address); err != nil {
+		if cfg.Blobs, err = blobopen.Open(address); err != nil {
 			return nil, errors.Join(err, q.Close())
 		}
 	}
-	return claim.New(q, cfg), nil
+	return claimcheck.New(q, cfg), nil
 }

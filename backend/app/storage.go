@@ -13,10 +13,10 @@ import (
 
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/store/postgres"
-	"github.com/botgate/botgate/backend/store/postgres/pools"
+	"github.com/botgate/botgate/backend/store/postgres/replicas"
 	"github.com/botgate/botgate/backend/store/shards"
 	"github.com/botgate/botgate/backend/store/sqlite"
-	"github.com/botgate/botgate/internal/queue/engines"
+	"github.com/botgate/botgate/internal/queue/open"
 )
 
 // fitTimeout bounds how long the start waits for a database server.
@@ -81,7 +81,7 @@ func openShard(ctx context.Context, data config.Data, s shards.Shard, log *slog.
 			MaxConns: data.Pool, MaxLag: data.MaxLag, Logger: log, Registerer: reg,
 		})
 	}
-	path, err := engines.SQLitePath(s.URL)
+	path, err := open.SQLitePath(s.URL)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", config.EnvDatabaseURL, err)
 	}
@@ -97,7 +97,7 @@ func openPostgres(ctx context.Context, cfg postgres.Config) (shards.Engine, erro
 	}
 	asking, cancel := context.WithTimeout(ctx, fitTimeout)
 	defer cancel()
-	if err := s.Fits(asking); errors.Is(err, pools.ErrTooManyConns) {
+	if err := s.Fits(asking); errors.Is(err, replicas.ErrTooManyConns) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/config"
-	"github.com/botgate/botgate/internal/blob/stores"
+	"github.com/botgate/botgate/internal/blob/open"
 )
 
 const (
@@ -30,7 +30,7 @@ func (a *App) startSweeper(ctx context.Context) error {
 	if !a.settings.Has(config.Record) || a.settings.BodyRetention() == 0 || a.settings.Blobs() == "" {
 		return nil
 	}
-	blobs, err := stores.Open(a.settings.Blobs())
+	blobs, err := open.Open(a.settings.Blobs())
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@
 // it when it is written. One load at a time asks for a key, however many readers wait for it.
 //
 // What is promised, and for how long something may be answered that is no longer true, is
-// in docs/cache.md.
+// in docs/explanation/cache.md.
 package cache
 
 import (

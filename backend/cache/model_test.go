@@ -144,7 +144,7 @@ func (m *model) calm(t *testing.T) {
 	}
 }
 
-// TestModel finds no answer older than docs/cache.md promises: none older than what its
+// TestModel finds no answer older than docs/explanation/cache.md promises: none older than what its
 // process was told of, and none that was overwritten longer ago than the hard time to live.
 func TestModel(t *testing.T) {
 	t.Parallel()

@@ -11,17 +11,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/botgate/botgate/internal/blob/stores"
-	"github.com/botgate/botgate/internal/queue/engines"
+	blobopen "github.com/botgate/botgate/internal/blob/open"
+	queueopen "github.com/botgate/botgate/internal/queue/open"
 )
 
 // The environment variables of the backend. The gateway reads those of the queue and
 // of the bots file under the same names.
 const (
-	EnvQueueURL      = engines.Option
-	EnvHistory       = engines.HistoryOption
-	EnvBlobURL       = stores.Option
-	EnvBlobRetention = stores.RetentionOption
+	EnvQueueURL      = queueopen.Option
+	EnvHistory       = queueopen.HistoryOption
+	EnvBlobURL       = blobopen.Option
+	EnvBlobRetention = blobopen.RetentionOption
 	EnvDatabaseURL   = "BOTGATE_DATABASE_URL"
 	EnvBotsFile      = "BOTGATE_BOTS_FILE"
 	EnvRoles         = "BOTGATE_ROLES"
@@ -71,7 +71,7 @@ func Default() Config {
 	return Config{
 		QueueURL:      "sqlite:data/queue.db",
 		History:       "auto",
-		BlobRetention: stores.DefaultRetention,
+		BlobRetention: blobopen.DefaultRetention,
 		DatabaseURL:   "sqlite:data/events.db",
 		Data:          defaultData(),
 		BotsFile:      "data/bots.json",
@@ -128,8 +128,8 @@ func (c Config) Has(role Role) bool { return slices.Contains(c.Roles, role) }
 // without opening anything. Errors name the variable to change and carry no password.
 func (c Config) Validate() error {
 	return errors.Join(
-		engines.Check(c.QueueURL),
-		engines.CheckHistory(c.History),
+		queueopen.Check(c.QueueURL),
+		queueopen.CheckHistory(c.History),
 		c.checkBlobs(),
 		c.checkDatabase(),
 		c.Data.validate(),
@@ -144,7 +144,7 @@ func (c Config) Blobs() string {
 	if c.BlobURL != "" {
 		return c.BlobURL
 	}
-	return stores.Default(c.QueueURL)
+	return blobopen.Default(c.QueueURL)
 }
 
 // BodyRetention is how old a body in a folder gets: no older than the log, which has bodies of
@@ -158,11 +158,11 @@ func (c Config) BodyRetention() time.Duration {
 
 func (c Config) checkBlobs() error {
 	if c.BlobURL != "" {
-		if err := stores.Check(c.BlobURL); err != nil {
+		if err := blobopen.Check(c.BlobURL); err != nil {
 			return err
 		}
 	}
-	return stores.CheckRetention(c.BlobRetention)
+	return blobopen.CheckRetention(c.BlobRetention)
 }
 
 func (c Config) checkRoles() error {
@@ -201,7 +201,7 @@ func (c Config) checkDatabase() error {
 	scheme, rest, _ := strings.Cut(c.DatabaseURL, ":")
 	switch {
 	case scheme == "sqlite":
-		if _, err := engines.SQLitePath(c.DatabaseURL); err != nil {
+		if _, err := queueopen.SQLitePath(c.DatabaseURL); err != nil {
 			return fmt.Errorf("%s: %w", EnvDatabaseURL, err)
 		}
 		return nil

@@ -8,7 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/botgate/botgate/backend/store/postgres/pools"
+	"github.com/botgate/botgate/backend/store/postgres/replicas"
 	"github.com/botgate/botgate/backend/store/shards"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
@@ -18,8 +18,8 @@ import (
 const (
 	EnvRedisURL      = "BOTGATE_REDIS_URL"
 	EnvShardsFile    = shards.EnvFile
-	EnvReplicaURL    = pools.ReplicaOption
-	EnvPool          = pools.PoolOption
+	EnvReplicaURL    = replicas.ReplicaOption
+	EnvPool          = replicas.PoolOption
 	EnvMaxLag        = "BOTGATE_DATABASE_MAX_LAG"
 	EnvMigrate       = "BOTGATE_MIGRATE"
 	EnvRetention     = "BOTGATE_RETENTION"

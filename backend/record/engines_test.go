@@ -14,7 +14,7 @@ import (
 	"github.com/botgate/botgate/internal/blob/file"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/claim"
+	"github.com/botgate/botgate/internal/queue/claimcheck"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
 	"github.com/botgate/botgate/internal/queue/sqlite"
 	"github.com/botgate/botgate/internal/testsvc"
@@ -90,7 +90,7 @@ func openFile(t *testing.T) queue.Queue {
 func openClaimed(t *testing.T) queue.Queue {
 	blobs, err := file.Open(filepath.Join(t.TempDir(), "blobs"))
 	require.NoError(t, err)
-	return claim.New(openFile(t), claim.Config{Blobs: blobs, Threshold: 1})
+	return claimcheck.New(openFile(t), claimcheck.Config{Blobs: blobs, Threshold: 1})
 }
 
 func openBroker(t *testing.T) queue.Queue {

@@ -11,7 +11,7 @@ import (
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/engines"
+	"github.com/botgate/botgate/internal/queue/open"
 )
 
 const (
@@ -33,7 +33,7 @@ func queueSettings(flag string, getenv func(string) string) (config.Config, erro
 
 // withQueue opens the queue, which must exist, for a command, and waits until it is ready.
 func withQueue(ctx context.Context, settings config.Config, use func(queue.Queue) error) (err error) {
-	if path, err := engines.SQLitePath(settings.QueueURL); err == nil {
+	if path, err := open.SQLitePath(settings.QueueURL); err == nil {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%s: there is no queue file: %w", config.EnvQueueURL, err)
 		}

@@ -6,9 +6,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/botgate/botgate/internal/blob/stores"
+	"github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/claim"
+	"github.com/botgate/botgate/internal/queue/claimcheck"
 )
 
 // Blob says where large bodies are kept, so that messages stay small.
@@ -31,17 +31,17 @@ type Blob struct {
 // provisionBlob checks the options; it opens nothing.
 func (a *App) provisionBlob() error {
 	if a.Blob.URL == "" {
-		a.Blob.URL = stores.Default(a.QueueURL)
+		a.Blob.URL = open.Default(a.QueueURL)
 	}
 	if a.Blob.URL != "" {
-		if err := stores.Check(a.Blob.URL); err != nil {
+		if err := open.Check(a.Blob.URL); err != nil {
 			return fmt.Errorf("option blob: %w", err)
 		}
 	}
 	if a.Blob.Threshold != nil && *a.Blob.Threshold < 0 {
 		return fmt.Errorf("option blob: threshold must not be negative")
 	}
-	if err := stores.CheckRetention(a.Blob.retention()); err != nil {
+	if err := open.CheckRetention(a.Blob.retention()); err != nil {
 		return fmt.Errorf("option blob, retention: %w", err)
 	}
 	return nil
@@ -49,7 +49,7 @@ func (a *App) provisionBlob() error {
 
 func (b Blob) retention() time.Duration {
 	if b.Retention == nil {
-		return stores.DefaultRetention
+		return open.DefaultRetention
 	}
 	return time.Duration(*b.Retention)
 }
@@ -58,7 +58,7 @@ func (b Blob) retention() time.Duration {
 func (b Blob) threshold() int {
 	switch {
 	case b.Threshold == nil:
-		return claim.DefaultThreshold
+		return claimcheck.DefaultThreshold
 	case *b.Threshold == 0:
 		return -1
 	}
@@ -70,7 +70,7 @@ func (a *App) openBlobs() error {
 	if a.Blob.URL == "" || a.blobs != nil {
 		return nil
 	}
-	blobs, err := stores.Open(a.Blob.URL)
+	blobs, err := open.Open(a.Blob.URL)
 	if err != nil {
 		return fmt.Errorf("option blob: %w", err)
 	}
@@ -81,7 +81,7 @@ func (a *App) openBlobs() error {
 // withBlobs puts the claim check before a queue. Also without a store there is one, for the
 // embedded backend: it lets events wait whose bodies other gateways put elsewhere.
 func (a *App) withBlobs(q queue.Queue) queue.Queue {
-	return claim.New(q, claim.Config{Blobs: a.blobs, Threshold: a.Blob.threshold(), Logger: a.logger})
+	return claimcheck.New(q, claimcheck.Config{Blobs: a.blobs, Threshold: a.Blob.threshold(), Logger: a.logger})
 }
 
 // Blobs returns the address of the blob store, empty for none, and how old a body in a folder

@@ -18,7 +18,7 @@ import (
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/claim"
+	"github.com/botgate/botgate/internal/queue/claimcheck"
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/modules/internal/metrics"
 )
@@ -108,7 +108,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.logger = ctx.Slogger()
-	if err := metrics.Register(ctx.GetMetricsRegistry(), claim.Collectors()...); err != nil {
+	if err := metrics.Register(ctx.GetMetricsRegistry(), claimcheck.Collectors()...); err != nil {
 		return err
 	}
 	var err error

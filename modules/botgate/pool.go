@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/engines"
+	"github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/redisclient"
 )
 
@@ -65,7 +65,7 @@ func (s *sharedQueue) open() (queue.Queue, error) {
 	}
 	if s.opened == nil {
 		// The queue lives as long as the pool holds it, not as long as one configuration.
-		q, err := engines.Open(context.Background(), s.address, engines.Options{History: s.history, Logger: s.logger})
+		q, err := open.Open(context.Background(), s.address, open.Options{History: s.history, Logger: s.logger})
 		if err != nil {
 			return nil, fmt.Errorf("option queue: %w", err)
 		}
@@ -86,10 +86,10 @@ func (s *sharedQueue) Destruct() error {
 }
 
 func acquireQueue(address, history string, logger *slog.Logger) (*sharedQueue, error) {
-	if err := engines.Check(address); err != nil {
+	if err := open.Check(address); err != nil {
 		return nil, fmt.Errorf("option queue: %w", err)
 	}
-	if err := engines.CheckHistory(history); err != nil {
+	if err := open.CheckHistory(history); err != nil {
 		return nil, fmt.Errorf("option history: %w", err)
 	}
 	value, _, err := queuePool.LoadOrNew(queueKey(address, history), func() (caddy.Destructor, error) {

@@ -154,7 +154,7 @@ func (c *IssuerConfig) unmarshalOption(d *caddyfile.Dispenser) error {
 		c.MaxStale, err = option.Duration(d, maxMaxStale)
 		return err
 	default:
-		return d.Errf("unknown option %q; docs/bot_jwt.md lists them", name)
+		return d.Errf("unknown option %q; docs/reference/bot_jwt.md lists them", name)
 	}
 }
 

@@ -32,7 +32,7 @@ func init() {
 //	}
 //
 // Secrets and options outside of a platform's block are those of the platform in the
-// first line. Which options a platform has is in docs/platforms.
+// first line. Which options a platform has is in docs/reference/platforms.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if !d.AllArgs(&h.Platform) {

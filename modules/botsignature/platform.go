@@ -21,7 +21,7 @@ type PlatformConfig struct {
 	// is loaded.
 	Envs []string `json:"secret_envs,omitempty"`
 
-	// Options are the platform's own, by name; docs/platforms lists them. Their values
+	// Options are the platform's own, by name; docs/reference/platforms lists them. Their values
 	// may have the global placeholders, such as {env.NAME} and {file.PATH}.
 	Options map[string]string `json:"options,omitempty"`
 }

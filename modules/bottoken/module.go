@@ -56,7 +56,7 @@ type Handler struct {
 	// Audiences are the claim "aud" of the tokens. At least one is required.
 	Audiences []string `json:"audiences,omitempty"`
 
-	// ClientsFile has the clients, see docs/bot_token.md. It is read again when it
+	// ClientsFile has the clients, see docs/reference/bot_token.md. It is read again when it
 	// changes. Required.
 	ClientsFile string `json:"clients_file,omitempty"`
 

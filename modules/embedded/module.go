@@ -45,7 +45,7 @@ type Backend struct {
 	// Data are the options of what is kept of events and how it is read: replica, replica_max_lag,
 	// database_pool, shards_file, migrate, retention, cache_size, cache_ttl, session_ttl,
 	// session_max_ttl and session_size, with values as the variables of botgate-backend have
-	// them (docs/backend.md). Empty values stand for the defaults.
+	// them (docs/reference/backend.md). Empty values stand for the defaults.
 	Data map[string]string `json:"data,omitempty"`
 
 	// Listen is the address of the backend's API, health checks and metrics. It has no

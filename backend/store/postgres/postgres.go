@@ -14,7 +14,7 @@ import (
 
 	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/backend/store/postgres/pools"
+	"github.com/botgate/botgate/backend/store/postgres/replicas"
 )
 
 const (
@@ -32,9 +32,9 @@ var (
 // StatementTimeout by 5 s at most. A PgBouncer in between has to ignore the startup
 // parameters statement_timeout and synchronous_commit, and the server then has to have the
 // latter on, since events are acknowledged after the commit.
-type Config = pools.Config
+type Config = replicas.Config
 
-// database is where to write and to read; [pools.Pools] is.
+// database is where to write and to read; [replicas.Pools] is.
 type database interface {
 	Write() *pgxpool.Pool
 	View(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error
@@ -60,7 +60,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	db, err := pools.Open(ctx, cfg)
+	db, err := replicas.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/botgate/botgate/internal/event"
-	"github.com/botgate/botgate/internal/queue/engines"
+	queueopen "github.com/botgate/botgate/internal/queue/open"
 )
 
 // EnvFile is the environment variable with the path of the shards file.
@@ -99,7 +99,7 @@ func (s Shard) check() error {
 // it may hold a password.
 func CheckURL(url string) error {
 	if strings.HasPrefix(url, "sqlite:") {
-		_, err := engines.SQLitePath(url)
+		_, err := queueopen.SQLitePath(url)
 		return err
 	}
 	if !isPostgres(url) {

@@ -38,7 +38,7 @@ func TestFailingBroker(t *testing.T) {
 	t.Run("killed", func(t *testing.T) { brokerKilled(t, server) })
 }
 
-// What docs/rabbitmq.md says to type suffices, and a limit refuses what is beyond it.
+// What docs/guides/rabbitmq.md says to type suffices, and a limit refuses what is beyond it.
 func documentedSettings(t *testing.T, server *testsvc.Server) {
 	server.Rabbitmqctl("add_user", "botgate", "s3cret")
 	server.Rabbitmqctl("set_permissions", "botgate", `^botgate\.`, `^(botgate\.|amq\.default$)`, `^botgate\.`)

@@ -19,7 +19,7 @@ const typePrefix = "urn:botgate:problem:"
 
 // Problem is one refusal. Make new ones with [New] or from the variables of this package.
 type Problem struct {
-	// Type is stable across versions: "urn:botgate:problem:<slug>"; docs/problems.md lists them.
+	// Type is stable across versions: "urn:botgate:problem:<slug>"; docs/reference/problems.md lists them.
 	Type string `json:"type"`
 	// Title is the same for every problem of the type.
 	Title string `json:"title"`

@@ -1,0 +1,207 @@
+package replicas
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The options that errors and warnings name.
+const (
+	URLOption     = "BOTGATE_DATABASE_URL"
+	ReplicaOption = "BOTGATE_DATABASE_REPLICA_URL"
+	PoolOption    = "BOTGATE_DATABASE_POOL"
+)
+
+const (
+	defaultStatementTimeout = 10 * time.Second
+	defaultAcquireTimeout   = 3 * time.Second
+	defaultMaxLag           = 2 * time.Second
+	defaultProbeInterval    = 500 * time.Millisecond
+	defaultConnLifetime     = 30 * time.Minute
+	defaultHealthCheck      = 15 * time.Second
+	pingTimeout             = 2 * time.Second
+	// A dead host delays the attempts at the others.
+	connectTimeout          = 5 * time.Second
+	connectTimeoutEachOfAll = 2 * time.Second
+)
+
+// Config says where the servers of one shard are and how to use them.
+type Config struct {
+	// Name is the shard's, for logs and metrics: one of a few. Default "main".
+	Name string
+	// URL is "postgres://…" or "postgresql://…" with one host, or with all servers any of
+	// which may be the primary: "postgres://u:p@h1,h2:5433/db?sslmode=verify-full". Writes
+	// go to the one that takes them, whatever target_session_attrs says. pgx's parameters
+	// may be there, such as connect_timeout (default 5 s, 2 s with several hosts), and
+	// pool_max_conn_lifetime (30m), pool_max_conn_lifetime_jitter (a tenth of that),
+	// pool_max_conn_idle_time (30m) and pool_health_check_period (15s), each applied to
+	// every pool. synchronous_commit is on unless it is there. Required.
+	URL string
+	// ReplicaURL lists the servers that reads may go to while they follow the primary, in
+	// the same form. Each host has to be one server, not a balancer in front of several.
+	// Default: the hosts of URL when there are several, else none.
+	ReplicaURL string
+	// MaxConns bounds the connections of each pool: there is one to the primary and one to
+	// each replica. Default: pool_max_conns of URL, or else four for each core, but no
+	// less than 20 and no more than 50.
+	MaxConns int
+	// StatementTimeout is how long a server works on one statement. Default 10 s.
+	StatementTimeout time.Duration
+	// AcquireTimeout is how long a call waits for a connection before it fails with
+	// [ErrAcquireTimeout]. Default 3 s.
+	AcquireTimeout time.Duration
+	// MaxLag is how far behind the primary a replica may be to be read from: a read sees
+	// all that was confirmed longer ago. Default 2 s.
+	MaxLag time.Duration
+	// ProbeInterval is how often each server is asked for its role and position; it is
+	// part of the lag as measured. Default 500 ms, and a quarter of MaxLag at most.
+	ProbeInterval time.Duration
+	// Logger gets what happens outside of calls. Default: discard.
+	Logger *slog.Logger
+	// Registerer gets the metrics, with Name as their label "shard". Default: none.
+	Registerer prometheus.Registerer
+}
+
+func (c Config) withDefaults() Config {
+	if c.Name == "" {
+		c.Name = "main"
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Logger = c.Logger.With("shard", c.Name)
+	orElse(&c.StatementTimeout, defaultStatementTimeout)
+	orElse(&c.AcquireTimeout, defaultAcquireTimeout)
+	orElse(&c.MaxLag, defaultMaxLag)
+	orElse(&c.ProbeInterval, defaultProbeInterval)
+	c.ProbeInterval = min(c.ProbeInterval, c.MaxLag/4)
+	return c
+}
+
+func orElse(value *time.Duration, otherwise time.Duration) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
+
+// Errors leave out the URL and what the parser says about it: either may hold the password.
+func malformed(option string) error {
+	return errors.New(option + " is not a PostgreSQL URL like postgres://user:password@host1,host2:5432/database")
+}
+
+// settings are the pool settings that a URL and the configuration make.
+func (c Config) settings(option, address string) (*pgxpool.Config, error) {
+	// Without a scheme pgx would read key=value pairs, and fill gaps from PGHOST.
+	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
+		return nil, malformed(option)
+	}
+	made, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, malformed(option)
+	}
+	_, query, _ := strings.Cut(address, "?")
+	given, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, malformed(option)
+	}
+	conn := made.ConnConfig
+	if !given.Has("connect_timeout") || conn.ConnectTimeout == 0 {
+		conn.ConnectTimeout = connectTimeout
+		if len(hosts(&conn.Config)) > 1 {
+			conn.ConnectTimeout = connectTimeoutEachOfAll
+		}
+	}
+	made.PingTimeout = pingTimeout
+	if !given.Has("pool_max_conn_lifetime") {
+		made.MaxConnLifetime = defaultConnLifetime
+	}
+	if !given.Has("pool_max_conn_lifetime_jitter") {
+		// Connections made together should not end together.
+		made.MaxConnLifetimeJitter = made.MaxConnLifetime / 10
+	}
+	if !given.Has("pool_health_check_period") {
+		made.HealthCheckPeriod = defaultHealthCheck
+	}
+	switch {
+	case c.MaxConns > 0:
+		made.MaxConns = int32(c.MaxConns)
+	case !given.Has("pool_max_conns"):
+		made.MaxConns = defaultMaxConns(runtime.GOMAXPROCS(0))
+	}
+	for name, value := range map[string]string{
+		"statement_timeout":  strconv.FormatInt(c.StatementTimeout.Milliseconds(), 10),
+		"synchronous_commit": "on",
+	} {
+		if _, set := conn.RuntimeParams[name]; !set {
+			conn.RuntimeParams[name] = value
+		}
+	}
+	return made, nil
+}
+
+func defaultMaxConns(cores int) int32 { return int32(min(max(4*cores, 20), 50)) }
+
+// named returns a name for all connections of one process to one shard, which tells others
+// how many there may be: the pool's and one to probe.
+func named(conns int32) string {
+	return fmt.Sprintf("%s%d/%s", claimPrefix, conns+1, strings.ToLower(rand.Text()[:10]))
+}
+
+// hosts lists the addresses of a parsed URL, each once.
+func hosts(c *pgconn.Config) []string {
+	var found []string
+	for _, f := range fallbacks(c) {
+		if address := addressOf(f); !slices.Contains(found, address) {
+			found = append(found, address)
+		}
+	}
+	return found
+}
+
+// fallbacks lists all that is to be tried, in order: each host, perhaps with and without TLS.
+func fallbacks(c *pgconn.Config) []*pgconn.FallbackConfig {
+	first := &pgconn.FallbackConfig{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}
+	return append([]*pgconn.FallbackConfig{first}, c.Fallbacks...)
+}
+
+func tryInOrder(c *pgconn.Config, all []*pgconn.FallbackConfig) {
+	c.Host, c.Port, c.TLSConfig, c.Fallbacks = all[0].Host, all[0].Port, all[0].TLSConfig, all[1:]
+}
+
+// only leaves one host of a URL.
+func only(c *pgconn.Config, address string) {
+	tryInOrder(c, slices.DeleteFunc(fallbacks(c), func(f *pgconn.FallbackConfig) bool { return addressOf(f) != address }))
+}
+
+// first moves one host of a URL to the front.
+func first(c *pgconn.Config, address string) {
+	all := fallbacks(c)
+	slices.SortStableFunc(all, func(a, b *pgconn.FallbackConfig) int {
+		return order(addressOf(a) != address) - order(addressOf(b) != address)
+	})
+	tryInOrder(c, all)
+}
+
+func order(later bool) int {
+	if later {
+		return 1
+	}
+	return 0
+}
+
+func addressOf(f *pgconn.FallbackConfig) string {
+	return net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port)))
+}

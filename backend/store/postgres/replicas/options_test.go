@@ -1,0 +1,155 @@
+package replicas
+
+import (
+	"context"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPoolSize(t *testing.T) {
+	t.Parallel()
+	for cores, want := range map[int]int32{1: 20, 2: 20, 6: 24, 12: 48, 64: 50} {
+		require.Equal(t, want, defaultMaxConns(cores), cores)
+	}
+	for _, c := range []struct {
+		option int
+		url    string
+		want   int32
+	}{{0, "?pool_max_conns=7", 7}, {9, "?pool_max_conns=7", 9}, {9, "", 9}} {
+		made, err := Config{MaxConns: c.option}.withDefaults().settings(URLOption, "postgres://u@h/db"+c.url)
+		require.NoError(t, err)
+		require.Equal(t, c.want, made.MaxConns)
+	}
+}
+
+func TestSettingsOfTheURLWin(t *testing.T) {
+	t.Parallel()
+	cfg := Config{StatementTimeout: 3 * time.Second}.withDefaults()
+	made, err := cfg.settings(URLOption, "postgres://u@h1,h2/db")
+	require.NoError(t, err)
+	require.Equal(t, "3000", made.ConnConfig.RuntimeParams["statement_timeout"])
+	require.Equal(t, "on", made.ConnConfig.RuntimeParams["synchronous_commit"])
+	require.Equal(t, 30*time.Minute, made.MaxConnLifetime)
+	require.Equal(t, 3*time.Minute, made.MaxConnLifetimeJitter)
+	require.Equal(t, 15*time.Second, made.HealthCheckPeriod)
+	require.Equal(t, 2*time.Second, made.ConnConfig.ConnectTimeout)
+
+	made, err = cfg.settings(URLOption, "postgres://u@h/db?statement_timeout=5&synchronous_commit=local&connect_timeout=9"+
+		"&pool_max_conn_lifetime=1h&pool_max_conn_lifetime_jitter=1s&pool_health_check_period=1m")
+	require.NoError(t, err)
+	require.Equal(t, "5", made.ConnConfig.RuntimeParams["statement_timeout"])
+	require.Equal(t, "local", made.ConnConfig.RuntimeParams["synchronous_commit"])
+	require.Equal(t, time.Hour, made.MaxConnLifetime)
+	require.Equal(t, time.Second, made.MaxConnLifetimeJitter)
+	require.Equal(t, time.Minute, made.HealthCheckPeriod)
+	require.Equal(t, 9*time.Second, made.ConnConfig.ConnectTimeout)
+}
+
+func TestMalformedURL(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"", "host=localhost", "mysql://u:hunter2@h/db", "postgres://u:hunter2@h:port/db", "postgres://u@h/db?x=%zz",
+		"postgres://u:hunter2@h/db?sslmode=hunter2", "postgres://u:hun ter2@h/%zz", "postgres://u:p@h/db?pool_max_conns=hunter2",
+	} {
+		_, err := Open(t.Context(), Config{URL: url})
+		require.ErrorContains(t, err, URLOption, url)
+		require.NotContains(t, err.Error(), "hunter2")
+		if url != "" {
+			_, err = Open(t.Context(), Config{URL: "postgres://u@h/db", ReplicaURL: url})
+			require.ErrorContains(t, err, ReplicaOption, url)
+		}
+	}
+}
+
+func TestProbesAreOftenEnough(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 500*time.Millisecond, Config{}.withDefaults().ProbeInterval)
+	require.Equal(t, 100*time.Millisecond, Config{MaxLag: 400 * time.Millisecond, ProbeInterval: time.Second}.withDefaults().ProbeInterval)
+}
+
+func TestHostsOfAURL(t *testing.T) {
+	t.Parallel()
+	parse := func() *pgconn.Config {
+		c, err := pgx.ParseConfig("postgres://u@h1,h2:5433,h3/db?sslmode=prefer")
+		require.NoError(t, err)
+		return &c.Config
+	}
+	require.Equal(t, []string{"h1:5432", "h2:5433", "h3:5432"}, hosts(parse()))
+	c := parse()
+	first(c, "h3:5432")
+	require.Equal(t, []string{"h3:5432", "h1:5432", "h2:5433"}, hosts(c))
+	require.Len(t, fallbacks(c), 6, "with TLS and without")
+	require.NotNil(t, c.TLSConfig, "with TLS first")
+	only(c, "h2:5433")
+	require.Equal(t, []string{"h2:5433"}, hosts(c))
+	require.Len(t, fallbacks(c), 2)
+}
+
+func TestWhichServersAreRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, url, replicas string
+		want                map[string]bool
+	}{
+		{"one host", "h1", "", map[string]bool{"h1:5432": false}},
+		{"several", "h1,h2", "", map[string]bool{"h1:5432": true, "h2:5432": true}},
+		{"replicas apart", "h1,h2", "h3", map[string]bool{"h1:5432": false, "h2:5432": false, "h3:5432": true}},
+		{"some of both", "h1,h2", "h2,h3", map[string]bool{"h1:5432": false, "h2:5432": true, "h3:5432": true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := &Pools{cfg: Config{URL: "postgres://u@" + c.url + "/db"}.withDefaults()}
+			if c.replicas != "" {
+				p.cfg.ReplicaURL = "postgres://u@" + c.replicas + "/db"
+			}
+			require.NoError(t, p.open(t.Context()))
+			defer p.closePools()
+			got := map[string]bool{}
+			for i, n := range p.nodes {
+				got[n.address] = n.read != nil
+				require.Equal(t, n.read != nil, p.topology.servers[i].readable)
+			}
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestWhichReadsGoToThePrimaryAgain(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, context.DeadlineExceeded, &net.OpError{Op: "dial", Err: io.EOF},
+		&pgconn.ConnectError{}, &pgconn.PgError{Code: "57P01"}, &pgconn.PgError{Code: "40001"}, &pgconn.PgError{Code: "42P01"},
+	} {
+		require.True(t, replicaToBlame(err), "%T %v", err, err)
+	}
+	for _, err := range []error{
+		pgx.ErrNoRows, ErrAcquireTimeout, context.Canceled, &pgconn.PgError{Code: "57014"}, &pgconn.PgError{Code: "22P02"}, &pgconn.PgError{},
+	} {
+		require.False(t, replicaToBlame(err), "%T %v", err, err)
+	}
+}
+
+func TestConnectionsThatAreClaimed(t *testing.T) {
+	t.Parallel()
+	own := named(20)
+	f := fit{own: 21, limit: 97}
+	f.add(own, 3, own)
+	f.add("botgate/51/abc", 1, own)
+	f.add("botgate/x/abc", 1, own)
+	f.add("psql", 4, own)
+	f.add("", 2, own)
+	require.Equal(t, fit{own: 21, limit: 97, claimed: 72, processes: 2, others: 7}, f)
+	require.True(t, f.all())
+	require.NoError(t, f.err())
+	f.add("botgate/21/def", 9, own)
+	require.False(t, f.all())
+	require.NoError(t, f.err())
+	require.ErrorContains(t, fit{own: 98, limit: 97}.err(), PoolOption)
+	require.NotEqual(t, own, named(20))
+}

@@ -1,0 +1,163 @@
+// Package claimcheck keeps large bodies out of a queue: they are put into a blob store, and the
+// message carries a reference (the claim check pattern; CloudEvents' extension dataref).
+// Publishers and consumers see whole events, as without it.
+package claimcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/botgate/botgate/internal/blob"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	// DefaultThreshold is the default of [Config.Threshold].
+	DefaultThreshold = 256_000
+	// maxTransfers is how many blobs a queue, and each of its consumers, moves at once.
+	maxTransfers = 16
+	// defaultHeldBytes is the default of [Config.HeldBytes].
+	defaultHeldBytes = 64 << 20
+	// defaultPause is the default of [Config.Pause].
+	defaultPause = time.Second
+)
+
+// Config says where bodies are kept, and which.
+type Config struct {
+	// Blobs keeps the bodies; the queue closes it. Without one nothing is taken out of
+	// messages, and events whose body was taken out elsewhere wait in the queue.
+	Blobs blob.Store
+	// Threshold is the largest body, in bytes, that stays in the message. Default 256 KB;
+	// negative keeps all of them there.
+	Threshold int
+	// HeldBytes bounds the bodies that a consumer fetched and that are not settled yet; one
+	// larger than that is held alone. Default 64 MiB.
+	HeldBytes int64
+	// Pause is how long a delivery waits whose body is missing or damaged, doubling from one
+	// look to the next; it waits 5 to 10 times as long while the store does not work.
+	// Default 1s.
+	Pause time.Duration
+	// Logger gets what an operator should know. Default: nobody.
+	Logger *slog.Logger
+}
+
+// Queue is a queue whose large bodies are in a blob store. Everything but bodies is the
+// business of the queue beneath.
+type Queue struct {
+	queue.Queue
+	cfg  Config
+	puts *semaphore.Weighted
+}
+
+// New puts the claim check over a queue, which it closes together with the store.
+func New(beneath queue.Queue, cfg Config) *Queue {
+	if cfg.Threshold == 0 {
+		cfg.Threshold = DefaultThreshold
+	}
+	if cfg.HeldBytes <= 0 {
+		cfg.HeldBytes = defaultHeldBytes
+	}
+	if cfg.Pause <= 0 {
+		cfg.Pause = defaultPause
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Queue{Queue: beneath, cfg: cfg, puts: semaphore.NewWeighted(maxTransfers)}
+}
+
+// Close implements [queue.Queue].
+func (q *Queue) Close() error {
+	err := q.Queue.Close()
+	if q.cfg.Blobs != nil {
+		err = errors.Join(err, q.cfg.Blobs.Close())
+	}
+	return err
+}
+
+// Unwrap is the queue beneath, see [queue.As].
+func (q *Queue) Unwrap() queue.Queue { return q.Queue }
+
+// Publish implements [queue.Queue]. A large body is durable in the blob store before its
+// event goes to the queue beneath. One whose event then is not queued is left to the store's
+// retention: somebody else may have put the same body. An event that has a reference already,
+// as it came from beneath, is published as it is.
+func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
+	return q.publish(ctx, events, q.Queue.Publish)
+}
+
+// PublishJobs implements [queue.Jobber], for a queue beneath that is one.
+func (q *Queue) PublishJobs(ctx context.Context, jobs ...*event.Event) error {
+	jobber, ok := queue.As[queue.Jobber](q.Queue)
+	if !ok {
+		return errors.New("the queue takes no jobs")
+	}
+	return q.publish(ctx, jobs, jobber.PublishJobs)
+}
+
+func (q *Queue) publish(ctx context.Context, events []*event.Event, publish func(context.Context, ...*event.Event) error) error {
+	light := slices.Clone(events) // The caller's stay as they are.
+	for i := range light {
+		var err error
+		if light[i], err = q.light(ctx, light[i]); err != nil {
+			return err
+		}
+	}
+	return publish(ctx, light...)
+}
+
+// light returns an event as it is to be queued, which is a copy when its body is large.
+func (q *Queue) light(ctx context.Context, e *event.Event) (*event.Event, error) {
+	if q.cfg.Blobs == nil || q.cfg.Threshold < 0 || len(e.Data) <= q.cfg.Threshold {
+		return e, nil
+	}
+	if err := e.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: %w", queue.ErrInvalid, err)
+	}
+	ref, err := q.put(ctx, e.Data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: keeping the body of event %s: %w", queue.ErrUnavailable, e.ID, err)
+	}
+	without := *e
+	without.Data, without.DataRef = nil, ref.String()
+	return &without, nil
+}
+
+func (q *Queue) put(ctx context.Context, data []byte) (blob.Ref, error) {
+	if err := q.puts.Acquire(ctx, 1); err != nil {
+		return blob.Ref{}, fmt.Errorf("too many bodies under way: %w", err)
+	}
+	defer q.puts.Release(1)
+	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
+	defer cancel()
+	ref := blob.RefOf(data)
+	if err := q.cfg.Blobs.Put(ctx, ref, data); err != nil {
+		putFailed.Inc()
+		return ref, err
+	}
+	putStored.Inc()
+	putBytes.Add(float64(ref.Size))
+	return ref, nil
+}
+
+// Subscribe implements [queue.Queue]. In Record and Dispatch a delivery whose body is not
+// there is tried again a few times before it is handed out as it is; see
+// [queue.Delivery.Unreadable].
+func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
+	beneath, err := q.Queue.Subscribe(ctx, group, opts)
+	if err != nil {
+		return nil, err
+	}
+	c := newConsumer(beneath, group, q.cfg)
+	if parker, ok := beneath.(queue.Parker); ok {
+		return &parkingConsumer{c, parker}, nil
+	}
+	return c, nil
+}

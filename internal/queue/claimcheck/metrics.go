@@ -1,0 +1,45 @@
+package claimcheck
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/blob"
+)
+
+const (
+	namespace = "botgate"
+	subsystem = "blob"
+)
+
+var (
+	puts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "puts_total",
+		Help: "Bodies put into the blob store, by outcome: stored or failed.",
+	}, []string{"outcome"})
+	putStored, putFailed = puts.WithLabelValues("stored"), puts.WithLabelValues("failed")
+	putBytes             = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "put_bytes_total",
+		Help: "Bytes of the bodies that the blob store took.",
+	})
+	gets = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "gets_total",
+		Help: "Bodies asked for in the blob store, by outcome: read, missing, damaged, or unavailable for a store that does not work.",
+	}, []string{"outcome"})
+)
+
+// Collectors returns the metrics of all claim checks of this process together.
+func Collectors() []prometheus.Collector { return []prometheus.Collector{puts, putBytes, gets} }
+
+func outcomeOf(err error) string {
+	switch {
+	case err == nil:
+		return "read"
+	case errors.Is(err, blob.ErrNotFound):
+		return "missing"
+	case errors.Is(err, blob.ErrCorrupt):
+		return "damaged"
+	}
+	return "unavailable"
+}
