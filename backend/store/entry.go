@@ -66,10 +66,10 @@ func newEntry(e *event.Event) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if !counts(c.Attempt) || !counts(c.Replays) || !ValidID(c.EventID) || !validText(c.EventType) {
-		return Entry{}, fmt.Errorf("change %s: attempt, replays, or the event's id or type is out of range", e.ID)
+	if !counts(c.Attempt) || !counts(c.Replays) || !ValidID(c.EventID) || !ValidTime(c.EventTime) || !validText(c.EventType) {
+		return Entry{}, fmt.Errorf("change %s: attempt, replays, or the event's id, time or type is out of range", e.ID)
 	}
-	entry := Entry{
+	return Entry{
 		Event:     e,
 		Ref:       c.EventID,
 		EventTime: Micros(c.EventTime),
@@ -77,11 +77,7 @@ func newEntry(e *event.Event) (Entry, error) {
 		Bucket:    event.BucketOfID(c.EventID),
 		State:     State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(e.Time)},
 		Took:      time.Duration(min(max(c.DurationMS, 0), math.MaxInt32)) * time.Millisecond,
-	}
-	if c.EventTime.IsZero() { // Of a version that did not tell.
-		entry.EventTime = Micros(e.Time)
-	}
-	return entry, nil
+	}, nil
 }
 
 // acceptance is the entry of an event itself.

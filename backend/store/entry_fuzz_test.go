@@ -13,7 +13,7 @@ import (
 // FuzzEntries feeds bodies of changes, as anybody with access to the queue could write
 // them: what is taken must be within the range of every engine.
 func FuzzEntries(f *testing.F) {
-	f.Add("c1", []byte(`{"event_id":"e","status":"failed","attempt":1,"at":"2026-03-01T12:00:00.123456789Z"}`))
+	f.Add("c1", []byte(`{"event_id":"e","event_time":"2026-03-01T11:00:00Z","status":"failed","attempt":1,"at":"2026-03-01T12:00:00.123456789Z"}`))
 	f.Add("c2", []byte(`{"event_id":"e\u0000","status":"dead","attempt":99999999999}`))
 	f.Add("\xff", []byte(`{"event_id":"","status":"accepted"}`))
 	f.Add("", []byte(`null`))

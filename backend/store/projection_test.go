@@ -77,7 +77,7 @@ func mergeAll(states []store.State) store.State {
 
 func TestCodes(t *testing.T) {
 	t.Parallel()
-	for _, s := range []event.Status{event.StatusAccepted, event.StatusFailed, event.StatusDead, event.StatusDelivered, event.StatusReplayed} {
+	for _, s := range event.Statuses() {
 		require.NotZero(t, store.Code(s))
 		require.Equal(t, s, store.StatusOf(store.Code(s)))
 	}
@@ -93,7 +93,7 @@ func TestProject(t *testing.T) {
 	require.NoError(t, err)
 	dead, err := event.NewChange(one, event.Change{Status: event.StatusDead, Attempt: 2, At: noon.Add(2 * time.Second)})
 	require.NoError(t, err)
-	early, err := event.NewChange(&event.Event{ID: "3"}, event.Change{Status: event.StatusDelivered, Attempt: 1, At: noon})
+	early, err := event.NewChange(&event.Event{ID: "3", Time: noon}, event.Change{Status: event.StatusDelivered, Attempt: 1, At: noon})
 	require.NoError(t, err)
 	early.Bot = "b"
 

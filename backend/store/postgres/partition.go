@@ -13,8 +13,8 @@ import (
 
 const (
 	// lockClass is the first key of the advisory locks of the log: "bgat" in ASCII. The
-	// second one is the number of a day, or one of the following. Migration 0003 uses
-	// them, too.
+	// second one is the number of a day, or one of the following. The functions of
+	// migration 0001 use the class, too.
 	lockClass = `1650942324`
 	// allDays is held by everyone who adds to the log.
 	allDays = -1

@@ -40,7 +40,7 @@ on conflict (bot, minute, day, slot) do update set duration_ms = c.duration_ms +
 // The statements of Append, in their order. Arrays carry any number of rows in statements
 // whose text never changes.
 const (
-	// enterLog is the function of migration 0003.
+	// enterLog is the function of migration 0001.
 	enterLog = `select enter_log($1, $2, $3, $4)`
 
 	// claim merges what the entries say into the status of their events, whose rows it locks,
