@@ -22,7 +22,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/session"
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -66,7 +66,7 @@ type App struct {
 	queue    queue.Queue
 	redis    redis.UniversalClient // Nil without one.
 	bus      notify.Bus
-	store    *shards.Store
+	store    *sharded.Store
 	sessions *session.Sessions
 	reader   api.Reader
 	late     lateQueue

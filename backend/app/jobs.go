@@ -62,7 +62,7 @@ func (a *App) jobEngine(ctx context.Context) (job.Engine, error) {
 // jobKinds are what there is to do here: exports need a place for their files, and replays a
 // queue with a history. Who only asks for a replay need not have the queue open.
 func (a *App) jobKinds() (map[string]job.Kind, error) {
-	kinds := map[string]job.Kind{"rebuild": rebuild.Kind{Keeper: a.store}}
+	kinds := map[string]job.Kind{"rebuild": rebuild.Kind{Maintainer: a.store}}
 	historian, ok := queue.As[queue.Historian](a.queue)
 	if ok || a.queue == nil {
 		kinds["replay"] = replay.Kind{Queue: historian}

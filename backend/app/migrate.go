@@ -12,7 +12,7 @@ import (
 	sessionpostgres "github.com/botgate/botgate/backend/session/postgres"
 	sessionsqlite "github.com/botgate/botgate/backend/session/sqlite"
 	"github.com/botgate/botgate/backend/store/postgres"
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/backend/store/sqlite"
 )
 
@@ -37,7 +37,7 @@ func Migrate(ctx context.Context, settings config.Config, log *slog.Logger, tell
 }
 
 // migrateShard also makes what is in the first database only.
-func migrateShard(ctx context.Context, data config.Data, s shards.Shard, first bool, log *slog.Logger) (err error) {
+func migrateShard(ctx context.Context, data config.Data, s sharded.Shard, first bool, log *slog.Logger) (err error) {
 	engine, err := openShard(ctx, data, s, log, nil)
 	if err != nil {
 		return err

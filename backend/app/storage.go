@@ -14,7 +14,7 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/queue/open"
 )
@@ -39,7 +39,7 @@ func (a *App) openStore(ctx context.Context) error {
 
 // OpenStore opens the databases of the settings; their servers need not be up. Errors name
 // the option to change.
-func OpenStore(ctx context.Context, settings config.Config, log *slog.Logger, reg prometheus.Registerer) (*shards.Store, error) {
+func OpenStore(ctx context.Context, settings config.Config, log *slog.Logger, reg prometheus.Registerer) (*sharded.Store, error) {
 	m, err := shardMap(settings)
 	if err != nil {
 		return nil, err
@@ -48,33 +48,33 @@ func OpenStore(ctx context.Context, settings config.Config, log *slog.Logger, re
 }
 
 // OpenShards opens the databases of a map.
-func OpenShards(ctx context.Context, m shards.Map, data config.Data, log *slog.Logger, reg prometheus.Registerer) (*shards.Store, error) {
-	open := func(ctx context.Context, s shards.Shard) (shards.Engine, error) {
+func OpenShards(ctx context.Context, m sharded.Map, data config.Data, log *slog.Logger, reg prometheus.Registerer) (*sharded.Store, error) {
+	open := func(ctx context.Context, s sharded.Shard) (sharded.Engine, error) {
 		engine, err := openShard(ctx, data, s, log, reg)
 		if err == nil && !data.Migrate {
 			engine = asItIs{engine}
 		}
 		return engine, err
 	}
-	return shards.Open(ctx, shards.Config{Map: m, Open: open, Logger: log, Registerer: reg})
+	return sharded.Open(ctx, sharded.Config{Map: m, Open: open, Logger: log, Registerer: reg})
 }
 
 // asItIs is an engine whose schema somebody else looks after.
-type asItIs struct{ shards.Engine }
+type asItIs struct{ sharded.Engine }
 
 // shardMap says which databases there are.
-func shardMap(settings config.Config) (shards.Map, error) {
+func shardMap(settings config.Config) (sharded.Map, error) {
 	if settings.Data.ShardsFile == "" {
-		return shards.Single(settings.DatabaseURL, settings.Data.ReplicaURL), nil
+		return sharded.Single(settings.DatabaseURL, settings.Data.ReplicaURL), nil
 	}
-	m, err := shards.Load(settings.Data.ShardsFile, os.Getenv)
+	m, err := sharded.Load(settings.Data.ShardsFile, os.Getenv)
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", config.EnvShardsFile, err)
 	}
 	return m, nil
 }
 
-func openShard(ctx context.Context, data config.Data, s shards.Shard, log *slog.Logger, reg prometheus.Registerer) (shards.Engine, error) {
+func openShard(ctx context.Context, data config.Data, s sharded.Shard, log *slog.Logger, reg prometheus.Registerer) (sharded.Engine, error) {
 	if !strings.HasPrefix(s.URL, "sqlite:") {
 		return openPostgres(ctx, postgres.Config{
 			Name: s.Name, URL: s.URL, ReplicaURL: s.ReplicaURL,
@@ -90,7 +90,7 @@ func openShard(ctx context.Context, data config.Data, s shards.Shard, log *slog.
 
 // openPostgres refuses to start with more connections than the server takes. One that is away
 // is asked no longer than fitTimeout, and the log tells later.
-func openPostgres(ctx context.Context, cfg postgres.Config) (shards.Engine, error) {
+func openPostgres(ctx context.Context, cfg postgres.Config) (sharded.Engine, error) {
 	s, err := postgres.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func openPostgres(ctx context.Context, cfg postgres.Config) (shards.Engine, erro
 }
 
 // firstDatabase is where tables are that are not spread over the shards.
-func (a *App) firstDatabase() shards.Engine {
+func (a *App) firstDatabase() sharded.Engine {
 	first, _ := a.store.Engine(a.store.Names()[0])
 	if plain, ok := first.(asItIs); ok {
 		return plain.Engine

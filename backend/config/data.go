@@ -9,7 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
 )
@@ -17,7 +17,7 @@ import (
 // The environment variables of what is kept, and of what is in front of it.
 const (
 	EnvRedisURL      = "BOTGATE_REDIS_URL"
-	EnvShardsFile    = shards.EnvFile
+	EnvShardsFile    = sharded.EnvFile
 	EnvReplicaURL    = replicas.ReplicaOption
 	EnvPool          = replicas.PoolOption
 	EnvMaxLag        = "BOTGATE_DATABASE_MAX_LAG"

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 )
 
 // Usage is the text of the command's help.
@@ -42,13 +42,13 @@ type Command struct {
 
 	verb    string
 	buckets string
-	move    shards.Move
+	move    sharded.Move
 }
 
 // Store is what the command works on.
 type Store interface {
-	Ranges(ctx context.Context) ([]shards.Range, error)
-	Move(ctx context.Context, move shards.Move) error
+	Ranges(ctx context.Context) ([]sharded.Range, error)
+	Move(ctx context.Context, move sharded.Move) error
 }
 
 // Parse reads the arguments after "shard". The error is [flag.ErrHelp] or an [ErrUsage].
@@ -63,7 +63,7 @@ func Parse(args []string) (*Command, error) {
 	flags.StringVar(&c.File, "shards-file", "", "")
 	flags.StringVar(&c.buckets, "buckets", "", "")
 	flags.StringVar(&c.move.To, "to", "", "")
-	flags.IntVar(&c.move.Group, "group", shards.DefaultGroup, "")
+	flags.IntVar(&c.move.Group, "group", sharded.DefaultGroup, "")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil, err
@@ -92,7 +92,7 @@ func (c *Command) check(rest []string) (err error) {
 	case c.move.Group < 1:
 		return errors.New("--group must be positive")
 	}
-	if c.move.Buckets, err = shards.ParseSpans(c.buckets); err != nil {
+	if c.move.Buckets, err = sharded.ParseSpans(c.buckets); err != nil {
 		return fmt.Errorf("--buckets: %w", err)
 	}
 	return nil
@@ -109,7 +109,7 @@ func (c *Command) Run(ctx context.Context, s Store, out, progress io.Writer) err
 		return fmt.Errorf("%w; nothing is lost, call it again to go on", err)
 	}
 	_, err := fmt.Fprintf(out, "buckets %s are in %s; write that down in the shards file of all processes before their next start\n",
-		shards.Spans(c.move.Buckets), c.move.To)
+		sharded.Spans(c.move.Buckets), c.move.To)
 	return err
 }
 

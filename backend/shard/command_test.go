@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/shard"
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 )
 
 func TestParse(t *testing.T) {
@@ -38,17 +38,17 @@ func TestParse(t *testing.T) {
 
 // store answers as the test wants.
 type store struct {
-	ranges []shards.Range
+	ranges []sharded.Range
 	err    error
-	moved  shards.Move
+	moved  sharded.Move
 }
 
-func (s *store) Ranges(context.Context) ([]shards.Range, error) { return s.ranges, s.err }
+func (s *store) Ranges(context.Context) ([]sharded.Range, error) { return s.ranges, s.err }
 
-func (s *store) Move(_ context.Context, m shards.Move) error {
+func (s *store) Move(_ context.Context, m sharded.Move) error {
 	s.moved = m
 	for n := range 3 {
-		m.Progress(shards.Progress{Step: "copy", Buckets: m.Buckets, From: "a", To: m.To, Entries: int64(n) * 100})
+		m.Progress(sharded.Progress{Step: "copy", Buckets: m.Buckets, From: "a", To: m.To, Entries: int64(n) * 100})
 	}
 	return s.err
 }
@@ -65,7 +65,7 @@ func run(t *testing.T, s *store, args ...string) (out, progress string, err erro
 func TestList(t *testing.T) {
 	t.Parallel()
 	away := errors.New("shard c: away")
-	out, _, err := run(t, &store{err: away, ranges: []shards.Range{
+	out, _, err := run(t, &store{err: away, ranges: []sharded.Range{
 		{From: 0, To: 99, Configured: "a", Shard: "a", Known: true},
 		{From: 100, To: 511, Configured: "a", Shard: "b", Known: true},
 		{From: 512, To: 512, Configured: "a", Shard: "b", Known: true, Between: []string{"a", "b"}},
@@ -87,7 +87,7 @@ func TestMove(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 2, 5}, s.moved.Buckets)
 	require.Equal(t, "b", s.moved.To)
-	require.Equal(t, shards.DefaultGroup, s.moved.Group)
+	require.Equal(t, sharded.DefaultGroup, s.moved.Group)
 	require.Contains(t, out, "buckets 1-2,5 are in b")
 	require.Equal(t, "copy buckets 1-2,5 from a to b\n", progress, "a step is told once in a while")
 

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 )
 
 // tellEvery is the time between two lines of the same step.
@@ -18,8 +18,8 @@ type teller struct {
 	at   time.Time
 }
 
-func (t *teller) tell(p shards.Progress) {
-	step := p.Step + p.From + shards.Spans(p.Buckets)
+func (t *teller) tell(p sharded.Progress) {
+	step := p.Step + p.From + sharded.Spans(p.Buckets)
 	if now := time.Now(); step != t.last || now.Sub(t.at) >= tellEvery {
 		t.last, t.at = step, now
 		fmt.Fprintln(t.out, p)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 )
 
 const rebuildUsage = `Makes the read models anew from the log: statuses, users' counters, bots' statistics.
@@ -72,7 +72,7 @@ func rebuild(ctx context.Context, settings config.Config, days []time.Time, stdo
 }
 
 // awaitStore waits for the databases.
-func awaitStore(ctx context.Context, s *shards.Store) error {
+func awaitStore(ctx context.Context, s *sharded.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
 	pause := time.NewTicker(readyPause)

@@ -11,7 +11,7 @@ import (
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/shard"
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 )
 
 // runShard is the command "shard".
@@ -21,7 +21,7 @@ func runShard(ctx context.Context, args []string, getenv func(string) string, st
 		say(stdout, shard.Usage)
 		return exitOK
 	}
-	var m shards.Map
+	var m sharded.Map
 	if err == nil {
 		m, err = shardMap(command.File, getenv)
 	}
@@ -44,14 +44,14 @@ func runShard(ctx context.Context, args []string, getenv func(string) string, st
 	return exitOK
 }
 
-func shardMap(file string, getenv func(string) string) (shards.Map, error) {
-	file = cmp.Or(file, getenv(shards.EnvFile))
+func shardMap(file string, getenv func(string) string) (sharded.Map, error) {
+	file = cmp.Or(file, getenv(sharded.EnvFile))
 	if file == "" {
-		return shards.Map{}, fmt.Errorf("%s: without a shards file there is one database, which has everything", shards.EnvFile)
+		return sharded.Map{}, fmt.Errorf("%s: without a shards file there is one database, which has everything", sharded.EnvFile)
 	}
-	m, err := shards.Load(file, getenv)
+	m, err := sharded.Load(file, getenv)
 	if err != nil {
-		return m, fmt.Errorf("%s: %w", shards.EnvFile, err)
+		return m, fmt.Errorf("%s: %w", sharded.EnvFile, err)
 	}
 	return m, nil
 }

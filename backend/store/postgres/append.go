@@ -75,7 +75,7 @@ func (s *Store) record(ctx context.Context, b *batch) ([]store.Entry, error) {
 		}
 		switch code := codeOf(err); {
 		case code == codeMoved:
-			return nil, fmt.Errorf("%w: %w", store.ErrMoved, err)
+			return nil, fmt.Errorf("%w: %w", store.ErrFenced, err)
 		case try == maxTries:
 		case noPartition(err):
 			err = s.prepareDays(ctx, daysOf(b.rows))

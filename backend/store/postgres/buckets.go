@@ -33,7 +33,7 @@ func smallints(buckets []int) []int16 {
 	return small
 }
 
-// ReadBuckets implements [store.Keeper]. There is no index by bucket, which every event
+// ReadBuckets implements [store.Maintainer]. There is no index by bucket, which every event
 // would pay for: it reads the log day by day.
 func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
 	limit = min(max(limit, 1), store.MaxLogLimit)
@@ -66,7 +66,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// Import implements [store.Keeper]. It does not heed that buckets have moved from here:
+// Import implements [store.Maintainer]. It does not heed that buckets have moved from here:
 // they may be on their way back.
 func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	rows := slices.Clone(entries)
@@ -80,8 +80,8 @@ func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	return nil
 }
 
-// HandOver implements [store.Keeper].
-func (s *Store) HandOver(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
+// Fence implements [store.Maintainer].
+func (s *Store) Fence(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
 	var refused error
 	err := s.alone(ctx, allDays, func(tx pgx.Tx) error {
 		if refused = last(ctx); refused != nil {
@@ -101,8 +101,8 @@ func (s *Store) HandOver(ctx context.Context, buckets []int, shard string, last 
 	return nil
 }
 
-// Moves implements [store.Keeper].
-func (s *Store) Moves(ctx context.Context) (map[int]string, error) {
+// Fences implements [store.Maintainer].
+func (s *Store) Fences(ctx context.Context) (map[int]string, error) {
 	moves := map[int]string{}
 	var bucket int
 	var shard string
@@ -114,9 +114,9 @@ func (s *Store) Moves(ctx context.Context) (map[int]string, error) {
 	return moves, nil
 }
 
-// DropBuckets implements [store.Keeper]. Buckets that were not handed over are an error.
-func (s *Store) DropBuckets(ctx context.Context, buckets []int) error {
-	moves, err := s.Moves(ctx)
+// DropFenced implements [store.Maintainer]. Buckets that were not handed over are an error.
+func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
+	moves, err := s.Fences(ctx)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ on conflict (subject_hash) do update set before = greatest(e.before, excluded.be
 	selectUserDays = `select distinct ` + day + ` from events where subject = $1 and subject <> '' and event_time < $2 order by 1`
 )
 
-// Erase implements [store.Keeper]. The mark is made while nobody records, so that whatever
+// Erase implements [store.Maintainer]. The mark is made while nobody records, so that whatever
 // is recorded later heeds it.
 func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
 	var done store.Erased

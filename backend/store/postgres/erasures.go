@@ -16,7 +16,7 @@ const (
 on conflict (subject_hash) do update set before = greatest(e.before, excluded.before)`
 )
 
-// Erasures implements [store.Keeper].
+// Erasures implements [store.Maintainer].
 func (s *Store) Erasures(ctx context.Context, after []byte, limit int) ([]store.Erasure, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -33,7 +33,7 @@ func (s *Store) Erasures(ctx context.Context, after []byte, limit int) ([]store.
 	return all, nil
 }
 
-// ImportErasures implements [store.Keeper]. Like Erase it has nobody record meanwhile.
+// ImportErasures implements [store.Maintainer]. Like Erase it has nobody record meanwhile.
 func (s *Store) ImportErasures(ctx context.Context, erasures []store.Erasure) error {
 	hashes, times := make([][]byte, len(erasures)), make([]time.Time, len(erasures))
 	for i, e := range erasures {

@@ -161,11 +161,11 @@ func TestHandOver(t *testing.T) {
 	}
 	copyAll(time.Time{})
 	refused := errors.New("not yet")
-	require.ErrorIs(t, from.HandOver(t.Context(), buckets, "b", func(context.Context) error { return refused }), refused)
+	require.ErrorIs(t, from.Fence(t.Context(), buckets, "b", func(context.Context) error { return refused }), refused)
 	before := time.Now()
 	appendAll(t, from, source, []*event.Event{at("more-1", "dave", noon), at("more-2", "dave", noon)})
-	require.NoError(t, from.HandOver(t.Context(), buckets, "b", func(context.Context) error { copyAll(before.Add(-time.Minute)); return nil }))
-	moves, err := from.Moves(t.Context())
+	require.NoError(t, from.Fence(t.Context(), buckets, "b", func(context.Context) error { copyAll(before.Add(-time.Minute)); return nil }))
+	moves, err := from.Fences(t.Context())
 	require.NoError(t, err)
 	require.Len(t, moves, len(buckets))
 
@@ -176,7 +176,7 @@ func TestHandOver(t *testing.T) {
 		}
 	}
 	_, err = from.Append(t.Context(), []*event.Event{gone})
-	require.ErrorIs(t, err, store.ErrMoved)
+	require.ErrorIs(t, err, store.ErrFenced)
 	require.NotErrorIs(t, err, store.ErrUnavailable)
 
 	all := listed(t, from, store.Query{})
@@ -189,11 +189,11 @@ func TestHandOver(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, a, b)
 	}
-	require.NoError(t, from.DropBuckets(t.Context(), buckets))
+	require.NoError(t, from.DropFenced(t.Context(), buckets))
 	require.ElementsMatch(t, all, append(moved, listed(t, from, store.Query{})...))
-	require.Error(t, from.DropBuckets(t.Context(), []int{event.Buckets - 1}), "not handed over")
+	require.Error(t, from.DropFenced(t.Context(), []int{event.Buckets - 1}), "not handed over")
 
-	require.NoError(t, from.HandOver(t.Context(), buckets, "", func(context.Context) error { return nil }))
+	require.NoError(t, from.Fence(t.Context(), buckets, "", func(context.Context) error { return nil }))
 	require.NoError(t, storetest.Append(t.Context(), from, []*event.Event{gone}))
 }
 

@@ -19,7 +19,7 @@ const (
 	unlockTimeout = 5 * time.Second
 )
 
-// LockMoves implements [store.Keeper]. The lock is that of a transaction, which passes
+// LockMoves implements [store.Maintainer]. The lock is that of a transaction, which passes
 // connection poolers, and ends with its connection.
 func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
 	tx, err := s.write().Begin(ctx)
@@ -37,7 +37,7 @@ func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
 		return nil, fmt.Errorf("locking moves: %w", classify(err))
 	case !taken:
 		_ = lock.Unlock()
-		return nil, store.ErrMoveUnderWay
+		return nil, store.ErrMoveInProgress
 	}
 	return lock, nil
 }

@@ -162,7 +162,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 			return drop(s.ReadBuckets(ctx, []int{1, 2}, store.BucketPosition{EventTime: here}, here, 10))
 		}},
 		"Import":   {func() error { return nil }}, // Has the statements of Append.
-		"Moves":    {func() error { return drop(s.Moves(ctx)) }},
+		"Fences":   {func() error { return drop(s.Fences(ctx)) }},
 		"Erasures": {func() error { return drop(s.Erasures(ctx, nil, 100)) }},
 		"ImportErasures": {func() error {
 			return s.ImportErasures(ctx, []store.Erasure{{Hash: store.HashSubject("nobody"), Before: here}})
@@ -174,17 +174,17 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 			}
 			return errors.Join(lock.Held(ctx), lock.Unlock())
 		}},
-		"HandOver": {
-			func() error { return s.HandOver(ctx, []int{7}, "", func(context.Context) error { return nil }) },
-			func() error { return s.HandOver(ctx, []int{5}, "b", func(context.Context) error { return nil }) },
+		"Fence": {
+			func() error { return s.Fence(ctx, []int{7}, "", func(context.Context) error { return nil }) },
+			func() error { return s.Fence(ctx, []int{5}, "b", func(context.Context) error { return nil }) },
 		},
-		"DropBuckets": {func() error { return s.DropBuckets(ctx, []int{5}) }},
-		"Ready":       {func() error { return s.Ready(ctx) }},
-		"Migrate":     {func() error { return nil }},
-		"Close":       {func() error { return nil }},
-		"Primary":     {func() error { return nil }},
-		"Fits":        {func() error { return nil }},
-		"Spoil":       {func() error { return nil }}, // Of the tests.
+		"DropFenced": {func() error { return s.DropFenced(ctx, []int{5}) }},
+		"Ready":      {func() error { return s.Ready(ctx) }},
+		"Migrate":    {func() error { return nil }},
+		"Close":      {func() error { return nil }},
+		"Primary":    {func() error { return nil }},
+		"Fits":       {func() error { return nil }},
+		"Spoil":      {func() error { return nil }}, // Of the tests.
 	}
 	for _, after := range []store.LogPosition{{}, {RecordedAt: here, ID: logID(n)}} {
 		for _, q := range []store.LogQuery{{}, {Bot: "bot1"}, {Subject: "user-10"}, {Type: "type1"}} {
@@ -222,7 +222,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 
 // wholeDay are methods that read all of a day, of which there is one partition; nothing
 // reads more than that.
-var wholeDay = []string{"Rebuild", "Retain", "DropBuckets", "ReadBuckets"}
+var wholeDay = []string{"Rebuild", "Retain", "DropFenced", "ReadBuckets"}
 
 // TestPlans explains every statement that the methods send: none reads the log or the
 // statuses from end to end, and what a statement touches does not grow with the log.
@@ -245,7 +245,7 @@ func testPlans(t *testing.T, sizes ...int) {
 		fillLog(t, s, size)
 		all := uses(t, s, size)
 		// Those that remove something come last.
-		order := []string{"Retain", "Erase", "DropBuckets"}
+		order := []string{"Retain", "Erase", "DropFenced"}
 		for method := range all {
 			if !slices.Contains(order, method) {
 				order = append([]string{method}, order...)

@@ -24,8 +24,8 @@ const (
 )
 
 var (
-	_ store.Store  = (*Store)(nil)
-	_ store.Keeper = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Maintainer = (*Store)(nil)
 )
 
 // Config says where the database is and how to use it. A call takes longer than

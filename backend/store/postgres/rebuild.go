@@ -40,7 +40,7 @@ where s.event_time >= $1 and s.event_time < $2 and (s.event_time, s.bot, s.type,
 	countEntries     = `select count(*) from events where ` + ofDay
 )
 
-// Rebuild implements [store.Keeper].
+// Rebuild implements [store.Maintainer].
 func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
 	day = store.Day(day)
 	end := nextDay(day)

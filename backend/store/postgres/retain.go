@@ -34,7 +34,7 @@ const (
 	dropSomeBotStats     = `delete from bot_stats where ctid = any (array(select ctid from bot_stats where day = $1 limit 10000))`
 )
 
-// Retain implements [store.Keeper]. Dropping a partition takes a lock on all of the log
+// Retain implements [store.Maintainer]. Dropping a partition takes a lock on all of the log
 // for a moment, for which it tries again later when somebody reads for long.
 func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
 	var done store.Retained
@@ -115,7 +115,7 @@ func dropPartition(ctx context.Context, tx pgx.Tx, day, since time.Time) error {
 	return err
 }
 
-// Days implements [store.Keeper].
+// Days implements [store.Maintainer].
 func (s *Store) Days(ctx context.Context) ([]time.Time, error) {
 	days, err := partitions(ctx, s.write())
 	if err != nil {

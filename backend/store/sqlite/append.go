@@ -60,7 +60,7 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 	return recorded, nil
 }
 
-// Import implements [store.Keeper]. It does not mind whether the buckets are marked as
+// Import implements [store.Maintainer]. It does not mind whether the buckets are marked as
 // moved: they may be on their way back.
 func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	err := s.step(ctx, func(ctx context.Context, t *transaction) error {
@@ -131,7 +131,7 @@ func (t *transaction) requireHere(ctx context.Context, entries []store.Entry) er
 	}
 	for _, e := range entries {
 		if shard, ok := moved[e.Bucket]; ok {
-			return fmt.Errorf("%w: bucket %d is in %s", store.ErrMoved, e.Bucket, shard)
+			return fmt.Errorf("%w: bucket %d is in %s", store.ErrFenced, e.Bucket, shard)
 		}
 	}
 	return nil

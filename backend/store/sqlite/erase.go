@@ -16,7 +16,7 @@ on conflict (subject_hash) do update set before = max(e.before, excluded.before)
 where e.subject = $1 and e.subject <> '' and e.event_time < $2 order by e.event_time, e.id limit $3`
 )
 
-// Erase implements [store.Keeper].
+// Erase implements [store.Maintainer].
 func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
 	var erased store.Erased
 	if subject == "" {

@@ -9,7 +9,7 @@ import (
 
 const selectErasures = `select subject_hash, before from erasures where subject_hash > $1 order by subject_hash limit $2`
 
-// Erasures implements [store.Keeper].
+// Erasures implements [store.Maintainer].
 func (s *Store) Erasures(ctx context.Context, after []byte, limit int) ([]store.Erasure, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -25,7 +25,7 @@ func (s *Store) Erasures(ctx context.Context, after []byte, limit int) ([]store.
 	return all, nil
 }
 
-// ImportErasures implements [store.Keeper].
+// ImportErasures implements [store.Maintainer].
 func (s *Store) ImportErasures(ctx context.Context, erasures []store.Erasure) error {
 	err := s.step(ctx, func(ctx context.Context, t *transaction) error {
 		for _, e := range erasures {

@@ -13,7 +13,7 @@ import (
 // classify tells what is wrong with the data from everything else, which counts as
 // unavailable: an event is given up only when it is itself the reason.
 func classify(err error) error {
-	if errors.Is(err, store.ErrMoved) || errors.Is(err, errNotMoved) {
+	if errors.Is(err, store.ErrFenced) || errors.Is(err, errNotMoved) {
 		return err
 	}
 	if refused := (*driver.Error)(nil); errors.As(err, &refused) {

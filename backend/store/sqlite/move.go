@@ -32,7 +32,7 @@ on conflict (bucket) do update set shard = excluded.shard`
 // errNotMoved keeps what is only here from being dropped.
 var errNotMoved = errors.New("bucket was not handed over")
 
-// ReadBuckets implements [store.Keeper].
+// ReadBuckets implements [store.Maintainer].
 func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
 	query, args := selectBuckets, []any{micros(after.EventTime), after.ID, list(buckets), limit}
 	if !since.IsZero() {
@@ -51,9 +51,9 @@ func list(buckets []int) string {
 	return string(text)
 }
 
-// HandOver implements [store.Keeper]. Nothing at all is recorded while last runs, which must
+// Fence implements [store.Maintainer]. Nothing at all is recorded while last runs, which must
 // not write to this store.
-func (s *Store) HandOver(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
+func (s *Store) Fence(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
 	var refused error
 	err := s.write(ctx, func(t *transaction) error {
 		if last != nil {
@@ -81,8 +81,8 @@ func (s *Store) HandOver(ctx context.Context, buckets []int, shard string, last 
 	return nil
 }
 
-// Moves implements [store.Keeper].
-func (s *Store) Moves(ctx context.Context) (map[int]string, error) {
+// Fences implements [store.Maintainer].
+func (s *Store) Fences(ctx context.Context) (map[int]string, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	rows, err := s.reader.QueryContext(ctx, selectMoves)
@@ -108,9 +108,9 @@ func collectMoves(rows *sql.Rows) (map[int]string, error) {
 	return moves, err
 }
 
-// DropBuckets implements [store.Keeper]. It fails when one of the buckets is not marked as
+// DropFenced implements [store.Maintainer]. It fails when one of the buckets is not marked as
 // moved.
-func (s *Store) DropBuckets(ctx context.Context, buckets []int) error {
+func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 	at, id := int64(math.MinInt64), ""
 	err := inSteps(ctx, func() (last bool, err error) {
 		// The search may be long, so it is not part of a transaction that holds up others.

@@ -10,12 +10,12 @@ import (
 	"github.com/botgate/botgate/internal/filelock"
 )
 
-// LockMoves implements [store.Keeper]. The lock is that of a file beside the database.
+// LockMoves implements [store.Maintainer]. The lock is that of a file beside the database.
 func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
 	file, err := filelock.Lock(ctx, s.path+".move")
 	switch {
 	case errors.Is(err, filelock.ErrHeld):
-		return nil, store.ErrMoveUnderWay
+		return nil, store.ErrMoveInProgress
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}

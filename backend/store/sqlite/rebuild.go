@@ -25,7 +25,7 @@ where (e.event_time, e.id) > ($1, $2) and e.event_time < $3 order by e.event_tim
 	deleteBotCounts  = `delete from bot_stats where day = $1`
 )
 
-// Rebuild implements [store.Keeper]. As a file has one writer, nothing else is recorded
+// Rebuild implements [store.Maintainer]. As a file has one writer, nothing else is recorded
 // meanwhile.
 func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
 	err = s.write(ctx, func(t *transaction) (err error) {
@@ -81,7 +81,7 @@ func (t *transaction) entries(ctx context.Context, query string, args ...any) ([
 	return collect(rows, scanPlain)
 }
 
-// Days implements [store.Keeper].
+// Days implements [store.Maintainer].
 func (s *Store) Days(ctx context.Context) ([]time.Time, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()

@@ -8,7 +8,7 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// Retain implements [store.Keeper]. The pages that become free are used for what is recorded
+// Retain implements [store.Maintainer]. The pages that become free are used for what is recorded
 // next; the file does not shrink.
 func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
 	var done store.Retained

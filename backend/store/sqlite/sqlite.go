@@ -34,8 +34,8 @@ const (
 )
 
 var (
-	_ store.Store  = (*Store)(nil)
-	_ store.Keeper = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Maintainer = (*Store)(nil)
 )
 
 // Config says where the events are.

@@ -148,23 +148,23 @@ func testHandOver(t *testing.T, open func() Store) {
 	}
 	add(t, s, e)
 	bucket := event.BucketOfID(e.ID)
-	require.NoError(t, s.HandOver(t.Context(), []int{bucket}, "eu-2", nothing))
+	require.NoError(t, s.Fence(t.Context(), []int{bucket}, "eu-2", nothing))
 	require.Equal(t, map[int]string{bucket: "eu-2"}, moves(t, s))
 
 	late := change(t, e, event.StatusFailed, 1)
 	for _, batch := range [][]*event.Event{{e}, {late}, {other, late}} {
 		err := Append(t.Context(), s, batch)
-		require.ErrorIs(t, err, store.ErrMoved)
+		require.ErrorIs(t, err, store.ErrFenced)
 		require.NotErrorIs(t, err, store.ErrUnavailable)
 	}
 	require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 9})), "all or nothing")
 	require.Empty(t, get(t, s, e.ID).Attempts)
 	add(t, s, other)
-	require.NoError(t, s.HandOver(t.Context(), []int{bucket}, "eu-3", nothing))
+	require.NoError(t, s.Fence(t.Context(), []int{bucket}, "eu-3", nothing))
 	require.Equal(t, map[int]string{bucket: "eu-3"}, moves(t, s))
 	require.NoError(t, s.Import(t.Context(), []store.Entry{}), "on its way back")
 
-	require.NoError(t, s.HandOver(t.Context(), []int{bucket, 7}, "", nothing))
+	require.NoError(t, s.Fence(t.Context(), []int{bucket, 7}, "", nothing))
 	require.Empty(t, moves(t, s))
 	add(t, s, late)
 	require.Len(t, get(t, s, e.ID).Attempts, 1)
@@ -172,7 +172,7 @@ func testHandOver(t *testing.T, open func() Store) {
 
 func testCallOff(t *testing.T, open func() Store) {
 	s, broken := open(), errors.New("target is away")
-	err := s.HandOver(t.Context(), []int{event.BucketOfID(Event(1).ID)}, "eu-2", func(context.Context) error { return broken })
+	err := s.Fence(t.Context(), []int{event.BucketOfID(Event(1).ID)}, "eu-2", func(context.Context) error { return broken })
 	require.ErrorIs(t, err, broken)
 	require.Empty(t, moves(t, s))
 	add(t, s, Event(1))
@@ -200,7 +200,7 @@ func testHandOverWaits(t *testing.T, open func() Store) {
 					return err
 				}
 				err = Append(ctx, s, []*event.Event{e})
-				if errors.Is(err, store.ErrMoved) {
+				if errors.Is(err, store.ErrFenced) {
 					return nil
 				}
 				if err != nil {
@@ -218,7 +218,7 @@ func testHandOverWaits(t *testing.T, open func() Store) {
 		<-begun
 	}
 	var seen []string
-	err := s.HandOver(t.Context(), buckets, "eu-2", func(ctx context.Context) error {
+	err := s.Fence(t.Context(), buckets, "eu-2", func(ctx context.Context) error {
 		entries, err := copyBuckets(ctx, s, buckets, time.Time{}, 100, func([]store.Entry) error { return nil })
 		seen = idsOfLog(entries)
 		return err
@@ -232,11 +232,11 @@ func testDropBuckets(t *testing.T, open func() Store) {
 	s, w, m := open(), manyUsers(t), newModel()
 	w.record(s, m, w.events(12))
 	buckets := w.halfOf(m)
-	_ = s.DropBuckets(t.Context(), buckets) // It may say that they are not to be dropped.
+	_ = s.DropFenced(t.Context(), buckets) // It may say that they are not to be dropped.
 	requireEqual(t, m, s)
-	require.NoError(t, s.HandOver(t.Context(), buckets, "eu-2", nothing))
+	require.NoError(t, s.Fence(t.Context(), buckets, "eu-2", nothing))
 	for range 2 {
-		require.NoError(t, s.DropBuckets(t.Context(), buckets))
+		require.NoError(t, s.DropFenced(t.Context(), buckets))
 		m.remove(in(buckets))
 		requireEqual(t, m, s)
 	}
@@ -253,7 +253,7 @@ func testMove(t *testing.T, open func() Store) {
 	writer.Go(func() error {
 		for _, e := range events[len(events)/2:] {
 			err := Append(ctx, here, []*event.Event{e})
-			if errors.Is(err, store.ErrMoved) {
+			if errors.Is(err, store.ErrFenced) {
 				err = Append(ctx, there, []*event.Event{e})
 			}
 			if err != nil {
@@ -265,12 +265,12 @@ func testMove(t *testing.T, open func() Store) {
 	took := func(some []store.Entry) error { return there.Import(ctx, some) }
 	_, err := copyBuckets(t.Context(), here, buckets, time.Time{}, 20, took)
 	require.NoError(t, err)
-	require.NoError(t, here.HandOver(t.Context(), buckets, "there", func(ctx context.Context) error {
+	require.NoError(t, here.Fence(t.Context(), buckets, "there", func(ctx context.Context) error {
 		_, err := copyBuckets(ctx, here, buckets, time.Time{}, 20, took)
 		return err
 	}))
 	require.NoError(t, writer.Wait())
-	require.NoError(t, here.DropBuckets(t.Context(), buckets))
+	require.NoError(t, here.DropFenced(t.Context(), buckets))
 	for _, e := range events[len(events)/2:] {
 		m.append(t, []*event.Event{e})
 	}
@@ -283,7 +283,7 @@ func testMove(t *testing.T, open func() Store) {
 	// And back, the mark still there: Append is refused until it is taken away.
 	_, err = copyBuckets(t.Context(), there, buckets, time.Time{}, 20, func(some []store.Entry) error { return here.Import(t.Context(), some) })
 	require.NoError(t, err)
-	require.NoError(t, here.HandOver(t.Context(), buckets, "", nothing))
+	require.NoError(t, here.Fence(t.Context(), buckets, "", nothing))
 	requireEqual(t, m, here)
 }
 
@@ -291,7 +291,7 @@ func nothing(context.Context) error { return nil }
 
 func moves(t *testing.T, s Store) map[int]string {
 	t.Helper()
-	all, err := s.Moves(t.Context())
+	all, err := s.Fences(t.Context())
 	require.NoError(t, err)
 	return all
 }

@@ -53,7 +53,7 @@ func testMoveLock(t *testing.T, open func() Store) {
 	lock, err := s.LockMoves(t.Context())
 	require.NoError(t, err)
 	_, err = s.LockMoves(t.Context())
-	require.ErrorIs(t, err, store.ErrMoveUnderWay)
+	require.ErrorIs(t, err, store.ErrMoveInProgress)
 	require.NoError(t, lock.Held(t.Context()))
 	add(t, s, Event(1)) // It keeps nobody from anything else.
 	require.NoError(t, lock.Unlock())

@@ -19,7 +19,7 @@ import (
 // are spoiled.
 type Store interface {
 	store.Store
-	store.Keeper
+	store.Maintainer
 	// Spoil makes the read models wrong, to have them rebuilt: in each of them rows are
 	// changed and missing, and there are counters for the user "ghost".
 	Spoil(ctx context.Context) error

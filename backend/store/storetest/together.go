@@ -57,7 +57,7 @@ func testTogether(t *testing.T, s Store) {
 // appendAll records what is not moved at the time.
 func appendAll(ctx context.Context, s Store, events []*event.Event) error {
 	for batch := range slices.Chunk(events, 3) {
-		if err := Append(ctx, s, batch); err != nil && !errors.Is(err, store.ErrMoved) {
+		if err := Append(ctx, s, batch); err != nil && !errors.Is(err, store.ErrFenced) {
 			return err
 		}
 	}
@@ -74,16 +74,16 @@ func keep(ctx context.Context, s Store, buckets []int) error {
 			return err
 		}
 	}
-	if err := s.HandOver(ctx, buckets, "elsewhere", nothing); err != nil {
+	if err := s.Fence(ctx, buckets, "elsewhere", nothing); err != nil {
 		return err
 	}
-	if err := s.DropBuckets(ctx, buckets); err != nil {
+	if err := s.DropFenced(ctx, buckets); err != nil {
 		return err
 	}
 	if _, err := s.Retain(ctx, days[0].Add(day)); err != nil {
 		return err
 	}
-	if err := s.HandOver(ctx, buckets, "", nothing); err != nil {
+	if err := s.Fence(ctx, buckets, "", nothing); err != nil {
 		return err
 	}
 	_, err = s.Erase(ctx, "ü 3", farFuture)

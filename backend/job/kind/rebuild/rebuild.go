@@ -13,16 +13,16 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// Keeper is what a rebuild asks of a store; see [store.Keeper].
-type Keeper interface {
+// Maintainer is what a rebuild asks of a store; see [store.Maintainer].
+type Maintainer interface {
 	Days(ctx context.Context) ([]time.Time, error)
 	Rebuild(ctx context.Context, day time.Time) (entries int64, err error)
 }
 
 // Kind is the kind of job.
 type Kind struct {
-	// Keeper has the log. Required where rebuilds are worked on.
-	Keeper Keeper
+	// Maintainer has the log. Required where rebuilds are worked on.
+	Maintainer Maintainer
 }
 
 var _ job.Kind = Kind{}
@@ -83,7 +83,7 @@ func (k Kind) Run(ctx context.Context, r *job.Run) (any, error) {
 	}
 	total := j.Done + int64(len(days))
 	for done, day := range days {
-		entries, err := k.Keeper.Rebuild(ctx, day)
+		entries, err := k.Maintainer.Rebuild(ctx, day)
 		if err != nil {
 			return nil, explain(fmt.Errorf("rebuilding %s: %w", day.Format(time.DateOnly), err))
 		}
@@ -102,7 +102,7 @@ func (k Kind) Run(ctx context.Context, r *job.Run) (any, error) {
 
 // days are those of the log that were asked for, behind the one that is done.
 func (k Kind) days(ctx context.Context, wanted []string, done string) ([]time.Time, error) {
-	days, err := k.Keeper.Days(ctx)
+	days, err := k.Maintainer.Days(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("looking for days: %w", err)
 	}

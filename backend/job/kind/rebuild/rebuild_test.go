@@ -18,13 +18,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// keeper has five days, and fails once on the third.
-type keeper struct {
+// maintainer has five days, and fails once on the third.
+type maintainer struct {
 	fail error
 	done []string
 }
 
-func (k *keeper) Days(context.Context) ([]time.Time, error) {
+func (k *maintainer) Days(context.Context) ([]time.Time, error) {
 	var days []time.Time
 	for n := range 5 {
 		days = append(days, time.Date(2026, 3, 5-n, 0, 0, 0, 0, time.UTC))
@@ -32,7 +32,7 @@ func (k *keeper) Days(context.Context) ([]time.Time, error) {
 	return days, nil
 }
 
-func (k *keeper) Rebuild(_ context.Context, day time.Time) (int64, error) {
+func (k *maintainer) Rebuild(_ context.Context, day time.Time) (int64, error) {
 	if day.Day() == 3 && k.fail != nil {
 		err := k.fail
 		k.fail = nil
@@ -49,8 +49,8 @@ func TestRebuild(t *testing.T) {
 		`{"days":["2026-03-04","2026-03-02","2026-03-04","2020-01-01"]}`: {2, 4},
 		`{"days":["2020-01-01"]}`: nil,
 	} {
-		k := &keeper{fail: fmt.Errorf("%w: a standby is being promoted", store.ErrUnavailable)}
-		done := jobtest.Do(t, jobtest.Queue(t), rebuild.Kind{Keeper: k}, parameters)
+		k := &maintainer{fail: fmt.Errorf("%w: a standby is being promoted", store.ErrUnavailable)}
+		done := jobtest.Do(t, jobtest.Queue(t), rebuild.Kind{Maintainer: k}, parameters)
 		require.Equal(t, job.StatusDone, done.Status, done.Error)
 		var want []string
 		for _, day := range days {
@@ -65,7 +65,7 @@ func TestRebuild(t *testing.T) {
 
 func TestRebuildFails(t *testing.T) {
 	t.Parallel()
-	failed := jobtest.Do(t, jobtest.Queue(t), rebuild.Kind{Keeper: &keeper{fail: errors.New("broken")}}, `{}`)
+	failed := jobtest.Do(t, jobtest.Queue(t), rebuild.Kind{Maintainer: &maintainer{fail: errors.New("broken")}}, `{}`)
 	require.Equal(t, job.StatusFailed, failed.Status)
 	require.NotContains(t, failed.Error, "broken")
 }

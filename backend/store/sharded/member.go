@@ -1,4 +1,4 @@
-package shards
+package sharded
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 // Engine is what a shard has to be; store/postgres and store/sqlite are.
 type Engine interface {
 	store.Store
-	store.Keeper
+	store.Maintainer
 	// User, Stats and Log read the history: see [store.UserQuery], [store.StatsQuery]
 	// and [store.LogQuery].
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
@@ -75,7 +75,7 @@ func (m *member) look(ctx context.Context) error {
 	looking, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	began := time.Now()
-	moved, err := m.Moves(store.Fresh(looking))
+	moved, err := m.Fences(store.Fresh(looking))
 	if ctx.Err() == nil { // Else it says nothing about the shard.
 		m.note(err)
 	}

@@ -1,4 +1,4 @@
-package shards
+package sharded
 
 import (
 	"context"
@@ -107,7 +107,7 @@ func (s *Store) appendParts(ctx context.Context, parts []part) (recorded []store
 		recorded = append(recorded, entries[i]...)
 		switch {
 		case err == nil:
-		case errors.Is(err, store.ErrMoved):
+		case errors.Is(err, store.ErrFenced):
 			moved = append(moved, parts[i].events...)
 		case errors.Is(err, store.ErrUnavailable):
 			away = append(away, err)
@@ -127,7 +127,7 @@ func (m *member) append(ctx context.Context, events []*event.Event) ([]store.Ent
 	switch {
 	case err == nil:
 		return entries, nil
-	case errors.Is(err, store.ErrMoved):
+	case errors.Is(err, store.ErrFenced):
 		if looked := m.look(ctx); looked != nil {
 			return entries, looked
 		}

@@ -1,4 +1,4 @@
-package shards
+package sharded
 
 import (
 	"context"

@@ -1,7 +1,7 @@
-// Package shards spreads users over several databases. Each of the 1024 buckets of users,
+// Package sharded spreads users over several databases. Each of the 1024 buckets of users,
 // which every event's id names, is kept by one shard; which one says a file, and the marks
 // that a move of buckets leaves in the databases.
-package shards
+package sharded
 
 import (
 	"context"

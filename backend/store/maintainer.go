@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// ErrMoved means that a bucket of the call has moved to another database, or is about to;
-// where it is can be asked for with [Keeper.Moves]. Nothing was done.
-var ErrMoved = errors.New("bucket moved to another shard")
+// ErrFenced means that a bucket of the call is fenced: another shard has it, or is about to
+// get it; see [Maintainer.Fences]. Nothing was done.
+var ErrFenced = errors.New("bucket moved to another shard")
 
-// ErrMoveUnderWay means that somebody else moves buckets from or to the store.
-var ErrMoveUnderWay = errors.New("another move of buckets is under way")
+// ErrMoveInProgress means that another process moves buckets from or to the store.
+var ErrMoveInProgress = errors.New("another move of buckets is in progress")
 
-// Keeper looks after what a store keeps, beside the processes that record and read.
-type Keeper interface {
+// Maintainer is the maintenance side of a store: retention, rebuilds, erasure, and moving
+// buckets between shards while other processes record and read.
+type Maintainer interface {
 	// Retain drops the days of the log that ended before a time, with the read models of
 	// their events, and makes ready what events of the next days need. It does so in
 	// steps, so that it holds up nobody for long. The zero time drops nothing.
@@ -35,30 +36,29 @@ type Keeper interface {
 	// later.
 	ReadBuckets(ctx context.Context, buckets []int, after BucketPosition, since time.Time, limit int) ([]Entry, error)
 	// Import records entries of another store, with their times of recording. What is
-	// recorded already is left as it is, and what was erased is left out. It does not
-	// mind whether the buckets were handed over: they may be on their way back.
+	// recorded already is left as it is, and what was erased is left out. It ignores
+	// fences: the buckets may be on their way back.
 	Import(ctx context.Context, entries []Entry) error
-	// HandOver marks buckets as moved to another shard: once it returned, Append returns
-	// ErrMoved for their events, and every Append that did not has been committed and is seen by
-	// last, which is called in between, while Append waits, and can call it off by
-	// an error. An empty shard takes a mark away.
-	HandOver(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error
-	// Moves returns the buckets that were handed over, and where they went.
-	Moves(ctx context.Context) (map[int]string, error)
-	// DropBuckets removes what is left of buckets that were handed over.
-	DropBuckets(ctx context.Context, buckets []int) error
+	// Fence fences buckets in favour of another shard. New Appends block, running ones
+	// commit, then last runs; if last fails, nothing is fenced. Afterwards Append returns
+	// ErrFenced for events of these buckets. An empty shard lifts the fence.
+	Fence(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error
+	// Fences returns the fenced buckets and the shard that each was handed to.
+	Fences(ctx context.Context) (map[int]string, error)
+	// DropFenced removes the entries of buckets; it is an error unless all are fenced.
+	DropFenced(ctx context.Context, buckets []int) error
 	// Erasures returns what the store keeps away since it was erased, in the order of the
 	// hashes: at most limit, behind a hash, or from the first one with nil.
 	Erasures(ctx context.Context, after []byte, limit int) ([]Erasure, error)
 	// ImportErasures makes the store keep the same away from now on. Of two times for
 	// one user the later one counts.
 	ImportErasures(ctx context.Context, erasures []Erasure) error
-	// LockMoves keeps everybody else from moving buckets, or returns
-	// [ErrMoveUnderWay]. The lock ends with the process at the latest.
+	// LockMoves locks out other moves of buckets, or returns [ErrMoveInProgress].
+	// The lock ends with the process at the latest.
 	LockMoves(ctx context.Context) (MoveLock, error)
 }
 
-// MoveLock is held by whoever moves buckets from or to a store.
+// MoveLock is held while buckets move from or to a store.
 type MoveLock interface {
 	// Held returns an error when the lock is lost, as with a connection.
 	Held(ctx context.Context) error
@@ -80,13 +80,13 @@ type BucketPosition struct {
 	ID        string
 }
 
-// Retained says what [Keeper.Retain] did.
+// Retained says what [Maintainer.Retain] did.
 type Retained struct {
 	// Days are those that were dropped.
 	Days []time.Time
 }
 
-// Erased says what [Keeper.Erase] did.
+// Erased says what [Maintainer.Erase] did.
 type Erased struct {
 	// Events is how many events were removed, without their changes.
 	Events int64

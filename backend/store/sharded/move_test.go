@@ -1,4 +1,4 @@
-package shards
+package sharded
 
 import (
 	"context"
@@ -267,12 +267,12 @@ func TestMoveRefuses(t *testing.T) {
 
 		lock, err := fakes["b"].LockMoves(t.Context())
 		require.NoError(t, err)
-		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrMoveUnderWay)
+		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrMoveInProgress)
 		require.NoError(t, lock.Unlock())
 		require.False(t, fakes["a"].mover, "the others are given back")
 
-		require.NoError(t, fakes["a"].HandOver(t.Context(), []int{1}, "b", nil))
-		require.NoError(t, fakes["b"].HandOver(t.Context(), []int{1}, "a", nil))
+		require.NoError(t, fakes["a"].Fence(t.Context(), []int{1}, "b", nil))
+		require.NoError(t, fakes["b"].Fence(t.Context(), []int{1}, "a", nil))
 		err = s.Move(t.Context(), Move{Buckets: []int{1}, To: "c"})
 		require.ErrorIs(t, err, ErrMove)
 		require.ErrorContains(t, err, "bucket 1 is between a and b")
@@ -289,7 +289,7 @@ func TestMoveToWhereItIsCleansUp(t *testing.T) {
 		e := newEvent(t, userOf(1), time.Now())
 		_, err := s.Append(t.Context(), []*event.Event{e})
 		require.NoError(t, err)
-		fakes["a"].setFail(refuse("HandOver"))
+		fakes["a"].setFail(refuse("Fence"))
 		require.Error(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
 		require.Len(t, fakes["b"].log, 1)
 		fakes["a"].setFail(nil)

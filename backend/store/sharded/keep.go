@@ -1,4 +1,4 @@
-package shards
+package sharded
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// Retain is [store.Keeper.Retain] in every shard. One that fails keeps no other from it;
+// Retain is [store.Maintainer.Retain] in every shard. One that fails keeps no other from it;
 // the days are those that any of them dropped.
 func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
 	days, err := s.days(ctx, func(m *member) ([]time.Time, error) {
@@ -37,7 +37,7 @@ func (s *Store) days(ctx context.Context, of func(*member) ([]time.Time, error))
 	return slices.CompactFunc(days, time.Time.Equal), err
 }
 
-// Rebuild is [store.Keeper.Rebuild] in every shard, and returns how many entries they read
+// Rebuild is [store.Maintainer.Rebuild] in every shard, and returns how many entries they read
 // together.
 func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
 	parts := make([]int64, len(s.members))
@@ -51,7 +51,7 @@ func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err 
 	return entries, err
 }
 
-// Erase is [store.Keeper.Erase] in every shard: a copy of the user's events may be on its
+// Erase is [store.Maintainer.Erase] in every shard: a copy of the user's events may be on its
 // way to another one, or be left over from a move. So all have to be there; after an error
 // it is to be called again.
 func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (erased store.Erased, err error) {

@@ -1,4 +1,4 @@
-package shards
+package sharded
 
 import (
 	"context"
@@ -375,7 +375,7 @@ func TestHangingShardIsBounded(t *testing.T) {
 // mark hands buckets over in the fakes, with what is in them.
 func mark(t *testing.T, from, to *fake, name string, buckets ...int) {
 	t.Helper()
-	require.NoError(t, from.HandOver(t.Context(), buckets, name, func(ctx context.Context) error {
+	require.NoError(t, from.Fence(t.Context(), buckets, name, func(ctx context.Context) error {
 		entries, err := from.ReadBuckets(ctx, buckets, store.BucketPosition{}, time.Time{}, 1000)
 		require.NoError(t, err)
 		return to.Import(ctx, entries)
@@ -403,11 +403,11 @@ func TestAppendFollowsMoves(t *testing.T) {
 	mark(t, fakes["c"], fakes["a"], "a", 1)
 	_, err := s.Append(t.Context(), []*event.Event{newEvent(t, user, time.Now())})
 	require.ErrorIs(t, err, store.ErrUnavailable)
-	require.NotErrorIs(t, err, store.ErrMoved)
+	require.NotErrorIs(t, err, store.ErrFenced)
 	r, err := s.Get(t.Context(), e.ID)
 	require.NoError(t, err, "both have it")
 	require.Equal(t, e.ID, r.Event.ID)
-	require.NoError(t, fakes["a"].HandOver(t.Context(), []int{1}, "", nil))
+	require.NoError(t, fakes["a"].Fence(t.Context(), []int{1}, "", nil))
 	e = add()
 	require.Contains(t, fakes["a"].log, e.ID)
 }
@@ -429,7 +429,7 @@ func TestMovedToAnUnknownShard(t *testing.T) {
 	t.Parallel()
 	for _, m := range []Map{cut("a"), cut("a", "b")} {
 		fakes := map[string]*fake{"a": newFake(), "b": newFake()}
-		require.NoError(t, fakes["a"].HandOver(t.Context(), []int{1}, "z", nil))
+		require.NoError(t, fakes["a"].Fence(t.Context(), []int{1}, "z", nil))
 		s := over(t, m, fakes)
 		e := newEvent(t, userOf(1), time.Now())
 		_, err := s.Append(t.Context(), []*event.Event{e})
@@ -495,7 +495,7 @@ func TestStaleShardIsNotRead(t *testing.T) {
 		e := newEvent(t, userOf(1), time.Now())
 		_, err := s.Append(t.Context(), []*event.Event{e})
 		require.NoError(t, err)
-		fakes["a"].setFail(refuse("Moves"))
+		fakes["a"].setFail(refuse("Fences"))
 		advance(fresh - every)
 		_, err = s.Get(t.Context(), e.ID)
 		require.NoError(t, err)
@@ -533,7 +533,7 @@ func TestCopiesAreNotListed(t *testing.T) {
 		require.NoError(t, fakes["b"].Import(t.Context(), entries))
 		sameRecords(t, whole, s)
 		sameLog(t, store.LogQuery{Limit: 7}, whole, s)
-		require.NoError(t, fakes["a"].HandOver(t.Context(), some, "b", nil))
+		require.NoError(t, fakes["a"].Fence(t.Context(), some, "b", nil))
 		advance(every)
 		sameRecords(t, whole, s)
 		sameLog(t, store.LogQuery{Limit: 7}, whole, s)

@@ -1,4 +1,4 @@
-package shards
+package sharded
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ type fake struct {
 	// fail, when set, may refuse a call by its name.
 	fail func(ctx context.Context, call string) error
 
-	writing sync.RWMutex // Held by HandOver alone, and by Append with others.
+	writing sync.RWMutex // Held by Fence alone, and by Append with others.
 	mu      sync.Mutex
 	log     map[string]store.Entry
 	changes map[string][]string // The ids of changes, by that of their event.
@@ -89,7 +89,7 @@ func (f *fake) Append(ctx context.Context, events []*event.Event) ([]store.Entry
 	defer f.mu.Unlock()
 	for _, e := range entries {
 		if to, ok := f.moved[e.Bucket]; ok {
-			return nil, fmt.Errorf("%w: %d to %s", store.ErrMoved, e.Bucket, to)
+			return nil, fmt.Errorf("%w: %d to %s", store.ErrFenced, e.Bucket, to)
 		}
 	}
 	at := f.now
@@ -293,8 +293,8 @@ func (f *fake) Import(ctx context.Context, entries []store.Entry) error {
 	return f.done(ctx, "Import")
 }
 
-func (f *fake) HandOver(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
-	if err := f.begin(ctx, "HandOver"); err != nil {
+func (f *fake) Fence(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
+	if err := f.begin(ctx, "Fence"); err != nil {
 		return err
 	}
 	f.writing.Lock()
@@ -311,11 +311,11 @@ func (f *fake) HandOver(ctx context.Context, buckets []int, shard string, last f
 			delete(f.moved, b)
 		}
 	}
-	return f.done(ctx, "HandOver")
+	return f.done(ctx, "Fence")
 }
 
-func (f *fake) Moves(ctx context.Context) (map[int]string, error) {
-	if err := f.begin(ctx, "Moves"); err != nil {
+func (f *fake) Fences(ctx context.Context) (map[int]string, error) {
+	if err := f.begin(ctx, "Fences"); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
@@ -323,8 +323,8 @@ func (f *fake) Moves(ctx context.Context) (map[int]string, error) {
 	return maps.Clone(f.moved), nil
 }
 
-func (f *fake) DropBuckets(ctx context.Context, buckets []int) error {
-	if err := f.begin(ctx, "DropBuckets"); err != nil {
+func (f *fake) DropFenced(ctx context.Context, buckets []int) error {
+	if err := f.begin(ctx, "DropFenced"); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -335,7 +335,7 @@ func (f *fake) DropBuckets(ctx context.Context, buckets []int) error {
 		}
 	}
 	maps.DeleteFunc(f.log, func(_ string, e store.Entry) bool { return slices.Contains(buckets, e.Bucket) })
-	return f.done(ctx, "DropBuckets")
+	return f.done(ctx, "DropFenced")
 }
 
 func (f *fake) Erasures(ctx context.Context, after []byte, limit int) ([]store.Erasure, error) {
@@ -375,7 +375,7 @@ func (f *fake) LockMoves(ctx context.Context) (store.MoveLock, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.mover {
-		return nil, store.ErrMoveUnderWay
+		return nil, store.ErrMoveInProgress
 	}
 	f.mover = true
 	return fakeLock{f}, nil

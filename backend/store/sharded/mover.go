@@ -1,4 +1,4 @@
-package shards
+package sharded
 
 import (
 	"context"
@@ -66,7 +66,7 @@ func (m *mover) handOver(ctx context.Context, from *member, buckets []int) error
 		return err
 	}
 	m.tell("hand over", from.name, buckets, 0)
-	err := from.HandOver(ctx, buckets, m.To, func(ctx context.Context) error {
+	err := from.Fence(ctx, buckets, m.To, func(ctx context.Context) error {
 		if err := m.stillThere(ctx, from, buckets); err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (m *mover) straighten(ctx context.Context, from *member, buckets []int) err
 	if len(crooked) == 0 {
 		return nil
 	}
-	if err := m.to.HandOver(ctx, crooked, from.name, nothing); err != nil {
+	if err := m.to.Fence(ctx, crooked, from.name, nothing); err != nil {
 		return fmt.Errorf("shard %s: %w", m.to.name, err)
 	}
 	return m.to.look(ctx)
@@ -106,7 +106,7 @@ func nothing(context.Context) error { return nil }
 
 // stillThere makes sure that nobody else moved the buckets meanwhile.
 func (m *mover) stillThere(ctx context.Context, from *member, buckets []int) error {
-	moved, err := from.Moves(store.Fresh(ctx))
+	moved, err := from.Fences(store.Fresh(ctx))
 	if err != nil {
 		return err
 	}
@@ -133,8 +133,8 @@ func (m *mover) claim(ctx context.Context, buckets []int) error {
 		if from == nil {
 			return unknown(name)
 		}
-		err := m.to.HandOver(ctx, group, "", func(ctx context.Context) error {
-			moved, err := from.Moves(store.Fresh(ctx))
+		err := m.to.Fence(ctx, group, "", func(ctx context.Context) error {
+			moved, err := from.Fences(store.Fresh(ctx))
 			if err != nil {
 				return err
 			}
@@ -167,7 +167,7 @@ func (m *mover) cleanUp(ctx context.Context, buckets []int) error {
 		unmarked := slices.DeleteFunc(slices.Clone(buckets), func(b int) bool { return marks[b] != "" })
 		if len(unmarked) > 0 {
 			// Only what is marked as moved may be dropped.
-			if err := other.HandOver(ctx, unmarked, m.To, nothing); err != nil {
+			if err := other.Fence(ctx, unmarked, m.To, nothing); err != nil {
 				return fmt.Errorf("shard %s: %w", other.name, err)
 			}
 		}
@@ -191,7 +191,7 @@ func (m *mover) drop(ctx context.Context, from []*member, buckets []int) error {
 	}
 	for _, other := range from {
 		m.tell("drop", other.name, buckets, 0)
-		if err := other.DropBuckets(ctx, buckets); err != nil {
+		if err := other.DropFenced(ctx, buckets); err != nil {
 			return fmt.Errorf("shard %s: %w", other.name, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package shards_test
+package sharded_test
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/postgres"
-	"github.com/botgate/botgate/backend/store/shards"
+	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // openEngine opens a database as a backend does.
-func openEngine(ctx context.Context, s shards.Shard) (shards.Engine, error) {
+func openEngine(ctx context.Context, s sharded.Shard) (sharded.Engine, error) {
 	if path, ok := strings.CutPrefix(s.URL, "sqlite:"); ok {
 		return sqlite.Open(ctx, sqlite.Config{Path: path})
 	}
@@ -39,10 +39,10 @@ func files(t *testing.T, n int) (urls []string) {
 }
 
 // spread is a map over databases: a, b and so on, of the same size.
-func spread(urls ...string) shards.Map {
-	var m shards.Map
+func spread(urls ...string) sharded.Map {
+	var m sharded.Map
 	for i, url := range urls {
-		m.Shards = append(m.Shards, shards.Shard{Name: string(rune('a' + i)), URL: url})
+		m.Shards = append(m.Shards, sharded.Shard{Name: string(rune('a' + i)), URL: url})
 	}
 	for bucket := range m.Owners {
 		m.Owners[bucket] = m.Shards[bucket*len(urls)/event.Buckets].Name
@@ -50,9 +50,9 @@ func spread(urls ...string) shards.Map {
 	return m
 }
 
-func start(t *testing.T, m shards.Map) *shards.Store {
+func start(t *testing.T, m sharded.Map) *sharded.Store {
 	t.Helper()
-	s, err := shards.Open(t.Context(), shards.Config{Map: m, Open: openEngine})
+	s, err := sharded.Open(t.Context(), sharded.Config{Map: m, Open: openEngine})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -70,7 +70,7 @@ func TestMoveBetweenServers(t *testing.T) {
 
 // moveUnderLoad moves buckets from a to b, while a process records and another one
 // reads.
-func moveUnderLoad(t *testing.T, m shards.Map) {
+func moveUnderLoad(t *testing.T, m sharded.Map) {
 	writer, reader, mover := start(t, m), start(t, m), start(t, m)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -111,7 +111,7 @@ func moveUnderLoad(t *testing.T, m shards.Map) {
 	for bucket := range 100 {
 		some = append(some, bucket)
 	}
-	require.NoError(t, mover.Move(t.Context(), shards.Hasty(shards.Move{Buckets: some, To: "b", Group: 50})))
+	require.NoError(t, mover.Move(t.Context(), sharded.Hasty(sharded.Move{Buckets: some, To: "b", Group: 50})))
 	cancel()
 	require.NoError(t, group.Wait())
 	complete(t, m, some, recorded())
@@ -119,7 +119,7 @@ func moveUnderLoad(t *testing.T, m shards.Map) {
 
 // readAgain demands that an event that was recorded is found, also by a process that may not
 // know yet where it went.
-func readAgain(ctx context.Context, s *shards.Store, e *event.Event) error {
+func readAgain(ctx context.Context, s *sharded.Store, e *event.Event) error {
 	about := e.ID
 	if c, err := event.ParseChange(e); err == nil && e.IsChange() {
 		about = c.EventID
@@ -144,7 +144,7 @@ func someEvents(t *testing.T, user string) []*event.Event {
 }
 
 // record appends as the role record does: again, until it worked.
-func record(ctx context.Context, s *shards.Store, batch []*event.Event) error {
+func record(ctx context.Context, s *sharded.Store, batch []*event.Event) error {
 	for {
 		_, err := s.Append(context.WithoutCancel(ctx), batch)
 		if err == nil || !errors.Is(err, store.ErrUnavailable) {
@@ -160,7 +160,7 @@ func record(ctx context.Context, s *shards.Store, batch []*event.Event) error {
 
 // complete demands that everything is recorded once, whoever asks, with read models that
 // agree.
-func complete(t *testing.T, m shards.Map, moved []int, all []*event.Event) {
+func complete(t *testing.T, m sharded.Map, moved []int, all []*event.Event) {
 	t.Helper()
 	for _, bucket := range moved {
 		m.Owners[bucket] = "b"
