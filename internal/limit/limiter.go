@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/breaker"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // OnError says what decides while Redis does not.
@@ -105,17 +106,10 @@ func (l *Limiter) Close() {
 }
 
 func (l *Limiter) sweepUntil(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			l.local.arrivals.sweep(l.local.now())
-			l.denials.known.sweep(l.now())
-			l.lots.held.sweep(l.now())
-		}
+	for retry.Sleep(ctx, sweepEvery) {
+		l.local.arrivals.sweep(l.local.now())
+		l.denials.known.sweep(l.now())
+		l.lots.held.sweep(l.now())
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // DefaultInterval is how soon a revocation works everywhere.
@@ -40,13 +42,7 @@ func (c *Copy) Current(ctx context.Context, wait time.Duration) *List {
 	if list := c.list.Load(); list != nil {
 		return list
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-c.first:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	retry.Wait(ctx, c.first, wait)
 	return c.list.Load()
 }
 
@@ -59,15 +55,8 @@ func (c *Copy) Close() error {
 
 func (c *Copy) run(ctx context.Context) {
 	defer close(c.done)
-	ticker := time.NewTicker(c.interval)
-	defer ticker.Stop()
-	for well := true; ; {
+	for well := c.load(ctx, true); retry.Sleep(ctx, c.interval); {
 		well = c.load(ctx, well)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/internal/filelock"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // lookInterval is how often the folder is looked at, for keys that are due and for what
@@ -67,14 +68,7 @@ func (r *keyring) close() error {
 
 func (r *keyring) follow(ctx context.Context) {
 	defer close(r.done)
-	ticker := time.NewTicker(lookInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for retry.Sleep(ctx, lookInterval) {
 		if err := r.look(ctx); err != nil && ctx.Err() == nil {
 			rotationErrorsTotal.Inc()
 			r.logger.ErrorContext(ctx, "keys could not be looked after, the ones that were there sign on",

@@ -7,12 +7,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // Defaults of [Config].
@@ -86,7 +87,7 @@ type Source struct {
 	// first is closed after the first fetch, whatever came of it.
 	first chan struct{}
 	// asked wakes the goroutine that fetches.
-	asked  chan struct{}
+	asked  retry.Wake
 	tokens *rate.Limiter
 
 	mu sync.Mutex
@@ -101,7 +102,7 @@ func newSource(c Config) *Source {
 	c.setDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Source{
-		config: c, fetcher: newFetcher(c), first: make(chan struct{}), asked: make(chan struct{}, 1),
+		config: c, fetcher: newFetcher(c), first: make(chan struct{}), asked: retry.NewWake(),
 		tokens: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
 		cancel: cancel, done: make(chan struct{}),
 	}
@@ -156,7 +157,7 @@ func (s *Source) ask() chan struct{} {
 			return nil
 		}
 		s.pending = make(chan struct{})
-		s.asked <- struct{}{} // Never blocks: nobody else asks while a fetch is pending.
+		s.asked.Signal()
 	}
 	return s.pending
 }
@@ -176,50 +177,52 @@ func (s *Source) await(ctx context.Context, what <-chan struct{}) {
 func (s *Source) run(ctx context.Context) {
 	defer close(s.done)
 	defer s.fetcher.close()
-	next := s.refresh(ctx, firstRetry/2)
+	failures := s.refresh(ctx, 0)
 	close(s.first)
 	for {
-		timer := time.NewTimer(spread(next))
-		var answered chan struct{}
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		asked := retry.Wait(ctx, s.asked, s.pause(failures))
+		if ctx.Err() != nil {
 			return
-		case <-timer.C:
-		case <-s.asked:
-			timer.Stop()
-			s.mu.Lock()
-			answered = s.pending
-			s.mu.Unlock()
 		}
-		next = s.refresh(ctx, next)
-		if answered != nil {
-			s.mu.Lock()
-			s.pending = nil
-			s.mu.Unlock()
-			close(answered)
+		failures = s.refresh(ctx, failures)
+		if asked {
+			s.answer()
 		}
 	}
 }
 
-// refresh fetches the keys and returns when to do it again, given how long it waited before.
-func (s *Source) refresh(ctx context.Context, waited time.Duration) time.Duration {
+// answer lets those go on who asked for a fetch.
+func (s *Source) answer() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.pending)
+	s.pending = nil
+}
+
+// pause is the time until the next fetch. It is random in part, which keeps many gateways
+// from asking at the same moment.
+func (s *Source) pause(failures int) time.Duration {
+	if failures > 0 {
+		return retry.Backoff{Min: firstRetry, Max: min(lastRetry, s.config.Refresh), Jitter: 0.2}.Delay(failures)
+	}
+	return retry.Backoff{Min: s.config.Refresh + s.config.Refresh/10, Jitter: 0.2}.Delay(1)
+}
+
+// refresh fetches the keys and returns how many fetches failed in a row by now.
+func (s *Source) refresh(ctx context.Context, failures int) int {
 	raw, err := s.fetcher.fetch(ctx)
 	if err == nil {
 		err = s.replace(raw)
 	}
 	if err == nil {
 		fetchesTotal.WithLabelValues(outcomeOK).Inc()
-		return s.config.Refresh
+		return 0
 	}
 	if ctx.Err() == nil {
 		fetchesTotal.WithLabelValues(outcomeFailed).Inc()
 		s.config.Logger.WarnContext(ctx, "keys could not be fetched, those at hand stay in use", slog.Any("error", err))
 	}
-	if waited >= s.config.Refresh {
-		return firstRetry
-	}
-	return min(2*waited, lastRetry, s.config.Refresh)
+	return failures + 1
 }
 
 // replace puts a new set in the place of the old one, whose keys then stop working.
@@ -237,9 +240,4 @@ func (s *Source) replace(raw []byte) error {
 	}
 	s.fetched.Store(time.Now().UnixNano())
 	return nil
-}
-
-// spread keeps many gateways from asking at the same moment.
-func spread(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5+1) //nolint:gosec // Not a secret.
 }

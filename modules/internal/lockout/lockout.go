@@ -16,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -192,14 +194,7 @@ func (g *Guard) forget() {
 // follow takes over the locks that other gateways made.
 func (g *Guard) follow(ctx context.Context) {
 	defer close(g.done)
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for retry.Sleep(ctx, pollInterval) {
 		pollCtx, cancel := context.WithTimeout(ctx, pollInterval)
 		locked, err := g.shared.locked(pollCtx)
 		cancel()

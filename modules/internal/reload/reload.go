@@ -3,12 +3,15 @@
 package reload
 
 import (
+	"context"
 	"crypto/sha256"
 	"log/slog"
 	"os"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // DefaultInterval is how often files are looked at.
@@ -33,7 +36,7 @@ type Config[T any] struct {
 type Value[T any] struct {
 	config  Config[T]
 	current atomic.Pointer[T]
-	stop    chan struct{}
+	cancel  context.CancelFunc
 	done    chan struct{}
 }
 
@@ -42,7 +45,7 @@ func New[T any](c Config[T]) (*Value[T], error) {
 	if c.Interval == 0 {
 		c.Interval = DefaultInterval
 	}
-	v := &Value[T]{config: c, stop: make(chan struct{}), done: make(chan struct{})}
+	v := &Value[T]{config: c, done: make(chan struct{})}
 	// What changes during the load is noticed at the first look.
 	seen := v.digest()
 	first, err := c.Load()
@@ -50,11 +53,13 @@ func New[T any](c Config[T]) (*Value[T], error) {
 		return nil, err
 	}
 	v.current.Store(&first)
+	ctx, cancel := context.WithCancel(context.Background())
+	v.cancel = cancel
 	if len(c.Files) == 0 && c.List == nil {
 		close(v.done)
 		return v, nil
 	}
-	go v.follow(seen)
+	go v.follow(ctx, seen)
 	return v, nil
 }
 
@@ -63,21 +68,14 @@ func (v *Value[T]) Get() T { return *v.current.Load() }
 
 // Close stops looking at the files. It must be called once.
 func (v *Value[T]) Close() error {
-	close(v.stop)
+	v.cancel()
 	<-v.done
 	return nil
 }
 
-func (v *Value[T]) follow(seen [sha256.Size]byte) {
+func (v *Value[T]) follow(ctx context.Context, seen [sha256.Size]byte) {
 	defer close(v.done)
-	ticker := time.NewTicker(v.config.Interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-v.stop:
-			return
-		case <-ticker.C:
-		}
+	for retry.Sleep(ctx, v.config.Interval) {
 		if digest := v.digest(); digest != seen {
 			seen = digest
 			v.load()
