@@ -12,9 +12,9 @@ import (
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/payload"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 const placeholderAuthUser = "http.auth.user.id"

@@ -12,9 +12,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/payload"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 // retryAfter is what callers are asked to wait when the queue takes nothing: long
@@ -45,7 +45,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 // accept makes the events of the request.
 func (h *Handler) accept(r *http.Request) (intake, *problem.Problem) {
 	if r.Method != http.MethodPost {
-		return intake{}, problem.PostOnly
+		return intake{}, problem.MethodNotAllowed(http.MethodPost)
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !h.app.KnownBot(repl.ReplaceAll(h.Bot, "")) {

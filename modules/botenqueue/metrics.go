@@ -5,8 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/metrics"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 var (

@@ -8,7 +8,7 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
-	"github.com/botgate/botgate/modules/internal/problem"
+	"github.com/botgate/botgate/internal/problem"
 )
 
 // inFlightRetry is what callers are asked to wait while their request is worked on.
@@ -17,7 +17,7 @@ const inFlightRetry = time.Second
 var (
 	errInFlight = problem.New(http.StatusConflict, "idempotency-conflict", "A request with this Idempotency-Key is in progress.").
 			WithDetail("Send it again to get its answer.").WithRetryAfter(inFlightRetry)
-	errMismatch = problem.New(http.StatusUnprocessableEntity, "idempotency-mismatch", "This Idempotency-Key was used for another request.").
+	errMismatch = problem.IdempotencyMismatch.
 			WithDetail("Use a new key for a new request, or send the same body again.")
 )
 

@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/lockout"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 const claimPrefix = "http.auth.user."

@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/limit"
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/delivery"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 // PlaceholderExceeded is the name of the zone that refused the request, or that slows it

@@ -17,9 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/limit"
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/testsvc"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 func TestMain(m *testing.M) { testsvc.Main(m) }

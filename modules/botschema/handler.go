@@ -8,8 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/payload"
-	"github.com/botgate/botgate/modules/internal/problem"
 	"github.com/botgate/botgate/modules/internal/schema"
 )
 

@@ -9,10 +9,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/payload"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 var (
@@ -56,7 +56,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 	}
 	if r.Method != http.MethodPost {
-		return h.refuse(w, r, from.Name(), &refusal{outcomeMethod, problem.PostOnly})
+		return h.refuse(w, r, from.Name(), &refusal{outcomeMethod, problem.MethodNotAllowed(http.MethodPost)})
 	}
 	// Without secrets these two are all that a well-formed request can be told.
 	if reason != platform.SignatureMismatch && reason != platform.UnknownKey {

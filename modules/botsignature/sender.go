@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	"github.com/botgate/botgate/internal/platform"
-	"github.com/botgate/botgate/modules/internal/problem"
+	"github.com/botgate/botgate/internal/problem"
 )
 
 // sender is a platform with the secrets that it may sign with.

@@ -12,15 +12,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/lockout"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 // keysPath is where the public keys are (RFC 8615).
 const keysPath = "/.well-known/jwks.json"
-
-var readOnly = problem.New(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.").
-	WithHeader("Allow", "GET, HEAD")
 
 // tokenReply is the answer with a token (RFC 6749, section 5.1).
 type tokenReply struct {
@@ -127,7 +124,7 @@ func (h *Handler) authenticate(r *http.Request, address string, given credential
 // published long before they sign.
 func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return readOnly.Write(w)
+		return problem.MethodNotAllowed("GET, HEAD").Write(w)
 	}
 	set := h.keys.published()
 	w.Header().Set("Content-Type", "application/jwk-set+json")

@@ -18,7 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/modules/internal/problem"
+	"github.com/botgate/botgate/internal/problem"
 )
 
 // requireToken checks an answer with a token, and the token as an API would with the keys

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/lockout"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 // The outcomes of token requests, for metrics and the security log.
@@ -43,7 +43,7 @@ type oauthError struct {
 // What can be wrong with a request. What HTTP has a status for is answered as everywhere
 // in Botgate, and the rest as OAuth clients understand it.
 var (
-	wrongMethod    = &refusal{outcomeMethod, problem.PostOnly}
+	wrongMethod    = &refusal{outcomeMethod, problem.MethodNotAllowed(http.MethodPost)}
 	wrongType      = &refusal{outcomeType, problem.UnsupportedType.WithDetail("The body must be a form: %s.", formType)}
 	tooLarge       = &refusal{outcomeTooLarge, problem.TooLarge.WithDetail("At most %d bytes are read.", maxBody)}
 	unreadable     = &refusal{outcomeUnreadable, problem.Malformed.WithDetail("The body ended too early.")}

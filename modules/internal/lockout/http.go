@@ -7,7 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/botgate/botgate/modules/internal/problem"
+	"github.com/botgate/botgate/internal/problem"
 )
 
 // ipv6Prefix is what one subscriber has at least: whoever has an address has all of these.

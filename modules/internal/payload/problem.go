@@ -2,12 +2,9 @@ package payload
 
 import (
 	"errors"
-	"net/http"
 
-	"github.com/botgate/botgate/modules/internal/problem"
+	"github.com/botgate/botgate/internal/problem"
 )
-
-var tooComplexProblem = problem.New(http.StatusUnprocessableEntity, "too-complex", "The request body is too complex.")
 
 // Problem returns the answer to a request whose payload could not be read or decoded.
 func Problem(err error) *problem.Problem {
@@ -34,7 +31,7 @@ func Problem(err error) *problem.Problem {
 
 func documentProblem(refused *DocumentError) *problem.Problem {
 	if errors.Is(refused, ErrTooComplex) {
-		return tooComplexProblem.WithErrors([]problem.FieldError{
+		return problem.TooComplex.WithErrors([]problem.FieldError{
 			{Pointer: refused.Pointer, Keyword: refused.Option, Detail: refused.Detail},
 		})
 	}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/jsonpointer"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 // DefaultMaxErrors is how many violations of one document are listed where nothing else

@@ -9,8 +9,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/jsonpointer"
-	"github.com/botgate/botgate/modules/internal/problem"
 )
 
 // violations lists what is wrong, at most limit of it, sorted, since the validator visits

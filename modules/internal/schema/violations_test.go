@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/jsonpointer"
 	"github.com/botgate/botgate/modules/internal/payload"
-	"github.com/botgate/botgate/modules/internal/problem"
 	"github.com/botgate/botgate/schemas"
 )
 

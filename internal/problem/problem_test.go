@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/modules/internal/problem"
+	"github.com/botgate/botgate/internal/problem"
 )
 
 func TestWrite(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package problem writes RFC 9457 problem+json answers. They carry a stable type and
-// nothing of the inside.
+// Package problem writes errors over HTTP as problem+json (RFC 9457), for the gateway and for
+// the backend's API. A problem has a stable type and reveals no internals.
 package problem
 
 import (
@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,7 +18,8 @@ const ContentType = "application/problem+json"
 
 const typePrefix = "urn:botgate:problem:"
 
-// Problem is one refusal. Make new ones with [New] or from the variables of this package.
+// Problem is an error as a client gets it. Make new ones with [New], or from the variables of this package; the methods
+// With… return a copy.
 type Problem struct {
 	// Type is stable across versions: "urn:botgate:problem:<slug>"; docs/reference/problems.md lists them.
 	Type string `json:"type"`
@@ -27,7 +29,7 @@ type Problem struct {
 	Status int `json:"status"`
 	// Detail helps the caller to correct this request; never internals.
 	Detail string `json:"detail,omitempty"`
-	// Errors lists what is wrong with the payload, with JSON pointers.
+	// Errors lists what is wrong with the request body, with JSON pointers.
 	Errors []FieldError `json:"errors,omitempty"`
 
 	header http.Header
@@ -43,31 +45,40 @@ type FieldError struct {
 	Detail string `json:"detail"`
 }
 
-// The problems that more than one module answers with.
+// The problems that more than one part answers with.
 var (
-	Malformed       = New(http.StatusBadRequest, "malformed", "The request is malformed.")
-	UnknownBot      = New(http.StatusNotFound, "unknown-bot", "There is no such bot.")
-	TooLarge        = New(http.StatusRequestEntityTooLarge, "too-large", "The request body is too large.")
-	PostOnly        = New(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.").WithHeader("Allow", http.MethodPost)
-	UnsupportedType = New(http.StatusUnsupportedMediaType, "unsupported-type", "The content type is not supported.")
+	Malformed           = New(http.StatusBadRequest, "malformed", "The request is malformed.")
+	UnknownBot          = New(http.StatusNotFound, "unknown-bot", "There is no such bot.")
+	TooLarge            = New(http.StatusRequestEntityTooLarge, "too-large", "The request body is too large.")
+	TooComplex          = New(http.StatusUnprocessableEntity, "too-complex", "The request body is too complex.")
+	UnsupportedType     = New(http.StatusUnsupportedMediaType, "unsupported-type", "The content type is not supported.")
+	IdempotencyMismatch = New(http.StatusUnprocessableEntity, "idempotency-mismatch", "This Idempotency-Key was used for another request.")
 )
+
+// MethodNotAllowed is the answer where the methods of the header Allow are the only ones.
+func MethodNotAllowed(allow string) *Problem {
+	return New(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here.").WithHeader("Allow", allow)
+}
 
 // New makes a problem of the type with this slug.
 func New(status int, slug, title string) *Problem {
 	return &Problem{Type: typePrefix + slug, Title: title, Status: status}
 }
 
+// Error returns title and detail, so that a problem can be returned as an error.
+func (p *Problem) Error() string { return strings.TrimSpace(p.Title + " " + p.Detail) }
+
 // Slug is the last part of the type, for logs and metrics.
 func (p *Problem) Slug() string { return p.Type[len(typePrefix):] }
 
-// WithDetail returns a copy that explains this occurrence.
+// WithDetail returns a copy that explains this occurrence to the client.
 func (p *Problem) WithDetail(format string, args ...any) *Problem {
 	c := p.clone()
 	c.Detail = fmt.Sprintf(format, args...)
 	return c
 }
 
-// WithErrors returns a copy that lists what is wrong with the payload.
+// WithErrors returns a copy that lists what is wrong with the request body.
 func (p *Problem) WithErrors(errs []FieldError) *Problem {
 	c := p.clone()
 	c.Errors = errs
@@ -81,7 +92,7 @@ func (p *Problem) WithHeader(name, value string) *Problem {
 	return c
 }
 
-// WithRetryAfter returns a copy that asks to come back after d, in whole seconds
+// WithRetryAfter returns a copy that asks the client to retry after d, in whole seconds
 // rounded up, at least one (RFC 9110, section 10.2.3).
 func (p *Problem) WithRetryAfter(d time.Duration) *Problem {
 	seconds := max(1, int64(math.Ceil(d.Seconds())))
@@ -101,7 +112,7 @@ func (p *Problem) Write(w http.ResponseWriter) error {
 	h.Set("Content-Type", ContentType)
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
-	// The client may be gone; there is nobody left to tell.
+	// The client may be gone; then nobody reads the answer.
 	_, _ = w.Write(body)
 	return nil
 }
