@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/filelock"
@@ -22,7 +21,7 @@ func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
 	return moveLock{file}, nil
 }
 
-type moveLock struct{ file *os.File }
+type moveLock struct{ file *filelock.Held }
 
 // Held implements [store.MoveLock]: the system does not take such locks away.
 func (moveLock) Held(context.Context) error { return nil }

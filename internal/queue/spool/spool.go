@@ -11,10 +11,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 
+	"github.com/botgate/botgate/internal/filelock"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/sqlite"
 )
@@ -24,7 +24,7 @@ type Spool struct {
 	cfg Config
 	log *slog.Logger
 
-	hold     *os.File // Keeps other processes out of the file.
+	hold     *filelock.Held // Keeps other processes out of the file.
 	store    *sqlite.Queue
 	consumer queue.Consumer
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/botgate/botgate/internal/filelock"
 )
 
 // owner is the identity under which a consumer claims deliveries. It holds a file of its
@@ -17,15 +19,15 @@ import (
 // own keeps it from settling what it gave back and another one of its handle claimed.
 type owner struct {
 	id   int64
-	file *os.File
+	file *filelock.Held
 }
 
 // newOwner takes a number that nobody has and holds its file.
 func newOwner(path string) (*owner, error) {
 	for {
 		id := rand.Int64()
-		file, err := holdFile(ownerFile(path, id))
-		if file == nil && (err == nil || errors.Is(err, fs.ErrExist)) {
+		file, err := filelock.Create(ownerFile(path, id))
+		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err != nil {
@@ -35,11 +37,13 @@ func newOwner(path string) (*owner, error) {
 	}
 }
 
-// close gives the identity up. Whatever it still owns others release.
-func (o *owner) close() error { return dropFile(o.file) }
+// close gives the identity up. What it still owns others release.
+func (o *owner) close() error { return o.file.Remove() }
 
 // ownerGone reports whether no consumer has this number any more.
-func ownerGone(path string, id int64) (bool, error) { return removeUnheld(ownerFile(path, id)) }
+func ownerGone(path string, id int64) (bool, error) {
+	return filelock.RemoveUnheld(ownerFile(path, id))
+}
 
 // removeLeftovers removes the files of owners that are gone.
 func removeLeftovers(path string) error {
