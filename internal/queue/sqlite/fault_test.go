@@ -211,15 +211,15 @@ func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte("no database "), 100), 0o600))
-	newer := filepath.Join(dir, "newer.db")
-	q := openAt(t, Config{Path: newer})
+	other := filepath.Join(dir, "other.db")
+	q := openAt(t, Config{Path: other})
 	execute(t, direct(t, q), "PRAGMA user_version = 99")
 	for name, path := range map[string]string{
 		"no path":                "",
 		"a folder":               dir,
 		"a folder that is none":  filepath.Join(file, "queue.db"),
 		"another kind of file":   file,
-		"a newer format":         newer,
+		"another format":         other,
 		"a folder of the system": filepath.Join(os.DevNull, "queue.db"),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,7 +92,7 @@ func prepareFile(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	err := migrate(ctx, conn)
+	err := createTables(ctx, conn)
 	if err == nil {
 		_, err = conn.ExecContext(ctx, "COMMIT")
 	}

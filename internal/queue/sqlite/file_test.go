@@ -31,31 +31,6 @@ func TestOpenAtOnce(t *testing.T) {
 	requireDepth(t, openAt(t, Config{Path: path}), queue.Record, 6)
 }
 
-// TestUpgrade opens a file of the first format.
-func TestUpgrade(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "queue.db")
-	q := openAt(t, Config{Path: path})
-	e := testEvent("key")
-	require.NoError(t, q.Publish(t.Context(), e))
-	_, err := direct(t, q).ExecContext(t.Context(), `DROP INDEX deliveries_parked; DROP TABLE parking;
-		ALTER TABLE counters DROP COLUMN parked; ALTER TABLE deliveries DROP COLUMN replays;
-		ALTER TABLE deliveries DROP COLUMN history; DROP INDEX deliveries_suspect;
-		ALTER TABLE deliveries DROP COLUMN crashes;
-		ALTER TABLE events DROP COLUMN at; ALTER TABLE events DROP COLUMN pos;
-		ALTER TABLE counters DROP COLUMN next_pos; ALTER TABLE counters DROP COLUMN floor; PRAGMA user_version = 1`)
-	require.NoError(t, err)
-	require.NoError(t, q.Close())
-	q = openAt(t, Config{Path: path, History: queue.DefaultRetention})
-	later := testEvent("key")
-	require.NoError(t, q.Publish(t.Context(), later))
-	require.Equal(t, map[string]int{e.ID: 1, later.ID: 1}, drainGroup(t, q, queue.Dispatch))
-	require.Equal(t, map[string]int{e.ID: 1, later.ID: 1}, drainGroup(t, q, queue.Record))
-	require.Equal(t, []string{later.ID}, historyOf(t, q), "a history begins with the first event after it was switched on")
-	require.NoError(t, q.Close())
-	openAt(t, Config{Path: path})
-}
-
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "folder with % and ?")

@@ -7,7 +7,7 @@ import (
 )
 
 // schemaVersion is kept in PRAGMA user_version. Version 0 is an empty file.
-const schemaVersion = 4
+const schemaVersion = 1
 
 // schema holds each event once, and one delivery for each group that it concerns.
 //
@@ -17,14 +17,28 @@ const schemaVersion = 4
 // that reading them touches nothing of it.
 //
 // A delivery's id is twice the event's seq in Record (and of a job, which has no other one) and
-// one more in Dispatch, and stays so in a lane of what is parked and in the dead letters; the order of ids is the order of acceptance. Its lane is a hash
+// one more in Dispatch, and stays so in a lane of what is parked and in the dead letters; the
+// order of ids is the order of acceptance. Its lane is a hash
 // of bot and order key, in Dispatch only. Of each lane the delivery with the lowest id is
 // ready, delayed or claimed; all others are blocked. Its attempts are those that ended in a
 // retry; its history is what came of the last ones; its crashes are the owners that were gone
 // while they had it. The primary key keeps the deliveries
 // of a group and state together, so that everything that is asked while events flow costs
 // the same however many events wait.
-const schema = eventsTable + `
+//
+// deliveries_suspect finds the few deliveries that are handed out one at a time; its number is
+// [queue.SuspectAfter]. The table parking names the lanes that deliveries of Record are parked
+// in, each a group of its own behind the others, and deliveries_parked finds what is in any.
+const schema = `
+CREATE TABLE events (
+	seq          INTEGER PRIMARY KEY,
+	at           INTEGER NOT NULL,
+	pos          INTEGER NOT NULL,
+	attributes   TEXT NOT NULL,
+	content_type TEXT NOT NULL,
+	data         BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE deliveries (
 	grp      INTEGER NOT NULL,
 	state    INTEGER NOT NULL,
@@ -39,9 +53,16 @@ CREATE TABLE deliveries (
 	crashes  INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (grp, state, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX deliveries_due  ON deliveries (grp, due) WHERE state = 2;
-CREATE INDEX deliveries_lane ON deliveries (lane, id) WHERE lane IS NOT NULL;
-` + suspectIndex + parking + `
+CREATE INDEX deliveries_due     ON deliveries (grp, due) WHERE state = 2;
+CREATE INDEX deliveries_lane    ON deliveries (lane, id) WHERE lane IS NOT NULL;
+CREATE INDEX deliveries_suspect ON deliveries (grp, id) WHERE state = 1 AND crashes >= 3;
+CREATE INDEX deliveries_parked  ON deliveries (id) WHERE grp > 3;
+
+CREATE TABLE parking (
+	grp  INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE
+) STRICT;
+
 CREATE TABLE seen (
 	id TEXT PRIMARY KEY,
 	at INTEGER NOT NULL
@@ -49,61 +70,15 @@ CREATE TABLE seen (
 
 CREATE TABLE counters (
 	next_seq INTEGER NOT NULL,
+	next_pos INTEGER NOT NULL,
+	floor    INTEGER NOT NULL,
 	record   INTEGER NOT NULL,
 	dispatch INTEGER NOT NULL,
 	dead     INTEGER NOT NULL,
-	next_pos INTEGER NOT NULL DEFAULT 0,
-	floor    INTEGER NOT NULL DEFAULT 1,
-	parked   INTEGER NOT NULL DEFAULT 0
+	parked   INTEGER NOT NULL
 ) STRICT;
-INSERT INTO counters VALUES (1, 0, 0, 0, 0, 1, 0);
+INSERT INTO counters VALUES (1, 0, 1, 0, 0, 0, 0);
 `
-
-const eventsTable = `
-CREATE TABLE events (
-	seq          INTEGER PRIMARY KEY,
-	at           INTEGER NOT NULL,
-	pos          INTEGER NOT NULL,
-	attributes   TEXT NOT NULL,
-	content_type TEXT NOT NULL,
-	data         BLOB NOT NULL
-) STRICT;
-`
-
-// suspectIndex finds the few deliveries that are handed out one at a time. The number is
-// [queue.SuspectAfter], written out as in the statements.
-const suspectIndex = `
-CREATE INDEX deliveries_suspect ON deliveries (grp, id) WHERE state = 1 AND crashes >= 3;
-`
-
-// parking names the lanes that deliveries of Record are parked in, each a group of its own
-// behind the others, and finds what is in any of them.
-const parking = `
-CREATE TABLE parking (
-	grp  INTEGER PRIMARY KEY,
-	name TEXT NOT NULL UNIQUE
-) STRICT;
-CREATE INDEX deliveries_parked ON deliveries (id) WHERE grp > 3;
-`
-
-// upgrades bring a file of the version before the key to the key's.
-var upgrades = map[int]string{
-	2: `
-ALTER TABLE deliveries ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE deliveries ADD COLUMN history TEXT;
-ALTER TABLE deliveries ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
-` + suspectIndex,
-	3: `ALTER TABLE events RENAME TO events_1;` + eventsTable + `
-INSERT INTO events SELECT seq, 0, 0, attributes, content_type, data FROM events_1;
-DROP TABLE events_1;
-ALTER TABLE counters ADD COLUMN next_pos INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE counters ADD COLUMN floor INTEGER NOT NULL DEFAULT 1;
-UPDATE counters SET floor = next_seq;
-`,
-	4: parking + `
-ALTER TABLE counters ADD COLUMN parked INTEGER NOT NULL DEFAULT 0;
-`,
-}
 
 // The states of a delivery. They are part of the file format, and of the statements.
 const (
@@ -114,27 +89,20 @@ const (
 	stateSetAside = 4 // Cannot be read; kept for whoever looks into the file.
 )
 
-// migrate brings the file to schemaVersion. It must run inside a write transaction, so
-// that of two processes which open a new file only one creates the tables.
-func migrate(ctx context.Context, conn *sql.Conn) error {
+// createTables makes the tables of a new file. It must run inside a write transaction, so that
+// of two processes which open a new file only one does.
+func createTables(ctx context.Context, conn *sql.Conn) error {
 	var version int
-	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return err
-	}
+	err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	switch {
+	case err != nil:
+		return err
 	case version == schemaVersion:
 		return nil
-	case version > schemaVersion:
-		return fmt.Errorf("it has format %d and this version of Botgate knows formats up to %d; "+
-			"upgrade Botgate, or choose another file", version, schemaVersion)
+	case version != 0:
+		return fmt.Errorf("it has format %d and this version of Botgate knows format %d; "+
+			"use the Botgate that made it, or choose another file", version, schemaVersion)
 	}
-	steps := schema
-	if version > 0 {
-		steps = ""
-		for next := version + 1; next <= schemaVersion; next++ {
-			steps += upgrades[next]
-		}
-	}
-	_, err := conn.ExecContext(ctx, steps+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+	_, err = conn.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 	return err
 }
