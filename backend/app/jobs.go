@@ -73,7 +73,7 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 	}
 	blobs, err := open.Open(address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", config.EnvBlobURL, err)
 	}
 	a.onStop(step{"files of the jobs", closeStore, func(ctx context.Context) error { return within(ctx, blobs.Close) }})
 	kinds["export"] = export.New(export.Config{Reader: a.store, Append: api.AppendEvent, Blobs: blobs})

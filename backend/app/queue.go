@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/botgate/botgate/backend/config"
@@ -27,12 +28,12 @@ func VisitQueue(ctx context.Context, settings config.Config) (queue.Queue, error
 func openQueue(ctx context.Context, settings config.Config, opts queueopen.Options) (queue.Queue, error) {
 	q, err := queueopen.Open(ctx, settings.QueueURL, opts)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", config.EnvQueueURL, err)
 	}
 	cfg := claimcheck.Config{Logger: opts.Logger}
 	if address := settings.Blobs(); address != "" {
 		if cfg.Blobs, err = blobopen.Open(address); err != nil {
-			return nil, errors.Join(err, q.Close())
+			return nil, errors.Join(fmt.Errorf("%s: %w", config.EnvBlobURL, err), q.Close())
 		}
 	}
 	return claimcheck.New(q, cfg), nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,7 +15,7 @@ import (
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
 	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/backend/store/sqlite"
-	"github.com/botgate/botgate/internal/queue/open"
+	"github.com/botgate/botgate/internal/address"
 )
 
 // fitTimeout bounds how long the start waits for a database server.
@@ -75,17 +74,27 @@ func shardMap(settings config.Config) (sharded.Map, error) {
 }
 
 func openShard(ctx context.Context, data config.Data, s sharded.Shard, log *slog.Logger, reg prometheus.Registerer) (sharded.Engine, error) {
-	if !strings.HasPrefix(s.URL, "sqlite:") {
-		return openPostgres(ctx, postgres.Config{
+	option := config.EnvDatabaseURL
+	if s.Name != sharded.Main {
+		option = config.EnvShardsFile
+	}
+	a, err := address.Database(s.URL)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", option, err)
+	}
+	var engine sharded.Engine
+	if a.Embedded() {
+		engine, err = sqlite.Open(ctx, sqlite.Config{Path: a.Path})
+	} else {
+		engine, err = openPostgres(ctx, postgres.Config{
 			Name: s.Name, URL: s.URL, ReplicaURL: s.ReplicaURL,
 			MaxConns: data.Pool, MaxLag: data.MaxLag, Logger: log, Registerer: reg,
 		})
 	}
-	path, err := open.SQLitePath(s.URL)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", config.EnvDatabaseURL, err)
+		return nil, fmt.Errorf("%s: %w", option, err)
 	}
-	return sqlite.Open(ctx, sqlite.Config{Path: path})
+	return engine, nil
 }
 
 // openPostgres refuses to start with more connections than the server takes. One that is away
@@ -98,12 +107,12 @@ func openPostgres(ctx context.Context, cfg postgres.Config) (sharded.Engine, err
 	asking, cancel := context.WithTimeout(ctx, fitTimeout)
 	defer cancel()
 	if err := s.Fits(asking); errors.Is(err, replicas.ErrTooManyConns) {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", config.EnvPool, err), s.Close())
 	}
 	return s, nil
 }
 
-// firstDatabase is where tables are that are not spread over the shards.
+// firstDatabase is where tables are that are not spread over the sharded.
 func (a *App) firstDatabase() sharded.Engine {
 	first, _ := a.store.Engine(a.store.Names()[0])
 	if plain, ok := first.(asItIs); ok {

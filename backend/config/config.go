@@ -1,143 +1,129 @@
 // Package config holds the backend's settings: where they come from, what they default
-// to and what is wrong with them.
+// to and what is wrong with them. [Options] is the one table of all of them.
 package config
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"strings"
 	"time"
 
 	blobopen "github.com/botgate/botgate/internal/blob/open"
-	queueopen "github.com/botgate/botgate/internal/queue/open"
 )
 
-// The environment variables of the backend. The gateway reads those of the queue and
-// of the bots file under the same names.
-const (
-	EnvQueueURL      = queueopen.Option
-	EnvHistory       = queueopen.HistoryOption
-	EnvBlobURL       = blobopen.Option
-	EnvBlobRetention = blobopen.RetentionOption
-	EnvDatabaseURL   = "BOTGATE_DATABASE_URL"
-	EnvBotsFile      = "BOTGATE_BOTS_FILE"
-	EnvRoles         = "BOTGATE_ROLES"
-	EnvListen        = "BOTGATE_LISTEN"
-	EnvLogLevel      = "BOTGATE_LOG_LEVEL"
-	EnvLogFormat     = "BOTGATE_LOG_FORMAT"
-)
-
-// Config is the backend's settings. [Default] and [FromEnv] make complete ones.
+// Config is the backend's settings. [Default] and [Load] make complete ones; [Options] has the
+// defaults.
 type Config struct {
 	// QueueURL is the queue: "sqlite:<path>" for the embedded one, or "amqp://…" and
-	// "amqps://…" for RabbitMQ. Default "sqlite:data/queue.db".
+	// "amqps://…" for RabbitMQ.
 	QueueURL string
-	// History is what the queue keeps to be replayed, as "<age> <size>", or "off". All
-	// processes on one queue should have the same. Default "auto": "7d 1GiB" on the embedded
-	// queue, "off" on RabbitMQ.
+	// History is what the queue retains for replays, as "<age> <size>", or "off", or "auto":
+	// "7d 1GiB" on the embedded queue and "off" on RabbitMQ. All processes on one queue should
+	// have the same.
 	History string
 	// BlobURL is where large bodies are kept: "file:<folder>" or "s3://…"; it must be that of
 	// the gateways. Default: the folder blobs beside the file of the embedded queue, and
-	// none for RabbitMQ.
+	// none for RabbitMQ; see [Config.Blobs].
 	BlobURL string
 	// BlobRetention is how old a body in a folder gets before the role record removes it;
-	// 0 removes nothing. Buckets have lifecycle rules for that. Default 720h.
+	// 0 removes nothing. Buckets have lifecycle rules for that.
 	BlobRetention time.Duration
-	// DatabaseURL is the database: "sqlite:<path>" for the embedded one, or
-	// "postgres://…". Default "sqlite:data/events.db".
+	// DatabaseURL is the database: "sqlite:<path>" for the embedded one, or "postgres://…".
 	DatabaseURL string
 	// Data is what is kept of events and how it is read.
 	Data Data
-	// BotsFile says which bots exist; see package bots. Only the role dispatch reads
-	// it. Default "data/bots.json".
+	// BotsFile says which bots exist; see package bots. Only the role dispatch reads it.
 	BotsFile string
-	// Roles are what this process does. Default: all of them.
+	// Roles are what this process does.
 	Roles []Role
 	// Listen is the address, host:port, of the API, the health checks and the metrics;
 	// processes without the role api answer the latter two only. Empty listens nowhere.
-	// Default "127.0.0.1:8081".
 	Listen string
-	// LogLevel is the least level that is logged. Default info.
+	// LogLevel is the least level that is logged.
 	LogLevel slog.Level
-	// LogFormat is "text" or "json". Default "text".
+	// LogFormat is "text" or "json".
 	LogFormat string
+}
+
+// Data is what is kept of events and how it is read.
+type Data struct {
+	// RedisURL is the Redis of the second tier of the cache, of notices between processes
+	// and of sessions, see package redisclient. Default: none; the cache is in memory then,
+	// and sessions are in the database.
+	RedisURL string
+	// ShardsFile spreads the users over several databases, see package sharded; DatabaseURL
+	// and ReplicaURL are not used then. Default: none.
+	ShardsFile string
+	// ReplicaURL names the read replicas. Default: none, or those of the hosts of DatabaseURL
+	// that are not the primary.
+	ReplicaURL string
+	// Pool is how many connections to each database this process may have, for writing and
+	// for reading each. 0 is four a processor, from 20 to 50.
+	Pool int
+	// MaxLag is how far behind a replica may be that is read from.
+	MaxLag time.Duration
+	// Migrate brings the schema up to date at the start; without it the command migrate does.
+	Migrate bool
+	// Retention is how long the log keeps events; whole days are dropped. 0 keeps them for ever.
+	Retention time.Duration
+	// CacheSize bounds the memory of the cache, in bytes; 0 turns the cache off.
+	CacheSize int64
+	// CacheTTL is how long an answer may come out of the cache at most.
+	CacheTTL time.Duration
+	// SessionTTL is the TTL of a session that names none, SessionMaxTTL the longest that one
+	// may ask for.
+	SessionTTL, SessionMaxTTL time.Duration
+	// SessionSize bounds a session, in bytes.
+	SessionSize int64
 }
 
 // Default returns the settings of a backend on the embedded engines, with every role.
 func Default() Config {
-	return Config{
-		QueueURL:      "sqlite:data/queue.db",
-		History:       "auto",
-		BlobRetention: blobopen.DefaultRetention,
-		DatabaseURL:   "sqlite:data/events.db",
-		Data:          defaultData(),
-		BotsFile:      "data/bots.json",
-		Roles:         AllRoles(),
-		Listen:        "127.0.0.1:8081",
-		LogLevel:      slog.LevelInfo,
-		LogFormat:     "text",
+	var c Config
+	for _, o := range Options {
+		if err := o.Set(&c, o.Default); err != nil {
+			panic(err) // The table is wrong.
+		}
 	}
+	return c
 }
 
-// FromEnv returns [Default] with what the environment sets; a variable that is empty
-// counts as unset. The error names the variable that can't be read.
-func FromEnv(getenv func(string) string) (Config, error) {
+// Load returns [Default] with what given returns for each option; an empty text leaves the
+// default. The error names the variable that can't be read.
+func Load(given func(Option) string) (Config, error) {
 	c := Default()
-	for name, field := range map[string]*string{
-		EnvQueueURL:    &c.QueueURL,
-		EnvHistory:     &c.History,
-		EnvBlobURL:     &c.BlobURL,
-		EnvDatabaseURL: &c.DatabaseURL,
-		EnvBotsFile:    &c.BotsFile,
-		EnvListen:      &c.Listen,
-		EnvLogFormat:   &c.LogFormat,
-	} {
-		if v := getenv(name); v != "" {
-			*field = v
-		}
-	}
-	if err := c.Data.fromEnv(getenv); err != nil {
-		return c, err
-	}
-	var err error
-	if v := getenv(EnvRoles); v != "" {
-		if c.Roles, err = ParseRoles(v); err != nil {
-			return c, fmt.Errorf("%s: %w", EnvRoles, err)
-		}
-	}
-	if v := getenv(EnvBlobRetention); v != "" {
-		if c.BlobRetention, err = time.ParseDuration(v); err != nil {
-			return c, fmt.Errorf("%s: %q is not a duration like 720h", EnvBlobRetention, v)
-		}
-	}
-	if v := getenv(EnvLogLevel); v != "" {
-		if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
-			return c, fmt.Errorf("%s: %q is not debug, info, warn or error", EnvLogLevel, v)
+	for _, o := range Options {
+		if err := o.Set(&c, given(o)); err != nil {
+			return c, err
 		}
 	}
 	return c, nil
 }
 
-// Has reports whether the process has the role.
-func (c Config) Has(role Role) bool { return slices.Contains(c.Roles, role) }
+// FromEnv is [Load] from environment variables.
+func FromEnv(getenv func(string) string) (Config, error) {
+	return Load(func(o Option) string { return getenv(o.Env) })
+}
 
 // Validate reports everything that is wrong with the settings as far as it can be known
 // without opening anything. Errors name the variable to change and carry no password.
 func (c Config) Validate() error {
-	return errors.Join(
-		queueopen.Check(c.QueueURL),
-		queueopen.CheckHistory(c.History),
-		c.checkBlobs(),
-		c.checkDatabase(),
-		c.Data.validate(),
-		c.checkRoles(),
-		c.checkListen(),
-		c.checkLogFormat(),
-	)
+	var errs []error
+	for _, o := range Options {
+		if o.check == nil {
+			continue
+		}
+		if err := o.check(c); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", o.Env, err))
+		}
+	}
+	return errors.Join(errs...)
 }
+
+// Has reports whether the process has the role.
+func (c Config) Has(role Role) bool { return slices.Contains(c.Roles, role) }
 
 // Blobs is the address of the blob store; empty for none.
 func (c Config) Blobs() string {
@@ -156,57 +142,12 @@ func (c Config) BodyRetention() time.Duration {
 	return min(c.BlobRetention, c.Data.Retention)
 }
 
-func (c Config) checkBlobs() error {
-	if c.BlobURL != "" {
-		if err := blobopen.Check(c.BlobURL); err != nil {
-			return err
-		}
+// LogValue is the effective configuration without its secrets.
+func (c Config) LogValue() slog.Value {
+	c.BlobURL = c.Blobs()
+	attrs := make([]slog.Attr, len(Options))
+	for i, o := range Options {
+		attrs[i] = slog.String(strings.ToLower(strings.TrimPrefix(o.Env, "BOTGATE_")), o.value(&c).String())
 	}
-	return blobopen.CheckRetention(c.BlobRetention)
-}
-
-func (c Config) checkRoles() error {
-	if len(c.Roles) == 0 {
-		return fmt.Errorf("%s: no role is set", EnvRoles)
-	}
-	for _, role := range c.Roles {
-		if !slices.Contains(AllRoles(), role) {
-			return fmt.Errorf("%s: %w", EnvRoles, unknownRole(role))
-		}
-	}
-	if c.Has(Dispatch) && c.BotsFile == "" {
-		return fmt.Errorf("%s: the role dispatch needs it", EnvBotsFile)
-	}
-	return nil
-}
-
-func (c Config) checkListen() error {
-	if c.Listen == "" {
-		return nil
-	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return fmt.Errorf("%s: %q is not an address like 127.0.0.1:8081", EnvListen, c.Listen)
-	}
-	return nil
-}
-
-func (c Config) checkLogFormat() error {
-	if c.LogFormat != "text" && c.LogFormat != "json" {
-		return fmt.Errorf("%s: %q is not text or json", EnvLogFormat, c.LogFormat)
-	}
-	return nil
-}
-
-func (c Config) checkDatabase() error {
-	scheme, rest, _ := strings.Cut(c.DatabaseURL, ":")
-	switch {
-	case scheme == "sqlite":
-		if _, err := queueopen.SQLitePath(c.DatabaseURL); err != nil {
-			return fmt.Errorf("%s: %w", EnvDatabaseURL, err)
-		}
-		return nil
-	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
-		return nil
-	}
-	return fmt.Errorf("%s: must be sqlite:<path> or postgres://<host>", EnvDatabaseURL)
+	return slog.GroupValue(attrs...)
 }

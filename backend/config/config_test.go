@@ -26,16 +26,16 @@ func TestDefaultIsValid(t *testing.T) {
 func TestFromEnv(t *testing.T) {
 	t.Parallel()
 	c, err := config.FromEnv(env(map[string]string{
-		config.EnvQueueURL:      "amqp://u:p@h1:5672,h2:5672/v",
-		config.EnvHistory:       "1h 1GiB",
-		config.EnvBlobURL:       "s3://bucket",
-		config.EnvBlobRetention: "1000h",
-		config.EnvDatabaseURL:   "postgres://u:p@h/db",
-		config.EnvBotsFile:      "bots.json",
-		config.EnvRoles:         "api, record,api",
-		config.EnvListen:        ":9",
-		config.EnvLogLevel:      "warn",
-		config.EnvLogFormat:     "json",
+		config.EnvQueueURL:       "amqp://u:p@h1:5672,h2:5672/v",
+		config.EnvHistory:        "1h 1GiB",
+		config.EnvBlobURL:        "s3://bucket",
+		"BOTGATE_BLOB_RETENTION": "1000h",
+		config.EnvDatabaseURL:    "postgres://u:p@h/db",
+		config.EnvBotsFile:       "bots.json",
+		config.EnvRoles:          "api, record,api",
+		config.EnvListen:         ":9",
+		"BOTGATE_LOG_LEVEL":      "warn",
+		"BOTGATE_LOG_FORMAT":     "json",
 	}))
 	require.NoError(t, err)
 	require.NoError(t, c.Validate())
@@ -58,18 +58,18 @@ func TestFromEnv(t *testing.T) {
 func TestDataFromEnv(t *testing.T) {
 	t.Parallel()
 	c, err := config.FromEnv(env(map[string]string{
-		config.EnvRedisURL:      "rediss://u:p@h:6380/1",
-		config.EnvShardsFile:    "shards.json",
-		config.EnvReplicaURL:    "postgres://u:p@r/db",
-		config.EnvPool:          "7",
-		config.EnvMaxLag:        "500ms",
-		config.EnvMigrate:       "off",
-		config.EnvRetention:     "90d",
-		config.EnvCacheSize:     "1GiB",
-		config.EnvCacheTTL:      "5s",
-		config.EnvSessionTTL:    "1h",
-		config.EnvSessionMaxTTL: "2h",
-		config.EnvSessionSize:   "16KiB",
+		config.EnvRedisURL:             "rediss://u:p@h:6380/1",
+		config.EnvShardsFile:           "shards.json",
+		"BOTGATE_DATABASE_REPLICA_URL": "postgres://u:p@r/db",
+		config.EnvPool:                 "7",
+		"BOTGATE_DATABASE_MAX_LAG":     "500ms",
+		"BOTGATE_MIGRATE":              "off",
+		"BOTGATE_RETENTION":            "90d",
+		config.EnvCacheSize:            "1GiB",
+		config.EnvCacheTTL:             "5s",
+		config.EnvSessionTTL:           "1h",
+		config.EnvSessionMaxTTL:        "2h",
+		"BOTGATE_SESSION_SIZE":         "16KiB",
 	}))
 	require.NoError(t, err)
 	require.NoError(t, c.Validate())
@@ -120,25 +120,25 @@ func TestParseRoles(t *testing.T) {
 func TestErrorsNameTheOption(t *testing.T) {
 	t.Parallel()
 	for option, bad := range map[string][]string{
-		config.EnvQueueURL:      {"data/queue.db", "redis://h", "amqp:", "sqlite", "secret-password"},
-		config.EnvBlobURL:       {"data/blobs", "file:", "s3://u:secret-password@bucket", "http://secret-password"},
-		config.EnvBlobRetention: {"30", "1h", "-1h", "soon"},
-		config.EnvDatabaseURL:   {"mysql://u:secret-password@h/db", "sqlite:"},
-		config.EnvRedisURL:      {"h:6379", "redis://u:secret-password@h:port", "http://h"},
-		config.EnvReplicaURL:    {"sqlite:x.db", "secret-password"},
-		config.EnvPool:          {"many", "-1", "10001"},
-		config.EnvMaxLag:        {"2", "0s", "-1s"},
-		config.EnvMigrate:       {"yes", "true"},
-		config.EnvRetention:     {"1h", "-90d", "month"},
-		config.EnvCacheSize:     {"big", "-1", "64 parsecs"},
-		config.EnvCacheTTL:      {"0s", "soon"},
-		config.EnvSessionTTL:    {"0s", "800h", "x"},
-		config.EnvSessionMaxTTL: {"0s", "1h", "x"},
-		config.EnvSessionSize:   {"0", "1GB", "x"},
-		config.EnvRoles:         {"recorder", "record;api", " ", ",", "none", "record none"},
-		config.EnvListen:        {"8081", "localhost", "::1:80"},
-		config.EnvLogLevel:      {"loud"},
-		config.EnvLogFormat:     {"xml"},
+		config.EnvQueueURL:             {"data/queue.db", "redis://h", "amqp:", "sqlite", "secret-password"},
+		config.EnvBlobURL:              {"data/blobs", "file:", "s3://u:secret-password@bucket", "http://secret-password"},
+		"BOTGATE_BLOB_RETENTION":       {"30", "1h", "-1h", "soon"},
+		config.EnvDatabaseURL:          {"mysql://u:secret-password@h/db", "sqlite:"},
+		config.EnvRedisURL:             {"h:6379", "redis://u:secret-password@h:port", "http://h"},
+		"BOTGATE_DATABASE_REPLICA_URL": {"sqlite:x.db", "secret-password"},
+		config.EnvPool:                 {"many", "-1", "10001"},
+		"BOTGATE_DATABASE_MAX_LAG":     {"2", "0s", "-1s"},
+		"BOTGATE_MIGRATE":              {"yes", "true"},
+		"BOTGATE_RETENTION":            {"1h", "-90d", "month"},
+		config.EnvCacheSize:            {"big", "-1", "64 parsecs"},
+		config.EnvCacheTTL:             {"0s", "soon"},
+		config.EnvSessionTTL:           {"0s", "800h", "x"},
+		config.EnvSessionMaxTTL:        {"0s", "1h", "x"},
+		"BOTGATE_SESSION_SIZE":         {"0", "1GB", "x"},
+		config.EnvRoles:                {"recorder", "record;api", " ", ",", "none", "record none"},
+		config.EnvListen:               {"8081", "localhost", "::1:80"},
+		"BOTGATE_LOG_LEVEL":            {"loud"},
+		"BOTGATE_LOG_FORMAT":           {"xml"},
 	} {
 		for _, value := range bad {
 			t.Run(option+"="+value, func(t *testing.T) {
@@ -168,40 +168,6 @@ func TestValidateWithoutEnv(t *testing.T) {
 	require.ErrorContains(t, c.Validate(), config.EnvRoles)
 	c.Roles = []config.Role{"other"}
 	require.ErrorContains(t, c.Validate(), config.EnvRoles)
-}
-
-func TestRedact(t *testing.T) {
-	t.Parallel()
-	for address, want := range map[string]string{
-		"sqlite:data/queue.db":                   "sqlite:data/queue.db",
-		"amqp://h":                               "amqp://h",
-		"":                                       "",
-		"file:data/blobs":                        "file:data/blobs",
-		"s3://bucket/x?endpoint=http://h":        "s3://bucket/x",
-		"amqp://user:hunter2@h:5672/v":           "amqp://h:5672/v",
-		"amqps://u:hunter2@h1:1,h2:2,[::1]:3/v":  "amqps://h1:1,h2:2,[::1]:3/v",
-		"postgres://u@h/db?password=hunter2":     "postgres://h/db",
-		"postgres://h/db?password=hunter2@x":     "postgres://[redacted]",
-		"amqp://u:hun/ter2@h/v":                  "amqp://[redacted]",
-		"amqp://u:hun?ter2@h/v":                  "amqp://[redacted]",
-		"amqp://u:hun#ter2@h/v":                  "amqp://[redacted]",
-		"amqp://u:hun@ter2@h/v":                  "amqp://[redacted]",
-		"amqp://u:hunter2":                       "amqp://[redacted]",
-		"hunter2":                                "[redacted]",
-		"postgres:///db?host=/run/x&user=hunter": "postgres:///db",
-	} {
-		require.Equal(t, want, config.Redact(address), address)
-	}
-}
-
-func FuzzRedact(f *testing.F) {
-	f.Add("u", "h/v")
-	f.Add("u:/?#@", "h1:1,h2/v?x=@")
-	f.Fuzz(func(t *testing.T, user, rest string) {
-		const password = "0Secret0"
-		shown := config.Redact("amqp://" + user + ":" + password + "@" + rest)
-		require.NotContains(t, shown, password)
-	})
 }
 
 func TestLogValueHidesSecrets(t *testing.T) {

@@ -50,10 +50,30 @@ func unknownRole(role Role) error {
 	return fmt.Errorf("unknown role %q; the roles are record, dispatch, api and jobs", role)
 }
 
-func roleNames(roles []Role) string {
-	names := make([]string, len(roles))
-	for i, role := range roles {
+// roles are a list of them in a [value].
+type roles []Role
+
+func (r *roles) Set(v string) (err error) {
+	*r, err = ParseRoles(v)
+	return err
+}
+
+func (r *roles) String() string {
+	names := make([]string, len(*r))
+	for i, role := range *r {
 		names[i] = string(role)
 	}
 	return strings.Join(names, ",")
+}
+
+func (c Config) checkRoles() error {
+	if len(c.Roles) == 0 {
+		return errors.New("no role is set")
+	}
+	for _, role := range c.Roles {
+		if !slices.Contains(AllRoles(), role) {
+			return unknownRole(role)
+		}
+	}
+	return nil
 }

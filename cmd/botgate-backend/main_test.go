@@ -90,28 +90,13 @@ func TestHelpAndVersion(t *testing.T) {
 	cmd, stdout, stderr := command(t, []string{"--help"})
 	require.NoError(t, cmd.Run())
 	require.Empty(t, stderr.String())
-	for _, o := range options {
-		require.Contains(t, stdout.String(), "--"+o.flag)
-		require.Contains(t, stdout.String(), o.env+"; default "+o.value)
+	for _, o := range config.Options {
+		require.Contains(t, stdout.String(), "--"+o.Flag)
+		require.Contains(t, stdout.String(), o.Env+"; default "+o.Default)
 	}
 	cmd, stdout, _ = command(t, []string{"--version"}, "BOTGATE_ROLES=nonsense")
 	require.NoError(t, cmd.Run())
 	require.True(t, strings.HasPrefix(stdout.String(), "botgate-backend "))
-}
-
-func TestHelpTellsTheDefaults(t *testing.T) {
-	t.Parallel()
-	none := func(string) string { return "" }
-	want, _, err := parse(nil, none)
-	require.NoError(t, err)
-	want.BlobURL = want.Blobs() // It follows the queue.
-	var args []string
-	for _, o := range options {
-		args = append(args, "--"+o.flag, o.value)
-	}
-	got, _, err := parse(args, none)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
 }
 
 func TestFlagGoesBeforeEnvironment(t *testing.T) {

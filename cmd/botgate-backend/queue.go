@@ -10,8 +10,8 @@ import (
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/internal/address"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/open"
 )
 
 const (
@@ -33,8 +33,8 @@ func queueSettings(flag string, getenv func(string) string) (config.Config, erro
 
 // withQueue opens the queue, which must exist, for a command, and waits until it is ready.
 func withQueue(ctx context.Context, settings config.Config, use func(queue.Queue) error) (err error) {
-	if path, err := open.SQLitePath(settings.QueueURL); err == nil {
-		if _, err := os.Stat(path); err != nil {
+	if a, err := address.Queue(settings.QueueURL); err == nil && a.Embedded() {
+		if _, err := os.Stat(a.Path); err != nil {
 			return fmt.Errorf("%s: there is no queue file: %w", config.EnvQueueURL, err)
 		}
 	}

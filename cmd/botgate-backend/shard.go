@@ -45,13 +45,13 @@ func runShard(ctx context.Context, args []string, getenv func(string) string, st
 }
 
 func shardMap(file string, getenv func(string) string) (sharded.Map, error) {
-	file = cmp.Or(file, getenv(sharded.EnvFile))
+	file = cmp.Or(file, getenv(config.EnvShardsFile))
 	if file == "" {
-		return sharded.Map{}, fmt.Errorf("%s: without a shards file there is one database, which has everything", sharded.EnvFile)
+		return sharded.Map{}, fmt.Errorf("%s: without a shards file there is one database, which has everything", config.EnvShardsFile)
 	}
 	m, err := sharded.Load(file, getenv)
 	if err != nil {
-		return m, fmt.Errorf("%s: %w", sharded.EnvFile, err)
+		return m, fmt.Errorf("%s: %w", config.EnvShardsFile, err)
 	}
 	return m, nil
 }

@@ -67,7 +67,7 @@ func (s *sharedQueue) open() (queue.Queue, error) {
 		// The queue lives as long as the pool holds it, not as long as one configuration.
 		q, err := open.Open(context.Background(), s.address, open.Options{History: s.history, Logger: s.logger})
 		if err != nil {
-			return nil, fmt.Errorf("option queue: %w", err)
+			return nil, fmt.Errorf("option queue (BOTGATE_QUEUE_URL): %w", err)
 		}
 		s.opened = q
 	}
@@ -87,10 +87,10 @@ func (s *sharedQueue) Destruct() error {
 
 func acquireQueue(address, history string, logger *slog.Logger) (*sharedQueue, error) {
 	if err := open.Check(address); err != nil {
-		return nil, fmt.Errorf("option queue: %w", err)
+		return nil, fmt.Errorf("option queue (BOTGATE_QUEUE_URL): %w", err)
 	}
 	if err := open.CheckHistory(history); err != nil {
-		return nil, fmt.Errorf("option history: %w", err)
+		return nil, fmt.Errorf("option history (BOTGATE_HISTORY): %w", err)
 	}
 	value, _, err := queuePool.LoadOrNew(queueKey(address, history), func() (caddy.Destructor, error) {
 		return &sharedQueue{address: address, history: history, logger: logger}, nil

@@ -72,7 +72,7 @@ func (s *sharedSpool) open(ctx context.Context) (*spool.Spool, error) {
 	if s.opened == nil {
 		opened, err := spool.Open(ctx, spool.Config{Path: s.path, LockWait: lockWait, Logger: s.logger})
 		if err != nil {
-			return nil, err // It names the option already.
+			return nil, fmt.Errorf("option spool (BOTGATE_SPOOL): %w", err)
 		}
 		s.opened = opened
 	}

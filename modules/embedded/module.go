@@ -4,12 +4,12 @@ package embedded
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -34,23 +34,10 @@ func init() {
 // reload the old and the new one run side by side for a moment and share the queue as
 // two processes would.
 type Backend struct {
-	// Roles are what the backend does: record, dispatch, api, jobs; or "none" alone, which
-	// leaves that to processes of their own. Default: all of them.
-	Roles []string `json:"roles,omitempty"`
-
-	// DatabaseURL is the address of the database: sqlite:<path> or postgres://.
-	// Default: sqlite:<data>/events.db, in the data folder of the botgate app.
-	DatabaseURL string `json:"database,omitempty"`
-
-	// Data are the options of what is kept of events and how it is read: replica, replica_max_lag,
-	// database_pool, shards_file, migrate, retention, cache_size, cache_ttl, session_ttl,
-	// session_max_ttl and session_size, with values as the variables of botgate-backend have
-	// them (docs/reference/backend.md). Empty values stand for the defaults.
-	Data map[string]string `json:"data,omitempty"`
-
-	// Listen is the address of the backend's API, health checks and metrics. It has no
-	// access control of its own, so it belongs behind the gateway. Default: 127.0.0.1:8081.
-	Listen string `json:"listen,omitempty"`
+	// Options are the settings of docs/reference/settings.md that have a name in
+	// botgate_embedded, such as roles, database, listen and retention. They are members of the
+	// app itself: {"roles": ["record", "api"], "database_pool": 20}. Empty values are the defaults.
+	Options map[string]Value `json:"-"`
 
 	settings config.Config
 	shared   shared
@@ -88,29 +75,22 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 	b.settings.QueueURL = b.shared.QueueAddress()
 	b.settings.BlobURL, b.settings.BlobRetention = b.shared.Blobs()
 	b.settings.Data.RedisURL = b.shared.RedisAddress()
-	if err := b.setData(); err != nil {
-		return err
-	}
 	b.settings.DatabaseURL = "sqlite:" + filepath.Join(b.shared.DataFolder(), "events.db")
-	if b.DatabaseURL != "" {
-		b.settings.DatabaseURL = b.DatabaseURL
-	}
-	if b.Listen != "" {
-		if b.settings.Listen, err = hostPort(b.Listen); err != nil {
-			return err
-		}
-	}
 	if path := b.shared.BotsFilePath(); path != "" {
 		b.settings.BotsFile = path
 	}
-	if len(b.Roles) > 0 && !b.off() {
-		// With commas or spaces, as in botgate-backend: one environment serves both.
-		if b.settings.Roles, err = config.ParseRoles(strings.Join(b.Roles, " ")); err != nil {
-			return fmt.Errorf("botgate_embedded: option roles: %w", err)
-		}
+	if err := b.setOptions(); err != nil {
+		return err
 	}
-	return nil
+	b.settings.Listen, err = hostPort(b.settings.Listen)
+	return err
 }
+
+// MarshalJSON implements [json.Marshaler].
+func (b Backend) MarshalJSON() ([]byte, error) { return json.Marshal(b.Options) }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (b *Backend) UnmarshalJSON(raw []byte) error { return json.Unmarshal(raw, &b.Options) }
 
 // hostPort checks the option listen, which takes one TCP address.
 func hostPort(listen string) (string, error) {
@@ -197,7 +177,7 @@ func (b *Backend) Stop() error {
 	return err
 }
 
-func (b *Backend) off() bool { return len(b.Roles) == 1 && b.Roles[0] == NoRoles }
+func (b *Backend) off() bool { return b.Options["roles"] == NoRoles }
 
 // Interface guards.
 var (

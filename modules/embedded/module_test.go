@@ -18,8 +18,9 @@ import (
 )
 
 // backend provisions a backend beside a botgate app, as Caddy does.
-func backend(t *testing.T, b *embedded.Backend) (*embedded.Backend, error) {
+func backend(t *testing.T, options map[string]embedded.Value) (*embedded.Backend, error) {
 	t.Helper()
+	b := &embedded.Backend{Options: options}
 	app, err := json.Marshal(map[string]string{"queue": "sqlite:" + filepath.Join(t.TempDir(), "queue.db")})
 	require.NoError(t, err)
 	ctx, err := caddy.ProvisionContext(&caddy.Config{
@@ -38,8 +39,8 @@ func backend(t *testing.T, b *embedded.Backend) (*embedded.Backend, error) {
 
 func TestBackendServesWhileStarted(t *testing.T) {
 	listen := freeAddress(t)
-	b, err := backend(t, &embedded.Backend{
-		Roles: []string{"record", "api"}, Listen: listen, DatabaseURL: "sqlite:" + filepath.Join(t.TempDir(), "events.db"),
+	b, err := backend(t, map[string]embedded.Value{
+		"roles": "record api", "listen": embedded.Value(listen), "database": database(t),
 	})
 	require.NoError(t, err)
 	require.NoError(t, b.Start())
@@ -57,7 +58,7 @@ func TestBackendServesWhileStarted(t *testing.T) {
 
 func TestNoneRunsNothing(t *testing.T) {
 	listen := freeAddress(t)
-	b, err := backend(t, &embedded.Backend{Roles: []string{embedded.NoRoles}, Listen: listen})
+	b, err := backend(t, map[string]embedded.Value{"roles": embedded.NoRoles, "listen": embedded.Value(listen)})
 	require.NoError(t, err)
 	require.NoError(t, b.Start())
 	_, err = net.Dial("tcp", listen)
@@ -69,18 +70,22 @@ func TestTakenAddressNamesTheOption(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { taken.Close() })
-	b, err := backend(t, &embedded.Backend{Roles: []string{"api"}, Listen: taken.Addr().String(), DatabaseURL: "sqlite:" + filepath.Join(t.TempDir(), "e.db")})
+	b, err := backend(t, map[string]embedded.Value{
+		"roles": "api", "listen": embedded.Value(taken.Addr().String()), "database": database(t),
+	})
 	require.NoError(t, err)
 	require.ErrorContains(t, b.Start(), "option listen")
 }
 
 func TestValidateRefuses(t *testing.T) {
-	for name, b := range map[string]*embedded.Backend{
-		"role":      {Roles: []string{"cook"}},
-		"database":  {Roles: []string{"api"}, DatabaseURL: "mysql://x"},
-		"listen":    {Roles: []string{"api"}, Listen: "nowhere"},
-		"udp":       {Roles: []string{"api"}, Listen: "udp/127.0.0.1:9"},
-		"bots file": {Roles: []string{"dispatch"}},
+	for name, b := range map[string]map[string]embedded.Value{
+		"role":      {"roles": "cook"},
+		"database":  {"roles": "api", "database": "mysql://x"},
+		"listen":    {"roles": "api", "listen": "nowhere"},
+		"udp":       {"roles": "api", "listen": "udp/127.0.0.1:9"},
+		"retention": {"roles": "api", "retention": "1h"},
+		"option":    {"roles": "api", "queue": "sqlite:x.db"},
+		"bots file": {"roles": "dispatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := backend(t, b)
@@ -88,6 +93,21 @@ func TestValidateRefuses(t *testing.T) {
 			require.NotContains(t, fmt.Sprint(err), "panic")
 		})
 	}
+}
+
+func database(t *testing.T) embedded.Value {
+	return embedded.Value("sqlite:" + filepath.Join(t.TempDir(), "events.db"))
+}
+
+func TestOptionsInJSON(t *testing.T) {
+	t.Parallel()
+	var b embedded.Backend
+	require.NoError(t, json.Unmarshal([]byte(`{"roles": ["record", "api"], "database_pool": 20, "migrate": false, "retention": "90d"}`), &b))
+	require.Equal(t, map[string]embedded.Value{"roles": "record api", "database_pool": "20", "migrate": "off", "retention": "90d"}, b.Options)
+	raw, err := json.Marshal(&b)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"roles": "record api", "database_pool": "20", "migrate": "off", "retention": "90d"}`, string(raw))
+	require.Error(t, json.Unmarshal([]byte(`{"roles": {}}`), &b))
 }
 
 func freeAddress(t *testing.T) string {

@@ -67,7 +67,7 @@ func Load(part string, files fs.FS) Set {
 func (s Set) pending(applied map[int]string) ([]Migration, error) {
 	for version := range applied {
 		if version > len(s.all) {
-			return nil, fmt.Errorf("%w: the database has schema version %d, newer than this program, which knows up to %d: run the newer program, or set BOTGATE_DATABASE_URL to another database", ErrSchema, version, len(s.all))
+			return nil, fmt.Errorf("%w: the database has schema version %d, newer than this program, which knows up to %d: run the newer program, or use another database", ErrSchema, version, len(s.all))
 		}
 	}
 	var pending []Migration
@@ -77,9 +77,9 @@ func (s Set) pending(applied map[int]string) ([]Migration, error) {
 		case !done:
 			pending = append(pending, m)
 		case checksum != m.Checksum:
-			return nil, fmt.Errorf("%w: version %d of the database differs from %s of this program: run the program that made it, or set BOTGATE_DATABASE_URL to another database", ErrSchema, m.Version, m.Name)
+			return nil, fmt.Errorf("%w: version %d of the database differs from %s of this program: run the program that made it, or use another database", ErrSchema, m.Version, m.Name)
 		case len(pending) > 0:
-			return nil, fmt.Errorf("%w: version %d is missing in the database before version %d: set BOTGATE_DATABASE_URL to another database", ErrSchema, pending[0].Version, m.Version)
+			return nil, fmt.Errorf("%w: version %d is missing in the database before version %d: use another database", ErrSchema, pending[0].Version, m.Version)
 		}
 	}
 	return pending, nil

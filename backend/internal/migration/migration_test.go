@@ -55,7 +55,7 @@ func TestPending(t *testing.T) {
 			}
 			require.ErrorIs(t, err, ErrSchema)
 			require.ErrorContains(t, err, tc.err)
-			require.ErrorContains(t, err, "BOTGATE_DATABASE_URL")
+			require.ErrorContains(t, err, "use another database")
 		})
 	}
 }

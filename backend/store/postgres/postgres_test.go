@@ -113,7 +113,7 @@ func TestMalformedURL(t *testing.T) {
 		"postgres://u:hunter2@h/db?sslmode=hunter2", "postgres://u:hun ter2@h/%zz", "postgres://u:p@h/db?pool_max_conns=hunter2",
 	} {
 		_, err := postgres.Open(t.Context(), postgres.Config{URL: url})
-		require.ErrorContains(t, err, "BOTGATE_DATABASE_URL", url)
+		require.ErrorContains(t, err, "address of the database", url)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
 }

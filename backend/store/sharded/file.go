@@ -82,18 +82,18 @@ func parse(raw []byte, dir string, getenv func(string) string) (m Map, err error
 }
 
 func (f fileShard) read(dir string, getenv func(string) string) (s Shard, err error) {
-	if s.URL, err = address("url", f.URL, f.URLEnv, f.URLFile, dir, getenv); err != nil {
+	if s.URL, err = addressOf("url", f.URL, f.URLEnv, f.URLFile, dir, getenv); err != nil {
 		return s, err
 	}
 	if s.URL == "" {
 		return s, errors.New("url: it is missing; set url, url_env or url_file")
 	}
-	s.ReplicaURL, err = address("replica_url", f.ReplicaURL, f.ReplicaURLEnv, f.ReplicaURLFile, dir, getenv)
+	s.ReplicaURL, err = addressOf("replica_url", f.ReplicaURL, f.ReplicaURLEnv, f.ReplicaURLFile, dir, getenv)
 	return s, err
 }
 
-// address reads an address from the one place that is given, if any.
-func address(field, plain, env, path, dir string, getenv func(string) string) (string, error) {
+// addressOf reads an address from the one place that is given, if any.
+func addressOf(field, plain, env, path, dir string, getenv func(string) string) (string, error) {
 	given := 0
 	for _, place := range []string{plain, env, path} {
 		if place != "" {

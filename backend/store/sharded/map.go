@@ -4,14 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/botgate/botgate/internal/address"
 	"github.com/botgate/botgate/internal/event"
-	queueopen "github.com/botgate/botgate/internal/queue/open"
 )
-
-// EnvFile is the environment variable with the path of the shards file.
-const EnvFile = "BOTGATE_SHARDS_FILE"
 
 // Main is the name of the only shard where no file says otherwise.
 const Main = "main"
@@ -83,31 +79,15 @@ func (m Map) Check() error {
 }
 
 func (s Shard) check() error {
-	if err := CheckURL(s.URL); err != nil {
+	a, err := address.Database(s.URL)
+	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
 	if s.ReplicaURL == "" {
 		return nil
 	}
-	if strings.HasPrefix(s.URL, "sqlite:") || !isPostgres(s.ReplicaURL) {
+	if _, err := address.Replica(s.ReplicaURL); err != nil || a.Embedded() {
 		return errors.New("replica_url: must be postgres://<host>, beside a url that is")
 	}
 	return nil
-}
-
-// CheckURL reports what is wrong with the address of a database, without saying what it is:
-// it may hold a password.
-func CheckURL(url string) error {
-	if strings.HasPrefix(url, "sqlite:") {
-		_, err := queueopen.SQLitePath(url)
-		return err
-	}
-	if !isPostgres(url) {
-		return errors.New("must be sqlite:<path> or postgres://<host>")
-	}
-	return nil
-}
-
-func isPostgres(url string) bool {
-	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }

@@ -183,8 +183,8 @@ func (s *Store) reroute() {
 
 // unknown is the error for a bucket that went to a shard which this process does not know.
 func unknown(name string) error {
-	return fmt.Errorf("%w: a bucket moved to shard %q, which %s of this process does not name; add it there, and start the process again",
-		store.ErrUnavailable, name, EnvFile)
+	return fmt.Errorf("%w: a bucket moved to shard %q, which the shards file of this process does not name; add it there, and start the process again",
+		store.ErrUnavailable, name)
 }
 
 // each calls f for members, some at once, and waits.

@@ -434,7 +434,7 @@ func TestMovedToAnUnknownShard(t *testing.T) {
 		e := newEvent(t, userOf(1), time.Now())
 		_, err := s.Append(t.Context(), []*event.Event{e})
 		require.ErrorIs(t, err, store.ErrUnavailable)
-		require.ErrorContains(t, err, `"z", which BOTGATE_SHARDS_FILE`)
+		require.ErrorContains(t, err, `"z", which the shards file`)
 		_, err = s.Get(t.Context(), e.ID)
 		require.ErrorIs(t, err, store.ErrUnavailable)
 		page, err := s.List(t.Context(), store.Query{})

@@ -57,11 +57,11 @@ type Store struct {
 }
 
 // Open opens the file and brings its schema up to date. Errors name
-// BOTGATE_DATABASE_URL.
+// the file.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s, err := open(ctx, cfg.Path)
 	if err != nil {
-		return nil, fmt.Errorf("opening the database %s (BOTGATE_DATABASE_URL): %w", cfg.Path, err)
+		return nil, fmt.Errorf("opening the database %s: %w", cfg.Path, err)
 	}
 	return s, nil
 }

@@ -107,7 +107,7 @@ func TestOpenErrors(t *testing.T) {
 	require.NoError(t, os.WriteFile(garbage, []byte("this is no database, but it is long enough to be read as one"), 0o600))
 	for _, path := range []string{folder, garbage, filepath.Join(garbage, "events.db"), ""} {
 		_, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
-		require.ErrorContains(t, err, "BOTGATE_DATABASE_URL", path)
+		require.ErrorContains(t, err, "opening the database "+path, path)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestCheck(t *testing.T) {
 	}
 	for _, bad := range []string{"", "data/blobs", "file:", "file://host/x", "file:x?y", "s3://", "s3://hunter2:hunter2@bucket", "http://hunter2"} {
 		err := open.Check(bad)
-		require.ErrorContains(t, err, open.Option, bad)
+		require.Error(t, err, bad)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
 }
@@ -42,7 +42,7 @@ func TestCheckRetention(t *testing.T) {
 		require.NoError(t, open.CheckRetention(good))
 	}
 	for _, bad := range []time.Duration{-1, time.Hour, 48*time.Hour - 1} {
-		require.ErrorContains(t, open.CheckRetention(bad), open.RetentionOption)
+		require.ErrorContains(t, open.CheckRetention(bad), "at least 48h")
 	}
 }
 
@@ -58,6 +58,6 @@ func TestOpen(t *testing.T) {
 	require.NoError(t, opened.Close())
 	for _, bad := range []string{"file:/dev/null/x", "s3://bucket?credentialsfile=/nowhere", "x"} {
 		_, err = open.Open(bad)
-		require.ErrorContains(t, err, open.Option)
+		require.Error(t, err)
 	}
 }

@@ -25,7 +25,7 @@ const (
 )
 
 // errNoStore means that this process was not told where bodies are.
-var errNoStore = fmt.Errorf("%w: set BOTGATE_BLOB_URL as the gateways have it", blob.ErrUnavailable)
+var errNoStore = fmt.Errorf("%w: this process has no address of one; it needs that of the gateways", blob.ErrUnavailable)
 
 // fetch gets the body of a delivery and makes it ready, or sees to it that it comes again.
 func (c *consumer) fetch(d *queue.Delivery) {

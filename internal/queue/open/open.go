@@ -3,21 +3,12 @@ package open
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 
+	"github.com/botgate/botgate/internal/address"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
 	"github.com/botgate/botgate/internal/queue/sqlite"
-)
-
-// The names of the settings, for errors: Option holds the address, HistoryOption what is
-// kept to be replayed.
-const (
-	Option        = "BOTGATE_QUEUE_URL"
-	HistoryOption = "BOTGATE_HISTORY"
 )
 
 // Options adjusts the queue, whichever it is.
@@ -35,91 +26,57 @@ type Options struct {
 
 // Open opens the queue at the address: "sqlite:<path>", where "sqlite:///<path>" is the
 // same with an absolute path, or "amqp://…" and "amqps://…" as [rabbitmq.Config] has it. A
-// broker need not be up; a file must be writable. Errors name [Option] and never contain
-// a password.
-func Open(ctx context.Context, address string, opts Options) (queue.Queue, error) {
-	if err := Check(address); err != nil {
-		return nil, err
-	}
-	history, err := parseHistory(address, opts.History)
+// broker need not be up; a file must be writable. Errors never contain a password.
+func Open(ctx context.Context, url string, opts Options) (queue.Queue, error) {
+	a, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(address, "sqlite:") {
-		return openSQLite(ctx, address, history, opts)
+	history, err := opts.retention(a)
+	if err != nil {
+		return nil, err
 	}
-	return openRabbitMQ(ctx, address, history, opts)
+	if a.Embedded() {
+		return opened(sqlite.Open(ctx, sqlite.Config{Path: a.Path, History: history, Guest: opts.Guest, Logger: opts.Logger}))
+	}
+	return opened(rabbitmq.Open(ctx, rabbitmq.Config{URL: url, History: history, Guest: opts.Guest, Logger: opts.Logger}))
 }
 
-func openSQLite(ctx context.Context, address string, history queue.Retention, opts Options) (queue.Queue, error) {
-	path, err := SQLitePath(address)
+// opened keeps a nil engine from becoming a queue that is not nil.
+func opened[Q queue.Queue](q Q, err error) (queue.Queue, error) {
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", Option, err)
-	}
-	q, err := sqlite.Open(ctx, sqlite.Config{Path: path, History: history, Guest: opts.Guest, Logger: opts.Logger})
-	if err != nil {
-		return nil, err // It names the option already.
-	}
-	return q, nil
-}
-
-func openRabbitMQ(ctx context.Context, address string, history queue.Retention, opts Options) (queue.Queue, error) {
-	q, err := rabbitmq.Open(ctx, rabbitmq.Config{URL: address, History: history, Guest: opts.Guest, Logger: opts.Logger})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", Option, err)
+		return nil, err
 	}
 	return q, nil
 }
 
 // Check reports what is wrong with an address as far as it can be known without opening
-// anything. Errors name [Option].
-func Check(address string) error {
-	scheme, _, _ := strings.Cut(address, ":")
-	switch scheme {
-	case "sqlite":
-		if _, err := SQLitePath(address); err != nil {
-			return fmt.Errorf("%s: %w", Option, err)
-		}
-		return nil
-	case "amqp", "amqps":
-		if err := rabbitmq.CheckURL(address); err != nil {
-			return fmt.Errorf("%s: %w", Option, err)
-		}
-		return nil
-	}
-	return fmt.Errorf("%s: must be sqlite:<path>, amqp://<host> or amqps://<host>", Option)
-}
-
-// CheckHistory reports what is wrong with [Options.History]. Errors name [HistoryOption].
-func CheckHistory(text string) error {
-	_, err := parseHistory("", text)
+// anything.
+func Check(url string) error {
+	_, err := parse(url)
 	return err
 }
 
-func parseHistory(address, text string) (queue.Retention, error) {
-	switch {
-	case text != "" && text != "auto":
-	case strings.HasPrefix(address, "sqlite:"):
-		return queue.DefaultRetention, nil
-	default:
-		return queue.Retention{}, nil
+func parse(url string) (address.Address, error) {
+	a, err := address.Queue(url)
+	if err == nil && !a.Embedded() {
+		err = rabbitmq.CheckURL(url)
 	}
-	history, err := queue.ParseRetention(text)
-	if err != nil {
-		return history, fmt.Errorf("%s: %w", HistoryOption, err)
-	}
-	return history, nil
+	return a, err
 }
 
-// SQLitePath returns the file of an address of the form "sqlite:<path>" or
-// "sqlite:///<absolute path>".
-func SQLitePath(address string) (string, error) {
-	path, ok := strings.CutPrefix(address, "sqlite:")
-	if rest, slashes := strings.CutPrefix(path, "//"); slashes {
-		path, ok = rest, ok && strings.HasPrefix(rest, "/")
+// CheckHistory reports what is wrong with [Options.History].
+func CheckHistory(text string) error {
+	_, err := Options{History: text}.retention(address.Address{})
+	return err
+}
+
+func (o Options) retention(a address.Address) (queue.Retention, error) {
+	switch {
+	case o.History != "" && o.History != "auto":
+		return queue.ParseRetention(o.History)
+	case a.Embedded():
+		return queue.DefaultRetention, nil
 	}
-	if !ok || path == "" || strings.ContainsAny(path, "?#\x00") {
-		return "", errors.New("must be sqlite:<path> or sqlite:///<absolute path>, such as sqlite:data/file.db")
-	}
-	return path, nil
+	return queue.Retention{}, nil
 }

@@ -62,36 +62,12 @@ func TestHistory(t *testing.T) {
 		require.ErrorIs(t, h.History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error { return nil }), tc.want)
 		require.NoError(t, q.Close())
 	}
-	require.ErrorContains(t, open.CheckHistory("much"), "BOTGATE_HISTORY")
+	require.ErrorContains(t, open.CheckHistory("much"), "an age and a size")
 	_, err := open.Open(t.Context(), file, open.Options{History: "much"})
-	require.ErrorContains(t, err, "BOTGATE_HISTORY")
+	require.ErrorContains(t, err, "an age and a size")
 }
 
-func TestSQLitePath(t *testing.T) {
-	t.Parallel()
-	for address, want := range map[string]string{
-		"sqlite:queue.db":         "queue.db",
-		"sqlite:data/queue.db":    "data/queue.db",
-		"sqlite:/var/queue.db":    "/var/queue.db",
-		"sqlite:///var/queue.db":  "/var/queue.db",
-		"sqlite:C:\\data\\q.db":   "C:\\data\\q.db",
-		"sqlite:100% & ünï.db":    "100% & ünï.db",
-		"sqlite:":                 "",
-		"sqlite://":               "",
-		"sqlite://data/queue.db":  "",
-		"sqlite:queue.db?mode=ro": "",
-		"sqlite:queue.db#x":       "",
-		"sqlite:a\x00b":           "",
-		"queue.db":                "",
-		"SQLite:queue.db":         "",
-	} {
-		got, err := open.SQLitePath(address)
-		require.Equal(t, want, got, address)
-		require.Equal(t, want == "", err != nil, address)
-	}
-}
-
-func TestErrorsNameTheOptionAndNoPassword(t *testing.T) {
+func TestErrorsHaveNoPassword(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
@@ -101,7 +77,7 @@ func TestErrorsNameTheOptionAndNoPassword(t *testing.T) {
 		"amqp://u:hunter2", "amqp://u:hunter2#x@h/v", "amqp://u:hunter2/x@h/v", "amqp://h\x7f:hunter2@h",
 	} {
 		q, err := open.Open(t.Context(), address, open.Options{})
-		require.ErrorContains(t, err, open.Option, address)
+		require.Error(t, err, address)
 		require.Nil(t, q, address)
 		require.NotContains(t, err.Error(), "hunter2", address)
 		require.NotContains(t, err.Error(), "ter2", address)
@@ -123,7 +99,6 @@ func TestCheckReadsTheAddress(t *testing.T) {
 		"amqp://u:p@h?cacertfile=ca.pem": "not amqps://",
 	} {
 		err := open.Check(address)
-		require.ErrorContains(t, err, open.Option, address)
 		require.ErrorContains(t, err, reason, address)
 	}
 }

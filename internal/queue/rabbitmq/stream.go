@@ -49,7 +49,7 @@ func (q *Queue) declareHistory(s *session) error {
 		return err
 	})
 	if answered(err, amqp.PreconditionFailed) {
-		q.config.Logger.Warn("the history exists with other limits and keeps them: delete the queue to have those of BOTGATE_HISTORY",
+		q.config.Logger.Warn("the history exists with other limits and keeps them: delete the queue to have those of the settings",
 			"queue", name, "error", err)
 		err = nil
 	}

@@ -13,26 +13,22 @@ import (
 	"github.com/botgate/botgate/internal/queue/sqlite"
 )
 
-const (
-	// setting is what errors tell to change.
-	setting = "option spool (BOTGATE_SPOOL)"
-	// prefetchBytes bounds the bodies that the drainer holds.
-	prefetchBytes = 16 << 20
-)
+// prefetchBytes bounds the bodies that the drainer holds.
+const prefetchBytes = 16 << 20
 
 // openFile takes the file and reads what is in it.
 func (s *Spool) openFile(ctx context.Context) (err error) {
 	if err := s.lockFile(ctx); err != nil {
-		return fmt.Errorf("%s: %w", setting, err)
+		return err
 	}
 	s.store, err = sqlite.Open(ctx, sqlite.Config{
-		Path: s.cfg.Path, DispatchOnly: true, Setting: setting, PrefetchBytes: prefetchBytes, Logger: s.log,
+		Path: s.cfg.Path, DispatchOnly: true, PrefetchBytes: prefetchBytes, Logger: s.log,
 	})
 	if err != nil {
-		return err // It names the option already.
+		return err
 	}
 	if err := s.load(ctx); err != nil {
-		return fmt.Errorf("%s: %w", setting, err)
+		return err
 	}
 	s.consumer, err = s.store.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{Prefetch: batch})
 	return err

@@ -34,8 +34,6 @@ type Config struct {
 	// DispatchOnly queues every event for [queue.Dispatch] alone, changes too, so that one
 	// consumer gets all of them in the order of their keys. It is for spools. Default false.
 	DispatchOnly bool
-	// Setting names what sets Path, for errors. Default "BOTGATE_QUEUE_URL".
-	Setting string
 	// History says how much is kept in the file to be replayed; see [Queue.History]. The
 	// file grows by that and does not shrink again. Every process that has the file open
 	// should have the same. Default: nothing is kept.
@@ -50,16 +48,13 @@ type Config struct {
 // withDefaults fills in what is not set, and makes the path independent of the working directory.
 func (c Config) withDefaults() (Config, error) {
 	if c.Path == "" {
-		return c, errors.New("the path of the queue file is empty; set BOTGATE_QUEUE_URL to sqlite:<file>")
+		return c, errors.New("the path of the queue file is empty")
 	}
 	path, err := filepath.Abs(c.Path)
 	if err != nil {
 		return c, fmt.Errorf("finding the queue file %s: %w", c.Path, err)
 	}
 	c.Path = path
-	if c.Setting == "" {
-		c.Setting = "BOTGATE_QUEUE_URL"
-	}
 	if c.RepeatWindow <= 0 {
 		c.RepeatWindow = 24 * time.Hour
 	}

@@ -224,7 +224,7 @@ func TestOpenRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(t.Context(), Config{Path: path})
-			require.ErrorContains(t, err, "BOTGATE_QUEUE_URL")
+			require.ErrorContains(t, err, "queue file")
 			require.ErrorContains(t, err, path)
 			require.NotContains(t, err.Error(), "\n")
 		})

@@ -105,5 +105,5 @@ func prepareFile(ctx context.Context, conn *sql.Conn) error {
 
 // openError says which file is concerned and what can be changed.
 func openError(cfg Config, err error) error {
-	return fmt.Errorf("opening the queue file %s (set %s to another one, or make its folder writable): %w", cfg.Path, cfg.Setting, err)
+	return fmt.Errorf("opening the queue file %s (name another one, or make its folder writable): %w", cfg.Path, err)
 }

@@ -45,8 +45,8 @@ func (f fit) err() error {
 	if f.own <= f.limit {
 		return nil
 	}
-	return fmt.Errorf("%w: this process may open %d, the server takes %d: make %s smaller or max_connections larger",
-		ErrTooManyConns, f.own, f.limit, PoolOption)
+	return fmt.Errorf("%w: this process may open %d, the server takes %d: make the pool smaller or max_connections larger",
+		ErrTooManyConns, f.own, f.limit)
 }
 
 // all reports whether there is room for everybody.
@@ -120,7 +120,7 @@ func (p *Pools) checkFit(ctx context.Context, conn *pgconn.PgConn, n *node) {
 	case err != nil:
 		p.log.Warn("it is unknown whether the database server has room for the connections of all processes", "server", n.address, "error", err)
 	case !f.all():
-		p.log.Warn("the database server has no room for the connections of all processes: make "+PoolOption+" smaller or max_connections larger",
+		p.log.Warn("the database server has no room for the connections of all processes: make the pools smaller or max_connections larger",
 			"server", n.address, "max", f.limit, "this_process", f.own, "all_processes", f.claimed, "processes", f.processes, "other_programs", f.others)
 	}
 }

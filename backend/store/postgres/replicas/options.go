@@ -16,13 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-)
 
-// The options that errors and warnings name.
-const (
-	URLOption     = "BOTGATE_DATABASE_URL"
-	ReplicaOption = "BOTGATE_DATABASE_REPLICA_URL"
-	PoolOption    = "BOTGATE_DATABASE_POOL"
+	"github.com/botgate/botgate/internal/address"
 )
 
 const (
@@ -98,24 +93,22 @@ func orElse(value *time.Duration, otherwise time.Duration) {
 }
 
 // Errors leave out the URL and what the parser says about it: either may hold the password.
-func malformed(option string) error {
-	return errors.New(option + " is not a PostgreSQL URL like postgres://user:password@host1,host2:5432/database")
-}
+var errMalformed = errors.New("not a PostgreSQL URL like postgres://user:password@host1,host2:5432/database")
 
 // settings are the pool settings that a URL and the configuration make.
-func (c Config) settings(option, address string) (*pgxpool.Config, error) {
+func (c Config) settings(raw string) (*pgxpool.Config, error) {
 	// Without a scheme pgx would read key=value pairs, and fill gaps from PGHOST.
-	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
-		return nil, malformed(option)
+	if _, err := address.Replica(raw); err != nil {
+		return nil, errMalformed
 	}
-	made, err := pgxpool.ParseConfig(address)
+	made, err := pgxpool.ParseConfig(raw)
 	if err != nil {
-		return nil, malformed(option)
+		return nil, errMalformed
 	}
-	_, query, _ := strings.Cut(address, "?")
+	_, query, _ := strings.Cut(raw, "?")
 	given, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, malformed(option)
+		return nil, errMalformed
 	}
 	conn := made.ConnConfig
 	if !given.Has("connect_timeout") || conn.ConnectTimeout == 0 {

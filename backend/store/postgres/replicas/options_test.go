@@ -22,7 +22,7 @@ func TestPoolSize(t *testing.T) {
 		url    string
 		want   int32
 	}{{0, "?pool_max_conns=7", 7}, {9, "?pool_max_conns=7", 9}, {9, "", 9}} {
-		made, err := Config{MaxConns: c.option}.withDefaults().settings(URLOption, "postgres://u@h/db"+c.url)
+		made, err := Config{MaxConns: c.option}.withDefaults().settings("postgres://u@h/db" + c.url)
 		require.NoError(t, err)
 		require.Equal(t, c.want, made.MaxConns)
 	}
@@ -31,7 +31,7 @@ func TestPoolSize(t *testing.T) {
 func TestSettingsOfTheURLWin(t *testing.T) {
 	t.Parallel()
 	cfg := Config{StatementTimeout: 3 * time.Second}.withDefaults()
-	made, err := cfg.settings(URLOption, "postgres://u@h1,h2/db")
+	made, err := cfg.settings("postgres://u@h1,h2/db")
 	require.NoError(t, err)
 	require.Equal(t, "3000", made.ConnConfig.RuntimeParams["statement_timeout"])
 	require.Equal(t, "on", made.ConnConfig.RuntimeParams["synchronous_commit"])
@@ -40,7 +40,7 @@ func TestSettingsOfTheURLWin(t *testing.T) {
 	require.Equal(t, 15*time.Second, made.HealthCheckPeriod)
 	require.Equal(t, 2*time.Second, made.ConnConfig.ConnectTimeout)
 
-	made, err = cfg.settings(URLOption, "postgres://u@h/db?statement_timeout=5&synchronous_commit=local&connect_timeout=9"+
+	made, err = cfg.settings("postgres://u@h/db?statement_timeout=5&synchronous_commit=local&connect_timeout=9" +
 		"&pool_max_conn_lifetime=1h&pool_max_conn_lifetime_jitter=1s&pool_health_check_period=1m")
 	require.NoError(t, err)
 	require.Equal(t, "5", made.ConnConfig.RuntimeParams["statement_timeout"])
@@ -58,11 +58,11 @@ func TestMalformedURL(t *testing.T) {
 		"postgres://u:hunter2@h/db?sslmode=hunter2", "postgres://u:hun ter2@h/%zz", "postgres://u:p@h/db?pool_max_conns=hunter2",
 	} {
 		_, err := Open(t.Context(), Config{URL: url})
-		require.ErrorContains(t, err, URLOption, url)
+		require.ErrorContains(t, err, "address of the database", url)
 		require.NotContains(t, err.Error(), "hunter2")
 		if url != "" {
 			_, err = Open(t.Context(), Config{URL: "postgres://u@h/db", ReplicaURL: url})
-			require.ErrorContains(t, err, ReplicaOption, url)
+			require.ErrorContains(t, err, "address of the read replicas", url)
 		}
 	}
 }
@@ -150,6 +150,6 @@ func TestConnectionsThatAreClaimed(t *testing.T) {
 	f.add("botgate/21/def", 9, own)
 	require.False(t, f.all())
 	require.NoError(t, f.err())
-	require.ErrorContains(t, fit{own: 98, limit: 97}.err(), PoolOption)
+	require.ErrorContains(t, fit{own: 98, limit: 97}.err(), "the pool")
 	require.NotEqual(t, own, named(20))
 }

@@ -4,6 +4,7 @@ package replicas
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -74,14 +75,14 @@ func Open(ctx context.Context, cfg Config) (*Pools, error) {
 }
 
 func (p *Pools) open(ctx context.Context) error {
-	primary, err := p.cfg.settings(URLOption, p.cfg.URL)
+	primary, err := p.cfg.settings(p.cfg.URL)
 	if err != nil {
-		return err
+		return fmt.Errorf("address of the database: %w", err)
 	}
 	replicas, readable := primary, hosts(&primary.ConnConfig.Config)
 	if p.cfg.ReplicaURL != "" {
-		if replicas, err = p.cfg.settings(ReplicaOption, p.cfg.ReplicaURL); err != nil {
-			return err
+		if replicas, err = p.cfg.settings(p.cfg.ReplicaURL); err != nil {
+			return fmt.Errorf("address of the read replicas: %w", err)
 		}
 		replicas.MaxConns = primary.MaxConns
 		readable = hosts(&replicas.ConnConfig.Config)

@@ -157,7 +157,7 @@ func TestAllConnectionsInUse(t *testing.T) {
 	defer conn.Release()
 	_, err := p.Write().Exec(t.Context(), "select 1")
 	require.ErrorIs(t, err, replicas.ErrAcquireTimeout)
-	require.ErrorContains(t, err, "all 1 are in use for 20ms; BOTGATE_DATABASE_POOL")
+	require.ErrorContains(t, err, "all 1 of the pool are in use for 20ms")
 	require.Regexp(t, `botgate_database_acquire_timeouts_total{pool="primary",shard="main"} [1-9]`, metrics(t, reg))
 	require.Contains(t, metrics(t, reg), `botgate_database_connections{pool="primary",shard="main",state="acquired"} 1`)
 
@@ -198,7 +198,7 @@ func TestMoreConnectionsThanTheServerTakes(t *testing.T) {
 	large := open(t, replicas.Config{URL: server.URL, MaxConns: 197})
 	err := large.Check(t.Context())
 	require.ErrorIs(t, err, replicas.ErrTooManyConns)
-	require.ErrorContains(t, err, "this process may open 198, the server takes 197: make BOTGATE_DATABASE_POOL smaller")
+	require.ErrorContains(t, err, "this process may open 198, the server takes 197: make the pool smaller")
 
 	server.Execute("create role small login connection limit 30")
 	small := open(t, replicas.Config{URL: strings.Replace(server.URL, "postgres@", "small@", 1), MaxConns: 30})

@@ -54,7 +54,7 @@ func (a *acquisition) Err() error {
 		return err
 	}
 	if s := a.pool.Stat(); s.AcquiredConns() >= s.MaxConns() {
-		return fmt.Errorf("%w: all %d are in use for %s; %s makes the pool larger", ErrAcquireTimeout, s.MaxConns(), a.wait, PoolOption)
+		return fmt.Errorf("%w: all %d of the pool are in use for %s", ErrAcquireTimeout, s.MaxConns(), a.wait)
 	}
 	return fmt.Errorf("%w: %w within %s", ErrAcquireTimeout, errSilent, a.wait)
 }

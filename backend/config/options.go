@@ -1,0 +1,224 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/botgate/botgate/internal/address"
+	blobopen "github.com/botgate/botgate/internal/blob/open"
+	queueopen "github.com/botgate/botgate/internal/queue/open"
+	"github.com/botgate/botgate/internal/redisclient"
+)
+
+// The environment variables that errors of other packages name.
+const (
+	EnvQueueURL      = "BOTGATE_QUEUE_URL"
+	EnvHistory       = "BOTGATE_HISTORY"
+	EnvBlobURL       = "BOTGATE_BLOB_URL"
+	EnvDatabaseURL   = "BOTGATE_DATABASE_URL"
+	EnvPool          = "BOTGATE_DATABASE_POOL"
+	EnvShardsFile    = "BOTGATE_SHARDS_FILE"
+	EnvRedisURL      = "BOTGATE_REDIS_URL"
+	EnvCacheSize     = "BOTGATE_CACHE_SIZE"
+	EnvCacheTTL      = "BOTGATE_CACHE_TTL"
+	EnvSessionTTL    = "BOTGATE_SESSION_TTL"
+	EnvSessionMaxTTL = "BOTGATE_SESSION_MAX_TTL"
+	EnvBotsFile      = "BOTGATE_BOTS_FILE"
+	EnvRoles         = "BOTGATE_ROLES"
+	EnvListen        = "BOTGATE_LISTEN"
+)
+
+// minRetention is longer than any repeat window of the gateways by default, within which
+// the log tells repeats.
+const minRetention = 48 * time.Hour
+
+// Option is one setting.
+type Option struct {
+	// Flag is the flag of botgate-backend, and Env the environment variable.
+	Flag, Env string
+	// Caddy is the option of botgate_embedded; empty for what that takes from elsewhere.
+	Caddy string
+	// Default is the value without any of these, and Unset what an empty one stands for;
+	// "" for none.
+	Default, Unset string
+	// Help says in a line what it is, and Page which page of docs/ has more; may be "".
+	Help, Page string
+
+	value func(*Config) value
+	check func(Config) error // Nil when there is nothing to check.
+}
+
+// Set sets the option in c; an empty text changes nothing. Errors name the variable.
+func (o Option) Set(c *Config, text string) error {
+	if text == "" {
+		return nil
+	}
+	if err := o.value(c).Set(text); err != nil {
+		return fmt.Errorf("%s: %w", o.Env, err)
+	}
+	return nil
+}
+
+// Options are all settings of the backend. Flags, environment, botgate_embedded, --help and
+// docs/reference/settings.md are made from this table.
+var Options = []Option{
+	{
+		Flag: "roles", Env: EnvRoles, Caddy: "roles", Default: "record,dispatch,api,jobs",
+		Help: "what this process does; commas or spaces between", Page: "reference/backend.md",
+		value: func(c *Config) value { return (*roles)(&c.Roles) },
+		check: Config.checkRoles,
+	}, {
+		Flag: "queue", Env: EnvQueueURL, Default: "sqlite:data/queue.db",
+		Help: "the queue: sqlite:<path>, amqp://… or amqps://…", Page: "guides/rabbitmq.md",
+		value: func(c *Config) value { return (*url)(&c.QueueURL) },
+		check: func(c Config) error { return queueopen.Check(c.QueueURL) },
+	}, {
+		Flag: "history", Env: EnvHistory, Default: "auto",
+		Help: "what the queue retains for replays: an age and a size (7d 1GiB), or off", Page: "guides/replay.md",
+		value: func(c *Config) value { return (*text)(&c.History) },
+		check: func(c Config) error { return queueopen.CheckHistory(c.History) },
+	}, {
+		Flag: "blobs", Env: EnvBlobURL, Unset: "the folder blobs beside the embedded queue, none for RabbitMQ",
+		Help: "large bodies, as the gateways have it: file:<folder> or s3://…", Page: "guides/claim_check.md",
+		value: func(c *Config) value { return (*url)(&c.BlobURL) },
+		check: func(c Config) error { return ifSet(c.BlobURL, blobopen.Check) },
+	}, {
+		Flag: "blob-retention", Env: "BOTGATE_BLOB_RETENTION", Default: "720h",
+		Help: "how old a body in a folder gets; 0 keeps them for ever", Page: "guides/claim_check.md",
+		value: func(c *Config) value { return (*duration)(&c.BlobRetention) },
+		check: func(c Config) error { return blobopen.CheckRetention(c.BlobRetention) },
+	}, {
+		Flag: "database", Env: EnvDatabaseURL, Caddy: "database", Default: "sqlite:data/events.db",
+		Help: "the database: sqlite:<path> or postgres://…", Page: "guides/postgres.md",
+		value: func(c *Config) value { return (*url)(&c.DatabaseURL) },
+		check: func(c Config) error { return second(address.Database(c.DatabaseURL)) },
+	}, {
+		Flag: "replica", Env: "BOTGATE_DATABASE_REPLICA_URL", Caddy: "replica", Unset: "the standbys among the database's hosts",
+		Help: "read replicas: postgres://…", Page: "guides/postgres.md",
+		value: func(c *Config) value { return (*url)(&c.Data.ReplicaURL) },
+		check: func(c Config) error {
+			return ifSet(c.Data.ReplicaURL, func(url string) error { return second(address.Replica(url)) })
+		},
+	}, {
+		Flag: "replica-max-lag", Env: "BOTGATE_DATABASE_MAX_LAG", Caddy: "replica_max_lag", Default: "2s",
+		Help: "how far behind a replica may be that is read from", Page: "guides/postgres.md",
+		value: func(c *Config) value { return (*duration)(&c.Data.MaxLag) },
+		check: func(c Config) error { return positive(c.Data.MaxLag) },
+	}, {
+		Flag: "database-pool", Env: EnvPool, Caddy: "database_pool", Default: "0",
+		Help: "connections to each database; 0 is four a processor, from 20 to 50", Page: "guides/postgres.md",
+		value: func(c *Config) value { return (*number)(&c.Data.Pool) },
+		check: func(c Config) error {
+			return must(c.Data.Pool >= 0 && c.Data.Pool <= 10_000, "from 1 to 10000, or 0 for the default")
+		},
+	}, {
+		Flag: "shards-file", Env: EnvShardsFile, Caddy: "shards_file",
+		Help: "spreads users over several databases, instead of the one above", Page: "guides/sharding.md",
+		value: func(c *Config) value { return (*text)(&c.Data.ShardsFile) },
+	}, {
+		Flag: "migrate", Env: "BOTGATE_MIGRATE", Caddy: "migrate", Default: "on",
+		Help: "bring the schema up to date at the start, or off", Page: "reference/backend.md",
+		value: func(c *Config) value { return (*onOff)(&c.Data.Migrate) },
+	}, {
+		Flag: "retention", Env: "BOTGATE_RETENTION", Caddy: "retention", Default: "0",
+		Help: "how long events are kept, in whole days, such as 90d; 0 is for ever", Page: "explanation/data.md",
+		value: func(c *Config) value { return (*duration)(&c.Data.Retention) },
+		check: func(c Config) error {
+			return must(c.Data.Retention == 0 || c.Data.Retention >= minRetention,
+				"0, for ever, or at least 48h: the log tells repeats apart by what it has")
+		},
+	}, {
+		Flag: "redis", Env: EnvRedisURL, Unset: "the cache is in this process, sessions are in the database",
+		Help: "shared cache, notices and sessions: redis://…", Page: "explanation/cache.md",
+		value: func(c *Config) value { return (*url)(&c.Data.RedisURL) },
+		check: func(c Config) error { return ifSet(c.Data.RedisURL, checkRedis) },
+	}, {
+		Flag: "cache-size", Env: EnvCacheSize, Caddy: "cache_size", Default: "64MiB",
+		Help: "memory of the cache of role api; 0 turns it off", Page: "explanation/cache.md",
+		value: func(c *Config) value { return (*size)(&c.Data.CacheSize) },
+		check: func(c Config) error { return must(c.Data.CacheSize >= 0, "0 or more") },
+	}, {
+		Flag: "cache-ttl", Env: EnvCacheTTL, Caddy: "cache_ttl", Default: "30s",
+		Help: "how long an answer may come out of the cache", Page: "explanation/cache.md",
+		value: func(c *Config) value { return (*duration)(&c.Data.CacheTTL) },
+		check: func(c Config) error { return positive(c.Data.CacheTTL) },
+	}, {
+		Flag: "session-ttl", Env: EnvSessionTTL, Caddy: "session_ttl", Default: "24h",
+		Help: "how long a session lives that names no TTL", Page: "guides/sessions.md",
+		value: func(c *Config) value { return (*duration)(&c.Data.SessionTTL) },
+		check: func(c Config) error {
+			return must(c.Data.SessionTTL > 0 && (c.Data.SessionTTL <= c.Data.SessionMaxTTL || c.Data.SessionMaxTTL <= 0),
+				"longer than 0 and at most "+EnvSessionMaxTTL)
+		},
+	}, {
+		Flag: "session-max-ttl", Env: EnvSessionMaxTTL, Caddy: "session_max_ttl", Default: "720h",
+		Help: "the longest TTL that a session may ask for", Page: "guides/sessions.md",
+		value: func(c *Config) value { return (*duration)(&c.Data.SessionMaxTTL) },
+		check: func(c Config) error { return positive(c.Data.SessionMaxTTL) },
+	}, {
+		Flag: "session-size", Env: "BOTGATE_SESSION_SIZE", Caddy: "session_size", Default: "64KiB",
+		Help: "how large a session may be", Page: "guides/sessions.md",
+		value: func(c *Config) value { return (*size)(&c.Data.SessionSize) },
+		check: func(c Config) error {
+			return must(c.Data.SessionSize > 0 && c.Data.SessionSize <= 16<<20, "from 1 to 16MiB")
+		},
+	}, {
+		Flag: "bots-file", Env: EnvBotsFile, Default: "data/bots.json",
+		Help: "the bots, their addresses and secrets", Page: "guides/bots.md",
+		value: func(c *Config) value { return (*text)(&c.BotsFile) },
+		check: func(c Config) error {
+			return must(!c.Has(Dispatch) || c.BotsFile != "", "set: the role dispatch needs it")
+		},
+	}, {
+		Flag: "listen", Env: EnvListen, Caddy: "listen", Default: "127.0.0.1:8081",
+		Help: "address of the API, health checks and metrics, without access control", Page: "reference/backend.md",
+		value: func(c *Config) value { return (*text)(&c.Listen) },
+		check: func(c Config) error { return ifSet(c.Listen, checkListen) },
+	}, {
+		Flag: "log-level", Env: "BOTGATE_LOG_LEVEL", Default: "info",
+		Help:  "debug, info, warn or error",
+		value: func(c *Config) value { return (*level)(&c.LogLevel) },
+	}, {
+		Flag: "log-format", Env: "BOTGATE_LOG_FORMAT", Default: "text",
+		Help:  "text or json",
+		value: func(c *Config) value { return (*text)(&c.LogFormat) },
+		check: func(c Config) error { return must(c.LogFormat == "text" || c.LogFormat == "json", "text or json") },
+	},
+}
+
+func must(holds bool, what string) error {
+	if holds {
+		return nil
+	}
+	return errors.New("must be " + what)
+}
+
+func positive(d time.Duration) error { return must(d > 0, "longer than 0") }
+
+func ifSet(text string, check func(string) error) error {
+	if text == "" {
+		return nil
+	}
+	return check(text)
+}
+
+// second returns the error of a parser whose result is not needed.
+func second(_ address.Address, err error) error { return err }
+
+func checkRedis(url string) error {
+	client, err := redisclient.Open(url)
+	if err != nil {
+		return err
+	}
+	_ = client.Close() // It never dialed.
+	return nil
+}
+
+func checkListen(listen string) error {
+	if _, _, err := net.SplitHostPort(listen); err != nil {
+		return fmt.Errorf("%q is not an address like 127.0.0.1:8081", listen)
+	}
+	return nil
+}
