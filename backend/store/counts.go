@@ -20,42 +20,43 @@ type Counts struct {
 	Delivered, Failed, Dead, Expired, Replayed int64
 }
 
+// countOrder is the order of the counters' columns in both engines, and of [Counts.fields].
+var countOrder = []event.Status{
+	event.StatusAccepted, event.StatusDeferred, event.StatusDelivered, event.StatusFailed, event.StatusDead,
+	event.StatusExpired, event.StatusReplayed,
+}
+
+func (c *Counts) fields() []*int64 {
+	return []*int64{&c.Accepted, &c.Deferred, &c.Delivered, &c.Failed, &c.Dead, &c.Expired, &c.Replayed}
+}
+
 // CountsOf counts one entry.
 func CountsOf(status event.Status) Counts {
-	switch status {
-	case event.StatusAccepted:
-		return Counts{Accepted: 1}
-	case event.StatusDeferred:
-		return Counts{Accepted: 1, Deferred: 1}
-	case event.StatusDelivered:
-		return Counts{Delivered: 1}
-	case event.StatusFailed:
-		return Counts{Failed: 1}
-	case event.StatusDead:
-		return Counts{Dead: 1}
-	case event.StatusExpired:
-		return Counts{Expired: 1}
-	case event.StatusReplayed:
-		return Counts{Replayed: 1}
+	var c Counts
+	if i := slices.Index(countOrder, status); i >= 0 {
+		*c.fields()[i] = 1
 	}
-	return Counts{}
+	if status == event.StatusDeferred {
+		c.Accepted = 1
+	}
+	return c
 }
 
 // Add adds other, sign times.
 func (c *Counts) Add(other Counts, sign int64) {
-	c.Accepted += sign * other.Accepted
-	c.Deferred += sign * other.Deferred
-	c.Delivered += sign * other.Delivered
-	c.Failed += sign * other.Failed
-	c.Dead += sign * other.Dead
-	c.Expired += sign * other.Expired
-	c.Replayed += sign * other.Replayed
+	for i, field := range c.fields() {
+		*field += sign * *other.fields()[i]
+	}
 }
 
-// Fields are pointers to the counts in the order of the columns of both engines:
-// accepted, deferred, delivered, failed, dead, expired, replayed.
-func (c *Counts) Fields() [7]*int64 {
-	return [7]*int64{&c.Accepted, &c.Deferred, &c.Delivered, &c.Failed, &c.Dead, &c.Expired, &c.Replayed}
+// Columns returns pointers to the counts in the order of the columns of both engines, to
+// send them or to scan them: accepted, deferred, delivered, failed, dead, expired, replayed.
+func (c *Counts) Columns() []any {
+	columns := make([]any, 0, len(countOrder))
+	for _, field := range c.fields() {
+		columns = append(columns, field)
+	}
+	return columns
 }
 
 // Day is the day, in UTC, that a time belongs to; the log and the read models are kept, and
@@ -85,12 +86,8 @@ func CountUsers(entries []Entry) []UserCount {
 	}
 	return sum(all, order, func(into *UserCount, c UserCount) {
 		into.Counts.Add(c.Counts, 1)
-		if c.First.Before(into.First) {
-			into.First = c.First
-		}
-		if c.Last.After(into.Last) {
-			into.Last = c.Last
-		}
+		into.First = slices.MinFunc([]time.Time{into.First, c.First}, time.Time.Compare)
+		into.Last = slices.MaxFunc([]time.Time{into.Last, c.Last}, time.Time.Compare)
 	})
 }
 

@@ -70,8 +70,8 @@ func TestEachStatusIsCountedAndKept(t *testing.T) {
 	all.Add(all, -1)
 	require.Zero(t, all)
 	require.Zero(t, store.CountsOf("lost"))
-	for _, field := range all.Fields() {
-		*field++
+	for _, field := range all.Columns() {
+		*field.(*int64)++
 	}
 	require.Equal(t, store.Counts{Accepted: 1, Deferred: 1, Delivered: 1, Failed: 1, Dead: 1, Expired: 1, Replayed: 1}, all)
 }

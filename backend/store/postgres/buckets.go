@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/statement"
 )
 
 const (
@@ -36,7 +37,7 @@ func smallints(buckets []int) []int16 {
 // ReadBuckets implements [store.Maintainer]. There is no index by bucket, which every event
 // would pay for: it reads the log day by day.
 func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
-	limit = min(max(limit, 1), store.MaxLogLimit)
+	limit = statement.LogSize(limit)
 	days, err := partitions(ctx, s.write())
 	if err != nil {
 		return nil, fmt.Errorf("reading buckets: %w", classify(err))
@@ -46,7 +47,8 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Buck
 		if !nextDay(day).After(after.EventTime) {
 			continue
 		}
-		args := []any{planned, true, later(day, after.EventTime), nextDay(day), smallints(buckets), after.EventTime, after.ID, since, limit - len(all)}
+		from := slices.MaxFunc([]time.Time{day, after.EventTime}, time.Time.Compare)
+		args := []any{planned, true, from, nextDay(day), smallints(buckets), after.EventTime, after.ID, since, limit - len(all)}
 		rows, _ := s.write().Query(ctx, selectBuckets, args...)
 		some, err := pgx.CollectRows(rows, scanLog) // Returns the error of Query as well.
 		if err != nil {
@@ -57,13 +59,6 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Buck
 		}
 	}
 	return all, nil
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // Import implements [store.Maintainer]. It does not heed that buckets have moved from here:

@@ -8,18 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/statement"
 	"github.com/botgate/botgate/internal/event"
 )
 
 const (
-	selectUser = `select bot, min(first_at), max(last_at), ` + sumCounts + ` from user_counters
-where subject = $1 and ($2 = '' or bot = $2) group by bot order by bot`
-
-	// selectUserAt counts what the log had at a time.
-	selectUserAt = `select bot, min(event_time), max(event_time), ` + countRows + ` from events
-where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3 group by bot order by bot`
-
-	selectStats    = `select minute, sum(duration_ms), ` + sumCounts + ` from bot_stats where minute >= $1 and minute < $2`
+	selectStats    = `select minute, sum(duration_ms), ` + statement.SumCounts + ` from bot_stats where minute >= $1 and minute < $2`
 	groupByMinutes = ` group by minute having sum(accepted) <> 0 or sum(delivered) <> 0 or sum(failed) <> 0 or sum(dead) <> 0
 	or sum(expired) <> 0 or sum(replayed) <> 0 order by minute limit $3`
 )
@@ -30,9 +24,9 @@ func (s *Store) User(ctx context.Context, q store.UserQuery) (*store.User, error
 	if q.Subject == "" || !(store.Query{Subject: q.Subject, Bot: q.Bot}).Possible() {
 		return user, nil
 	}
-	query, args := selectUser, []any{q.Subject, q.Bot}
+	query, args := statement.SelectUser, []any{q.Subject, q.Bot}
 	if !q.At.IsZero() {
-		query, args = selectUserAt, append(args, store.Micros(q.At))
+		query, args = statement.SelectUserAt, append(args, store.Micros(q.At))
 	}
 	var err error
 	if user.Bots, err = collect(ctx, s, scanUser, query, args); err != nil {
@@ -42,17 +36,9 @@ func (s *Store) User(ctx context.Context, q store.UserQuery) (*store.User, error
 }
 
 func scanUser(row pgx.CollectableRow) (b store.UserBot, err error) {
-	err = row.Scan(append([]any{&b.Bot, &b.First, &b.Last}, countFields(&b.Counts)...)...)
+	err = row.Scan(append([]any{&b.Bot, &b.First, &b.Last}, b.Counts.Columns()...)...)
 	b.First, b.Last = b.First.UTC(), b.Last.UTC()
 	return b, err
-}
-
-func countFields(c *store.Counts) []any {
-	fields := make([]any, 0, 7)
-	for _, field := range c.Fields() {
-		fields = append(fields, field)
-	}
-	return fields
 }
 
 // Stats returns the minutes of a range in which something happened, oldest first.
@@ -70,7 +56,7 @@ func (s *Store) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, 
 
 func scanMinute(row pgx.CollectableRow) (m store.Minute, err error) {
 	var millis int64
-	err = row.Scan(append([]any{&m.Minute, &millis}, countFields(&m.Counts)...)...)
+	err = row.Scan(append([]any{&m.Minute, &millis}, m.Counts.Columns()...)...)
 	m.Minute, m.Duration = m.Minute.UTC(), time.Duration(millis)*time.Millisecond
 	return m, err
 }
@@ -108,26 +94,22 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error
 // logQuery reads in the order of recording from the position on. The entries of a user
 // are collected first: they are few, and may stand far apart.
 func logQuery(q store.LogQuery) (string, []any) {
-	f := &filter{args: []any{q.Bodies}}
+	f := &statement.Filter{Args: []any{q.Bodies}}
 	if q.After != (store.LogPosition{}) {
-		at := f.arg(q.After.RecordedAt)
-		f.where = append(f.where, "recorded_at >= "+at, "(recorded_at, id) > ("+at+", "+f.arg(q.After.ID)+")")
+		at := f.Arg(q.After.RecordedAt)
+		f.And("recorded_at >= " + at)
+		f.And("(recorded_at, id) > (" + at + ", " + f.Arg(q.After.ID) + ")")
 	}
-	f.equal("bot", q.Bot)
-	f.equal("type", q.Type)
-	limit := min(max(q.Limit, 1), store.MaxLogLimit)
-	if q.Subject != "" {
-		f.equal("subject", q.Subject)
-		f.where = append(f.where, "subject <> ''")
-		return "with positions as materialized (select event_time, id, recorded_at from events where " + f.String() + ")" +
-			" select " + logColumns + " from (select event_time as day, id as entry from positions" + inLogOrder + f.arg(limit) + ") p" +
-			" cross join lateral (select * from events where event_time = day and id = entry offset 0) e order by recorded_at, id", f.args
+	f.Equal("bot", q.Bot)
+	f.Equal("type", q.Type)
+	if q.Subject == "" {
+		return "select " + logColumns + " from events" + f.Where() + inLogOrder + f.Arg(statement.LogSize(q.Limit)), f.Args
 	}
-	where := f.String()
-	if where != "" {
-		where = " where " + where
-	}
-	return "select " + logColumns + " from events" + where + inLogOrder + f.arg(limit), f.args
+	f.Equal("subject", q.Subject)
+	f.And("subject <> ''") // As the index has it.
+	return "with positions as materialized (select event_time, id, recorded_at from events" + f.Where() + ")" +
+		" select " + logColumns + " from (select event_time as day, id as entry from positions" + inLogOrder + f.Arg(statement.LogSize(q.Limit)) + ") p" +
+		" cross join lateral (select * from events where event_time = day and id = entry offset 0) e order by recorded_at, id", f.Args
 }
 
 // scanLog reads logColumns.

@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +22,7 @@ const (
 	statusOf = `select status, attempts, updated_at from event_status where event_id = e.id`
 
 	// listStatus begins a list of events with a status that few have.
-	listStatus = `select event_time, event_id, status, attempts, updated_at from event_status where known and status <> 40`
+	listStatus = `select event_time, event_id, status, attempts, updated_at from event_status`
 
 	// selectListed reads the events of such a list.
 	selectListed = `select ` + eventColumns + ` from unnest($1::timestamptz[], $2::text[]) k (event_time, id) cross join lateral (
@@ -74,58 +72,41 @@ func readLogPage(ctx context.Context, db *pgxpool.Pool, q store.Query) (*store.P
 	return statement.Paginate(q, records), nil
 }
 
-// filter collects conditions and their arguments.
-type filter struct {
-	where []string
-	args  []any
-}
-
-func (f *filter) arg(v any) string {
-	f.args = append(f.args, v)
-	return "$" + strconv.Itoa(len(f.args))
-}
-
-// equal asks for a text in a column, unless it is empty.
-func (f *filter) equal(column, value string) {
-	if value != "" {
-		f.where = append(f.where, column+" = "+f.arg(value))
-	}
-}
-
 // behind asks for what follows a position in a list, newest first.
-func (f *filter) behind(after store.Position, id string) {
+func behind(f *statement.Filter, after store.Position, id string) {
 	if after != (store.Position{}) {
-		at := f.arg(after.Time)
-		// The first condition alone tells the planner which partitions there are to read.
-		f.where = append(f.where, "event_time <= "+at, "(event_time, "+id+") < ("+at+", "+f.arg(after.ID)+")")
+		at := f.Arg(after.Time)
+		f.And("event_time <= " + at) // Only this tells the planner which partitions to read.
+		f.And("(event_time, " + id + ") < (" + at + ", " + f.Arg(after.ID) + ")")
 	}
 }
-
-func (f *filter) String() string { return strings.Join(f.where, " and ") }
 
 func listLogQuery(q store.Query) (string, []any) {
-	f := &filter{where: []string{"ref is null"}}
-	f.equal("bot", q.Bot)
-	f.equal("type", q.Type)
-	if f.equal("subject", q.Subject); q.Subject != "" {
-		f.where = append(f.where, "subject <> ''")
+	f := &statement.Filter{}
+	f.And("ref is null")
+	f.Equal("bot", q.Bot)
+	f.Equal("type", q.Type)
+	if f.Equal("subject", q.Subject); q.Subject != "" {
+		f.And("subject <> ''") // As the index has it.
 	}
-	f.behind(q.After, "id")
+	behind(f, q.After, "id")
 	status := statusOf
 	if q.Status != "" {
-		status += " and status = " + f.arg(store.Code(q.Status))
+		status += " and status = " + f.Arg(store.Code(q.Status))
 	}
-	return listLog + status + " offset 0) s where " + f.String() +
-		" order by event_time desc, id desc limit " + f.arg(statement.PageSize(q)+1), f.args
+	return listLog + status + " offset 0) s" + f.Where() +
+		" order by event_time desc, id desc limit " + f.Arg(statement.PageSize(q)+1), f.Args
 }
 
 func listStatusQuery(q store.Query) (string, []any) {
-	f := &filter{where: []string{""}}
-	f.where = append(f.where, "status = "+f.arg(store.Code(q.Status)))
-	f.equal("bot", q.Bot)
-	f.equal("type", q.Type)
-	f.behind(q.After, "event_id")
-	return listStatus + f.String() + " order by event_time desc, event_id desc limit " + f.arg(statement.PageSize(q)+1), f.args
+	f := &statement.Filter{}
+	f.And("known")
+	f.And("status <> 40") // As the index has it.
+	f.And("status = " + f.Arg(store.Code(q.Status)))
+	f.Equal("bot", q.Bot)
+	f.Equal("type", q.Type)
+	behind(f, q.After, "event_id")
+	return listStatus + f.Where() + " order by event_time desc, event_id desc limit " + f.Arg(statement.PageSize(q)+1), f.Args
 }
 
 // readStatusPage reads the status first, and then the events in the partitions between the

@@ -1,35 +1,25 @@
 package postgres
 
-// What the statements have in common. The order of the counts is that of
-// [store.Counts.Fields].
-const (
-	// countColumns are the columns of user_counters and bot_stats, and countRows their
-	// values for rows of the log.
-	countColumns = `accepted, deferred, delivered, failed, dead, expired, replayed`
-	countRows    = `count(*) filter (where status in (10, 12)), count(*) filter (where status = 12),
-	count(*) filter (where status = 40), count(*) filter (where status = 20), count(*) filter (where status = 30),
-	count(*) filter (where status = 25), count(*) filter (where status = 15)`
-	sumCounts = `sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed)`
-	addCounts = `accepted = c.accepted + excluded.accepted, deferred = c.deferred + excluded.deferred,
-	delivered = c.delivered + excluded.delivered, failed = c.failed + excluded.failed, dead = c.dead + excluded.dead,
-	expired = c.expired + excluded.expired, replayed = c.replayed + excluded.replayed`
+import "github.com/botgate/botgate/backend/store/internal/statement"
 
+// What the statements have in common.
+const (
 	day = `(event_time at time zone 'UTC')::date`
 
 	// countUsers adds rows of the log to the counters of their users; what they are
 	// selected from follows, and then groupUsers. It is [store.CountUsers] in SQL.
-	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + countColumns + `)
-select subject, bot, ` + day + `, min(event_time), max(event_time), ` + countRows + ` from `
+	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + statement.CountColumns + `)
+select subject, bot, ` + day + `, min(event_time), max(event_time), ` + statement.CountRows + ` from `
 	groupUsers = ` and subject <> '' group by 1, 2, 3 order by 1, 2, 3
 on conflict (subject, bot, day) do update set first_at = least(c.first_at, excluded.first_at),
-	last_at = greatest(c.last_at, excluded.last_at), ` + addCounts
+	last_at = greatest(c.last_at, excluded.last_at), ` + statement.AddCounts
 
 	// countBots does the same for the statistics of bots, as [store.CountBots] does, in
 	// a slot that is a parameter.
-	countBots = `insert into bot_stats as c (bot, minute, day, slot, duration_ms, ` + countColumns + `)
-select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + countRows + ` from `
+	countBots = `insert into bot_stats as c (bot, minute, day, slot, duration_ms, ` + statement.CountColumns + `)
+select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + statement.CountRows + ` from `
 	groupBots = ` group by 1, 2, 3 order by 1, 2, 3
-on conflict (bot, minute, day, slot) do update set duration_ms = c.duration_ms + excluded.duration_ms, ` + addCounts
+on conflict (bot, minute, day, slot) do update set duration_ms = c.duration_ms + excluded.duration_ms, ` + statement.AddCounts
 
 	// newer is the rule of [store.State.Merge] which of two states counts. An acceptance
 	// says nothing new about an event of which there is something.

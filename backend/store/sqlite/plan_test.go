@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/statement"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -18,7 +19,7 @@ func TestPlans(t *testing.T) {
 	s := openPlans(t)
 	require.Contains(t, plan(t, s, "select data from events")[0], "SCAN events", "the plan can be read")
 	for name, sql := range map[string]string{
-		"event": selectEvent, "changes": selectChanges, "user": selectUser, "user at": selectUserAt,
+		"event": selectEvent, "changes": selectChanges, "user": statement.SelectUser, "user at": statement.SelectUserAt,
 		"minutes": selectMinutes, "minutes of a bot": selectBotMinutes,
 		"claim": claimEvent, "claim earlier": claimEarlier, "time": selectEventTime, "insert": insertLog, "merge": mergeStatus,
 		"count users": addUserCounts, "count bots": addBotCounts, "erased": selectErased,

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/statement"
 )
 
 const (
@@ -20,23 +21,16 @@ on conflict (event_id) do update set
 	status = iif(` + newer + `, excluded.status, s.status)`
 	newer = `(excluded.status = 40, excluded.replays, excluded.status, excluded.updated_at) > (s.status = 40, s.replays, s.status, s.updated_at)`
 
-	// The order of the counts is that of [store.Counts.Fields].
-	countColumns = `accepted, deferred, delivered, failed, dead, expired, replayed`
-	addCounts    = `
-	accepted = c.accepted + excluded.accepted, deferred = c.deferred + excluded.deferred,
-	delivered = c.delivered + excluded.delivered, failed = c.failed + excluded.failed, dead = c.dead + excluded.dead,
-	expired = c.expired + excluded.expired, replayed = c.replayed + excluded.replayed`
-
 	addUserCounts = `
-insert into user_counters as c (` + countColumns + `, subject, bot, day, first_at, last_at)
+insert into user_counters as c (` + statement.CountColumns + `, subject, bot, day, first_at, last_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-on conflict (subject, bot, day) do update set` + addCounts + `,
+on conflict (subject, bot, day) do update set ` + statement.AddCounts + `,
 	first_at = min(c.first_at, excluded.first_at), last_at = max(c.last_at, excluded.last_at)`
 
 	addBotCounts = `
-insert into bot_stats as c (` + countColumns + `, bot, minute, day, took_ms)
+insert into bot_stats as c (` + statement.CountColumns + `, bot, minute, day, took_ms)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-on conflict (bot, minute, day) do update set` + addCounts + `, took_ms = c.took_ms + excluded.took_ms`
+on conflict (bot, minute, day) do update set ` + statement.AddCounts + `, took_ms = c.took_ms + excluded.took_ms`
 )
 
 // project brings the read models up to date with entries that are new in the log. Events
@@ -80,21 +74,13 @@ func (t *transaction) mergeStatuses(ctx context.Context, entries []store.Entry) 
 }
 
 func (t *transaction) addUserCount(ctx context.Context, c store.UserCount) error {
-	args := append(countArgs(c.Counts), c.Subject, c.Bot, c.Day.UnixMicro(), c.First.UnixMicro(), c.Last.UnixMicro())
+	args := append(c.Counts.Columns(), c.Subject, c.Bot, c.Day.UnixMicro(), c.First.UnixMicro(), c.Last.UnixMicro())
 	_, err := t.exec(ctx, addUserCounts, args...)
 	return err
 }
 
 func (t *transaction) addBotCount(ctx context.Context, c store.BotCount) error {
-	args := append(countArgs(c.Counts), c.Bot, c.Minute.UnixMicro(), c.Day.UnixMicro(), c.Duration.Milliseconds())
+	args := append(c.Counts.Columns(), c.Bot, c.Minute.UnixMicro(), c.Day.UnixMicro(), c.Duration.Milliseconds())
 	_, err := t.exec(ctx, addBotCounts, args...)
 	return err
-}
-
-func countArgs(counts store.Counts) []any {
-	args := make([]any, 0, 12)
-	for _, field := range counts.Fields() {
-		args = append(args, *field)
-	}
-	return args
 }

@@ -77,7 +77,7 @@ func (t *transaction) renewStatus(ctx context.Context, p store.Projection) error
 
 func (t *transaction) subtractUserCount(ctx context.Context, c store.UserCount) error {
 	day := c.Day.UnixMicro()
-	args := append(countArgs(c.Counts), c.Subject, c.Bot, day, nextDay(c.Day).UnixMicro())
+	args := append(c.Counts.Columns(), c.Subject, c.Bot, day, nextDay(c.Day).UnixMicro())
 	if _, err := t.exec(ctx, subtractUserCounts, args...); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (t *transaction) subtractUserCount(ctx context.Context, c store.UserCount) 
 
 func (t *transaction) subtractBotCount(ctx context.Context, c store.BotCount) error {
 	minute, day := c.Minute.UnixMicro(), c.Day.UnixMicro()
-	if _, err := t.exec(ctx, subtractBotCounts, append(countArgs(c.Counts), c.Duration.Milliseconds(), c.Bot, minute, day)...); err != nil {
+	if _, err := t.exec(ctx, subtractBotCounts, append(c.Counts.Columns(), c.Duration.Milliseconds(), c.Bot, minute, day)...); err != nil {
 		return err
 	}
 	_, err := t.exec(ctx, deleteBotCount, c.Bot, minute, day)

@@ -1,12 +1,52 @@
 // Package statement holds what the queries of PostgreSQL and SQLite have in common.
 package statement
 
-import "github.com/botgate/botgate/backend/store"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+// Filter collects the conditions of a query, and their arguments as $1, $2 and so on.
+type Filter struct {
+	where []string
+	// Args are the arguments so far.
+	Args []any
+}
+
+// Arg adds an argument and returns its placeholder.
+func (f *Filter) Arg(v any) string {
+	f.Args = append(f.Args, v)
+	return "$" + strconv.Itoa(len(f.Args))
+}
+
+// And adds a condition.
+func (f *Filter) And(condition string) { f.where = append(f.where, condition) }
+
+// Equal asks for a text in a column; the empty text does not filter.
+func (f *Filter) Equal(column, value string) {
+	if value != "" {
+		f.And(column + " = " + f.Arg(value))
+	}
+}
+
+// Where is the clause with all conditions; empty without any.
+func (f *Filter) Where() string {
+	if len(f.where) == 0 {
+		return ""
+	}
+	return " where " + strings.Join(f.where, " and ")
+}
 
 // PageSize is the limit of a query, brought into its range.
 func PageSize(q store.Query) int { return min(max(q.Limit, 1), store.MaxLimit) }
 
-// Paginate makes a page of the rows that the query of List gave.
+// LogSize is the limit of a query of the log, brought into its range.
+func LogSize(limit int) int { return min(max(limit, 1), store.MaxLogLimit) }
+
+// Paginate makes a page of the rows that the query of List gave: one more than the page has
+// when another page follows.
 func Paginate(q store.Query, rows []*store.Record) *store.Page {
 	size := PageSize(q)
 	if len(rows) <= size {
