@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"time"
 )
@@ -72,6 +73,13 @@ type Erasure struct {
 	Hash []byte
 	// Before is the time.
 	Before time.Time
+}
+
+// HashSubject is under which name engines remember that a user was erased, so that they do
+// not keep the name itself. It never changes.
+func HashSubject(subject string) []byte {
+	hash := sha256.Sum256([]byte("botgate erased user\x00" + subject))
+	return hash[:]
 }
 
 // BucketPosition is a place among the entries of buckets.

@@ -26,13 +26,13 @@ func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (st
 		return done, errors.New("erasing a user: no such user can be")
 	}
 	before = store.Micros(before)
-	err := s.alone(ctx, allDays, func(tx pgx.Tx) error {
+	err := s.exclusively(ctx, allDays, func(tx pgx.Tx) error {
 		return execute(ctx, tx, []any{store.HashSubject(subject), before}, insertErasure)
 	})
 	if err != nil {
 		return done, fmt.Errorf("erasing a user: %w", classify(err))
 	}
-	rows, _ := s.write().Query(ctx, selectUserDays, planned, subject, before)
+	rows, _ := s.Primary().Query(ctx, selectUserDays, planned, subject, before)
 	days, err := pgx.CollectRows(rows, pgx.RowTo[time.Time]) // Returns the error of Query as well.
 	if err != nil {
 		return done, fmt.Errorf("erasing a user: %w", classify(err))
@@ -60,7 +60,7 @@ func (s *Store) withoutErased(ctx context.Context, rows []store.Entry) ([]store.
 	}
 	erased := map[string]time.Time{}
 	// ForEachRow returns the error of Query as well.
-	found, _ := s.write().Query(ctx, selectErasures, hashes)
+	found, _ := s.Primary().Query(ctx, selectErasures, hashes)
 	var hash []byte
 	var before time.Time
 	_, err := pgx.ForEachRow(found, []any{&hash, &before}, func() error {

@@ -19,7 +19,7 @@ var migrations = migration.Load("schema", files)
 // stays until an operator acts, as when the schema is newer than the program. It has
 // no time limit of its own, since a migration may rewrite a large table.
 func (s *Store) Migrate(ctx context.Context) error {
-	err := migrations.Postgres(ctx, s.write(), s.log)
+	err := migrations.Postgres(ctx, s.Primary(), s.log)
 	switch {
 	case errors.Is(err, migration.ErrSchema):
 		return err

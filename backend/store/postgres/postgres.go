@@ -75,7 +75,7 @@ func newStore(db database, cfg Config) *Store {
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	pending, err := migrations.PostgresPending(ctx, s.write())
+	pending, err := migrations.PostgresPending(ctx, s.Primary())
 	switch {
 	case errors.Is(err, migration.ErrSchema):
 		return err
@@ -95,7 +95,18 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func (s *Store) write() *pgxpool.Pool { return s.db.Write() }
+// Primary returns the pool of the primary, for another part of the backend that keeps tables of
+// its own there. It stays the store's to close.
+func (s *Store) Primary() *pgxpool.Pool { return s.db.Write() }
+
+// Fits asks the primary whether it has room for the connections of this process, and returns
+// [replicas.ErrTooManyConns] if not.
+func (s *Store) Fits(ctx context.Context) error {
+	if p, ok := s.db.(*replicas.Pools); ok {
+		return p.Check(ctx)
+	}
+	return nil
+}
 
 // collect reads rows from a replica, if one is up to date, with a statement that is planned
 // for its arguments.

@@ -44,7 +44,7 @@ where s.event_time >= $1 and s.event_time < $2 and (s.event_time, s.bot, s.type,
 func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
 	day = store.Day(day)
 	end := nextDay(day)
-	err = s.alone(ctx, dayNumber(day), func(tx pgx.Tx) error {
+	err = s.exclusively(ctx, dayNumber(day), func(tx pgx.Tx) error {
 		if err := execute(ctx, tx, []any{day, end}, rebuildStatus, dropStrays); err != nil {
 			return err
 		}

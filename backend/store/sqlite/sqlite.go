@@ -158,6 +158,11 @@ func (s *Store) Ready(ctx context.Context) error {
 // Close implements [store.Store]. It is safe to call twice.
 func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
 
+// Handles returns the pools of the file, for another part of the backend that keeps tables of its
+// own there: two writers with a pool each would wait for one another by polling. They stay the
+// store's to close.
+func (s *Store) Handles() (writer, reader *sql.DB) { return s.writer, s.reader }
+
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, callTimeout)
 }

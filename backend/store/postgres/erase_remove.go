@@ -52,7 +52,7 @@ type removal struct {
 // remove takes a chunk of the entries of a day out of the log and out of the read models.
 func (s *Store) remove(ctx context.Context, day time.Time, r removal) (entries, events int64, err error) {
 	sql := fmt.Sprintf(removeEntries, pgx.Identifier{partition(day)}.Sanitize(), r.where, uncountBots)
-	err = s.alone(ctx, dayNumber(day), func(tx pgx.Tx) error {
+	err = s.exclusively(ctx, dayNumber(day), func(tx pgx.Tx) error {
 		var subjects []string
 		if err := tx.QueryRow(ctx, sql, planned, removeChunk, r.arg, day, nextDay(day)).Scan(&entries, &events, &subjects); err != nil {
 			return err

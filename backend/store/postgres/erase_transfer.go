@@ -21,7 +21,7 @@ func (s *Store) Erasures(ctx context.Context, after []byte, limit int) ([]store.
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	// CollectRows returns the error of Query as well.
-	rows, _ := s.write().Query(ctx, selectErasurePage, append([]byte{}, after...), limit)
+	rows, _ := s.Primary().Query(ctx, selectErasurePage, append([]byte{}, after...), limit)
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e store.Erasure, err error) {
 		err = row.Scan(&e.Hash, &e.Before)
 		e.Before = e.Before.UTC()
@@ -39,7 +39,7 @@ func (s *Store) ImportErasures(ctx context.Context, erasures []store.Erasure) er
 	for i, e := range erasures {
 		hashes[i], times[i] = e.Hash, store.Micros(e.Before)
 	}
-	err := s.alone(ctx, allDays, func(tx pgx.Tx) error {
+	err := s.exclusively(ctx, allDays, func(tx pgx.Tx) error {
 		return execute(ctx, tx, []any{hashes, times}, insertErasures)
 	})
 	if err != nil {

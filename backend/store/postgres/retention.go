@@ -45,7 +45,7 @@ func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, e
 	if err := s.prepareDays(ctx, ahead); err != nil {
 		return done, fmt.Errorf("making partitions: %w", classify(err))
 	}
-	days, err := partitions(ctx, s.write())
+	days, err := partitions(ctx, s.Primary())
 	if err != nil {
 		return done, fmt.Errorf("reading the partitions: %w", classify(err))
 	}
@@ -79,7 +79,7 @@ func (s *Store) dropDay(ctx context.Context, day time.Time) error {
 		}
 	}
 	for try := 1; ; try++ {
-		err := s.alone(ctx, dayNumber(day), func(tx pgx.Tx) error { return dropPartition(ctx, tx, day, since) })
+		err := s.exclusively(ctx, dayNumber(day), func(tx pgx.Tx) error { return dropPartition(ctx, tx, day, since) })
 		if codeOf(err) != codeLocked || try == dropTries {
 			return err
 		}
@@ -93,7 +93,7 @@ func (s *Store) dropDay(ctx context.Context, day time.Time) error {
 
 // removeSome deletes rows of a day, alone with it: writers lock rows in another order.
 func (s *Store) removeSome(ctx context.Context, day time.Time, sql string, args ...any) (rows int64, err error) {
-	err = s.alone(ctx, dayNumber(day), func(tx pgx.Tx) error {
+	err = s.exclusively(ctx, dayNumber(day), func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, sql, append([]any{planned}, args...)...)
 		rows = tag.RowsAffected()
 		return err
@@ -117,14 +117,14 @@ func dropPartition(ctx context.Context, tx pgx.Tx, day, since time.Time) error {
 
 // Days implements [store.Maintainer].
 func (s *Store) Days(ctx context.Context) ([]time.Time, error) {
-	days, err := partitions(ctx, s.write())
+	days, err := partitions(ctx, s.Primary())
 	if err != nil {
 		return nil, fmt.Errorf("reading the days: %w", classify(err))
 	}
 	used := days[:0]
 	for _, day := range days {
 		var some bool
-		if err := s.write().QueryRow(ctx, selectUsed, planned, day, nextDay(day)).Scan(&some); err != nil {
+		if err := s.Primary().QueryRow(ctx, selectUsed, planned, day, nextDay(day)).Scan(&some); err != nil {
 			return nil, fmt.Errorf("reading the days: %w", classify(err))
 		}
 		if some {

@@ -9,17 +9,17 @@ import (
 const (
 	// Statements that keep a day may read all of it. Those of Append wait for locks no
 	// longer than their own timeout, so these give up before.
-	keeperSettings = `set local statement_timeout = '30min'; set local lock_timeout = '5s'`
+	maintenanceSettings = `set local statement_timeout = '30min'; set local lock_timeout = '5s'`
 	// dropSettings leave time to have a vacuum of the partition canceled, which the
 	// server does after a second. All of the log waits behind this lock.
 	dropSettings = `set local lock_timeout = '1500ms'`
 )
 
-// alone runs a transaction while nobody adds to a day of the log, given by its number, or
+// exclusively runs a transaction while nobody adds to a day of the log, given by its number, or
 // to any of them.
-func (s *Store) alone(ctx context.Context, day int32, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.write(), func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, keeperSettings); err != nil {
+func (s *Store) exclusively(ctx context.Context, day int32, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.Primary(), func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, maintenanceSettings); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, lockAlone, day); err != nil {

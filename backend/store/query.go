@@ -1,0 +1,52 @@
+package store
+
+import (
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// Query chooses the events of a list. Empty fields do not filter.
+type Query struct {
+	Bot, Subject, Type string
+	Status             event.Status
+	// Limit is the page size, from 1 to MaxLimit; what is outside is brought inside.
+	Limit int
+	// After continues behind this position; zero starts with the newest.
+	After Position
+}
+
+// Possible reports whether any event can match. What clients send may be text that no
+// database takes, or a position that no page gave.
+func (q Query) Possible() bool {
+	for _, s := range []string{q.Bot, q.Subject, q.Type, string(q.Status), q.After.ID} {
+		if !validText(s) {
+			return false
+		}
+	}
+	year := q.After.Time.Year()
+	return year >= 0 && year <= 9999
+}
+
+const (
+	// MaxLimit is the largest page.
+	MaxLimit = 200
+	// MaxAttempts is how many attempts of an event Get returns.
+	MaxAttempts = 1000
+)
+
+// Position is a place in the list order: newest first by time, then by id.
+type Position struct {
+	Time time.Time
+	ID   string
+}
+
+// Page is one page of a list.
+type Page struct {
+	Records []*Record
+	// Next is where the next page starts; nil when this is the last one.
+	Next *Position
+	// Missing names the shards that did not answer, whose events are not in the page; nil
+	// when it is complete.
+	Missing []string
+}
