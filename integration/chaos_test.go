@@ -69,13 +69,13 @@ func (c *chaos) processFaults() []fault {
 
 // networkFaults are those of a network between Botgate and the broker.
 func networkFaults(proxy *testsvc.Proxy) []fault {
-	away := func(mute, deafen bool) func() { return func() { proxy.Partition(mute, deafen) } }
+	partition := func(mute, deafen bool) func() { return func() { proxy.Partition(mute, deafen) } }
 	const holds = 3 * time.Second
 	return []fault{
 		{name: "connections cut", begin: proxy.Cut, end: func() {}, quick: true},
-		{name: "network cut off both ways", begin: away(true, true), end: proxy.Cut, holds: holds},
-		{name: "broker not heard", begin: away(true, false), end: proxy.Cut, holds: holds},
-		{name: "broker does not hear", begin: away(false, true), end: proxy.Cut, holds: holds},
+		{name: "network cut off both ways", begin: partition(true, true), end: proxy.Cut, holds: holds},
+		{name: "broker not heard", begin: partition(true, false), end: proxy.Cut, holds: holds},
+		{name: "broker does not hear", begin: partition(false, true), end: proxy.Cut, holds: holds},
 	}
 }
 
@@ -135,7 +135,7 @@ func (c *chaos) requireAll() {
 	c.load.requireOrder(c.t)
 }
 
-// TestChaos takes everything away under load, one after the other, and back.
+// TestChaos stops, kills and partitions each service under load, one after the other, and brings it back.
 func TestChaos(t *testing.T) {
 	broker := testsvc.StartRabbitMQ(t)
 	proxy := testsvc.StartProxy(t, broker.URL)

@@ -37,7 +37,7 @@ func (s *stack) queuedForRecord() amqp.Delivery {
 }
 
 // TestLargeBodyTravelsByReference accepts a large webhook before there are backends, looks at
-// the message, and takes the bucket away and back.
+// the message, and removes the bucket and makes it again.
 func TestLargeBodyTravelsByReference(t *testing.T) {
 	s := newStack(t)
 	bucket := testsvc.StartS3(t)

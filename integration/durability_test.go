@@ -178,7 +178,7 @@ func TestKilledGatewayLosesNothing(t *testing.T) {
 	l.requireAll(t)
 }
 
-// TestNothingIsClaimedWithoutTheQueue takes the broker away and back, from a gateway that
+// TestNothingIsClaimedWithoutTheQueue stops the broker and starts it again, from a gateway that
 // does not spool.
 func TestNothingIsClaimedWithoutTheQueue(t *testing.T) {
 	s := newStack(t)

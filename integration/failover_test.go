@@ -53,7 +53,7 @@ func TestChaosFailover(t *testing.T) {
 	s.awaitDelivered(slices.Collect(maps.Keys(load.accepted)))
 }
 
-// acceptUnrecorded accepts a command that can't be recorded at present.
+// acceptUnrecorded accepts a command that can't be recorded while there is no primary.
 func (s *stack) acceptUnrecorded() (id string) {
 	s.t.Helper()
 	id = s.accept("alice", hello)

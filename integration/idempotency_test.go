@@ -302,15 +302,15 @@ func (s *stack) claims() int {
 	return len(keys)
 }
 
-// TestIdempotencyKeysInTheProcess has no Redis, or takes it away: nobody is refused, each
+// TestIdempotencyKeysInTheProcess has no Redis, or loses it: nobody is refused, each
 // gateway tells the repeats that it saw itself, and ids keep the rest once.
 func TestIdempotencyKeysInTheProcess(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"NoRedis", "RedisAway"} {
+	for _, name := range []string{"NoRedis", "RedisDown"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStack(t)
-			lost := name == "RedisAway"
+			lost := name == "RedisDown"
 			if lost {
 				s.redis = testsvc.StartRedis(t)
 				s.env = append(s.env, "BOTGATE_REDIS_URL="+s.redis.URL)

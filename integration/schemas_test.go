@@ -69,7 +69,7 @@ func (s *stack) requireMigrates() {
 	}
 }
 
-// requireRebuilds takes the read models away with execute, and gets them back from the log.
+// requireRebuilds drops the read models with execute, and rebuilds them from the log.
 func (s *stack) requireRebuilds(execute func(statement string) error) {
 	s.t.Helper()
 	s.bot.failWith(func(d delivered) int {

@@ -129,7 +129,7 @@ func TestSpoolWithoutBroker(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusAccepted, a.status, "%s", a.body)
 	require.InDelta(t, accepted+1, s.metric("botgate_spool_events"), 0)
-	require.Equal(t, 1, strings.Count(s.gateway.output.String(), "they are kept in the spool"), "an episode is told once")
+	require.Equal(t, 1, strings.Count(s.gateway.output.String(), "they are kept in the spool"), "an outage is logged once")
 
 	requireHandover(t, s)
 }

@@ -127,7 +127,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 		err := i.kind.ready(ctx, i)
 		switch {
 		case !i.server.running():
-			// Whoever answered was somebody else on our port.
+			// Another server answered on our port.
 			return fmt.Errorf("%w: %s", errEnded, i.logTail())
 		case err == nil:
 			return nil

@@ -33,7 +33,7 @@ func RabbitMQ(t testing.TB) string {
 }
 
 // Postgres returns the URL of a fresh, empty database on a shared server. It is dropped
-// at the end of the test, whoever is still connected.
+// at the end of the test, with clients still connected or not.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	return freshDatabase(t, postgresShared.url(t))
