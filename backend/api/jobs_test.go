@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/job"
-	"github.com/botgate/botgate/backend/job/sqlite"
+	"github.com/botgate/botgate/backend/job/jobtest"
 	"github.com/botgate/botgate/internal/event"
 	queuefile "github.com/botgate/botgate/internal/queue/sqlite"
 )
@@ -71,12 +70,7 @@ func (lettersKind) ReadPart(_ context.Context, p job.Part) ([]byte, error) {
 // jobServer works on jobs, too.
 func jobServer(t *testing.T) http.Handler {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "jobs.db")+"?_txlock=immediate&_pragma=synchronous(OFF)")
-	require.NoError(t, err)
-	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	engine, err := sqlite.New(t.Context(), db, db)
-	require.NoError(t, err)
+	engine := jobtest.Engine(t)
 	q, err := queuefile.Open(t.Context(), queuefile.Config{Path: filepath.Join(t.TempDir(), "queue.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })

@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/session"
-	"github.com/botgate/botgate/backend/session/sqlite"
 )
 
 func sessionServer(t *testing.T) http.Handler {
@@ -31,8 +31,8 @@ func newSessions(t *testing.T) Sessions {
 	require.NoError(t, err)
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	engine, err := sqlite.New(t.Context(), db, db)
-	require.NoError(t, err)
+	engine := session.NewSQL(sqldb.DB{Dialect: sqldb.SQLite, Writer: db, Reader: db}, nil)
+	require.NoError(t, engine.Migrate(t.Context()))
 	sessions, err := session.New(session.Config{Engine: engine, TTL: time.Minute, MaxTTL: time.Hour, MaxSize: 100})
 	require.NoError(t, err)
 	return sessions

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,10 +11,6 @@ import (
 	"github.com/botgate/botgate/backend/job/kind/export"
 	"github.com/botgate/botgate/backend/job/kind/rebuild"
 	"github.com/botgate/botgate/backend/job/kind/replay"
-	jobpostgres "github.com/botgate/botgate/backend/job/postgres"
-	jobsqlite "github.com/botgate/botgate/backend/job/sqlite"
-	"github.com/botgate/botgate/backend/store/postgres"
-	"github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -31,8 +26,8 @@ func (a *App) openJobs(ctx context.Context) error {
 	if !a.settings.Has(config.API) && !a.settings.Has(config.Jobs) {
 		return nil
 	}
-	engine, err := a.jobEngine(ctx)
-	if err != nil {
+	engine := job.NewSQL(a.firstDatabase(), a.log)
+	if err := a.migrate(ctx, "schema of the jobs", engine.Migrate); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	a.jobsReady = engine.Ready
@@ -44,19 +39,6 @@ func (a *App) openJobs(ctx context.Context) error {
 		Engine: engine, Queue: &a.late, Kinds: kinds, Logger: a.log.With("role", string(config.Jobs)), Registerer: a.registry,
 	})
 	return err
-}
-
-func (a *App) jobEngine(ctx context.Context) (job.Engine, error) {
-	switch db := a.firstDatabase().(type) {
-	case *sqlite.Store:
-		writer, reader := db.Handles()
-		return jobsqlite.New(ctx, writer, reader)
-	case *postgres.Store:
-		engine := jobpostgres.New(db.Primary(), a.log)
-		a.migrate(ctx, "schema of the jobs", engine.Migrate)
-		return engine, nil
-	}
-	return nil, errors.New("the database has no place for them")
 }
 
 // jobKinds are what there is to do here: exports need a place for their files, and replays a

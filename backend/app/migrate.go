@@ -7,13 +7,9 @@ import (
 	"log/slog"
 
 	"github.com/botgate/botgate/backend/config"
-	jobpostgres "github.com/botgate/botgate/backend/job/postgres"
-	jobsqlite "github.com/botgate/botgate/backend/job/sqlite"
-	sessionpostgres "github.com/botgate/botgate/backend/session/postgres"
-	sessionsqlite "github.com/botgate/botgate/backend/session/sqlite"
-	"github.com/botgate/botgate/backend/store/postgres"
+	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/sharded"
-	"github.com/botgate/botgate/backend/store/sqlite"
 )
 
 // Migrate brings the schemas of all databases up to date, and tells of each one that is. It
@@ -43,20 +39,12 @@ func migrateShard(ctx context.Context, data config.Data, s sharded.Shard, first 
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	switch db := engine.(type) {
-	case *postgres.Store:
-		if err := db.Migrate(ctx); err != nil || !first {
-			return err
-		}
-		return errors.Join(sessionpostgres.New(db.Primary(), log).Migrate(ctx), jobpostgres.New(db.Primary(), log).Migrate(ctx))
-	case *sqlite.Store: // Its own is up to date when it is open.
-		if !first {
-			return nil
-		}
-		writer, reader := db.Handles()
-		_, sessions := sessionsqlite.New(ctx, writer, reader)
-		_, jobs := jobsqlite.New(ctx, writer, reader)
-		return errors.Join(sessions, jobs)
+	// The schema of SQLite is up to date once it is open.
+	if events, ok := engine.(interface{ Migrate(context.Context) error }); ok {
+		err = events.Migrate(ctx)
 	}
-	return nil
+	if err != nil || !first {
+		return err
+	}
+	return errors.Join(session.NewSQL(engine.SQL(), log).Migrate(ctx), job.NewSQL(engine.SQL(), log).Migrate(ctx))
 }

@@ -7,11 +7,6 @@ import (
 
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/session"
-	sessionpostgres "github.com/botgate/botgate/backend/session/postgres"
-	sessionredis "github.com/botgate/botgate/backend/session/redis"
-	sessionsqlite "github.com/botgate/botgate/backend/session/sqlite"
-	"github.com/botgate/botgate/backend/store/postgres"
-	"github.com/botgate/botgate/backend/store/sqlite"
 )
 
 // stopSessions bounds the wait for the removal of ended sessions, which goes in steps.
@@ -40,16 +35,8 @@ func (a *App) openSessions(ctx context.Context) error {
 
 func (a *App) sessionEngine(ctx context.Context) (session.Engine, error) {
 	if a.redis != nil {
-		return sessionredis.New(a.redis, "botgate:session:"), nil
+		return session.NewRedis(a.redis, "botgate:session:"), nil
 	}
-	switch db := a.firstDatabase().(type) {
-	case *sqlite.Store:
-		writer, reader := db.Handles()
-		return sessionsqlite.New(ctx, writer, reader)
-	case *postgres.Store:
-		engine := sessionpostgres.New(db.Primary(), a.log)
-		a.migrate(ctx, "schema of the sessions", engine.Migrate)
-		return engine, nil
-	}
-	return nil, fmt.Errorf("the database has no place for them: set %s", config.EnvRedisURL)
+	engine := session.NewSQL(a.firstDatabase(), a.log)
+	return engine, a.migrate(ctx, "schema of the sessions", engine.Migrate)
 }

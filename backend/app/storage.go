@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
 	"github.com/botgate/botgate/backend/store/sharded"
@@ -112,21 +113,21 @@ func openPostgres(ctx context.Context, cfg postgres.Config) (sharded.Engine, err
 	return s, nil
 }
 
-// firstDatabase is where tables are that are not spread over the sharded.
-func (a *App) firstDatabase() sharded.Engine {
+// firstDatabase is where tables are that are not spread over the shards.
+func (a *App) firstDatabase() sqldb.DB {
 	first, _ := a.store.Engine(a.store.Names()[0])
-	if plain, ok := first.(asItIs); ok {
-		return plain.Engine
-	}
-	return first
+	return first.SQL()
 }
 
-// migrate brings the schema of a part up to date as soon as the database can be reached,
-// unless somebody else does.
-func (a *App) migrate(ctx context.Context, name string, migrate func(context.Context) error) {
-	if !a.settings.Data.Migrate {
-		return
+// migrate brings the tables of a part up to date: those in a file at once, as with the events,
+// and those on a server, unless somebody else does, as soon as it can be reached.
+func (a *App) migrate(ctx context.Context, name string, migrate func(context.Context) error) error {
+	switch {
+	case a.firstDatabase().Dialect == sqldb.SQLite:
+		return migrate(ctx)
+	case a.settings.Data.Migrate:
+		migration := supervise(ctx, a.log, name, migrate)
+		a.onStop(step{name, closeStore, migration.stop})
 	}
-	migration := supervise(ctx, a.log, name, migrate)
-	a.onStop(step{name, closeStore, migration.stop})
+	return nil
 }

@@ -2,7 +2,6 @@ package job_test
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -12,10 +11,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	_ "modernc.org/sqlite"
 
 	"github.com/botgate/botgate/backend/job"
-	"github.com/botgate/botgate/backend/job/sqlite"
+	"github.com/botgate/botgate/backend/job/jobtest"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	queuefile "github.com/botgate/botgate/internal/queue/sqlite"
@@ -36,16 +34,10 @@ type env struct {
 
 func newEnv(t *testing.T, kind job.Kind) *env {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "events.db")+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
-	require.NoError(t, err)
-	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	engine, err := sqlite.New(t.Context(), db, db)
-	require.NoError(t, err)
 	q, err := queuefile.Open(t.Context(), queuefile.Config{Path: filepath.Join(t.TempDir(), "queue.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
-	return &env{t: t, engine: engine, queue: q, kinds: map[string]job.Kind{"count": kind}, lease: 10 * time.Second}
+	return &env{t: t, engine: jobtest.Engine(t), queue: q, kinds: map[string]job.Kind{"count": kind}, lease: 10 * time.Second}
 }
 
 // jobs are those of a process of their own.

@@ -115,8 +115,8 @@ type Position struct {
 	ID        string
 }
 
-// OrNewest is the position, or for the zero one the beginning of a list. It is for engines.
-func (p Position) OrNewest() Position {
+// orNewest is the position, or for the zero one the beginning of a list.
+func (p Position) orNewest() Position {
 	if p.CreatedAt.IsZero() {
 		return Position{CreatedAt: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
 	}

@@ -12,6 +12,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/botgate/botgate/backend/internal/sqldb"
 )
 
 // ErrSchema means that the schema of the database is not one that this program can use
@@ -37,11 +39,21 @@ type Set struct {
 	all   []Migration
 }
 
-// Load reads migrations/NNNN_name.sql in order. The part is the beginning of the name of the
+// LoadAll loads the folders migrations/postgres and migrations/sqlite of a part that is at home
+// in both.
+func LoadAll(part string, files fs.FS) map[sqldb.Dialect]Set {
+	sets := map[sqldb.Dialect]Set{}
+	for _, dialect := range []sqldb.Dialect{sqldb.Postgres, sqldb.SQLite} {
+		sets[dialect] = Load(part, files, "migrations/"+string(dialect))
+	}
+	return sets
+}
+
+// Load reads the folder's files NNNN_name.sql in order. The part is the beginning of the name of the
 // table that notes which ones were applied, so it never changes once released. The files
 // are part of the program, so it panics when they are not numbered from 1 without gaps.
-func Load(part string, files fs.FS) Set {
-	names, err := fs.Glob(files, "migrations/*.sql")
+func Load(part string, files fs.FS, folder string) Set {
+	names, err := fs.Glob(files, folder+"/*.sql")
 	if err != nil || len(names) == 0 {
 		panic("migration: no files")
 	}

@@ -17,7 +17,7 @@ func files(names ...string) fstest.MapFS {
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	all := Load("schema", files("0002_b.sql", "0001_a.sql", "readme.md")).all
+	all := Load("schema", files("0002_b.sql", "0001_a.sql", "readme.md"), "migrations").all
 	require.Len(t, all, 2)
 	require.Equal(t, "0001_a.sql", all[0].Name)
 	require.Equal(t, 2, all[1].Version)
@@ -25,13 +25,13 @@ func TestLoad(t *testing.T) {
 	require.Len(t, all[0].Checksum, 64)
 	require.NotEqual(t, all[0].Checksum, all[1].Checksum)
 	for _, wrong := range []fstest.MapFS{files(), files("0002_a.sql"), files("0001_a.sql", "0001_b.sql"), files("first.sql")} {
-		require.Panics(t, func() { Load("schema", wrong) })
+		require.Panics(t, func() { Load("schema", wrong, "migrations") })
 	}
 }
 
 func TestPending(t *testing.T) {
 	t.Parallel()
-	set := Load("schema", files("0001_a.sql", "0002_b.sql", "0003_c.sql"))
+	set := Load("schema", files("0001_a.sql", "0002_b.sql", "0003_c.sql"), "migrations")
 	a, b, c := set.all[0].Checksum, set.all[1].Checksum, set.all[2].Checksum
 	for name, tc := range map[string]struct {
 		applied map[int]string

@@ -1,3 +1,4 @@
+// Package jobtest has jobs done in tests of their kinds.
 package jobtest
 
 import (
@@ -10,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/job"
-	"github.com/botgate/botgate/backend/job/sqlite"
 	"github.com/botgate/botgate/internal/queue"
 	queuefile "github.com/botgate/botgate/internal/queue/sqlite"
 )
@@ -25,15 +26,22 @@ func Queue(t *testing.T) *queuefile.Queue {
 	return q
 }
 
-// Do has a job of a kind done, in files of its own, and returns it when it is over.
-func Do(t *testing.T, q job.Queue, kind job.Kind, parameters string) *job.Job {
+// Engine returns an engine in a new file.
+func Engine(t *testing.T) *job.SQL {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "jobs.db")+"?_txlock=immediate&_pragma=synchronous(OFF)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "jobs.db")+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
 	require.NoError(t, err)
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	engine, err := sqlite.New(t.Context(), db, db)
-	require.NoError(t, err)
+	engine := job.NewSQL(sqldb.DB{Dialect: sqldb.SQLite, Writer: db, Reader: db}, nil)
+	require.NoError(t, engine.Migrate(t.Context()))
+	return engine
+}
+
+// Do has a job of a kind done in a new file, and returns it when it is over.
+func Do(t *testing.T, q job.Queue, kind job.Kind, parameters string) *job.Job {
+	t.Helper()
+	engine := Engine(t)
 	jobs, err := job.New(job.Config{Engine: engine, Queue: q, Kinds: map[string]job.Kind{"kind": kind}, WakeEvery: 10 * time.Millisecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -49,6 +57,6 @@ func Do(t *testing.T, q job.Queue, kind job.Kind, parameters string) *job.Job {
 		made, err = jobs.Get(t.Context(), made.ID, "")
 		require.NoError(t, err)
 		return made.Status.Final()
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	return made
 }

@@ -97,7 +97,7 @@ func (s *Store) claimedDays(ctx context.Context, rows []store.Entry) ([]int32, e
 	for i, e := range rows {
 		ids[i] = e.About()
 	}
-	found, _ := s.Primary().Query(ctx, selectClaimedDays, ids)
+	found, _ := s.primary().Query(ctx, selectClaimedDays, ids)
 	return pgx.CollectRows(found, pgx.RowTo[int32]) // Returns the error of Query as well.
 }
 
@@ -113,9 +113,9 @@ func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
 	if chunk(b.rows) == len(b.rows) {
 		queueLog(first, b.rows, slot, times)
 		queueMend(first, b.rows)
-		err = s.Primary().SendBatch(ctx, first).Close()
+		err = s.primary().SendBatch(ctx, first).Close()
 	} else {
-		err = pgx.BeginFunc(ctx, s.Primary(), func(tx pgx.Tx) error { return sendChunks(ctx, tx, first, b.rows, slot, times) })
+		err = pgx.BeginFunc(ctx, s.primary(), func(tx pgx.Tx) error { return sendChunks(ctx, tx, first, b.rows, slot, times) })
 	}
 	if err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ func fresh(b *testing.B, n int) []*event.Event {
 // how often as long it takes.
 func BenchmarkAppend(b *testing.B) {
 	s := opened(b)
-	_, err := s.Primary().Exec(b.Context(), "create table bare (like events); alter table bare add primary key (event_time, id)")
+	_, err := s.primary().Exec(b.Context(), "create table bare (like events); alter table bare add primary key (event_time, id)")
 	require.NoError(b, err)
 	require.NoError(b, s.prepareDays(b.Context(), []time.Time{store.Day(time.Now())}))
 	for _, size := range []int{1, 100, 500, 1000} {
@@ -90,7 +90,7 @@ func appendBare(ctx context.Context, s *Store, events []*event.Event) error {
 	for i := range entries {
 		entries[i].RecordedAt = entries[i].Time
 	}
-	_, err = s.Primary().Exec(ctx, bareInsert, logArrays(entries, 0)...)
+	_, err = s.primary().Exec(ctx, bareInsert, logArrays(entries, 0)...)
 	return err
 }
 

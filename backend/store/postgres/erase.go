@@ -32,7 +32,7 @@ func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (st
 	if err != nil {
 		return done, fmt.Errorf("erasing a user: %w", classify(err))
 	}
-	rows, _ := s.Primary().Query(ctx, selectUserDays, planned, subject, before)
+	rows, _ := s.primary().Query(ctx, selectUserDays, planned, subject, before)
 	days, err := pgx.CollectRows(rows, pgx.RowTo[time.Time]) // Returns the error of Query as well.
 	if err != nil {
 		return done, fmt.Errorf("erasing a user: %w", classify(err))
@@ -60,7 +60,7 @@ func (s *Store) withoutErased(ctx context.Context, rows []store.Entry) ([]store.
 	}
 	erased := map[string]time.Time{}
 	// ForEachRow returns the error of Query as well.
-	found, _ := s.Primary().Query(ctx, selectErasures, hashes)
+	found, _ := s.primary().Query(ctx, selectErasures, hashes)
 	var hash []byte
 	var before time.Time
 	_, err := pgx.ForEachRow(found, []any{&hash, &before}, func() error {

@@ -21,7 +21,7 @@ func (s *Store) Erasures(ctx context.Context, after []byte, limit int) ([]store.
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	// CollectRows returns the error of Query as well.
-	rows, _ := s.Primary().Query(ctx, selectErasurePage, append([]byte{}, after...), limit)
+	rows, _ := s.primary().Query(ctx, selectErasurePage, append([]byte{}, after...), limit)
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e store.Erasure, err error) {
 		err = row.Scan(&e.Hash, &e.Before)
 		e.Before = e.Before.UTC()

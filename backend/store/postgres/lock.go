@@ -18,7 +18,7 @@ const (
 // exclusively runs a transaction while nobody adds to a day of the log, given by its number, or
 // to any of them.
 func (s *Store) exclusively(ctx context.Context, day int32, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.Primary(), func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, s.primary(), func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, maintenanceSettings); err != nil {
 			return err
 		}

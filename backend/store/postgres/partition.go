@@ -51,7 +51,7 @@ func partition(day time.Time) string { return partitionPrefix + day.Format(parti
 // prepareDays makes the partitions for days that have none. A table that is attached
 // afterwards, unlike one made as a partition, holds up nobody who reads or records.
 func (s *Store) prepareDays(ctx context.Context, days []time.Time) error {
-	return pgx.BeginFunc(ctx, s.Primary(), func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, s.primary(), func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockAlone, partitionLock); err != nil {
 			return err
 		}

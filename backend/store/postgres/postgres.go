@@ -4,15 +4,13 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/botgate/botgate/backend/internal/migration"
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
 )
@@ -44,6 +42,7 @@ type database interface {
 // Store is a [store.Store] in a PostgreSQL database.
 type Store struct {
 	db    database
+	sql   sqldb.DB
 	log   *slog.Logger
 	slots *slots
 	// callTimeout bounds a call even when the server hangs and cannot end it itself.
@@ -68,36 +67,28 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func newStore(db database, cfg Config) *Store {
-	return &Store{db: db, log: cfg.Logger, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection}
+	return &Store{db: db, sql: sqldb.FromPool(db.Write()), log: cfg.Logger, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection}
 }
 
 // Ready implements [store.Store].
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	pending, err := migrations.PostgresPending(ctx, s.Primary())
-	switch {
-	case errors.Is(err, migration.ErrSchema):
-		return err
-	case err != nil:
-		return fmt.Errorf("reading the schema version: %w", classify(err))
-	}
-	if len(pending) > 0 {
-		return fmt.Errorf("%w: schema version %d is not applied yet", store.ErrUnavailable, pending[0].Version)
-	}
-	return nil
+	return schemaError("reading the schema version", migrations.Check(ctx, s.sql))
 }
 
 // Close implements [store.Store]. It waits for the calls under way and is safe to call
 // twice.
 func (s *Store) Close() error {
+	err := s.sql.Writer.Close()
 	s.db.Close()
-	return nil
+	return err
 }
 
-// Primary returns the pool of the primary, for another part of the backend that keeps tables of
-// its own there. It stays the store's to close.
-func (s *Store) Primary() *pgxpool.Pool { return s.db.Write() }
+// SQL returns the primary, for other parts of the backend that keep tables there.
+func (s *Store) SQL() sqldb.DB { return s.sql }
+
+func (s *Store) primary() *pgxpool.Pool { return s.db.Write() }
 
 // Fits asks the primary whether it has room for the connections of this process, and returns
 // [replicas.ErrTooManyConns] if not.

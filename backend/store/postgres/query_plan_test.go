@@ -61,7 +61,7 @@ func fillLog(t testing.TB, s *Store, events int) {
 	require.NoError(t, s.prepareDays(ctx, days))
 	perDay := events / logDays
 	for i, day := range days {
-		_, err := s.Primary().Exec(ctx, `insert into events (event_time, time, recorded_at, attempt, replays, took_ms, bucket, status, id, ref, bot, type,
+		_, err := s.primary().Exec(ctx, `insert into events (event_time, time, recorded_at, attempt, replays, took_ms, bucket, status, id, ref, bot, type,
 	subject, order_key, verified_by, trace_parent, content_type, data)
 select at, at, at, case when change then 1 end, case when change then 0 end, case when change then 5 end, n % 1024,
 	case when not change then 10 when n % ($3::int / 60) = n / ($3::int / 60) % 15 then 30 else 40 end,
@@ -75,7 +75,7 @@ where not (change and n % ($3::int / 60) = 20 + n / ($3::int / 60) % 15)`, day, 
 		_, err = s.Rebuild(ctx, day)
 		require.NoError(t, err)
 	}
-	_, err := s.Primary().Exec(ctx, "vacuum analyze")
+	_, err := s.primary().Exec(ctx, "vacuum analyze")
 	require.NoError(t, err)
 }
 
@@ -186,7 +186,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 		"Ready":      {func() error { return s.Ready(ctx) }},
 		"Migrate":    {func() error { return nil }},
 		"Close":      {func() error { return nil }},
-		"Primary":    {func() error { return nil }},
+		"SQL":        {func() error { return nil }},
 		"Fits":       {func() error { return nil }},
 		"Spoil":      {func() error { return nil }}, // Of the tests.
 	}
@@ -306,7 +306,7 @@ func explain(t *testing.T, s *Store, st sent) string {
 	if !changes.MatchString(st.sql) {
 		kind = "explain (analyze, buffers, timing off, summary off) "
 	}
-	rows, err := s.Primary().Query(t.Context(), kind+st.sql, append([]any{planned}, st.args...)...)
+	rows, err := s.primary().Query(t.Context(), kind+st.sql, append([]any{planned}, st.args...)...)
 	require.NoError(t, err, st.sql)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err, st.sql)

@@ -38,7 +38,7 @@ func smallints(buckets []int) []int16 {
 // would pay for: it reads the log day by day.
 func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
 	limit = statement.LogSize(limit)
-	days, err := partitions(ctx, s.Primary())
+	days, err := partitions(ctx, s.primary())
 	if err != nil {
 		return nil, fmt.Errorf("reading buckets: %w", classify(err))
 	}
@@ -49,7 +49,7 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Buck
 		}
 		from := slices.MaxFunc([]time.Time{day, after.EventTime}, time.Time.Compare)
 		args := []any{planned, true, from, nextDay(day), smallints(buckets), after.EventTime, after.ID, since, limit - len(all)}
-		rows, _ := s.Primary().Query(ctx, selectBuckets, args...)
+		rows, _ := s.primary().Query(ctx, selectBuckets, args...)
 		some, err := pgx.CollectRows(rows, scanLog) // Returns the error of Query as well.
 		if err != nil {
 			return nil, fmt.Errorf("reading buckets: %w", classify(err))
@@ -102,7 +102,7 @@ func (s *Store) Fences(ctx context.Context) (map[int]string, error) {
 	var bucket int
 	var shard string
 	// ForEachRow returns the error of Query as well.
-	rows, _ := s.Primary().Query(ctx, selectMoves)
+	rows, _ := s.primary().Query(ctx, selectMoves)
 	if _, err := pgx.ForEachRow(rows, []any{&bucket, &shard}, func() error { moves[bucket] = shard; return nil }); err != nil {
 		return nil, fmt.Errorf("reading moved buckets: %w", classify(err))
 	}
@@ -120,7 +120,7 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 			return fmt.Errorf("dropping bucket %d: %w", b, errNotMoved)
 		}
 	}
-	days, err := partitions(ctx, s.Primary())
+	days, err := partitions(ctx, s.primary())
 	if err != nil {
 		return fmt.Errorf("dropping buckets: %w", classify(err))
 	}

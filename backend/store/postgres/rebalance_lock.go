@@ -22,7 +22,7 @@ const (
 // LockMoves implements [store.Maintainer]. The lock is that of a transaction, which passes
 // connection poolers, and ends with its connection.
 func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
-	tx, err := s.Primary().Begin(ctx)
+	tx, err := s.primary().Begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("locking moves: %w", classify(err))
 	}

@@ -45,7 +45,7 @@ func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, e
 	if err := s.prepareDays(ctx, ahead); err != nil {
 		return done, fmt.Errorf("making partitions: %w", classify(err))
 	}
-	days, err := partitions(ctx, s.Primary())
+	days, err := partitions(ctx, s.primary())
 	if err != nil {
 		return done, fmt.Errorf("reading the partitions: %w", classify(err))
 	}
@@ -117,14 +117,14 @@ func dropPartition(ctx context.Context, tx pgx.Tx, day, since time.Time) error {
 
 // Days implements [store.Maintainer].
 func (s *Store) Days(ctx context.Context) ([]time.Time, error) {
-	days, err := partitions(ctx, s.Primary())
+	days, err := partitions(ctx, s.primary())
 	if err != nil {
 		return nil, fmt.Errorf("reading the days: %w", classify(err))
 	}
 	used := days[:0]
 	for _, day := range days {
 		var some bool
-		if err := s.Primary().QueryRow(ctx, selectUsed, planned, day, nextDay(day)).Scan(&some); err != nil {
+		if err := s.primary().QueryRow(ctx, selectUsed, planned, day, nextDay(day)).Scan(&some); err != nil {
 			return nil, fmt.Errorf("reading the days: %w", classify(err))
 		}
 		if some {

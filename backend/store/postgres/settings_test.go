@@ -17,7 +17,7 @@ func TestSynchronousCommit(t *testing.T) {
 		s, err := Open(t.Context(), Config{URL: url + parameter})
 		require.NoError(t, err)
 		var got string
-		require.NoError(t, s.Primary().QueryRow(t.Context(), "show synchronous_commit").Scan(&got))
+		require.NoError(t, s.primary().QueryRow(t.Context(), "show synchronous_commit").Scan(&got))
 		require.Equal(t, want, got)
 		require.NoError(t, s.Close())
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
@@ -74,6 +75,7 @@ func (f *fake) called(call string) int {
 func (f *fake) Migrate(ctx context.Context) error { return f.begin(ctx, "Migrate") }
 func (f *fake) Ready(ctx context.Context) error   { return f.begin(ctx, "Ready") }
 func (f *fake) Close() error                      { return nil }
+func (f *fake) SQL() sqldb.DB                     { return sqldb.DB{} }
 
 func (f *fake) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
 	if err := f.begin(ctx, "Append"); err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 )
 
@@ -21,6 +22,8 @@ type Engine interface {
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
 	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
+	// SQL returns the database, for other parts of the backend that keep tables there.
+	SQL() sqldb.DB
 }
 
 // migrator is an engine whose schema is brought up to date after it was opened.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/botgate/botgate/backend/internal/migration"
@@ -15,12 +16,12 @@ const migrationTimeout = time.Hour
 //go:embed migrations/*.sql
 var files embed.FS
 
-var migrations = migration.Load("schema", files)
+var migrations = migration.Load("schema", files, "migrations")
 
 func (s *Store) migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, migrationTimeout)
 	defer cancel()
-	err := migrations.SQLite(ctx, s.writer)
+	err := migrations.Apply(ctx, s.SQL(), slog.New(slog.DiscardHandler))
 	if err == nil || errors.Is(err, migration.ErrSchema) {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 )
 
@@ -158,10 +159,11 @@ func (s *Store) Ready(ctx context.Context) error {
 // Close implements [store.Store]. It is safe to call twice.
 func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
 
-// Handles returns the pools of the file, for another part of the backend that keeps tables of its
-// own there: two writers with a pool each would wait for one another by polling. They stay the
-// store's to close.
-func (s *Store) Handles() (writer, reader *sql.DB) { return s.writer, s.reader }
+// SQL returns the pools of the file, for other parts of the backend that keep tables there: two
+// writers with a pool each would wait for one another by polling.
+func (s *Store) SQL() sqldb.DB {
+	return sqldb.DB{Dialect: sqldb.SQLite, Writer: s.writer, Reader: s.reader}
+}
 
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, callTimeout)

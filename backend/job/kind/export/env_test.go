@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/document"
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind/export"
-	jobfile "github.com/botgate/botgate/backend/job/sqlite"
 	"github.com/botgate/botgate/backend/store"
 	storefile "github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/blob/file"
@@ -51,8 +51,8 @@ func open(ctx context.Context, folder string, lease time.Duration, reader func(e
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	engine, err := jobfile.New(ctx, db, db)
-	if err != nil {
+	engine := job.NewSQL(sqldb.DB{Dialect: sqldb.SQLite, Writer: db, Reader: db}, nil)
+	if err := engine.Migrate(ctx); err != nil {
 		return nil, err
 	}
 	q, err := queuefile.Open(ctx, queuefile.Config{Path: filepath.Join(folder, "queue.db")})

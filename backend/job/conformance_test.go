@@ -1,6 +1,4 @@
-// Package jobtest is the conformance suite of job engines: what it demands is what a
-// [job.Engine] means. Every engine runs it.
-package jobtest
+package job_test
 
 import (
 	"context"
@@ -15,15 +13,15 @@ import (
 	"github.com/botgate/botgate/backend/job"
 )
 
-// Open returns an engine that is empty and ready. Two of one test have the same jobs, as two
+// openEngine returns an engine that is empty and ready. Two of one test have the same jobs, as two
 // processes do.
-type Open func(t *testing.T) job.Engine
+type openEngine func(t *testing.T) job.Engine
 
-// Run checks that the engine does what the package job promises. Each test calls fresh once,
+// conformance checks that an engine does what [job.Engine] promises. Each test calls fresh once,
 // for a place of its own.
-func Run(t *testing.T, fresh func(t *testing.T) Open) {
+func conformance(t *testing.T, fresh func(t *testing.T) openEngine) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Open){
+	for name, test := range map[string]func(*testing.T, openEngine){
 		"RoundTrip":    roundTrip,
 		"CreateOnce":   createOnce,
 		"Compare":      compare,
@@ -74,7 +72,7 @@ func ids(jobs []*job.Job) []string {
 	return all
 }
 
-func roundTrip(t *testing.T, open Open) {
+func roundTrip(t *testing.T, open openEngine) {
 	one, other := open(t), open(t)
 	require.NoError(t, one.Ready(t.Context()))
 	_, err := one.Load(t.Context(), "job-001")
@@ -92,7 +90,7 @@ func roundTrip(t *testing.T, open Open) {
 	requireStored(t, one, &next)
 }
 
-func createOnce(t *testing.T, open Open) {
+func createOnce(t *testing.T, open openEngine) {
 	e := open(t)
 	create(t, e, made(1))
 	again := made(1)
@@ -101,7 +99,7 @@ func createOnce(t *testing.T, open Open) {
 	requireStored(t, e, made(1))
 }
 
-func compare(t *testing.T, open Open) {
+func compare(t *testing.T, open openEngine) {
 	e := open(t)
 	create(t, e, made(1))
 	next := made(1)
@@ -114,7 +112,7 @@ func compare(t *testing.T, open Open) {
 	require.ErrorIs(t, e.Store(t.Context(), made(2), "v2"), job.ErrConflict)
 }
 
-func parts(t *testing.T, open Open) {
+func parts(t *testing.T, open openEngine) {
 	e := open(t)
 	create(t, e, made(1), made(2))
 	var want []job.Part
@@ -138,7 +136,7 @@ func parts(t *testing.T, open Open) {
 	require.Empty(t, none)
 }
 
-func list(t *testing.T, open Open) {
+func list(t *testing.T, open openEngine) {
 	e := open(t)
 	for n := range 10 {
 		j := made(n)
@@ -171,7 +169,7 @@ func list(t *testing.T, open Open) {
 	require.Empty(t, ask(job.Query{Bot: "nobody", Limit: 10}))
 }
 
-func due(t *testing.T, open Open) {
+func due(t *testing.T, open openEngine) {
 	e := open(t)
 	jobs := []*job.Job{made(3), made(1), made(2), made(4)}
 	jobs[3].WakeAt = time.Time{}
@@ -186,7 +184,7 @@ func due(t *testing.T, open Open) {
 	require.Equal(t, []string{"job-001"}, ids(found))
 }
 
-func sweep(t *testing.T, open Open) {
+func sweep(t *testing.T, open openEngine) {
 	e := open(t)
 	for n := range 6 {
 		j := made(n)
@@ -217,7 +215,7 @@ func sweep(t *testing.T, open Open) {
 }
 
 // oneWinner has many write the same version at once.
-func oneWinner(t *testing.T, open Open) {
+func oneWinner(t *testing.T, open openEngine) {
 	engines := []job.Engine{open(t), open(t)}
 	create(t, engines[0], made(1))
 	var won atomic.Int32
@@ -242,7 +240,7 @@ func oneWinner(t *testing.T, open Open) {
 	require.Len(t, found, 1)
 }
 
-func endedContext(t *testing.T, open Open) {
+func endedContext(t *testing.T, open openEngine) {
 	e := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

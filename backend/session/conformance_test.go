@@ -1,6 +1,4 @@
-// Package sessiontest is the conformance suite of session engines: what it demands is what
-// a [session.Engine] means. Every engine runs it, alone and under [session.Sessions].
-package sessiontest
+package session_test
 
 import (
 	"fmt"
@@ -13,15 +11,15 @@ import (
 	"github.com/botgate/botgate/backend/session"
 )
 
-// Open returns an engine that is empty and ready. Two of one test have the same sessions,
+// openEngine returns an engine that is empty and ready. Two of one test have the same sessions,
 // as two processes do.
-type Open func(t *testing.T) session.Engine
+type openEngine func(t *testing.T) session.Engine
 
-// Run checks that the engine does what the package session promises. Each test calls fresh
+// conformance checks that an engine does what [session.Engine] promises. Each test calls fresh
 // once, for a place of its own.
-func Run(t *testing.T, fresh func(t *testing.T) Open) {
+func conformance(t *testing.T, fresh func(t *testing.T) openEngine) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Open){
+	for name, test := range map[string]func(*testing.T, openEngine){
 		"RoundTrip":    roundTrip,
 		"Compare":      compare,
 		"Ended":        ended,
@@ -49,8 +47,6 @@ var start = time.Now().UTC().Truncate(time.Microsecond)
 
 const life = time.Hour
 
-var key = session.Key{Bot: "demo", User: "42"}
-
 // version returns the n-th version of a session.
 func version(k session.Key, n int) *session.Session {
 	return &session.Session{
@@ -77,7 +73,7 @@ func requireMissing(t *testing.T, e session.Engine, k session.Key, at time.Time)
 	require.ErrorIs(t, err, session.ErrNotFound)
 }
 
-func roundTrip(t *testing.T, open Open) {
+func roundTrip(t *testing.T, open openEngine) {
 	one, other := open(t), open(t)
 	require.NoError(t, one.Ready(t.Context()))
 	requireMissing(t, one, key, start)
@@ -89,7 +85,7 @@ func roundTrip(t *testing.T, open Open) {
 	}
 }
 
-func compare(t *testing.T, open Open) {
+func compare(t *testing.T, open openEngine) {
 	one, other := open(t), open(t)
 	ctx := t.Context()
 	require.ErrorIs(t, one.Store(ctx, version(key, 1), "v0"), session.ErrConflict, "none is there")
@@ -106,7 +102,7 @@ func compare(t *testing.T, open Open) {
 	requireStored(t, one, version(key, 2))
 }
 
-func ended(t *testing.T, open Open) {
+func ended(t *testing.T, open openEngine) {
 	e := open(t)
 	store(t, e, version(key, 1), "")
 	end := start.Add(life)
@@ -127,7 +123,7 @@ func ended(t *testing.T, open Open) {
 	requireMissing(t, e, key, start.Add(time.Millisecond))
 }
 
-func remove(t *testing.T, open Open) {
+func remove(t *testing.T, open openEngine) {
 	e := open(t)
 	ctx := t.Context()
 	require.ErrorIs(t, e.Remove(ctx, key, "v1"), session.ErrConflict)
@@ -142,7 +138,7 @@ func remove(t *testing.T, open Open) {
 }
 
 // hostileKeys has names that would be each other's, were they not kept apart.
-func hostileKeys(t *testing.T, open Open) {
+func hostileKeys(t *testing.T, open openEngine) {
 	e := open(t)
 	names := []string{
 		"a", "A", "a ", " a", "a:b", "b", "a}:b", "{a}", "{a", "a}", "{", "}", "{}", "*", "a*", "?", "%", "_", "%61", "a%3Ab",
@@ -183,7 +179,7 @@ func requireBots(t *testing.T, e session.Engine, user string, want []string) {
 	require.ElementsMatch(t, want, bots, "%q", user)
 }
 
-func users(t *testing.T, open Open) {
+func users(t *testing.T, open openEngine) {
 	e := open(t)
 	ctx := t.Context()
 	require.NoError(t, e.RemoveUser(ctx, "42"), "nobody knows them")
@@ -199,7 +195,7 @@ func users(t *testing.T, open Open) {
 	requireStored(t, e, version(session.Key{Bot: "a", User: "43"}, 1))
 }
 
-func manyBots(t *testing.T, open Open) {
+func manyBots(t *testing.T, open openEngine) {
 	e := open(t)
 	const many = 250
 	for n := range many {
@@ -211,7 +207,7 @@ func manyBots(t *testing.T, open Open) {
 	}
 }
 
-func sweep(t *testing.T, open Open) {
+func sweep(t *testing.T, open openEngine) {
 	e := open(t)
 	const old = 10
 	for n := range old + 1 {

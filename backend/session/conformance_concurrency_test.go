@@ -1,4 +1,4 @@
-package sessiontest
+package session_test
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 const writers = 8
 
 // oneWinner has several writers replace the same version.
-func oneWinner(t *testing.T, open Open) {
+func oneWinner(t *testing.T, open openEngine) {
 	engines := []session.Engine{open(t), open(t)}
 	var was string
 	for round := range 20 {
@@ -46,7 +46,7 @@ func oneWinner(t *testing.T, open Open) {
 
 // nothingLost has each writer count up a member of its own in one session: a write that
 // went over another's would take a count back.
-func nothingLost(t *testing.T, open Open) {
+func nothingLost(t *testing.T, open openEngine) {
 	const counts = 25
 	var group errgroup.Group
 	for n := range writers {
@@ -83,7 +83,7 @@ func patch(ctx context.Context, all *session.Sessions, document string) error {
 
 // erased removes a user while writers are at work: what was there before must not be
 // brought back by those who had read it.
-func erased(t *testing.T, open Open) {
+func erased(t *testing.T, open openEngine) {
 	e := open(t)
 	all := service(t, e)
 	for round := range 10 {
@@ -104,7 +104,7 @@ func erased(t *testing.T, open Open) {
 	}
 }
 
-func endedContext(t *testing.T, open Open) {
+func endedContext(t *testing.T, open openEngine) {
 	e := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

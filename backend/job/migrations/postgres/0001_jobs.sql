@@ -1,4 +1,4 @@
--- Work that takes too long for a request.
+-- Work that takes too long for a request. Times are microseconds since 1970, UTC.
 create table jobs (
 	id           text collate "C" not null primary key,
 	kind         text not null,
@@ -15,11 +15,11 @@ create table jobs (
 	tries        integer not null,
 	crashes      integer not null,
 	owner        text not null,
-	lease_until  timestamptz,
-	wake_at      timestamptz,
-	created_at   timestamptz not null,
-	updated_at   timestamptz not null,
-	finished_at  timestamptz,
+	lease_until  bigint,
+	wake_at      bigint,
+	created_at   bigint not null,
+	updated_at   bigint not null,
+	finished_at  bigint,
 	version      text not null
 );
 
@@ -29,7 +29,7 @@ create index jobs_finished_at on jobs (finished_at) where finished_at is not nul
 
 -- The files that jobs make, piece by piece.
 create table job_parts (
-	job    text collate "C" not null,
+	job    text collate "C" not null references jobs on delete cascade,
 	number integer not null,
 	ref    text not null,
 	size   bigint not null,

@@ -1,4 +1,4 @@
-package redis_test
+package session_test
 
 import (
 	"crypto/rand"
@@ -6,19 +6,15 @@ import (
 	"testing"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/session"
-	"github.com/botgate/botgate/backend/session/redis"
-	"github.com/botgate/botgate/backend/session/sessiontest"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
-func TestMain(m *testing.M) { testsvc.Main(m) }
-
-func client(t *testing.T, url string) goredis.UniversalClient {
+func client(t *testing.T, url string) redis.UniversalClient {
 	t.Helper()
 	c, err := redisclient.Open(url)
 	require.NoError(t, err)
@@ -26,22 +22,22 @@ func client(t *testing.T, url string) goredis.UniversalClient {
 	return c
 }
 
-func TestConformance(t *testing.T) {
+func TestRedisConformance(t *testing.T) {
 	t.Parallel()
 	run(t, testsvc.Redis(t))
 }
 
 func run(t *testing.T, url string) {
 	t.Helper()
-	sessiontest.Run(t, func(t *testing.T) sessiontest.Open {
+	conformance(t, func(t *testing.T) openEngine {
 		prefix := "test:" + rand.Text() + ":"
-		return func(t *testing.T) session.Engine { return redis.New(client(t, url), prefix) }
+		return func(t *testing.T) session.Engine { return session.NewRedis(client(t, url), prefix) }
 	})
 }
 
-// TestCluster has a node that knows to which slot each key belongs, and refuses scripts over
+// TestRedisCluster has a node that knows to which slot each key belongs, and refuses scripts over
 // several slots.
-func TestCluster(t *testing.T) {
+func TestRedisCluster(t *testing.T) {
 	t.Parallel()
 	node := testsvc.StartRedisNode(t)
 	one := client(t, node.URL)
@@ -53,11 +49,11 @@ func TestCluster(t *testing.T) {
 	run(t, "redis+cluster"+strings.TrimSuffix(strings.TrimPrefix(node.URL, "redis"), "/0"))
 }
 
-// TestNothingStays shows that Redis ends sessions, and what lists them, by itself.
-func TestNothingStays(t *testing.T) {
+// TestRedisNothingStays shows that Redis ends sessions, and what lists them, by itself.
+func TestRedisNothingStays(t *testing.T) {
 	t.Parallel()
 	c, prefix := client(t, testsvc.Redis(t)), "test:"+rand.Text()+":"
-	e := redis.New(c, prefix)
+	e := session.NewRedis(c, prefix)
 	now := time.Now()
 	for n, life := range []time.Duration{30 * time.Millisecond, time.Hour, 20 * time.Millisecond} {
 		bot := string(rune('a' + n))
@@ -77,19 +73,19 @@ func TestNothingStays(t *testing.T) {
 	require.Empty(t, keys)
 }
 
-// TestAnswerLost has the same write come twice, as a client sends it whose connection broke.
-func TestAnswerLost(t *testing.T) {
+// TestRedisAnswerLost has the same write come twice, as a client sends it whose connection broke.
+func TestRedisAnswerLost(t *testing.T) {
 	t.Parallel()
-	e := redis.New(client(t, testsvc.Redis(t)), "test:"+rand.Text()+":")
+	e := session.NewRedis(client(t, testsvc.Redis(t)), "test:"+rand.Text()+":")
 	now := time.Now()
 	next := &session.Session{Key: session.Key{Bot: "a", User: "42"}, Version: "v1", UpdatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	require.NoError(t, e.Store(t.Context(), next, ""))
 	require.NoError(t, e.Store(t.Context(), next, ""))
 }
 
-func TestAway(t *testing.T) {
+func TestRedisUnreachable(t *testing.T) {
 	t.Parallel()
-	e := redis.New(client(t, "redis://127.0.0.1:1?max_retries=-1"), "test:")
+	e := session.NewRedis(client(t, "redis://127.0.0.1:1?max_retries=-1"), "test:")
 	require.ErrorIs(t, e.Ready(t.Context()), session.ErrUnavailable)
 	_, err := e.Load(t.Context(), session.Key{Bot: "a", User: "b"}, time.Now())
 	require.ErrorIs(t, err, session.ErrUnavailable)

@@ -1,4 +1,4 @@
-package sessiontest
+package session_test
 
 import (
 	"testing"
@@ -17,7 +17,7 @@ func service(t *testing.T, e session.Engine) *session.Sessions {
 }
 
 // sessions goes through all that a bot does.
-func sessions(t *testing.T, open Open) {
+func sessions(t *testing.T, open openEngine) {
 	s, ctx := service(t, open(t)), t.Context()
 	always := session.Condition{}
 	_, err := s.Get(ctx, key)

@@ -35,3 +35,8 @@ create table job_parts (
 	size   integer not null,
 	primary key (job, number)
 ) strict, without rowid;
+
+-- SQLite checks foreign keys only where a connection asks for it.
+create trigger job_parts_of_removed after delete on jobs begin
+	delete from job_parts where job = old.id;
+end;
