@@ -28,27 +28,11 @@ func init() {
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	h.Origins = d.RemainingArgs()
-	for d.NextBlock(0) {
-		var err error
-		switch name := d.Val(); name {
-		case "methods":
-			h.Methods, err = option.List(d)
-		case "headers":
-			h.Headers, err = option.List(d)
-		case "expose_headers":
-			h.ExposeHeaders, err = option.List(d)
-		case "credentials":
-			if h.Credentials = true; d.NextArg() {
-				err = d.ArgErr()
-			}
-		case "max_age":
-			h.MaxAge, err = option.Duration(d, maxMaxAge)
-		default:
-			err = d.Errf("unknown option %q; there are methods, headers, expose_headers, credentials and max_age", name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return option.Block(d, "",
+		option.List("methods", &h.Methods),
+		option.List("headers", &h.Headers),
+		option.List("expose_headers", &h.ExposeHeaders),
+		option.Flag("credentials", &h.Credentials),
+		option.Duration("max_age", &h.MaxAge, maxMaxAge),
+	)
 }

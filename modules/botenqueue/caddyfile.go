@@ -27,38 +27,16 @@ func init() {
 //		idempotency_budget <duration>
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next()
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	for d.NextBlock(0) {
-		if err := h.unmarshalOption(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (err error) {
-	texts := map[string]*string{"bot": &h.Bot, "type": &h.Type, "user": &h.User, "order_key": &h.OrderKey}
-	name := d.Val()
-	switch text, ok := texts[name]; {
-	case ok:
-		if !d.AllArgs(text) {
-			return d.ArgErr()
-		}
-	case name == "max_size":
-		h.MaxSize, err = option.Size(d, option.MaxSize)
-	case name == "timeout":
-		h.Timeout, err = option.Duration(d, time.Hour)
-	case name == "idempotency_window":
-		err = h.unmarshalWindow(d)
-	case name == "idempotency_budget":
-		h.IdempotencyBudget, err = option.Duration(d, time.Minute)
-	default:
-		err = d.Errf("unknown option %q; there are bot, type, user, order_key, max_size, timeout, idempotency_window and idempotency_budget", name)
-	}
-	return err
+	return option.Options(d,
+		option.Text("bot", &h.Bot),
+		option.Text("type", &h.Type),
+		option.Text("user", &h.User),
+		option.Text("order_key", &h.OrderKey),
+		option.Size("max_size", &h.MaxSize, option.MaxSize),
+		option.Duration("timeout", &h.Timeout, time.Hour),
+		option.Func("idempotency_window", h.unmarshalWindow),
+		option.Duration("idempotency_budget", &h.IdempotencyBudget, time.Minute),
+	)
 }
 
 // unmarshalWindow reads a duration, or "off" for none.
@@ -70,7 +48,5 @@ func (h *Handler) unmarshalWindow(d *caddyfile.Dispenser) error {
 		}
 		d.Prev()
 	}
-	var err error
-	*h.IdempotencyWindow, err = option.Duration(d, maxWindow)
-	return err
+	return option.Duration("idempotency_window", h.IdempotencyWindow, maxWindow).Read(d)
 }

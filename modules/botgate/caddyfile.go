@@ -3,6 +3,7 @@ package botgate
 import (
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -46,94 +47,55 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 // environment variable that they are taken from is not set; the embedded engines, the file
 // spool.db in the data folder and the defaults are used then.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next()
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	for d.NextBlock(0) {
-		if err := a.unmarshalOption(d); err != nil {
-			return err
-		}
-	}
-	return nil
+	return option.Options(d,
+		option.Text("data", &a.Data),
+		option.OptionalText("redis", &a.RedisURL),
+		option.OptionalText("queue", &a.QueueURL),
+		option.Text("on_broker_error", &a.OnBrokerError),
+		option.Func("spool", a.Spool.unmarshal),
+		option.Func("history", func(d *caddyfile.Dispenser) error {
+			// One word too, as it comes out of an environment variable.
+			a.History = strings.Join(d.RemainingArgs(), " ")
+			return nil
+		}),
+		option.Func("blob", a.Blob.unmarshal),
+		option.Func("bots", func(d *caddyfile.Dispenser) error {
+			a.Bots = append(a.Bots, d.RemainingArgs()...)
+			return nil
+		}),
+		option.Text("bots_file", &a.BotsFile),
+	)
 }
 
-func (a *App) unmarshalOption(d *caddyfile.Dispenser) error {
-	required := map[string]*string{"data": &a.Data, "bots_file": &a.BotsFile, "on_broker_error": &a.OnBrokerError}
-	optional := map[string]*string{"redis": &a.RedisURL, "queue": &a.QueueURL}
-	name := d.Val()
-	switch {
-	case name == "bots":
-		a.Bots = append(a.Bots, d.RemainingArgs()...)
-	case name == "history":
-		// One word too, as it comes out of an environment variable.
-		a.History = strings.Join(d.RemainingArgs(), " ")
-	case name == "spool":
-		return a.Spool.unmarshal(d)
-	case name == "blob":
-		return a.Blob.unmarshal(d)
-	case required[name] != nil:
-		if !d.AllArgs(required[name]) {
-			return d.ArgErr()
-		}
-	case optional[name] != nil:
-		return optionalArg(d, optional[name])
-	default:
-		return d.Errf("unknown option %q; there are data, redis, queue, on_broker_error, spool, history, blob, bots and bots_file", name)
-	}
-	return nil
-}
-
-// optionalArg reads the value of the current option, if it has one.
-func optionalArg(d *caddyfile.Dispenser, into *string) error {
-	switch args := d.RemainingArgs(); len(args) {
-	case 0:
-	case 1:
-		*into = args[0]
-	default:
-		return d.ArgErr()
-	}
-	return nil
-}
-
-func (s *Spool) unmarshal(d *caddyfile.Dispenser) (err error) {
-	if err := optionalArg(d, &s.Path); err != nil {
+func (s *Spool) unmarshal(d *caddyfile.Dispenser) error {
+	if err := option.OptionalText("spool", &s.Path).Read(d); err != nil {
 		return err
 	}
-	for d.NextBlock(1) && err == nil {
-		switch d.Val() {
-		case "max_size":
-			s.MaxSize, err = option.Size(d, option.MaxSize)
-		case "max_age":
-			s.MaxAge, err = option.Duration(d, maxAge)
-		default:
-			err = d.Errf("unknown option %q of spool; there are max_size and max_age", d.Val())
-		}
-	}
-	return err
+	return option.Block(d, "of spool",
+		option.Size("max_size", &s.MaxSize, option.MaxSize),
+		option.Duration("max_age", &s.MaxAge, maxAge),
+	)
 }
 
 func (b *Blob) unmarshal(d *caddyfile.Dispenser) error {
-	if err := optionalArg(d, &b.URL); err != nil {
+	if err := option.OptionalText("blob", &b.URL).Read(d); err != nil {
 		return err
 	}
-	for d.NextBlock(1) {
-		switch d.Val() {
-		case "threshold":
-			size, err := option.SizeOrZero(d, option.MaxSize)
-			if err != nil {
-				return err
+	return option.Block(d, "of blob",
+		option.Func("threshold", func(d *caddyfile.Dispenser) error {
+			b.Threshold = new(int64)
+			if rest := *d; rest.NextArg() && rest.Val() == "0" {
+				var zero string
+				if !d.AllArgs(&zero) {
+					return d.ArgErr()
+				}
+				return nil
 			}
-			b.Threshold = &size
-		case "retention":
-			age, err := option.Duration(d, maxAge)
-			if err != nil {
-				return err
-			}
-			b.Retention = &age
-		default:
-			return d.Errf("unknown option %q of blob; there are threshold and retention", d.Val())
-		}
-	}
-	return nil
+			return option.Size("threshold", b.Threshold, option.MaxSize).Read(d)
+		}),
+		option.Func("retention", func(d *caddyfile.Dispenser) error {
+			b.Retention = new(caddy.Duration)
+			return option.Duration("retention", b.Retention, maxAge).Read(d)
+		}),
+	)
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
@@ -51,55 +52,35 @@ func init() {
 //
 // All but leeway, require_exp, user_claim, max_token_size, cache_size and lockout may be repeated.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next()
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	for d.NextBlock(0) {
-		if err := h.unmarshalOption(d); err != nil {
-			return err
-		}
-	}
-	return nil
+	maxTokenSize := int64(h.MaxTokenSize)
+	err := option.Options(d, append(h.options(),
+		option.Func("issuer", h.unmarshalIssuer),
+		option.Func("from", h.unmarshalSource),
+		option.Func("leeway", h.unmarshalLeeway),
+		option.List("require_scope", &h.RequireScopes),
+		option.Func("require_claim", h.unmarshalClaim),
+		option.Func("require_exp", h.unmarshalExpiry),
+		option.Text("user_claim", &h.UserClaim),
+		option.Func("claim_header", h.unmarshalClaimHeader),
+		option.Size("max_token_size", &maxTokenSize, 1<<20),
+		option.Func("cache_size", h.unmarshalCacheSize),
+		option.Flag("revocation", &h.Revocation),
+		lockout.Option(&h.Lockout),
+	)...)
+	h.MaxTokenSize = int(maxTokenSize)
+	return err
 }
 
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
-	switch name := d.Val(); name {
-	case "issuer":
-		return h.unmarshalIssuer(d)
-	case "require_scope":
-		return appendArgs(d, &h.RequireScopes)
-	case "require_claim":
-		return h.unmarshalClaim(d)
-	case "require_exp":
-		return h.unmarshalExpiry(d)
-	case "from":
-		return h.unmarshalSource(d)
-	case "claim_header":
-		return h.unmarshalClaimHeader(d)
-	case "user_claim":
-		if !d.AllArgs(&h.UserClaim) {
-			return d.ArgErr()
-		}
-		return nil
-	case "leeway":
-		return h.unmarshalLeeway(d)
-	case "max_token_size":
-		return h.unmarshalSize(d)
-	case "cache_size":
-		return h.unmarshalCacheSize(d)
-	case "revocation":
-		h.Revocation = true
-		if d.NextArg() {
-			return d.ArgErr()
-		}
-		return nil
-	case "lockout":
-		var err error
-		h.Lockout, err = lockout.Unmarshal(d)
-		return err
+// options are those that are for one issuer too.
+func (c *IssuerConfig) options() []option.Option {
+	return []option.Option{
+		option.Func("key", c.unmarshalKey),
+		option.List("jwk_file", &c.JWKFiles),
+		option.Text("jwks", &c.JWKS),
+		option.Duration("max_stale", &c.MaxStale, maxMaxStale),
+		option.List("algorithms", &c.Algorithms),
+		option.List("audience", &c.Audiences),
 	}
-	return h.IssuerConfig.unmarshalOption(d)
 }
 
 // unmarshalIssuer reads names of issuers, or a block of one.
@@ -108,20 +89,9 @@ func (h *Handler) unmarshalIssuer(d *caddyfile.Dispenser) error {
 	if len(names) == 0 {
 		return d.ArgErr()
 	}
-	config := &IssuerConfig{Issuer: names[0]}
-	block := false
-	for d.NextBlock(1) {
-		block = true
-		if d.Val() == "oidc" {
-			if d.NextArg() {
-				return d.ArgErr()
-			}
-			config.OIDC = true
-			continue
-		}
-		if err := config.unmarshalOption(d); err != nil {
-			return err
-		}
+	c, block := &IssuerConfig{Issuer: names[0]}, hasBlock(d)
+	if err := option.Block(d, "of issuer", append(c.options(), option.Flag("oidc", &c.OIDC))...); err != nil {
+		return err
 	}
 	switch {
 	case !block:
@@ -129,33 +99,15 @@ func (h *Handler) unmarshalIssuer(d *caddyfile.Dispenser) error {
 	case len(names) > 1:
 		return d.Err("issuer: a block is for one issuer")
 	default:
-		h.Trusts = append(h.Trusts, config)
+		h.Trusts = append(h.Trusts, c)
 	}
 	return nil
 }
 
-func (c *IssuerConfig) unmarshalOption(d *caddyfile.Dispenser) error {
-	switch name := d.Val(); name {
-	case "key":
-		return c.unmarshalKey(d)
-	case "jwk_file":
-		return appendArgs(d, &c.JWKFiles)
-	case "jwks":
-		if !d.AllArgs(&c.JWKS) {
-			return d.ArgErr()
-		}
-		return nil
-	case "audience":
-		return appendArgs(d, &c.Audiences)
-	case "algorithms":
-		return appendArgs(d, &c.Algorithms)
-	case "max_stale":
-		var err error
-		c.MaxStale, err = option.Duration(d, maxMaxStale)
-		return err
-	default:
-		return d.Errf("unknown option %q; docs/reference/bot_jwt.md lists them", name)
-	}
+// hasBlock reports whether a block with something in it follows.
+func hasBlock(d *caddyfile.Dispenser) bool {
+	rest := *d
+	return rest.NextBlock(rest.Nesting())
 }
 
 func (c *IssuerConfig) unmarshalKey(d *caddyfile.Dispenser) error {
@@ -246,19 +198,6 @@ func (h *Handler) unmarshalCacheSize(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) unmarshalLeeway(d *caddyfile.Dispenser) error {
-	leeway, err := option.Duration(d, time.Hour)
-	h.Leeway = &leeway
-	return err
-}
-
-func (h *Handler) unmarshalSize(d *caddyfile.Dispenser) error {
-	size, err := option.Size(d, 1<<20)
-	h.MaxTokenSize = int(size)
-	return err
-}
-
-func appendArgs(d *caddyfile.Dispenser, to *[]string) error {
-	args, err := option.List(d)
-	*to = append(*to, args...)
-	return err
+	h.Leeway = new(caddy.Duration)
+	return option.Duration("leeway", h.Leeway, time.Hour).Read(d)
 }

@@ -40,44 +40,16 @@ func init() {
 //		dry_run
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next()
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	for d.NextBlock(0) {
-		if err := h.unmarshalOption(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (err error) {
-	switch name := d.Val(); name {
-	case "zone":
-		return h.unmarshalZone(d)
-	case "budget":
-		h.Budget, err = option.PositiveDuration(d, time.Minute)
-	case "on_store_error":
-		return h.unmarshalOnStoreError(d)
-	case "over_limit":
-		var value string
-		if !d.AllArgs(&value) {
-			return d.ArgErr()
-		}
-		h.OverLimit = OverLimit(value)
-	case "max_delay":
-		h.MaxDelay, err = option.PositiveDuration(d, maxMaxDelay)
-	case "ipv6_prefix":
-		h.IPv6Prefix, err = count(d)
-	case "legacy_headers":
-		return flag(d, &h.LegacyHeaders)
-	case "dry_run":
-		return flag(d, &h.DryRun)
-	default:
-		err = d.Errf("unknown option %q; there are zone, budget, on_store_error, over_limit, max_delay, ipv6_prefix, legacy_headers and dry_run", name)
-	}
-	return err
+	return option.Options(d,
+		option.Func("zone", h.unmarshalZone),
+		option.PositiveDuration("budget", &h.Budget, time.Minute),
+		option.Func("on_store_error", h.unmarshalOnStoreError),
+		option.Text("over_limit", &h.OverLimit),
+		option.PositiveDuration("max_delay", &h.MaxDelay, maxMaxDelay),
+		option.Count("ipv6_prefix", &h.IPv6Prefix),
+		option.Flag("legacy_headers", &h.LegacyHeaders),
+		option.Flag("dry_run", &h.DryRun),
+	)
 }
 
 func (h *Handler) unmarshalOnStoreError(d *caddyfile.Dispenser) error {
@@ -102,50 +74,33 @@ func (h *Handler) unmarshalOnStoreError(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) unmarshalZone(d *caddyfile.Dispenser) error {
-	var zone Zone
-	if !d.AllArgs(&zone.Name) {
+	var z Zone
+	if !d.AllArgs(&z.Name) {
 		return d.ArgErr()
 	}
-	for d.NextBlock(1) {
-		if err := zone.unmarshalOption(d); err != nil {
-			return err
-		}
-	}
-	h.Zones = append(h.Zones, zone)
-	return nil
+	err := option.Block(d, "in zone",
+		option.Text("key", &z.Key),
+		option.Func("rate", z.unmarshalRate),
+		option.Count("burst", &z.Burst),
+		option.Func("plan", z.unmarshalPlans),
+		option.Text("cost", &z.Cost),
+		option.Count("lease", &z.Lease),
+		option.Count("max_in_flight", &z.MaxInFlight),
+		option.List("exempt", &z.Exempt),
+	)
+	h.Zones = append(h.Zones, z)
+	return err
 }
 
-func (z *Zone) unmarshalOption(d *caddyfile.Dispenser) (err error) {
-	switch name := d.Val(); name {
-	case "key", "cost":
-		text := map[string]*string{"key": &z.Key, "cost": &z.Cost}[name]
-		if !d.AllArgs(text) {
-			return d.ArgErr()
-		}
-	case "rate":
-		var value string
-		if !d.AllArgs(&value) {
-			return d.ArgErr()
-		}
-		if z.Rate, err = ParseRate(value); err != nil {
-			return d.Errf("rate: %v", err)
-		}
-	case "burst":
-		z.Burst, err = count(d)
-	case "lease":
-		z.Lease, err = count(d)
-	case "max_in_flight":
-		z.MaxInFlight, err = count(d)
-	case "plan":
-		return z.unmarshalPlans(d)
-	case "exempt":
-		var exempt []string
-		exempt, err = option.List(d)
-		z.Exempt = append(z.Exempt, exempt...)
-	default:
-		err = d.Errf("unknown option %q in zone; there are key, rate, burst, plan, cost, lease, max_in_flight and exempt", name)
+func (z *Zone) unmarshalRate(d *caddyfile.Dispenser) (err error) {
+	var value string
+	if !d.AllArgs(&value) {
+		return d.ArgErr()
 	}
-	return err
+	if z.Rate, err = ParseRate(value); err != nil {
+		return d.Errf("rate: %v", err)
+	}
+	return nil
 }
 
 func (z *Zone) unmarshalPlans(d *caddyfile.Dispenser) error {
@@ -170,28 +125,5 @@ func (z *Zone) unmarshalPlans(d *caddyfile.Dispenser) error {
 		}
 		z.Plans[name] = plan
 	}
-	return nil
-}
-
-// count reads the value of the current option, a number from 1.
-func count(d *caddyfile.Dispenser) (int, error) {
-	name := d.Val()
-	var value string
-	if !d.AllArgs(&value) {
-		return 0, d.ArgErr()
-	}
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 {
-		return 0, d.Errf("%s: %q is not a count like 20", name, value)
-	}
-	return n, nil
-}
-
-// flag sets an option that has no value.
-func flag(d *caddyfile.Dispenser, on *bool) error {
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	*on = true
 	return nil
 }

@@ -144,7 +144,7 @@ func (h *Handler) Validate() error {
 	if h.Formats != "" && h.Formats != formatsAssert {
 		return errors.New("bot_schema: option formats: there is only assert")
 	}
-	for _, count := range h.counts() {
+	for _, count := range h.numbers() {
 		if *count.value < 0 || *count.value > count.limit {
 			return fmt.Errorf("bot_schema: option %s: must be from 1 to %d", count.name, count.limit)
 		}

@@ -43,16 +43,14 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		h.configOf(h.Platform)
 	}
 	for d.NextBlock(0) {
-		var err error
-		switch name := d.Val(); name {
+		read := h.unmarshalPlatform
+		switch d.Val() {
 		case "max_size":
-			h.MaxSize, err = option.Size(d, option.MaxSize)
+			read = option.Size("max_size", &h.MaxSize, option.MaxSize).Read
 		case "lockout":
-			h.Lockout, err = lockout.Unmarshal(d)
-		default:
-			err = h.unmarshalPlatform(d)
+			read = lockout.Option(&h.Lockout).Read
 		}
-		if err != nil {
+		if err := read(d); err != nil {
 			return err
 		}
 	}

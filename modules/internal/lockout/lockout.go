@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 const (
@@ -43,28 +44,30 @@ type Config struct {
 	Duration caddy.Duration `json:"duration"`
 }
 
-// Unmarshal reads the option "lockout <failures> <window> <duration>".
-func Unmarshal(d *caddyfile.Dispenser) (*Config, error) {
-	var failures, window, duration string
-	name := d.Val()
-	if !d.AllArgs(&failures, &window, &duration) {
-		return nil, d.Errf("%s takes a number of failures, a window and a duration, such as: %s 20 1m 10m", name, name)
-	}
-	c := &Config{}
-	var err error
-	if c.Failures, err = strconv.Atoi(failures); err != nil {
-		return nil, d.Errf("%s: %q is not a number", name, failures)
-	}
-	if c.Window, err = parseDuration(d, window); err != nil {
-		return nil, err
-	}
-	if c.Duration, err = parseDuration(d, duration); err != nil {
-		return nil, err
-	}
-	if err := c.check(); err != nil {
-		return nil, d.Errf("%s: %v", name, err)
-	}
-	return c, nil
+// Option is the option "lockout <failures> <window> <duration>".
+func Option(to **Config) option.Option {
+	return option.Func("lockout", func(d *caddyfile.Dispenser) error {
+		var failures, window, duration string
+		if !d.AllArgs(&failures, &window, &duration) {
+			return d.Err("lockout takes a number of failures, a window and a duration, such as: lockout 20 1m 10m")
+		}
+		c := &Config{}
+		var err error
+		if c.Failures, err = strconv.Atoi(failures); err != nil {
+			return d.Errf("lockout: %q is not a number", failures)
+		}
+		if c.Window, err = parseDuration(d, window); err != nil {
+			return err
+		}
+		if c.Duration, err = parseDuration(d, duration); err != nil {
+			return err
+		}
+		if err := c.check(); err != nil {
+			return d.Errf("lockout: %v", err)
+		}
+		*to = c
+		return nil
+	})
 }
 
 func parseDuration(d *caddyfile.Dispenser, value string) (caddy.Duration, error) {

@@ -203,7 +203,7 @@ func TestProblem(t *testing.T) {
 	require.Equal(t, []any{429, "2"}, []any{w.Code, w.Header().Get("Retry-After")})
 }
 
-func TestUnmarshal(t *testing.T) {
+func TestOption(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"lockout 20 1m 10m":    "",
@@ -218,7 +218,8 @@ func TestUnmarshal(t *testing.T) {
 	} {
 		d := caddyfile.NewTestDispenser(text)
 		d.Next()
-		c, err := Unmarshal(d)
+		var c *Config
+		err := Option(&c).Read(d)
 		if want == "" {
 			require.NoError(t, err, text)
 			require.Equal(t, &Config{Failures: 20, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(10 * time.Minute)}, c)

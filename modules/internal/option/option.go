@@ -1,15 +1,13 @@
 // Package option holds what the modules' Caddyfile parsers have in common: registering a
-// directive, and options whose value is a size or a duration.
+// directive, and blocks that are read by a table of their options.
 package option
 
 import (
-	"time"
+	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
 )
 
 // handler is a handler of type *T that parses its own directive.
@@ -29,64 +27,48 @@ func Directive[T any, H handler[T]](name string, position httpcaddyfile.Position
 	httpcaddyfile.RegisterDirectiveOrder(name, position, standard)
 }
 
-// Size reads the value of the current option: a size like 1MB, at most limit bytes.
-func Size(d *caddyfile.Dispenser, limit int64) (int64, error) {
-	name := d.Val()
-	var value string
-	if !d.AllArgs(&value) {
-		return 0, d.ArgErr()
-	}
-	size, err := humanize.ParseBytes(value)
-	if err != nil || size == 0 || size > uint64(limit) {
-		return 0, d.Errf("%s: %q is not a size like 8KB or 25MB, at most %s", name, value, humanize.IBytes(uint64(limit)))
-	}
-	return int64(size), nil
+// Option is one line of a block: a name, and how its values are read. Read is called when
+// the dispenser is at the name, and consumes all values.
+type Option struct {
+	Name string
+	Read func(*caddyfile.Dispenser) error
 }
 
-// SizeOrZero is [Size] with 0 for an option that can be switched off.
-func SizeOrZero(d *caddyfile.Dispenser, limit int64) (int64, error) {
-	if rest := *d; rest.NextArg() && rest.Val() == "0" {
-		d.NextArg()
-		if d.NextArg() {
-			return 0, d.ArgErr()
+// Func is an option that is read by a function.
+func Func(name string, read func(*caddyfile.Dispenser) error) Option { return Option{name, read} }
+
+// Options reads all of a directive that has a block of options and no argument.
+func Options(d *caddyfile.Dispenser, options ...Option) error {
+	d.Next()
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	return Block(d, "", options...)
+}
+
+// Block reads the block of options that follows, if there is one. The error about an
+// unknown option lists those that there are; where is empty, or says which block it is
+// about, such as "of spool".
+func Block(d *caddyfile.Dispenser, where string, options ...Option) error {
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := read(d, where, options); err != nil {
+			return err
 		}
-		return 0, nil
 	}
-	return Size(d, limit)
+	return nil
 }
 
-// Duration reads the value of the current option: a duration like 5s, from 0 to limit.
-func Duration(d *caddyfile.Dispenser, limit time.Duration) (caddy.Duration, error) {
-	name := d.Val()
-	var value string
-	if !d.AllArgs(&value) {
-		return 0, d.ArgErr()
+func read(d *caddyfile.Dispenser, where string, options []Option) error {
+	names := make([]string, 0, len(options))
+	for _, option := range options {
+		if option.Name == d.Val() {
+			return option.Read(d)
+		}
+		names = append(names, option.Name)
 	}
-	duration, err := caddy.ParseDuration(value)
-	if err != nil || duration < 0 || duration > limit {
-		return 0, d.Errf("%s: %q is not a duration like 50ms or 5s, at most %s", name, value, limit)
+	if where != "" {
+		where = " " + where
 	}
-	return caddy.Duration(duration), nil
-}
-
-// PositiveDuration is [Duration] without zero, which stands for the default in JSON.
-func PositiveDuration(d *caddyfile.Dispenser, limit time.Duration) (caddy.Duration, error) {
-	name := d.Val()
-	duration, err := Duration(d, limit)
-	if err == nil && duration == 0 {
-		err = d.Errf("%s: must not be zero", name)
-	}
-	return duration, err
-}
-
-// MaxSize is the limit of options that cap a request body.
-const MaxSize = 1 << 40
-
-// List reads the values of the current option, of which there is at least one.
-func List(d *caddyfile.Dispenser) ([]string, error) {
-	values := d.RemainingArgs()
-	if len(values) == 0 {
-		return nil, d.ArgErr()
-	}
-	return values, nil
+	last := len(names) - 1
+	return d.Errf("unknown option %q%s; there are %s and %s", d.Val(), where, strings.Join(names[:last], ", "), names[last])
 }
