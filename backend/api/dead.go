@@ -68,7 +68,7 @@ func (a *api) getDead(r *http.Request, c caller) (*reply, error) {
 
 // replayDead answers POST /v1/dead/replay.
 func (a *api) replayDead(r *http.Request, c caller) (*reply, error) {
-	return a.moveMatching(r, c, "replay", a.cfg.Dead.ReplayDead)
+	return a.moveMatching(r, c, "replay", a.cfg.Dead.Redrive)
 }
 
 // dropDead answers DELETE /v1/dead.
@@ -78,7 +78,7 @@ func (a *api) dropDead(r *http.Request, c caller) (*reply, error) {
 
 // replayOneDead answers POST /v1/dead/{id}/replay.
 func (a *api) replayOneDead(r *http.Request, c caller) (*reply, error) {
-	return a.moveOne(r, c, "replay", a.cfg.Dead.ReplayDead)
+	return a.moveOne(r, c, "replay", a.cfg.Dead.Redrive)
 }
 
 // dropOneDead answers DELETE /v1/dead/{id}.

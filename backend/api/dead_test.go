@@ -37,7 +37,7 @@ func (f *fakeDead) GetDead(_ context.Context, id string) (*queue.DeadLetter, err
 	return f.letter, f.err
 }
 
-func (f *fakeDead) ReplayDead(_ context.Context, q queue.DeadQuery) (queue.DeadResult, error) {
+func (f *fakeDead) Redrive(_ context.Context, q queue.DeadQuery) (queue.DeadResult, error) {
 	f.note("replay", q)
 	return f.result, f.err
 }
@@ -54,9 +54,9 @@ func deadLetter() *queue.DeadLetter {
 			VerifiedBy: "jwt", ContentType: "application/json", Data: []byte(`{"a": 1}`),
 		},
 		Size: 8,
-		Death: queue.Death{
+		DeadInfo: queue.DeadInfo{
 			Group: queue.Dispatch, Reason: "refused for good", Attempts: 2, At: at.Add(time.Second), Replays: 1,
-			History: []queue.Outcome{{Attempt: 2, At: at, StatusCode: 410, Error: "refused"}},
+			Outcomes: []queue.Outcome{{Attempt: 2, At: at, StatusCode: 410, Error: "refused"}},
 		},
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/jobtest"
 	"github.com/botgate/botgate/internal/event"
-	queuefile "github.com/botgate/botgate/internal/queue/sqlite"
 )
 
 // lettersKind makes a file of three parts. With the parameter "gone" its last part is missing.
@@ -71,10 +69,7 @@ func (lettersKind) ReadPart(_ context.Context, p job.Part) ([]byte, error) {
 func jobServer(t *testing.T) http.Handler {
 	t.Helper()
 	engine := jobtest.Engine(t)
-	q, err := queuefile.Open(t.Context(), queuefile.Config{Path: filepath.Join(t.TempDir(), "queue.db")})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, q.Close()) })
-	jobs, err := job.New(job.Config{Engine: engine, Queue: q, Kinds: map[string]job.Kind{"letters": lettersKind{}}})
+	jobs, err := job.New(job.Config{Engine: engine, Kinds: map[string]job.Kind{"letters": lettersKind{}}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

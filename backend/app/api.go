@@ -26,7 +26,7 @@ func (a *App) openAPI(context.Context) error {
 	if !a.settings.Has(config.API) {
 		return nil
 	}
-	cfg := api.Config{Reader: a.reader, Dead: deadLetters{&a.late}, Sessions: a.sessions, Jobs: a.jobs, Notices: a.bus, Logger: a.log, Registerer: a.registry}
+	cfg := api.Config{Reader: a.reader, Dead: a.lazyQueue, Sessions: a.sessions, Jobs: a.jobs, Notices: a.bus, Logger: a.log, Registerer: a.registry}
 	cfg.UserData = userdata.New(userdata.Config{Store: a.store, Sessions: a.sessions, Forget: a.forget})
 	opened, err := api.New(cfg)
 	if err != nil {

@@ -69,8 +69,9 @@ type App struct {
 	store    *sharded.Store
 	sessions *session.Sessions
 	reader   api.Reader
-	late     lateQueue
-	jobs     *job.Jobs // Nil without the roles for it.
+	// lazyQueue is the queue for the API.
+	lazyQueue *lazyQueue
+	jobs      *job.Jobs // Nil without the roles for it.
 	// jobsReady returns nil when their table is there.
 	jobsReady func(context.Context) error
 

@@ -12,7 +12,6 @@ import (
 	"github.com/botgate/botgate/backend/job/kind/rebuild"
 	"github.com/botgate/botgate/backend/job/kind/replay"
 	"github.com/botgate/botgate/internal/blob/open"
-	"github.com/botgate/botgate/internal/queue"
 )
 
 const (
@@ -36,19 +35,15 @@ func (a *App) openJobs(ctx context.Context) error {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	a.jobs, err = job.New(job.Config{
-		Engine: engine, Queue: &a.late, Kinds: kinds, Logger: a.log.With("role", string(config.Jobs)), Registerer: a.registry,
+		Engine: engine, Kinds: kinds, Logger: a.log.With("role", string(config.Jobs)), Registerer: a.registry,
 	})
 	return err
 }
 
-// jobKinds are what there is to do here: exports need a place for their files, and replays a
-// queue with a history. Who only asks for a replay need not have the queue open.
+// jobKinds are what there is to do here: exports need a place for their files. A process that
+// only asks for a replay need not have the queue open.
 func (a *App) jobKinds() (map[string]job.Kind, error) {
-	kinds := map[string]job.Kind{"rebuild": rebuild.Kind{Maintainer: a.store}}
-	historian, ok := queue.As[queue.Historian](a.queue)
-	if ok || a.queue == nil {
-		kinds["replay"] = replay.Kind{Queue: historian}
-	}
+	kinds := map[string]job.Kind{"rebuild": rebuild.Kind{Maintainer: a.store}, "replay": replay.Kind{Queue: a.queue}}
 	address := a.settings.Blobs()
 	if address == "" {
 		return kinds, nil

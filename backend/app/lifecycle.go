@@ -13,7 +13,7 @@ import (
 func (a *App) Start(ctx context.Context) error {
 	for _, start := range []func(context.Context) error{
 		a.bind,
-		a.openRedis, a.openBus, a.openStore, a.openSessions, a.openReader, a.openQueue, a.shareQueue, a.openJobs,
+		a.openRedis, a.openBus, a.openStore, a.openSessions, a.openReader, a.openQueue, a.openLazyQueue, a.openJobs,
 		a.startSweeper, a.startRetention, a.startRecord, a.startDispatch, a.startJobs,
 		a.openAPI, a.serve, a.release,
 	} {

@@ -17,7 +17,7 @@ const (
 	Record Role = "record"
 	// Dispatch delivers events to bots; it needs no database.
 	Dispatch Role = "dispatch"
-	// API answers queries about events; it needs the queue for dead letters and jobs only.
+	// API answers queries about events; it needs the queue for dead letters only.
 	API Role = "api"
 	// Jobs works on what takes longer than a request: exports, rebuilds, replays.
 	Jobs Role = "jobs"

@@ -7,7 +7,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// Move is [queue.DeadLetters.ReplayDead] or DropDead.
+// Move is [queue.DeadLetters.Redrive] or DropDead.
 type Move func(context.Context, queue.DeadQuery) (queue.DeadResult, error)
 
 // All moves everything that matches and had died by now: what dies again meanwhile stays,

@@ -134,7 +134,7 @@ func (c *Command) Run(ctx context.Context, letters queue.DeadLetters, out io.Wri
 	case "show":
 		return c.show(ctx, letters, out)
 	case "replay":
-		return c.move(ctx, letters.ReplayDead, "replayed", out)
+		return c.move(ctx, letters.Redrive, "replayed", out)
 	default:
 		return c.move(ctx, letters.DropDead, "dropped", out)
 	}

@@ -33,8 +33,8 @@ func NewView(l *queue.DeadLetter) View {
 	v := View{
 		ID: l.Event.ID, Bot: l.Event.Bot, Type: l.Event.Type, User: l.Event.Subject, Time: l.Event.Time.UTC(),
 		OrderKey: l.Event.OrderKey, VerifiedBy: l.Event.VerifiedBy, ContentType: l.Event.ContentType, Size: l.Size,
-		Group: l.Death.Group, Reason: l.Death.Reason, Attempts: l.Death.Attempts, DiedAt: l.Death.At.UTC(),
-		Replays: l.Death.Replays, History: l.Death.History,
+		Group: l.Group, Reason: l.Reason, Attempts: l.Attempts, DiedAt: l.At.UTC(),
+		Replays: l.Replays, History: l.Outcomes,
 	}
 	if v.History == nil {
 		v.History = []queue.Outcome{}

@@ -44,7 +44,7 @@ type fakeQueue struct {
 	deliveries chan *queue.Delivery
 	settled    chan settled
 	closed     chan struct{}
-	// refuse is asked before each operation: "publish", "ack", "retry" or "bury".
+	// refuse is asked before each operation: "publish", "ack", "retry" or "dead-letter".
 	refuse func(operation string) error
 
 	mu      sync.Mutex
@@ -108,7 +108,7 @@ func (q *fakeQueue) settle(ctx context.Context, d *queue.Delivery, s settled) er
 	}
 	s.id, s.attempt, s.told = d.Event.ID, d.Attempt, len(q.told())
 	q.mu.Lock()
-	q.histories = append(q.histories, d.History)
+	q.histories = append(q.histories, d.Outcomes)
 	q.mu.Unlock()
 	q.settled <- s
 	return nil
@@ -122,7 +122,7 @@ func (q *fakeQueue) Retry(ctx context.Context, d *queue.Delivery, delay time.Dur
 	if err := q.settle(ctx, d, settled{how: "retry", delay: delay}); err != nil {
 		return err
 	}
-	q.deliveries <- &queue.Delivery{Event: d.Event, Attempt: d.Attempt + 1, Replays: d.Replays, History: d.History}
+	q.deliveries <- &queue.Delivery{Event: d.Event, Attempt: d.Attempt + 1, Replays: d.Replays, Outcomes: d.Outcomes}
 	return nil
 }
 
@@ -134,8 +134,12 @@ func (q *fakeQueue) Postpone(ctx context.Context, d *queue.Delivery, delay time.
 	return nil
 }
 
-func (q *fakeQueue) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
-	return q.settle(ctx, d, settled{how: "bury", reason: reason})
+func (q *fakeQueue) DeadLetter(ctx context.Context, d *queue.Delivery, reason string) error {
+	return q.settle(ctx, d, settled{how: "dead-letter", reason: reason})
+}
+
+func (q *fakeQueue) Park(context.Context, string, ...*queue.Delivery) error {
+	panic("dispatch parks nothing")
 }
 
 func (q *fakeQueue) Close() error { return nil }

@@ -20,7 +20,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if wait := time.Until(delivery.Event.NotBefore); wait > 0 {
 		return s.postpone(delivery, wait)
 	}
-	if reason, poisonous := delivery.Poisonous(); poisonous {
+	if reason, poisonous := delivery.Poison(); poisonous {
 		change := newChange(delivery)
 		change.Error = reason
 		return s.conclude(delivery, change, 0)

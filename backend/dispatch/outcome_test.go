@@ -24,9 +24,9 @@ import (
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	for how, statuses := range map[string][]int{
-		"ack":   {200, 201, 202, 204, 299},
-		"retry": {300, 301, 302, 307, 308, 401, 403, 404, 408, 425, 429, 500, 501, 502, 503, 504, 599},
-		"bury":  {400, 402, 405, 409, 410, 411, 413, 415, 422, 451, 499},
+		"ack":         {200, 201, 202, 204, 299},
+		"retry":       {300, 301, 302, 307, 308, 401, 403, 404, 408, 425, 429, 500, 501, 502, 503, 504, 599},
+		"dead-letter": {400, 402, 405, 409, 410, 411, 413, 415, 422, 451, 499},
 	} {
 		for _, status := range statuses {
 			t.Run(strconv.Itoa(status), func(t *testing.T) {
@@ -45,10 +45,10 @@ func TestAnswers(t *testing.T) {
 				require.NotContains(t, change.Error, "own words")
 				require.Equal(t, how == "ack", change.Error == "")
 				require.Equal(t, map[string]event.Status{
-					"ack": event.StatusDelivered, "retry": event.StatusFailed, "bury": event.StatusDead,
+					"ack": event.StatusDelivered, "retry": event.StatusFailed, "dead-letter": event.StatusDead,
 				}[how], change.Status)
 				require.Equal(t, how == "retry", change.NextAttempt != nil)
-				if how == "bury" {
+				if how == "dead-letter" {
 					require.Equal(t, change.Error, got.reason)
 				}
 			})
@@ -75,7 +75,7 @@ func TestReplayedEvent(t *testing.T) {
 		require.Equal(t, attempt, last.Attempt)
 		require.Equal(t, http.StatusBadGateway, last.StatusCode)
 		require.Equal(t, q.told()[attempt-1].Error, last.Error)
-		require.Equal(t, attempt == 3, got.how == "bury")
+		require.Equal(t, attempt == 3, got.how == "dead-letter")
 	}
 	q.put(1, newEvent("new"))
 	q.next(t)
@@ -173,7 +173,7 @@ func TestUntilOutOfAttempts(t *testing.T) {
 	q.put(1, newEvent("e"))
 	require.Equal(t, "retry", q.next(t).how)
 	require.Equal(t, "retry", q.next(t).how)
-	require.Equal(t, settled{how: "bury", id: "e", attempt: 3, told: 3, reason: "out of attempts: the bot answered 500"}, q.next(t))
+	require.Equal(t, settled{how: "dead-letter", id: "e", attempt: 3, told: 3, reason: "out of attempts: the bot answered 500"}, q.next(t))
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP botgate_dispatch_attempts_total Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again), dead, or expired (not tried any more).
 # TYPE botgate_dispatch_attempts_total counter
@@ -189,7 +189,7 @@ func TestNothingIsBuriedUntried(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]settled{
 		200: {how: "ack", id: "e", attempt: 9, told: 1},
-		500: {how: "bury", id: "e", attempt: 9, told: 1, reason: "out of attempts: the bot answered 500"},
+		500: {how: "dead-letter", id: "e", attempt: 9, told: 1, reason: "out of attempts: the bot answered 500"},
 	} {
 		q := newFakeQueue()
 		start(t, q, answering(t, status))
@@ -205,7 +205,7 @@ func TestUnknownBot(t *testing.T) {
 	e := newEvent("e")
 	e.Bot = "nobody"
 	q.put(1, e)
-	require.Equal(t, settled{how: "bury", id: "e", attempt: 1, told: 1, reason: "unknown bot"}, q.next(t))
+	require.Equal(t, settled{how: "dead-letter", id: "e", attempt: 1, told: 1, reason: "unknown bot"}, q.next(t))
 	require.Equal(t, event.StatusDead, q.told()[0].Status)
 }
 
@@ -215,7 +215,7 @@ func TestPoisonousEventIsNotTried(t *testing.T) {
 	start(t, q, bot(t, func(http.ResponseWriter, *http.Request) { t.Error("the bot was asked") }))
 	q.deliveries <- &queue.Delivery{Event: newEvent("e"), Attempt: 1, Crashes: queue.CrashLimit}
 	got := q.next(t)
-	require.Equal(t, "bury", got.how)
+	require.Equal(t, "dead-letter", got.how)
 	require.Contains(t, got.reason, "delivery limit: 6 consumers")
 	require.Equal(t, event.StatusDead, q.told()[0].Status)
 }
@@ -226,7 +226,7 @@ func TestEventWithoutItsBodyIsNotSent(t *testing.T) {
 	q := newFakeQueue()
 	start(t, q, bot(t, func(http.ResponseWriter, *http.Request) { t.Error("the bot got an event without its body") }))
 	q.deliveries <- &queue.Delivery{Event: newEvent("e"), Attempt: 1, Unreadable: errors.New("it is gone")}
-	require.Equal(t, settled{how: "bury", id: "e", attempt: 1, told: 1, reason: "it is gone"}, q.next(t))
+	require.Equal(t, settled{how: "dead-letter", id: "e", attempt: 1, told: 1, reason: "it is gone"}, q.next(t))
 	require.Equal(t, event.StatusDead, q.told()[0].Status)
 }
 
@@ -288,7 +288,7 @@ func TestBackoffIsTheBots(t *testing.T) {
 	for attempt := 1; ; attempt++ {
 		got := q.next(t)
 		require.Equal(t, attempt, got.attempt)
-		if got.how == "bury" {
+		if got.how == "dead-letter" {
 			require.Equal(t, 20, attempt)
 			break
 		}

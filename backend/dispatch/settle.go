@@ -64,7 +64,7 @@ func (s *session) settle(ctx context.Context, delivery *queue.Delivery, change e
 	case event.StatusFailed:
 		return s.consumer.Retry(ctx, delivery, delay)
 	default:
-		return s.consumer.Bury(ctx, delivery, change.Error)
+		return s.consumer.DeadLetter(ctx, delivery, change.Error)
 	}
 }
 

@@ -45,6 +45,7 @@ func TestHangingBotLeavesTheOthersAlone(t *testing.T) {
 			require.Equal(t, "ack", q.next(t).how)
 		}
 		require.Zero(t, time.Since(began), "nothing waits for the bot that hangs")
+		synctest.Wait()
 		require.EqualValues(t, limit, hanging.Load())
 		require.Equal(t, waiting-limit, int(testutil.ToFloat64(d.metrics.waiting)))
 		require.Equal(t, limit, int(testutil.ToFloat64(d.metrics.inFlight)))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -14,19 +13,15 @@ import (
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/jobtest"
-	"github.com/botgate/botgate/internal/event"
-	"github.com/botgate/botgate/internal/queue"
-	queuefile "github.com/botgate/botgate/internal/queue/sqlite"
 )
 
 // patience is how long tests wait for what must happen.
 const patience = time.Minute
 
-// env is a place for jobs, with the embedded engines.
+// env is a place for jobs, with the embedded engine.
 type env struct {
 	t      *testing.T
 	engine job.Engine
-	queue  queue.Jobber
 	kinds  map[string]job.Kind
 	lease  time.Duration
 	slice  time.Duration
@@ -34,17 +29,14 @@ type env struct {
 
 func newEnv(t *testing.T, kind job.Kind) *env {
 	t.Helper()
-	q, err := queuefile.Open(t.Context(), queuefile.Config{Path: filepath.Join(t.TempDir(), "queue.db")})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, q.Close()) })
-	return &env{t: t, engine: jobtest.Engine(t), queue: q, kinds: map[string]job.Kind{"count": kind}, lease: 10 * time.Second}
+	return &env{t: t, engine: jobtest.Engine(t), kinds: map[string]job.Kind{"count": kind}, lease: 10 * time.Second}
 }
 
 // jobs are those of a process of their own.
 func (e *env) jobs(engine job.Engine) *job.Jobs {
 	e.t.Helper()
 	j, err := job.New(job.Config{
-		Engine: engine, Queue: e.queue, Kinds: e.kinds, Lease: e.lease, Slice: e.slice, WakeEvery: 10 * time.Millisecond,
+		Engine: engine, Kinds: e.kinds, Lease: e.lease, Slice: e.slice, WakeEvery: 10 * time.Millisecond,
 	})
 	require.NoError(e.t, err)
 	return j
@@ -142,8 +134,3 @@ func (c counter) Run(ctx context.Context, r *job.Run) (any, error) {
 	}
 	return map[string]int{"counted": n}, nil
 }
-
-// deaf is a queue that loses what is published.
-type deaf struct{ queue.Jobber }
-
-func (d deaf) PublishJobs(context.Context, ...*event.Event) error { return nil }

@@ -1,8 +1,7 @@
 // Package job runs work that takes too long for a request: exports, rebuilds, replays. A job
-// is a row of a table, which says how far it is, and a message in the queue, which says that
-// there is something to do. The row is the truth: it is leased to one worker at a time, which
-// notes after each step where it is to be gone on with, and a job whose worker was killed, or
-// whose message was lost, is handed out again once its lease is over.
+// is a row of a table. Workers poll for rows that are due. A row is leased to one worker at a
+// time, which saves a checkpoint after each step; a job whose worker was killed is resumed from
+// its checkpoint once the lease is over.
 package job
 
 import (
@@ -80,7 +79,7 @@ type Job struct {
 	// Owner is the worker that has it until LeaseUntil.
 	Owner      string
 	LeaseUntil time.Time
-	// WakeAt is when the job is to be handed out again if nothing becomes of it until then.
+	// WakeAt is when the job is due: at once, after a pause, or when its lease is over.
 	WakeAt time.Time
 
 	CreatedAt, UpdatedAt, FinishedAt time.Time

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/job"
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -171,7 +170,7 @@ func TestStop(t *testing.T) {
 	e.requireFile(made.ID, 3)
 }
 
-// TestTwoWorkers has many messages about one job, which only one worker may have.
+// TestTwoWorkers has several workers find one job, which only one of them may have.
 func TestTwoWorkers(t *testing.T) {
 	t.Parallel()
 	var at, most atomic.Int32
@@ -183,11 +182,6 @@ func TestTwoWorkers(t *testing.T) {
 	}})
 	j := e.jobs(e.engine)
 	made := e.submit(j, 30)
-	for range 20 {
-		id, err := event.NewID("")
-		require.NoError(t, err)
-		require.NoError(t, e.queue.PublishJobs(t.Context(), &event.Event{ID: id, Bot: "botgate", Type: "job", Subject: made.ID, Time: time.Now()}))
-	}
 	for range 3 {
 		e.work(e.jobs(e.engine))
 	}
@@ -248,8 +242,8 @@ func TestPoison(t *testing.T) {
 	require.Contains(t, e.awaitStatus("poison", job.StatusFailed).Error, "6 workers ended")
 }
 
-// TestLostMessage has the row outlast its message.
-func TestLostMessage(t *testing.T) {
+// TestFoundByPolling has a worker find a job that was submitted before it started.
+func TestFoundByPolling(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, counter{})
 	made := &job.Job{
@@ -259,14 +253,4 @@ func TestLostMessage(t *testing.T) {
 	require.NoError(t, e.engine.Create(t.Context(), made))
 	e.work(e.jobs(e.engine))
 	e.awaitStatus("lost", job.StatusDone)
-}
-
-// TestUnpublished has the queue take no message: the job is accepted all the same.
-func TestUnpublished(t *testing.T) {
-	t.Parallel()
-	e := newEnv(t, counter{})
-	j, err := job.New(job.Config{Engine: e.engine, Queue: deaf{e.queue}, Kinds: e.kinds})
-	require.NoError(t, err)
-	made := e.submit(j, 1)
-	require.False(t, made.WakeAt.IsZero())
 }

@@ -37,22 +37,12 @@ const (
 	// maxConflicts bounds how often a write begins anew that others overtook. A job has few
 	// writers: its worker, and those who hand it out or cancel it.
 	maxConflicts = 16
-	// firstWake is how long a job waits for its message before it gets another one. It doubles.
-	firstWake = time.Minute
 )
-
-// Queue is what jobs ask of a queue; see [queue.Jobber].
-type Queue interface {
-	PublishJobs(ctx context.Context, jobs ...*event.Event) error
-	Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error)
-}
 
 // Config is what Jobs are made of.
 type Config struct {
 	// Engine keeps them. Required.
 	Engine Engine
-	// Queue tells workers of them. Required.
-	Queue Queue
 	// Kinds are what there is to do, by name. Every process that takes jobs or works on them
 	// has the same.
 	Kinds map[string]Kind
@@ -66,7 +56,7 @@ type Config struct {
 	Slice time.Duration
 	// Keep is how long a job is kept that is over. Default 7 days.
 	Keep time.Duration
-	// WakeEvery is the pause between two looks at what is to be handed out again. Default 2s.
+	// WakeEvery is the pause between two polls for due jobs. Default 2s.
 	WakeEvery time.Duration
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
@@ -84,7 +74,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Jobs takes jobs, tells of them, and works on them. It may be used concurrently.
+// Jobs takes jobs and works on them. It may be used concurrently.
 type Jobs struct {
 	cfg     Config
 	log     *slog.Logger
@@ -93,6 +83,8 @@ type Jobs struct {
 	// processors has room for what computes at the same time.
 	processors *semaphore.Weighted
 	trouble    atomic.Pointer[error]
+	// submitted has an element when a worker of this process need not wait to poll.
+	submitted chan struct{}
 }
 
 // New returns the jobs of an engine. It fails when the metrics are registered already.
@@ -105,7 +97,7 @@ func New(cfg Config) (*Jobs, error) {
 	}
 	j := &Jobs{
 		cfg: cfg, log: cfg.Logger, metrics: m, names: strings.Join(names, ", "),
-		processors: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+		processors: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), submitted: make(chan struct{}, 1),
 	}
 	j.trouble.Store(&errNotRunning)
 	return j, nil
@@ -125,7 +117,7 @@ type Request struct {
 }
 
 // Submit adds a job, unless it is a repeat, and says which of the two it did. It is durable
-// when Submit returns, though it may take a while to begin when the queue is away. Errors that
+// when Submit returns. Errors that
 // the caller can mend are a [ParameterError], ErrForbidden and ErrKeyReused.
 func (j *Jobs) Submit(ctx context.Context, r Request) (made *Job, created bool, err error) {
 	kind := j.cfg.Kinds[r.Kind]
@@ -139,7 +131,7 @@ func (j *Jobs) Submit(ctx context.Context, r Request) (made *Job, created bool, 
 	at := now()
 	made = &Job{
 		Kind: r.Kind, Parameters: parameters, Bot: r.Bot, Status: StatusQueued,
-		CreatedAt: at, UpdatedAt: at, WakeAt: at.Add(firstWake), Version: rand.Text(),
+		CreatedAt: at, UpdatedAt: at, WakeAt: at, Version: rand.Text(),
 	}
 	if made.ID, err = newID(r); err != nil {
 		return nil, false, err
@@ -151,8 +143,9 @@ func (j *Jobs) Submit(ctx context.Context, r Request) (made *Job, created bool, 
 	if err != nil {
 		return nil, false, err
 	}
-	if err := j.tell(ctx, made.ID); err != nil {
-		j.log.Warn("a job waits for the queue", slog.String("job_id", made.ID), slog.Any("error", err))
+	select {
+	case j.submitted <- struct{}{}:
+	default:
 	}
 	return made, true, nil
 }
@@ -174,18 +167,6 @@ func (j *Jobs) repeated(ctx context.Context, wanted *Job) (*Job, bool, error) {
 		return nil, false, ErrKeyReused
 	}
 	return there, false, nil
-}
-
-// tell puts a message into the queue. It says no more than that there is a job: many of them
-// do no harm, and one that is lost is sent again.
-func (j *Jobs) tell(ctx context.Context, id string) error {
-	message, err := event.NewID("")
-	if err != nil {
-		return err
-	}
-	e := &event.Event{ID: message, Bot: "botgate", Type: "job", Subject: id, Time: now()}
-	e.Normalize()
-	return j.cfg.Queue.PublishJobs(ctx, e)
 }
 
 // Get returns a job. A bot, unless empty, is the only one whose jobs may be seen.

@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
-
-	"github.com/botgate/botgate/internal/queue"
 )
 
 const (
-	// settleTimeout bounds one try to tell queue or engine what became of a job.
+	// dueStep is how many due jobs a worker reads at once, to take one of them.
+	dueStep = 50
+	// settleTimeout bounds one try to write down what became of a job.
 	settleTimeout = 5 * time.Second
 	// Grace is how long Run may take to end besides what the kind's step takes to see that its
 	// context ended.
@@ -40,64 +39,58 @@ func (j *Jobs) Healthy() error {
 }
 
 // Run works on jobs until ctx ends, and then returns nil once those under way are given back.
-// It returns an error when queue or engine don't work, and may be called again.
 func (j *Jobs) Run(ctx context.Context) error {
-	consumer, err := j.cfg.Queue.Subscribe(ctx, queue.Jobs, queue.SubscribeOptions{Prefetch: j.cfg.Concurrency})
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil
-	case err != nil:
-		return fmt.Errorf("subscribing to the queue: %w", err)
-	}
 	j.trouble.Store(nil)
 	defer j.trouble.Store(&errNotRunning)
-	group, ctx := errgroup.WithContext(ctx)
+	var workers sync.WaitGroup
 	for range j.cfg.Concurrency {
-		group.Go(func() error { return j.consume(ctx, consumer) })
+		workers.Go(func() { j.poll(ctx) })
 	}
-	group.Go(func() error { return every(ctx, j.cfg.WakeEvery, j.wake) })
-	group.Go(func() error { return every(ctx, sweepEvery, j.sweep) })
-	err = group.Wait()
-	if closing := consumer.Close(); closing != nil && !errors.Is(closing, queue.ErrClosed) {
-		err = errors.Join(err, fmt.Errorf("closing the consumer: %w", closing))
-	}
-	return err
-}
-
-func (j *Jobs) consume(ctx context.Context, consumer queue.Consumer) error {
-	for ctx.Err() == nil {
-		ds, err := consumer.Receive(ctx, 1)
-		if err == nil {
-			err = j.handle(ctx, consumer, ds[0])
-		}
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("consuming jobs: %w", err)
-		}
-	}
+	workers.Go(func() { every(ctx, sweepEvery, j.sweep) })
+	workers.Wait()
 	return nil
 }
 
-// handle works on the job that a message is about. It has the message in hand meanwhile, so
-// that the queue gives it no other one. If that comes again, elsewhere, the job is found in
-// hand; if it is lost, the row says when the job is to be handed out again.
-func (j *Jobs) handle(ctx context.Context, consumer queue.Consumer, d *queue.Delivery) error {
-	taken, err := j.take(ctx, d.Event.Subject)
-	if taken != nil {
-		j.work(ctx, taken)
+// poll works on due jobs, one after the other.
+func (j *Jobs) poll(ctx context.Context) {
+	ticker := time.NewTicker(j.cfg.WakeEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		worked, err := j.workOnDue(ctx)
+		switch {
+		case err == nil:
+			j.recovered()
+		case ctx.Err() == nil:
+			j.troubled(err)
+		}
+		if worked {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		case <-j.submitted:
+		}
 	}
-	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
-	defer cancel()
+}
+
+// workOnDue works on one of the jobs that are due, and reports whether there was one.
+func (j *Jobs) workOnDue(ctx context.Context) (bool, error) {
+	due, err := j.cfg.Engine.Due(ctx, now(), dueStep)
 	if err != nil {
-		j.troubled(err)
-		err = consumer.Postpone(settling, d, minPause)
-		sleep(ctx, minPause) // Others would meet the same.
-	} else {
-		err = consumer.Ack(settling, d)
+		return false, fmt.Errorf("looking for due jobs: %w", err)
 	}
-	if errors.Is(err, queue.ErrLost) {
-		return nil
+	for _, there := range due {
+		taken, err := j.take(ctx, there.ID)
+		if err != nil {
+			return false, fmt.Errorf("leasing a job: %w", err)
+		}
+		if taken != nil {
+			j.work(ctx, taken)
+			return true, nil
+		}
 	}
-	return err
+	return false, nil
 }
 
 // take leases a job, or returns nil when there is nothing to be done about it, or not now.
@@ -208,9 +201,6 @@ func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 	case after.Status.Final():
 		j.ended(&after)
 	case errors.Is(err, ErrInterrupted):
-		if err := j.tell(settling, after.ID); err != nil {
-			log.Warn("a job waits for the queue", slog.Any("error", err))
-		}
 	default:
 		j.metrics.retries.Inc()
 		log.Warn("a job can't be gone on with at present", slog.Time("again_at", after.WakeAt), slog.Any("error", err))
@@ -230,7 +220,7 @@ func outcome(next *Job, result []byte, err error, stopped bool) {
 		if stopped {
 			next.Tries = max(0, next.Tries-1) // It is not the job's doing.
 		}
-		next.giveBack(at.Add(firstWake))
+		next.giveBack(at)
 	case errors.As(err, &temporary) && next.Tries < maxTries:
 		next.giveBack(at.Add(min(minPause<<min(next.Tries, 10), maxPause)))
 	case errors.As(err, &failed):

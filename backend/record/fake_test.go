@@ -140,7 +140,7 @@ func (c fakeConsumer) Ack(_ context.Context, deliveries ...*queue.Delivery) erro
 	return err
 }
 
-func (c fakeConsumer) Bury(_ context.Context, d *queue.Delivery, reason string) error {
+func (c fakeConsumer) DeadLetter(_ context.Context, d *queue.Delivery, reason string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.unacked[d] {
@@ -158,6 +158,10 @@ func (c fakeConsumer) Retry(context.Context, *queue.Delivery, time.Duration) err
 
 func (c fakeConsumer) Postpone(context.Context, *queue.Delivery, time.Duration) error {
 	panic("record does not give events back one by one")
+}
+
+func (c fakeConsumer) Park(context.Context, string, ...*queue.Delivery) error {
+	panic("record parks nothing without shards")
 }
 
 func (c fakeConsumer) Close() error {

@@ -56,10 +56,8 @@ func (in *intake) laneOf(ctx context.Context, s *shard) *lane {
 		in.lanes[s] = l
 		for range workers {
 			w := writer{intake: in, lane: l, shard: s}
-			// What comes from a lane is not put back there.
-			if parker, ok := in.consumer.(queue.Parker); ok && s.name != "" && s.name != in.home {
-				w.parker = parker
-			}
+			// What comes from a parking lot is not put back there.
+			w.parks = s.name != "" && s.name != in.home
 			in.writers.Go(func() { w.run(ctx) })
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // parkingQueue is a queue in memory that can park.
 type parkingQueue struct {
 	*fakeQueue
-	lanes map[string]*fakeQueue
+	lots map[string]*fakeQueue
 	// park fails with the first of its errors, then the next.
 	park []error
 	// parks counts the deliveries that were parked.
@@ -21,17 +21,17 @@ type parkingQueue struct {
 }
 
 func newParkingQueue(events ...*event.Event) *parkingQueue {
-	q := &parkingQueue{fakeQueue: newQueue(events...), lanes: map[string]*fakeQueue{}}
+	q := &parkingQueue{fakeQueue: newQueue(events...), lots: map[string]*fakeQueue{}}
 	for _, name := range shards {
-		q.lanes[name] = newQueue()
+		q.lots[name] = newQueue()
 	}
 	return q
 }
 
 func (q *parkingQueue) Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
 	from := q.fakeQueue
-	if lane, ok := group.Lane(); ok {
-		from, group = q.lanes[lane], queue.Record
+	if name, ok := group.ParkingLot(); ok {
+		from, group = q.lots[name], queue.Record
 	}
 	if from == nil {
 		return nil, fmt.Errorf("group %q", group)
@@ -40,10 +40,10 @@ func (q *parkingQueue) Subscribe(ctx context.Context, group queue.Group, opts qu
 	return parkingConsumer{c, q}, err
 }
 
-// parked counts what is in the lanes.
+// parked counts what is in the parking lots.
 func (q *parkingQueue) parked() (n int) {
-	for _, lane := range q.lanes {
-		n += lane.left()
+	for _, lot := range q.lots {
+		n += lot.left()
 	}
 	return n
 }
@@ -56,7 +56,7 @@ type parkingConsumer struct {
 // parkTime is what parking takes.
 const parkTime = time.Millisecond
 
-func (c parkingConsumer) Park(ctx context.Context, lane string, deliveries ...*queue.Delivery) error {
+func (c parkingConsumer) Park(ctx context.Context, name string, deliveries ...*queue.Delivery) error {
 	<-time.After(parkTime)
 	c.q.mu.Lock()
 	err := shift(&c.q.park)
@@ -68,7 +68,7 @@ func (c parkingConsumer) Park(ctx context.Context, lane string, deliveries ...*q
 		return err
 	}
 	for _, d := range deliveries {
-		c.q.lanes[lane].publish(d.Event)
+		c.q.lots[name].publish(d.Event)
 	}
 	return c.Ack(ctx, deliveries...)
 }

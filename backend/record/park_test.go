@@ -82,8 +82,8 @@ func TestShardAway(t *testing.T) {
 		}
 		require.Equal(t, well, s.len())
 		require.LessOrEqual(t, q.left(), 20, "the others are parked")
-		require.GreaterOrEqual(t, q.lanes["b"].left(), n-well-20)
-		require.Zero(t, q.lanes["a"].left()+q.lanes["c"].left())
+		require.GreaterOrEqual(t, q.lots["b"].left(), n-well-20)
+		require.Zero(t, q.lots["a"].left()+q.lots["c"].left())
 		require.NoError(t, r.Healthy(), "the others are well")
 		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
 # HELP botgate_record_shard_up 1 while the database shard takes events, 0 while they are parked in the queue.
@@ -97,7 +97,7 @@ botgate_record_shard_up{shard="c"} 1
 		advance(maxBackoff)
 		require.Equal(t, n, s.len())
 		require.Zero(t, q.left()+q.parked())
-		require.LessOrEqual(t, q.lanes["b"].peak, 20)
+		require.LessOrEqual(t, q.lots["b"].peak, 20)
 		require.LessOrEqual(t, q.parks, n-well, "each at most once")
 		require.NoError(t, r.stop())
 	})
@@ -166,15 +166,15 @@ func TestParkedByAnotherProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newParkingQueue(), newStore(newDown().fail)
-		q.lanes["c"].publish(shardEvent(1, "c"))
+		q.lots["c"].publish(shardEvent(1, "c"))
 		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
 		synctest.Wait()
 		require.Equal(t, 1, s.len(), "it is there at the start")
-		q.lanes["c"].publish(shardEvent(2, "c"))
+		q.lots["c"].publish(shardEvent(2, "c"))
 		synctest.Wait()
 		require.Equal(t, 2, s.len(), "and later")
 		require.NoError(t, r.stop())
-		for _, lane := range q.lanes {
+		for _, lane := range q.lots {
 			require.Equal(t, 1, lane.closed)
 		}
 	})
@@ -186,12 +186,12 @@ func TestParkedEventOfAnotherShard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := newDown("b")
 		q, s := newParkingQueue(), newStore(down.fail)
-		q.lanes["a"].publish(shardEvent(1, "b"), shardEvent(2, "c"))
+		q.lots["a"].publish(shardEvent(1, "b"), shardEvent(2, "c"))
 		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
 		advance(time.Second)
 		require.Equal(t, 1, s.len())
-		require.Zero(t, q.lanes["a"].left())
-		require.Equal(t, 1, q.lanes["b"].left())
+		require.Zero(t, q.lots["a"].left())
+		require.Equal(t, 1, q.lots["b"].left())
 		require.NoError(t, r.stop())
 	})
 }
@@ -360,12 +360,12 @@ func TestPoisonIsBuriedFromLanes(t *testing.T) {
 		})
 		q := newParkingQueue()
 		for n := range 20 {
-			q.lanes["b"].publish(shardEvent(n, "b"))
+			q.lots["b"].publish(shardEvent(n, "b"))
 		}
 		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
 		synctest.Wait()
 		require.Equal(t, 19, s.len())
-		require.Equal(t, map[string]string{bad.ID: "does not fit"}, q.lanes["b"].buried)
+		require.Equal(t, map[string]string{bad.ID: "does not fit"}, q.lots["b"].buried)
 		require.NoError(t, r.stop())
 	})
 }

@@ -45,14 +45,13 @@ type Store interface {
 
 // Config is what a Recorder is made of.
 type Config struct {
-	// Queue is consumed in the group record, and in the lanes of Shards. Required.
+	// Queue is consumed in the group record, and in the parking lots of Shards. Required.
 	Queue Queue
 	// Store takes the events, those of one shard at a time. Required.
 	Store Store
-	// Shards are the names of the databases that the store is made of, each fit for a lane
-	// ([queue.CheckLane]). A shard that is away holds up no other if the queue's consumers
-	// are a [queue.Parker]. Default: there is one database, and what it does not take waits
-	// where it is.
+	// Shards are the names of the databases that the store is made of, each fit for a parking
+	// lot ([queue.CheckParkingLot]). A shard that is down holds up no other. Default: there is
+	// one database, and what it does not take waits where it is.
 	Shards []string
 	// Shard names the one of Shards that an event belongs to. Events of any other name are
 	// appended together and are never parked. Required with Shards.
@@ -106,7 +105,7 @@ func New(cfg Config) (*Recorder, error) {
 	r := &Recorder{cfg: cfg, log: cfg.Logger, metrics: m, shards: map[string]*shard{}}
 	r.shards[""] = newShard("", cfg.BatchSize, m, cfg.Logger)
 	for _, name := range cfg.Shards {
-		if err := queue.CheckLane(name); err != nil {
+		if err := queue.CheckParkingLot(name); err != nil {
 			return nil, fmt.Errorf("database shards: %w", err)
 		}
 		r.shards[name] = newShard(name, cfg.BatchSize, m, cfg.Logger)
@@ -165,8 +164,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 	return errors.Join(group.Wait(), closeAll(intakes))
 }
 
-// subscribe begins to consume the group record and, where it can park, the lane of each shard.
-// What a lane holds is there as soon as anybody parked it, and when this process starts anew.
+// subscribe begins to consume the group record and the parking lot of each shard. What a lot
+// holds is there as soon as anybody parked it, and when this process starts anew.
 func (r *Recorder) subscribe(ctx, finish context.Context) (intakes []*intake, err error) {
 	// One batch more than is being worked on is held ready, or twice that for the batches of
 	// several shards.
@@ -186,11 +185,8 @@ func (r *Recorder) subscribe(ctx, finish context.Context) (intakes []*intake, er
 	if err := add(queue.Record, "", prefetch); err != nil {
 		return intakes, err
 	}
-	if _, ok := intakes[0].consumer.(queue.Parker); !ok {
-		return intakes, nil
-	}
 	for _, name := range r.cfg.Shards {
-		if err := add(queue.Parked(name), name, r.cfg.BatchSize); err != nil {
+		if err := add(queue.ParkingLot(name), name, r.cfg.BatchSize); err != nil {
 			return intakes, err
 		}
 	}

@@ -25,8 +25,8 @@ type writer struct {
 	*intake
 	lane  *lane
 	shard *shard
-	// parker is nil where nothing can be parked.
-	parker queue.Parker
+	// parks is whether deliveries that the shard does not take are parked.
+	parks bool
 }
 
 func (w writer) run(ctx context.Context) {
@@ -50,7 +50,7 @@ func (w writer) write(ctx context.Context, batch []*queue.Delivery) {
 				return
 			}
 			w.shard.leave(err)
-		case w.parker == nil:
+		case !w.parks:
 			w.shard.await(ctx)
 		default:
 			if w.park(ctx, batch) {
@@ -65,7 +65,7 @@ func (w writer) write(ctx context.Context, batch []*queue.Delivery) {
 // buryPoisonous takes out what ended consumer after consumer, and returns the rest.
 func (w writer) buryPoisonous(ctx context.Context, batch []*queue.Delivery) (rest []*queue.Delivery) {
 	for _, d := range batch {
-		if reason, poisonous := d.Poisonous(); poisonous {
+		if reason, poisonous := d.Poison(); poisonous {
 			w.bury(ctx, d, errors.New(reason))
 			continue
 		}
@@ -140,14 +140,14 @@ func (w writer) bury(ctx context.Context, d *queue.Delivery, reason error) {
 	w.log.Error("event can't be recorded and goes to the dead letters",
 		slog.String("event_id", d.Event.ID), slog.Any("error", reason))
 	w.metrics.buried.Inc()
-	w.settle(ctx, func(ctx context.Context) error { return w.consumer.Bury(ctx, d, reason.Error()) })
+	w.settle(ctx, func(ctx context.Context) error { return w.consumer.DeadLetter(ctx, d, reason.Error()) })
 }
 
 // park puts a batch aside, unless the queue does not take it at present.
 func (w writer) park(ctx context.Context, batch []*queue.Delivery) bool {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	err := w.parker.Park(ctx, w.shard.name, batch...)
+	err := w.consumer.Park(ctx, w.shard.name, batch...)
 	if err != nil && !gone(err) {
 		return false
 	}

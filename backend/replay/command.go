@@ -19,7 +19,7 @@ const Usage = `Hands events of the queue's history over again, in the order of t
 Usage: botgate-backend replay --since <time> --to <target> [flags]
 
   --since       from what was accepted then: 2026-03-01T12:00:00Z, or 24h or 7d for so long ago
-  --after       go on behind this position instead, as an interrupted replay prints it
+  --after       go on behind this offset instead, as an interrupted replay prints it
   --until       only what was accepted before that; as with --since
   --bot, --type, --user   only events of this bot, type, user
   --to          record      the event log gets them again and stores what it lacks

@@ -17,7 +17,7 @@ const DefaultBatch = 100
 
 // History is what is replayed from.
 type History interface {
-	History(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error
+	ReadHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error
 }
 
 // Target is what is replayed to.
@@ -27,7 +27,7 @@ type Target interface {
 	// Send hands entries over, in their order, and returns how many of them the target
 	// refuses for good. After an error some may have arrived, and all of them are sent
 	// again when the replay is gone on with.
-	Send(ctx context.Context, entries []queue.Entry) (refused int, err error)
+	Send(ctx context.Context, entries []queue.HistoryRecord) (refused int, err error)
 }
 
 // Filter chooses events. Empty fields do not filter.
@@ -68,15 +68,15 @@ type Summary struct {
 	// Read counts the entries of the history, Matched those that were chosen and fit for the
 	// target, Sent those that arrived there, and Failed those that it refused for good.
 	Read, Matched, Sent, Failed int
-	// Position is where the replay can be gone on with, see [queue.HistoryRange.After];
+	// Offset is where the replay can be gone on with, see [queue.HistoryRange.After];
 	// empty when nothing is done yet.
-	Position string
+	Offset string
 }
 
 // Run replays until the history ends, and returns what was done also when it fails.
 func Run(ctx context.Context, cfg Config) (Summary, error) {
 	r := &replay{Config: cfg, limit: rate.NewLimiter(rate.Inf, 1)}
-	r.Position = cfg.Range.After
+	r.Offset = cfg.Range.After
 	size := cfg.Batch
 	if size <= 0 {
 		size = DefaultBatch
@@ -85,8 +85,8 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		size = min(size, cfg.Rate)
 		r.limit = rate.NewLimiter(rate.Limit(cfg.Rate), size)
 	}
-	r.pending = make([]queue.Entry, 0, size)
-	err := cfg.History.History(ctx, cfg.Range, func(entry queue.Entry) error { return r.take(ctx, entry) })
+	r.pending = make([]queue.HistoryRecord, 0, size)
+	err := cfg.History.ReadHistory(ctx, cfg.Range, func(entry queue.HistoryRecord) error { return r.take(ctx, entry) })
 	if err == nil {
 		err = r.flush(ctx)
 	}
@@ -98,13 +98,13 @@ type replay struct {
 	Config
 	Summary
 	limit   *rate.Limiter
-	pending []queue.Entry // Chosen, not sent yet.
-	last    string        // The position of what was read last.
+	pending []queue.HistoryRecord // Chosen, not sent yet.
+	last    string                // The offset of what was read last.
 }
 
-func (r *replay) take(ctx context.Context, entry queue.Entry) error {
+func (r *replay) take(ctx context.Context, entry queue.HistoryRecord) error {
 	r.Read++
-	r.last = entry.Position
+	r.last = entry.Offset
 	if r.Filter.Matches(entry.Event) && r.Target.Takes(entry.Event) {
 		r.Matched++
 		if !r.DryRun {
@@ -116,7 +116,7 @@ func (r *replay) take(ctx context.Context, entry queue.Entry) error {
 	}
 	if len(r.pending) < cap(r.pending) {
 		if len(r.pending) == 0 {
-			r.Position = r.last
+			r.Offset = r.last
 		}
 		return nil
 	}
@@ -140,7 +140,7 @@ func (r *replay) flush(ctx context.Context) error {
 		r.pending = r.pending[:0]
 	}
 	if r.last != "" {
-		r.Position = r.last
+		r.Offset = r.last
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // history has an event a second, of two bots in turn, and a change at the end.
 type history int
 
-func (h history) History(_ context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+func (h history) ReadHistory(_ context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error {
 	after := -1
 	if r.After != "" {
 		after, _ = strconv.Atoi(r.After)
@@ -30,7 +30,7 @@ func (h history) History(_ context.Context, r queue.HistoryRange, show func(queu
 		if n == int(h) {
 			e.Type, e.VerifiedBy = "botgate.event.delivered", "botgate"
 		}
-		if err := show(queue.Entry{Event: e, Position: strconv.Itoa(n)}); err != nil {
+		if err := show(queue.HistoryRecord{Event: e, Offset: strconv.Itoa(n)}); err != nil {
 			return err
 		}
 	}
@@ -50,7 +50,7 @@ type target struct {
 
 func (g *target) Takes(e *event.Event) bool { return g.changes || !e.IsChange() }
 
-func (g *target) Send(_ context.Context, entries []queue.Entry) (refused int, err error) {
+func (g *target) Send(_ context.Context, entries []queue.HistoryRecord) (refused int, err error) {
 	if g.failAt > 0 && len(g.ids)+len(entries) >= g.failAt {
 		return 0, errDown
 	}
@@ -73,35 +73,35 @@ func TestRun(t *testing.T) {
 		want    replay.Summary
 		batches []int
 	}{
-		"all":        {replay.Config{}, target{changes: true}, replay.Summary{Read: 251, Matched: 251, Sent: 251, Position: "250"}, []int{100, 100, 51}},
-		"no changes": {replay.Config{}, target{}, replay.Summary{Read: 251, Matched: 250, Sent: 250, Position: "250"}, []int{100, 100, 50}},
+		"all":        {replay.Config{}, target{changes: true}, replay.Summary{Read: 251, Matched: 251, Sent: 251, Offset: "250"}, []int{100, 100, 51}},
+		"no changes": {replay.Config{}, target{}, replay.Summary{Read: 251, Matched: 250, Sent: 250, Offset: "250"}, []int{100, 100, 50}},
 		"bot": {
 			replay.Config{Filter: replay.Filter{Bot: "a"}},
 			target{},
-			replay.Summary{Read: 251, Matched: 125, Sent: 125, Position: "250"},
+			replay.Summary{Read: 251, Matched: 125, Sent: 125, Offset: "250"},
 			[]int{100, 25},
 		},
 		"until": {
 			replay.Config{Filter: replay.Filter{Until: start.Add(30 * time.Second)}},
 			target{},
-			replay.Summary{Read: 251, Matched: 30, Sent: 30, Position: "250"},
+			replay.Summary{Read: 251, Matched: 30, Sent: 30, Offset: "250"},
 			[]int{30},
 		},
-		"type":         {replay.Config{Filter: replay.Filter{Type: "github.push"}}, target{}, replay.Summary{Read: 251, Position: "250"}, nil},
-		"user":         {replay.Config{Filter: replay.Filter{Subject: "bob"}}, target{}, replay.Summary{Read: 251, Position: "250"}, nil},
-		"after":        {replay.Config{Range: queue.HistoryRange{After: "247"}}, target{}, replay.Summary{Read: 3, Matched: 2, Sent: 2, Position: "250"}, []int{2}},
-		"nothing left": {replay.Config{Range: queue.HistoryRange{After: "250"}}, target{}, replay.Summary{Position: "250"}, nil},
-		"dry run":      {replay.Config{DryRun: true}, target{}, replay.Summary{Read: 251, Matched: 250, Position: "250"}, nil},
+		"type":         {replay.Config{Filter: replay.Filter{Type: "github.push"}}, target{}, replay.Summary{Read: 251, Offset: "250"}, nil},
+		"user":         {replay.Config{Filter: replay.Filter{Subject: "bob"}}, target{}, replay.Summary{Read: 251, Offset: "250"}, nil},
+		"after":        {replay.Config{Range: queue.HistoryRange{After: "247"}}, target{}, replay.Summary{Read: 3, Matched: 2, Sent: 2, Offset: "250"}, []int{2}},
+		"nothing left": {replay.Config{Range: queue.HistoryRange{After: "250"}}, target{}, replay.Summary{Offset: "250"}, nil},
+		"dry run":      {replay.Config{DryRun: true}, target{}, replay.Summary{Read: 251, Matched: 250, Offset: "250"}, nil},
 		"one by one, one refused": {
 			replay.Config{Batch: 1, Range: queue.HistoryRange{After: "247"}},
 			target{refuse: "e-249"},
-			replay.Summary{Read: 3, Matched: 2, Sent: 1, Failed: 1, Position: "250"},
+			replay.Summary{Read: 3, Matched: 2, Sent: 1, Failed: 1, Offset: "250"},
 			[]int{1, 1},
 		},
 		"with a rate": {
 			replay.Config{Rate: 1000, Range: queue.HistoryRange{After: "150"}},
 			target{},
-			replay.Summary{Read: 100, Matched: 99, Sent: 99, Position: "250"},
+			replay.Summary{Read: 100, Matched: 99, Sent: 99, Offset: "250"},
 			[]int{99},
 		},
 	} {
@@ -130,7 +130,7 @@ func TestInterruptedReplayGoesOn(t *testing.T) {
 			require.ErrorIs(t, err, errDown)
 			require.Len(t, g.ids, first.Sent)
 			g.failAt = 0
-			cfg.Range.After = first.Position
+			cfg.Range.After = first.Offset
 			_, err = replay.Run(t.Context(), cfg)
 			require.NoError(t, err)
 			require.Len(t, g.ids, 125, "each once: no batch was half done")
@@ -172,16 +172,16 @@ func TestReceiver(t *testing.T) {
 		Refused: func(err error) bool { return errors.Is(err, refused) },
 		Report:  func(err error) { reported = append(reported, err) },
 	}
-	entry := func(bot string) queue.Entry { return queue.Entry{Event: &event.Event{Bot: bot}} }
-	n, err := r.Send(t.Context(), []queue.Entry{entry("yes"), entry("no"), entry("yes")})
+	entry := func(bot string) queue.HistoryRecord { return queue.HistoryRecord{Event: &event.Event{Bot: bot}} }
+	n, err := r.Send(t.Context(), []queue.HistoryRecord{entry("yes"), entry("no"), entry("yes")})
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, []error{refused}, reported)
-	_, err = r.Send(t.Context(), []queue.Entry{entry("down")})
+	_, err = r.Send(t.Context(), []queue.HistoryRecord{entry("down")})
 	require.ErrorIs(t, err, errDown)
 
-	gone := queue.Entry{Event: &event.Event{Bot: "down", ID: "e", DataRef: "sha256:x"}}
-	n, err = r.Send(t.Context(), []queue.Entry{gone})
+	gone := queue.HistoryRecord{Event: &event.Event{Bot: "down", ID: "e", DataRef: "sha256:x"}}
+	n, err = r.Send(t.Context(), []queue.HistoryRecord{gone})
 	require.NoError(t, err, "an event without its body is not sent")
 	require.Equal(t, 1, n)
 	require.ErrorContains(t, reported[1], "not in the blob store")

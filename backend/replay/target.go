@@ -8,25 +8,25 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// Replayer is a queue that takes entries of its history again; see [queue.Historian].
+// Replayer is a queue that replays records of its history; see [queue.History].
 type Replayer interface {
-	Replay(ctx context.Context, group queue.Group, run int, entries ...queue.Entry) error
+	Replay(ctx context.Context, group queue.Group, replayID int, records ...queue.HistoryRecord) error
 }
 
 // Group is a group of the queue as a target.
 type Group struct {
 	Queue Replayer
 	Group queue.Group
-	// Run is the number of the replay; see [queue.NewRun].
-	Run int
+	// ReplayID is the number of the replay; see [queue.NewReplayID].
+	ReplayID int
 }
 
 // Takes implements [Target].
 func (g Group) Takes(e *event.Event) bool { return g.Group == queue.Record || !e.IsChange() }
 
 // Send implements [Target].
-func (g Group) Send(ctx context.Context, entries []queue.Entry) (refused int, err error) {
-	return 0, g.Queue.Replay(ctx, g.Group, g.Run, entries...)
+func (g Group) Send(ctx context.Context, entries []queue.HistoryRecord) (refused int, err error) {
+	return 0, g.Queue.Replay(ctx, g.Group, g.ReplayID, entries...)
 }
 
 // Receiver is an HTTP address as a target. It gets events one at a time, in the order of the
@@ -43,7 +43,7 @@ type Receiver struct {
 func (r Receiver) Takes(e *event.Event) bool { return !e.IsChange() }
 
 // Send implements [Target].
-func (r Receiver) Send(ctx context.Context, entries []queue.Entry) (refused int, err error) {
+func (r Receiver) Send(ctx context.Context, entries []queue.HistoryRecord) (refused int, err error) {
 	for _, entry := range entries {
 		if entry.Event.DataRef != "" {
 			refused++

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"time"
 
-	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dead"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -31,13 +29,7 @@ func runDead(ctx context.Context, args []string, getenv func(string) string, std
 	}
 	ctx, cancel := context.WithTimeout(ctx, command.Timeout)
 	defer cancel()
-	if err := withQueue(ctx, settings, func(q queue.Queue) error {
-		letters, ok := q.(queue.DeadLetters)
-		if !ok {
-			return fmt.Errorf("%s: this queue has no dead letters", config.EnvQueueURL)
-		}
-		return command.Run(ctx, letters, stdout)
-	}); err != nil {
+	if err := withQueue(ctx, settings, func(q queue.Queue) error { return command.Run(ctx, q, stdout) }); err != nil {
 		say(stderr, complaint(err))
 		return exitError
 	}

@@ -31,7 +31,7 @@ func bury(t *testing.T, ids ...string) (path string) {
 		ds, err := c.Receive(t.Context(), 1)
 		require.NoError(t, err)
 		ds[0].Note(queue.Outcome{Attempt: 1, At: time.Now().UTC(), StatusCode: 410, Error: "refused " + id})
-		require.NoError(t, c.Bury(t.Context(), ds[0], "refused for good: "+id))
+		require.NoError(t, c.DeadLetter(t.Context(), ds[0], "refused for good: "+id))
 	}
 	return path
 }

@@ -36,7 +36,7 @@ func runReplay(ctx context.Context, args []string, getenv func(string) string, s
 		say(stderr, complaint(err))
 		return exitUsage
 	}
-	run := &replayRun{Command: command, number: queue.NewRun(now), stdout: stdout, stderr: stderr}
+	run := &replayRun{Command: command, number: queue.NewReplayID(now), stdout: stdout, stderr: stderr}
 	if err := run.openSender(); err != nil {
 		say(stderr, complaint(err))
 		return exitUsage
@@ -74,17 +74,13 @@ func (r *replayRun) openSender() error {
 
 // from replays the history of a queue and tells what came of it.
 func (r *replayRun) from(ctx context.Context, q queue.Queue) error {
-	history, ok := q.(queue.Historian)
-	if !ok {
-		return fmt.Errorf("%s: this queue has no history", config.EnvQueueURL)
-	}
 	cfg := replay.Config{
-		History: history, Target: replay.Group{Queue: history, Group: r.Group, Run: r.number},
+		History: q, Target: replay.Group{Queue: q, Group: r.Group, ReplayID: r.number},
 		Range: r.Range, Filter: r.Filter, Rate: r.Rate, DryRun: r.DryRun, Progress: r.progress(),
 	}
 	if r.sender != nil {
 		defer r.sender.Close()
-		// One by one, so that the position is always that of what has arrived.
+		// One by one, so that the offset is always that of what has arrived.
 		cfg.Target, cfg.Batch = r.receiver(), 1
 	}
 	summary, err := replay.Run(ctx, cfg)
@@ -92,12 +88,12 @@ func (r *replayRun) from(ctx context.Context, q queue.Queue) error {
 	switch {
 	case errors.Is(err, queue.ErrNoHistory):
 		return fmt.Errorf("%w: %s is off", err, config.EnvHistory)
-	case errors.Is(err, queue.ErrPosition):
+	case errors.Is(err, queue.ErrOffset):
 		return fmt.Errorf("--after: %w", err)
-	case err != nil && summary.Position == "":
+	case err != nil && summary.Offset == "":
 		return fmt.Errorf("interrupted before anything was done: %w", err)
 	case err != nil:
-		return fmt.Errorf("interrupted; go on with --after %s instead of --since: %w", summary.Position, err)
+		return fmt.Errorf("interrupted; go on with --after %s instead of --since: %w", summary.Offset, err)
 	case summary.Failed > 0:
 		return fmt.Errorf("the receiver refused %d events", summary.Failed)
 	}

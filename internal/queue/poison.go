@@ -3,16 +3,18 @@ package queue
 import "fmt"
 
 const (
-	// SuspectAfter is how many consumers may end with an event before it is suspected to be
-	// the cause: from then on a consumer has it in hand only when it has no other suspect,
-	// so that one bad event does not count against those around it.
+	// SuspectAfter is how many consumers may crash while they hold an event before it is a
+	// suspected poison message: from then on a consumer holds at most one suspect at a
+	// time, so that one bad event does not count against those around it.
 	SuspectAfter = 3
-	// CrashLimit is how many consumers may end with an event before it is poisonous.
+	// CrashLimit is how many consumers may crash while they hold an event before it is a
+	// poison message.
 	CrashLimit = 6
 )
 
-// Poisonous reports whether a delivery is not to be tried but buried, and the reason.
-func (d *Delivery) Poisonous() (reason string, poisonous bool) {
+// Poison reports whether a delivery is a poison message, to be dead-lettered without another
+// attempt, and the reason.
+func (d *Delivery) Poison() (reason string, poison bool) {
 	switch {
 	case d.Unreadable != nil:
 		return d.Unreadable.Error(), true

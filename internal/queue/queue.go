@@ -21,10 +21,8 @@ const (
 	// Dispatch gets what goes to bots, that is everything but changes
 	// ([event.Event.IsChange]): one delivery at a time for each order key of a bot.
 	Dispatch Group = "dispatch"
-	// Dead gets what was buried. Reading it takes nothing out until it is acknowledged.
+	// Dead gets what was dead-lettered. An event stays there until it is acknowledged.
 	Dead Group = "dead"
-	// Jobs gets what was handed in for it alone, see [Jobber]: no events, but work to be done.
-	Jobs Group = "jobs"
 )
 
 var (
@@ -57,9 +55,11 @@ type Queue interface {
 	// Subscribe starts consuming for a group. Consumers of one group, in this and in
 	// other processes, share its events between them.
 	Subscribe(ctx context.Context, group Group, opts SubscribeOptions) (Consumer, error)
-	// Depths counts the events waiting or being worked on in each group but Jobs, and in
-	// [AllParked] those of all lanes that this handle knows of.
+	// Depths counts the events ready or in flight in each group, and under [ParkingLots]
+	// those in all parking lots that this handle knows of.
 	Depths(ctx context.Context) (map[Group]int64, error)
+	DeadLetters
+	History
 	// Ready returns nil when a Publish can be expected to succeed.
 	Ready(ctx context.Context) error
 	// Close ends all consumers, waits for publishes under way and releases
@@ -87,51 +87,63 @@ type Consumer interface {
 	// Postpone is Retry for a delivery that was not tried: it comes again with the same
 	// Attempt.
 	Postpone(ctx context.Context, d *Delivery, delay time.Duration) error
-	// Bury moves a delivery to the dead letters, where it keeps reason and attempts.
-	Bury(ctx context.Context, d *Delivery, reason string) error
+	// DeadLetter moves a delivery to the dead letters, with the reason and its attempts.
+	DeadLetter(ctx context.Context, d *Delivery, reason string) error
+	// Park moves deliveries of Record, or of a parking lot, to the parking lot of that name,
+	// so that what can't be handled now does not hold up the rest; see [ParkingLot]. Each is
+	// durably there before it is gone here: a crash in between can leave both, never
+	// neither. On ErrUnavailable and ErrUnconfirmed the caller still holds all of them; those
+	// that are lost do not keep the others from being parked.
+	Park(ctx context.Context, name string, deliveries ...*Delivery) error
 	// Close gives unsettled deliveries back at once and waits for its goroutines.
 	Close() error
 }
 
 // Delivery is one event handed to a consumer, to be settled by exactly one of Ack,
-// Retry, Postpone, Bury, and Park of a [Parker].
+// Retry, Postpone, DeadLetter and Park.
 type Delivery struct {
 	Event *event.Event
 	// Attempt is one more than the number of times that Retry was called for the event
 	// in this group, as far as the queue knows: RabbitMQ forgets them when another
-	// process takes over. What came back without being settled was not tried, as far
-	// as anybody knows, and does not count; but see Crashes.
+	// process takes over. Redeliveries of unacknowledged messages do not count as
+	// attempts; but see Crashes.
 	Attempt int
-	// Replays is how often the event came back from the dead letters; once it was replayed
-	// from the history, that replay's run and how often it came back since.
+	// Replays is how often the event was redriven from the dead letters; for one that was
+	// replayed from the history, that replay's id plus how often it was redriven since.
 	Replays int
-	// History are the outcomes of earlier attempts since then, oldest first, at most
-	// [MaxHistory] and as far as the attempts are known; see [Delivery.Note].
-	History []Outcome
-	// Crashes is how many consumers ended, by a crash and not by Close, while they had this
-	// event in hand, since it was last tried to an end; see [Delivery.Poisonous].
+	// Outcomes are those of earlier attempts since then, oldest first, at most
+	// [MaxOutcomes] and as far as the attempts are known; see [Delivery.Note].
+	Outcomes []Outcome
+	// Crashes is how many consumers ended, by a crash and not by Close, while they held this
+	// event, since an attempt at it last came to an end; see [Delivery.Poison].
 	Crashes int
-	// Death says how the event died; set in the group Dead only.
-	Death *Death
+	// Dead says why the event is a dead letter; set in the group Dead only.
+	Dead *DeadInfo
 	// Unreadable says why the event has no Data although it was accepted with some; nil if it
-	// is whole. Such a delivery is [Delivery.Poisonous].
+	// is whole. Such a delivery is [Delivery.Poison].
 	Unreadable error
 	// Token belongs to the engine.
 	Token any
 }
 
-// Death says how an event came into the dead letters.
-type Death struct {
-	// Group is the group that buried it.
-	Group Group `json:"group"`
-	// Reason is what Bury was told.
-	Reason string `json:"reason"`
-	// Attempts is the Attempt of the delivery that was buried.
-	Attempts int `json:"attempts"`
-	// At is when it was buried.
+// MaxOutcomes is how many outcomes travel with a delivery; the oldest are dropped.
+const MaxOutcomes = 10
+
+// Outcome is the result of an attempt.
+type Outcome struct {
+	// Attempt counts from 1.
+	Attempt int `json:"attempt"`
+	// At is when the attempt ended.
 	At time.Time `json:"at"`
-	// Replays is how often the event had come back from the dead letters before.
-	Replays int `json:"replays,omitempty"`
-	// History is that of the delivery that was buried.
-	History []Outcome `json:"history,omitempty"`
+	// StatusCode is the HTTP answer; 0 when there was none.
+	StatusCode int `json:"status_code,omitempty"`
+	// Error says in a few words why the attempt failed.
+	Error string `json:"error,omitempty"`
+}
+
+// Note adds the outcome of an attempt to a delivery. Outcomes are kept by Retry, as far as the
+// attempts are, and by DeadLetter.
+func (d *Delivery) Note(o Outcome) {
+	kept := d.Outcomes[max(0, len(d.Outcomes)-MaxOutcomes+1):]
+	d.Outcomes = append(append(make([]Outcome, 0, len(kept)+1), kept...), o)
 }

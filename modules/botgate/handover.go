@@ -33,9 +33,6 @@ func (h *handover) Publish(ctx context.Context, events ...*event.Event) error {
 // Ready implements [queue.Queue].
 func (h *handover) Ready(ctx context.Context) error { return h.current().Ready(ctx) }
 
-// Unwrap is the queue that has the rest, see [queue.As].
-func (h *handover) Unwrap() queue.Queue { return h.current() }
-
 // awaitSpool takes the spool as soon as the gateway that has it ends. Until then events that
 // the broker does not take are refused.
 func (a *App) awaitSpool(broker queue.Queue) queue.Queue {

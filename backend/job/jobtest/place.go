@@ -39,10 +39,10 @@ func Engine(t *testing.T) *job.SQL {
 }
 
 // Do has a job of a kind done in a new file, and returns it when it is over.
-func Do(t *testing.T, q job.Queue, kind job.Kind, parameters string) *job.Job {
+func Do(t *testing.T, kind job.Kind, parameters string) *job.Job {
 	t.Helper()
 	engine := Engine(t)
-	jobs, err := job.New(job.Config{Engine: engine, Queue: q, Kinds: map[string]job.Kind{"kind": kind}, WakeEvery: 10 * time.Millisecond})
+	jobs, err := job.New(job.Config{Engine: engine, Kinds: map[string]job.Kind{"kind": kind}, WakeEvery: 10 * time.Millisecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

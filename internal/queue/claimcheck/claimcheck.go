@@ -82,27 +82,11 @@ func (q *Queue) Close() error {
 	return err
 }
 
-// Unwrap is the queue beneath, see [queue.As].
-func (q *Queue) Unwrap() queue.Queue { return q.Queue }
-
 // Publish implements [queue.Queue]. A large body is durable in the blob store before its
 // event goes to the queue beneath. One whose event then is not queued is left to the store's
 // retention: somebody else may have put the same body. An event that has a reference already,
 // as it came from beneath, is published as it is.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
-	return q.publish(ctx, events, q.Queue.Publish)
-}
-
-// PublishJobs implements [queue.Jobber], for a queue beneath that is one.
-func (q *Queue) PublishJobs(ctx context.Context, jobs ...*event.Event) error {
-	jobber, ok := queue.As[queue.Jobber](q.Queue)
-	if !ok {
-		return errors.New("the queue takes no jobs")
-	}
-	return q.publish(ctx, jobs, jobber.PublishJobs)
-}
-
-func (q *Queue) publish(ctx context.Context, events []*event.Event, publish func(context.Context, ...*event.Event) error) error {
 	light := slices.Clone(events) // The caller's stay as they are.
 	for i := range light {
 		var err error
@@ -110,7 +94,7 @@ func (q *Queue) publish(ctx context.Context, events []*event.Event, publish func
 			return err
 		}
 	}
-	return publish(ctx, light...)
+	return q.Queue.Publish(ctx, light...)
 }
 
 // light returns an event as it is to be queued, which is a copy when its body is large.
@@ -155,9 +139,5 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if err != nil {
 		return nil, err
 	}
-	c := newConsumer(beneath, group, q.cfg)
-	if parker, ok := beneath.(queue.Parker); ok {
-		return &parkingConsumer{c, parker}, nil
-	}
-	return c, nil
+	return newConsumer(beneath, group, q.cfg), nil
 }

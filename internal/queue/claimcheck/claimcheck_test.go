@@ -248,12 +248,12 @@ func TestMissingBodyIsTriedAgainAndThenHandedOut(t *testing.T) {
 			require.ErrorIs(t, d.Unreadable, cause)
 			require.Equal(t, 5, d.Attempt)
 			require.Empty(t, d.Event.Data)
-			require.NoError(t, c.Bury(t.Context(), d, d.Unreadable.Error()))
+			require.NoError(t, c.DeadLetter(t.Context(), d, d.Unreadable.Error()))
 
 			dead := subscribe(t, q, queue.Dead)
 			d = receive(t, dead)
 			require.ErrorIs(t, d.Unreadable, cause, "at once")
-			require.Equal(t, cause.Error(), d.Death.Reason)
+			require.Equal(t, cause.Error(), d.Dead.Reason)
 			require.NoError(t, dead.Retry(t.Context(), d, 0))
 			blobs.mu.Lock()
 			blobs.getErrs = nil
@@ -320,7 +320,6 @@ func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	blobs := newMemory()
 	q := open(t, t.TempDir(), claimcheck.Config{Blobs: blobs, Threshold: 1})
-	letters := q.(queue.DeadLetters)
 	e := newEvent(t, 1000)
 	require.NoError(t, q.Publish(t.Context(), e))
 	c := subscribe(t, q, queue.Dispatch)
@@ -328,26 +327,26 @@ func TestDeadLetters(t *testing.T) {
 	d.Note(queue.Outcome{Attempt: 1, StatusCode: 500})
 	require.NoError(t, c.Retry(t.Context(), d, 0))
 	d = receive(t, c)
-	require.Len(t, d.History, 1, "what a role noted goes along")
-	require.NoError(t, c.Bury(t.Context(), d, "refused"))
+	require.Len(t, d.Outcomes, 1, "what a role noted goes along")
+	require.NoError(t, c.DeadLetter(t.Context(), d, "refused"))
 
-	page, err := letters.ListDead(t.Context(), queue.DeadQuery{Limit: 10})
+	page, err := q.ListDead(t.Context(), queue.DeadQuery{Limit: 10})
 	require.NoError(t, err)
 	require.EqualValues(t, 1000, page.Letters[0].Size)
-	letter, err := letters.GetDead(t.Context(), e.ID)
+	letter, err := q.GetDead(t.Context(), e.ID)
 	require.NoError(t, err)
 	require.Equal(t, e.Data, letter.Event.Data)
 	require.Empty(t, letter.Event.DataRef)
 
 	blobs.getErrs = []error{blob.ErrUnavailable, blob.ErrNotFound}
-	_, err = letters.GetDead(t.Context(), e.ID)
+	_, err = q.GetDead(t.Context(), e.ID)
 	require.ErrorIs(t, err, queue.ErrUnavailable)
-	letter, err = letters.GetDead(t.Context(), e.ID)
+	letter, err = q.GetDead(t.Context(), e.ID)
 	require.NoError(t, err)
 	require.Empty(t, letter.Event.Data)
 	require.Equal(t, blob.RefOf(e.Data).String(), letter.Event.DataRef)
 
-	result, err := letters.ReplayDead(t.Context(), queue.DeadQuery{Limit: 1})
+	result, err := q.Redrive(t.Context(), queue.DeadQuery{Limit: 1})
 	require.NoError(t, err)
 	require.Equal(t, 1, result.Done)
 	d = receive(t, c)
@@ -371,8 +370,8 @@ func TestReadersBoundTheirWait(t *testing.T) {
 	q := open(t, t.TempDir(), claimcheck.Config{Blobs: boundless{newMemory()}, Threshold: 1})
 	e := newEvent(t, 1000)
 	require.NoError(t, q.Publish(t.Context(), e))
-	require.NoError(t, q.(queue.Historian).History(t.Context(), queue.HistoryRange{}, func(entry queue.Entry) error {
-		require.Equal(t, e.Data, entry.Event.Data)
+	require.NoError(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(record queue.HistoryRecord) error {
+		require.Equal(t, e.Data, record.Event.Data)
 		return nil
 	}))
 }
@@ -381,28 +380,27 @@ func TestHistory(t *testing.T) {
 	t.Parallel()
 	blobs := newMemory()
 	q := open(t, t.TempDir(), claimcheck.Config{Blobs: blobs, Threshold: 1})
-	history := q.(queue.Historian)
 	e := newEvent(t, 1000)
 	require.NoError(t, q.Publish(t.Context(), e))
 	c := subscribe(t, q, queue.Dispatch)
 	require.NoError(t, c.Ack(t.Context(), receive(t, c)))
-	shown := func() (entries []queue.Entry) {
+	shown := func() (records []queue.HistoryRecord) {
 		t.Helper()
-		require.NoError(t, history.History(t.Context(), queue.HistoryRange{}, func(entry queue.Entry) error {
-			if !entry.Event.IsChange() {
-				entries = append(entries, entry)
+		require.NoError(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(record queue.HistoryRecord) error {
+			if !record.Event.IsChange() {
+				records = append(records, record)
 			}
 			return nil
 		}))
-		return entries
+		return records
 	}
-	entries := shown()
-	require.Len(t, entries, 1)
-	require.Equal(t, e.Data, entries[0].Event.Data)
+	records := shown()
+	require.Len(t, records, 1)
+	require.Equal(t, e.Data, records[0].Event.Data)
 
 	ref := blob.RefOf(e.Data)
 	clear(blobs.blobs)
-	require.NoError(t, history.Replay(t.Context(), queue.Dispatch, 1, entries...))
+	require.NoError(t, q.Replay(t.Context(), queue.Dispatch, 1, records...))
 	require.Contains(t, blobs.blobs, ref, "it is put again")
 	require.Equal(t, e.Data, receive(t, c).Event.Data)
 
@@ -411,7 +409,7 @@ func TestHistory(t *testing.T) {
 	require.Empty(t, gone.Data)
 	require.Equal(t, ref.String(), gone.DataRef)
 	blobs.getErrs = []error{blob.ErrUnavailable}
-	require.ErrorIs(t, history.History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error { return nil }), queue.ErrUnavailable)
+	require.ErrorIs(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(queue.HistoryRecord) error { return nil }), queue.ErrUnavailable)
 }
 
 func TestCloseGivesBackWhatIsBeingFetched(t *testing.T) {

@@ -139,9 +139,14 @@ func (c *consumer) Postpone(ctx context.Context, d *queue.Delivery, delay time.D
 	return settled(c.beneath.Postpone(ctx, original(d), delay), d)
 }
 
-// Bury implements [queue.Consumer]. The dead letter has the reference, as the message had.
-func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
-	return settled(c.beneath.Bury(ctx, original(d), reason), d)
+// DeadLetter implements [queue.Consumer]. The dead letter has the reference, as the message had.
+func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason string) error {
+	return settled(c.beneath.DeadLetter(ctx, original(d), reason), d)
+}
+
+// Park implements [queue.Consumer]. What is parked keeps its reference.
+func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.Delivery) error {
+	return settled(c.beneath.Park(ctx, name, originals(deliveries)...), deliveries...)
 }
 
 // Close implements [queue.Consumer].
@@ -152,17 +157,6 @@ func (c *consumer) Close() error {
 	c.cancel()
 	c.fetches.Wait()
 	return c.beneath.Close()
-}
-
-// parkingConsumer is a consumer over one that can park. What is parked keeps its reference.
-type parkingConsumer struct {
-	*consumer
-	parker queue.Parker
-}
-
-// Park implements [queue.Parker].
-func (c *parkingConsumer) Park(ctx context.Context, lane string, deliveries ...*queue.Delivery) error {
-	return settled(c.parker.Park(ctx, lane, originals(deliveries)...), deliveries...)
 }
 
 func originals(deliveries []*queue.Delivery) []*queue.Delivery {
@@ -179,7 +173,7 @@ func original(d *queue.Delivery) *queue.Delivery {
 	if !ok {
 		return d
 	}
-	t.delivery.History = d.History
+	t.delivery.Outcomes = d.Outcomes
 	return t.delivery
 }
 

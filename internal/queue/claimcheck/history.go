@@ -4,53 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/botgate/botgate/internal/blob"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
-var _ queue.Historian = (*Queue)(nil)
-
-func (q *Queue) historian() (queue.Historian, error) {
-	history, ok := queue.As[queue.Historian](q.Queue)
-	if !ok {
-		return nil, queue.ErrNoHistory
-	}
-	return history, nil
-}
-
-// History implements [queue.Historian]. An event whose body is not there any more is shown
-// without it, and with the reference.
-func (q *Queue) History(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
-	history, err := q.historian()
-	if err != nil {
-		return err
-	}
-	return history.History(ctx, r, func(entry queue.Entry) error {
-		whole, err := q.whole(ctx, entry.Event)
-		if err != nil {
+// ReadHistory implements [queue.History]. An event whose body is not in the blob store any more
+// is shown without it, and with the reference.
+func (q *Queue) ReadHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error {
+	return q.Queue.ReadHistory(ctx, r, func(record queue.HistoryRecord) (err error) {
+		if record.Event, err = q.whole(ctx, record.Event); err != nil {
 			return err
 		}
-		entry.Event = whole
-		return show(entry)
+		return show(record)
 	})
 }
 
-// Replay implements [queue.Historian]. Large bodies are put again, so that their age counts
+// Replay implements [queue.History]. Large bodies are put again, so that their age counts
 // from now.
-func (q *Queue) Replay(ctx context.Context, group queue.Group, run int, entries ...queue.Entry) error {
-	history, err := q.historian()
-	if err != nil {
-		return err
-	}
-	light := append(make([]queue.Entry, 0, len(entries)), entries...)
+func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, records ...queue.HistoryRecord) error {
+	light := slices.Clone(records)
 	for i := range light {
+		var err error
 		if light[i].Event, err = q.light(ctx, light[i].Event); err != nil {
 			return err
 		}
 	}
-	return history.Replay(ctx, group, run, light...)
+	return q.Queue.Replay(ctx, group, replayID, light...)
 }
 
 // whole returns an event with its body, unless that is gone for good.

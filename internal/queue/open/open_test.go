@@ -57,9 +57,7 @@ func TestHistory(t *testing.T) {
 	} {
 		q, err := open.Open(t.Context(), tc.address, open.Options{History: tc.history})
 		require.NoError(t, err)
-		h, ok := q.(queue.Historian)
-		require.True(t, ok)
-		require.ErrorIs(t, h.History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error { return nil }), tc.want)
+		require.ErrorIs(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(queue.HistoryRecord) error { return nil }), tc.want)
 		require.NoError(t, q.Close())
 	}
 	require.ErrorContains(t, open.CheckHistory("much"), "an age and a size")

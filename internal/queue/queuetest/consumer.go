@@ -82,9 +82,9 @@ func (c *consumer) postpone(d *queue.Delivery, delay time.Duration) {
 }
 
 // bury moves a delivery to the dead letters.
-func (c *consumer) bury(d *queue.Delivery, reason string) {
+func (c *consumer) deadLetter(d *queue.Delivery, reason string) {
 	c.e.t.Helper()
-	require.NoError(c.e.t, c.Bury(c.e.t.Context(), d, reason))
+	require.NoError(c.e.t, c.DeadLetter(c.e.t.Context(), d, reason))
 }
 
 // close ends the subscription.

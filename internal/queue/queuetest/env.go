@@ -119,7 +119,7 @@ func (e *env) drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var work errgroup.Group
-	for _, group := range append([]queue.Group{queue.Jobs}, groups...) {
+	for _, group := range groups {
 		work.Go(func() error {
 			_, err := e.empty(ctx, group)
 			return err

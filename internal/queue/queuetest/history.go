@@ -19,49 +19,41 @@ var historyCases = []testCase{
 	{"has a repeat once", historyRepeats},
 	{"ends with what was there at the beginning", historyEnds},
 	{"begins at a time", historySince},
-	{"goes on behind a position", historyAfter},
-	{"stops when told to", historyStops},
-	{"knows its own positions", historyPositions},
+	{"resumes behind an offset", historyAfter},
+	{"stops at an error of show", historyStops},
+	{"knows its own offsets", historyOffsets},
 	{"replays to Record only", replayRecord},
 	{"replays to Dispatch in order, anew in each run", replayDispatch},
 	{"replays what its consumer has just acknowledged", replayAcknowledged},
 	{"replays nothing where it does not belong", replayElsewhere},
 }
 
-// historian is the queue with its history.
-func (e *env) historian(q queue.Queue) queue.Historian {
-	e.t.Helper()
-	h, ok := q.(queue.Historian)
-	require.True(e.t, ok, "the engine keeps no history")
-	return h
-}
-
 // history reads what the history has of this test's bot.
-func (e *env) history(q queue.Queue, r queue.HistoryRange) []queue.Entry {
+func (e *env) history(q queue.Queue, r queue.HistoryRange) []queue.HistoryRecord {
 	e.t.Helper()
 	ctx, cancel := context.WithTimeout(e.t.Context(), patience)
 	defer cancel()
-	var entries []queue.Entry
-	require.NoError(e.t, e.historian(q).History(ctx, r, func(entry queue.Entry) error {
-		if entry.Event.Bot == e.bot {
-			entries = append(entries, entry)
+	var records []queue.HistoryRecord
+	require.NoError(e.t, q.ReadHistory(ctx, r, func(record queue.HistoryRecord) error {
+		if record.Event.Bot == e.bot {
+			records = append(records, record)
 		}
 		return nil
 	}))
-	return entries
+	return records
 }
 
-func (e *env) replayHistory(group queue.Group, run int, entries ...queue.Entry) {
+func (e *env) replayHistory(group queue.Group, replayID int, records ...queue.HistoryRecord) {
 	e.t.Helper()
 	ctx, cancel := context.WithTimeout(e.t.Context(), patience)
 	defer cancel()
-	require.NoError(e.t, e.historian(e.q).Replay(ctx, group, run, entries...))
+	require.NoError(e.t, e.q.Replay(ctx, group, replayID, records...))
 }
 
-func entryIDs(entries []queue.Entry) []string {
-	ids := make([]string, len(entries))
-	for i, entry := range entries {
-		ids[i] = entry.Event.ID
+func recordIDs(records []queue.HistoryRecord) []string {
+	ids := make([]string, len(records))
+	for i, record := range records {
+		ids[i] = record.Event.ID
 	}
 	return ids
 }
@@ -78,10 +70,10 @@ func historyShows(t *testing.T, e *env) {
 	for _, ev := range sent {
 		e.publish(e.q, ev)
 	}
-	entries := e.history(e.q, queue.HistoryRange{})
-	require.Equal(t, idsOf(sent), entryIDs(entries))
-	for i, entry := range entries {
-		requireSame(t, sent[i], entry.Event)
+	records := e.history(e.q, queue.HistoryRange{})
+	require.Equal(t, idsOf(sent), recordIDs(records))
+	for i, record := range records {
+		requireSame(t, sent[i], record.Event)
 	}
 	e.depth(e.q, queue.Record, int64(len(sent)))
 }
@@ -94,14 +86,14 @@ func historyOutlasts(t *testing.T, e *env) {
 		require.NoError(t, err)
 	}
 	other := e.open()
-	require.Equal(t, idsOf(sent), entryIDs(e.history(other, queue.HistoryRange{})))
+	require.Equal(t, idsOf(sent), recordIDs(e.history(other, queue.HistoryRange{})))
 }
 
 func historyRepeats(t *testing.T, e *env) {
 	ev := e.event("key")
 	e.publish(e.q, ev, ev)
 	e.publish(e.q, ev)
-	require.Equal(t, []string{ev.ID}, entryIDs(e.history(e.q, queue.HistoryRange{})))
+	require.Equal(t, []string{ev.ID}, recordIDs(e.history(e.q, queue.HistoryRange{})))
 }
 
 func historyEnds(t *testing.T, e *env) {
@@ -110,9 +102,9 @@ func historyEnds(t *testing.T, e *env) {
 	var shown []string
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	require.NoError(t, e.historian(e.q).History(ctx, queue.HistoryRange{}, func(entry queue.Entry) error {
-		if entry.Event.Bot == e.bot {
-			shown = append(shown, entry.Event.ID)
+	require.NoError(t, e.q.ReadHistory(ctx, queue.HistoryRange{}, func(record queue.HistoryRecord) error {
+		if record.Event.Bot == e.bot {
+			shown = append(shown, record.Event.ID)
 			e.publish(e.q, e.event("key"))
 		}
 		return nil
@@ -134,9 +126,9 @@ func historySince(t *testing.T, e *env) {
 	e.publish(e.q, e.event("key"))
 	all := e.history(e.q, queue.HistoryRange{})
 	require.Len(t, all, 2)
-	require.Equal(t, entryIDs(all), entryIDs(e.history(e.q, queue.HistoryRange{Since: start})))
-	require.Equal(t, entryIDs(all), entryIDs(e.history(e.q, queue.HistoryRange{Since: start.Add(-240 * time.Hour)})))
-	require.Equal(t, entryIDs(all[1:]), entryIDs(e.history(e.q, queue.HistoryRange{Since: since})))
+	require.Equal(t, recordIDs(all), recordIDs(e.history(e.q, queue.HistoryRange{Since: start})))
+	require.Equal(t, recordIDs(all), recordIDs(e.history(e.q, queue.HistoryRange{Since: start.Add(-240 * time.Hour)})))
+	require.Equal(t, recordIDs(all[1:]), recordIDs(e.history(e.q, queue.HistoryRange{Since: since})))
 	require.Empty(t, e.history(e.q, queue.HistoryRange{Since: time.Now().Add(time.Hour)}))
 }
 
@@ -145,18 +137,18 @@ func historyAfter(t *testing.T, e *env) {
 	all := e.history(e.q, queue.HistoryRange{})
 	require.Len(t, all, 300)
 	for _, i := range []int{0, 120, 298} {
-		rest := e.history(e.q, queue.HistoryRange{After: all[i].Position})
-		require.Equal(t, entryIDs(all[i+1:]), entryIDs(rest))
+		rest := e.history(e.q, queue.HistoryRange{After: all[i].Offset})
+		require.Equal(t, recordIDs(all[i+1:]), recordIDs(rest))
 	}
-	require.Empty(t, e.history(e.q, queue.HistoryRange{After: all[299].Position}))
-	require.Equal(t, entryIDs(all[1:]), entryIDs(e.history(e.q, queue.HistoryRange{After: all[0].Position, Since: time.Now().Add(time.Hour)})))
+	require.Empty(t, e.history(e.q, queue.HistoryRange{After: all[299].Offset}))
+	require.Equal(t, recordIDs(all[1:]), recordIDs(e.history(e.q, queue.HistoryRange{After: all[0].Offset, Since: time.Now().Add(time.Hour)})))
 }
 
 func historyStops(t *testing.T, e *env) {
 	e.publish(e.q, e.events(3, "key")...)
 	stop := errors.New("stop")
 	seen := 0
-	err := e.historian(e.q).History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error {
+	err := e.q.ReadHistory(t.Context(), queue.HistoryRange{}, func(queue.HistoryRecord) error {
 		seen++
 		return stop
 	})
@@ -164,18 +156,18 @@ func historyStops(t *testing.T, e *env) {
 	require.Equal(t, 1, seen)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	err = e.historian(e.q).History(ctx, queue.HistoryRange{}, func(queue.Entry) error {
+	err = e.q.ReadHistory(ctx, queue.HistoryRange{}, func(queue.HistoryRecord) error {
 		cancel()
 		return ctx.Err()
 	})
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, e.historian(e.q).History(ctx, queue.HistoryRange{}, func(queue.Entry) error { return nil }), context.Canceled)
+	require.ErrorIs(t, e.q.ReadHistory(ctx, queue.HistoryRange{}, func(queue.HistoryRecord) error { return nil }), context.Canceled)
 }
 
-func historyPositions(t *testing.T, e *env) {
-	for _, position := range []string{"x", "-1", "1.5", "99999999999999999999"} {
-		err := e.historian(e.q).History(t.Context(), queue.HistoryRange{After: position}, func(queue.Entry) error { return nil })
-		require.ErrorIs(t, err, queue.ErrPosition, position)
+func historyOffsets(t *testing.T, e *env) {
+	for _, offset := range []string{"x", "-1", "1.5", "99999999999999999999"} {
+		err := e.q.ReadHistory(t.Context(), queue.HistoryRange{After: offset}, func(queue.HistoryRecord) error { return nil })
+		require.ErrorIs(t, err, queue.ErrOffset, offset)
 	}
 }
 
@@ -196,7 +188,7 @@ func replayRecord(t *testing.T, e *env) {
 	}
 	c.ack(ds...)
 	c.none()
-	require.Equal(t, entryIDs(all), entryIDs(e.history(e.q, queue.HistoryRange{})), "a replay makes no history")
+	require.Equal(t, recordIDs(all), recordIDs(e.history(e.q, queue.HistoryRange{})), "a replay makes no history")
 }
 
 func replayDispatch(t *testing.T, e *env) {
@@ -258,12 +250,12 @@ func replayAcknowledged(t *testing.T, e *env) {
 		d := c.one()
 		require.Equal(t, ev.ID, d.Event.ID)
 		c.ack(d)
-		entries := e.history(e.q, queue.HistoryRange{})
-		e.replayHistory(group, 100, entries[len(entries)-1])
+		records := e.history(e.q, queue.HistoryRange{})
+		e.replayHistory(group, 100, records[len(records)-1])
 		d = c.one()
 		require.Equal(t, ev.ID, d.Event.ID)
 		// It can die and be acknowledged like any other.
-		c.bury(d, "enough")
+		c.deadLetter(d, "enough")
 		c.none()
 		c.close()
 		e.drain()
@@ -275,8 +267,8 @@ func replayElsewhere(t *testing.T, e *env) {
 	e.publish(e.q, ev, e.change(ev))
 	e.drain()
 	all := e.history(e.q, queue.HistoryRange{})
-	for group, entry := range map[queue.Group]queue.Entry{queue.Dispatch: all[1], queue.Dead: all[0], "other": all[0]} {
-		require.ErrorIs(t, e.historian(e.q).Replay(t.Context(), group, 100, entry), queue.ErrInvalid)
+	for group, record := range map[queue.Group]queue.HistoryRecord{queue.Dispatch: all[1], queue.Dead: all[0], "other": all[0]} {
+		require.ErrorIs(t, e.q.Replay(t.Context(), group, 100, record), queue.ErrInvalid)
 	}
 	e.depth(e.q, queue.Dispatch, 0)
 }

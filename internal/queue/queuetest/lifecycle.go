@@ -84,7 +84,7 @@ func depthsCount(t *testing.T, e *env) {
 	e.depth(e.q, queue.Dispatch, 2)
 	c.retry(c.one(), 0)
 	e.depth(e.q, queue.Dispatch, 2)
-	c.bury(c.one(), "refused")
+	c.deadLetter(c.one(), "refused")
 	e.depth(e.q, queue.Dispatch, 1)
 	e.depth(e.q, queue.Dead, 1)
 	e.depth(e.q, queue.Record, 4)

@@ -2,7 +2,6 @@ package queuetest
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 
@@ -14,46 +13,44 @@ import (
 )
 
 var parkCases = []testCase{
-	{"what is parked leaves Record and comes in its lane only", parkMoves},
+	{"what is parked leaves Record and comes in its parking lot only", parkMoves},
 	{"nothing is parked of another group", parkRecordOnly},
-	{"a lane has a name", parkNames},
+	{"a parking lot has a name", parkNames},
 	{"what is parked outlasts a restart, and what was in hand", parkOutlasts},
-	{"a lane's consumers retry, bury and replay as those of Record", parkSettles},
-	{"on to another lane", parkAgain},
+	{"a parking lot's consumers retry, dead-letter and redrive as those of Record", parkSettles},
+	{"on to another parking lot", parkAgain},
 	{"settling twice is an error and parks nothing", parkTwice},
 	{"an event stays while it is parked, though its bot has it", parkKeepsEvent},
-	{"while another handle drains the lane nothing is lost", parkWhileDraining},
+	{"while another handle drains the parking lot nothing is lost", parkWhileDraining},
 }
 
-// Lanes are the lanes that the suite parks in.
-var Lanes = []string{"shard-a", "shard_B", "3"}
+// ParkingLots are the names of the parking lots that the suite uses.
+var ParkingLots = []string{"shard-a", "shard_B", "3"}
 
-// park moves deliveries to a lane.
-func (c *consumer) park(lane string, ds ...*queue.Delivery) {
+// park moves deliveries to a parking lot.
+func (c *consumer) park(name string, ds ...*queue.Delivery) {
 	c.e.t.Helper()
-	require.NoError(c.e.t, c.tryPark(lane, ds...))
+	require.NoError(c.e.t, c.tryPark(name, ds...))
 }
 
-func (c *consumer) tryPark(lane string, ds ...*queue.Delivery) error {
+func (c *consumer) tryPark(name string, ds ...*queue.Delivery) error {
 	c.e.t.Helper()
-	parker, ok := c.Consumer.(queue.Parker)
-	require.True(c.e.t, ok, "the engine can't park")
-	return parker.Park(c.e.t.Context(), lane, ds...)
+	return c.Park(c.e.t.Context(), name, ds...)
 }
 
 func parkMoves(t *testing.T, e *env) {
 	q := e.open()
 	sent := e.events(3, "key")
 	sent[0].Data = []byte{0, 1, 2, 0xff}
-	waiting := e.subscribe(q, queue.Parked(Lanes[0]))
+	waiting := e.subscribe(q, queue.ParkingLot(ParkingLots[0]))
 	e.publish(e.q, sent...)
 	c := e.subscribe(e.q, queue.Record)
 	for _, d := range c.take(3) {
 		switch d.Event.ID {
 		case sent[0].ID:
-			c.park(Lanes[0], d)
+			c.park(ParkingLots[0], d)
 		case sent[1].ID:
-			c.park(Lanes[1], d)
+			c.park(ParkingLots[1], d)
 		default:
 			c.ack(d)
 		}
@@ -62,39 +59,39 @@ func parkMoves(t *testing.T, e *env) {
 	d := waiting.one()
 	requireSame(t, sent[0], d.Event)
 	require.Equal(t, 1, d.Attempt)
-	require.Nil(t, d.Death)
+	require.Nil(t, d.Dead)
 	waiting.ack(d)
 	waiting.none()
 	c.none()
-	e.depth(e.q, queue.AllParked, 1)
-	other := e.subscribe(q, queue.Parked(Lanes[1]))
+	e.depth(e.q, queue.ParkingLots, 1)
+	other := e.subscribe(q, queue.ParkingLot(ParkingLots[1]))
 	d = other.one()
 	requireSame(t, sent[1], d.Event)
-	e.depth(q, queue.AllParked, 1)
+	e.depth(q, queue.ParkingLots, 1)
 	other.ack(d)
-	e.depth(q, queue.AllParked, 0)
+	e.depth(q, queue.ParkingLots, 0)
 }
 
 func parkRecordOnly(t *testing.T, e *env) {
 	e.publish(e.q, e.event("key"))
 	c := e.subscribe(e.q, queue.Dispatch)
 	d := c.one()
-	require.Error(t, c.tryPark(Lanes[0], d))
-	c.bury(d, "refused")
+	require.Error(t, c.tryPark(ParkingLots[0], d))
+	c.deadLetter(d, "refused")
 	dead := e.subscribe(e.q, queue.Dead)
-	require.Error(t, dead.tryPark(Lanes[0], dead.one()))
+	require.Error(t, dead.tryPark(ParkingLots[0], dead.one()))
 }
 
 func parkNames(t *testing.T, e *env) {
 	e.publish(e.q, e.event("key"))
 	c := e.subscribe(e.q, queue.Record)
 	d := c.one()
-	for _, lane := range []string{"", "a.b", "a b", "#", "ä", strings.Repeat("x", 65)} {
-		require.Error(t, c.tryPark(lane, d), "%q", lane)
-		_, err := e.q.Subscribe(t.Context(), queue.Parked(lane), queue.SubscribeOptions{})
-		require.Error(t, err, "%q", lane)
+	for _, lot := range []string{"", "a.b", "a b", "#", "ä", strings.Repeat("x", 65)} {
+		require.Error(t, c.tryPark(lot, d), "%q", lot)
+		_, err := e.q.Subscribe(t.Context(), queue.ParkingLot(lot), queue.SubscribeOptions{})
+		require.Error(t, err, "%q", lot)
 	}
-	_, err := e.q.Subscribe(t.Context(), queue.AllParked, queue.SubscribeOptions{})
+	_, err := e.q.Subscribe(t.Context(), queue.ParkingLots, queue.SubscribeOptions{})
 	require.Error(t, err)
 	c.ack(d)
 }
@@ -104,19 +101,19 @@ func parkOutlasts(t *testing.T, e *env) {
 	sent := e.events(4, "key")
 	e.publish(q, sent...)
 	c := e.subscribe(q, queue.Record)
-	c.park(Lanes[0], c.take(4)...)
-	lane := e.subscribe(q, queue.Parked(Lanes[0]))
-	first := lane.one()
-	lane.ack(first)
-	lane.take(2)
+	c.park(ParkingLots[0], c.take(4)...)
+	lot := e.subscribe(q, queue.ParkingLot(ParkingLots[0]))
+	first := lot.one()
+	lot.ack(first)
+	lot.take(2)
 	require.NoError(t, q.Close())
 
-	lane = e.subscribe(e.open(), queue.Parked(Lanes[0]))
-	rest := lane.take(3)
+	lot = e.subscribe(e.open(), queue.ParkingLot(ParkingLots[0]))
+	rest := lot.take(3)
 	require.ElementsMatch(t, idsOf(sent), append(deliveredIDs(rest), first.Event.ID))
 	requireUntried(t, rest...)
-	lane.ack(rest...)
-	lane.none()
+	lot.ack(rest...)
+	lot.none()
 	e.depth(e.q, queue.Record, 0)
 }
 
@@ -124,40 +121,40 @@ func parkSettles(t *testing.T, e *env) {
 	ev := e.event("key")
 	e.publish(e.q, ev)
 	c := e.subscribe(e.q, queue.Record)
-	c.park(Lanes[0], c.one())
-	lane := e.subscribe(e.q, queue.Parked(Lanes[0]))
-	lane.retry(lane.one(), 0)
-	d := lane.one()
+	c.park(ParkingLots[0], c.one())
+	lot := e.subscribe(e.q, queue.ParkingLot(ParkingLots[0]))
+	lot.retry(lot.one(), 0)
+	d := lot.one()
 	require.Equal(t, 2, d.Attempt)
-	lane.postpone(d, 0)
-	lane.bury(lane.one(), "the store refuses it")
+	lot.postpone(d, 0)
+	lot.deadLetter(lot.one(), "the store refuses it")
 	e.depth(e.q, queue.Dead, 1)
 	listed := e.list(e.q, queue.DeadQuery{Limit: 10})
-	require.Equal(t, queue.Record, listed[0].Death.Group)
+	require.Equal(t, queue.Record, listed[0].Group)
 	e.replay(queue.DeadFilter{ID: ev.ID}, 1)
 	d = c.one()
 	requireSame(t, ev, d.Event)
 	require.Equal(t, 1, d.Replays)
-	c.park(Lanes[0], d)
-	d = lane.one()
+	c.park(ParkingLots[0], d)
+	d = lot.one()
 	require.Equal(t, 1, d.Replays, "what is known of it goes along")
-	lane.ack(d)
-	lane.none()
+	lot.ack(d)
+	lot.none()
 }
 
 func parkAgain(t *testing.T, e *env) {
 	ev := e.event("key")
 	e.publish(e.q, ev)
 	c := e.subscribe(e.q, queue.Record)
-	c.park(Lanes[0], c.one())
-	from := e.subscribe(e.q, queue.Parked(Lanes[0]))
-	from.park(Lanes[2], from.one())
-	to := e.subscribe(e.q, queue.Parked(Lanes[2]))
+	c.park(ParkingLots[0], c.one())
+	from := e.subscribe(e.q, queue.ParkingLot(ParkingLots[0]))
+	from.park(ParkingLots[2], from.one())
+	to := e.subscribe(e.q, queue.ParkingLot(ParkingLots[2]))
 	d := to.one()
 	requireSame(t, ev, d.Event)
 	to.ack(d)
 	from.none()
-	e.depth(e.q, queue.AllParked, 0)
+	e.depth(e.q, queue.ParkingLots, 0)
 }
 
 func parkTwice(t *testing.T, e *env) {
@@ -166,16 +163,16 @@ func parkTwice(t *testing.T, e *env) {
 	c := e.subscribe(e.q, queue.Record)
 	ds := c.take(3)
 	c.ack(ds[0])
-	require.ErrorIs(t, c.tryPark(Lanes[0], ds[0], ds[1]), queue.ErrLost, "the other is parked all the same")
-	require.ErrorIs(t, c.tryPark(Lanes[0], ds[1]), queue.ErrLost)
+	require.ErrorIs(t, c.tryPark(ParkingLots[0], ds[0], ds[1]), queue.ErrLost, "the other is parked all the same")
+	require.ErrorIs(t, c.tryPark(ParkingLots[0], ds[1]), queue.ErrLost)
 	require.ErrorIs(t, c.Ack(t.Context(), ds[1]), queue.ErrLost)
 	c.close()
-	require.Error(t, c.tryPark(Lanes[0], ds[2]))
-	lane := e.subscribe(e.q, queue.Parked(Lanes[0]))
-	d := lane.one()
+	require.Error(t, c.tryPark(ParkingLots[0], ds[2]))
+	lot := e.subscribe(e.q, queue.ParkingLot(ParkingLots[0]))
+	d := lot.one()
 	require.Equal(t, ds[1].Event.ID, d.Event.ID)
-	lane.ack(d)
-	lane.none()
+	lot.ack(d)
+	lot.none()
 	e.depth(e.q, queue.Record, 1)
 }
 
@@ -184,13 +181,13 @@ func parkKeepsEvent(t *testing.T, e *env) {
 	ev := e.event("key")
 	e.publish(e.q, ev)
 	c := e.subscribe(e.q, queue.Record)
-	c.park(Lanes[0], c.one())
+	c.park(ParkingLots[0], c.one())
 	dispatch := e.subscribe(e.q, queue.Dispatch)
 	dispatch.ack(dispatch.one())
-	lane := e.subscribe(e.q, queue.Parked(Lanes[0]))
-	d := lane.one()
+	lot := e.subscribe(e.q, queue.ParkingLot(ParkingLots[0]))
+	d := lot.one()
 	requireSame(t, ev, d.Event)
-	lane.ack(d)
+	lot.ack(d)
 }
 
 // parkWhileDraining has one handle park what another one records.
@@ -201,9 +198,9 @@ func parkWhileDraining(t *testing.T, e *env) {
 	defer cancel()
 	work, ctx := errgroup.WithContext(ctx)
 	for _, q := range []queue.Queue{e.q, e.open()} {
-		c, lane := e.subscribe(q, queue.Record), e.subscribe(q, queue.Parked(Lanes[1]))
-		work.Go(func() error { return seen.park(ctx, c, Lanes[1]) })
-		work.Go(func() error { return seen.consume(ctx, lane, 5) })
+		c, lot := e.subscribe(q, queue.Record), e.subscribe(q, queue.ParkingLot(ParkingLots[1]))
+		work.Go(func() error { return seen.park(ctx, c, ParkingLots[1]) })
+		work.Go(func() error { return seen.consume(ctx, lot, 5) })
 	}
 	for _, batch := range [][]*event.Event{sent[:20], sent[20:40], sent[40:]} {
 		e.publish(e.q, batch...)
@@ -211,21 +208,17 @@ func parkWhileDraining(t *testing.T, e *env) {
 	require.NoError(t, work.Wait())
 	require.ElementsMatch(t, idsOf(sent), seen.ids)
 	e.depth(e.q, queue.Record, 0)
-	e.depth(e.q, queue.AllParked, 0)
+	e.depth(e.q, queue.ParkingLots, 0)
 }
 
 // park parks everything until the tally is full.
-func (s *tally) park(ctx context.Context, c *consumer, lane string) error {
-	parker, ok := c.Consumer.(queue.Parker)
-	if !ok {
-		return errors.New("the engine can't park")
-	}
+func (s *tally) park(ctx context.Context, c *consumer, name string) error {
 	for s.open() {
 		ds, err := s.receive(ctx, c, 7)
 		if err != nil {
 			return err
 		}
-		if err := parker.Park(ctx, lane, ds...); err != nil {
+		if err := c.Park(ctx, name, ds...); err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func publishSurvivesRestart(t *testing.T, e *env) {
 			require.Containsf(t, byID, want.ID, "group %s", group)
 			requireSame(t, want, byID[want.ID].Event)
 			require.Equal(t, 1, byID[want.ID].Attempt)
-			require.Nil(t, byID[want.ID].Death)
+			require.Nil(t, byID[want.ID].Dead)
 			c.ack(byID[want.ID])
 		}
 	}

@@ -14,7 +14,7 @@ type Harness struct {
 	// was published through one handle is seen by all. It registers a cleanup that
 	// closes the handle, which the test may have done before.
 	Open func(t *testing.T) queue.Queue
-	// History says that the handles are a [queue.Historian] and keep a history.
+	// History says that the handles retain a history.
 	History bool
 }
 
@@ -40,12 +40,11 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Duplicates", duplicateCases},
 		{"Settle", settleCases},
 		{"Retry", retryCases},
-		{"Bury", buryCases},
+		{"DeadLetter", deadLetterCases},
 		{"Dead", deadCases},
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Park", parkCases},
-		{"Jobs", jobCases},
 		{"Receive", receiveCases},
 		{"Lifecycle", lifecycleCases},
 	}

@@ -26,7 +26,7 @@ func RunRetention(t *testing.T, open func(t *testing.T) Harness) {
 		defer cancel()
 		stop := context.Canceled
 		var id string
-		err := e.historian(e.q).History(ctx, queue.HistoryRange{}, func(entry queue.Entry) error {
+		err := e.q.ReadHistory(ctx, queue.HistoryRange{}, func(entry queue.HistoryRecord) error {
 			id = entry.Event.ID
 			return stop
 		})

@@ -115,7 +115,7 @@ func settleTwice(t *testing.T, e *env) {
 	ctx := t.Context()
 	require.ErrorIs(t, c.Ack(ctx, first), queue.ErrLost)
 	require.ErrorIs(t, c.Retry(ctx, first, 0), queue.ErrLost)
-	require.ErrorIs(t, c.Bury(ctx, first, "twice"), queue.ErrLost)
+	require.ErrorIs(t, c.DeadLetter(ctx, first, "twice"), queue.ErrLost)
 	c.ack(second)
 	c.none()
 	e.depth(e.q, queue.Record, 0)
@@ -130,7 +130,7 @@ func settleAfterClose(t *testing.T, e *env) {
 	c.close()
 	require.Error(t, c.Ack(t.Context(), d))
 	require.Error(t, c.Retry(t.Context(), d, 0))
-	require.Error(t, c.Bury(t.Context(), d, "late"))
+	require.Error(t, c.DeadLetter(t.Context(), d, "late"))
 	require.Equal(t, ev.ID, e.subscribe(e.q, queue.Record).one().Event.ID)
 	e.depth(e.q, queue.Dead, 0)
 }

@@ -235,7 +235,7 @@ func newLetter(m *amqp.Delivery) *letter {
 		e = salvage(m)
 	}
 	return &letter{
-		DeadLetter: &queue.DeadLetter{Event: e, Death: *deathOf(m), Size: int64(len(m.Body))},
+		DeadLetter: &queue.DeadLetter{Event: e, DeadInfo: *deathOf(m), Size: int64(len(m.Body))},
 		message:    m, isEvent: err == nil,
 	}
 }

@@ -38,7 +38,7 @@ type Config struct {
 	// [queue.ErrTooLarge]. It must not exceed the broker's max_message_size, which closes
 	// the connection. Default 16 MiB, as in RabbitMQ 4.
 	MaxMessage int
-	// History says how much is kept to be replayed; see [Queue.History]. What a broker
+	// History says how much is kept to be replayed; see [Queue.ReadHistory]. What a broker
 	// keeps is decided when the stream is declared first; later changes are logged and
 	// take effect once somebody has deleted it. Default: nothing is kept.
 	History queue.Retention

@@ -53,7 +53,7 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 	if prefetch <= 0 {
 		prefetch = defaultPrefetch
 	}
-	lane, parked := group.Lane()
+	lane, parked := group.ParkingLot()
 	if parked {
 		group = queue.Record
 	}
@@ -230,7 +230,7 @@ func (c *consumer) newItem(f *feed, m *amqp.Delivery, e *event.Event) *item {
 	it := &item{feed: f, tag: m.DeliveryTag, id: repeatID(e, m), message: m}
 	it.delivery = &queue.Delivery{Event: e, Attempt: 1, Replays: headerInt(m.Headers, headerReplays), Token: it}
 	if c.group == queue.Dead {
-		it.delivery.Death = deathOf(m)
+		it.delivery.Dead = deathOf(m)
 	}
 	if c.ordered {
 		it.key = orderKey(e)

@@ -15,8 +15,6 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-var _ queue.DeadLetters = (*Queue)(nil)
-
 // ListDead implements [queue.DeadLetters], in the order of death. Each page looks through
 // all dead letters within [queue.MaxDeadScan].
 func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.DeadPage, error) {
@@ -28,7 +26,7 @@ func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.Dea
 	var found []*queue.DeadLetter
 	more, err := q.browse(ctx, func(batch []*letter) (bool, error) {
 		for _, l := range batch {
-			if query.Matches(l.Event, l.Death) && after.before(placeOf(l.DeadLetter)) {
+			if query.Matches(l.DeadLetter) && after.before(placeOf(l.DeadLetter)) {
 				l.Event.Data = nil
 				found = append(found, l.DeadLetter)
 			}
@@ -52,7 +50,7 @@ func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, erro
 	var last *queue.DeadLetter
 	_, err := q.browse(ctx, func(batch []*letter) (bool, error) {
 		for _, l := range batch {
-			if l.Event.ID == id && (last == nil || l.Death.At.After(last.Death.At)) {
+			if l.Event.ID == id && (last == nil || l.At.After(last.At)) {
 				last = l.DeadLetter
 			}
 		}
@@ -67,9 +65,9 @@ func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, erro
 	return last, nil
 }
 
-// ReplayDead implements [queue.DeadLetters]. What comes back stands behind everything that
+// Redrive implements [queue.DeadLetters]. What comes back stands behind everything that
 // waits. A query's After means nothing here, since a replay begins at the front each time.
-func (q *Queue) ReplayDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
+func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
 	result, err := q.moveDead(ctx, query, func(chosen []*letter) error {
 		var messages []message
 		for _, l := range chosen {
@@ -82,12 +80,12 @@ func (q *Queue) ReplayDead(ctx context.Context, query queue.DeadQuery) (queue.De
 		return q.publish(ctx, messages)
 	}, func(l *letter) bool { return l.isEvent })
 	if err != nil {
-		return result, fmt.Errorf("replaying dead letters: %w", err)
+		return result, fmt.Errorf("redriving dead letters: %w", err)
 	}
 	return result, nil
 }
 
-// DropDead implements [queue.DeadLetters]; a query's After means nothing, as in ReplayDead.
+// DropDead implements [queue.DeadLetters]; a query's After means nothing, as in Redrive.
 func (q *Queue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
 	result, err := q.moveDead(ctx, query, func([]*letter) error { return nil }, func(*letter) bool { return true })
 	if err != nil {
@@ -105,7 +103,7 @@ func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery, move func([
 		var chosen []*letter
 		for _, l := range batch {
 			switch {
-			case !query.Matches(l.Event, l.Death) || result.Done+len(chosen) == query.Limit:
+			case !query.Matches(l.DeadLetter) || result.Done+len(chosen) == query.Limit:
 			case fit(l):
 				chosen = append(chosen, l)
 			default:
@@ -136,10 +134,10 @@ const frontAgain = "front"
 // newReplay makes the messages of a replay: the event for the group that buried it, and
 // the change for Record. What somebody moved by hand goes to all groups.
 func (q *Queue) newReplay(l *letter) ([]message, error) {
-	replays := l.Death.Replays + 1
+	replays := l.Replays + 1
 	headers := amqp.Table{}
 	for name, value := range l.message.Headers {
-		if !strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, headerDeath) {
+		if !strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, headerDead) {
 			headers[name] = value
 		}
 	}
@@ -147,7 +145,7 @@ func (q *Queue) newReplay(l *letter) ([]message, error) {
 	m := newMessage(q.topology, l.Event)
 	m.Headers = headers
 	m.ContentType = l.message.ContentType
-	switch l.Death.Group {
+	switch l.Group {
 	case queue.Record:
 		m.exchange, m.key = "", q.topology.record()
 		return []message{m}, nil
@@ -167,7 +165,7 @@ type place struct {
 	id string
 }
 
-func placeOf(l *queue.DeadLetter) place { return place{l.Death.At.UnixMicro(), l.Event.ID} }
+func placeOf(l *queue.DeadLetter) place { return place{l.At.UnixMicro(), l.Event.ID} }
 
 func (p place) compare(other place) int {
 	return cmp.Or(cmp.Compare(p.at, other.at), strings.Compare(p.id, other.id))

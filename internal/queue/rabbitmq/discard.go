@@ -17,7 +17,7 @@ const discardAttempts = 5
 // goes on. The prefetch bounds how many there are at a time. If it fails, it ends the
 // feed: the message then comes again with the next one.
 func (c *consumer) discard(ctx context.Context, f *feed, m *amqp.Delivery, cause error) {
-	death := queue.Death{Group: c.group, Reason: cause.Error(), At: time.Now()}
+	death := queue.DeadInfo{Group: c.group, Reason: cause.Error(), At: time.Now()}
 	letter := []message{newDeadLetter(c.queue.topology, m, death)}
 	err := c.queue.publish(ctx, letter)
 	for n := 1; n < discardAttempts && err != nil && ctx.Err() == nil; n++ {

@@ -101,8 +101,8 @@ func requireForeignDead(t *testing.T, q queue.Queue) {
 	d := receiveOne(t, dead)
 	require.Equal(t, "x", d.Event.ID)
 	require.Equal(t, "hello", string(d.Event.Data))
-	require.Equal(t, queue.Record, d.Death.Group)
-	require.Zero(t, d.Death.Attempts, "nobody got it")
+	require.Equal(t, queue.Record, d.Dead.Group)
+	require.Zero(t, d.Dead.Attempts, "nobody got it")
 	require.NoError(t, dead.Ack(t.Context(), d))
 }
 

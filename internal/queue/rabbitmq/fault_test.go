@@ -56,7 +56,7 @@ func documentedSettings(t *testing.T, server *testsvc.Server) {
 	require.NoError(t, q.Ready(t.Context()))
 	c, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
 	require.NoError(t, err)
-	require.NoError(t, c.Bury(t.Context(), receiveOne(t, c), "reason"))
+	require.NoError(t, c.DeadLetter(t.Context(), receiveOne(t, c), "reason"))
 }
 
 // A broker that dies under publishers and a consumer loses nothing that it confirmed,

@@ -24,17 +24,15 @@ const (
 	headerOffset = "x-stream-offset"
 )
 
-var _ queue.Historian = (*Queue)(nil)
-
-// History implements [queue.Historian], on a connection of its own.
-func (q *Queue) History(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+// ReadHistory implements [queue.History], on a connection of its own.
+func (q *Queue) ReadHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error {
 	if err := q.readHistory(ctx, r, show); err != nil {
 		return fmt.Errorf("reading the history: %w", err)
 	}
 	return nil
 }
 
-func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error {
 	if err := q.usable(ctx); err != nil {
 		return err
 	}
@@ -76,7 +74,7 @@ func streamOffset(r queue.HistoryRange) (any, error) {
 	case r.After != "":
 		after, err := strconv.ParseInt(r.After, 10, 63)
 		if err != nil || after < 0 {
-			return nil, queue.ErrPosition
+			return nil, queue.ErrOffset
 		}
 		return after + 1, nil
 	case r.Since.IsZero():
@@ -97,7 +95,7 @@ type historyReader struct {
 	ch       *amqp.Channel
 	arriving <-chan amqp.Delivery
 	mark     string
-	show     func(queue.Entry) error
+	show     func(queue.HistoryRecord) error
 	unacked  int
 }
 
@@ -153,19 +151,19 @@ func (r *historyReader) take(m *amqp.Delivery) error {
 		r.q.config.Logger.Warn("the history holds a message that is no event", "offset", offset, "error", err)
 		return nil
 	}
-	return r.show(queue.Entry{Event: e, Position: strconv.FormatInt(offset, 10)})
+	return r.show(queue.HistoryRecord{Event: e, Offset: strconv.FormatInt(offset, 10)})
 }
 
-// Replay implements [queue.Historian]. What comes again stands behind everything that waits.
-func (q *Queue) Replay(ctx context.Context, group queue.Group, run int, entries ...queue.Entry) error {
+// Replay implements [queue.History]. What comes again stands behind everything that waits.
+func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, records ...queue.HistoryRecord) error {
 	var messages []message
-	for _, entry := range entries {
-		e, news, err := queue.NewReplay(group, run, entry)
+	for _, record := range records {
+		e, news, err := queue.NewReplay(group, replayID, record)
 		if err != nil {
 			return fmt.Errorf("replaying: %w", err)
 		}
 		m := newMessage(q.topology, e)
-		m.Headers[headerReplays] = int64(run)
+		m.Headers[headerReplays] = int64(replayID)
 		m.exchange, m.key = "", q.topology.record()
 		if group == queue.Dispatch {
 			m.key = q.topology.dispatch(e.Partition())

@@ -20,14 +20,14 @@ import (
 const (
 	attributePrefix = "cloudEvents:"
 	// headerContentType takes a content type that is too long for the AMQP property.
-	headerContentType   = "botgate-content-type"
-	headerDeath         = "botgate-death-" // Begins all that follow.
-	headerDeathGroup    = "botgate-death-group"
-	headerDeathReason   = "botgate-death-reason"
-	headerDeathAttempts = "botgate-death-attempts"
-	headerDeathAt       = "botgate-death-at"
-	// headerDeathHistory holds outcomes as JSON.
-	headerDeathHistory = "botgate-death-history"
+	headerContentType  = "botgate-content-type"
+	headerDead         = "botgate-dead-" // Begins all that follow.
+	headerDeadGroup    = "botgate-dead-group"
+	headerDeadReason   = "botgate-dead-reason"
+	headerDeadAttempts = "botgate-dead-attempts"
+	headerDeadAt       = "botgate-dead-at"
+	// headerDeadHistory holds outcomes as JSON.
+	headerDeadHistory = "botgate-dead-history"
 	// headerReplays is [queue.Delivery.Replays].
 	headerReplays = "botgate-replays"
 )
@@ -85,17 +85,17 @@ func forward(d *amqp.Delivery, name string) message {
 }
 
 // newDeadLetter wraps a message that died into one for the dead letters.
-func newDeadLetter(t topology, d *amqp.Delivery, death queue.Death) message {
+func newDeadLetter(t topology, d *amqp.Delivery, death queue.DeadInfo) message {
 	m := forward(d, t.dead())
 	headers := m.Headers
 	reason := strings.ToValidUTF8(death.Reason[:min(len(death.Reason), maxReason)], "")
-	headers[headerDeathGroup] = string(death.Group)
-	headers[headerDeathReason] = reason
-	headers[headerDeathAttempts] = int64(death.Attempts)
-	headers[headerDeathAt] = death.At.UTC().Format(time.RFC3339Nano)
-	delete(headers, headerDeathHistory)
-	if history, err := json.Marshal(death.History); err == nil && len(death.History) > 0 && len(history) <= maxHistory {
-		headers[headerDeathHistory] = string(history)
+	headers[headerDeadGroup] = string(death.Group)
+	headers[headerDeadReason] = reason
+	headers[headerDeadAttempts] = int64(death.Attempts)
+	headers[headerDeadAt] = death.At.UTC().Format(time.RFC3339Nano)
+	delete(headers, headerDeadHistory)
+	if history, err := json.Marshal(death.Outcomes); err == nil && len(death.Outcomes) > 0 && len(history) <= maxHistory {
+		headers[headerDeadHistory] = string(history)
 	}
 	return m
 }
@@ -138,22 +138,22 @@ func contentTypeOf(d *amqp.Delivery) string {
 }
 
 // deathOf tells how a dead letter died.
-func deathOf(d *amqp.Delivery) *queue.Death {
-	group := headerString(d.Headers, headerDeathGroup)
+func deathOf(d *amqp.Delivery) *queue.DeadInfo {
+	group := headerString(d.Headers, headerDeadGroup)
 	if group == "" {
-		return &queue.Death{Reason: "moved here by hand", At: d.Timestamp}
+		return &queue.DeadInfo{Reason: "moved here by hand", At: d.Timestamp}
 	}
 	// A malformed time is the zero time; the rest is worth showing all the same.
-	at, _ := time.Parse(time.RFC3339Nano, headerString(d.Headers, headerDeathAt))
-	death := &queue.Death{
+	at, _ := time.Parse(time.RFC3339Nano, headerString(d.Headers, headerDeadAt))
+	death := &queue.DeadInfo{
 		Group:    queue.Group(group),
-		Reason:   headerString(d.Headers, headerDeathReason),
-		Attempts: headerInt(d.Headers, headerDeathAttempts),
+		Reason:   headerString(d.Headers, headerDeadReason),
+		Attempts: headerInt(d.Headers, headerDeadAttempts),
 		At:       at,
 		Replays:  headerInt(d.Headers, headerReplays),
 	}
 	// As with the time.
-	_ = json.Unmarshal([]byte(headerString(d.Headers, headerDeathHistory)), &death.History)
+	_ = json.Unmarshal([]byte(headerString(d.Headers, headerDeadHistory)), &death.Outcomes)
 	return death
 }
 

@@ -71,7 +71,7 @@ func TestDeathRoundTrip(t *testing.T) {
 	t.Parallel()
 	d := delivered(newMessage(names, testEvent()))
 	d.Headers["x-delivery-count"] = int64(4)
-	want := queue.Death{
+	want := queue.DeadInfo{
 		Group: queue.Dispatch, Reason: strings.Repeat("ü", maxReason), Attempts: 5, At: time.Now().UTC(),
 	}
 	letter := newDeadLetter(names, d, want)
@@ -89,7 +89,7 @@ func TestDeathRoundTrip(t *testing.T) {
 func TestDeathByHand(t *testing.T) {
 	t.Parallel()
 	d := delivered(newMessage(names, testEvent()))
-	require.Equal(t, &queue.Death{Reason: "moved here by hand", At: d.Timestamp}, deathOf(d))
+	require.Equal(t, &queue.DeadInfo{Reason: "moved here by hand", At: d.Timestamp}, deathOf(d))
 }
 
 func FuzzHeaders(f *testing.F) {
@@ -98,7 +98,7 @@ func FuzzHeaders(f *testing.F) {
 		d := &amqp.Delivery{MessageId: "id", Body: body, Headers: amqp.Table{
 			"cloudEvents:specversion": version, "cloudEvents:time": at, "cloudEvents:id": "id",
 			"cloudEvents:source": "/bots/" + group, "cloudEvents:type": "t",
-			headerDeathGroup: group, headerDeathAttempts: count, headerDeathAt: at,
+			headerDeadGroup: group, headerDeadAttempts: count, headerDeadAt: at,
 		}}
 		if e, err := parseEvent(d); err == nil {
 			require.NoError(t, e.Validate())

@@ -12,13 +12,11 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-var _ queue.Parker = (*consumer)(nil)
-
-// Park implements [queue.Parker]. The lane has confirmed all before any is acknowledged. What
+// Park implements [queue.Consumer]. The lane has confirmed all before any is acknowledged. What
 // its connection was lost for is not parked but comes again, here or in another process.
 func (c *consumer) Park(ctx context.Context, lane string, deliveries ...*queue.Delivery) error {
 	if c.group != queue.Record {
-		return fmt.Errorf("parking: the group %s has no lanes", c.group)
+		return fmt.Errorf("parking: the group %s has no parking lots", c.group)
 	}
 	if err := c.queue.useLane(ctx, lane); err != nil {
 		return fmt.Errorf("parking: %w", err)
@@ -64,7 +62,7 @@ func (c *consumer) claimToPark(deliveries []*queue.Delivery, name string) (items
 
 // useLane makes sure that a lane exists.
 func (q *Queue) useLane(ctx context.Context, lane string) error {
-	if err := queue.CheckLane(lane); err != nil {
+	if err := queue.CheckParkingLot(lane); err != nil {
 		return err
 	}
 	if err := q.usable(ctx); err != nil {
@@ -119,7 +117,7 @@ func (q *Queue) lookParked(ch *amqp.Channel, depths map[queue.Group]int64) error
 	if len(lanes) == 0 {
 		return nil
 	}
-	n := q.unsettled(queue.AllParked)
+	n := q.unsettled(queue.ParkingLots)
 	for _, lane := range lanes {
 		state, err := ch.QueueDeclare(q.topology.parked(lane), true, false, false, false, quorum())
 		if err != nil {
@@ -127,14 +125,14 @@ func (q *Queue) lookParked(ch *amqp.Channel, depths map[queue.Group]int64) error
 		}
 		n += int64(state.Messages)
 	}
-	depths[queue.AllParked] = max(depths[queue.AllParked], n)
+	depths[queue.ParkingLots] = max(depths[queue.ParkingLots], n)
 	return nil
 }
 
 // counted is the group that a consumer's deliveries count for.
 func (c *consumer) counted() queue.Group {
 	if c.lane != "" {
-		return queue.AllParked
+		return queue.ParkingLots
 	}
 	return c.group
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
-// TestParkWhileConnectionsAreCut parks and consumes the lane over connections that are cut
+// TestParkWhileConnectionsAreCut parks and consumes the lot over connections that are cut
 // again and again: every event comes.
 func TestParkWhileConnectionsAreCut(t *testing.T) {
 	t.Parallel()
@@ -31,11 +31,11 @@ func TestParkWhileConnectionsAreCut(t *testing.T) {
 	require.NoError(t, steady.Publish(t.Context(), sent...))
 	c, err := shaky.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{Prefetch: 50})
 	require.NoError(t, err)
-	lane, err := steady.Subscribe(t.Context(), queue.Parked(queuetest.Lanes[0]), queue.SubscribeOptions{})
+	lot, err := steady.Subscribe(t.Context(), queue.ParkingLot(queuetest.ParkingLots[0]), queue.SubscribeOptions{})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	came := collect(ctx, t, lane)
+	came := collect(ctx, t, lot)
 	parked := make(chan error, 1)
 	go func() { parked <- parkAll(ctx, c) }()
 	has := func(n int) func() bool {
@@ -55,24 +55,20 @@ func TestParkWhileConnectionsAreCut(t *testing.T) {
 
 // parkAll parks what comes; what is unconfirmed it parks again, and what is lost comes again.
 func parkAll(ctx context.Context, c queue.Consumer) error {
-	parker, ok := c.(queue.Parker)
-	if !ok {
-		return errors.New("it can't park")
-	}
 	for {
 		ds, err := c.Receive(ctx, 20)
 		if err != nil {
 			return err
 		}
 		for err = queue.ErrUnavailable; err != nil && !errors.Is(err, queue.ErrLost); {
-			if err = parker.Park(ctx, queuetest.Lanes[0], ds...); ctx.Err() != nil {
+			if err = c.Park(ctx, queuetest.ParkingLots[0], ds...); ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}
 	}
 }
 
-// TestParkAfterTheLaneWasDeleted has somebody delete the queue of a lane that is in use.
+// TestParkAfterTheLaneWasDeleted has somebody delete the queue of a lot that is in use.
 func TestParkAfterTheLaneWasDeleted(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
@@ -80,17 +76,15 @@ func TestParkAfterTheLaneWasDeleted(t *testing.T) {
 	q := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix})
 	c, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{})
 	require.NoError(t, err)
-	parker, ok := c.(queue.Parker)
-	require.True(t, ok)
 	ch := dialChannel(t, address)
 	for range 2 {
 		e := newEvent(t, "key")
 		require.NoError(t, q.Publish(t.Context(), e))
 		d := receiveOne(t, c)
 		require.Eventually(t, func() bool {
-			return parker.Park(t.Context(), queuetest.Lanes[1], d) == nil
+			return c.Park(t.Context(), queuetest.ParkingLots[1], d) == nil
 		}, patience, 10*time.Millisecond)
-		_, err := ch.QueueDelete(prefix+".record.parked."+queuetest.Lanes[1], false, false, false)
+		_, err := ch.QueueDelete(prefix+".record.parked."+queuetest.ParkingLots[1], false, false, false)
 		require.NoError(t, err)
 	}
 }

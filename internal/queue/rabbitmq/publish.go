@@ -13,26 +13,13 @@ import (
 // known to the handle that saw it confirmed, within RepeatWindow; others publish it
 // again and consumers drop it.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
-	return q.publishFresh(ctx, events, func(e *event.Event) message { return newMessage(q.topology, e) })
-}
-
-// PublishJobs implements [queue.Jobber].
-func (q *Queue) PublishJobs(ctx context.Context, jobs ...*event.Event) error {
-	return q.publishFresh(ctx, jobs, func(e *event.Event) message {
-		m := newMessage(q.topology, e)
-		m.exchange, m.key = "", q.topology.jobs()
-		return m
-	})
-}
-
-func (q *Queue) publishFresh(ctx context.Context, events []*event.Event, newMessage func(*event.Event) message) error {
 	fresh, err := q.fresh(events)
 	if err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
 	messages := make([]message, len(fresh))
 	for n, e := range fresh {
-		messages[n] = newMessage(e)
+		messages[n] = newMessage(q.topology, e)
 	}
 	if err := q.publish(ctx, messages); err != nil {
 		return fmt.Errorf("publishing: %w", err)

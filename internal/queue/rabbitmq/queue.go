@@ -58,7 +58,7 @@ type Queue struct {
 	closing     sync.Once
 }
 
-var _ queue.Jobber = (*Queue)(nil)
+var _ queue.Queue = (*Queue)(nil)
 
 // Open checks the configuration and connects in the background; the context bounds
 // nothing beyond the call. A broker that is away is no error here, see [Queue.Ready].
@@ -80,7 +80,6 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 		done: map[queue.Group]*recent{
 			queue.Record:   newRecent(config.RepeatSize, config.RepeatWindow),
 			queue.Dispatch: newRecent(config.RepeatSize, config.RepeatWindow),
-			queue.Jobs:     newRecent(config.RepeatSize, config.RepeatWindow),
 		},
 		browsing:  make(chan struct{}, 1),
 		consumers: map[*consumer]struct{}{},

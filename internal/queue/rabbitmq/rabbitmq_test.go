@@ -66,11 +66,11 @@ func newPrefix(t testing.TB, url string) string {
 }
 
 func queueNames(prefix string) []string {
-	names := []string{prefix + ".record", prefix + ".dead", prefix + ".jobs", prefix + ".history"}
+	names := []string{prefix + ".record", prefix + ".dead", prefix + ".history"}
 	for p := range event.Partitions {
 		names = append(names, fmt.Sprintf("%s.dispatch.%d", prefix, p))
 	}
-	for _, lane := range queuetest.Lanes {
+	for _, lane := range queuetest.ParkingLots {
 		names = append(names, prefix+".record.parked."+lane)
 	}
 	return names

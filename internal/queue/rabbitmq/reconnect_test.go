@@ -94,7 +94,7 @@ func TestSettleAfterConnectionCut(t *testing.T) {
 		},
 		"bury": func(s *interrupted) {
 			require.Eventually(s.t, func() bool {
-				return s.c.Bury(s.t.Context(), s.held, "reason") == nil
+				return s.c.DeadLetter(s.t.Context(), s.held, "reason") == nil
 			}, patience, 10*time.Millisecond)
 			s.ends(1)
 		},

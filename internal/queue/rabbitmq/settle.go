@@ -132,35 +132,32 @@ func (c *consumer) comeAgain(d *queue.Delivery, delay time.Duration, attempts in
 	return nil
 }
 
-// Bury implements [queue.Consumer]. The dead letter is confirmed before the delivery is
+// DeadLetter implements [queue.Consumer]. The dead letter is confirmed before the delivery is
 // acknowledged: a crash in between leaves both, never neither. On ErrUnavailable and
 // ErrUnconfirmed the delivery is still the caller's.
-func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
-	if c.group == queue.Jobs {
-		return queue.ErrNoDeadJobs
-	}
-	it, m, err := c.claimToBury(d)
+func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason string) error {
+	it, m, err := c.takeForDeadLetter(d)
 	if err != nil {
-		return fmt.Errorf("burying: %w", err)
+		return fmt.Errorf("dead-lettering: %w", err)
 	}
-	death := queue.DeathOf(d, c.group, reason)
-	err = c.queue.publish(ctx, []message{newDeadLetter(c.queue.topology, m, death)})
+	info := queue.NewDeadInfo(d, c.group, reason)
+	err = c.queue.publish(ctx, []message{newDeadLetter(c.queue.topology, m, info)})
 	if err != nil {
 		c.unclaim(it)
-		return fmt.Errorf("burying: %w", err)
+		return fmt.Errorf("dead-lettering: %w", err)
 	}
-	// Not done: whoever replays it from the dead letters wants it worked on again.
+	// Not done: a redrive wants it handled again.
 	c.mu.Lock()
 	c.decide(it)
 	c.mu.Unlock()
 	if c.release([]*item{it}) > 0 {
-		return fmt.Errorf("burying: %w", queue.ErrLost)
+		return fmt.Errorf("dead-lettering: %w", queue.ErrLost)
 	}
 	return nil
 }
 
-// claimToBury also returns the message, because another copy of it may come meanwhile.
-func (c *consumer) claimToBury(d *queue.Delivery) (*item, *amqp.Delivery, error) {
+// takeForDeadLetter also returns the message, because another copy of it may come meanwhile.
+func (c *consumer) takeForDeadLetter(d *queue.Delivery) (*item, *amqp.Delivery, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	it := c.held(d)

@@ -191,13 +191,13 @@ func TestBuryWaitsForTheMessage(t *testing.T) {
 	d := l.hands("1")[0]
 	l.lose()
 	for range 2 {
-		err := l.Bury(t.Context(), d, "reason")
+		err := l.DeadLetter(t.Context(), d, "reason")
 		require.ErrorIs(t, err, queue.ErrUnavailable)
 		require.NotErrorIs(t, err, queue.ErrLost, "it is still the caller's")
 		l.connect()
 	}
 	l.feed.attached = time.Now().Add(-2 * copyWait)
-	require.ErrorIs(t, l.Bury(t.Context(), d, "reason"), queue.ErrLost, "another process has it")
+	require.ErrorIs(t, l.DeadLetter(t.Context(), d, "reason"), queue.ErrLost, "another process has it")
 	l.arrives(lineEvent("1", "key"))
 	require.Equal(t, d.Attempt, l.hands("1")[0].Attempt, "the same attempt again")
 }

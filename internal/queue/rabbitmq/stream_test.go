@@ -16,7 +16,7 @@ import (
 // countHistory counts the events in the history.
 func countHistory(t *testing.T, q *rabbitmq.Queue) (n int) {
 	t.Helper()
-	require.NoError(t, q.History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error {
+	require.NoError(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(queue.HistoryRecord) error {
 		n++
 		return nil
 	}))
@@ -46,7 +46,7 @@ func TestHistorySwitchedOff(t *testing.T) {
 	config.History = queue.Retention{}
 	off := openReady(t, config)
 	require.NoError(t, off.Publish(t.Context(), newEvent(t, "key")))
-	require.ErrorIs(t, off.History(t.Context(), queue.HistoryRange{}, nil), queue.ErrNoHistory)
+	require.ErrorIs(t, off.ReadHistory(t.Context(), queue.HistoryRange{}, nil), queue.ErrNoHistory)
 	require.NoError(t, off.Close())
 
 	config.History = queue.DefaultRetention
@@ -119,7 +119,7 @@ func TestHistoryThatIsDown(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return q.Publish(t.Context(), newEvent(t, "key")) == nil
 	}, patience, 50*time.Millisecond)
-	err := q.History(t.Context(), queue.HistoryRange{}, func(queue.Entry) error { return nil })
+	err := q.ReadHistory(t.Context(), queue.HistoryRange{}, func(queue.HistoryRecord) error { return nil })
 	if err != nil {
 		require.ErrorIs(t, err, queue.ErrUnavailable)
 	}

@@ -24,7 +24,6 @@ const deliveryLimit = 1 << 30
 //	<prefix>.record           "#"    everything
 //	<prefix>.dispatch.0 … 15  "*.<n>" one partition each, with a single active consumer
 //	<prefix>.dead             reached through the default exchange only
-//	<prefix>.jobs             so, too
 //	<prefix>.history          "#"    a stream, where a history is kept; behind an exchange of
 //	                                 the same name, see stream.go
 //	<prefix>.record.parked.…  one for each lane, once somebody uses it; reached through the
@@ -41,7 +40,6 @@ type topology struct{ prefix string }
 func (t topology) exchange() string { return t.prefix + ".events" }
 func (t topology) record() string   { return t.prefix + ".record" }
 func (t topology) dead() string     { return t.prefix + ".dead" }
-func (t topology) jobs() string     { return t.prefix + ".jobs" }
 func (t topology) history() string  { return t.prefix + ".history" }
 
 func (t topology) parked(lane string) string { return t.prefix + parkedInfix + lane }
@@ -68,8 +66,6 @@ func (t topology) queues(group queue.Group) []string {
 		return []string{t.record()}
 	case queue.Dead:
 		return []string{t.dead()}
-	case queue.Jobs:
-		return []string{t.jobs()}
 	case queue.Dispatch:
 		names := make([]string, event.Partitions)
 		for p := range names {
@@ -77,7 +73,7 @@ func (t topology) queues(group queue.Group) []string {
 		}
 		return names
 	}
-	if lane, ok := group.Lane(); ok {
+	if lane, ok := group.ParkingLot(); ok {
 		return []string{t.parked(lane)}
 	}
 	return nil
@@ -102,7 +98,6 @@ func (t topology) declarations() []declaration {
 	all := []declaration{
 		{t.record(), "#", quorum()},
 		{t.dead(), "", quorum()},
-		{t.jobs(), "", quorum()},
 	}
 	for p := range event.Partitions {
 		args := quorum()

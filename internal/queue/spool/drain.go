@@ -186,7 +186,7 @@ func (d *drainer) refuse(refused *queue.Delivery, cause error) {
 	e := refused.Event
 	d.spool.log.Error("the broker refused a spooled event for good: it is kept in the dead letters of the spool's file",
 		slog.String("event_id", e.ID), slog.String("bot", e.Bot), slog.String("file", d.spool.cfg.Path), slog.Any("error", cause))
-	if !d.persist(func(ctx context.Context) error { return d.spool.consumer.Bury(ctx, refused, cause.Error()) }) {
+	if !d.persist(func(ctx context.Context) error { return d.spool.consumer.DeadLetter(ctx, refused, cause.Error()) }) {
 		return
 	}
 	refusedTotal.Inc()

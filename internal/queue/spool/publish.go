@@ -21,7 +21,7 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	var cause error
 	if !q.behind(ctx, events) {
 		if q.options.Reject {
-			return q.broker.Publish(ctx, events...)
+			return q.Queue.Publish(ctx, events...)
 		}
 		if cause = q.direct(ctx, events); cause == nil || !isFailure(ctx, cause) {
 			return cause
@@ -96,7 +96,7 @@ func (q *Queue) direct(ctx context.Context, events []*event.Event) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	return q.broker.Publish(ctx, events...)
+	return q.Queue.Publish(ctx, events...)
 }
 
 // isFailure reports whether an error is the broker's, and not the events' or the caller's. A

@@ -6,24 +6,13 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-var _ queue.Queue = (*Queue)(nil)
-
 // Queue publishes to a broker, or to the spool before it. Everything but Publish, Ready and
 // Close is the broker's alone.
 type Queue struct {
+	queue.Queue // The broker.
+
 	spool   *Spool
-	broker  queue.Queue
 	options Options
-}
-
-// Subscribe implements [queue.Queue]: it consumes from the broker.
-func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
-	return q.broker.Subscribe(ctx, group, opts)
-}
-
-// Depths implements [queue.Queue]: it counts what is in the broker. See [Spool.Stats].
-func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
-	return q.broker.Depths(ctx)
 }
 
 // Ready implements [queue.Queue]: it is nil when the spool takes events, or the broker.
@@ -38,11 +27,8 @@ func (q *Queue) Ready(ctx context.Context) error {
 	if full == nil && s.store.Ready(ctx) == nil {
 		return nil
 	}
-	return q.broker.Ready(ctx)
+	return q.Queue.Ready(ctx)
 }
-
-// Unwrap is the broker, see [queue.As].
-func (q *Queue) Unwrap() queue.Queue { return q.broker }
 
 // Spooling reports whether accepted events wait in the spool.
 func (q *Queue) Spooling() bool { return q.spool.Stats().Events > 0 }

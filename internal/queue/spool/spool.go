@@ -68,7 +68,7 @@ func Open(ctx context.Context, cfg Config) (*Spool, error) {
 // Queue puts the spool before a broker, which stays its owner's, and drains to that one from
 // now on, until the queue is closed.
 func (s *Spool) Queue(broker queue.Queue, options Options) *Queue {
-	q := &Queue{spool: s, broker: broker, options: options.withDefaults()}
+	q := &Queue{Queue: broker, spool: s, options: options.withDefaults()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queues = append(s.queues, q)
@@ -82,7 +82,7 @@ func (s *Spool) target() queue.Queue {
 	if len(s.queues) == 0 {
 		return nil
 	}
-	return s.queues[len(s.queues)-1].broker
+	return s.queues[len(s.queues)-1].Queue
 }
 
 // remove forgets a queue that was closed.

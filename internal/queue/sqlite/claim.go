@@ -145,14 +145,14 @@ func (q *Queue) fetch(ctx context.Context, claims []*claim) (ds []*queue.Deliver
 	for _, c := range claims {
 		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: 1 + c.retries, Replays: c.replays, Crashes: c.crashes, Token: c}
 		if c.death.Valid {
-			d.Death = &queue.Death{}
-			if err := json.Unmarshal([]byte(c.death.String), d.Death); err != nil {
+			d.Dead = &queue.DeadInfo{}
+			if err := json.Unmarshal([]byte(c.death.String), d.Dead); err != nil {
 				d.Event = nil
 			}
 		}
 		if c.history.Valid {
 			// A history that can't be read keeps no event from its bot.
-			_ = json.Unmarshal([]byte(c.history.String), &d.History)
+			_ = json.Unmarshal([]byte(c.history.String), &d.Outcomes)
 		}
 		if d.Event == nil {
 			unreadable = append(unreadable, c)

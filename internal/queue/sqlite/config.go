@@ -34,7 +34,7 @@ type Config struct {
 	// DispatchOnly queues every event for [queue.Dispatch] alone, changes too, so that one
 	// consumer gets all of them in the order of their keys. It is for spools. Default false.
 	DispatchOnly bool
-	// History says how much is kept in the file to be replayed; see [Queue.History]. The
+	// History says how much is kept in the file to be replayed; see [Queue.ReadHistory]. The
 	// file grows by that and does not shrink again. Every process that has the file open
 	// should have the same. Default: nothing is kept.
 	History queue.Retention

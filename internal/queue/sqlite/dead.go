@@ -12,8 +12,6 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-var _ queue.DeadLetters = (*Queue)(nil)
-
 // deadChunk is how many dead letters are read, or moved, at a time.
 const deadChunk = 200
 
@@ -59,7 +57,7 @@ func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, erro
 		var err error
 		query.After, err = q.walkDead(ctx, query, func(found []letter) (int, error) {
 			for _, l := range found {
-				if last == nil || l.Death.At.After(last.Death.At) {
+				if last == nil || l.At.After(last.At) {
 					last = &l
 				}
 			}
@@ -99,7 +97,7 @@ func (q *Queue) walkDead(ctx context.Context, query queue.DeadQuery, use func([]
 		if err != nil {
 			return "", fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 		}
-		matching := slices.DeleteFunc(slices.Clone(chunk), func(l letter) bool { return !query.Matches(l.Event, l.Death) })
+		matching := slices.DeleteFunc(slices.Clone(chunk), func(l letter) bool { return !query.Matches(l.DeadLetter) })
 		matching = matching[:min(len(matching), query.Limit-used)]
 		n, err := use(matching)
 		if err != nil {
@@ -149,14 +147,14 @@ func (q *Queue) readDead(ctx context.Context, after int64) (chunk []letter, err 
 func scanDead(rows *sql.Rows) (letter, error) {
 	var (
 		l                       = letter{DeadLetter: &queue.DeadLetter{}}
-		death                   sql.NullString
+		info                    sql.NullString
 		attributes, contentType string
 	)
-	if err := rows.Scan(&l.id, &l.state, &death, &attributes, &contentType, &l.Size); err != nil {
+	if err := rows.Scan(&l.id, &l.state, &info, &attributes, &contentType, &l.Size); err != nil {
 		return l, err
 	}
 	// What can't be read is shown as far as it can be.
-	_ = json.Unmarshal([]byte(death.String), &l.Death)
+	_ = json.Unmarshal([]byte(info.String), &l.DeadInfo)
 	e, err := decode(attributes, contentType, nil)
 	if err != nil {
 		e = &event.Event{}

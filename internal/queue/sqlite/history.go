@@ -18,29 +18,27 @@ const (
 	historyBytes = 4 << 20
 )
 
-var _ queue.Historian = (*Queue)(nil)
-
-// History implements [queue.Historian]. It holds no lock while show works.
-func (q *Queue) History(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+// ReadHistory implements [queue.History]. It holds no lock while show works.
+func (q *Queue) ReadHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error {
 	if err := q.readHistory(ctx, r, show); err != nil {
 		return fmt.Errorf("reading the history: %w", err)
 	}
 	return nil
 }
 
-func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func(queue.Entry) error) error {
+func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error {
 	if q.cfg.History.Off() {
 		return queue.ErrNoHistory
 	}
 	from, end, err := q.historyRange(ctx, r)
 	for err == nil && from < end {
-		var entries []queue.Entry
-		entries, from, err = q.historyChunk(ctx, from, end)
-		for _, entry := range entries {
+		var records []queue.HistoryRecord
+		records, from, err = q.historyChunk(ctx, from, end)
+		for _, record := range records {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err := show(entry); err != nil {
+			if err := show(record); err != nil {
 				return err
 			}
 		}
@@ -53,7 +51,7 @@ func (q *Queue) historyRange(ctx context.Context, r queue.HistoryRange) (from, e
 	after := int64(-1)
 	if r.After != "" {
 		if after, err = strconv.ParseInt(r.After, 10, 63); err != nil || after < 0 {
-			return 0, 0, queue.ErrPosition
+			return 0, 0, queue.ErrOffset
 		}
 	}
 	err = q.reading(ctx, func() error {
@@ -86,13 +84,13 @@ func (q *Queue) seqAt(ctx context.Context, low, high int64, since time.Time) (in
 	return low, nil
 }
 
-// historyChunk reads the next entries and returns the seq to go on with. Those that cannot
+// historyChunk reads the next records and returns the seq to go on with. Those that cannot
 // be decoded are left out.
-func (q *Queue) historyChunk(ctx context.Context, from, end int64) (entries []queue.Entry, next int64, err error) {
+func (q *Queue) historyChunk(ctx context.Context, from, end int64) (records []queue.HistoryRecord, next int64, err error) {
 	next = end
 	err = q.reading(ctx, func() error {
 		rows, err := q.reader.QueryContext(ctx, `SELECT seq, attributes, content_type, data FROM events
-			WHERE seq >= ? AND seq < ?`+noDelivery("0", "2 * seq")+` ORDER BY seq LIMIT ?`, from, end, historyChunk)
+			WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?`, from, end, historyChunk)
 		if err != nil {
 			return err
 		}
@@ -108,7 +106,7 @@ func (q *Queue) historyChunk(ctx context.Context, from, end int64) (entries []qu
 				return err
 			}
 			if e, err := decode(attributes, contentType, data); err == nil {
-				entries = append(entries, queue.Entry{Event: e, Position: strconv.FormatInt(seq, 10)})
+				records = append(records, queue.HistoryRecord{Event: e, Offset: strconv.FormatInt(seq, 10)})
 			}
 			rowsRead++
 			if bytes += len(data); bytes >= historyBytes || rowsRead == historyChunk {
@@ -118,7 +116,7 @@ func (q *Queue) historyChunk(ctx context.Context, from, end int64) (entries []qu
 		}
 		return rows.Err()
 	})
-	return entries, next, err
+	return records, next, err
 }
 
 // reading lets read use the file; what fails there is a file that can't be read at present.
@@ -136,18 +134,18 @@ func (q *Queue) reading(ctx context.Context, read func() error) error {
 	return nil
 }
 
-// Replay implements [queue.Historian]. What comes again stands where it stood among the
+// Replay implements [queue.History]. What comes again stands where it stood among the
 // events of its order key, so before later ones that still wait; what is in the dead
-// letters leaves them. An entry that still waits in the group does not come twice.
-func (q *Queue) Replay(ctx context.Context, group queue.Group, run int, entries ...queue.Entry) error {
+// letters leaves them. A record that still waits in the group does not come twice.
+func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, records ...queue.HistoryRecord) error {
 	if err := q.enter(); err != nil {
 		return err
 	}
 	defer q.leave()
-	rows := make([]replayed, len(entries))
-	for i, entry := range entries {
+	rows := make([]replayed, len(records))
+	for i, record := range records {
 		var err error
-		if rows[i], err = newReplayed(group, run, entry); err != nil {
+		if rows[i], err = newReplayed(group, replayID, record); err != nil {
 			return fmt.Errorf("replaying: %w", err)
 		}
 	}
@@ -157,7 +155,7 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, run int, entries 
 	err := q.writer.do(ctx, len(rows), func(tx *transaction) error {
 		now := time.Now().UnixNano()
 		for i := range rows {
-			if err := tx.replayEntry(&rows[i], now); err != nil {
+			if err := tx.replayRecord(&rows[i], now); err != nil {
 				return err
 			}
 		}
@@ -169,21 +167,21 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, run int, entries 
 	return nil
 }
 
-// replayed is an entry as the file is to have it again.
+// replayed is a record as the file is to have it again.
 type replayed struct {
 	row
 	news  *row // What Record is told about it; nil for nothing.
 	group int
-	run   int
+	id    int // Of the replay.
 	seq   int64
 }
 
-func newReplayed(group queue.Group, run int, entry queue.Entry) (replayed, error) {
-	seq, err := strconv.ParseInt(entry.Position, 10, 63)
+func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (replayed, error) {
+	seq, err := strconv.ParseInt(record.Offset, 10, 63)
 	if err != nil || seq < 0 {
-		return replayed{}, queue.ErrPosition
+		return replayed{}, queue.ErrOffset
 	}
-	event, news, err := queue.NewReplay(group, run, entry)
+	event, news, err := queue.NewReplay(group, replayID, record)
 	if err != nil {
 		return replayed{}, err
 	}
@@ -192,7 +190,7 @@ func newReplayed(group queue.Group, run int, entry queue.Entry) (replayed, error
 		return replayed{}, err
 	}
 	r.record, r.dispatch = group == queue.Record, group == queue.Dispatch
-	all := replayed{row: r, group: groupNumbers[group], run: run, seq: seq}
+	all := replayed{row: r, group: groupNumbers[group], id: replayID, seq: seq}
 	if news != nil {
 		told, err := newRow(news)
 		if err != nil {
@@ -203,14 +201,14 @@ func newReplayed(group queue.Group, run int, entry queue.Entry) (replayed, error
 	return all, nil
 }
 
-// replayEntry makes a delivery of an event that is there, or queues one anew that has left the
+// replayRecord makes a delivery of an event that is there, or queues one anew that has left the
 // history since it was read.
-func (tx *transaction) replayEntry(r *replayed, now int64) error {
+func (tx *transaction) replayRecord(r *replayed, now int64) error {
 	id, lane := recordID(r.seq), sql.NullInt64{}
 	if r.dispatch {
 		id, lane = sibling(id), sql.NullInt64{Int64: r.lane, Valid: true}
 	}
-	n, err := tx.exec(tx.exhume, id)
+	n, err := tx.exec(tx.takeDead, id)
 	if err != nil {
 		return err
 	}
@@ -219,7 +217,7 @@ func (tx *transaction) replayEntry(r *replayed, now int64) error {
 			return err
 		}
 	}
-	if n, err = tx.exec(tx.again, r.group, id, lane, r.run); err != nil {
+	if n, err = tx.exec(tx.again, r.group, id, lane, r.id); err != nil {
 		return err
 	}
 	if n > 0 {

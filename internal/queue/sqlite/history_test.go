@@ -15,7 +15,7 @@ import (
 func historyOf(t *testing.T, q *Queue) []string {
 	t.Helper()
 	ids := []string{}
-	require.NoError(t, q.History(t.Context(), queue.HistoryRange{}, func(entry queue.Entry) error {
+	require.NoError(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(entry queue.HistoryRecord) error {
 		ids = append(ids, entry.Event.ID)
 		return nil
 	}))
@@ -96,7 +96,7 @@ func TestHistorySwitchedOff(t *testing.T) {
 	require.NoError(t, q.Close())
 
 	q = openAt(t, Config{Path: path})
-	require.ErrorIs(t, q.History(t.Context(), queue.HistoryRange{}, nil), queue.ErrNoHistory)
+	require.ErrorIs(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, nil), queue.ErrNoHistory)
 	require.NoError(t, q.cutHistory(t.Context()))
 	require.Zero(t, countEvents(t, q))
 	accept(t, q, 3)
@@ -118,18 +118,18 @@ func TestReplayOfWhatIsNotThere(t *testing.T) {
 	require.NoError(t, q.Publish(t.Context(), dying))
 	c := subscribe(t, q, queue.Dispatch)
 	d := receiveOne(t, c)
-	require.NoError(t, c.Bury(t.Context(), d, "refused"))
+	require.NoError(t, c.DeadLetter(t.Context(), d, "refused"))
 	require.NoError(t, c.Close())
 	waiting := testEvent("waiting")
 	require.NoError(t, q.Publish(t.Context(), waiting))
 	drainGroup(t, q, queue.Record)
-	var entries []queue.Entry
-	require.NoError(t, q.History(t.Context(), queue.HistoryRange{}, func(entry queue.Entry) error {
+	var entries []queue.HistoryRecord
+	require.NoError(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(entry queue.HistoryRecord) error {
 		entries = append(entries, entry)
 		return nil
 	}))
 	require.Len(t, entries, 3)
-	_, err := direct(t, q).ExecContext(t.Context(), "DELETE FROM events WHERE seq = ?", entries[0].Position)
+	_, err := direct(t, q).ExecContext(t.Context(), "DELETE FROM events WHERE seq = ?", entries[0].Offset)
 	require.NoError(t, err)
 	require.NoError(t, q.Replay(t.Context(), queue.Dispatch, 100, entries...))
 	requireDepth(t, q, queue.Dead, 0)

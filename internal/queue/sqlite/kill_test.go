@@ -138,8 +138,8 @@ func drainGroup(t *testing.T, q *Queue, group queue.Group) map[string]int {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	came, counted := map[string]int{}, group
-	if _, parked := group.Lane(); parked {
-		counted = queue.AllParked
+	if _, parked := group.ParkingLot(); parked {
+		counted = queue.ParkingLots
 	}
 	for {
 		depths, err := q.Depths(ctx)

@@ -9,15 +9,13 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-var _ queue.Parker = (*consumer)(nil)
-
-// Park implements [queue.Parker]. The deliveries move in one transaction and keep what is
+// Park implements [queue.Consumer]. The deliveries move in one transaction and keep what is
 // known of their attempts and crashes.
-func (c *consumer) Park(ctx context.Context, lane string, deliveries ...*queue.Delivery) error {
+func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.Delivery) error {
 	if c.group != queue.Record {
-		return fmt.Errorf("parking: the group %s has no lanes", c.group)
+		return fmt.Errorf("parking: the group %s has no parking lots", c.group)
 	}
-	number, err := c.q.numberOf(ctx, queue.Parked(lane))
+	number, err := c.q.numberOf(ctx, queue.ParkingLot(name))
 	if err != nil {
 		return fmt.Errorf("parking: %w", err)
 	}
@@ -31,12 +29,12 @@ func (c *consumer) Park(ctx context.Context, lane string, deliveries ...*queue.D
 	})
 }
 
-// numberOf is the number of a group in the file. A lane gets one when it is new.
+// numberOf is the number of a group in the file. A parking lot gets one when it is new.
 func (q *Queue) numberOf(ctx context.Context, group queue.Group) (number int, err error) {
 	if number, ok := groupNumbers[group]; ok {
 		return number, nil
 	}
-	lane, ok := group.Lane()
+	name, ok := group.ParkingLot()
 	if !ok {
 		return 0, fmt.Errorf("there is no group %q", group)
 	}
@@ -44,18 +42,18 @@ func (q *Queue) numberOf(ctx context.Context, group queue.Group) (number int, er
 		return 0, err
 	}
 	defer q.leave()
-	err = q.reader.QueryRowContext(ctx, "SELECT grp FROM parking WHERE name = ?", lane).Scan(&number)
+	err = q.reader.QueryRowContext(ctx, "SELECT grp FROM parking WHERE name = ?", name).Scan(&number)
 	if !errors.Is(err, sql.ErrNoRows) {
 		if err != nil {
-			err = fmt.Errorf("%w: looking for the lane %s: %w", queue.ErrUnavailable, lane, err)
+			err = fmt.Errorf("%w: looking for the parking lot %s: %w", queue.ErrUnavailable, name, err)
 		}
 		return number, err
 	}
 	err = q.writer.do(ctx, 1, func(tx *transaction) error {
-		if _, err := tx.exec(tx.addLane, lane); err != nil {
+		if _, err := tx.exec(tx.addLot, name); err != nil {
 			return err
 		}
-		return tx.laneNumber.QueryRowContext(tx.ctx, lane).Scan(&number)
+		return tx.lotNumber.QueryRowContext(tx.ctx, name).Scan(&number)
 	})
 	return number, err
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -14,22 +13,18 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// childPark moves everything to a lane.
+// childPark moves everything to a parking lot.
 func childPark(ctx context.Context, q *Queue) error {
 	c, err := q.Subscribe(ctx, queue.Record, queue.SubscribeOptions{})
 	if err != nil {
 		return err
-	}
-	parker, ok := c.(queue.Parker)
-	if !ok {
-		return errors.New("it can't park")
 	}
 	for {
 		ds, err := c.Receive(ctx, 5)
 		if err != nil {
 			return err
 		}
-		if err := parker.Park(ctx, "lane", ds...); err != nil {
+		if err := c.Park(ctx, "lot", ds...); err != nil {
 			return err
 		}
 		for _, d := range ds {
@@ -38,7 +33,7 @@ func childPark(ctx context.Context, q *Queue) error {
 	}
 }
 
-// TestKilledParker kills a process that parks: every event is in Record or in the lane, once.
+// TestKilledParker kills a process that parks: every event is in Record or in the parking lot, once.
 func TestKilledParker(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "queue.db")
@@ -53,7 +48,7 @@ func TestKilledParker(t *testing.T) {
 	said := killedChild(t, "park", path, 20+rand.IntN(300))
 	q = openAt(t, Config{Path: path})
 	requireIntact(t, q)
-	parked := drainGroup(t, q, queue.Parked("lane"))
+	parked := drainGroup(t, q, queue.ParkingLot("lot"))
 	for _, id := range said["parked"] {
 		require.Equal(t, 1, parked[id])
 	}
@@ -76,8 +71,8 @@ func TestParkedCrashesAreCounted(t *testing.T) {
 	_, err := direct(t, q).ExecContext(t.Context(), "UPDATE deliveries SET state = 3, owner = 1 WHERE grp > 3")
 	require.NoError(t, err)
 	require.NoError(t, q.reap(t.Context()), "nobody is the owner 1")
-	a := subscribe(t, q, queue.Parked("a"))
+	a := subscribe(t, q, queue.ParkingLot("a"))
 	park(a, "b")
-	b := subscribe(t, q, queue.Parked("b"))
+	b := subscribe(t, q, queue.ParkingLot("b"))
 	require.Equal(t, 1, receiveOne(t, b).Crashes)
 }

@@ -17,7 +17,7 @@ type row struct {
 	id, attributes, contentType string
 	data                        []byte
 	lane                        int64
-	record, dispatch, job       bool
+	record, dispatch            bool
 }
 
 // size is what an event counts for in the history.
@@ -46,29 +46,6 @@ func (q *Queue) PublishNew(ctx context.Context, events ...*event.Event) (queued 
 			rows[i].record, rows[i].dispatch = false, true
 		}
 	}
-	return q.publishRows(ctx, rows)
-}
-
-// PublishJobs implements [queue.Jobber].
-func (q *Queue) PublishJobs(ctx context.Context, jobs ...*event.Event) error {
-	if err := q.enter(); err != nil {
-		return err
-	}
-	defer q.leave()
-	rows := make([]row, len(jobs))
-	for i, e := range jobs {
-		var err error
-		if rows[i], err = newRow(e); err != nil {
-			return err
-		}
-		rows[i].record, rows[i].dispatch, rows[i].job = false, false, true
-	}
-	_, err := q.publishRows(ctx, rows)
-	return err
-}
-
-// publishRows queues them in one transaction and says which were no repeats.
-func (q *Queue) publishRows(ctx context.Context, rows []row) (queued []bool, err error) {
 	if len(rows) == 0 {
 		return nil, ctx.Err()
 	}
@@ -156,12 +133,6 @@ func (tx *transaction) queue(r *row, now int64) error {
 			return err
 		}
 		tx.arrive(groupRecord)
-	}
-	if r.job {
-		if _, err := tx.exec(tx.addPlain, groupJobs, recordID(seq)); err != nil {
-			return err
-		}
-		tx.arrive(groupJobs)
 	}
 	if r.dispatch {
 		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.lane); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	_ queue.Jobber   = (*Queue)(nil)
+	_ queue.Queue    = (*Queue)(nil)
 	_ queue.Consumer = (*consumer)(nil)
 )
 
@@ -81,7 +81,7 @@ func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the depths of the queue file: %w", err)
 	}
-	return map[queue.Group]int64{queue.Record: record, queue.Dispatch: dispatch, queue.Dead: dead, queue.AllParked: parked}, nil
+	return map[queue.Group]int64{queue.Record: record, queue.Dispatch: dispatch, queue.Dead: dead, queue.ParkingLots: parked}, nil
 }
 
 // Ready implements [queue.Queue]. After a failed write it says no until a write succeeds,
@@ -145,7 +145,7 @@ func (q *Queue) remove(c *consumer) {
 }
 
 // everyGroup touches all groups.
-var everyGroup = [groupCount + 1]bool{groupJobs: true, groupRecord: true, groupDispatch: true, groupDead: true, groupParked: true}
+var everyGroup = [groupCount + 1]bool{groupRecord: true, groupDispatch: true, groupDead: true, groupParked: true}
 
 // wake has the consumers of groups look for deliveries.
 func (q *Queue) wake(groups [groupCount + 1]bool) {

@@ -11,17 +11,17 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// errNoEvent is why a dead letter can't be replayed.
+// errNoEvent is why a dead letter can't be redriven.
 var errNoEvent = errors.New("it is no event")
 
-// ReplayDead implements [queue.DeadLetters]. An event that comes back stands before those of
+// Redrive implements [queue.DeadLetters]. An event that comes back stands before those of
 // its order key that still wait, since it was accepted before them.
-func (q *Queue) ReplayDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
+func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
 	result, err := q.moveDead(ctx, query, func(tx *transaction, l letter, now time.Time) (bool, error) {
-		return tx.revive(l, now)
+		return tx.redrive(l, now)
 	})
 	if err != nil {
-		return result, fmt.Errorf("replaying dead letters: %w", err)
+		return result, fmt.Errorf("redriving dead letters: %w", err)
 	}
 	return result, nil
 }
@@ -74,8 +74,8 @@ func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery,
 	return result, err
 }
 
-// revive moves a dead letter back to its group and tells Record about it, all at once.
-func (tx *transaction) revive(l letter, now time.Time) (bool, error) {
+// redrive moves a dead letter back to its group and tells Record about it, all at once.
+func (tx *transaction) redrive(l letter, now time.Time) (bool, error) {
 	if l.Event.ID == "" {
 		return false, errNoEvent
 	}
@@ -86,7 +86,7 @@ func (tx *transaction) revive(l letter, now time.Time) (bool, error) {
 	if l.state == stateClaimed {
 		return false, nil
 	}
-	n, err := tx.exec(tx.replay, l.state, l.id, group, lane)
+	n, err := tx.exec(tx.redriveDead, l.state, l.id, group, lane)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -94,7 +94,7 @@ func (tx *transaction) revive(l letter, now time.Time) (bool, error) {
 	if err := tx.leave(groupDead, sql.NullInt64{}); err != nil || group != groupDispatch {
 		return true, err
 	}
-	news, err := event.NewReplay(l.Event, l.Death.Replays+1, now)
+	news, err := event.NewReplay(l.Event, l.Replays+1, now)
 	if err != nil {
 		return false, err
 	}
@@ -115,7 +115,7 @@ func (tx *transaction) forgetDead(l letter) (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if err := tx.finish(groupDead, l.id); err != nil {
+	if err := tx.finish(l.id); err != nil {
 		return false, err
 	}
 	return true, tx.leave(groupDead, sql.NullInt64{})

@@ -33,40 +33,37 @@ func (c *consumer) comeAgain(ctx context.Context, d *queue.Delivery, delay time.
 	if delay > 0 {
 		state, due = stateDelayed, time.Now().Add(delay).UnixNano()
 	}
-	history, err := encodeHistory(d)
+	outcomes, err := encodeOutcomes(d)
 	if err != nil {
 		return err
 	}
 	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due, attempts, history)
+		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due, attempts, outcomes)
 		tx.touched[slot(c.number)] = true
 		return n > 0, err
 	})
 }
 
-func encodeHistory(d *queue.Delivery) (sql.NullString, error) {
-	if len(d.History) == 0 {
+func encodeOutcomes(d *queue.Delivery) (sql.NullString, error) {
+	if len(d.Outcomes) == 0 {
 		return sql.NullString{}, nil
 	}
-	encoded, err := json.Marshal(d.History)
+	encoded, err := json.Marshal(d.Outcomes)
 	if err != nil {
-		return sql.NullString{}, fmt.Errorf("encoding the history of event %s: %w", d.Event.ID, err)
+		return sql.NullString{}, fmt.Errorf("encoding the outcomes of event %s: %w", d.Event.ID, err)
 	}
 	return sql.NullString{String: string(encoded), Valid: true}, nil
 }
 
-// Bury implements [queue.Consumer]. A dead letter that is buried again stays one, with the
-// new reason.
-func (c *consumer) Bury(ctx context.Context, d *queue.Delivery, reason string) error {
-	if c.group == queue.Jobs {
-		return queue.ErrNoDeadJobs
-	}
-	encoded, err := json.Marshal(queue.DeathOf(d, c.group, reason))
+// DeadLetter implements [queue.Consumer]. A dead letter that is
+// dead-lettered again stays one, with the new reason.
+func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason string) error {
+	encoded, err := json.Marshal(queue.NewDeadInfo(d, c.group, reason))
 	if err != nil {
-		return fmt.Errorf("encoding the death of event %s: %w", d.Event.ID, err)
+		return fmt.Errorf("encoding the dead letter of event %s: %w", d.Event.ID, err)
 	}
 	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.bury, c.number, cl.id, c.owner.id, string(encoded))
+		n, err := tx.exec(tx.deadLetter, c.number, cl.id, c.owner.id, string(encoded))
 		if err != nil || n == 0 {
 			return false, err
 		}
@@ -158,7 +155,7 @@ func (tx *transaction) acknowledge(owner int64, group int, cl *claim) (bool, err
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if err := tx.finish(group, cl.id); err != nil {
+	if err := tx.finish(cl.id); err != nil {
 		return false, err
 	}
 	return true, tx.leave(group, cl.lane)
@@ -166,8 +163,8 @@ func (tx *transaction) acknowledge(owner int64, group int, cl *claim) (bool, err
 
 // finish removes the event of a delivery that is gone, unless the other one is still there
 // or the history keeps it.
-func (tx *transaction) finish(group int, id int64) error {
-	if tx.keeps && seqOf(id) >= tx.floor && group != groupJobs {
+func (tx *transaction) finish(id int64) error {
+	if tx.keeps && seqOf(id) >= tx.floor {
 		return nil
 	}
 	_, err := tx.exec(tx.dropEvent, seqOf(id), groupOf(sibling(id)), sibling(id))

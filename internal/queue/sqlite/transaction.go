@@ -9,16 +9,13 @@ import (
 
 // The numbers of the groups in the file.
 const (
-	// groupJobs is no group of events. Its deliveries have ids as those in Record, and what is
-	// kept for each group is not kept for it.
-	groupJobs = iota
-	groupRecord
+	groupRecord = iota + 1
 	groupDispatch
 	groupDead
-	// groupParked is that of the first lane; the next one has the next number. What is kept
-	// for each group is kept for all lanes together.
+	// groupParked is that of the first parking lot; the next one has the next number. What is kept
+	// for each group is kept for all parking lots together.
 	groupParked
-	groupCount = iota - 1
+	groupCount = iota
 )
 
 // slot is the place of a group in what is kept for each.
@@ -28,7 +25,6 @@ var groupNumbers = map[queue.Group]int{
 	queue.Record:   groupRecord,
 	queue.Dispatch: groupDispatch,
 	queue.Dead:     groupDead,
-	queue.Jobs:     groupJobs,
 }
 
 // transaction is what operations work on.

@@ -23,7 +23,6 @@ import (
 	storefile "github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/blob/file"
 	"github.com/botgate/botgate/internal/event"
-	queuefile "github.com/botgate/botgate/internal/queue/sqlite"
 )
 
 // start is when the first event was accepted; each one after it came a second later.
@@ -55,20 +54,16 @@ func open(ctx context.Context, folder string, lease time.Duration, reader func(e
 	if err := engine.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	q, err := queuefile.Open(ctx, queuefile.Config{Path: filepath.Join(folder, "queue.db")})
-	if err != nil {
-		return nil, err
-	}
 	blobs, err := file.Open(filepath.Join(folder, "blobs"))
 	if err != nil {
 		return nil, err
 	}
 	kind := export.New(export.Config{Reader: reader(events), Append: appendEvent, Blobs: blobs, PartSize: partSize})
 	jobs, err := job.New(job.Config{
-		Engine: engine, Queue: q, Kinds: map[string]job.Kind{"export": kind}, Lease: lease, WakeEvery: 20 * time.Millisecond,
+		Engine: engine, Kinds: map[string]job.Kind{"export": kind}, Lease: lease, WakeEvery: 20 * time.Millisecond,
 	})
 	closeAll := func() error {
-		for _, c := range []io.Closer{q, db, events} {
+		for _, c := range []io.Closer{db, events} {
 			if err := c.Close(); err != nil {
 				return err
 			}

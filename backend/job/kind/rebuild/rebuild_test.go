@@ -50,7 +50,7 @@ func TestRebuild(t *testing.T) {
 		`{"days":["2020-01-01"]}`: nil,
 	} {
 		k := &maintainer{fail: fmt.Errorf("%w: a standby is being promoted", store.ErrUnavailable)}
-		done := jobtest.Do(t, jobtest.Queue(t), rebuild.Kind{Maintainer: k}, parameters)
+		done := jobtest.Do(t, rebuild.Kind{Maintainer: k}, parameters)
 		require.Equal(t, job.StatusDone, done.Status, done.Error)
 		var want []string
 		for _, day := range days {
@@ -65,7 +65,7 @@ func TestRebuild(t *testing.T) {
 
 func TestRebuildFails(t *testing.T) {
 	t.Parallel()
-	failed := jobtest.Do(t, jobtest.Queue(t), rebuild.Kind{Maintainer: &maintainer{fail: errors.New("broken")}}, `{}`)
+	failed := jobtest.Do(t, rebuild.Kind{Maintainer: &maintainer{fail: errors.New("broken")}}, `{}`)
 	require.Equal(t, job.StatusFailed, failed.Status)
 	require.NotContains(t, failed.Error, "broken")
 }

@@ -26,7 +26,7 @@ const minYear, maxYear = 1970, 2200
 // Kind is the kind of job.
 type Kind struct {
 	// Queue has the history, and takes it again. Required where replays are worked on.
-	Queue queue.Historian
+	Queue queue.History
 }
 
 var _ job.Kind = Kind{}
@@ -52,7 +52,7 @@ type filter struct {
 
 // progress is the checkpoint.
 type progress struct {
-	Position string `json:"position"`
+	Offset string `json:"offset"`
 	// Sent is how many events were given again.
 	Sent int `json:"sent"`
 }
@@ -98,7 +98,7 @@ func (k Kind) Run(ctx context.Context, r *job.Run) (any, error) {
 	defer stop(nil)
 	before, saved := r.Job().Done, time.Now()
 	save := func(s replay.Summary) error {
-		checkpoint, err := json.Marshal(progress{s.Position, at.Sent + s.Sent})
+		checkpoint, err := json.Marshal(progress{s.Offset, at.Sent + s.Sent})
 		if err != nil {
 			return err
 		}
@@ -131,10 +131,10 @@ func (k Kind) plan(j job.Job) (cfg replay.Config, at progress, err error) {
 		return cfg, at, err
 	}
 	// The run is the same whenever the job is gone on with.
-	target := replay.Group{Queue: k.Queue, Group: p.Group, Run: queue.NewRun(j.CreatedAt)}
+	target := replay.Group{Queue: k.Queue, Group: p.Group, ReplayID: queue.NewReplayID(j.CreatedAt)}
 	cfg = replay.Config{
 		History: k.Queue, Target: target, Rate: p.Rate,
-		Range:  queue.HistoryRange{After: at.Position},
+		Range:  queue.HistoryRange{After: at.Offset},
 		Filter: replay.Filter{Bot: p.Filter.Bot, Type: p.Filter.Type, Subject: p.Filter.User, Until: j.CreatedAt},
 	}
 	if p.Filter.From != nil {
@@ -151,7 +151,7 @@ func explain(err error) error {
 	switch {
 	case errors.Is(err, queue.ErrNoHistory):
 		return job.Failed("The queue keeps no history.")
-	case errors.Is(err, queue.ErrPosition):
+	case errors.Is(err, queue.ErrOffset):
 		return job.Failed("What was to be replayed next is no longer in the history.")
 	case errors.Is(err, queue.ErrInvalid), errors.Is(err, queue.ErrTooLarge):
 		return err

@@ -50,7 +50,7 @@ func TestReplay(t *testing.T) {
 	q := jobtest.Queue(t)
 	ids := fill(t, q, 10)
 	require.Zero(t, depth(t, q))
-	done := jobtest.Do(t, q, replay.Kind{Queue: q}, `{"group":"dispatch","filter":{"bot":"bot-1"}}`)
+	done := jobtest.Do(t, replay.Kind{Queue: q}, `{"group":"dispatch","filter":{"bot":"bot-1"}}`)
 	require.Equal(t, job.StatusDone, done.Status, done.Error)
 	require.JSONEq(t, `{"read":10,"events":5}`, string(done.Result))
 	require.Equal(t, int64(5), depth(t, q))
@@ -59,7 +59,7 @@ func TestReplay(t *testing.T) {
 	ds, err := c.Receive(t.Context(), 10)
 	require.NoError(t, err)
 	require.Equal(t, ids[1], ds[0].Event.ID)
-	require.Equal(t, queue.NewRun(done.CreatedAt), ds[0].Replays)
+	require.Equal(t, queue.NewReplayID(done.CreatedAt), ds[0].Replays)
 	require.NoError(t, c.Close())
 }
 
@@ -69,7 +69,7 @@ func TestTimes(t *testing.T) {
 	q := jobtest.Queue(t)
 	fill(t, q, 3)
 	for _, filter := range []string{`{"to":"2020-01-01T00:00:00Z"}`, `{"from":"2199-01-01T00:00:00Z"}`, `{"user":"nobody"}`} {
-		done := jobtest.Do(t, q, replay.Kind{Queue: q}, `{"group":"dispatch","filter":`+filter+`,"rate":100}`)
+		done := jobtest.Do(t, replay.Kind{Queue: q}, `{"group":"dispatch","filter":`+filter+`,"rate":100}`)
 		require.Equal(t, job.StatusDone, done.Status)
 		require.Zero(t, depth(t, q), filter)
 	}
@@ -80,7 +80,7 @@ func TestNoHistory(t *testing.T) {
 	q, err := queuefile.Open(t.Context(), queuefile.Config{Path: t.TempDir() + "/queue.db"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
-	failed := jobtest.Do(t, q, replay.Kind{Queue: q}, `{"group":"record"}`)
+	failed := jobtest.Do(t, replay.Kind{Queue: q}, `{"group":"record"}`)
 	require.Equal(t, job.StatusFailed, failed.Status)
 	require.Equal(t, "The queue keeps no history.", failed.Error)
 }

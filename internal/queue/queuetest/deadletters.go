@@ -16,10 +16,10 @@ var deadCases = []testCase{
 	{"filters", deadFilters},
 	{"pages show each once", deadPages},
 	{"one by id, with its body", deadGet},
-	{"a replayed event comes to the group that buried it, at once and from the start", deadReplay},
-	{"a replayed event can die and be replayed again", deadReplayTwice},
-	{"a replay of Record", deadReplayRecord},
-	{"a replayed event keeps its order key in order", deadReplayOrder},
+	{"a replayed event comes to the group that buried it, at once and from the start", redrive},
+	{"a replayed event can die and be replayed again", redriveTwice},
+	{"a replay of Record", redriveRecord},
+	{"a replayed event keeps its order key in order", redriveOrder},
 	{"history travels with the event", deadHistory},
 	{"dropping", deadDrop},
 	{"a limit leaves the rest", deadLimit},
@@ -27,15 +27,7 @@ var deadCases = []testCase{
 	{"cursors of somebody else", deadCursor},
 }
 
-// letters returns the dead letters of a queue.
-func (e *env) letters(q queue.Queue) queue.DeadLetters {
-	e.t.Helper()
-	l, ok := queue.As[queue.DeadLetters](q)
-	require.True(e.t, ok, "the engine has no dead letters")
-	return l
-}
-
-// kill publishes events and buries them, each for its reason.
+// kill publishes events and dead-letters them, each for its reason.
 func (e *env) kill(q queue.Queue, reason func(i int) string, events ...*event.Event) {
 	e.t.Helper()
 	index := map[string]int{}
@@ -46,7 +38,7 @@ func (e *env) kill(q queue.Queue, reason func(i int) string, events ...*event.Ev
 	c := e.subscribe(q, queue.Dispatch)
 	for range events {
 		d := c.one()
-		c.bury(d, reason(index[d.Event.ID]))
+		c.deadLetter(d, reason(index[d.Event.ID]))
 	}
 	c.close()
 	e.depth(q, queue.Dead, int64(len(events)))
@@ -61,7 +53,7 @@ func (e *env) list(q queue.Queue, query queue.DeadQuery) []*queue.DeadLetter {
 	e.t.Helper()
 	var all []*queue.DeadLetter
 	for {
-		page, err := e.letters(q).ListDead(e.t.Context(), query)
+		page, err := q.ListDead(e.t.Context(), query)
 		require.NoError(e.t, err)
 		require.LessOrEqual(e.t, len(page.Letters), max(1, query.Limit))
 		require.False(e.t, page.Truncated)
@@ -95,10 +87,10 @@ func deadList(t *testing.T, e *env) {
 			require.Equal(t, int64(len(sent[0].Data)), l.Size)
 			require.Empty(t, l.Event.Data)
 			require.Equal(t, sent[0].Type, l.Event.Type)
-			require.Equal(t, queue.Dispatch, l.Death.Group)
-			require.Equal(t, refused(0), l.Death.Reason)
-			require.Equal(t, 1, l.Death.Attempts)
-			require.WithinRange(t, l.Death.At, before.Add(-time.Second), time.Now().Add(time.Second))
+			require.Equal(t, queue.Dispatch, l.Group)
+			require.Equal(t, refused(0), l.Reason)
+			require.Equal(t, 1, l.Attempts)
+			require.WithinRange(t, l.At, before.Add(-time.Second), time.Now().Add(time.Second))
 		}
 	}
 	e.depth(e.q, queue.Dead, 2)
@@ -145,23 +137,23 @@ func deadGet(t *testing.T, e *env) {
 	ev := e.event("key")
 	ev.Data = []byte{0, 1, 2, 0xff}
 	e.kill(e.q, refused, e.event("other"), ev)
-	l, err := e.letters(e.q).GetDead(t.Context(), ev.ID)
+	l, err := e.q.GetDead(t.Context(), ev.ID)
 	require.NoError(t, err)
 	requireSame(t, ev, l.Event)
-	require.Equal(t, refused(0), l.Death.Reason)
-	_, err = e.letters(e.q).GetDead(t.Context(), "nothing")
+	require.Equal(t, refused(0), l.Reason)
+	_, err = e.q.GetDead(t.Context(), "nothing")
 	require.ErrorIs(t, err, queue.ErrNotFound)
 	e.depth(e.q, queue.Dead, 2)
 }
 
 func (e *env) replay(filter queue.DeadFilter, want int) {
 	e.t.Helper()
-	result, err := e.letters(e.q).ReplayDead(e.t.Context(), queue.DeadQuery{DeadFilter: filter, Limit: 100})
+	result, err := e.q.Redrive(e.t.Context(), queue.DeadQuery{DeadFilter: filter, Limit: 100})
 	require.NoError(e.t, err)
 	require.Equal(e.t, queue.DeadResult{Done: want}, result)
 }
 
-func deadReplay(t *testing.T, e *env) {
+func redrive(t *testing.T, e *env) {
 	ev, other := e.event("key"), e.event("other")
 	e.kill(e.q, refused, ev, other)
 	c := e.subscribe(e.q, queue.Dispatch)
@@ -170,8 +162,8 @@ func deadReplay(t *testing.T, e *env) {
 	requireSame(t, ev, d.Event)
 	require.Equal(t, 1, d.Attempt)
 	require.Equal(t, 1, d.Replays)
-	require.Empty(t, d.History)
-	require.Nil(t, d.Death)
+	require.Empty(t, d.Outcomes)
+	require.Nil(t, d.Dead)
 	require.Equal(t, []string{other.ID}, e.listIDs(queue.DeadQuery{Limit: 10}))
 	record := e.subscribe(e.q, queue.Record)
 	told := record.one()
@@ -187,7 +179,7 @@ func deadReplay(t *testing.T, e *env) {
 	e.replay(queue.DeadFilter{ID: ev.ID}, 0)
 }
 
-func deadReplayTwice(t *testing.T, e *env) {
+func redriveTwice(t *testing.T, e *env) {
 	ev := e.event("key")
 	e.kill(e.q, refused, ev)
 	c := e.subscribe(e.q, queue.Dispatch)
@@ -200,20 +192,20 @@ func deadReplayTwice(t *testing.T, e *env) {
 		d = c.one()
 		require.Equal(t, n, d.Replays)
 		require.Equal(t, 2, d.Attempt)
-		c.bury(d, "again")
+		c.deadLetter(d, "again")
 		e.depth(e.q, queue.Dead, 1)
 		listed := e.list(e.q, queue.DeadQuery{Limit: 10})
-		require.Equal(t, n, listed[0].Death.Replays)
-		require.Equal(t, 2, listed[0].Death.Attempts)
+		require.Equal(t, n, listed[0].Replays)
+		require.Equal(t, 2, listed[0].Attempts)
 	}
 	c.none()
 }
 
-func deadReplayRecord(t *testing.T, e *env) {
+func redriveRecord(t *testing.T, e *env) {
 	ev := e.event("key")
 	e.publish(e.q, ev)
 	c := e.subscribe(e.q, queue.Record)
-	c.bury(c.one(), "the store refuses it")
+	c.deadLetter(c.one(), "the store refuses it")
 	e.depth(e.q, queue.Dead, 1)
 	e.replay(queue.DeadFilter{}, 1)
 	d := c.one()
@@ -225,8 +217,8 @@ func deadReplayRecord(t *testing.T, e *env) {
 	dispatch.none()
 }
 
-// deadReplayOrder replays an event while a later one of its key is under way.
-func deadReplayOrder(t *testing.T, e *env) {
+// redriveOrder replays an event while a later one of its key is under way.
+func redriveOrder(t *testing.T, e *env) {
 	sent := e.events(3, "key")
 	e.kill(e.q, refused, sent[0])
 	e.publish(e.q, sent[1:]...)
@@ -252,35 +244,35 @@ func deadHistory(t *testing.T, e *env) {
 	c := e.subscribe(e.q, queue.Dispatch)
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	var want []queue.Outcome
-	for n := 1; n <= queue.MaxHistory+2; n++ {
+	for n := 1; n <= queue.MaxOutcomes+2; n++ {
 		d := c.one()
-		require.Equal(t, want, d.History)
+		require.Equal(t, want, d.Outcomes)
 		outcome := queue.Outcome{Attempt: n, At: at.Add(time.Duration(n) * time.Second), StatusCode: 500 + n, Error: "the bot answered"}
 		d.Note(outcome)
-		if want = append(want, outcome); len(want) > queue.MaxHistory {
+		if want = append(want, outcome); len(want) > queue.MaxOutcomes {
 			want = want[1:]
 		}
-		if n == queue.MaxHistory+2 {
-			c.bury(d, "out of attempts")
+		if n == queue.MaxOutcomes+2 {
+			c.deadLetter(d, "out of attempts")
 			break
 		}
 		c.retry(d, 0)
 	}
 	e.depth(e.q, queue.Dead, 1)
-	require.Equal(t, want, e.list(e.q, queue.DeadQuery{Limit: 10})[0].Death.History)
+	require.Equal(t, want, e.list(e.q, queue.DeadQuery{Limit: 10})[0].Outcomes)
 	e.replay(queue.DeadFilter{}, 1)
-	require.Empty(t, c.one().History)
+	require.Empty(t, c.one().Outcomes)
 }
 
 func deadDrop(t *testing.T, e *env) {
 	sent := []*event.Event{e.event("a"), e.event("b"), e.event("c")}
 	e.kill(e.q, refused, sent...)
-	result, err := e.letters(e.q).DropDead(t.Context(), queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: sent[1].ID}, Limit: 10})
+	result, err := e.q.DropDead(t.Context(), queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: sent[1].ID}, Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, queue.DeadResult{Done: 1}, result)
 	require.ElementsMatch(t, []string{sent[0].ID, sent[2].ID}, e.listIDs(queue.DeadQuery{Limit: 10}))
 	e.depth(e.q, queue.Dead, 2)
-	result, err = e.letters(e.q).DropDead(t.Context(), queue.DeadQuery{Limit: 10})
+	result, err = e.q.DropDead(t.Context(), queue.DeadQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, queue.DeadResult{Done: 2}, result)
 	e.depth(e.q, queue.Dead, 0)
@@ -295,7 +287,7 @@ func deadLimit(t *testing.T, e *env) {
 	e.kill(e.q, refused, sent...)
 	query := queue.DeadQuery{Limit: 2}
 	for _, want := range []int{2, 2, 1} {
-		result, err := e.letters(e.q).ReplayDead(t.Context(), query)
+		result, err := e.q.Redrive(t.Context(), query)
 		require.NoError(t, err)
 		require.Equal(t, want, result.Done)
 		require.Equal(t, want == 1, result.Next == "")
@@ -322,7 +314,7 @@ func deadTwoBrowsers(t *testing.T, e *env) {
 	results := make(chan outcome, 4)
 	other := e.open()
 	for _, q := range []queue.Queue{e.q, e.q, other, other} {
-		letters := e.letters(q)
+		letters := q
 		go func() {
 			page, err := letters.ListDead(t.Context(), queue.DeadQuery{Limit: 100})
 			results <- outcome{page, err}
@@ -336,6 +328,6 @@ func deadTwoBrowsers(t *testing.T, e *env) {
 }
 
 func deadCursor(t *testing.T, e *env) {
-	_, err := e.letters(e.q).ListDead(t.Context(), queue.DeadQuery{Limit: 1, After: "else"})
+	_, err := e.q.ListDead(t.Context(), queue.DeadQuery{Limit: 1, After: "else"})
 	require.ErrorIs(t, err, queue.ErrCursor)
 }
