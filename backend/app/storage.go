@@ -107,7 +107,7 @@ func openPostgres(ctx context.Context, cfg postgres.Config) (sharded.Engine, err
 	}
 	asking, cancel := context.WithTimeout(ctx, fitTimeout)
 	defer cancel()
-	if err := s.Fits(asking); errors.Is(err, replicas.ErrTooManyConns) {
+	if err := s.CheckConnections(asking); errors.Is(err, replicas.ErrTooManyConns) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", config.EnvPool, err), s.Close())
 	}
 	return s, nil

@@ -15,11 +15,8 @@ import (
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
 )
 
-const (
-	defaultStatementTimeout = 10 * time.Second
-	// waitForConnection is what a call may take beyond its statements.
-	waitForConnection = 5 * time.Second
-)
+// waitForConnection is what a call may take beyond its statements.
+const waitForConnection = 5 * time.Second
 
 var (
 	_ store.Store      = (*Store)(nil)
@@ -32,10 +29,11 @@ var (
 // latter on, since events are acknowledged after the commit.
 type Config = replicas.Config
 
-// database is where to write and to read; [replicas.Pools] is.
+// database is where to write and to read: a [replicas.Cluster], or one server in tests.
 type database interface {
-	Write() *pgxpool.Pool
-	View(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error
+	Primary() *pgxpool.Pool
+	Read(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error
+	CheckConnections(ctx context.Context) error
 	Close()
 }
 
@@ -50,15 +48,9 @@ type Store struct {
 }
 
 // Open makes a store without waiting for a server: none need be up. [Store.Ready] and
-// [Store.Migrate] are the first to say whether it is. A malformed URL is an error that
-// names its option.
+// [Store.Migrate] are the first to say whether it is. A malformed URL is an error.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	if cfg.StatementTimeout <= 0 {
-		cfg.StatementTimeout = defaultStatementTimeout
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
+	cfg = cfg.WithDefaults()
 	db, err := replicas.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -67,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func newStore(db database, cfg Config) *Store {
-	return &Store{db: db, sql: sqldb.FromPool(db.Write()), log: cfg.Logger, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection}
+	return &Store{db: db, sql: sqldb.FromPool(db.Primary()), log: cfg.Logger, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection}
 }
 
 // Ready implements [store.Store].
@@ -88,16 +80,11 @@ func (s *Store) Close() error {
 // SQL returns the primary, for other parts of the backend that keep tables there.
 func (s *Store) SQL() sqldb.DB { return s.sql }
 
-func (s *Store) primary() *pgxpool.Pool { return s.db.Write() }
+func (s *Store) primary() *pgxpool.Pool { return s.db.Primary() }
 
-// Fits asks the primary whether it has room for the connections of this process, and returns
-// [replicas.ErrTooManyConns] if not.
-func (s *Store) Fits(ctx context.Context) error {
-	if p, ok := s.db.(*replicas.Pools); ok {
-		return p.Check(ctx)
-	}
-	return nil
-}
+// CheckConnections asks the primary whether it has room for the connections of this process, and
+// returns [replicas.ErrTooManyConns] if not.
+func (s *Store) CheckConnections(ctx context.Context) error { return s.db.CheckConnections(ctx) }
 
 // collect reads rows from a replica, if one is up to date, with a statement that is planned
 // for its arguments.
@@ -105,7 +92,7 @@ func collect[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], query 
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	args = append([]any{planned}, args...)
-	err = s.db.View(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
+	err = s.db.Read(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
 		rows, err := db.Query(ctx, query, args...)
 		if err != nil {
 			return err

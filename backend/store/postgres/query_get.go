@@ -39,7 +39,7 @@ func (s *Store) Get(ctx context.Context, id string) (*store.Record, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var r *store.Record
-	err := s.db.View(ctx, func(ctx context.Context, db *pgxpool.Pool) (err error) {
+	err := s.db.Read(ctx, func(ctx context.Context, db *pgxpool.Pool) (err error) {
 		r, err = get(ctx, db, id)
 		return err
 	})

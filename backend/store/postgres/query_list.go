@@ -43,7 +43,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (*store.Page, error) {
 		list = readStatusPage
 	}
 	var page *store.Page
-	err := s.db.View(ctx, func(ctx context.Context, db *pgxpool.Pool) (err error) {
+	err := s.db.Read(ctx, func(ctx context.Context, db *pgxpool.Pool) (err error) {
 		page, err = list(ctx, db, q)
 		return err
 	})

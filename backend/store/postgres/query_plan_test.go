@@ -115,8 +115,9 @@ func (r *recorder) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndDa
 // one is a database of one server.
 type one struct{ *pgxpool.Pool }
 
-func (o one) Write() *pgxpool.Pool { return o.Pool }
-func (o one) View(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error {
+func (o one) Primary() *pgxpool.Pool                 { return o.Pool }
+func (o one) CheckConnections(context.Context) error { return nil }
+func (o one) Read(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error {
 	return read(ctx, o.Pool)
 }
 
@@ -182,13 +183,13 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 			func() error { return s.Fence(ctx, []int{7}, "", func(context.Context) error { return nil }) },
 			func() error { return s.Fence(ctx, []int{5}, "b", func(context.Context) error { return nil }) },
 		},
-		"DropFenced": {func() error { return s.DropFenced(ctx, []int{5}) }},
-		"Ready":      {func() error { return s.Ready(ctx) }},
-		"Migrate":    {func() error { return nil }},
-		"Close":      {func() error { return nil }},
-		"SQL":        {func() error { return nil }},
-		"Fits":       {func() error { return nil }},
-		"Spoil":      {func() error { return nil }}, // Of the tests.
+		"DropFenced":       {func() error { return s.DropFenced(ctx, []int{5}) }},
+		"Ready":            {func() error { return s.Ready(ctx) }},
+		"Migrate":          {func() error { return nil }},
+		"Close":            {func() error { return nil }},
+		"SQL":              {func() error { return nil }},
+		"CheckConnections": {func() error { return nil }},
+		"Spoil":            {func() error { return nil }}, // Of the tests.
 	}
 	for _, after := range []store.LogPosition{{}, {RecordedAt: here, ID: logID(n)}} {
 		for _, q := range []store.LogQuery{{}, {Bot: "bot1"}, {Subject: "user-10"}, {Type: "type1"}} {

@@ -7,27 +7,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// stats are what is counted; the rest is read from the pools when somebody asks.
-type stats struct {
+// counters are what is counted; the gauges are read from the pools when they are collected.
+type counters struct {
 	reads     *prometheus.CounterVec
 	failovers prometheus.Counter
 }
 
-func newStats() *stats {
-	return &stats{
+func newCounters() *counters {
+	return &counters{
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_database_reads_total",
 			Help: "Reads by where they went and why.",
 		}, []string{"target", "reason"}),
 		failovers: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "botgate_database_failovers_total",
-			Help: "Times that another server was found to be the primary.",
+			Help: "Failovers: times that another server was found to be the primary.",
 		}),
 	}
 }
 
-// count takes where a read went: to a server, or with none to the primary.
-func (s *stats) count(server int, why reason) {
+// count takes where a read went: to the replica on a server, or with none to the primary.
+func (s *counters) count(server int, why reason) {
 	target := "replica"
 	if server == none {
 		target = "primary"
@@ -36,41 +36,41 @@ func (s *stats) count(server int, why reason) {
 }
 
 // register makes the metrics, and registers them if reg is not nil.
-func (p *Pools) register(reg prometheus.Registerer) error {
-	p.stats = newStats()
+func (c *Cluster) register(reg prometheus.Registerer) error {
+	c.counters = newCounters()
 	if reg == nil {
 		return nil
 	}
-	reg = prometheus.WrapRegistererWith(prometheus.Labels{"shard": p.cfg.Name}, reg)
-	for _, c := range []prometheus.Collector{p.stats.reads, p.stats.failovers, newGauges(p)} {
-		if err := reg.Register(c); err != nil {
+	reg = prometheus.WrapRegistererWith(prometheus.Labels{"shard": c.cfg.Name}, reg)
+	for _, collector := range []prometheus.Collector{c.counters.reads, c.counters.failovers, newGauges(c)} {
+		if err := reg.Register(collector); err != nil {
 			return fmt.Errorf("registering a metric of the database: %w", err)
 		}
 	}
 	return nil
 }
 
-// gauges reads pools and topology.
+// gauges reads the pools and the topology.
 type gauges struct {
-	pools                                  *Pools
+	cluster                                *Cluster
 	connections, limit, waits, timeouts    *prometheus.Desc
 	primaryUp, replicas, lag, acquireWaits *prometheus.Desc
 }
 
-func newGauges(p *Pools) *gauges {
+func newGauges(c *Cluster) *gauges {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("botgate_database_"+name, help, labels, nil)
 	}
 	return &gauges{
-		pools:        p,
+		cluster:      c,
 		connections:  desc("connections", "Connections by pool and state: acquired, idle, or connecting.", "pool", "state"),
 		limit:        desc("connections_max", "Connections that the pools may have.", "pool"),
 		waits:        desc("acquire_wait_seconds_total", "Time spent waiting for a connection because none was idle.", "pool"),
-		acquireWaits: desc("acquire_waits_total", "Times that somebody waited for a connection because none was idle.", "pool"),
+		acquireWaits: desc("acquire_waits_total", "Calls that waited for a connection because none was idle.", "pool"),
 		timeouts:     desc("acquire_timeouts_total", "Calls that failed because they got no connection in time.", "pool"),
-		primaryUp:    desc("primary_up", "Whether a server is known to be the primary and answers."),
-		replicas:     desc("replicas", "Replicas by state: current, lagging, or away.", "state"),
-		lag:          desc("replica_lag_seconds", "How far the replica that lags most is behind, at most; away ones excepted."),
+		primaryUp:    desc("primary_up", "Whether there is a primary and it answers."),
+		replicas:     desc("replicas", "Replicas by state: current, lagging, or down.", "state"),
+		lag:          desc("replica_lag_seconds", "Largest replication lag of the replicas that answer, at most."),
 	}
 }
 
@@ -84,12 +84,12 @@ func (g *gauges) Describe(descs chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (g *gauges) Collect(metrics chan<- prometheus.Metric) {
 	replicas := []*pool{}
-	for _, n := range g.pools.nodes {
-		if n.read != nil {
-			replicas = append(replicas, n.read)
+	for _, n := range g.cluster.nodes {
+		if n.reads != nil {
+			replicas = append(replicas, n.reads)
 		}
 	}
-	g.collectPools(metrics, "primary", g.pools.write)
+	g.collectPools(metrics, "primary", g.cluster.primary)
 	if len(replicas) > 0 {
 		g.collectPools(metrics, "replica", replicas...)
 	}
@@ -118,15 +118,15 @@ func (g *gauges) collectPools(metrics chan<- prometheus.Metric, label string, po
 }
 
 func (g *gauges) collectServers(metrics chan<- prometheus.Metric, now time.Time) {
-	p := g.pools
-	p.mu.Lock()
-	known := p.topology.census(now, p.cfg.MaxLag)
-	p.mu.Unlock()
+	c := g.cluster
+	c.mu.Lock()
+	known := c.topology.summarize(now, c.cfg.MaxLag)
+	c.mu.Unlock()
 	gauge(metrics, g.primaryUp, known.primaries)
 	gauge(metrics, g.replicas, known.current, "current")
 	gauge(metrics, g.replicas, known.lagging, "lagging")
-	gauge(metrics, g.replicas, known.away, "away")
-	gauge(metrics, g.lag, known.lag.Seconds())
+	gauge(metrics, g.replicas, known.down, "down")
+	gauge(metrics, g.lag, known.maxLag.Seconds())
 }
 
 func gauge(metrics chan<- prometheus.Metric, d *prometheus.Desc, value float64, labels ...string) {

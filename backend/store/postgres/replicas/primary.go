@@ -16,61 +16,60 @@ var (
 	errReadOnly = errors.New("the server takes no writes")
 )
 
-// toPrimary makes a pool connect to the primary only. All servers are looked at before,
-// since more than one of them may take writes. The primary is tried first, since the hosts
-// before it may be gone without a word.
-func (p *Pools) toPrimary(c *pgxpool.Config) {
-	several := len(hosts(&c.ConnConfig.Config)) > 1
-	c.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
-		p.awaitSurvey(ctx, conn.ConnectTimeout)
-		if address, known := p.primaryAddress(); known {
-			first(&conn.Config, address)
+// connectToPrimary makes a pool connect to the primary only. The first connection waits until
+// all servers were probed, since more than one of them may take writes. The known primary is
+// tried first: the hosts before it may be down, and time out one after the other.
+func (c *Cluster) connectToPrimary(cfg *pgxpool.Config) {
+	several := len(hosts(&cfg.ConnConfig.Config)) > 1
+	cfg.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
+		c.awaitSurvey(ctx, conn.ConnectTimeout)
+		if address, known := c.primaryAddress(); known {
+			hostFirst(&conn.Config, address)
 		}
 		return nil
 	}
-	c.ConnConfig.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		says, err := ask(ctx, conn)
+	cfg.ConnConfig.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		s, err := readStatus(ctx, conn)
 		if err != nil {
 			return err
 		}
-		return p.takesWrites(says, several)
+		return c.checkPrimary(s, several)
 	}
 }
 
-// takesWrites returns why a server is not to be written to. One that was the primary before
-// a promotion and came back as if nothing had happened would take writes, and they would be
-// lost. A single server that is set to read-only still answers reads.
-func (p *Pools) takesWrites(says answer, several bool) error {
-	p.mu.Lock()
-	known := p.topology.timeline
-	p.mu.Unlock()
+// checkPrimary returns why a server is not to be written to. A former primary that comes back
+// on an old timeline would take writes, and they would be lost. A single server that is set to
+// read-only still answers reads.
+func (c *Cluster) checkPrimary(s status, several bool) error {
+	c.mu.Lock()
+	known := c.topology.timeline
+	c.mu.Unlock()
 	switch {
-	case !says.primary:
+	case !s.primary:
 		return errStandby
-	case says.readOnly && several:
+	case s.readOnly && several:
 		return errReadOnly
-	case says.timeline < known:
-		return fmt.Errorf("the server is on timeline %d, but %d was promoted since; if it was restored on purpose, restart Botgate", says.timeline, known)
+	case s.timeline < known:
+		return fmt.Errorf("the server is on timeline %d, but %d was promoted since; if it was restored on purpose, restart Botgate", s.timeline, known)
 	}
 	return nil
 }
 
-func (p *Pools) primaryAddress() (string, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.topology.primary == none {
+func (c *Cluster) primaryAddress() (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.topology.primary == none {
 		return "", false
 	}
-	return p.nodes[p.topology.primary].address, true
+	return c.nodes[c.topology.primary].address, true
 }
 
-// awaitSurvey waits until all servers were asked once, but no longer than one of them may take.
-func (p *Pools) awaitSurvey(ctx context.Context, limit time.Duration) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
+// awaitSurvey waits until all servers were probed once, but no longer than one of them may take.
+func (c *Cluster) awaitSurvey(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	select {
-	case <-p.surveyed:
+	case <-c.surveyed:
 	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

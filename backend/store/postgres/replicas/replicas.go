@@ -1,5 +1,8 @@
-// Package replicas connects to the servers of one shard: a pool to whichever takes writes, and
-// one to each replica, for reads that may be a little behind.
+// Package replicas connects to the PostgreSQL servers of one shard: writes go to the primary,
+// also after a failover, and reads to a read replica whose lag is within a bound.
+//
+// pgx's target_session_attrs is not enough for either: a former primary that comes back on an
+// old timeline is read-write too, and standby says nothing about the lag.
 package replicas
 
 import (
@@ -9,79 +12,74 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/botgate/botgate/backend/store"
 )
 
-// Pools are the connections to the servers of one shard. [Open] makes them.
-type Pools struct {
-	cfg   Config
-	log   *slog.Logger
-	write *pool
-	// nodes are all servers: those that may be the primary first, in the order of the URL.
+// Cluster is the primary and the read replicas of one shard. [Open] makes it.
+type Cluster struct {
+	cfg     Config
+	log     *slog.Logger
+	primary *pool
+	// nodes are all servers: first those that may only be the primary, in the order of the URL.
 	nodes []*node
-	turn  atomic.Uint64
-	stats *stats
+	// turn spreads reads over the replicas.
+	turn     atomic.Uint64
+	counters *counters
 
 	mu       sync.Mutex
 	topology topology
-	table    atomic.Pointer[table]
-	// surveyed is closed once every server has answered or was found not to.
+	routes   atomic.Pointer[routes]
+	// surveyed is closed once each server was probed.
 	surveyed chan struct{}
 
 	stop     context.CancelFunc
 	monitors sync.WaitGroup
 }
 
-// pool is a pgxpool with its tracer.
-type pool struct {
-	*pgxpool.Pool
-	tracer *tracer
-}
-
 // node is one server.
 type node struct {
 	address string
-	// probe makes the connection that asks the server, which is none of the pool's: those
-	// may all be in use.
+	// probe makes the connection for probes, which is none of the pool's: those may all be
+	// in use.
 	probe *pgx.ConnConfig
-	// read is the pool for reads while the server is a standby; nil where none may go.
-	read *pool
+	// reads is the pool for reads while the server is a standby; nil where none may go.
+	reads *pool
 }
 
-// Open makes the pools and begins to look for the primary; no server need be up. Malformed
-// URLs are errors that name the option.
-func Open(ctx context.Context, cfg Config) (*Pools, error) {
-	cfg = cfg.withDefaults()
-	p := &Pools{cfg: cfg, log: cfg.Logger, topology: topology{primary: none}, surveyed: make(chan struct{})}
-	if err := p.open(ctx); err != nil {
-		p.closePools()
+// Open makes the pools and starts to probe the servers; none need be up. A malformed URL is an
+// error.
+func Open(ctx context.Context, cfg Config) (*Cluster, error) {
+	cfg = cfg.WithDefaults()
+	c := &Cluster{
+		cfg: cfg, log: cfg.Logger.With("shard", cfg.Name),
+		topology: topology{primary: none}, surveyed: make(chan struct{}),
+	}
+	if err := c.open(ctx); err != nil {
+		c.closePools()
 		return nil, err
 	}
-	p.table.Store(p.topology.table())
-	if err := p.register(cfg.Registerer); err != nil {
-		p.closePools()
+	c.routes.Store(c.topology.routes())
+	if err := c.register(cfg.Registerer); err != nil {
+		c.closePools()
 		return nil, err
 	}
-	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
-	for i := range p.nodes {
-		p.monitors.Go(func() { p.monitor(ctx, i) })
+	ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for i := range c.nodes {
+		c.monitors.Go(func() { c.monitor(ctx, i) })
 	}
-	return p, nil
+	return c, nil
 }
 
-func (p *Pools) open(ctx context.Context) error {
-	primary, err := p.cfg.settings(p.cfg.URL)
+func (c *Cluster) open(ctx context.Context) error {
+	primary, err := c.cfg.poolConfig(c.cfg.URL)
 	if err != nil {
 		return fmt.Errorf("address of the database: %w", err)
 	}
 	replicas, readable := primary, hosts(&primary.ConnConfig.Config)
-	if p.cfg.ReplicaURL != "" {
-		if replicas, err = p.cfg.settings(p.cfg.ReplicaURL); err != nil {
+	if c.cfg.ReplicaURL != "" {
+		if replicas, err = c.cfg.poolConfig(c.cfg.ReplicaURL); err != nil {
 			return fmt.Errorf("address of the read replicas: %w", err)
 		}
 		replicas.MaxConns = primary.MaxConns
@@ -89,90 +87,53 @@ func (p *Pools) open(ctx context.Context) error {
 	} else if len(readable) == 1 {
 		readable = nil
 	}
-	name := named(primary.MaxConns)
-	for _, settings := range []*pgxpool.Config{primary, replicas} {
-		if _, set := settings.ConnConfig.RuntimeParams["application_name"]; !set {
-			settings.ConnConfig.RuntimeParams["application_name"] = name
+	name := applicationName(primary.MaxConns)
+	for _, cfg := range []*pgxpool.Config{primary, replicas} {
+		if _, set := cfg.ConnConfig.RuntimeParams["application_name"]; !set {
+			cfg.ConnConfig.RuntimeParams["application_name"] = name
 		}
 	}
 	for _, address := range hosts(&primary.ConnConfig.Config) {
 		if !slices.Contains(readable, address) {
-			p.add(address, primary, nil)
+			c.addNode(address, primary, nil)
 		}
 	}
 	for _, address := range readable {
-		read, err := p.newPool(ctx, replicas, func(c *pgxpool.Config) { only(&c.ConnConfig.Config, address) })
+		reads, err := c.newPool(ctx, replicas, func(cfg *pgxpool.Config) { keepHost(&cfg.ConnConfig.Config, address) })
 		if err != nil {
 			return err
 		}
-		p.add(address, replicas, read)
+		c.addNode(address, replicas, reads)
 	}
-	p.write, err = p.newPool(ctx, primary, p.toPrimary)
+	c.primary, err = c.newPool(ctx, primary, c.connectToPrimary)
 	return err
 }
 
-func (p *Pools) add(address string, settings *pgxpool.Config, read *pool) {
-	probe := settings.ConnConfig.Copy()
-	only(&probe.Config, address)
+func (c *Cluster) addNode(address string, cfg *pgxpool.Config, reads *pool) {
+	probe := cfg.ConnConfig.Copy()
+	keepHost(&probe.Config, address)
 	probe.ValidateConnect = nil
-	p.nodes = append(p.nodes, &node{address: address, probe: probe, read: read})
-	p.topology.servers = append(p.topology.servers, server{readable: read != nil})
+	c.nodes = append(c.nodes, &node{address: address, probe: probe, reads: reads})
+	c.topology.servers = append(c.topology.servers, server{readable: reads != nil})
 }
 
-// newPool makes a pool with settings of its own.
-func (p *Pools) newPool(ctx context.Context, settings *pgxpool.Config, change func(*pgxpool.Config)) (*pool, error) {
-	settings = settings.Copy()
-	settings.ConnConfig.ValidateConnect = nil
-	t := &tracer{acquireTimeout: p.cfg.AcquireTimeout}
-	settings.ConnConfig.Tracer = t
-	change(settings)
-	made := &pool{tracer: t}
-	t.reset = func() { made.Reset() }
-	var err error
-	made.Pool, err = pgxpool.NewWithConfig(ctx, settings)
-	return made, err
-}
-
-// Write returns the pool to the primary. After a failover it leads to the new one.
-func (p *Pools) Write() *pgxpool.Pool { return p.write.Pool }
-
-// Read returns the pool for a read: to a replica that lags by MaxLag at most, or else to the
-// primary, as always for contexts of [store.Fresh]. While no server is the primary, replicas
-// go on answering all but fresh reads, with whatever they have. What needs several
-// statements that agree has to run them on one pool.
-func (p *Pools) Read(ctx context.Context) *pgxpool.Pool {
-	chosen, _ := p.choose(ctx)
-	return chosen
-}
-
-// choose returns the pool for a read, and whether it is a replica's.
-func (p *Pools) choose(ctx context.Context) (chosen *pgxpool.Pool, atReplica bool) {
-	if store.IsFresh(ctx) {
-		p.stats.count(none, wantsFresh)
-		return p.write.Pool, false
-	}
-	i, why := p.table.Load().route(time.Now(), p.cfg.MaxLag, p.turn.Add(1))
-	p.stats.count(i, why)
-	if i == none {
-		return p.write.Pool, false
-	}
-	return p.nodes[i].read.Pool, true
-}
+// Primary returns the pool of the primary. After a failover it leads to the new one.
+func (c *Cluster) Primary() *pgxpool.Pool { return c.primary.Pool }
 
 // Close ends all connections. It waits for those in use, and is safe to call twice.
-func (p *Pools) Close() {
-	p.stop()
-	p.monitors.Wait()
-	p.closePools()
+func (c *Cluster) Close() {
+	c.stop()
+	c.monitors.Wait()
+	c.closePools()
 }
 
-func (p *Pools) closePools() {
-	for _, n := range p.nodes {
-		if n.read != nil {
-			n.read.Close()
+func (c *Cluster) closePools() {
+	for _, n := range c.nodes {
+		if n.reads != nil {
+			n.reads.Close()
 		}
 	}
-	if p.write != nil {
-		p.write.Close()
+	if c.primary != nil {
+		c.primary.Close()
 	}
 }

@@ -2,6 +2,7 @@ package replicas_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -25,16 +26,18 @@ import (
 func TestMain(m *testing.M) { testsvc.Main(m) }
 
 const (
-	patience = 30 * time.Second
+	patience = time.Minute
 	often    = 5 * time.Millisecond
 )
 
-// open opens pools that look often.
-func open(t testing.TB, cfg replicas.Config) *replicas.Pools {
+// maxLag is the bound of open.
+const maxLag = time.Second
+
+// open opens a cluster that is probed often, and whose calls wait for a busy machine.
+func open(t testing.TB, cfg replicas.Config) *replicas.Cluster {
 	t.Helper()
-	if cfg.MaxLag == 0 {
-		cfg.MaxLag = time.Second
-	}
+	cfg.MaxLag = cmp.Or(cfg.MaxLag, maxLag)
+	cfg.AcquireTimeout = cmp.Or(cfg.AcquireTimeout, patience/2)
 	cfg.ProbeInterval = 20 * time.Millisecond
 	p, err := replicas.Open(t.Context(), cfg)
 	require.NoError(t, err)
@@ -55,8 +58,8 @@ func urlOf(t testing.TB, servers ...*testsvc.Server) string {
 }
 
 // reader returns the port of the server that answers a read.
-func reader(ctx context.Context, p *replicas.Pools) (port string, err error) {
-	err = p.View(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
+func reader(ctx context.Context, p *replicas.Cluster) (port string, err error) {
+	err = p.Read(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
 		var n int
 		err := db.QueryRow(ctx, "select inet_server_port()").Scan(&n)
 		port = strconv.Itoa(n)
@@ -66,7 +69,7 @@ func reader(ctx context.Context, p *replicas.Pools) (port string, err error) {
 }
 
 // awaitReader waits until reads are answered by a server.
-func awaitReader(t testing.TB, p *replicas.Pools, s *testsvc.Server) {
+func awaitReader(t testing.TB, p *replicas.Cluster, s *testsvc.Server) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		port, err := reader(t.Context(), p)
@@ -74,17 +77,15 @@ func awaitReader(t testing.TB, p *replicas.Pools, s *testsvc.Server) {
 	}, patience, often)
 }
 
-func requireReader(t testing.TB, p *replicas.Pools, s *testsvc.Server) {
+func requireReader(t testing.TB, p *replicas.Cluster, s *testsvc.Server) {
 	t.Helper()
 	port, err := reader(t.Context(), p)
 	require.NoError(t, err)
 	require.Equal(t, s.Port(), port)
 }
 
-func write(ctx context.Context, p *replicas.Pools, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	_, err := p.Write().Exec(ctx, "insert into numbers values ($1)", n)
+func write(ctx context.Context, p *replicas.Cluster, n int) error {
+	_, err := p.Primary().Exec(ctx, "insert into numbers values ($1)", n)
 	return err
 }
 
@@ -114,10 +115,10 @@ func TestOneServer(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	p := open(t, replicas.Config{Name: "a", URL: server.URL, Registerer: reg})
 	other := open(t, replicas.Config{Name: "b", URL: server.URL, Registerer: reg})
-	require.NoError(t, p.Check(t.Context()))
-	require.NoError(t, other.Check(t.Context()))
+	require.NoError(t, p.CheckConnections(t.Context()))
+	require.NoError(t, other.CheckConnections(t.Context()))
 	requireReader(t, p, server)
-	require.Same(t, p.Write(), p.Read(t.Context()))
+	requireReader(t, p, server)
 	problems, err := testutil.GatherAndLint(reg)
 	require.NoError(t, err)
 	require.Empty(t, problems)
@@ -144,6 +145,20 @@ func metrics(t testing.TB, reg prometheus.Gatherer) string {
 	return text.String()
 }
 
+// gauge returns the value of a gauge of which there is one.
+func gauge(t testing.TB, reg prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	require.Fail(t, "no such metric", name)
+	return 0
+}
+
 func TestAllConnectionsInUse(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
@@ -151,11 +166,11 @@ func TestAllConnectionsInUse(t *testing.T) {
 	var conn *pgxpool.Conn
 	require.Eventually(t, func() bool {
 		var err error
-		conn, err = p.Write().Acquire(t.Context())
+		conn, err = p.Primary().Acquire(t.Context())
 		return err == nil
 	}, patience, often)
 	defer conn.Release()
-	_, err := p.Write().Exec(t.Context(), "select 1")
+	_, err := p.Primary().Exec(t.Context(), "select 1")
 	require.ErrorIs(t, err, replicas.ErrAcquireTimeout)
 	require.ErrorContains(t, err, "all 1 of the pool are in use for 20ms")
 	require.Regexp(t, `botgate_database_acquire_timeouts_total{pool="primary",shard="main"} [1-9]`, metrics(t, reg))
@@ -163,12 +178,12 @@ func TestAllConnectionsInUse(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 	defer cancel()
-	_, err = p.Write().Exec(ctx, "select 1")
+	_, err = p.Primary().Exec(ctx, "select 1")
 	require.ErrorIs(t, err, context.DeadlineExceeded, "the caller's own bound")
 
 	conn.Release()
 	require.Eventually(t, func() bool {
-		_, err = p.Write().Exec(t.Context(), "select 1")
+		_, err = p.Primary().Exec(t.Context(), "select 1")
 		return err == nil
 	}, patience, often)
 }
@@ -178,7 +193,7 @@ func TestServerIsSilent(t *testing.T) {
 	server := testsvc.StartPostgres(t)
 	server.Pause()
 	p := open(t, replicas.Config{URL: server.URL + "&connect_timeout=1", AcquireTimeout: 20 * time.Millisecond})
-	_, err := p.Write().Exec(t.Context(), "select 1")
+	_, err := p.Primary().Exec(t.Context(), "select 1")
 	require.ErrorIs(t, err, replicas.ErrAcquireTimeout)
 	require.ErrorContains(t, err, "the server does not answer within 20ms")
 	server.Resume()
@@ -188,21 +203,21 @@ func TestMoreConnectionsThanTheServerTakes(t *testing.T) {
 	t.Parallel()
 	server := testsvc.StartPostgres(t) // max_connections is 200, of which 3 are reserved.
 	var first, second log
-	require.NoError(t, open(t, replicas.Config{URL: server.URL, MaxConns: 100, Logger: first.logger()}).Check(t.Context()))
+	require.NoError(t, open(t, replicas.Config{URL: server.URL, MaxConns: 100, Logger: first.logger()}).CheckConnections(t.Context()))
 	require.NotContains(t, first.String(), "no room")
-	require.NoError(t, open(t, replicas.Config{URL: server.URL, MaxConns: 110, Logger: second.logger()}).Check(t.Context()))
+	require.NoError(t, open(t, replicas.Config{URL: server.URL, MaxConns: 110, Logger: second.logger()}).CheckConnections(t.Context()))
 	require.Eventually(t, func() bool {
 		return strings.Contains(second.String(), "max=197 this_process=111 all_processes=212 processes=2 other_programs=0")
 	}, patience, often, second.String())
 
 	large := open(t, replicas.Config{URL: server.URL, MaxConns: 197})
-	err := large.Check(t.Context())
+	err := large.CheckConnections(t.Context())
 	require.ErrorIs(t, err, replicas.ErrTooManyConns)
 	require.ErrorContains(t, err, "this process may open 198, the server takes 197: make the pool smaller")
 
 	server.Execute("create role small login connection limit 30")
 	small := open(t, replicas.Config{URL: strings.Replace(server.URL, "postgres@", "small@", 1), MaxConns: 30})
-	require.ErrorContains(t, small.Check(t.Context()), "may open 31, the server takes 30")
+	require.ErrorContains(t, small.CheckConnections(t.Context()), "may open 31, the server takes 30")
 }
 
 // TestServerBecomesReadOnly has connections of which one finds out: all are made anew.
@@ -211,22 +226,22 @@ func TestServerBecomesReadOnly(t *testing.T) {
 	server := testsvc.StartPostgres(t)
 	server.Execute("create table numbers (n int)")
 	p := open(t, replicas.Config{URL: server.URL})
-	held, err := p.Write().Acquire(t.Context())
+	held, err := p.Primary().Acquire(t.Context())
 	require.NoError(t, err)
 	defer held.Release()
 	require.NoError(t, write(t.Context(), p, 1))
-	require.EqualValues(t, 2, p.Write().Stat().NewConnsCount())
+	require.EqualValues(t, 2, p.Primary().Stat().NewConnsCount())
 	server.Configure("default_transaction_read_only", "on")
 	require.Eventually(t, func() bool {
 		err := write(t.Context(), p, 1)
 		return err != nil && strings.Contains(err.Error(), "25006")
 	}, patience, often)
 	held.Release()
-	require.Eventually(t, func() bool { return p.Write().Stat().TotalConns() == 0 }, patience, often)
+	require.Eventually(t, func() bool { return p.Primary().Stat().TotalConns() == 0 }, patience, often)
 	requireReader(t, p, server) // Reads go on.
 }
 
-// TestFreshReadsAvoidReplicas connects as somebody without special rights.
+// TestFreshReadsAvoidReplicas connects as a role without special rights.
 func TestFreshReadsAvoidReplicas(t *testing.T) {
 	t.Parallel()
 	primary := testsvc.StartPostgres(t)

@@ -15,13 +15,13 @@ var begin = time.Now()
 // at is a time in milliseconds since the begin.
 func at(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
 
-// primaryOf and follower are what servers say.
-func primaryOf(ms int, position lsn, timeline uint32) sight {
-	return sight{at: at(ms), primary: true, position: position, timeline: timeline}
+// primaryOf and follower are what probes find.
+func primaryOf(ms int, position lsn, timeline uint32) observation {
+	return observation{at: at(ms), primary: true, position: position, timeline: timeline}
 }
 
-func follower(ms int, position lsn, timeline uint32) sight {
-	return sight{at: at(ms), position: position, timeline: timeline, following: true}
+func follower(ms int, position lsn, timeline uint32) observation {
+	return observation{at: at(ms), position: position, timeline: timeline, streaming: true}
 }
 
 func shardOf(readable ...bool) *topology {
@@ -34,7 +34,7 @@ func shardOf(readable ...bool) *topology {
 
 func requireRoute(t *testing.T, topology *topology, ms, server int, why reason) {
 	t.Helper()
-	got, gotWhy := topology.table().route(at(ms), bound, 0)
+	got, gotWhy := topology.routes().choose(at(ms), bound, 0)
 	require.Equal(t, why.String(), gotWhy.String())
 	require.Equal(t, server, got)
 }
@@ -42,7 +42,7 @@ func requireRoute(t *testing.T, topology *topology, ms, server int, why reason) 
 func TestNothingIsKnownYet(t *testing.T) {
 	t.Parallel()
 	s := shardOf(true, true)
-	requireRoute(t, s, 0, none, replicasAway)
+	requireRoute(t, s, 0, none, replicasDown)
 	s.observe(1, follower(0, 100, 1))
 	requireRoute(t, s, 0, none, replicasLag)
 	s.observe(0, primaryOf(10, 100, 1))
@@ -75,35 +75,35 @@ func TestReplicaThatStandsStill(t *testing.T) {
 		s.observe(1, follower(ms, 100+lsn(min(ms, 1000)), 1))
 	}
 	requireRoute(t, s, 10_000, none, replicasLag)
-	require.Equal(t, 9*time.Second, s.census(at(10_000), bound).lag)
+	require.Equal(t, 9*time.Second, s.summarize(at(10_000), bound).maxLag)
 	s.observe(1, follower(10_100, 100+10_000, 1))
 	requireRoute(t, s, 10_100, 1, withinBound)
-	require.Equal(t, census{primaries: 1, current: 1, lag: 100 * time.Millisecond}, s.census(at(10_100), bound))
+	require.Equal(t, summary{primaries: 1, current: 1, maxLag: 100 * time.Millisecond}, s.summarize(at(10_100), bound))
 }
 
-// A replica without its primary may be on a log that was given up.
+// A replica without its primary may be on an abandoned timeline.
 func TestReplicaThatFollowsNobody(t *testing.T) {
 	t.Parallel()
 	s := shardOf(true, true)
 	s.observe(0, primaryOf(0, 100, 1))
-	s.observe(1, sight{at: at(0), position: 100})
+	s.observe(1, observation{at: at(0), position: 100})
 	requireRoute(t, s, 0, none, replicasLag)
 }
 
-func TestPrimaryAway(t *testing.T) {
+func TestPrimaryDown(t *testing.T) {
 	t.Parallel()
 	s := shardOf(true, true, true)
 	s.observe(0, primaryOf(0, 200, 1))
 	s.observe(1, follower(0, 100, 1))
 	s.observe(2, follower(0, 200, 1))
-	s.lost(0)
-	s.observe(2, sight{at: at(100), position: 200})
+	s.markDown(0)
+	s.observe(2, observation{at: at(100), position: 200})
 	requireRoute(t, s, 2000, 2, withinBound)
-	requireRoute(t, s, 2001, 2, primaryAway)
-	s.lost(2)
-	requireRoute(t, s, 2001, 1, primaryAway)
-	s.lost(1)
-	requireRoute(t, s, 2001, none, replicasAway)
+	requireRoute(t, s, 2001, 2, primaryDown)
+	s.markDown(2)
+	requireRoute(t, s, 2001, 1, primaryDown)
+	s.markDown(1)
+	requireRoute(t, s, 2001, none, replicasDown)
 }
 
 func TestPromotion(t *testing.T) {
@@ -112,7 +112,7 @@ func TestPromotion(t *testing.T) {
 	require.Equal(t, promoted, s.observe(0, primaryOf(0, 900, 1)))
 	s.observe(1, follower(0, 500, 1))
 	s.observe(2, follower(0, 900, 1))
-	s.lost(0)
+	s.markDown(0)
 	require.Equal(t, promoted, s.observe(1, primaryOf(1000, 510, 2)))
 	requireRoute(t, s, 1000, none, replicasLag) // 2 has what was lost, at the same positions.
 	s.observe(2, follower(1100, 900, 1))
@@ -120,16 +120,16 @@ func TestPromotion(t *testing.T) {
 	s.observe(2, follower(1200, 520, 2))
 	requireRoute(t, s, 1200, 2, withinBound)
 
-	require.Equal(t, outdated, s.observe(0, primaryOf(1300, 5000, 1)))
+	require.Equal(t, stale, s.observe(0, primaryOf(1300, 5000, 1)))
 	require.Equal(t, 1, s.primary)
 	requireRoute(t, s, 1300, 2, withinBound)
 	s.observe(0, follower(1400, 520, 2))
 	chosen := map[int]bool{}
 	for turn := range uint64(4) {
-		i, _ := s.table().route(at(1400), bound, turn)
+		i, _ := s.routes().choose(at(1400), bound, turn)
 		chosen[i] = true
 	}
-	require.Equal(t, map[int]bool{0: true, 2: true}, chosen, "the old primary takes its turn, the new one does not")
+	require.Equal(t, map[int]bool{0: true, 2: true}, chosen, "reads go to the old primary in turn, not to the new one")
 }
 
 func TestTwoPrimariesOfOneTimeline(t *testing.T) {
@@ -138,7 +138,7 @@ func TestTwoPrimariesOfOneTimeline(t *testing.T) {
 	s.observe(1, primaryOf(0, 100, 1))
 	require.Equal(t, returned, s.observe(0, primaryOf(10, 100, 1)))
 	require.Equal(t, 1, s.primary)
-	s.lost(1)
+	s.markDown(1)
 	require.Equal(t, promoted, s.observe(0, primaryOf(20, 100, 1)))
 }
 
@@ -153,7 +153,7 @@ func TestPrimaryRestoredToAnEarlierPosition(t *testing.T) {
 	requireRoute(t, s, 3000, none, replicasLag)
 	s.observe(0, primaryOf(3100, 501, 1))
 	s.observe(1, follower(3200, 500, 1))
-	require.Equal(t, at(3000), s.servers[1].upTo)
+	require.Equal(t, at(3000), s.servers[1].currentAt)
 }
 
 func TestSamplesAreBounded(t *testing.T) {
@@ -164,7 +164,7 @@ func TestSamplesAreBounded(t *testing.T) {
 	}
 	require.Len(t, s.samples, maxSamples)
 	s.observe(1, follower(0, 3*maxSamples, 1))
-	require.Equal(t, at(3*maxSamples-1), s.servers[1].upTo)
+	require.Equal(t, at(3*maxSamples-1), s.servers[1].currentAt)
 }
 
 // TestNoReadIsOlderThanTheBound has a primary that commits, a replica that follows at will
@@ -178,7 +178,7 @@ func TestNoReadIsOlderThanTheBound(t *testing.T) {
 		replayed, stalled, fromReplica := 0, false, 0
 		var underWay [2]struct {
 			due  int
-			seen sight
+			seen observation
 		}
 		for ms := range 20_000 {
 			for i := range underWay {
@@ -189,7 +189,7 @@ func TestNoReadIsOlderThanTheBound(t *testing.T) {
 					s.observe(i, underWay[i].seen)
 				}
 				underWay[i].due = ms + 1 + r.IntN(400)
-				underWay[i].seen = []sight{primaryOf(ms, lsn(len(committed)), 1), follower(ms, lsn(replayed), 1)}[i]
+				underWay[i].seen = []observation{primaryOf(ms, lsn(len(committed)), 1), follower(ms, lsn(replayed), 1)}[i]
 			}
 			switch r.IntN(50) {
 			case 0:
@@ -201,7 +201,7 @@ func TestNoReadIsOlderThanTheBound(t *testing.T) {
 					replayed = len(committed)
 				}
 			}
-			if i, _ := s.table().route(at(ms), bound, 0); i != none {
+			if i, _ := s.routes().choose(at(ms), bound, 0); i != none {
 				fromReplica++
 				if replayed < len(committed) {
 					require.LessOrEqual(t, ms-committed[replayed], int(bound.Milliseconds()), "seed %d, at %d ms", seed, ms)

@@ -1,9 +1,6 @@
 package replicas
 
 import (
-	"context"
-	"io"
-	"net"
 	"testing"
 	"time"
 
@@ -22,7 +19,7 @@ func TestPoolSize(t *testing.T) {
 		url    string
 		want   int32
 	}{{0, "?pool_max_conns=7", 7}, {9, "?pool_max_conns=7", 9}, {9, "", 9}} {
-		made, err := Config{MaxConns: c.option}.withDefaults().settings("postgres://u@h/db" + c.url)
+		made, err := Config{MaxConns: c.option}.WithDefaults().poolConfig("postgres://u@h/db" + c.url)
 		require.NoError(t, err)
 		require.Equal(t, c.want, made.MaxConns)
 	}
@@ -30,8 +27,8 @@ func TestPoolSize(t *testing.T) {
 
 func TestSettingsOfTheURLWin(t *testing.T) {
 	t.Parallel()
-	cfg := Config{StatementTimeout: 3 * time.Second}.withDefaults()
-	made, err := cfg.settings("postgres://u@h1,h2/db")
+	cfg := Config{StatementTimeout: 3 * time.Second}.WithDefaults()
+	made, err := cfg.poolConfig("postgres://u@h1,h2/db")
 	require.NoError(t, err)
 	require.Equal(t, "3000", made.ConnConfig.RuntimeParams["statement_timeout"])
 	require.Equal(t, "on", made.ConnConfig.RuntimeParams["synchronous_commit"])
@@ -40,7 +37,7 @@ func TestSettingsOfTheURLWin(t *testing.T) {
 	require.Equal(t, 15*time.Second, made.HealthCheckPeriod)
 	require.Equal(t, 2*time.Second, made.ConnConfig.ConnectTimeout)
 
-	made, err = cfg.settings("postgres://u@h/db?statement_timeout=5&synchronous_commit=local&connect_timeout=9" +
+	made, err = cfg.poolConfig("postgres://u@h/db?statement_timeout=5&synchronous_commit=local&connect_timeout=9" +
 		"&pool_max_conn_lifetime=1h&pool_max_conn_lifetime_jitter=1s&pool_health_check_period=1m")
 	require.NoError(t, err)
 	require.Equal(t, "5", made.ConnConfig.RuntimeParams["statement_timeout"])
@@ -69,8 +66,8 @@ func TestMalformedURL(t *testing.T) {
 
 func TestProbesAreOftenEnough(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, 500*time.Millisecond, Config{}.withDefaults().ProbeInterval)
-	require.Equal(t, 100*time.Millisecond, Config{MaxLag: 400 * time.Millisecond, ProbeInterval: time.Second}.withDefaults().ProbeInterval)
+	require.Equal(t, 500*time.Millisecond, Config{}.WithDefaults().ProbeInterval)
+	require.Equal(t, 100*time.Millisecond, Config{MaxLag: 400 * time.Millisecond, ProbeInterval: time.Second}.WithDefaults().ProbeInterval)
 }
 
 func TestHostsOfAURL(t *testing.T) {
@@ -82,11 +79,11 @@ func TestHostsOfAURL(t *testing.T) {
 	}
 	require.Equal(t, []string{"h1:5432", "h2:5433", "h3:5432"}, hosts(parse()))
 	c := parse()
-	first(c, "h3:5432")
+	hostFirst(c, "h3:5432")
 	require.Equal(t, []string{"h3:5432", "h1:5432", "h2:5433"}, hosts(c))
 	require.Len(t, fallbacks(c), 6, "with TLS and without")
 	require.NotNil(t, c.TLSConfig, "with TLS first")
-	only(c, "h2:5433")
+	keepHost(c, "h2:5433")
 	require.Equal(t, []string{"h2:5433"}, hosts(c))
 	require.Len(t, fallbacks(c), 2)
 }
@@ -104,7 +101,7 @@ func TestWhichServersAreRead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := &Pools{cfg: Config{URL: "postgres://u@" + c.url + "/db"}.withDefaults()}
+			p := &Cluster{cfg: Config{URL: "postgres://u@" + c.url + "/db"}.WithDefaults()}
 			if c.replicas != "" {
 				p.cfg.ReplicaURL = "postgres://u@" + c.replicas + "/db"
 			}
@@ -112,44 +109,10 @@ func TestWhichServersAreRead(t *testing.T) {
 			defer p.closePools()
 			got := map[string]bool{}
 			for i, n := range p.nodes {
-				got[n.address] = n.read != nil
-				require.Equal(t, n.read != nil, p.topology.servers[i].readable)
+				got[n.address] = n.reads != nil
+				require.Equal(t, n.reads != nil, p.topology.servers[i].readable)
 			}
 			require.Equal(t, c.want, got)
 		})
 	}
-}
-
-func TestWhichReadsGoToThePrimaryAgain(t *testing.T) {
-	t.Parallel()
-	for _, err := range []error{
-		io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, context.DeadlineExceeded, &net.OpError{Op: "dial", Err: io.EOF},
-		&pgconn.ConnectError{}, &pgconn.PgError{Code: "57P01"}, &pgconn.PgError{Code: "40001"}, &pgconn.PgError{Code: "42P01"},
-	} {
-		require.True(t, replicaToBlame(err), "%T %v", err, err)
-	}
-	for _, err := range []error{
-		pgx.ErrNoRows, ErrAcquireTimeout, context.Canceled, &pgconn.PgError{Code: "57014"}, &pgconn.PgError{Code: "22P02"}, &pgconn.PgError{},
-	} {
-		require.False(t, replicaToBlame(err), "%T %v", err, err)
-	}
-}
-
-func TestConnectionsThatAreClaimed(t *testing.T) {
-	t.Parallel()
-	own := named(20)
-	f := fit{own: 21, limit: 97}
-	f.add(own, 3, own)
-	f.add("botgate/51/abc", 1, own)
-	f.add("botgate/x/abc", 1, own)
-	f.add("psql", 4, own)
-	f.add("", 2, own)
-	require.Equal(t, fit{own: 21, limit: 97, claimed: 72, processes: 2, others: 7}, f)
-	require.True(t, f.all())
-	require.NoError(t, f.err())
-	f.add("botgate/21/def", 9, own)
-	require.False(t, f.all())
-	require.NoError(t, f.err())
-	require.ErrorContains(t, fit{own: 98, limit: 97}.err(), "the pool")
-	require.NotEqual(t, own, named(20))
 }

@@ -1,19 +1,15 @@
 package replicas
 
 import (
-	"crypto/rand"
+	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -70,33 +66,22 @@ type Config struct {
 	Registerer prometheus.Registerer
 }
 
-func (c Config) withDefaults() Config {
-	if c.Name == "" {
-		c.Name = "main"
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	c.Logger = c.Logger.With("shard", c.Name)
-	orElse(&c.StatementTimeout, defaultStatementTimeout)
-	orElse(&c.AcquireTimeout, defaultAcquireTimeout)
-	orElse(&c.MaxLag, defaultMaxLag)
-	orElse(&c.ProbeInterval, defaultProbeInterval)
-	c.ProbeInterval = min(c.ProbeInterval, c.MaxLag/4)
+// WithDefaults fills in what was left at zero.
+func (c Config) WithDefaults() Config {
+	c.Name = cmp.Or(c.Name, "main")
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.StatementTimeout = cmp.Or(c.StatementTimeout, defaultStatementTimeout)
+	c.AcquireTimeout = cmp.Or(c.AcquireTimeout, defaultAcquireTimeout)
+	c.MaxLag = cmp.Or(c.MaxLag, defaultMaxLag)
+	c.ProbeInterval = min(cmp.Or(c.ProbeInterval, defaultProbeInterval), c.MaxLag/4)
 	return c
 }
 
-func orElse(value *time.Duration, otherwise time.Duration) {
-	if *value <= 0 {
-		*value = otherwise
-	}
-}
-
-// Errors leave out the URL and what the parser says about it: either may hold the password.
+// errMalformed leaves out the URL and what the parser says about it: either may hold the password.
 var errMalformed = errors.New("not a PostgreSQL URL like postgres://user:password@host1,host2:5432/database")
 
-// settings are the pool settings that a URL and the configuration make.
-func (c Config) settings(raw string) (*pgxpool.Config, error) {
+// poolConfig makes the settings of a pool out of a URL and the configuration.
+func (c Config) poolConfig(raw string) (*pgxpool.Config, error) {
 	// Without a scheme pgx would read key=value pairs, and fill gaps from PGHOST.
 	if _, err := address.Replica(raw); err != nil {
 		return nil, errMalformed
@@ -146,55 +131,3 @@ func (c Config) settings(raw string) (*pgxpool.Config, error) {
 }
 
 func defaultMaxConns(cores int) int32 { return int32(min(max(4*cores, 20), 50)) }
-
-// named returns a name for all connections of one process to one shard, which tells others
-// how many there may be: the pool's and one to probe.
-func named(conns int32) string {
-	return fmt.Sprintf("%s%d/%s", claimPrefix, conns+1, strings.ToLower(rand.Text()[:10]))
-}
-
-// hosts lists the addresses of a parsed URL, each once.
-func hosts(c *pgconn.Config) []string {
-	var found []string
-	for _, f := range fallbacks(c) {
-		if address := addressOf(f); !slices.Contains(found, address) {
-			found = append(found, address)
-		}
-	}
-	return found
-}
-
-// fallbacks lists all that is to be tried, in order: each host, perhaps with and without TLS.
-func fallbacks(c *pgconn.Config) []*pgconn.FallbackConfig {
-	first := &pgconn.FallbackConfig{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}
-	return append([]*pgconn.FallbackConfig{first}, c.Fallbacks...)
-}
-
-func tryInOrder(c *pgconn.Config, all []*pgconn.FallbackConfig) {
-	c.Host, c.Port, c.TLSConfig, c.Fallbacks = all[0].Host, all[0].Port, all[0].TLSConfig, all[1:]
-}
-
-// only leaves one host of a URL.
-func only(c *pgconn.Config, address string) {
-	tryInOrder(c, slices.DeleteFunc(fallbacks(c), func(f *pgconn.FallbackConfig) bool { return addressOf(f) != address }))
-}
-
-// first moves one host of a URL to the front.
-func first(c *pgconn.Config, address string) {
-	all := fallbacks(c)
-	slices.SortStableFunc(all, func(a, b *pgconn.FallbackConfig) int {
-		return order(addressOf(a) != address) - order(addressOf(b) != address)
-	})
-	tryInOrder(c, all)
-}
-
-func order(later bool) int {
-	if later {
-		return 1
-	}
-	return 0
-}
-
-func addressOf(f *pgconn.FallbackConfig) string {
-	return net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port)))
-}

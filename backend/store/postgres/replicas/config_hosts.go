@@ -1,0 +1,52 @@
+package replicas
+
+import (
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// hosts lists the addresses of a parsed URL, each once.
+func hosts(c *pgconn.Config) []string {
+	var found []string
+	for _, f := range fallbacks(c) {
+		if address := addressOf(f); !slices.Contains(found, address) {
+			found = append(found, address)
+		}
+	}
+	return found
+}
+
+// fallbacks lists all that is to be tried, in order: each host, perhaps with and without TLS.
+func fallbacks(c *pgconn.Config) []*pgconn.FallbackConfig {
+	first := &pgconn.FallbackConfig{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}
+	return append([]*pgconn.FallbackConfig{first}, c.Fallbacks...)
+}
+
+func tryInOrder(c *pgconn.Config, all []*pgconn.FallbackConfig) {
+	c.Host, c.Port, c.TLSConfig, c.Fallbacks = all[0].Host, all[0].Port, all[0].TLSConfig, all[1:]
+}
+
+// keepHost leaves one host of a URL.
+func keepHost(c *pgconn.Config, address string) {
+	tryInOrder(c, slices.DeleteFunc(fallbacks(c), func(f *pgconn.FallbackConfig) bool { return addressOf(f) != address }))
+}
+
+// hostFirst moves one host of a URL to the front.
+func hostFirst(c *pgconn.Config, address string) {
+	var first, rest []*pgconn.FallbackConfig
+	for _, f := range fallbacks(c) {
+		if addressOf(f) == address {
+			first = append(first, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	tryInOrder(c, append(first, rest...))
+}
+
+func addressOf(f *pgconn.FallbackConfig) string {
+	return net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port)))
+}

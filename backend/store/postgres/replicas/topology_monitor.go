@@ -1,0 +1,130 @@
+package replicas
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// monitor probes one server until the end of the context.
+func (c *Cluster) monitor(ctx context.Context, i int) {
+	p := &prober{node: c.nodes[i], timeout: c.cfg.MaxLag / 2}
+	defer p.disconnect()
+	ticker := time.NewTicker(c.cfg.ProbeInterval)
+	defer ticker.Stop()
+	for {
+		connected, s, err := p.probe(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			c.markDown(i, err)
+		default:
+			c.observe(i, s)
+			if connected {
+				c.warnIfOvercommitted(ctx, p.conn, p.node)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// prober asks one server, over a connection that it keeps.
+type prober struct {
+	node    *node
+	timeout time.Duration
+	conn    *pgconn.PgConn
+}
+
+// probe asks once, after connecting if need be.
+func (p *prober) probe(ctx context.Context) (connected bool, s status, err error) {
+	if p.conn == nil {
+		// Without the timeout: the server is marked down before the attempt to connect ends.
+		conn, err := pgx.ConnectConfig(ctx, p.node.probe)
+		if err != nil {
+			return false, s, err
+		}
+		p.conn, connected = conn.PgConn(), true
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	if s, err = readStatus(ctx, p.conn); err != nil {
+		p.disconnect()
+	}
+	return connected, s, err
+}
+
+func (p *prober) disconnect() {
+	if p.conn == nil {
+		return
+	}
+	// The server may not listen any more.
+	ctx, cancel := context.WithTimeout(context.Background(), p.timeout)
+	defer cancel()
+	_ = p.conn.Close(ctx)
+	p.conn = nil
+}
+
+// observe takes the status of server i, and acts on what that changed.
+func (c *Cluster) observe(i int, s status) {
+	c.mu.Lock()
+	first, wasStale := c.topology.timeline == 0, c.topology.servers[i].stale
+	changed := c.topology.observe(i, s.observation)
+	c.publish()
+	c.mu.Unlock()
+
+	n := c.nodes[i]
+	switch changed {
+	case promoted:
+		c.log.Info("primary found", "server", n.address, "timeline", s.timeline)
+		if !first {
+			c.counters.failovers.Inc()
+		}
+		c.primary.Reset()
+		n.resetReads()
+	case returned:
+		c.log.Info("database server answers", "server", n.address, "primary", s.primary)
+		n.resetReads()
+	case stale:
+		if !wasStale {
+			c.log.Error("a database server takes writes although another one was promoted since: stop it", "server", n.address, "timeline", s.timeline)
+		}
+	}
+}
+
+// markDown takes that server i does not answer.
+func (c *Cluster) markDown(i int, err error) {
+	c.mu.Lock()
+	was := c.topology.servers[i]
+	c.topology.markDown(i)
+	c.publish()
+	c.mu.Unlock()
+	if was.up || !was.probed {
+		c.log.Warn("database server does not answer", "server", c.nodes[i].address, "error", err)
+	}
+}
+
+// resetReads closes connections that were made while the server had another role.
+func (n *node) resetReads() {
+	if n.reads != nil {
+		n.reads.Reset()
+	}
+}
+
+// publish makes the topology known to reads and attempts to connect. The caller holds mu.
+func (c *Cluster) publish() {
+	c.routes.Store(c.topology.routes())
+	select {
+	case <-c.surveyed:
+	default:
+		if c.topology.surveyed() {
+			close(c.surveyed)
+		}
+	}
+}
