@@ -1,13 +1,17 @@
 # `make` lists the targets.
 
 # Caddy's own databases (ACME server) are left out: 6 MB less, see docs/decisions.
-TAGS  := nobadger,nomysql,nopgx
-GO    ?= go
-BUILD := $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w"
-LINT  := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+TAGS    := nobadger,nomysql,nopgx
+GO      ?= go
+# What "botgate version" says; set both for the source without git.
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+STAMP   := github.com/botgate/botgate/internal/version
+BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT)"
+LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-unit chaos lint fuzz bench xbuild validate clean
+.PHONY: help build run token test test-deps test-unit chaos lint docs fuzz bench xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -44,6 +48,9 @@ lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@test -x bin/golangci-lint || { echo "Installing golangci-lint; this takes a minute ..."; \
 		GOBIN=$(CURDIR)/bin $(GO) install github.com/$(LINT); }
 	bin/golangci-lint run --allow-parallel-runners ./...
+
+docs: ## write the pages of docs/reference that are made from code
+	$(GO) test -tags $(TAGS) -run TestDocs ./backend/config ./cmd/botgate-backend ./modules/cli -update
 
 FUZZTIME ?= 20s
 fuzz: ## run every fuzz target for FUZZTIME each

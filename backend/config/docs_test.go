@@ -2,29 +2,20 @@ package config_test
 
 import (
 	"cmp"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/internal/testdocs"
 )
-
-var update = flag.Bool("update", false, "write docs/reference/settings.md instead of comparing it")
 
 // TestDocs keeps the page of the settings as [config.Options] has them.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	const path = "../../docs/reference/settings.md"
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(page()), 0o644))
-	}
-	committed, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, page(), string(committed), "go test ./backend/config -update writes it anew")
+	testdocs.Compare(t, "../../docs/reference/settings.md", page())
 	for _, o := range config.Options {
 		if o.Page != "" {
 			require.FileExists(t, "../../docs/"+o.Page)
@@ -36,7 +27,7 @@ func page() string {
 	var b strings.Builder
 	b.WriteString(`# Settings of the backend
 
-<!-- Made by "go test ./backend/config -update" from backend/config/options.go. -->
+<!-- Made by "make docs" from backend/config/options.go. -->
 
 ` + "`botgate-backend`" + ` takes each setting from its flag, else from its environment variable, else the default; a
 variable that is empty counts as unset. Addresses with a password belong in the environment, since every user

@@ -73,22 +73,3 @@ func TestAll(t *testing.T) {
 	require.ErrorIs(t, err, away)
 	require.Equal(t, 4, result.Done)
 }
-
-func TestParse(t *testing.T) {
-	t.Parallel()
-	for _, args := range []string{
-		"list", "list --json --limit 5 --bot demo", "show id", "show id --queue sqlite:x", "show --queue sqlite:x id",
-		"replay a b", "replay --since 1h", "replay --all --limit 3", "drop --reason 410", "drop --all --timeout 5m",
-	} {
-		_, err := dead.Parse(strings.Fields(args), now)
-		require.NoError(t, err, args)
-	}
-	for _, args := range []string{
-		"", "--bot demo", "burn", "list id", "show", "show a b", "show a --bot demo",
-		"replay", "drop", "replay a --all", "drop a --bot demo", "drop --bot demo --all", "replay --limit 3",
-		"list --since never", "list --limit 0", "list --user", "list --timeout 0s", "list --colour red",
-	} {
-		_, err := dead.Parse(strings.Fields(args), now)
-		require.ErrorIs(t, err, dead.ErrUsage, args)
-	}
-}

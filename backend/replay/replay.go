@@ -73,6 +73,11 @@ type Summary struct {
 	Offset string
 }
 
+// String is a summary in a line.
+func (s Summary) String() string {
+	return fmt.Sprintf("read %d, matched %d, sent %d, failed %d", s.Read, s.Matched, s.Sent, s.Failed)
+}
+
 // Run replays until the history ends, and returns what was done also when it fails.
 func Run(ctx context.Context, cfg Config) (Summary, error) {
 	r := &replay{Config: cfg, limit: rate.NewLimiter(rate.Inf, 1)}

@@ -54,7 +54,7 @@ func TestDatabaseCommandsRefuse(t *testing.T) {
 		says string
 	}{
 		"a day":       {[]string{"rebuild", "yesterday"}, "", "is not a day like 2026-03-01"},
-		"a flag":      {[]string{"migrate", "--force"}, "", "unknown flag --force"},
+		"a flag":      {[]string{"migrate", "--force"}, "", "unknown flag: --force; see botgate-backend migrate --help"},
 		"an address":  {[]string{"migrate"}, "BOTGATE_DATABASE_URL=mysql://h", "BOTGATE_DATABASE_URL"},
 		"a file":      {[]string{"migrate"}, "BOTGATE_SHARDS_FILE=" + file, "BOTGATE_SHARDS_FILE"},
 		"at a start":  {[]string{"--roles", "api"}, "BOTGATE_SHARDS_FILE=" + file, "BOTGATE_SHARDS_FILE"},

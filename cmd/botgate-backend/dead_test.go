@@ -96,7 +96,7 @@ func TestDeadWrongUse(t *testing.T) {
 		code int
 		text string
 	}{
-		"":                       {exitUsage, "list, show, replay and drop"},
+		"":                       {exitUsage, "list, show, replay, drop; see botgate-backend dead --help"},
 		"drop":                   {exitUsage, "either ids, or filters, or --all"},
 		"list --queue kafka://h": {exitUsage, "BOTGATE_QUEUE_URL"},
 		"list":                   {exitError, "BOTGATE_QUEUE_URL: there is no queue file"},
@@ -111,5 +111,27 @@ func TestDeadWrongUse(t *testing.T) {
 	require.NoFileExists(t, absent)
 	stdout, _, code := deadCommand(t, absent, "--help")
 	require.Zero(t, code)
-	require.Contains(t, stdout, "dead replay")
+	require.Contains(t, stdout, "replay      Gives events back")
+}
+
+func TestDeadArguments(t *testing.T) {
+	t.Parallel()
+	absent := filepath.Join(t.TempDir(), "absent.db")
+	for _, args := range []string{
+		"list", "list --json --limit 5 --bot demo", "show id", "show id --queue sqlite:x", "show --queue sqlite:x id",
+		"replay a b", "replay --since 1h", "replay --all --limit 3", "drop --reason 410", "drop --all --timeout 5m",
+	} {
+		_, stderr, code := execute(t, append([]string{"dead"}, strings.Fields(args)...), "BOTGATE_QUEUE_URL=sqlite:"+absent)
+		require.Equal(t, exitError, code, args)
+		require.Contains(t, stderr, "there is no queue file", args)
+	}
+	for _, args := range []string{
+		"", "--bot demo", "burn", "list id", "show", "show a b", "show a --bot demo",
+		"replay", "drop", "replay a --all", "drop a --bot demo", "drop --bot demo --all", "replay --limit 3",
+		"list --since never", "list --limit 0", "list --user", "list --timeout 0s", "list --colour red",
+	} {
+		_, stderr, code := execute(t, append([]string{"dead"}, strings.Fields(args)...), "BOTGATE_QUEUE_URL=sqlite:"+absent)
+		require.Equal(t, exitUsage, code, args)
+		require.Contains(t, stderr, "; see botgate-backend dead", args)
+	}
 }

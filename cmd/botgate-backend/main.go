@@ -5,93 +5,59 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
-	"github.com/botgate/botgate/backend/app"
-	"github.com/botgate/botgate/backend/config"
+	"github.com/spf13/cobra"
 )
 
 // The exit codes.
 const (
 	exitOK    = 0
-	exitError = 1 // It could not start, or did not end well.
-	exitUsage = 2 // The flags or the environment are wrong.
+	exitError = 1 // It could not be done, or did not end well.
+	exitUsage = 2 // Flags, arguments or environment are wrong.
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Once it stops, a second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	code := run(ctx, newRoot(os.Getenv))
 	stop()
 	os.Exit(code)
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	if len(args) > 0 {
-		switch args[0] {
-		case "dead":
-			return runDead(ctx, args[1:], getenv, stdout, stderr)
-		case "replay":
-			return runReplay(ctx, args[1:], getenv, stdout, stderr)
-		case "migrate":
-			return runMigrate(ctx, args[1:], getenv, stdout, stderr)
-		case "rebuild":
-			return runRebuild(ctx, args[1:], getenv, stdout, stderr)
-		case "shard":
-			return runShard(ctx, args[1:], getenv, stdout, stderr)
-		}
-	}
-	cfg, show, err := parse(args, getenv)
+func run(ctx context.Context, root *cobra.Command) int {
+	cmd, err := root.ExecuteContextC(ctx)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		say(stdout, usage())
+	case err == nil:
 		return exitOK
-	case err != nil:
-		say(stderr, complaint(err))
-		return exitUsage
-	case show:
-		say(stdout, "botgate-backend "+version()+"\n")
-		return exitOK
-	}
-	log := newLogger(cfg, stderr)
-	backend, err := app.New(app.Config{Settings: cfg, Logger: log})
-	if err == nil {
-		err = backend.Run(ctx)
-	}
-	if err != nil {
-		say(stderr, complaint(err))
+	case errors.As(err, new(failure)):
+		cmd.PrintErrf("botgate-backend: %v\n", err)
 		return exitError
 	}
-	log.Info("stopped")
-	return exitOK
+	cmd.PrintErrf("botgate-backend: %v; see %s --help\n", err, cmd.CommandPath())
+	return exitUsage
 }
 
-// complaint says in a line of its own why the process ends, whatever the log's format.
-func complaint(err error) string { return fmt.Sprintf("botgate-backend: %v\n", err) }
+// failure is an error of the work itself. All others say that the command is used wrongly.
+type failure struct{ error }
 
-// say writes to a stream that, when it fails, leaves nowhere to report to.
-func say(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
+func (f failure) Unwrap() error { return f.error }
 
-func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+func failed(err error) error {
+	if err == nil {
+		return nil
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return failure{err}
 }
 
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
+// noArgs refuses arguments.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q", args[0])
 	}
-	return info.Main.Version
+	return nil
 }

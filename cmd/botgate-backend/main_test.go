@@ -46,6 +46,37 @@ func command(t *testing.T, args []string, env ...string) (cmd *exec.Cmd, stdout,
 	return cmd, stdout, stderr
 }
 
+// environment has "NAME=value" entries.
+func environment(entries ...string) func(string) string {
+	return func(name string) string {
+		for _, entry := range entries {
+			if value, is := strings.CutPrefix(entry, name+"="); is {
+				return value
+			}
+		}
+		return ""
+	}
+}
+
+// execute runs a command in this process.
+func execute(t *testing.T, args []string, env ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	root := newRoot(environment(env...))
+	root.SetArgs(args)
+	root.SetOut(&out)
+	root.SetErr(&errs)
+	code = run(t.Context(), root)
+	return out.String(), errs.String(), code
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	stdout, _, code := execute(t, []string{"completion", "bash"})
+	require.Zero(t, code)
+	require.Contains(t, stdout, "__start_botgate-backend")
+}
+
 func TestWrongUse(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,7 +89,7 @@ func TestWrongUse(t *testing.T) {
 		code int
 		want string
 	}{
-		{"unknown flag", []string{"--nope"}, "", exitUsage, "-nope"},
+		{"unknown flag", []string{"--nope"}, "", exitUsage, "unknown flag: --nope; see botgate-backend --help"},
 		{"argument", []string{"run"}, "", exitUsage, `unexpected argument "run"`},
 		{"flag without value", []string{"--listen"}, "", exitUsage, "-listen"},
 		{"unknown role", []string{"--roles", "cook"}, "", exitUsage, `BOTGATE_ROLES: unknown role "cook"`},
@@ -94,19 +125,23 @@ func TestHelpAndVersion(t *testing.T) {
 		require.Contains(t, stdout.String(), "--"+o.Flag)
 		require.Contains(t, stdout.String(), o.Env+"; default "+o.Default)
 	}
-	cmd, stdout, _ = command(t, []string{"--version"}, "BOTGATE_ROLES=nonsense")
-	require.NoError(t, cmd.Run())
-	require.True(t, strings.HasPrefix(stdout.String(), "botgate-backend "))
+	for _, arg := range []string{"--version", "version"} {
+		cmd, stdout, _ = command(t, []string{arg}, "BOTGATE_ROLES=nonsense")
+		require.NoError(t, cmd.Run())
+		require.Regexp(t, `^botgate-backend \S+ \(commit \S+\), go1\.\S+\n$`, stdout.String())
+	}
 }
 
 func TestFlagGoesBeforeEnvironment(t *testing.T) {
 	t.Parallel()
-	cfg, _, err := parse([]string{"-listen=:1", "-roles", "api record"}, func(name string) string {
-		return map[string]string{"BOTGATE_LISTEN": ":2", "BOTGATE_BOTS_FILE": "b.json"}[name]
-	})
+	getenv := environment("BOTGATE_LISTEN=:2", "BOTGATE_BOTS_FILE=b.json", "BOTGATE_HISTORY=off")
+	root := newRoot(getenv)
+	require.NoError(t, root.ParseFlags([]string{"--listen=:1", "--roles", "api record", "--history", ""}))
+	cfg, err := load(root, getenv)
 	require.NoError(t, err)
 	require.Equal(t, ":1", cfg.Listen)
 	require.Equal(t, "b.json", cfg.BotsFile)
+	require.Equal(t, "auto", cfg.History, "an empty flag is the default")
 	require.Equal(t, []config.Role{config.API, config.Record}, cfg.Roles)
 }
 

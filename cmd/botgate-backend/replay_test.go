@@ -142,5 +142,54 @@ func TestReplayWrongUse(t *testing.T) {
 	}
 	cmd, stdout, _ := command(t, []string{"replay", "--help"})
 	require.NoError(t, cmd.Run())
-	require.Contains(t, stdout.String(), "botgate-backend replay --since")
+	require.Contains(t, stdout.String(), "botgate-backend replay --since <time> --to <target>")
+}
+
+// TestReplayChooses counts what the flags choose.
+func TestReplayChooses(t *testing.T) {
+	t.Parallel()
+	path := accepted(t, 5)
+	for args, matched := range map[string]int{
+		"--since 5m --to record": 5,
+		"--since 7d --to dispatch --bot demo --type command --rate 5": 5,
+		"--since 7d --to dispatch --bot other":                        0,
+		"--since 7d --to dispatch --type github.push":                 0,
+		"--since 7d --to dispatch --user alice":                       0,
+		"--since 7d --to dispatch --until 2d":                         0,
+		"--since 2026-02-01T00:00:00+01:00 --to record":               5,
+		"--since 2096-02-01T00:00:00Z --to record":                    0,
+	} {
+		stdout, stderr, code := execute(t, append([]string{"replay", "--dry-run"}, strings.Fields(args)...), "BOTGATE_QUEUE_URL=sqlite:"+path)
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, fmt.Sprintf("matched %d, sent 0, failed 0\n", matched), args)
+	}
+}
+
+func TestReplayArguments(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"":                                       "--to is missing",
+		"--to record":                            "one of --since and --after",
+		"--to record --since 5m --after 3":       "one of --since and --after",
+		"--to record --since yesterday":          "--since: it must be a time like",
+		"--to record --since -5m":                "--since: it must be a time like",
+		"--to record --since +5m":                "--since: it must be a time like",
+		"--to record --since 1e99d":              "--since: it must be a time like",
+		"--to record --since 5m --until 10m":     "--until is before --since",
+		"--to record --since 5m --bot a/b":       "--bot is no bot's name",
+		"--to record --since 5m --rate -1":       "--rate must not be negative",
+		"--to record --since 5m --rate x":        "--rate",
+		"--to dead --since 5m":                   "--to: it must be record, dispatch, or an http or https address",
+		"--to ftp://u:hunter2@h --since 5m":      "--to: it must be record",
+		"--to http:// --since 5m":                "--to: it must be record",
+		"--to http://h/ --since 5m":              "--secret-file is missing",
+		"--to record --since 5m --secret-file s": "--secret-file is for an address only",
+		"--to record --since 5m now":             `unexpected argument "now"`,
+		"--nope":                                 "--nope",
+	} {
+		_, stderr, code := execute(t, append([]string{"replay"}, strings.Fields(args)...))
+		require.Equal(t, exitUsage, code, args)
+		require.Contains(t, stderr, want, args)
+		require.NotContains(t, stderr, "hunter2")
+	}
 }

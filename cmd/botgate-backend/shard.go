@@ -1,57 +1,121 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
-	"github.com/botgate/botgate/backend/shard"
 	"github.com/botgate/botgate/backend/store/sharded"
 )
 
-// runShard is the command "shard".
-func runShard(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	command, err := shard.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		say(stdout, shard.Usage)
-		return exitOK
-	}
-	var m sharded.Map
-	if err == nil {
-		m, err = shardMap(command.File, getenv)
-	}
-	var settings config.Config
-	if err == nil {
-		settings, err = config.FromEnv(rolesAside(getenv))
-	}
-	if err != nil {
-		say(stderr, complaint(err))
-		return exitUsage
-	}
-	s, err := app.OpenShards(ctx, m, settings.Data, warnings(stderr), nil)
-	if err == nil {
-		err = errors.Join(command.Run(ctx, s, stdout, stderr), s.Close())
-	}
-	if err != nil {
-		say(stderr, complaint(err))
-		return exitError
-	}
-	return exitOK
+// progressEvery is the time between two lines of progress.
+const progressEvery = 5 * time.Second
+
+// buckets is what the command works on.
+type buckets interface {
+	Ranges(ctx context.Context) ([]sharded.Range, error)
+	Move(ctx context.Context, move sharded.Move) error
 }
 
-func shardMap(file string, getenv func(string) string) (sharded.Map, error) {
-	file = cmp.Or(file, getenv(config.EnvShardsFile))
-	if file == "" {
-		return sharded.Map{}, fmt.Errorf("%s: without a shards file there is one database, which has everything", config.EnvShardsFile)
+func newShard(getenv func(string) string) *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "Shows where the buckets of users are, and where the shards file has them", Args: noArgs,
 	}
-	m, err := sharded.Load(file, getenv)
-	if err != nil {
-		return m, fmt.Errorf("%s: %w", config.EnvShardsFile, err)
+	list.RunE = withShards(getenv, func(cmd *cobra.Command, s buckets) error {
+		return listBuckets(cmd.Context(), s, cmd.OutOrStdout())
+	})
+	var spans string
+	var move sharded.Move
+	moving := &cobra.Command{
+		Use: "move --buckets 512-575 --to b", Short: "Moves buckets of users to another shard", Args: noArgs,
+		Long: `Moves buckets of users to another shard while everything goes on. Call it again when it was
+interrupted. All processes must know the new shard before.`,
+		PreRunE: func(*cobra.Command, []string) (err error) {
+			switch move.Buckets, err = sharded.ParseSpans(spans); {
+			case move.To == "":
+				return errors.New("move needs --to")
+			case move.Group < 1:
+				return errors.New("--group must be positive")
+			case err != nil:
+				return fmt.Errorf("--buckets: %w", err)
+			}
+			return nil
+		},
 	}
-	return m, nil
+	moving.RunE = withShards(getenv, func(cmd *cobra.Command, s buckets) error {
+		return moveBuckets(cmd.Context(), s, move, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	})
+	moving.Flags().StringVar(&spans, "buckets", "", "those to move: 512-575,600")
+	moving.Flags().StringVar(&move.To, "to", "", "the shard that gets them")
+	moving.Flags().IntVar(&move.Group, "group", sharded.DefaultGroup, "how many are copied and handed over together")
+	addOptionOf(list, config.EnvShardsFile)
+	addOptionOf(moving, config.EnvShardsFile)
+	return group("shard", "Shows which shard keeps which buckets of users, and moves buckets", list, moving)
+}
+
+func withShards(getenv func(string) string, work func(*cobra.Command, buckets) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		settings, err := load(cmd, getenv)
+		if err != nil {
+			return err
+		}
+		if settings.Data.ShardsFile == "" {
+			return fmt.Errorf("%s: without a shards file there is one database, which has everything", config.EnvShardsFile)
+		}
+		m, err := sharded.Load(settings.Data.ShardsFile, getenv)
+		if err != nil {
+			return fmt.Errorf("%s: %w", config.EnvShardsFile, err)
+		}
+		s, err := app.OpenShards(cmd.Context(), m, settings.Data, warnings(cmd), nil)
+		if err == nil {
+			err = errors.Join(work(cmd, s), s.Close())
+		}
+		return failed(err)
+	}
+}
+
+func listBuckets(ctx context.Context, s buckets, out io.Writer) error {
+	ranges, err := s.Ranges(ctx)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "BUCKETS\tSHARD\tIN THE FILE\tNOTE")
+	for _, r := range ranges {
+		note := ""
+		switch {
+		case r.Between != nil:
+			note = "between " + strings.Join(r.Between, " and ") + ": call shard move again"
+		case !r.Known:
+			note = "the shards file does not name it"
+		case r.Shard != r.Configured:
+			note = "moved"
+		}
+		fmt.Fprintf(w, "%d-%d\t%s\t%s\t%s\n", r.From, r.To, r.Shard, r.Configured, note)
+	}
+	return errors.Join(err, w.Flush())
+}
+
+func moveBuckets(ctx context.Context, s buckets, move sharded.Move, out, progress io.Writer) error {
+	var last string
+	var at time.Time
+	// Each step is reported when it begins, and then once in a while.
+	move.Progress = func(p sharded.Progress) {
+		step := p.Step + p.From + sharded.Spans(p.Buckets)
+		if now := time.Now(); step != last || now.Sub(at) >= progressEvery {
+			last, at = step, now
+			fmt.Fprintln(progress, p)
+		}
+	}
+	if err := s.Move(ctx, move); err != nil {
+		return fmt.Errorf("%w; nothing is lost, call it again to go on", err)
+	}
+	_, err := fmt.Fprintf(out, "buckets %s are in %s; write that down in the shards file of all processes before their next start\n",
+		sharded.Spans(move.Buckets), move.To)
+	return err
 }

@@ -7,6 +7,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/botgate/botgate/internal/version"
 )
 
 const longDescription = `Botgate stands in front of bots: it checks who is calling, how often and with what,
@@ -17,14 +19,18 @@ command works.`
 func init() {
 	caddy.CustomBinaryName = "botgate"
 	caddy.CustomLongDescription = longDescription
-	caddycmd.RegisterCommand(initCommand())
-	caddycmd.RegisterCommand(tokenCommand())
-	caddycmd.RegisterCommand(signCommand())
-	caddycmd.RegisterCommand(revokeCommand())
-	caddycmd.RegisterCommand(hashSecretCommand())
-	caddycmd.RegisterCommand(schemaCommand())
-	caddycmd.RegisterCommand(exampleBotCommand())
-	caddycmd.RegisterCommand(quickstartCommand())
+	// Caddy's own version follows.
+	caddy.CustomVersion = version.Text("botgate") + ", Caddy"
+	for _, cmd := range commands() {
+		caddycmd.RegisterCommand(cmd)
+	}
+}
+
+func commands() []caddycmd.Command {
+	return []caddycmd.Command{
+		initCommand(), tokenCommand(), signCommand(), revokeCommand(), hashSecretCommand(), schemaCommand(),
+		exampleBotCommand(), quickstartCommand(),
+	}
 }
 
 // command makes a subcommand whose errors are printed as one plain line.

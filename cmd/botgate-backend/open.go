@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/botgate/botgate/backend/app"
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/store/sharded"
+	"github.com/botgate/botgate/internal/address"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	// readyPause is the pause between two questions whether a server is there.
+	readyPause = 50 * time.Millisecond
+	// readyWait bounds how long a command waits for a server, where nothing else does.
+	readyWait = time.Minute
+)
+
+// withQueue opens the queue, which must exist, and works with it as soon as it is ready.
+func withQueue(ctx context.Context, settings config.Config, use func(queue.Queue) error) (err error) {
+	if a, err := address.Queue(settings.QueueURL); err == nil && a.Embedded() {
+		if _, err := os.Stat(a.Path); err != nil {
+			return fmt.Errorf("%s: there is no queue file: %w", config.EnvQueueURL, err)
+		}
+	}
+	q, err := app.VisitQueue(ctx, settings)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, q.Close()) }()
+	if err := await(ctx, q.Ready); err != nil {
+		return fmt.Errorf("%s: %w", config.EnvQueueURL, err)
+	}
+	return use(q)
+}
+
+// withStore opens the databases and works with them as soon as they are ready.
+func withStore(cmd *cobra.Command, settings config.Config, use func(*sharded.Store) error) (err error) {
+	s, err := app.OpenStore(cmd.Context(), settings, warnings(cmd), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := await(cmd.Context(), s.Ready); err != nil {
+		return fmt.Errorf("%s: %w", config.EnvDatabaseURL, err)
+	}
+	return use(s)
+}
+
+// await waits until a server is ready, and returns why it is not when time is up.
+func await(ctx context.Context, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	pause := time.NewTicker(readyPause)
+	defer pause.Stop()
+	for {
+		err := ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

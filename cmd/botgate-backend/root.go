@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/botgate/botgate/backend/app"
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/internal/version"
+)
+
+// newRoot returns the command that runs the roles, with all others below it.
+func newRoot(getenv func(string) string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "botgate-backend",
+		Short: "Records events, delivers them to bots and answers queries",
+		Long: `Botgate's backend records events, delivers them to bots and answers queries.
+
+A flag goes before the environment variable that its line names. Addresses with a password
+belong in the environment, since every user of the machine can read a process's flags.
+Exit codes: 0 stopped as told or done, 1 it could not start or be done, 2 flags, arguments
+or environment are wrong.`,
+		Version: version.Text("botgate-backend"), Args: noArgs,
+		SilenceErrors: true, SilenceUsage: true, DisableAutoGenTag: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, getenv) },
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().SortFlags = false
+	for _, o := range config.Options {
+		addOption(root, o)
+	}
+	root.AddCommand(newDead(getenv), newReplay(getenv), newShard(getenv), newMigrate(getenv), newRebuild(getenv), newVersion())
+	return root
+}
+
+func serve(cmd *cobra.Command, getenv func(string) string) error {
+	settings, err := load(cmd, getenv)
+	if err != nil {
+		return err
+	}
+	log := newLogger(settings, cmd.ErrOrStderr())
+	backend, err := app.New(app.Config{Settings: settings, Logger: log})
+	if err == nil {
+		err = backend.Run(cmd.Context())
+	}
+	if err != nil {
+		return failed(err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Prints the version, the commit and the version of Go", Args: noArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintln(cmd.OutOrStdout(), version.Text("botgate-backend"))
+		},
+	}
+}
+
+// addOption adds the flag of a setting to a command; [load] reads it.
+func addOption(cmd *cobra.Command, o config.Option) {
+	cmd.Flags().String(o.Flag, "", fmt.Sprintf("%s\n(%s; default %s)", o.Help, o.Env, cmp.Or(o.Default, o.Unset, "none")))
+}
+
+// addOptionOf adds the flag of the setting with an environment variable.
+func addOptionOf(cmd *cobra.Command, env string) {
+	for _, o := range config.Options {
+		if o.Env == env {
+			addOption(cmd, o)
+		}
+	}
+}
+
+// load reads the settings of a command: from its flags where given, else from the environment.
+func load(cmd *cobra.Command, getenv func(string) string) (config.Config, error) {
+	settings, err := config.Load(func(o config.Option) string {
+		if f := cmd.Flags().Lookup(o.Flag); f != nil && f.Changed {
+			return f.Value.String()
+		}
+		if o.Env == config.EnvRoles && cmd.HasParent() {
+			return "" // They may be for the gateway, whose "none" is no backend's.
+		}
+		return getenv(o.Env)
+	})
+	if err == nil {
+		err = settings.Validate()
+	}
+	return settings, err
+}
+
+func newLogger(settings config.Config, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: settings.LogLevel}
+	if settings.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// warnings logs what an operator who runs a command should know.
+func warnings(cmd *cobra.Command) *slog.Logger {
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// group makes a command that does nothing without one of those below it.
+func group(name, short string, commands ...*cobra.Command) *cobra.Command {
+	names := make([]string, len(commands))
+	for i, cmd := range commands {
+		names[i] = cmd.Name()
+	}
+	cmd := &cobra.Command{Use: name, Short: short, RunE: func(*cobra.Command, []string) error {
+		return fmt.Errorf("the commands are %s", strings.Join(names, ", "))
+	}}
+	cmd.AddCommand(commands...)
+	return cmd
+}
