@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/jobtest"
 	"github.com/botgate/botgate/internal/event"
@@ -203,7 +204,7 @@ func TestJobKey(t *testing.T) {
 func TestJobsOfOneBot(t *testing.T) {
 	t.Parallel()
 	h := jobServer(t)
-	mine := BotHeader + ": demo"
+	mine := botHeader + ": demo"
 	requireProblem(t, post(t, h, `{"kind":"letters","all":true}`, mine), http.StatusForbidden, "other-bot")
 	path := post(t, h, `{"kind":"letters","last":"c"}`).Header().Get("Location")
 	for _, target := range []string{path, path + "/result"} {
@@ -215,7 +216,7 @@ func TestJobsOfOneBot(t *testing.T) {
 	listed := send(t, h, http.MethodGet, "/v1/jobs", "", mine).Body.String()
 	require.Contains(t, listed, strings.TrimPrefix(own, "/v1/jobs/"))
 	require.NotContains(t, listed, strings.TrimPrefix(path, "/v1/jobs/"))
-	requireProblem(t, send(t, h, http.MethodGet, "/v1/jobs", "", BotHeader+": no bot"), http.StatusForbidden, "other-bot")
+	requireProblem(t, send(t, h, http.MethodGet, "/v1/jobs", "", botHeader+": no bot"), http.StatusForbidden, "other-bot")
 }
 
 func TestListJobs(t *testing.T) {
@@ -249,18 +250,18 @@ func TestListJobs(t *testing.T) {
 	require.JSONEq(t, `{"jobs":[]}`, ask(t, h, http.MethodGet, "/v1/jobs?status=failed").Body.String())
 }
 
-// TestAppendEvent has an export show events as the API does.
-func TestAppendEvent(t *testing.T) {
+// TestExportedLine has an export show events as the API does.
+func TestExportedLine(t *testing.T) {
 	t.Parallel()
 	r := record("application/json", []byte(`{"n": 1}`))
 	r.Attempts = []event.Change{{Attempt: 1, Status: event.StatusFailed, At: at}}
-	got, err := AppendEvent([]byte("x"), r)
+	got, err := document.AppendLine([]byte("x"), r)
 	require.NoError(t, err)
 	h := handler(t, Config{Reader: &fakeReader{record: r}})
 	require.Equal(t, "x"+ask(t, h, http.MethodGet, "/v1/events/id-1").Body.String(), string(got))
 
 	r.Event.Data = []byte("{\r\n\"text\": \"a\\nb\"\n}")
-	got, err = AppendEvent(nil, r)
+	got, err = document.AppendLine(nil, r)
 	require.NoError(t, err)
 	require.NotContains(t, string(got), "\n")
 	require.Contains(t, string(got), `"data":{  "text": "a\nb" }`, "one line, with what the text says")

@@ -22,7 +22,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"route", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "botgate_api_request_duration_seconds",
-			Help:    "Time to answer a request to the API, by route; of route wait, with the time that was waited.",
+			Help:    "Time until a request to the API is answered, by route; of files and streams, until they begin.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route"}),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -44,11 +44,13 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 // observe counts a request. The labels come from fixed sets: the codes are those of
 // the API's own answers.
 func (m *metrics) observe(route string, code int, took time.Duration) {
-	m.count(route, code)
+	m.requests.WithLabelValues(route, strconv.Itoa(code)).Inc()
 	m.duration.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// count counts a request that takes as long as the client wants.
-func (m *metrics) count(route string, code int) {
-	m.requests.WithLabelValues(route, strconv.Itoa(code)).Inc()
+// hold counts a request as held open until it is released.
+func (m *metrics) hold(route string) (release func()) {
+	held := m.held.WithLabelValues(route)
+	held.Inc()
+	return held.Dec
 }

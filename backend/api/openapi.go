@@ -2,6 +2,7 @@ package api
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -15,14 +16,21 @@ import (
 //go:embed openapi.yaml
 var description []byte
 
-// describe is the document in JSON.
-var describe = sync.OnceValues(func() (*reply, error) {
+// describe returns the document in JSON.
+var describe = sync.OnceValues(func() ([]byte, error) {
 	var document map[string]any
 	if err := yaml.Unmarshal(description, &document); err != nil {
 		return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
 	}
-	return encodeKept(document)
+	return json.Marshal(document)
 })
 
 // openapi answers GET /openapi.json.
-func (a *api) openapi(*http.Request, caller) (*reply, error) { return describe() }
+func openapi(w *response, r *http.Request, _ caller) error {
+	body, err := describe()
+	if err != nil {
+		return err
+	}
+	w.sendKept(r, versionOf(body), body)
+	return nil
+}

@@ -5,58 +5,93 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 )
 
-// reply is a success: a JSON document.
-type reply struct {
-	body []byte
-	// version lets a caller who has the very document already be told so; empty for a
-	// document that nobody is to keep.
-	version string
+const jsonType = "application/json"
+
+// response is a [http.ResponseWriter] that counts the answer once it begins.
+type response struct {
+	http.ResponseWriter
+	// route is the label of metrics.
+	route   string
+	metrics *metrics
+	started time.Time
+	// begun is set once the status was sent, after which no problem can be.
+	begun bool
 }
 
-// encode makes a reply of a document.
-func encode(document any) (*reply, error) {
+// WriteHeader implements [http.ResponseWriter].
+func (w *response) WriteHeader(status int) {
+	if !w.begun {
+		w.begun = true
+		w.metrics.observe(w.route, status, time.Since(w.started))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// begin sends status and headers; what follows may be kept by clients as the header Cache-Control says.
+func (w *response) begin(status int, contentType, cache string) {
+	h := w.Header()
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
+	h.Set("Cache-Control", cache)
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+}
+
+const (
+	notKept = "no-store"
+	// revalidated documents may be kept by the client, who asks each time whether they still hold. That goes for the
+	// past too: what happened then may be recorded later, and an erased user's events must be gone.
+	revalidated = "private, no-cache"
+)
+
+// send answers with a JSON document that clients must not keep.
+func (w *response) send(status int, document any) error {
 	body, err := json.Marshal(document)
 	if err != nil {
-		return nil, fmt.Errorf("encoding an answer: %w", err)
+		return fmt.Errorf("encoding an answer: %w", err)
 	}
-	return &reply{body: body}, nil
+	w.sendBytes(status, notKept, body)
+	return nil
 }
 
-// encodeKept makes a reply of a document that the caller may keep.
-func encodeKept(document any) (*reply, error) {
-	p, err := encode(document)
+// sendKeptJSON encodes a document for sendKept.
+func (w *response) sendKeptJSON(r *http.Request, document any) error {
+	body, err := json.Marshal(document)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("encoding an answer: %w", err)
 	}
-	return p.kept(), nil
+	w.sendKept(r, versionOf(body), body)
+	return nil
 }
 
-// kept is the reply with a version: the caller may keep it, and asks each time whether it
-// still holds. That goes for the past too: what happened then may be recorded later, and
-// an erased user's events are to be gone.
-func (p *reply) kept() *reply {
-	p.version = versionOf(p.body)
-	return p
+// sendKept answers with a JSON document that clients may keep, or that they have it already.
+func (w *response) sendKept(r *http.Request, version string, body []byte) {
+	w.Header().Set("ETag", `"`+version+`"`)
+	if matchesAny(r.Header.Values("If-None-Match"), version) {
+		w.begin(http.StatusNotModified, "", revalidated)
+		return
+	}
+	w.sendBytes(http.StatusOK, revalidated, body)
 }
 
-// write answers with the reply and returns the status.
-func (p *reply) write(w http.ResponseWriter, r *http.Request) int {
-	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	if p.version != "" {
-		h.Set("Cache-Control", "private, no-cache")
-		h.Set("ETag", `"`+p.version+`"`)
-		if matchesAny(r.Header.Values("If-None-Match"), p.version) {
-			w.WriteHeader(http.StatusNotModified)
-			return http.StatusNotModified
-		}
-	}
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(p.body)))
-	// The client may be gone; there is nobody left to tell.
-	_, _ = w.Write(p.body)
-	return http.StatusOK
+func (w *response) sendBytes(status int, cache string, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.begin(status, jsonType, cache)
+	// The client may be gone; then nobody reads the answer.
+	_, _ = w.Write(body)
+}
+
+// extend gives the connection another span of time, from now on, than the server's timeouts do.
+func (w *response) extend(span time.Duration) {
+	// A connection without deadlines has no timeouts either.
+	control, until := http.NewResponseController(w.ResponseWriter), time.Now().Add(span)
+	_ = control.SetReadDeadline(until) // The server reads to notice that the client is gone.
+	_ = control.SetWriteDeadline(until)
 }

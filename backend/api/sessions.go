@@ -2,13 +2,8 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"mime"
+	"iter"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/botgate/botgate/backend/session"
@@ -20,6 +15,9 @@ type Sessions interface {
 	Put(ctx context.Context, key session.Key, document []byte, ttl time.Duration, when session.Condition) (s *session.Session, created bool, err error)
 	Patch(ctx context.Context, key session.Key, patch []byte, ttl time.Duration, when session.Condition) (s *session.Session, created bool, err error)
 	Delete(ctx context.Context, key session.Key, when session.Condition) error
+	// ListUser yields a user's sessions at all bots; its first error is the last value.
+	ListUser(ctx context.Context, user string) iter.Seq2[*session.Session, error]
+	DeleteUser(ctx context.Context, user string) error
 	// MaxSize bounds a document, in bytes.
 	MaxSize() int
 	// MaxTTL is the longest time to live.
@@ -27,200 +25,116 @@ type Sessions interface {
 }
 
 const (
-	documentType = "application/json"
-	patchType    = "application/merge-patch+json"
-
-	sessionMethods = "DELETE, GET, HEAD, PATCH, PUT"
-
+	patchType = "application/merge-patch+json"
 	// expiresHeader says when the session ends.
 	expiresHeader = "Botgate-Session-Expires"
 )
 
-// sessionReply is what a request about a session is answered with.
-type sessionReply struct {
-	status int
-	// session gives the headers, unless it is nil.
-	session *session.Session
-	// body tells to send the document.
-	body bool
-}
-
-// sessions answers /v1/sessions/{bot}/{user}.
-func (a *api) sessions() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		started := time.Now()
-		ctx, cancel := context.WithTimeout(r.Context(), a.cfg.Timeout)
-		defer cancel()
-		code := a.answerSession(w, r.WithContext(ctx))
-		a.metrics.observe("session", code, time.Since(started))
-	})
-}
-
-func (a *api) answerSession(w http.ResponseWriter, r *http.Request) int {
-	var do func(http.ResponseWriter, *http.Request, session.Key) (sessionReply, error)
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		do = a.getSession
-	case http.MethodPut:
-		do = a.putSession
-	case http.MethodPatch:
-		do = a.patchSession
-	case http.MethodDelete:
-		do = a.deleteSession
-	default:
-		return methodNotAllowed.with("Allow", sessionMethods).write(w)
-	}
+// sessionKey returns the session of a request. Unlike events, other bots' sessions are rejected even if there is none.
+func sessionKey(r *http.Request, c caller) (session.Key, error) {
 	key := session.Key{Bot: r.PathValue("bot"), User: r.PathValue("user")}
-	c, err := callerOf(r.Header)
-	switch {
-	case a.origins.Check(r) != nil:
-		return crossOrigin.write(w)
-	case err != nil, !c.may(key.Bot):
-		return otherBot.write(w)
+	if !c.may(key.Bot) {
+		return key, otherBot
 	}
-	reply, err := do(w, r, key)
-	if err != nil {
-		return a.problem(r, err).write(w)
-	}
-	return reply.write(w)
+	return key, nil
 }
 
-func (a *api) getSession(_ http.ResponseWriter, r *http.Request, key session.Key) (sessionReply, error) {
-	if r.URL.RawQuery != "" {
-		return sessionReply{}, malformed.because("There are no parameters here.")
+// getSession answers GET /v1/sessions/{bot}/{user}.
+func (a *API) getSession(w *response, r *http.Request, c caller) error {
+	key, err := sessionKey(r, c)
+	if err == nil {
+		err = parameters{}.read(r)
+	}
+	if err != nil {
+		return err
 	}
 	s, err := a.cfg.Sessions.Get(r.Context(), key)
 	if err != nil {
-		return sessionReply{}, err
+		return err
 	}
-	if matchesAny(r.Header.Values("If-None-Match"), s.Version) {
-		return sessionReply{status: http.StatusNotModified, session: s}, nil
-	}
-	return sessionReply{status: http.StatusOK, session: s, body: true}, nil
-}
-
-func (a *api) putSession(w http.ResponseWriter, r *http.Request, key session.Key) (sessionReply, error) {
-	return a.writeSession(w, r, key, documentType, a.cfg.Sessions.Put, sessionReply{status: http.StatusNoContent})
-}
-
-// patchSession answers with the document, of which the caller knows a part only.
-func (a *api) patchSession(w http.ResponseWriter, r *http.Request, key session.Key) (sessionReply, error) {
-	return a.writeSession(w, r, key, patchType, a.cfg.Sessions.Patch, sessionReply{status: http.StatusOK, body: true})
-}
-
-type writeSession func(ctx context.Context, key session.Key, body []byte, ttl time.Duration, when session.Condition) (s *session.Session, created bool, err error)
-
-func (a *api) writeSession(w http.ResponseWriter, r *http.Request, key session.Key, contentType string, write writeSession, reply sessionReply) (sessionReply, error) {
-	ttl, err := timeToLive(r.URL.RawQuery)
-	if err != nil {
-		return reply, err
-	}
-	when, err := condition(r.Header)
-	if err != nil {
-		return reply, err
-	}
-	body, err := a.sessionBody(w, r, contentType)
-	if err != nil {
-		return reply, err
-	}
-	var created bool
-	if reply.session, created, err = write(r.Context(), key, body, ttl, when); created {
-		reply.status = http.StatusCreated
-	}
-	return reply, err
-}
-
-func (a *api) deleteSession(_ http.ResponseWriter, r *http.Request, key session.Key) (sessionReply, error) {
-	if r.URL.RawQuery != "" {
-		return sessionReply{}, malformed.because("There are no parameters here.")
-	}
-	when, err := condition(r.Header)
-	if err != nil {
-		return sessionReply{}, err
-	}
-	return sessionReply{status: http.StatusNoContent}, a.cfg.Sessions.Delete(r.Context(), key, when)
-}
-
-// write answers and returns the status.
-func (s sessionReply) write(w http.ResponseWriter) int {
-	h := w.Header()
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if s.session != nil {
-		h.Set("ETag", `"`+s.session.Version+`"`)
-		h.Set(expiresHeader, s.session.ExpiresAt.UTC().Format(time.RFC3339))
-	}
-	if !s.body {
-		w.WriteHeader(s.status)
-		return s.status
-	}
-	h.Set("Content-Type", documentType)
-	h.Set("Content-Length", strconv.Itoa(len(s.session.Data)))
-	w.WriteHeader(s.status)
-	// The client may be gone; there is nobody left to tell.
-	_, _ = w.Write(s.session.Data)
-	return s.status
-}
-
-func (a *api) sessionBody(w http.ResponseWriter, r *http.Request, contentType string) ([]byte, error) {
-	given, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || given != contentType {
-		return nil, unsupportedType.because("Send " + contentType + ".")
-	}
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, unsupportedType.with("Accept-Encoding", "identity").because("Send the body without a Content-Encoding.")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(a.cfg.Sessions.MaxSize())))
-	if tooMuch := (*http.MaxBytesError)(nil); errors.As(err, &tooMuch) {
-		return nil, session.ErrTooLarge
-	}
-	if err != nil {
-		return nil, malformed.because("The body could not be read.")
-	}
-	return body, nil
-}
-
-func timeToLive(query string) (time.Duration, error) {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return 0, malformed.because("The query can't be read.")
-	}
-	for name, given := range values {
-		if name != "ttl" || len(given) != 1 {
-			return 0, malformed.because("The only parameter is ttl, given once.")
-		}
-		ttl, err := time.ParseDuration(given[0])
-		if err != nil {
-			return 0, malformed.because("The parameter ttl must be a duration like 90s, 15m or 24h.")
-		}
-		if ttl <= 0 {
-			return 0, session.ErrTTL
-		}
-		return ttl, nil
-	}
-	return 0, nil
-}
-
-// sessionProblem chooses the answer to what is wrong with a request about a session; nil
-// for other errors.
-func (a *api) sessionProblem(err error) *problem {
-	switch {
-	case errors.Is(err, session.ErrNotFound):
-		return unknownSession
-	case errors.Is(err, session.ErrCondition):
-		return conditionFailed
-	case errors.Is(err, session.ErrBusy):
-		return sessionBusy
-	case errors.Is(err, session.ErrTooLarge):
-		return tooLarge.because(fmt.Sprintf("A session may have %d bytes.", a.cfg.Sessions.MaxSize()))
-	case errors.Is(err, session.ErrTooDeep):
-		return tooComplex.because(fmt.Sprintf("A session may have %d levels.", session.MaxDepth))
-	case errors.Is(err, session.ErrDocument):
-		return malformed.because("The body must be a JSON object, without members that occur twice.")
-	case errors.Is(err, session.ErrKey):
-		return malformed.because("The names of bot and user must be text as events have it.")
-	case errors.Is(err, session.ErrTTL):
-		return malformed.because(fmt.Sprintf("The parameter ttl must be from %s to %s.", session.MinTTL, a.cfg.Sessions.MaxTTL()))
-	}
+	setExpires(w, s)
+	w.sendKept(r, s.Version, s.Data)
 	return nil
+}
+
+// putSession answers PUT /v1/sessions/{bot}/{user}.
+func (a *API) putSession(w *response, r *http.Request, c caller) error {
+	s, status, err := a.writeSession(w, r, c, jsonType, a.cfg.Sessions.Put)
+	if err != nil {
+		return err
+	}
+	if status == http.StatusOK {
+		status = http.StatusNoContent
+	}
+	setVersion(w, s)
+	w.begin(status, "", revalidated)
+	return nil
+}
+
+// patchSession answers PATCH /v1/sessions/{bot}/{user} with the document, of which the caller knows a part only.
+func (a *API) patchSession(w *response, r *http.Request, c caller) error {
+	s, status, err := a.writeSession(w, r, c, patchType, a.cfg.Sessions.Patch)
+	if err != nil {
+		return err
+	}
+	setVersion(w, s)
+	w.sendBytes(status, revalidated, s.Data)
+	return nil
+}
+
+// writeFunc is [Sessions.Put] or [Sessions.Patch].
+type writeFunc func(ctx context.Context, key session.Key, body []byte, ttl time.Duration, when session.Condition) (s *session.Session, created bool, err error)
+
+// writeSession returns the session as written, with status 201 if it is new and otherwise 200.
+func (a *API) writeSession(w *response, r *http.Request, c caller, mediaType string, write writeFunc) (s *session.Session, status int, err error) {
+	key, err := sessionKey(r, c)
+	if err != nil {
+		return nil, 0, err
+	}
+	var ttl time.Duration
+	if err := (parameters{"ttl": duration(&ttl, a.cfg.Sessions.MaxTTL())}).read(r); err != nil {
+		return nil, 0, err
+	}
+	when, err := condition(r.Header)
+	if err != nil {
+		return nil, 0, err
+	}
+	body, err := readBody(w, r, mediaType, a.cfg.Sessions.MaxSize())
+	if err != nil {
+		return nil, 0, err
+	}
+	s, created, err := write(r.Context(), key, body, ttl, when)
+	if created {
+		return s, http.StatusCreated, err
+	}
+	return s, http.StatusOK, err
+}
+
+// deleteSession answers DELETE /v1/sessions/{bot}/{user}.
+func (a *API) deleteSession(w *response, r *http.Request, c caller) error {
+	key, err := sessionKey(r, c)
+	if err == nil {
+		err = parameters{}.read(r)
+	}
+	if err != nil {
+		return err
+	}
+	when, err := condition(r.Header)
+	if err != nil {
+		return err
+	}
+	if err := a.cfg.Sessions.Delete(r.Context(), key, when); err != nil {
+		return err
+	}
+	w.begin(http.StatusNoContent, "", revalidated)
+	return nil
+}
+
+func setVersion(w *response, s *session.Session) {
+	w.Header().Set("ETag", `"`+s.Version+`"`)
+	setExpires(w, s)
+}
+
+func setExpires(w *response, s *session.Session) {
+	w.Header().Set(expiresHeader, s.ExpiresAt.UTC().Format(time.RFC3339))
 }

@@ -144,7 +144,7 @@ func follow(ctx context.Context, h http.Handler, query, lastID string, bots ...s
 	ctx, cancel := context.WithCancel(ctx)
 	f := &follower{cancel: cancel, ended: make(chan struct{}), header: http.Header{}, lastID: lastID}
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/events/stream"+query, nil)
-	r.Header[BotHeader] = bots
+	r.Header[botHeader] = bots
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)
 	}

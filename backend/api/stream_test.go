@@ -179,7 +179,7 @@ func TestSlowClientIsSentAway(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, out) }()
 		<-ended
 		require.Zero(t, time.Since(started))
-		require.Empty(t, a.api.hub.feeds)
+		require.Empty(t, a.hub.feeds)
 		_ = in.Close()
 	})
 }
@@ -203,7 +203,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		a.Close()
 		<-f.ended
 		<-follow(t.Context(), a, "", "").ended
-		require.Empty(t, a.api.hub.feeds)
+		require.Empty(t, a.hub.feeds)
 	})
 }
 

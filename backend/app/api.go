@@ -7,7 +7,6 @@ import (
 
 	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
-	"github.com/botgate/botgate/backend/userdata"
 )
 
 // lateAPI is the API for the server, which is asked for it before it is there.
@@ -26,9 +25,10 @@ func (a *App) openAPI(context.Context) error {
 	if !a.settings.Has(config.API) {
 		return nil
 	}
-	cfg := api.Config{Reader: a.reader, Dead: a.lazyQueue, Sessions: a.sessions, Jobs: a.jobs, Notices: a.bus, Logger: a.log, Registerer: a.registry}
-	cfg.UserData = userdata.New(userdata.Config{Store: a.store, Sessions: a.sessions, Forget: a.forget})
-	opened, err := api.New(cfg)
+	opened, err := api.New(api.Config{
+		Reader: a.reader, Dead: a.lazyQueue, Sessions: a.sessions, Jobs: a.jobs, Eraser: a.store, Forget: a.forget,
+		Notices: a.bus, Logger: a.log, Registerer: a.registry,
+	})
 	if err != nil {
 		return err
 	}

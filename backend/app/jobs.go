@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind/export"
 	"github.com/botgate/botgate/backend/job/kind/rebuild"
@@ -53,7 +53,7 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 		return nil, fmt.Errorf("%s: %w", config.EnvBlobURL, err)
 	}
 	a.onStop(step{"files of the jobs", closeStore, func(ctx context.Context) error { return within(ctx, blobs.Close) }})
-	kinds["export"] = export.New(export.Config{Reader: a.store, Append: api.AppendEvent, Blobs: blobs})
+	kinds["export"] = export.New(export.Config{Reader: a.store, Append: document.AppendLine, Blobs: blobs})
 	return kinds, nil
 }
 

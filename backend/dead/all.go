@@ -10,9 +10,9 @@ import (
 // Move is [queue.DeadLetters.Redrive] or DropDead.
 type Move func(context.Context, queue.DeadQuery) (queue.DeadResult, error)
 
-// All moves everything that matches and had died by now: what dies again meanwhile stays,
-// or a bot that still refuses would make it endless. limit bounds it; 0 for no bound. With
-// an error it returns what was done before.
+// All moves every match that was dead-lettered before now: an event that is dead-lettered again meanwhile stays, or a
+// bot that still rejects it would make this endless. limit bounds how many are moved; 0 for no bound. With an error it
+// also returns what was done before.
 func All(ctx context.Context, filter queue.DeadFilter, limit int, now time.Time, move Move) (all queue.DeadResult, err error) {
 	if filter.Until.IsZero() || filter.Until.After(now) {
 		filter.Until = now

@@ -1,6 +1,5 @@
-// Package dead is what operators do with dead letters, from the command line or through
-// the API: the parameters of a query, how a dead letter is shown, and doing something to all
-// that match.
+// Package dead has what the command line and the API share about dead letters: the filters of a query, the JSON
+// document of a dead letter, and replaying or dropping all that match.
 package dead
 
 import (
@@ -15,14 +14,16 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// Parameters are the names of the filters that [Set] knows, beside limit and cursor.
-const Parameters = "bot, type, user, reason, since, until"
+// Parameters returns the names that [Set] knows.
+func Parameters() []string {
+	return []string{"bot", "type", "user", "reason", "since", "until", "limit", "cursor"}
+}
 
-// ErrUnknownParameter means that there is no parameter of the name.
+// ErrUnknownParameter means that [Set] has no parameter of the name.
 var ErrUnknownParameter = errors.New("unknown parameter")
 
-// Set sets a parameter of a query by its name. An empty value changes nothing. Times are
-// in RFC 3339, or a duration like 24h before now. The error may be shown to the caller.
+// Set sets a parameter of a query by its name. An empty value changes nothing. Times are in RFC 3339, or a duration
+// like 24h before now. The error begins with the name and may be shown to the caller.
 func Set(q *queue.DeadQuery, name, value string, now time.Time) (err error) {
 	if len(value) > event.MaxAttribute || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return fmt.Errorf("%s must be text of at most %d bytes", name, event.MaxAttribute)
@@ -55,5 +56,5 @@ func parseTime(value string, now time.Time) (time.Time, error) {
 	return time.Parse(time.RFC3339Nano, value)
 }
 
-// Everything reports whether a filter leaves nothing out.
+// Everything reports whether a filter matches every dead letter.
 func Everything(f queue.DeadFilter) bool { return f == queue.DeadFilter{} }

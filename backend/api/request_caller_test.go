@@ -16,7 +16,7 @@ func askAs(t *testing.T, h http.Handler, method, target string, bots ...string) 
 	t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
-	r.Header[BotHeader] = bots
+	r.Header[botHeader] = bots
 	h.ServeHTTP(w, r)
 	return w
 }

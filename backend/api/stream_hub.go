@@ -8,11 +8,11 @@ import (
 
 // Notices is what the API asks of the bus.
 type Notices interface {
-	// Subscribe tells s of what is recorded from now on.
+	// Subscribe passes what is recorded from now on to s.
 	Subscribe(s notify.Subscriber) (unsubscribe func())
 }
 
-// hub hears notices on behalf of all requests that are being held open.
+// hub passes notices on to all requests that are held open. It subscribes with the first of them.
 type hub struct {
 	notices Notices
 
@@ -36,7 +36,7 @@ func newHub(notices Notices) *hub {
 	return &hub{notices: notices, waits: map[string]map[*wait]struct{}{}, feeds: map[*feed]struct{}{}}
 }
 
-// listen subscribes when nobody did yet.
+// listen subscribes, once.
 func (h *hub) listen() {
 	h.subscribing.Lock()
 	defer h.subscribing.Unlock()
@@ -45,7 +45,7 @@ func (h *hub) listen() {
 	}
 }
 
-// close ends the subscription; nothing is heard any more.
+// close ends the subscription for good.
 func (h *hub) close() {
 	h.subscribing.Lock()
 	defer h.subscribing.Unlock()
@@ -55,8 +55,7 @@ func (h *hub) close() {
 	h.notices, h.unsubscribe = nil, nil
 }
 
-// wait has a request woken for an event from now on, unless limit others wait already.
-// It is to leave.
+// wait has a request woken for an event from now on, unless limit others wait already. The caller must leave.
 func (h *hub) wait(id string, limit int) (w *wait, ok bool) {
 	h.listen()
 	h.mu.Lock()
@@ -83,8 +82,7 @@ func (h *hub) leave(w *wait) {
 	h.count--
 }
 
-// follow has a feed get notices from now on, unless limit others do already. It is to be
-// dropped.
+// follow has a feed get notices from now on, unless limit others do already. The caller must drop it.
 func (h *hub) follow(f *feed, limit int) bool {
 	h.listen()
 	h.mu.Lock()

@@ -1,29 +1,30 @@
-// Package document shows events in JSON documents.
 package document
 
 import (
 	"encoding/base64"
 	"encoding/json"
 	"mime"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/botgate/botgate/internal/event"
 )
 
-// WithBody adds the event's body as the last member of a JSON object: "data" with the
-// very bytes when they are JSON, else "data_base64". It does so by hand because
-// encoding/json would rewrite the body's white space and escapes.
+// bodyNames are the members that [WithBody] adds one of. A caller who wants either wants the body.
+var bodyNames = [2]string{"data", "data_base64"}
+
+// WithBody adds the event's body as the last member of the JSON object that ends the given bytes, and overwrites them:
+// "data" with the very bytes when they are JSON, else "data_base64". It does so by hand because encoding/json would
+// rewrite the body's white space and escapes.
 func WithBody(object []byte, e *event.Event) []byte {
-	out := make([]byte, 0, len(object)+base64.StdEncoding.EncodedLen(len(e.Data))+20)
-	out = append(out, object[:len(object)-1]...)
-	if len(object) > len("{}") {
+	out := slices.Grow(object[:len(object)-1], base64.StdEncoding.EncodedLen(len(e.Data))+len(`,"data_base64":""}`))
+	if out[len(out)-1] != '{' {
 		out = append(out, ',')
 	}
 	if isJSON(e) {
 		out = append(out, `"data":`...)
-		out = append(out, e.Data...)
-		return append(out, '}')
+		return append(append(out, e.Data...), '}')
 	}
 	out = append(out, `"data_base64":"`...)
 	out = base64.StdEncoding.AppendEncode(out, e.Data)

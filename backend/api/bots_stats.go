@@ -7,6 +7,7 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/problem"
 )
 
 const (
@@ -27,46 +28,37 @@ type statsView struct {
 type minuteView struct {
 	Minute time.Time `json:"minute"`
 	countsView
-	// DurationMS is how long the attempts of the minute took together.
+	// DurationMS is the sum of the durations of all attempts in the minute.
 	DurationMS int64 `json:"duration_ms"`
 }
 
-// stats answers GET /v1/bots/{bot}/stats.
-func (a *api) stats(r *http.Request, c caller) (*reply, error) {
+// botStats answers GET /v1/bots/{bot}/stats.
+func (a *API) botStats(w *response, r *http.Request, c caller) error {
 	q := store.StatsQuery{Bot: r.PathValue("bot")}
 	if !event.ValidBot(q.Bot) {
-		return nil, unknownBot
+		return problem.UnknownBot
 	}
 	if !c.may(q.Bot) {
-		return nil, otherBot
+		return otherBot
 	}
-	if err := setRange(&q, r.URL.RawQuery, time.Now()); err != nil {
-		return nil, err
+	if err := readRange(&q, r, time.Now()); err != nil {
+		return err
 	}
 	minutes, err := a.cfg.Reader.Stats(r.Context(), q)
 	if err != nil {
-		return nil, fmt.Errorf("reading statistics: %w", err)
+		return fmt.Errorf("reading statistics: %w", err)
 	}
 	view := statsView{Bot: q.Bot, From: q.From, To: q.To, Minutes: make([]minuteView, len(minutes))}
 	for i, m := range minutes {
 		view.Minutes[i] = minuteView{m.Minute.UTC(), countsView(m.Counts), m.Duration.Milliseconds()}
 	}
-	return encodeKept(view)
+	return w.sendKeptJSON(r, view)
 }
 
-// setRange reads which minutes are wanted: those that have a part in the range from "from" to
-// "to". The range ends with the present minute, and is an hour long, unless it is said.
-func setRange(q *store.StatsQuery, raw string, now time.Time) error {
-	err := parameters(raw, func(name, value string) error {
-		switch name {
-		case "from":
-			return setTime(&q.From, name, value)
-		case "to":
-			return setTime(&q.To, name, value)
-		}
-		return unknownParameter("from and to")
-	})
-	if err != nil {
+// readRange reads which minutes are wanted: those that overlap the range from "from" to "to". By default the range is
+// the hour that ends with the current minute.
+func readRange(q *store.StatsQuery, r *http.Request, now time.Time) error {
+	if err := (parameters{"from": timestamp(&q.From), "to": timestamp(&q.To)}).read(r); err != nil {
 		return err
 	}
 	if q.To.IsZero() {
@@ -78,7 +70,7 @@ func setRange(q *store.StatsQuery, raw string, now time.Time) error {
 	}
 	q.From = q.From.Truncate(time.Minute)
 	if length := q.To.Sub(q.From); length <= 0 || length > maxRange {
-		return malformed.because(fmt.Sprintf("The range from the parameter from to the parameter to must be positive, and at most %d days.", maxRange/(24*time.Hour)))
+		return problem.Malformed.WithDetail("The range from the parameter from to the parameter to must be positive, and at most %d days.", maxRange/(24*time.Hour))
 	}
 	return nil
 }

@@ -1,15 +1,32 @@
-package api
+// Package document shows events as JSON documents.
+package document
 
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
+
+// View is a choice of members of the JSON object that shows an event.
+type View struct {
+	members []member
+	// body adds the body as the last member, under one of the names in bodyNames.
+	body bool
+}
+
+// Listed is an event in a list, Detailed one that was asked for by its id.
+var (
+	Listed   = &View{members: listed}
+	Detailed = &View{members: append(listed[:len(listed):len(listed)], attempts), body: true}
+)
+
+// Fields are the names of the members that a caller wants; nil for all.
+type Fields map[string]bool
+
+func (f Fields) has(name string) bool { return f == nil || f[name] }
 
 // member is a member of the JSON object that shows an event.
 type member struct {
@@ -25,7 +42,7 @@ var listed = []member{
 	{"type", func(r *store.Record) any { return r.Event.Type }},
 	{"subject", func(r *store.Record) any { return optional(r.Event.Subject) }},
 	{"time", func(r *store.Record) any { return r.Event.Time.UTC() }},
-	{"not_before", func(r *store.Record) any { return optionalTime(r.Event.NotBefore) }},
+	{"not_before", func(r *store.Record) any { return optional(r.Event.NotBefore.UTC()) }},
 	{"order_key", func(r *store.Record) any { return r.Event.OrderKey }},
 	{"verified_by", func(r *store.Record) any { return optional(r.Event.VerifiedBy) }},
 	{"content_type", func(r *store.Record) any { return optional(r.Event.ContentType) }},
@@ -35,28 +52,18 @@ var listed = []member{
 	{"attempt_count", func(r *store.Record) any { return r.AttemptCount }},
 }
 
-// detailed are those of an event asked for by id, but for its body.
-var detailed = append(slices.Clone(listed), member{"attempts", func(r *store.Record) any { return viewAttempts(r.Attempts) }})
+var attempts = member{"attempts", func(r *store.Record) any { return viewAttempts(r.Attempts) }}
 
-// The body is one of two members, see [document.WithBody]; asking for either is asking
-// for it.
-const bodyMember, encodedBodyMember = "data", "data_base64"
-
-func optional(s string) any {
-	if s == "" {
+// optional leaves out a member that has the zero value.
+func optional[T comparable](value T) any {
+	var zero T
+	if value == zero {
 		return nil
 	}
-	return s
+	return value
 }
 
-func optionalTime(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC()
-}
-
-// attemptView is one attempt to deliver an event, or its way out of the dead letters.
+// attemptView is one attempt to deliver an event, or its redrive from the dead letters.
 type attemptView struct {
 	Attempt     int          `json:"attempt"`
 	Replays     int          `json:"replays,omitempty"`
@@ -79,39 +86,22 @@ func viewAttempts(changes []event.Change) []attemptView {
 	return views
 }
 
-// fields are the names of the members that a caller wants; nil for all.
-type fields map[string]bool
-
-func (f fields) has(name string) bool { return f == nil || f[name] }
-
-// setFields reads a list of names, which must be known.
-func setFields(f *fields, value string, known []string) error {
-	if value == "" {
-		return nil
+// Names are those of all members.
+func (v *View) Names() []string {
+	var names []string
+	for _, m := range v.members {
+		names = append(names, m.name)
 	}
-	*f = fields{}
-	for name := range strings.SplitSeq(value, ",") {
-		if !slices.Contains(known, name) {
-			return malformed.because("The parameter fields must be names from " + strings.Join(known, ", ") + "; with commas between.")
-		}
-		(*f)[name] = true
+	if v.body {
+		names = append(names, bodyNames[:]...)
 	}
-	return nil
+	return names
 }
 
-// names are those of members, and of more.
-func names(members []member, more ...string) []string {
-	all := make([]string, len(members), len(members)+len(more))
-	for i, m := range members {
-		all[i] = m.name
-	}
-	return append(all, more...)
-}
-
-// appendEvent appends a JSON object with the members that are wanted.
-func appendEvent(out []byte, r *store.Record, members []member, wanted fields) ([]byte, error) {
+// Append appends the JSON object with the members that are wanted. A body that is not wanted is not read.
+func (v *View) Append(out []byte, r *store.Record, wanted Fields) ([]byte, error) {
 	separator := byte('{')
-	for _, m := range members {
+	for _, m := range v.members {
 		if !wanted.has(m.name) {
 			continue
 		}
@@ -130,5 +120,22 @@ func appendEvent(out []byte, r *store.Record, members []member, wanted fields) (
 	if separator == '{' {
 		out = append(out, '{')
 	}
-	return append(out, '}'), nil
+	out = append(out, '}')
+	if v.body && (wanted.has(bodyNames[0]) || wanted.has(bodyNames[1])) {
+		out = WithBody(out, r.Event)
+	}
+	return out, nil
+}
+
+// AppendLine appends the detailed object in one line, for exports: between the tokens of a JSON body a line break
+// becomes a space. Strings in JSON contain none.
+func AppendLine(out []byte, r *store.Record) ([]byte, error) {
+	start := len(out)
+	out, err := Detailed.Append(out, r, nil)
+	for i := start; i < len(out); i++ {
+		if out[i] == '\n' || out[i] == '\r' {
+			out[i] = ' '
+		}
+	}
+	return out, err
 }

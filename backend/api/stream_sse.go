@@ -14,7 +14,7 @@ import (
 const (
 	// flushSize is how much is sent at once.
 	flushSize = 32 << 10
-	// retryMS is how long a client waits before it comes again.
+	// retryMS is how long a client waits before it reconnects.
 	retryMS = 2000
 )
 
@@ -31,28 +31,24 @@ type streamedView struct {
 }
 
 // eventWriter writes server-sent events
-// (https://html.spec.whatwg.org/multipage/server-sent-events.html). Each write has a time of
-// its own; after one that failed there is no other.
+// (https://html.spec.whatwg.org/multipage/server-sent-events.html). Each write has its own timeout, and after one that
+// failed there is no other.
 type eventWriter struct {
-	w   http.ResponseWriter
+	w   *response
 	buf bytes.Buffer
 	err error
 }
 
-func newEventWriter(w http.ResponseWriter) *eventWriter { return &eventWriter{w: w} }
+func newEventWriter(w *response) *eventWriter { return &eventWriter{w: w} }
 
-// begin writes the header, and the id with which a client comes again that got nothing.
+// begin writes the header, and the id with which a client that got nothing reconnects.
 func (e *eventWriter) begin(id string) {
-	h := e.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Accel-Buffering", "no")
-	e.w.WriteHeader(http.StatusOK)
+	e.w.Header().Set("X-Accel-Buffering", "no")
+	e.w.begin(http.StatusOK, "text/event-stream", notKept)
 	fmt.Fprintf(&e.buf, "retry: %d\nid: %s\n\n", retryMS, id)
 }
 
-// beat writes a comment, and an id without an event: clients remember it.
+// beat writes a heartbeat: a comment, and an id without an event, which clients remember.
 func (e *eventWriter) beat(id string) { fmt.Fprintf(&e.buf, ": beat\nid: %s\n\n", id) }
 
 // event writes what happened to an event.
@@ -71,12 +67,12 @@ func (e *eventWriter) event(id string, n *notify.Notice) error {
 	return e.flush()
 }
 
-// flush sends what was written. A client that takes nothing for long is gone.
+// flush sends what was written. A client that reads nothing for long is gone.
 func (e *eventWriter) flush() error {
 	if e.err != nil || e.buf.Len() == 0 {
 		return e.err
 	}
-	allow(e.w, writeMargin+streamBeat)
+	e.w.extend(writeMargin + streamBeat)
 	if _, e.err = e.w.Write(e.buf.Bytes()); e.err == nil {
 		e.err = http.NewResponseController(e.w).Flush()
 	}

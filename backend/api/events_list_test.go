@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,11 @@ func TestListRefusesBadParameters(t *testing.T) {
 func FuzzQuery(f *testing.F) {
 	f.Add("bot=a&limit=10&status=dead")
 	f.Fuzz(func(t *testing.T, raw string) {
-		if q, err := parseQuery(raw); err == nil {
+		reader := &fakeReader{page: &store.Page{}}
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/events", nil)
+		r.URL.RawQuery = raw
+		handler(t, Config{Reader: reader}).ServeHTTP(httptest.NewRecorder(), r)
+		if q := reader.query; reader.calls > 0 {
 			require.True(t, q.Limit >= 1 && q.Limit <= store.MaxLimit)
 			require.NotContains(t, q.Bot+q.Subject+q.Type, "\x00")
 		}

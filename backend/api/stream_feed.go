@@ -7,11 +7,10 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// maxPending is how many notices wait for a stream's client. A batch of record is a tenth
-// of that.
+// maxPending is how many notices may be pending for a stream's client: ten batches of record.
 const maxPending = 8192
 
-// feed is what a stream is yet to send.
+// feed buffers the notices that a stream has yet to send.
 type feed struct {
 	// filter has the bot, user and type that the stream is about.
 	filter store.LogQuery
@@ -51,7 +50,7 @@ func (f *feed) put(notices []notify.Notice) {
 	}
 }
 
-// lose stands for any number of notices.
+// lose has the stream read the log, because notices were lost.
 func (f *feed) lose() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -66,8 +65,7 @@ func (f *feed) wake() {
 	}
 }
 
-// take empties the feed. It reports whether there was more than it holds, and whether
-// something was not heard of at all.
+// take empties the feed. It reports whether there was more than it holds, and whether notices were lost.
 func (f *feed) take() (notices []notify.Notice, overflow, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

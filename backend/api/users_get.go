@@ -21,7 +21,7 @@ type countsView struct {
 	Replayed  int64 `json:"replayed"`
 }
 
-// userView is a user as the log knows them.
+// userView is a user as the events show them.
 type userView struct {
 	User  string        `json:"user"`
 	At    *time.Time    `json:"at,omitempty"`
@@ -36,43 +36,34 @@ type userBotView struct {
 	Last   time.Time  `json:"last"`
 }
 
-// userLinksView says where there is more.
+// userLinksView has the paths of more about the user.
 type userLinksView struct {
 	Events string `json:"events"`
 }
 
-// user answers GET /v1/users/{user}.
-func (a *api) user(r *http.Request, c caller) (*reply, error) {
+// getUser answers GET /v1/users/{user}.
+func (a *API) getUser(w *response, r *http.Request, c caller) error {
 	q := store.UserQuery{Subject: r.PathValue("user")}
-	err := parameters(r.URL.RawQuery, func(name, value string) error {
-		switch name {
-		case "bot":
-			return setFilter(&q.Bot, value)
-		case "at":
-			return setTime(&q.At, name, value)
-		}
-		return unknownParameter("bot and at")
-	})
-	if err != nil {
-		return nil, err
+	if err := (parameters{"bot": text(&q.Bot), "at": timestamp(&q.At)}).read(r); err != nil {
+		return err
 	}
 	if err := c.restrict(&q.Bot); err != nil {
-		return nil, err
+		return err
 	}
 	if !searchable(q.Subject, event.MaxAttribute) {
-		return nil, unknownUser
+		return unknownUser
 	}
 	user, err := a.cfg.Reader.User(r.Context(), q)
 	if err != nil {
-		return nil, fmt.Errorf("reading a user: %w", err)
+		return fmt.Errorf("reading a user: %w", err)
 	}
 	if len(user.Bots) == 0 {
-		return nil, unknownUser
+		return unknownUser
 	}
-	return showUser(q, user)
+	return w.sendKeptJSON(r, viewUser(q, user))
 }
 
-func showUser(q store.UserQuery, user *store.User) (*reply, error) {
+func viewUser(q store.UserQuery, user *store.User) userView {
 	events := url.Values{"user": {q.Subject}}
 	if q.Bot != "" {
 		events.Set("bot", q.Bot)
@@ -87,5 +78,5 @@ func showUser(q store.UserQuery, user *store.User) (*reply, error) {
 	for i, b := range user.Bots {
 		view.Bots[i] = userBotView{Bot: b.Bot, Counts: countsView(b.Counts), First: b.First.UTC(), Last: b.Last.UTC()}
 	}
-	return encodeKept(view)
+	return view
 }

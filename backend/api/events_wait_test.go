@@ -76,7 +76,7 @@ func waiting(ctx context.Context, h http.Handler, target string, bots ...string)
 	go func() {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-		r.Header[BotHeader] = bots
+		r.Header[botHeader] = bots
 		h.ServeHTTP(w, r)
 		answers <- w
 	}()
@@ -108,8 +108,8 @@ func TestWaitEndsWhenTheEventIsFinal(t *testing.T) {
 			w = <-waiting(t.Context(), a, statusOnly)
 			require.Equal(t, 200, w.Code, "it is final already")
 			require.Equal(t, 2*time.Second, time.Since(started))
-			require.Empty(t, a.api.hub.waits)
-			require.Zero(t, a.api.hub.count)
+			require.Empty(t, a.hub.waits)
+			require.Zero(t, a.hub.count)
 		})
 	}
 }
@@ -140,7 +140,7 @@ func TestWaitLooksByItself(t *testing.T) {
 		start := time.Now()
 		w := ask(t, h, http.MethodGet, "/v1/events/id-1?wait=20s")
 		require.Equal(t, http.StatusOK, w.Code)
-		require.Equal(t, waitBeat, time.Since(start))
+		require.Equal(t, waitPoll, time.Since(start))
 	})
 }
 
@@ -158,7 +158,7 @@ func TestWaitEndsWithItsTime(t *testing.T) {
 		f.become(event.StatusFailed, false)
 		require.JSONEq(t, `{"status":"failed"}`, (<-answer).Body.String(), "as it is at the end")
 		require.Equal(t, 40*time.Second, time.Since(started))
-		require.Equal(t, 4+2*int(20*time.Second/waitBeat), f.reads, "it looks by itself now and then, and does not ask again and again")
+		require.Equal(t, 4+2*int(20*time.Second/waitPoll), f.reads, "it looks by itself now and then, and does not ask again and again")
 	})
 }
 
@@ -190,7 +190,7 @@ func TestWaitEndsWithTheClientAndTheServer(t *testing.T) {
 		require.JSONEq(t, `{"status":"accepted"}`, (<-second).Body.String())
 		require.JSONEq(t, `{"status":"accepted"}`, (<-waiting(t.Context(), a, statusOnly)).Body.String())
 		require.Zero(t, time.Since(started))
-		require.Zero(t, a.api.hub.count)
+		require.Zero(t, a.hub.count)
 	})
 }
 

@@ -8,51 +8,46 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
 )
 
-// jobFile answers GET /v1/jobs/{id}/result with the file of a job. What goes wrong in the middle
-// breaks the connection off, so that nobody takes half of a file for all of it.
-func (a *api) jobFile(w http.ResponseWriter, r *http.Request, c caller) (int, error) {
+// partMargin is how long a part of a file may take on its way.
+const partMargin = time.Minute
+
+// jobFile answers GET /v1/jobs/{id}/result with the file of a job.
+func (a *API) jobFile(w *response, r *http.Request, c caller) error {
 	id := r.PathValue("id")
 	if !store.ValidID(id) {
-		return 0, job.ErrNotFound
+		return unknownJob
 	}
 	info, parts, err := a.cfg.Jobs.File(r.Context(), id, c.bot)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	write, begun := writerOf(w, r, info), false
+	write := partWriter(w, r, info)
 	for part, err := range parts {
-		if err == nil {
-			if !begun {
-				begun = true
-				describeFile(w, r, info)
-			}
-			if r.Method == http.MethodHead {
-				return http.StatusOK, nil
-			}
-			allow(w, partMargin)
-			err = write(part)
+		if err != nil {
+			return fmt.Errorf("reading the file of job %s: %w", id, err)
 		}
-		switch {
-		case err != nil && !begun:
-			return 0, err
-		case err != nil:
-			if r.Context().Err() == nil {
-				a.cfg.Logger.Warn("the file of a job was broken off", "job_id", id, "error", err)
-			}
-			a.metrics.observe("job_result", http.StatusOK, 0)
-			panic(http.ErrAbortHandler)
+		if !w.begun {
+			beginFile(w, r, info)
+		}
+		if r.Method == http.MethodHead {
+			return nil
+		}
+		w.extend(partMargin)
+		if err := write(part); err != nil {
+			return fmt.Errorf("sending the file of job %s: %w", id, err)
 		}
 	}
-	if !begun {
-		info.Encoding = "" // Nothing is no file of gzip.
-		describeFile(w, r, info)
+	if !w.begun {
+		info.Encoding = "" // An empty file is not valid gzip.
+		beginFile(w, r, info)
 	}
-	return http.StatusOK, nil
+	return nil
 }
 
 // acceptsGzip reports whether the client asked for gzip.
@@ -66,21 +61,18 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-func describeFile(w http.ResponseWriter, r *http.Request, info job.File) {
+func beginFile(w *response, r *http.Request, info job.File) {
 	h := w.Header()
-	h.Set("Content-Type", info.ContentType)
 	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", info.Name))
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Vary", "Accept-Encoding")
 	if info.Encoding != "" && acceptsGzip(r) {
 		h.Set("Content-Encoding", info.Encoding)
 	}
-	w.WriteHeader(http.StatusOK)
+	w.begin(http.StatusOK, info.ContentType, notKept)
 }
 
-// writerOf writes a part as the client wants it.
-func writerOf(w http.ResponseWriter, r *http.Request, info job.File) func([]byte) error {
+// partWriter returns what writes a part of the file, decompressed for clients that do not accept gzip.
+func partWriter(w http.ResponseWriter, r *http.Request, info job.File) func([]byte) error {
 	if info.Encoding == "" || acceptsGzip(r) {
 		return func(part []byte) error {
 			_, err := w.Write(part)

@@ -6,20 +6,20 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// BotHeader is the header in which the gateway tells the bot that the caller's token is
+// botHeader is the header in which the gateway passes on the bot that the caller's token is
 // for, its claim "bot". Without the header the caller may see all bots'.
-const BotHeader = "X-Botgate-Bot"
+const botHeader = "X-Botgate-Bot"
 
-// caller is who asks, as far as it matters here.
+// caller is who sent a request.
 type caller struct {
 	// bot is the only one whose events the caller may see; empty for all.
 	bot string
 }
 
-// callerOf reads what the gateway tells of the caller. A claim that names no bot, or
+// callerOf reads what the gateway says of the caller. A claim that names no bot, or
 // several, lets nothing be seen.
 func callerOf(h http.Header) (caller, error) {
-	switch named := h.Values(BotHeader); {
+	switch named := h.Values(botHeader); {
 	case len(named) == 0:
 		return caller{}, nil
 	case len(named) > 1 || !event.ValidBot(named[0]):
@@ -29,12 +29,12 @@ func callerOf(h http.Header) (caller, error) {
 	}
 }
 
-// may reports whether the caller may see what is of the bot. What they may not see is to
-// look as if it were not there.
+// may reports whether the caller may see what is of the bot. What they may not see must look
+// as if it did not exist.
 func (c caller) may(bot string) bool { return c.bot == "" || c.bot == bot }
 
-// restrict narrows a filter down to what the caller may see; asking for another bot by
-// name is refused.
+// restrict narrows a filter down to what the caller may see; another bot by name is
+// rejected.
 func (c caller) restrict(bot *string) error {
 	if *bot == "" {
 		*bot = c.bot

@@ -1,0 +1,29 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/botgate/botgate/internal/problem"
+)
+
+// readBody reads a body of one media type, without a content coding, of at most limit bytes.
+func readBody(w *response, r *http.Request, mediaType string, limit int) ([]byte, error) {
+	given, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || given != mediaType {
+		return nil, problem.UnsupportedType.WithDetail("Send %s.", mediaType)
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return nil, problem.UnsupportedType.WithHeader("Accept-Encoding", "identity").WithDetail("Send the body without a Content-Encoding.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w.ResponseWriter, r.Body, int64(limit)))
+	if tooMuch := (*http.MaxBytesError)(nil); errors.As(err, &tooMuch) {
+		return nil, problem.TooLarge.WithDetail("The body may have %d bytes.", limit)
+	}
+	if err != nil {
+		return nil, problem.Malformed.WithDetail("The body could not be read.")
+	}
+	return body, nil
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/problem"
+)
+
+const (
+	// defaultLimit is the page size when the request has none, maxLimit the largest one.
+	defaultLimit = 50
+	maxLimit     = store.MaxLimit
+
+	cursorForm = "must be the next_cursor of an earlier answer"
+)
+
+// parameters are those that a query may have, by their names. The error of a setter begins with the name.
+type parameters map[string]func(name, value string) error
+
+// read reads the query of a request. Empty values count as not given. Unknown parameters are rejected: a filter that is
+// misspelt and ignored would show more than was asked for.
+func (p parameters) read(r *http.Request) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return problem.Malformed.WithDetail("The query can't be read.")
+	}
+	for name, given := range values {
+		set, known := p[name]
+		switch {
+		case !known && len(p) == 0:
+			return problem.Malformed.WithDetail("There are no parameters here.")
+		case !known:
+			return problem.Malformed.WithDetail("The parameters are %s.", strings.Join(p.names(), ", "))
+		case len(given) != 1:
+			return problem.Malformed.WithDetail("Each parameter may be given once.")
+		case given[0] == "":
+			continue
+		}
+		if err := set(name, given[0]); err != nil {
+			return problem.Malformed.WithDetail("The parameter %s.", err)
+		}
+	}
+	return nil
+}
+
+func (p parameters) names() []string {
+	names := make([]string, 0, len(p))
+	for name := range p {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// text reads what is compared with attributes of events.
+func text(field *string) func(name, value string) error {
+	return func(name, value string) error {
+		if *field = value; !searchable(value, event.MaxAttribute) {
+			return fmt.Errorf("%s must be text as events have it", name)
+		}
+		return nil
+	}
+}
+
+// searchable reports whether a value can occur in the store: databases answer what
+// can't be text with an error of their own.
+func searchable(value string, limit int) bool {
+	return len(value) <= limit && utf8.ValidString(value) && !strings.ContainsRune(value, 0)
+}
+
+func timestamp(field *time.Time) func(name, value string) error {
+	return func(name, value string) error {
+		at, err := time.Parse(time.RFC3339Nano, value)
+		if err != nil || !store.ValidTime(at) {
+			return fmt.Errorf("%s must be a time like 2026-03-01T12:00:00Z, with %%2B for a plus sign", name)
+		}
+		*field = at.UTC()
+		return nil
+	}
+}
+
+func duration(field *time.Duration, longest time.Duration) func(name, value string) error {
+	return func(name, value string) (err error) {
+		if *field, err = time.ParseDuration(value); err != nil || *field <= 0 || *field > longest {
+			return fmt.Errorf("%s must be a duration like 10s, at most %s", name, longest)
+		}
+		return nil
+	}
+}
+
+func oneOf[T ~string](field *T, known ...T) func(name, value string) error {
+	return func(name, value string) error {
+		if *field = T(value); !slices.Contains(known, *field) {
+			return fmt.Errorf("%s must be one of %v", name, known)
+		}
+		return nil
+	}
+}
+
+func limit(field *int) func(name, value string) error {
+	return func(name, value string) (err error) {
+		if *field, err = strconv.Atoi(value); err != nil || *field < 1 || *field > maxLimit {
+			return fmt.Errorf("%s must be a number from 1 to %d", name, maxLimit)
+		}
+		return nil
+	}
+}
+
+func cursor(field *store.Position) func(name, value string) error {
+	return func(name, value string) (err error) {
+		position, ok := store.ParseCursor(value)
+		if *field = position; !ok {
+			return fmt.Errorf("%s %s", name, cursorForm)
+		}
+		return nil
+	}
+}

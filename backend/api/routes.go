@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/botgate/botgate/internal/problem"
+)
+
+const (
+	// deadTimeout bounds what is done with dead letters: a broker may have to read thousands to find them.
+	deadTimeout = 25 * time.Second
+	// eraseTimeout bounds the erasure of a user, which can be repeated.
+	eraseTimeout = 25 * time.Second
+	// held is the timeout of a route that bounds its own steps, because it waits for an event or for the client.
+	held = 0
+)
+
+// endpoint answers a caller, who must see nothing of other bots than theirs. An error becomes a problem.
+type endpoint func(w *response, r *http.Request, c caller) error
+
+// route is a method and path that the API answers.
+type route struct {
+	// pattern is one of [http.ServeMux], which answers HEAD wherever it answers GET.
+	pattern string
+	// name is the label of metrics.
+	name    string
+	timeout time.Duration
+	answer  endpoint
+}
+
+func (a *API) routes() []route {
+	query := a.cfg.Timeout
+	all := []route{
+		{"GET /openapi.json", "openapi", query, openapi},
+		{"GET /v1/events", "list", query, a.listEvents},
+		{"GET /v1/events/{id}", "event", held, a.getEvent},
+		{"GET /v1/events/stream", "stream", held, a.streamEvents},
+		{"GET /v1/users/{user}", "user", query, a.getUser},
+		{"GET /v1/bots/{bot}/stats", "stats", query, a.botStats},
+		{"GET /v1/dead", "dead", deadTimeout, a.listDead},
+		{"DELETE /v1/dead", "dead", deadTimeout, a.dropDead},
+		{"GET /v1/dead/{id}", "dead", deadTimeout, a.getDead},
+		{"DELETE /v1/dead/{id}", "dead", deadTimeout, a.dropOneDead},
+		{"POST /v1/dead/{id}/replay", "dead", deadTimeout, a.replayOneDead},
+		{"POST /v1/dead/replay", "dead", deadTimeout, a.replayDead},
+	}
+	if a.cfg.Jobs != nil {
+		all = append(all, []route{
+			{"GET /v1/jobs", "jobs", query, a.listJobs},
+			{"POST /v1/jobs", "jobs", query, a.submitJob},
+			{"GET /v1/jobs/{id}", "job", query, a.getJob},
+			{"DELETE /v1/jobs/{id}", "job", query, a.cancelJob},
+			{"GET /v1/jobs/{id}/result", "job_result", held, a.jobFile},
+		}...)
+	}
+	if a.cfg.Sessions != nil {
+		all = append(all, []route{
+			{"GET /v1/sessions/{bot}/{user}", "session", query, a.getSession},
+			{"PUT /v1/sessions/{bot}/{user}", "session", query, a.putSession},
+			{"PATCH /v1/sessions/{bot}/{user}", "session", query, a.patchSession},
+			{"DELETE /v1/sessions/{bot}/{user}", "session", query, a.deleteSession},
+		}...)
+	}
+	if a.cfg.Sessions != nil && a.cfg.Eraser != nil {
+		all = append(all, []route{
+			{"GET /v1/users/{user}/data", "export", held, a.exportUser},
+			{"DELETE /v1/users/{user}/data", "erase", eraseTimeout, a.eraseUser},
+		}...)
+	}
+	return all
+}
+
+// ServeHTTP implements [http.Handler]. Where there is no route, the mux knows whether there is one for another method.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	refuse, pattern := a.mux.Handler(r)
+	if pattern != "" {
+		a.mux.ServeHTTP(w, r)
+		return
+	}
+	a.handle("other", a.cfg.Timeout, func(*response, *http.Request, caller) error {
+		text := plainText{}
+		refuse.ServeHTTP(text, r)
+		if allow := text.Header().Get("Allow"); allow != "" {
+			return problem.MethodNotAllowed(allow)
+		}
+		return notFound
+	}).ServeHTTP(w, r)
+}
+
+// plainText takes the mux's own answer, of which only the headers are used.
+type plainText http.Header
+
+func (p plainText) Header() http.Header         { return http.Header(p) }
+func (p plainText) Write(b []byte) (int, error) { return len(b), nil }
+func (p plainText) WriteHeader(int)             {}
+
+// handle makes an endpoint a handler, with a timeout unless it is 0.
+func (a *API) handle(name string, timeout time.Duration, answer endpoint) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if timeout > 0 {
+			ctx, cancel := context.WithTimeout(r.Context(), timeout)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		w := &response{ResponseWriter: rw, route: name, metrics: a.metrics, started: time.Now()}
+		switch err := a.answer(w, r, answer); {
+		case err == nil:
+		case !w.begun:
+			_ = a.problem(r, err).Write(w) // Problems can always be encoded.
+		default:
+			if r.Context().Err() == nil {
+				a.cfg.Logger.Warn("answer broken off", "route", w.route, "error", err)
+			}
+			panic(http.ErrAbortHandler) // The client must not take a part for the whole.
+		}
+	})
+}
+
+func (a *API) answer(w *response, r *http.Request, answer endpoint) error {
+	if a.origins.Check(r) != nil {
+		return crossOrigin
+	}
+	c, err := callerOf(r.Header)
+	if err != nil {
+		return err
+	}
+	return answer(w, r, c)
+}

@@ -1,0 +1,85 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
+)
+
+// Eraser removes a user's events from the store.
+type Eraser interface {
+	Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error)
+}
+
+// maxForgotten is how many events are dropped from a cache by their ids; of more, it drops everything.
+const maxForgotten = 10_000
+
+// erasedView says what the erasure of a user did.
+type erasedView struct {
+	User   string `json:"user"`
+	Events int64  `json:"events"`
+}
+
+// eraseUser answers DELETE /v1/users/{user}/data. A token of one bot can't remove what other bots have of the user.
+func (a *API) eraseUser(w *response, r *http.Request, c caller) error {
+	user := r.PathValue("user")
+	if c.bot != "" {
+		return otherBot
+	}
+	if err := (parameters{}).read(r); err != nil {
+		return err
+	}
+	if user == "" || !searchable(user, event.MaxAttribute) {
+		return unknownUser
+	}
+	events, err := a.erase(r.Context(), user)
+	if err != nil {
+		return err
+	}
+	// Without the name: erased users must not be found in the log.
+	a.cfg.Logger.Info("user erased", "events", events)
+	return w.send(http.StatusOK, erasedView{User: user, Events: events})
+}
+
+// erase removes the user's events that were accepted until now, and their sessions. Events still in the queue are left
+// out when they are recorded. It returns how many events were removed, and can be repeated after an error.
+func (a *API) erase(ctx context.Context, user string) (events int64, err error) {
+	now := time.Now()
+	ids, err := a.eventsOf(ctx, user)
+	if err != nil {
+		return 0, err
+	}
+	// Last, since a request that read an event before it was erased may have cached it meanwhile.
+	defer func() { a.cfg.Forget(context.WithoutCancel(ctx), user, ids) }()
+	if err := a.cfg.Sessions.DeleteUser(ctx, user); err != nil {
+		return 0, fmt.Errorf("removing a user's sessions: %w", err)
+	}
+	erased, err := a.cfg.Eraser.Erase(ctx, user, now)
+	if err != nil {
+		return erased.Events, fmt.Errorf("erasing a user's events: %w", err)
+	}
+	return erased.Events, nil
+}
+
+var errTooMany = errors.New("too many events")
+
+// eventsOf returns the ids of a user's events; nil when they are too many.
+func (a *API) eventsOf(ctx context.Context, user string) ([]string, error) {
+	ids := []string{}
+	err := a.eachEvent(ctx, store.Query{Subject: user, Limit: store.MaxLimit}, func(id string) error {
+		if len(ids) == maxForgotten {
+			return errTooMany
+		}
+		ids = append(ids, id)
+		return nil
+	})
+	if errors.Is(err, errTooMany) {
+		return nil, nil
+	}
+	return ids, err
+}

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/session"
+	"github.com/botgate/botgate/backend/store"
+)
+
+// fakeUsers has one event of everybody but "nobody", on the first of two pages. Its error is for everything, but of the
+// user "half" for the second page only.
+type fakeUsers struct {
+	*fakeReader
+	err error
+}
+
+func (f fakeUsers) List(ctx context.Context, q store.Query) (*store.Page, error) {
+	second := q.After != store.Position{}
+	switch {
+	case f.err != nil && (q.Subject != "half" || second):
+		return nil, f.err
+	case q.Subject == "nobody" || second:
+		return &store.Page{Missing: []string{"b"}}, nil
+	}
+	page, err := f.fakeReader.List(ctx, q)
+	return &store.Page{Records: page.Records, Next: &store.Position{Time: at, ID: "x"}, Missing: page.Missing}, err
+}
+
+func (f fakeUsers) Erase(context.Context, string, time.Time) (store.Erased, error) {
+	return store.Erased{Events: 7}, f.err
+}
+
+// usersConfig has a session of alice at the bot "demo", besides an event.
+func usersConfig(t *testing.T, rec *store.Record, err error) Config {
+	t.Helper()
+	users := fakeUsers{&fakeReader{record: rec, page: &store.Page{Records: []*store.Record{rec}}}, err}
+	sessions := newSessions(t)
+	_, _, failure := sessions.Put(t.Context(), session.Key{Bot: "demo", User: "alice"}, []byte(`{"a":1}`), 0, session.Condition{})
+	require.NoError(t, failure)
+	return Config{Reader: users, Eraser: users, Sessions: sessions}
+}
+
+func TestExportOfAUser(t *testing.T) {
+	t.Parallel()
+	rec := record("application/json", []byte("{\n  \"text\": \"a\\nb\"\r\n}"))
+	server := httptest.NewServer(handler(t, usersConfig(t, rec, nil)))
+	t.Cleanup(server.Close)
+	answer, err := http.Get(server.URL + "/v1/users/alice/data")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.Equal(t, "application/x-ndjson", answer.Header.Get("Content-Type"))
+	lines := bufio.NewScanner(answer.Body)
+	require.True(t, lines.Scan())
+	var first struct {
+		Event struct {
+			ID       string
+			Attempts []any
+			Data     struct{ Text string }
+		}
+	}
+	require.NoError(t, json.Unmarshal(lines.Bytes(), &first))
+	require.Equal(t, rec.Event.ID, first.Event.ID)
+	require.Equal(t, "a\nb", first.Event.Data.Text)
+	require.True(t, lines.Scan())
+	require.Contains(t, lines.Text(), `{"session":{"bot":"demo","user":"alice"`)
+	require.False(t, lines.Scan())
+}
+
+// TestExportThatFails: what breaks off must not look whole.
+func TestExportThatFails(t *testing.T) {
+	t.Parallel()
+	cfg := usersConfig(t, record("application/json", []byte(`{}`)), errors.New("broken"))
+	server := httptest.NewServer(handler(t, cfg))
+	t.Cleanup(server.Close)
+	whole, err := http.Get(server.URL + "/v1/users/alice/data")
+	require.NoError(t, err)
+	defer whole.Body.Close()
+	require.Equal(t, http.StatusInternalServerError, whole.StatusCode)
+	half, err := http.Get(server.URL + "/v1/users/half/data")
+	if err != nil {
+		return // Cut off before the headers were sent.
+	}
+	defer half.Body.Close()
+	lines := bufio.NewScanner(half.Body)
+	for lines.Scan() {
+		require.NotContains(t, lines.Text(), "session")
+	}
+	require.Error(t, lines.Err())
+}
+
+func TestErasure(t *testing.T) {
+	t.Parallel()
+	cfg := usersConfig(t, record("", nil), nil)
+	var forgotten []string
+	cfg.Forget = func(_ context.Context, user string, ids []string) { forgotten = append([]string{user}, ids...) }
+	h := handler(t, cfg)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "/v1/users/alice/data", nil)
+	r.Header.Set(botHeader, "demo")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	require.Equal(t, http.StatusForbidden, w.Code, "a token of one bot may not erase what others have")
+	require.Empty(t, forgotten)
+
+	r.Header.Del(botHeader)
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	require.Equal(t, http.StatusOK, w.Code)
+	require.JSONEq(t, `{"user":"alice","events":7}`, w.Body.String())
+	require.Equal(t, []string{"alice", "id-1"}, forgotten)
+	_, err := cfg.Sessions.Get(t.Context(), session.Key{Bot: "demo", User: "alice"})
+	require.ErrorIs(t, err, session.ErrNotFound)
+}
