@@ -5,6 +5,7 @@ import (
 
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // maxPending is how many notices may be pending for a stream's client: ten batches of record.
@@ -14,8 +15,8 @@ const maxPending = 8192
 type feed struct {
 	// filter has the bot, user and type that the stream is about.
 	filter store.LogQuery
-	// ready gets a value when there is something to take.
-	ready chan struct{}
+	// ready is signalled when there is something to take.
+	ready retry.Wake
 
 	mu       sync.Mutex
 	pending  []notify.Notice
@@ -24,7 +25,7 @@ type feed struct {
 }
 
 func newFeed(filter store.LogQuery) *feed {
-	return &feed{filter: filter, ready: make(chan struct{}, 1)}
+	return &feed{filter: filter, ready: retry.NewWake()}
 }
 
 func (f *feed) matches(n *notify.Notice) bool {
@@ -46,7 +47,7 @@ func (f *feed) put(notices []notify.Notice) {
 		f.pending, f.overflow = nil, true
 	}
 	if len(f.pending) > before || f.overflow {
-		f.wake()
+		f.ready.Signal()
 	}
 }
 
@@ -55,14 +56,7 @@ func (f *feed) lose() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lost = true
-	f.wake()
-}
-
-func (f *feed) wake() {
-	select {
-	case f.ready <- struct{}{}:
-	default:
-	}
+	f.ready.Signal()
 }
 
 // take empties the feed. It reports whether there was more than it holds, and whether notices were lost.

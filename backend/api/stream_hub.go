@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/botgate/botgate/backend/notify"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // Notices is what the API asks of the bus.
@@ -28,8 +29,8 @@ type hub struct {
 // wait is a request that waits for an event to be final.
 type wait struct {
 	id string
-	// woken gets a value when the event may have become final.
-	woken chan struct{}
+	// woken is signalled when the event may have become final.
+	woken retry.Wake
 }
 
 func newHub(notices Notices) *hub {
@@ -63,7 +64,7 @@ func (h *hub) wait(id string, limit int) (w *wait, ok bool) {
 	if h.count >= limit {
 		return nil, false
 	}
-	w = &wait{id: id, woken: make(chan struct{}, 1)}
+	w = &wait{id: id, woken: retry.NewWake()}
 	if h.waits[id] == nil {
 		h.waits[id] = map[*wait]struct{}{}
 	}
@@ -128,9 +129,6 @@ func (h *hub) Lost() {
 
 func wake(waits map[*wait]struct{}) {
 	for w := range waits {
-		select {
-		case w.woken <- struct{}{}:
-		default:
-		}
+		w.woken.Signal()
 	}
 }
