@@ -84,10 +84,7 @@ func refuse(status int, err error) error { return caddy.APIError{HTTPStatus: sta
 // each goes through the limiters in use: one, but for the moment of a reload that
 // changes the Redis.
 func each(f func(*limit.Limiter)) {
-	limiters.Range(func(_, value any) bool {
-		f(value.(shared).Limiter)
-		return true
-	})
+	limiters.Each(func(s shared) { f(s.Limiter) })
 }
 
 // Interface guard.

@@ -4,22 +4,17 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/limit"
+	"github.com/botgate/botgate/modules/internal/pooled"
 )
 
 // maxKeys bounds the memory of the limits in this process to some 50 MB.
 const maxKeys = 500_000
 
-// limiters has one for each Redis, and one for this process alone. It keeps what was
-// counted across reloads: while a configuration is replaced, the old and the new one hold
-// the same value.
-var limiters = caddy.NewUsagePool()
-
-// inProcess is the key of the limiter without a Redis.
-type inProcess struct{}
+// limiters has one for each Redis, and one for this process alone, whose key is nil.
+var limiters = pooled.New[redis.UniversalClient, shared]()
 
 // shared is a limiter that several handlers use.
 type shared struct {
@@ -27,9 +22,9 @@ type shared struct {
 	state *state
 }
 
-// Destruct implements [caddy.Destructor].
-func (s shared) Destruct() error {
-	s.Close()
+// Close implements [io.Closer].
+func (s shared) Close() error {
+	s.Limiter.Close()
 	s.state.show(false)
 	return nil
 }
@@ -37,21 +32,11 @@ func (s shared) Destruct() error {
 // acquire returns the limiter over a client, or in this process for nil, and the function
 // that gives it back.
 func acquire(client redis.UniversalClient, logger *slog.Logger) (*limit.Limiter, func() error, error) {
-	var key any = inProcess{}
-	if client != nil {
-		key = client
-	}
-	value, _, err := limiters.LoadOrNew(key, func() (caddy.Destructor, error) {
+	found, err := limiters.Acquire(client, func() (shared, error) {
 		state := new(state)
 		return shared{limit.New(limit.Config{Client: client, MaxKeys: maxKeys, Logger: logger, OnDegraded: state.show}), state}, nil
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return value.(shared).Limiter, func() error {
-		_, err := limiters.Delete(key)
-		return err
-	}, nil
+	return found.Limiter, func() error { return limiters.Release(client) }, err
 }
 
 // state is whether one limiter is degraded. While a configuration is replaced there can be

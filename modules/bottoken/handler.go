@@ -56,7 +56,7 @@ func (h *Handler) admit(r *http.Request) (*client, []string, *refusal) {
 		return nil, nil, wrongMethod
 	}
 	address := lockout.Address(r)
-	if left, locked := h.guards.addressLocked(address); locked {
+	if left, locked := h.lockouts.addressLocked(address); locked {
 		return nil, nil, lockedOut(left)
 	}
 	asked, refused := read(r)
@@ -96,25 +96,25 @@ func read(r *http.Request) (*tokenRequest, *refusal) {
 // authenticate finds out whether the credentials are good. Who failed too often is not
 // even looked at.
 func (h *Handler) authenticate(r *http.Request, address string, given credentials) (*client, *refusal) {
-	if left, locked := h.guards.locked(address, given.id); locked {
+	if left, locked := h.lockouts.locked(address, given.id); locked {
 		return nil, lockedOut(left)
 	}
 	clients, now := h.clients.Get(), time.Now()
 	if who := clients.recall(given.id, given.secret, now); who != nil {
 		return who, nil
 	}
-	if !h.gate.enter(r.Context()) {
+	if !h.hashes.enter(r.Context()) {
 		return nil, busy
 	}
-	defer h.gate.leave()
+	defer h.hashes.leave()
 	// Others of its kind may have failed while this one waited.
-	if left, locked := h.guards.locked(address, given.id); locked {
+	if left, locked := h.lockouts.locked(address, given.id); locked {
 		return nil, lockedOut(left)
 	}
 	who := clients.verify(r.Context(), given.id, given.secret, now)
 	if who == nil {
 		// A client that hangs up is counted all the same.
-		h.guards.failed(context.WithoutCancel(r.Context()), address, given.id)
+		h.lockouts.failed(context.WithoutCancel(r.Context()), address, given.id)
 		return nil, badCredentials
 	}
 	return who, nil

@@ -224,7 +224,7 @@ func TestBusy(t *testing.T) {
 	h := handler(t)
 	w, _ := send(t, h, "192.0.2.1", ask("ci", ciSecret, ""))
 	require.Equal(t, http.StatusOK, w.Code)
-	h.gate = newGate(0)
+	h.hashes = newHashLimit(0)
 	w, _ = send(t, h, "192.0.2.1", ask("ci", ciSecret, ""))
 	require.Equal(t, http.StatusOK, w.Code, "the secret is remembered")
 	w, _ = send(t, h, "192.0.2.1", ask("ci", ciSecret2, ""))

@@ -81,8 +81,8 @@ type Handler struct {
 	issuer    issuer
 	clients   *reload.Value[*directory]
 	keys      *keyring
-	guards    *guards
-	gate      *gate
+	lockouts  *lockouts
+	hashes    *hashLimit
 	security  *security.Log
 	cacheKeys string
 	minCost   int
@@ -181,14 +181,11 @@ func (h *Handler) acquire(ctx caddy.Context, client redis.UniversalClient) (err 
 		return fmt.Errorf("option clients_file: %w", err)
 	}
 	h.release = append(h.release, h.clients.Close)
-	if h.guards, err = acquireGuards(*h.Lockout, client, logger); err != nil {
+	if h.lockouts, err = acquireLockouts(*h.Lockout, client, logger); err != nil {
 		return fmt.Errorf("option lockout: %w", err)
 	}
-	h.release = append(h.release, h.guards.release)
-	if h.gate, err = acquireGate(); err != nil {
-		return err
-	}
-	h.release = append(h.release, releaseGate)
+	h.release = append(h.release, h.lockouts.release)
+	h.hashes = processLimit()
 	s := schedule{rotate: time.Duration(h.Rotate), overlap: time.Duration(h.Overlap), ttl: time.Duration(h.TTL)}
 	if h.keys, err = openKeyring(ctx, h.Folder, s, logger); err != nil {
 		return fmt.Errorf("option folder: %w", err)

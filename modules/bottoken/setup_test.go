@@ -71,18 +71,18 @@ const (
 	ciSecret2 = "next-s3cret-of-ci"
 )
 
-// lockouts makes the lockouts of each test its own: they are shared by configuration.
-var lockouts struct {
+// testLockouts makes the lockouts of each test its own: they are shared by configuration.
+var testLockouts struct {
 	sync.Mutex
 	made int
 }
 
 func ownLockout(failures int) *lockout.Config {
-	lockouts.Lock()
-	defer lockouts.Unlock()
-	lockouts.made++
+	testLockouts.Lock()
+	defer testLockouts.Unlock()
+	testLockouts.made++
 	return &lockout.Config{
-		Failures: failures, Window: caddy.Duration(time.Hour), Duration: caddy.Duration(time.Hour + time.Duration(lockouts.made)*time.Second),
+		Failures: failures, Window: caddy.Duration(time.Hour), Duration: caddy.Duration(time.Hour + time.Duration(testLockouts.made)*time.Second),
 	}
 }
 
@@ -92,7 +92,7 @@ func handler(t testing.TB) *Handler {
 	return strictHandler(t, 1000)
 }
 
-// strictHandler locks out after so many failures. Its gate is its own: others of the
+// strictHandler locks out after so many failures. Its hash limit is its own: others of the
 // process may hold up the shared one for long.
 func strictHandler(t testing.TB, failures int) *Handler {
 	t.Helper()
@@ -101,7 +101,7 @@ func strictHandler(t testing.TB, failures int) *Handler {
 		ClientsFile: clientsFile(t), Lockout: ownLockout(failures), minCost: bcrypt.MinCost,
 	}
 	require.NoError(t, provision(t, h))
-	h.gate = newGate(2)
+	h.hashes = newHashLimit(2)
 	return h
 }
 

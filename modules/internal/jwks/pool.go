@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/caddyserver/caddy/v2"
+	"github.com/botgate/botgate/modules/internal/pooled"
 )
 
-// pool shares sources between handlers, and keeps their keys over reloads.
-var pool = caddy.NewUsagePool()
+var pool = pooled.New[string, *Source]()
 
 // Acquire returns the source of the configuration, which begins to fetch when it is new.
 // Every Acquire needs one Release.
@@ -17,21 +16,14 @@ func Acquire(c Config) (*Source, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	value, _, err := pool.LoadOrNew(c.key(), func() (caddy.Destructor, error) { return newSource(c), nil })
-	if err != nil {
-		return nil, err
-	}
-	return value.(*Source), nil
+	return pool.Acquire(c.key(), func() (*Source, error) { return newSource(c), nil })
 }
 
 // Release lets go of the source. The last one to do so stops it; its keys stay.
-func (s *Source) Release() error {
-	_, err := pool.Delete(s.config.key())
-	return err
-}
+func (s *Source) Release() error { return pool.Release(s.config.key()) }
 
-// Destruct implements [caddy.Destructor].
-func (s *Source) Destruct() error {
+// Close stops the source. It is for the pool; others call Release.
+func (s *Source) Close() error {
 	s.cancel()
 	<-s.done
 	return nil

@@ -213,12 +213,6 @@ func (g *Guard) follow(ctx context.Context) {
 	}
 }
 
-func (g *Guard) close() error {
-	g.cancel()
-	<-g.done
-	return nil
-}
-
 // digest keeps addresses and ids out of Redis.
 func digest(key string) string {
 	sum := sha256.Sum256([]byte(key))

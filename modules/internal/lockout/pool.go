@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/modules/internal/pooled"
 )
 
-// pool shares guards between handlers, and keeps the counts over reloads.
-var pool = caddy.NewUsagePool()
+var pool = pooled.New[string, *Guard]()
 
 // Acquire returns the guard of that name and configuration. The name separates purposes
 // from one another. Without a client this process counts for itself. Every Acquire needs
@@ -19,22 +19,19 @@ func Acquire(name string, c Config, client redis.UniversalClient, logger *slog.L
 		return nil, err
 	}
 	id := fmt.Sprintf("%s %+v %p", name, c, client)
-	value, _, err := pool.LoadOrNew(id, func() (caddy.Destructor, error) {
+	return pool.Acquire(id, func() (*Guard, error) {
 		g := newGuard(name, c, client, logger)
 		g.poolID = id
 		return g, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return value.(*Guard), nil
 }
 
 // Release lets go of the guard. The last one to do so ends it.
-func (g *Guard) Release() error {
-	_, err := pool.Delete(g.poolID)
-	return err
-}
+func (g *Guard) Release() error { return pool.Release(g.poolID) }
 
-// Destruct implements [caddy.Destructor].
-func (g *Guard) Destruct() error { return g.close() }
+// Close ends what runs in the background. It is for the pool; others call Release.
+func (g *Guard) Close() error {
+	g.cancel()
+	<-g.done
+	return nil
+}

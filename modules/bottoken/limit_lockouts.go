@@ -16,10 +16,10 @@ import (
 // lock out the others of its network.
 const clientsPerAddress = 5
 
-// guards lock out who guesses secrets: an address as one client, and as whatever client.
-type guards struct{ client, address *lockout.Guard }
+// lockouts are for who guesses secrets: an address as one client, and as whatever client.
+type lockouts struct{ client, address *lockout.Guard }
 
-func acquireGuards(c lockout.Config, shared redis.UniversalClient, logger *slog.Logger) (*guards, error) {
+func acquireLockouts(c lockout.Config, shared redis.UniversalClient, logger *slog.Logger) (*lockouts, error) {
 	client, err := lockout.Acquire("token-client", c, shared, logger)
 	if err != nil {
 		return nil, err
@@ -29,25 +29,25 @@ func acquireGuards(c lockout.Config, shared redis.UniversalClient, logger *slog.
 	if err != nil {
 		return nil, errors.Join(err, client.Release())
 	}
-	return &guards{client, address}, nil
+	return &lockouts{client, address}, nil
 }
 
-func (g *guards) release() error { return errors.Join(g.client.Release(), g.address.Release()) }
+func (l *lockouts) release() error { return errors.Join(l.client.Release(), l.address.Release()) }
 
 // addressLocked reports whether the address is locked out, and for how much longer.
-func (g *guards) addressLocked(address string) (time.Duration, bool) {
-	return g.address.Locked(address)
+func (l *lockouts) addressLocked(address string) (time.Duration, bool) {
+	return l.address.Locked(address)
 }
 
 // locked reports whether the address is locked out, be it only as this client.
-func (g *guards) locked(address, client string) (time.Duration, bool) {
-	if left, locked := g.address.Locked(address); locked {
+func (l *lockouts) locked(address, client string) (time.Duration, bool) {
+	if left, locked := l.address.Locked(address); locked {
 		return left, true
 	}
-	return g.client.Locked(address + " " + client)
+	return l.client.Locked(address + " " + client)
 }
 
-func (g *guards) failed(ctx context.Context, address, client string) {
-	g.client.Failed(ctx, address+" "+client)
-	g.address.Failed(ctx, address)
+func (l *lockouts) failed(ctx context.Context, address, client string) {
+	l.client.Failed(ctx, address+" "+client)
+	l.address.Failed(ctx, address)
 }

@@ -47,7 +47,7 @@ var (
 	wrongType      = &refusal{outcomeType, problem.UnsupportedType.WithDetail("The body must be a form: %s.", formType)}
 	tooLarge       = &refusal{outcomeTooLarge, problem.TooLarge.WithDetail("At most %d bytes are read.", maxBody)}
 	unreadable     = &refusal{outcomeUnreadable, problem.Malformed.WithDetail("The body ended too early.")}
-	busy           = &refusal{outcomeBusy, tokensBusy.WithRetryAfter(patience)}
+	busy           = &refusal{outcomeBusy, tokensBusy.WithRetryAfter(maxWait)}
 	noCredentials  = &refusal{outcomeNoCredentials, oauthError{"invalid_client", "Client id and secret are needed, as Basic credentials or in the form."}}
 	badCredentials = &refusal{outcomeBadCredentials, oauthError{"invalid_client", "Client id or secret is wrong."}}
 	badGrant       = &refusal{outcomeGrant, oauthError{"unsupported_grant_type", "The grant type must be client_credentials."}}
