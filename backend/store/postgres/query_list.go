@@ -18,14 +18,14 @@ const (
 	// row by row what the outer query leaves, whatever it thinks there is.
 
 	// listLog begins a list in the order of the log; statusOf is where its events stand.
-	listLog  = `select ` + eventColumns + `, s.status, s.attempts, s.updated_at from events e cross join lateral (`
+	listLog  = `select ` + logColumns + `, s.status, s.attempts, s.updated_at from events e cross join lateral (`
 	statusOf = `select status, attempts, updated_at from event_status where event_id = e.id`
 
 	// listStatus begins a list of events with a status that few have.
 	listStatus = `select event_time, event_id, status, attempts, updated_at from event_status`
 
 	// selectListed reads the events of such a list.
-	selectListed = `select ` + eventColumns + ` from unnest($1::timestamptz[], $2::text[]) k (event_time, id) cross join lateral (
+	selectListed = `select ` + logColumns + ` from unnest($1::timestamptz[], $2::text[]) k (event_time, id) cross join lateral (
 	select * from events e where e.event_time = k.event_time and e.id = k.id and e.event_time between $3 and $4 offset 0
 ) e`
 )
@@ -62,8 +62,8 @@ func readLogPage(ctx context.Context, db *pgxpool.Pool, q store.Query) (*store.P
 	records, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*store.Record, error) {
 		r := &store.Record{}
 		var status int
-		err := scanEvent(row, r, &status, &r.AttemptCount, &r.UpdatedAt)
-		r.Status, r.UpdatedAt = store.StatusOf(status), r.UpdatedAt.UTC()
+		e, err := scanEntry(row, &status, &r.AttemptCount, &r.UpdatedAt)
+		r.Event, r.RecordedAt, r.Status, r.UpdatedAt = e.Event, e.RecordedAt, store.StatusOf(status), r.UpdatedAt.UTC()
 		return r, err
 	})
 	if err != nil {
@@ -142,20 +142,18 @@ func readStatusPage(ctx context.Context, db *pgxpool.Pool, q store.Query) (*stor
 // readListed gives the records of a page their events. What has been erased meanwhile is
 // left out.
 func readListed(rows pgx.Rows, page *store.Page) error {
-	read := make(map[string]*store.Record, len(page.Records))
-	_, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*store.Record, error) {
-		r := &store.Record{}
-		err := scanEvent(row, r)
-		read[r.Event.ID] = r
-		return r, err
-	})
+	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Entry, error) { return scanEntry(row) })
 	if err != nil {
 		return err
 	}
+	read := make(map[string]store.Entry, len(entries))
+	for _, e := range entries {
+		read[e.ID] = e
+	}
 	there := page.Records[:0]
 	for _, r := range page.Records {
-		if found := read[r.Event.ID]; found != nil {
-			r.Event, r.RecordedAt = found.Event, found.RecordedAt
+		if e, found := read[r.Event.ID]; found {
+			r.Event, r.RecordedAt = e.Event, e.RecordedAt
 			there = append(there, r)
 		}
 	}

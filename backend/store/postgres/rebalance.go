@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	selectBuckets = `select ` + logColumns + ` from events where event_time >= $2 and event_time < $3 and bucket = any ($4)
+	selectBuckets = selectLog + ` where event_time >= $2 and event_time < $3 and bucket = any ($4)
 	and (event_time, id) > ($5, $6) and recorded_at >= $7 order by event_time, id limit $8`
 
 	selectMoves = `select bucket, shard from moved_buckets`
@@ -50,7 +50,7 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Buck
 		from := slices.MaxFunc([]time.Time{day, after.EventTime}, time.Time.Compare)
 		args := []any{planned, true, from, nextDay(day), smallints(buckets), after.EventTime, after.ID, since, limit - len(all)}
 		rows, _ := s.primary().Query(ctx, selectBuckets, args...)
-		some, err := pgx.CollectRows(rows, scanLog) // Returns the error of Query as well.
+		some, err := pgx.CollectRows(rows, scanWithBody) // Returns the error of Query as well.
 		if err != nil {
 			return nil, fmt.Errorf("reading buckets: %w", classify(err))
 		}

@@ -125,7 +125,7 @@ func (t *transaction) record(ctx context.Context, entries []store.Entry, moved o
 
 // requireHere fails when the bucket of an entry is kept elsewhere.
 func (t *transaction) requireHere(ctx context.Context, entries []store.Entry) error {
-	moved, err := t.moves(ctx)
+	moved, err := readMoves(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -135,14 +135,6 @@ func (t *transaction) requireHere(ctx context.Context, entries []store.Entry) er
 		}
 	}
 	return nil
-}
-
-func (t *transaction) moves(ctx context.Context) (map[int]string, error) {
-	rows, err := t.query(ctx, selectMoves)
-	if err != nil {
-		return nil, err
-	}
-	return collectMoves(rows)
 }
 
 // erased returns whether an entry belongs to what was erased.

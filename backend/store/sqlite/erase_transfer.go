@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 )
 
@@ -13,12 +15,12 @@ const selectErasures = `select subject_hash, before from erasures where subject_
 func (s *Store) Erasures(ctx context.Context, after []byte, limit int) ([]store.Erasure, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	all, err := read(ctx, s, selectErasures, []any{append([]byte{}, after...), limit}, func(row scanner) (e store.Erasure, err error) {
+	all, err := sqldb.Query(ctx, s.reader, func(row *sql.Rows) (e store.Erasure, err error) {
 		var before int64
 		err = row.Scan(&e.Hash, &before)
 		e.Before = fromMicros(before)
 		return e, err
-	})
+	}, selectErasures, append([]byte{}, after...), limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading erasures: %w", classify(err))
 	}

@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/statement"
 )
@@ -27,12 +29,12 @@ func (s *Store) User(ctx context.Context, q store.UserQuery) (*store.User, error
 		query, args = statement.SelectUserAt, append(args, micros(q.At))
 	}
 	var err error
-	user.Bots, err = read(ctx, s, query, args, func(row scanner) (b store.UserBot, err error) {
+	user.Bots, err = sqldb.Query(ctx, s.reader, func(row *sql.Rows) (b store.UserBot, err error) {
 		var first, last int64
 		err = row.Scan(append([]any{&b.Bot, &first, &last}, b.Counts.Columns()...)...)
 		b.First, b.Last = fromMicros(first), fromMicros(last)
 		return b, err
-	})
+	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading a user: %w", classify(err))
 	}
@@ -47,12 +49,12 @@ func (s *Store) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, 
 	if q.Bot != "" {
 		query, args = selectBotMinutes, append(args, q.Bot)
 	}
-	minutes, err := read(ctx, s, query, args, func(row scanner) (m store.Minute, err error) {
+	minutes, err := sqldb.Query(ctx, s.reader, func(row *sql.Rows) (m store.Minute, err error) {
 		var at, took int64
 		err = row.Scan(append([]any{&at, &took}, m.Counts.Columns()...)...)
 		m.Minute, m.Duration = fromMicros(at), time.Duration(took)*time.Millisecond
 		return m, err
-	})
+	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading statistics: %w", classify(err))
 	}

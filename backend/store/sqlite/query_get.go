@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/statement"
 )
@@ -52,11 +53,8 @@ func (s *Store) get(ctx context.Context, id string) (*store.Record, error) {
 		return nil, err
 	}
 	r.Event.Data = data
-	rows, err := tx.QueryContext(ctx, selectChanges, id, store.MaxAttempts)
-	if err != nil {
-		return nil, err
-	}
-	bodies, err := collect(rows, func(row scanner) (body []byte, err error) { return body, row.Scan(&body) })
+	scanBody := func(row *sql.Rows) (body []byte, err error) { return body, row.Scan(&body) }
+	bodies, err := sqldb.Query(ctx, tx, scanBody, selectChanges, id, store.MaxAttempts)
 	if err != nil {
 		return nil, err
 	}
@@ -72,18 +70,9 @@ func (s *Store) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	query, args := listQuery(q)
-	records, err := read(ctx, s, query, args, func(row scanner) (*store.Record, error) { return scanRecord(row) })
+	records, err := sqldb.Query(ctx, s.reader, func(row *sql.Rows) (*store.Record, error) { return scanRecord(row) }, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", classify(err))
 	}
 	return statement.Paginate(q, records), nil
-}
-
-// read collects the rows of a query.
-func read[T any](ctx context.Context, s *Store, query string, args []any, scan func(scanner) (T, error)) ([]T, error) {
-	rows, err := s.reader.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, scan)
 }

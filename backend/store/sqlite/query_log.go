@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/statement"
 )
@@ -13,7 +14,7 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	query, args := logQuery(q)
-	entries, err := read(ctx, s, query, args, scanWithBody)
+	entries, err := sqldb.Query(ctx, s.reader, scanWithBody, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the log: %w", classify(err))
 	}

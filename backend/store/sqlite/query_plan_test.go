@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/statement"
 	"github.com/botgate/botgate/internal/event"
@@ -102,14 +104,12 @@ func requireSearches(t *testing.T, name string, steps []string) {
 }
 
 // plan returns the steps of a query.
-func plan(t *testing.T, s *Store, sql string, args ...any) []string {
+func plan(t *testing.T, s *Store, sqlText string, args ...any) []string {
 	t.Helper()
-	rows, err := s.writer.QueryContext(t.Context(), "explain query plan "+sql, append(args, make([]any, 20)...)...)
-	require.NoError(t, err)
-	steps, err := collect(rows, func(row scanner) (step string, err error) {
+	steps, err := sqldb.Query(t.Context(), s.writer, func(row *sql.Rows) (step string, err error) {
 		var id, parent, unused int
 		return step, row.Scan(&id, &parent, &unused, &step)
-	})
+	}, "explain query plan "+sqlText, append(args, make([]any, 20)...)...)
 	require.NoError(t, err)
 	return steps
 }

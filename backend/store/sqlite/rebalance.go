@@ -9,6 +9,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 )
 
@@ -38,7 +39,7 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Buck
 	if !since.IsZero() {
 		query, args = selectLateBuckets, append(args, micros(since))
 	}
-	entries, err := read(ctx, s, query, args, scanWithBody)
+	entries, err := sqldb.Query(ctx, s.reader, scanWithBody, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading buckets: %w", classify(err))
 	}
@@ -85,26 +86,22 @@ func (s *Store) Fence(ctx context.Context, buckets []int, shard string, last fun
 func (s *Store) Fences(ctx context.Context) (map[int]string, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	rows, err := s.reader.QueryContext(ctx, selectMoves)
-	if err != nil {
-		return nil, fmt.Errorf("reading where buckets are: %w", classify(err))
-	}
-	moves, err := collectMoves(rows)
+	moves, err := readMoves(ctx, s.reader)
 	if err != nil {
 		return nil, fmt.Errorf("reading where buckets are: %w", classify(err))
 	}
 	return moves, nil
 }
 
-func collectMoves(rows *sql.Rows) (map[int]string, error) {
+func readMoves(ctx context.Context, db sqldb.Querier) (map[int]string, error) {
 	moves := map[int]string{}
-	_, err := collect(rows, func(row scanner) (struct{}, error) {
+	_, err := sqldb.Query(ctx, db, func(row *sql.Rows) (none struct{}, err error) {
 		var bucket int
 		var shard string
-		err := row.Scan(&bucket, &shard)
+		err = row.Scan(&bucket, &shard)
 		moves[bucket] = shard
-		return struct{}{}, err
-	})
+		return none, err
+	}, selectMoves)
 	return moves, err
 }
 
@@ -114,7 +111,7 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 	at, id := int64(math.MinInt64), ""
 	err := inSteps(ctx, func() (last bool, err error) {
 		// The search may be long, so it is not part of a transaction that holds up others.
-		rows, err := read(ctx, s, selectBucketRows, []any{at, id, list(buckets), removeRows}, scanPlain)
+		rows, err := sqldb.Query(ctx, s.reader, scanPlain, selectBucketRows, at, id, list(buckets), removeRows)
 		if err != nil || len(rows) == 0 {
 			return true, err
 		}
@@ -133,7 +130,7 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 }
 
 func (t *transaction) requireMoved(ctx context.Context, buckets []int) error {
-	moved, err := t.moves(ctx)
+	moved, err := readMoves(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"time"
 
+	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 )
 
@@ -74,11 +76,7 @@ func (t *transaction) deleteCounts(ctx context.Context, day time.Time) error {
 
 // entries reads rows of the log without bodies.
 func (t *transaction) entries(ctx context.Context, query string, args ...any) ([]store.Entry, error) {
-	rows, err := t.query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, scanPlain)
+	return sqldb.Query(ctx, t, scanPlain, query, args...)
 }
 
 // Days implements [store.Maintainer].
@@ -87,7 +85,7 @@ func (s *Store) Days(ctx context.Context) ([]time.Time, error) {
 	defer cancel()
 	var days []time.Time
 	for from := int64(math.MinInt64); ; {
-		times, err := read(ctx, s, selectNextTime, []any{from}, func(row scanner) (at int64, err error) { return at, row.Scan(&at) })
+		times, err := sqldb.Query(ctx, s.reader, func(row *sql.Rows) (at int64, err error) { return at, row.Scan(&at) }, selectNextTime, from)
 		if err != nil {
 			return nil, fmt.Errorf("reading the days of the log: %w", classify(err))
 		}

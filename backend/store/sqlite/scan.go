@@ -43,7 +43,7 @@ func scanEntry(row scanner, more ...any) (store.Entry, error) {
 }
 
 // scanWithBody reads logColumns and the body. Where that is null, Data is nil.
-func scanWithBody(row scanner) (store.Entry, error) {
+func scanWithBody(row *sql.Rows) (store.Entry, error) {
 	var data []byte
 	entry, err := scanEntry(row, &data)
 	if err == nil {
@@ -53,7 +53,7 @@ func scanWithBody(row scanner) (store.Entry, error) {
 }
 
 // scanPlain reads logColumns.
-func scanPlain(row scanner) (store.Entry, error) { return scanEntry(row) }
+func scanPlain(row *sql.Rows) (store.Entry, error) { return scanEntry(row) }
 
 // scanRecord reads logColumns and the status, and then more.
 func scanRecord(row scanner, more ...any) (*store.Record, error) {
@@ -67,20 +67,6 @@ func scanRecord(row scanner, more ...any) (*store.Record, error) {
 	r.Event, r.RecordedAt = entry.Event, entry.RecordedAt
 	r.Status, r.UpdatedAt = store.StatusOf(status), fromMicros(updatedAt)
 	return &r, nil
-}
-
-// collect reads all rows and closes them.
-func collect[T any](rows *sql.Rows, read func(scanner) (T, error)) ([]T, error) {
-	defer func() { _ = rows.Close() }()
-	var all []T
-	for rows.Next() {
-		one, err := read(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
 }
 
 func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

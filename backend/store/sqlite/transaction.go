@@ -67,7 +67,8 @@ func (t *transaction) exec(ctx context.Context, query string, args ...any) (int6
 	return result.RowsAffected()
 }
 
-func (t *transaction) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+// QueryContext implements [sqldb.Querier].
+func (t *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	stmt, err := t.statement(ctx, query) //nolint:sqlclosecheck // The transaction closes it.
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (t *transaction) query(ctx context.Context, query string, args ...any) (*sq
 
 // row scans the only row of a query; without one, dest stays as it is.
 func (t *transaction) row(ctx context.Context, query string, args []any, dest ...any) error {
-	rows, err := t.query(ctx, query, args...)
+	rows, err := t.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

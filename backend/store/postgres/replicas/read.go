@@ -38,7 +38,10 @@ func (c *Cluster) chooseReplica(ctx context.Context) *pgxpool.Pool {
 		c.counters.count(none, wantsFresh)
 		return nil
 	}
-	i, why := c.routes.Load().choose(time.Now(), c.cfg.MaxLag, c.turn.Add(1))
+	c.mu.Lock()
+	c.turn++
+	i, why := c.topology.chooseReplica(time.Now(), c.cfg.MaxLag, c.turn)
+	c.mu.Unlock()
 	c.counters.count(i, why)
 	if i == none {
 		return nil

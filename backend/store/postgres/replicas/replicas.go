@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -23,14 +22,13 @@ type Cluster struct {
 	log     *slog.Logger
 	primary *pool
 	// nodes are all servers: first those that may only be the primary, in the order of the URL.
-	nodes []*node
-	// turn spreads reads over the replicas.
-	turn     atomic.Uint64
+	nodes    []*node
 	counters *counters
 
 	mu       sync.Mutex
 	topology topology
-	routes   atomic.Pointer[routes]
+	// turn spreads reads over the replicas.
+	turn uint64
 	// surveyed is closed once each server was probed.
 	surveyed chan struct{}
 
@@ -60,7 +58,6 @@ func Open(ctx context.Context, cfg Config) (*Cluster, error) {
 		c.closePools()
 		return nil, err
 	}
-	c.routes.Store(c.topology.routes())
 	if err := c.register(cfg.Registerer); err != nil {
 		c.closePools()
 		return nil, err

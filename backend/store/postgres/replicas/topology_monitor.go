@@ -76,7 +76,7 @@ func (c *Cluster) observe(i int, s status) {
 	c.mu.Lock()
 	first, wasStale := c.topology.timeline == 0, c.topology.servers[i].stale
 	changed := c.topology.observe(i, s.observation)
-	c.publish()
+	c.endSurvey()
 	c.mu.Unlock()
 
 	n := c.nodes[i]
@@ -103,7 +103,7 @@ func (c *Cluster) markDown(i int, err error) {
 	c.mu.Lock()
 	was := c.topology.servers[i]
 	c.topology.markDown(i)
-	c.publish()
+	c.endSurvey()
 	c.mu.Unlock()
 	if was.up || !was.probed {
 		c.log.Warn("database server does not answer", "server", c.nodes[i].address, "error", err)
@@ -117,9 +117,8 @@ func (n *node) resetReads() {
 	}
 }
 
-// publish makes the topology known to reads and attempts to connect. The caller holds mu.
-func (c *Cluster) publish() {
-	c.routes.Store(c.topology.routes())
+// endSurvey lets connections be made once every server was probed. The caller holds mu.
+func (c *Cluster) endSurvey() {
 	select {
 	case <-c.surveyed:
 	default:

@@ -34,7 +34,7 @@ func shardOf(readable ...bool) *topology {
 
 func requireRoute(t *testing.T, topology *topology, ms, server int, why reason) {
 	t.Helper()
-	got, gotWhy := topology.routes().choose(at(ms), bound, 0)
+	got, gotWhy := topology.chooseReplica(at(ms), bound, 0)
 	require.Equal(t, why.String(), gotWhy.String())
 	require.Equal(t, server, got)
 }
@@ -126,7 +126,7 @@ func TestPromotion(t *testing.T) {
 	s.observe(0, follower(1400, 520, 2))
 	chosen := map[int]bool{}
 	for turn := range uint64(4) {
-		i, _ := s.routes().choose(at(1400), bound, turn)
+		i, _ := s.chooseReplica(at(1400), bound, turn)
 		chosen[i] = true
 	}
 	require.Equal(t, map[int]bool{0: true, 2: true}, chosen, "reads go to the old primary in turn, not to the new one")
@@ -201,7 +201,7 @@ func TestNoReadIsOlderThanTheBound(t *testing.T) {
 					replayed = len(committed)
 				}
 			}
-			if i, _ := s.routes().choose(at(ms), bound, 0); i != none {
+			if i, _ := s.chooseReplica(at(ms), bound, 0); i != none {
 				fromReplica++
 				if replayed < len(committed) {
 					require.LessOrEqual(t, ms-committed[replayed], int(bound.Milliseconds()), "seed %d, at %d ms", seed, ms)
