@@ -176,7 +176,7 @@ func TestRestartContinues(t *testing.T) {
 	stop(t, first)
 	stop(t, first)
 
-	c.Roles = config.AllRoles()
+	c.Roles = config.Default().Roles
 	close(hold)
 	second := start(t, app.Config{Settings: c})
 	waitFor(t, second, e.ID, event.StatusDelivered)

@@ -79,13 +79,13 @@ func openShard(ctx context.Context, data config.Data, s sharded.Shard, log *slog
 	if s.Name != sharded.Main {
 		option = config.EnvShardsFile
 	}
-	a, err := address.Database(s.URL)
+	path, err := address.Database(s.URL)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", option, err)
 	}
 	var engine sharded.Engine
-	if a.Embedded() {
-		engine, err = sqlite.Open(ctx, sqlite.Config{Path: a.Path})
+	if path != "" {
+		engine, err = sqlite.Open(ctx, sqlite.Config{Path: path})
 	} else {
 		engine, err = openPostgres(ctx, postgres.Config{
 			Name: s.Name, URL: s.URL, ReplicaURL: s.ReplicaURL,

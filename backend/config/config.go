@@ -102,11 +102,6 @@ func Load(given func(Option) string) (Config, error) {
 	return c, nil
 }
 
-// FromEnv is [Load] from environment variables.
-func FromEnv(getenv func(string) string) (Config, error) {
-	return Load(func(o Option) string { return getenv(o.Env) })
-}
-
 // Validate reports everything that is wrong with the settings as far as it can be known
 // without opening anything. Errors name the variable to change and carry no password.
 func (c Config) Validate() error {

@@ -11,21 +11,22 @@ import (
 	"github.com/botgate/botgate/backend/config"
 )
 
-func env(values map[string]string) func(string) string {
-	return func(name string) string { return values[name] }
+// fromEnv reads the settings from environment variables.
+func fromEnv(values map[string]string) (config.Config, error) {
+	return config.Load(func(o config.Option) string { return values[o.Env] })
 }
 
 func TestDefaultIsValid(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, config.Default().Validate())
-	c, err := config.FromEnv(env(nil))
+	c, err := fromEnv(nil)
 	require.NoError(t, err)
 	require.Equal(t, config.Default(), c)
 }
 
 func TestFromEnv(t *testing.T) {
 	t.Parallel()
-	c, err := config.FromEnv(env(map[string]string{
+	c, err := fromEnv(map[string]string{
 		config.EnvQueueURL:       "amqp://u:p@h1:5672,h2:5672/v",
 		config.EnvHistory:        "1h 1GiB",
 		config.EnvBlobURL:        "s3://bucket",
@@ -36,7 +37,7 @@ func TestFromEnv(t *testing.T) {
 		config.EnvListen:         ":9",
 		"BOTGATE_LOG_LEVEL":      "warn",
 		"BOTGATE_LOG_FORMAT":     "json",
-	}))
+	})
 	require.NoError(t, err)
 	require.NoError(t, c.Validate())
 	require.Equal(t, config.Config{
@@ -57,7 +58,7 @@ func TestFromEnv(t *testing.T) {
 
 func TestDataFromEnv(t *testing.T) {
 	t.Parallel()
-	c, err := config.FromEnv(env(map[string]string{
+	c, err := fromEnv(map[string]string{
 		config.EnvRedisURL:             "rediss://u:p@h:6380/1",
 		config.EnvShardsFile:           "shards.json",
 		"BOTGATE_DATABASE_REPLICA_URL": "postgres://u:p@r/db",
@@ -70,7 +71,7 @@ func TestDataFromEnv(t *testing.T) {
 		config.EnvSessionTTL:           "1h",
 		config.EnvSessionMaxTTL:        "2h",
 		"BOTGATE_SESSION_SIZE":         "16KiB",
-	}))
+	})
 	require.NoError(t, err)
 	require.NoError(t, c.Validate())
 	require.Equal(t, config.Data{
@@ -105,16 +106,17 @@ func TestBodiesGoWithTheLog(t *testing.T) {
 	}
 }
 
-func TestParseRoles(t *testing.T) {
+func TestRoles(t *testing.T) {
 	t.Parallel()
 	want := []config.Role{config.Dispatch, config.Record}
 	for _, list := range []string{"dispatch,record", "dispatch record", " dispatch,\trecord, dispatch\n"} {
-		roles, err := config.ParseRoles(list)
+		c, err := fromEnv(map[string]string{config.EnvRoles: list})
 		require.NoError(t, err)
-		require.Equal(t, want, roles, list)
+		require.Equal(t, want, c.Roles, list)
 	}
-	_, err := config.ParseRoles("none")
-	require.ErrorContains(t, err, "belongs to the gateway, whose embedded backend")
+	c, err := fromEnv(map[string]string{config.EnvRoles: "none"})
+	require.NoError(t, err)
+	require.ErrorContains(t, c.Validate(), "belongs to the gateway, whose embedded backend")
 }
 
 func TestErrorsNameTheOption(t *testing.T) {
@@ -143,7 +145,7 @@ func TestErrorsNameTheOption(t *testing.T) {
 		for _, value := range bad {
 			t.Run(option+"="+value, func(t *testing.T) {
 				t.Parallel()
-				c, err := config.FromEnv(env(map[string]string{option: value}))
+				c, err := fromEnv(map[string]string{option: value})
 				if err == nil {
 					err = c.Validate()
 				}

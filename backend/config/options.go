@@ -205,7 +205,7 @@ func ifSet(text string, check func(string) error) error {
 }
 
 // second returns the error of a parser whose result is not needed.
-func second(_ address.Address, err error) error { return err }
+func second(_ string, err error) error { return err }
 
 func checkRedis(url string) error {
 	client, err := redisclient.Open(url)

@@ -23,25 +23,6 @@ const (
 	Jobs Role = "jobs"
 )
 
-// AllRoles returns every role.
-func AllRoles() []Role { return []Role{Record, Dispatch, API, Jobs} }
-
-// ParseRoles reads a list of roles with commas or spaces between them, as the gateway's
-// configuration does, so that one environment can serve both.
-func ParseRoles(s string) ([]Role, error) {
-	var roles []Role
-	for _, name := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		role := Role(name)
-		if !slices.Contains(AllRoles(), role) {
-			return nil, unknownRole(role)
-		}
-		if !slices.Contains(roles, role) {
-			roles = append(roles, role)
-		}
-	}
-	return roles, nil
-}
-
 func unknownRole(role Role) error {
 	if role == "none" {
 		return errors.New(`"none" belongs to the gateway, whose embedded backend it switches off; ` +
@@ -50,12 +31,18 @@ func unknownRole(role Role) error {
 	return fmt.Errorf("unknown role %q; the roles are record, dispatch, api and jobs", role)
 }
 
-// roles are a list of them in a [value].
+// roles are a list of them in a [value], with commas or spaces between, as in the gateway's
+// configuration, so that one environment can serve both.
 type roles []Role
 
-func (r *roles) Set(v string) (err error) {
-	*r, err = ParseRoles(v)
-	return err
+func (r *roles) Set(text string) error {
+	*r = nil
+	for _, name := range strings.FieldsFunc(text, func(c rune) bool { return c == ',' || unicode.IsSpace(c) }) {
+		if !slices.Contains(*r, Role(name)) {
+			*r = append(*r, Role(name))
+		}
+	}
+	return nil
 }
 
 func (r *roles) String() string {
@@ -67,13 +54,12 @@ func (r *roles) String() string {
 }
 
 func (c Config) checkRoles() error {
-	if len(c.Roles) == 0 {
-		return errors.New("no role is set")
-	}
 	for _, role := range c.Roles {
-		if !slices.Contains(AllRoles(), role) {
+		switch role {
+		case Record, Dispatch, API, Jobs:
+		default:
 			return unknownRole(role)
 		}
 	}
-	return nil
+	return must(len(c.Roles) > 0, "set: a process without a role does nothing")
 }

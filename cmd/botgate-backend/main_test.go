@@ -100,7 +100,7 @@ func TestWrongUse(t *testing.T) {
 		{"bad log level", []string{"--log-level", "loud"}, "", exitUsage, "BOTGATE_LOG_LEVEL"},
 		{"no bots file", []string{"--bots-file", "absent.json"}, "", exitError, "BOTGATE_BOTS_FILE"},
 		{"taken port", []string{"--listen", taken.Addr().String()}, "", exitError, "address already in use; stop what listens there, or set BOTGATE_LISTEN"},
-		{"unusable folder", []string{"--listen", "127.0.0.1:0", "--queue", "sqlite:data/bots.json/queue.db"}, "", exitError, "BOTGATE_QUEUE_URL"},
+		{"unusable folder", []string{"--log-level", "error", "--listen", "127.0.0.1:0", "--queue", "sqlite:data/bots.json/queue.db"}, "", exitError, "BOTGATE_QUEUE_URL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

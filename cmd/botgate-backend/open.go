@@ -14,6 +14,7 @@ import (
 	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/internal/address"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -25,8 +26,8 @@ const (
 
 // withQueue opens the queue, which must exist, and works with it as soon as it is ready.
 func withQueue(ctx context.Context, settings config.Config, use func(queue.Queue) error) (err error) {
-	if a, err := address.Queue(settings.QueueURL); err == nil && a.Embedded() {
-		if _, err := os.Stat(a.Path); err != nil {
+	if path, err := address.Queue(settings.QueueURL); err == nil && path != "" {
+		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%s: there is no queue file: %w", config.EnvQueueURL, err)
 		}
 	}
@@ -55,20 +56,12 @@ func withStore(cmd *cobra.Command, settings config.Config, use func(*sharded.Sto
 }
 
 // await waits until a server is ready, and returns why it is not when time is up.
-func await(ctx context.Context, ready func(context.Context) error) error {
+func await(ctx context.Context, ready func(context.Context) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
-	pause := time.NewTicker(readyPause)
-	defer pause.Stop()
-	for {
-		err := ready(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			return err
-		}
-	}
+	retry.Backoff{Min: readyPause}.Until(ctx, func() bool {
+		err = ready(ctx)
+		return err == nil
+	})
+	return err
 }

@@ -23,8 +23,8 @@ import (
 // steps have shorter bounds of their own.
 const stopTimeout = 75 * time.Second
 
-// NoRoles as the only role switches the embedded backend off.
-const NoRoles = "none"
+// noRoles as the only role switches the embedded backend off.
+const noRoles = "none"
 
 func init() {
 	caddy.RegisterModule(&Backend{})
@@ -177,7 +177,7 @@ func (b *Backend) Stop() error {
 	return err
 }
 
-func (b *Backend) off() bool { return b.Options["roles"] == NoRoles }
+func (b *Backend) off() bool { return b.Options["roles"] == noRoles }
 
 // Interface guards.
 var (

@@ -58,7 +58,7 @@ func TestBackendServesWhileStarted(t *testing.T) {
 
 func TestNoneRunsNothing(t *testing.T) {
 	listen := freeAddress(t)
-	b, err := backend(t, map[string]embedded.Value{"roles": embedded.NoRoles, "listen": embedded.Value(listen)})
+	b, err := backend(t, map[string]embedded.Value{"roles": "none", "listen": embedded.Value(listen)})
 	require.NoError(t, err)
 	require.NoError(t, b.Start())
 	_, err = net.Dial("tcp", listen)

@@ -79,14 +79,14 @@ func (m Map) Check() error {
 }
 
 func (s Shard) check() error {
-	a, err := address.Database(s.URL)
+	path, err := address.Database(s.URL)
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
 	if s.ReplicaURL == "" {
 		return nil
 	}
-	if _, err := address.Replica(s.ReplicaURL); err != nil || a.Embedded() {
+	if _, err := address.Replica(s.ReplicaURL); err != nil || path != "" {
 		return errors.New("replica_url: must be postgres://<host>, beside a url that is")
 	}
 	return nil

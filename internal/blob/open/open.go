@@ -23,18 +23,18 @@ const (
 // embedded queue the folder blobs beside its file, which every process that has the queue can
 // reach. For RabbitMQ there is none: a folder would be one that other machines can't read.
 func Default(queueURL string) string {
-	a, err := address.Queue(queueURL)
-	if err != nil || !a.Embedded() {
+	path, err := address.Queue(queueURL)
+	if err != nil || path == "" {
 		return ""
 	}
-	return "file:" + filepath.Join(filepath.Dir(a.Path), "blobs")
+	return "file:" + filepath.Join(filepath.Dir(path), "blobs")
 }
 
 // Check reports what is wrong with an address, as far as it can be known without opening
 // anything. Errors show no secret.
 func Check(url string) error {
-	a, err := address.BlobStore(url)
-	if err == nil && !a.Embedded() {
+	path, err := address.BlobStore(url)
+	if err == nil && path == "" {
 		err = s3.CheckURL(url)
 	}
 	return err
@@ -52,12 +52,12 @@ func CheckRetention(retention time.Duration) error {
 // path, or at an address as [s3.Open] has it. A server need not be up; a folder must be
 // writable.
 func Open(url string) (blob.Store, error) {
-	a, err := address.BlobStore(url)
+	path, err := address.BlobStore(url)
 	switch {
 	case err != nil:
 		return nil, err
-	case a.Embedded():
-		return opened(file.Open(a.Path))
+	case path != "":
+		return opened(file.Open(path))
 	}
 	return opened(s3.Open(url))
 }

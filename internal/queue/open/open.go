@@ -28,16 +28,16 @@ type Options struct {
 // same with an absolute path, or "amqp://…" and "amqps://…" as [rabbitmq.Config] has it. A
 // broker need not be up; a file must be writable. Errors never contain a password.
 func Open(ctx context.Context, url string, opts Options) (queue.Queue, error) {
-	a, err := parse(url)
+	path, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
-	history, err := opts.retention(a)
+	history, err := opts.retention(path != "")
 	if err != nil {
 		return nil, err
 	}
-	if a.Embedded() {
-		return opened(sqlite.Open(ctx, sqlite.Config{Path: a.Path, History: history, Guest: opts.Guest, Logger: opts.Logger}))
+	if path != "" {
+		return opened(sqlite.Open(ctx, sqlite.Config{Path: path, History: history, Guest: opts.Guest, Logger: opts.Logger}))
 	}
 	return opened(rabbitmq.Open(ctx, rabbitmq.Config{URL: url, History: history, Guest: opts.Guest, Logger: opts.Logger}))
 }
@@ -57,25 +57,25 @@ func Check(url string) error {
 	return err
 }
 
-func parse(url string) (address.Address, error) {
-	a, err := address.Queue(url)
-	if err == nil && !a.Embedded() {
+func parse(url string) (path string, err error) {
+	path, err = address.Queue(url)
+	if err == nil && path == "" {
 		err = rabbitmq.CheckURL(url)
 	}
-	return a, err
+	return path, err
 }
 
 // CheckHistory reports what is wrong with [Options.History].
 func CheckHistory(text string) error {
-	_, err := Options{History: text}.retention(address.Address{})
+	_, err := Options{History: text}.retention(false)
 	return err
 }
 
-func (o Options) retention(a address.Address) (queue.Retention, error) {
+func (o Options) retention(embedded bool) (queue.Retention, error) {
 	switch {
 	case o.History != "" && o.History != "auto":
 		return queue.ParseRetention(o.History)
-	case a.Embedded():
+	case embedded:
 		return queue.DefaultRetention, nil
 	}
 	return queue.Retention{}, nil
