@@ -8,32 +8,32 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
-// flightTime is how long an event may take from the broker to a consumer, or back.
-const flightTime = 40 * time.Millisecond
+// transitTime is how long an event may take from the broker to a consumer, or back.
+const transitTime = 40 * time.Millisecond
 
 var groups = []queue.Group{queue.Record, queue.Dispatch, queue.Dead}
 
-// Depths implements [queue.Queue]. The broker tells how many events wait; what is being
-// worked on is known of this handle's consumers only. While it has any, Depths looks
-// twice and takes the larger number, because an event that has left the broker and not
-// arrived yet is in neither count.
+// Depths implements [queue.Queue]. The broker reports how many events are ready; what
+// is in flight is known of this handle's consumers only. While it has any, Depths counts twice
+// and takes the larger number, because an event in transit is in neither count.
 func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
 	if err := q.usable(ctx); err != nil {
 		return nil, err
 	}
-	s, err := q.publishing.session(ctx)
+	conn, err := q.publishing.connection(ctx)
 	if err != nil {
 		return nil, err
 	}
 	depths := map[queue.Group]int64{}
-	err = s.withChannel(func(ch *amqp.Channel) error {
-		if err := q.look(ch, depths); err != nil || !q.consumes() {
+	err = conn.withChannel(func(ch *amqp.Channel) error {
+		if err := q.inspectGroups(ch, depths); err != nil || !q.consumes() {
 			return err
 		}
-		sleep(ctx, flightTime)
-		return q.look(ch, depths)
+		retry.Sleep(ctx, transitTime)
+		return q.inspectGroups(ch, depths)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("counting events: %w: %w", queue.ErrUnavailable, err)
@@ -41,8 +41,8 @@ func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
 	return depths, nil
 }
 
-// look raises depths to what it sees.
-func (q *Queue) look(ch *amqp.Channel, depths map[queue.Group]int64) error {
+// inspectGroups raises depths to what it finds.
+func (q *Queue) inspectGroups(ch *amqp.Channel, depths map[queue.Group]int64) error {
 	for _, group := range groups {
 		var n int64
 		for _, name := range q.topology.queues(group) {
@@ -54,7 +54,7 @@ func (q *Queue) look(ch *amqp.Channel, depths map[queue.Group]int64) error {
 		}
 		depths[group] = max(depths[group], n+q.unsettled(group))
 	}
-	return q.lookParked(ch, depths)
+	return q.inspectParkingLots(ch, depths)
 }
 
 func (q *Queue) consumes() bool {

@@ -18,13 +18,13 @@ const (
 	historyPrefetch = 100
 	// historySilence is how long the broker may take to send the next entry.
 	historySilence = 30 * time.Second
-	// headerMark makes a message of the stream the end of somebody's reading.
+	// headerMark makes a message of the stream the end mark of a reader.
 	headerMark = "botgate-history-mark"
-	// headerOffset is where the broker says at which offset a message stands.
+	// headerOffset is the broker's header with the offset of a message.
 	headerOffset = "x-stream-offset"
 )
 
-// ReadHistory implements [queue.History], on a connection of its own.
+// ReadHistory implements [queue.History], on a new connection.
 func (q *Queue) ReadHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error {
 	if err := q.readHistory(ctx, r, show); err != nil {
 		return fmt.Errorf("reading the history: %w", err)
@@ -43,12 +43,12 @@ func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func
 	if err != nil {
 		return err
 	}
-	s, err := q.openSession(ctx, historyConnection, func(*session) error { return nil })
+	conn, err := q.openConnection(ctx, historyConnection)
 	if err != nil {
 		return errors.Join(ctx.Err(), fmt.Errorf("%w: %w", queue.ErrUnavailable, err))
 	}
-	defer s.close()
-	ch, err := s.conn.Channel()
+	defer conn.close()
+	ch, err := conn.amqp.Channel()
 	if err == nil {
 		err = ch.Qos(historyPrefetch, 0, false)
 	}
@@ -59,8 +59,8 @@ func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func
 	if err != nil {
 		return fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 	}
-	// A stream does not tell where it ends. What is put into it now, once the broker has
-	// found out where the reading begins, stands behind everything that is there.
+	// The end of a stream is not known. A mark that is published now, once the broker has
+	// found where to begin, stands behind everything that is there.
 	mark := rand.Text()
 	if err := q.publish(ctx, []message{q.newMark(mark)}); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func
 	return (&historyReader{q: q, ch: ch, arriving: arriving, mark: mark, show: show}).run(ctx)
 }
 
-// streamOffset is where a stream consumer begins, in the broker's terms.
+// streamOffset is the x-stream-offset of a range.
 func streamOffset(r queue.HistoryRange) (any, error) {
 	switch {
 	case r.After != "":
@@ -89,7 +89,7 @@ func (q *Queue) newMark(mark string) message {
 	}}
 }
 
-// historyReader is one reading of the history.
+// historyReader reads the history once.
 type historyReader struct {
 	q        *Queue
 	ch       *amqp.Channel
@@ -99,7 +99,7 @@ type historyReader struct {
 	unacked  int
 }
 
-// run shows entries until the mark.
+// run shows records until the mark.
 func (r *historyReader) run(ctx context.Context) error {
 	for {
 		m, err := r.next(ctx)
@@ -115,7 +115,7 @@ func (r *historyReader) run(ctx context.Context) error {
 				return err
 			}
 		}
-		// To a stream this is only the leave to send more.
+		// To a stream an ack only grants credit for more.
 		if r.unacked++; r.unacked >= historyPrefetch/2 {
 			r.unacked = 0
 			if err := r.ch.Ack(m.DeliveryTag, true); err != nil {
@@ -147,18 +147,18 @@ func (r *historyReader) take(m *amqp.Delivery) error {
 	offset, ok := m.Headers[headerOffset].(int64)
 	e, err := parseEvent(m)
 	if err != nil || !ok {
-		// Somebody else put it there, who can't be told.
+		// Somebody else published it.
 		r.q.config.Logger.Warn("the history holds a message that is no event", "offset", offset, "error", err)
 		return nil
 	}
 	return r.show(queue.HistoryRecord{Event: e, Offset: strconv.FormatInt(offset, 10)})
 }
 
-// Replay implements [queue.History]. What comes again stands behind everything that waits.
+// Replay implements [queue.History]. Replayed events stand behind everything that waits.
 func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, records ...queue.HistoryRecord) error {
 	var messages []message
 	for _, record := range records {
-		e, news, err := queue.NewReplay(group, replayID, record)
+		e, change, err := queue.NewReplay(group, replayID, record)
 		if err != nil {
 			return fmt.Errorf("replaying: %w", err)
 		}
@@ -169,8 +169,8 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, rec
 			m.key = q.topology.dispatch(e.Partition())
 		}
 		messages = append(messages, m)
-		if news != nil {
-			messages = append(messages, newMessage(q.topology, news))
+		if change != nil {
+			messages = append(messages, newMessage(q.topology, change))
 		}
 	}
 	if err := q.publish(ctx, messages); err != nil {

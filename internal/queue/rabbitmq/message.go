@@ -27,7 +27,7 @@ const (
 	headerDeadAttempts = "botgate-dead-attempts"
 	headerDeadAt       = "botgate-dead-at"
 	// headerDeadHistory holds outcomes as JSON.
-	headerDeadHistory = "botgate-dead-history"
+	headerDeadOutcomes = "botgate-dead-outcomes"
 	// headerReplays is [queue.Delivery.Replays].
 	headerReplays = "botgate-replays"
 )
@@ -36,8 +36,8 @@ const (
 	maxShortString = 255
 	// maxReason keeps the headers far below the size of a frame.
 	maxReason = 2048
-	// maxHistory does the same for the history, which takes some 2 KB.
-	maxHistory = 16 << 10
+	// maxOutcomes does the same for the outcomes, which take some 2 KB.
+	maxOutcomes = 16 << 10
 )
 
 // message is what is sent and to where.
@@ -66,7 +66,7 @@ func newMessage(t topology, e *event.Event) message {
 	return message{t.exchange(), routingKey(e), p}
 }
 
-// forward makes a message again for another queue.
+// forward makes a message for another queue.
 func forward(d *amqp.Delivery, name string) message {
 	headers := amqp.Table{}
 	for name, value := range d.Headers {
@@ -84,18 +84,18 @@ func forward(d *amqp.Delivery, name string) message {
 	}}
 }
 
-// newDeadLetter wraps a message that died into one for the dead letters.
-func newDeadLetter(t topology, d *amqp.Delivery, death queue.DeadInfo) message {
+// newDeadLetter makes the message for the dead letters.
+func newDeadLetter(t topology, d *amqp.Delivery, info queue.DeadInfo) message {
 	m := forward(d, t.dead())
 	headers := m.Headers
-	reason := strings.ToValidUTF8(death.Reason[:min(len(death.Reason), maxReason)], "")
-	headers[headerDeadGroup] = string(death.Group)
+	reason := strings.ToValidUTF8(info.Reason[:min(len(info.Reason), maxReason)], "")
+	headers[headerDeadGroup] = string(info.Group)
 	headers[headerDeadReason] = reason
-	headers[headerDeadAttempts] = int64(death.Attempts)
-	headers[headerDeadAt] = death.At.UTC().Format(time.RFC3339Nano)
-	delete(headers, headerDeadHistory)
-	if history, err := json.Marshal(death.Outcomes); err == nil && len(death.Outcomes) > 0 && len(history) <= maxHistory {
-		headers[headerDeadHistory] = string(history)
+	headers[headerDeadAttempts] = int64(info.Attempts)
+	headers[headerDeadAt] = info.At.UTC().Format(time.RFC3339Nano)
+	delete(headers, headerDeadOutcomes)
+	if outcomes, err := json.Marshal(info.Outcomes); err == nil && len(info.Outcomes) > 0 && len(outcomes) <= maxOutcomes {
+		headers[headerDeadOutcomes] = string(outcomes)
 	}
 	return m
 }
@@ -112,7 +112,7 @@ func parseEvent(d *amqp.Delivery) (*event.Event, error) {
 	return e, nil
 }
 
-// salvage makes an event of a message that is none, for somebody to look at.
+// salvage makes an event of a message that is none, to be shown.
 func salvage(d *amqp.Delivery) *event.Event {
 	get := attributesOf(d)
 	return &event.Event{
@@ -137,15 +137,15 @@ func contentTypeOf(d *amqp.Delivery) string {
 	return d.ContentType
 }
 
-// deathOf tells how a dead letter died.
-func deathOf(d *amqp.Delivery) *queue.DeadInfo {
+// deadInfo reads why a message is a dead letter.
+func deadInfo(d *amqp.Delivery) *queue.DeadInfo {
 	group := headerString(d.Headers, headerDeadGroup)
 	if group == "" {
 		return &queue.DeadInfo{Reason: "moved here by hand", At: d.Timestamp}
 	}
 	// A malformed time is the zero time; the rest is worth showing all the same.
 	at, _ := time.Parse(time.RFC3339Nano, headerString(d.Headers, headerDeadAt))
-	death := &queue.DeadInfo{
+	info := &queue.DeadInfo{
 		Group:    queue.Group(group),
 		Reason:   headerString(d.Headers, headerDeadReason),
 		Attempts: headerInt(d.Headers, headerDeadAttempts),
@@ -153,8 +153,8 @@ func deathOf(d *amqp.Delivery) *queue.DeadInfo {
 		Replays:  headerInt(d.Headers, headerReplays),
 	}
 	// As with the time.
-	_ = json.Unmarshal([]byte(headerString(d.Headers, headerDeadHistory)), &death.Outcomes)
-	return death
+	_ = json.Unmarshal([]byte(headerString(d.Headers, headerDeadOutcomes)), &info.Outcomes)
+	return info
 }
 
 func headerString(h amqp.Table, name string) string {

@@ -74,22 +74,22 @@ func TestDeathRoundTrip(t *testing.T) {
 	want := queue.DeadInfo{
 		Group: queue.Dispatch, Reason: strings.Repeat("ü", maxReason), Attempts: 5, At: time.Now().UTC(),
 	}
-	letter := newDeadLetter(names, d, want)
-	require.Equal(t, "p.dead", letter.key)
-	require.NoError(t, letter.Headers.Validate())
-	require.NotContains(t, letter.Headers, "x-delivery-count", "it is the broker's")
-	got := deathOf(delivered(letter))
+	dead := newDeadLetter(names, d, want)
+	require.Equal(t, "p.dead", dead.key)
+	require.NoError(t, dead.Headers.Validate())
+	require.NotContains(t, dead.Headers, "x-delivery-count", "it is the broker's")
+	got := deadInfo(delivered(dead))
 	require.Equal(t, strings.Repeat("ü", maxReason/2), got.Reason)
 	got.Reason = want.Reason
 	require.Equal(t, &want, got)
-	_, err := parseEvent(delivered(letter))
+	_, err := parseEvent(delivered(dead))
 	require.NoError(t, err)
 }
 
 func TestDeathByHand(t *testing.T) {
 	t.Parallel()
 	d := delivered(newMessage(names, testEvent()))
-	require.Equal(t, &queue.DeadInfo{Reason: "moved here by hand", At: d.Timestamp}, deathOf(d))
+	require.Equal(t, &queue.DeadInfo{Reason: "moved here by hand", At: d.Timestamp}, deadInfo(d))
 }
 
 func FuzzHeaders(f *testing.F) {
@@ -104,7 +104,7 @@ func FuzzHeaders(f *testing.F) {
 			require.NoError(t, e.Validate())
 			require.Equal(t, body, e.Data)
 		}
-		require.GreaterOrEqual(t, deathOf(d).Attempts, 0)
+		require.GreaterOrEqual(t, deadInfo(d).Attempts, 0)
 	})
 }
 

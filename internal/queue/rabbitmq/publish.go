@@ -59,16 +59,16 @@ func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
 	return once, nil
 }
 
-// publish sends messages and waits until all are confirmed. They keep their order: what does
-// not fit in flight at once goes in runs, each after the one before it was confirmed.
+// publish sends messages and waits until all are confirmed. They keep their order: if they
+// exceed the in-flight limit, they go in runs, each after the one before it was confirmed.
 func (q *Queue) publish(ctx context.Context, messages []message) error {
 	if err := q.usable(ctx); err != nil || len(messages) == 0 {
 		return err
 	}
-	run, rest := q.splitFlight(messages)
+	run, rest := q.splitInFlight(messages)
 	err := q.publishRun(ctx, run)
 	for len(rest) > 0 && err == nil {
-		run, rest = q.splitFlight(rest)
+		run, rest = q.splitInFlight(rest)
 		if err = q.publishRun(ctx, run); err != nil && !errors.Is(err, queue.ErrUnconfirmed) {
 			err = fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 		}
@@ -76,9 +76,9 @@ func (q *Queue) publish(ctx context.Context, messages []message) error {
 	return err
 }
 
-// splitFlight cuts off the first messages, as many as may be in flight at once.
-func (q *Queue) splitFlight(messages []message) (run, rest []message) {
-	room := q.config.flight() - q.weight(&messages[0])
+// splitInFlight cuts off the first messages, as many as may be in flight at once.
+func (q *Queue) splitInFlight(messages []message) (run, rest []message) {
+	room := q.config.inFlightLimit() - q.weight(&messages[0])
 	n := 1
 	for ; n < len(messages); n++ {
 		if room -= q.weight(&messages[n]); room < 0 {
@@ -96,14 +96,14 @@ func (q *Queue) publishRun(ctx context.Context, messages []message) error {
 		ctx, cancel = context.WithTimeout(ctx, q.config.PublishTimeout)
 		defer cancel()
 	}
-	s, err := q.publishing.session(ctx)
+	conn, err := q.publishing.connection(ctx)
 	if err != nil {
 		return err
 	}
-	if reason := s.blocked.Load(); reason != nil {
+	if reason := conn.blocked.Load(); reason != nil {
 		return fmt.Errorf("%w: the broker takes no messages: %s", queue.ErrUnavailable, *reason)
 	}
-	sent, err := q.sendAll(ctx, s, messages)
+	sent, err := q.sendAll(ctx, conn, messages)
 	for _, o := range sent {
 		if failed := o.wait(ctx); err == nil {
 			err = failed
@@ -120,15 +120,15 @@ func (q *Queue) usable(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (q *Queue) sendAll(ctx context.Context, s *session, messages []message) ([]outgoing, error) {
+func (q *Queue) sendAll(ctx context.Context, conn *connection, messages []message) ([]outgoing, error) {
 	if err := q.reserve(ctx, messages); err != nil {
 		return nil, err
 	}
-	channel := s.channel()
+	channel := conn.nextChannel()
 	sent := make([]outgoing, 0, len(messages))
 	for n := range messages {
 		weight := int64(q.weight(&messages[n]))
-		o, err := channel.send(s, &messages[n], func() { q.inFlight.Release(weight) })
+		o, err := channel.send(conn, &messages[n], func() { q.inFlight.Release(weight) })
 		if err != nil {
 			q.inFlight.Release(q.weightOf(messages[n+1:]))
 			return sent, err
@@ -138,9 +138,11 @@ func (q *Queue) sendAll(ctx context.Context, s *session, messages []message) ([]
 	return sent, nil
 }
 
-// weight is a message's share of the flight. All of it is enough for any message: a dead
-// letter that somebody else published can be larger than what we would.
-func (q *Queue) weight(m *message) int { return min(len(m.Body)+inFlightOverhead, q.config.flight()) }
+// weight is what a message takes of the in-flight limit. The whole limit is enough for any
+// message: a dead letter that somebody else published can be larger than we allow.
+func (q *Queue) weight(m *message) int {
+	return min(len(m.Body)+inFlightOverhead, q.config.inFlightLimit())
+}
 
 func (q *Queue) weightOf(messages []message) (sum int64) {
 	for n := range messages {
@@ -149,12 +151,12 @@ func (q *Queue) weightOf(messages []message) (sum int64) {
 	return sum
 }
 
-// reserve waits for room in flight for all of the messages together: callers that each had
-// room for some of theirs would wait for each other.
+// reserve acquires the in-flight budget of all messages together: callers that each had some of
+// theirs would deadlock.
 func (q *Queue) reserve(ctx context.Context, messages []message) error {
 	weight := q.weightOf(messages)
 	if err := q.inFlight.Acquire(ctx, weight); err != nil {
-		return fmt.Errorf("%w: too many publishes under way: %w", queue.ErrUnavailable, err)
+		return fmt.Errorf("%w: too many publishes in flight: %w", queue.ErrUnavailable, err)
 	}
 	if q.ctx.Err() != nil {
 		q.inFlight.Release(weight)

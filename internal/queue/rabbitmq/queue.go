@@ -19,39 +19,39 @@ import (
 // closeWait bounds how long Close waits for publishes under way.
 const closeWait = 5 * time.Second
 
-// Queue is a handle on the queue. It uses one connection to publish and, once somebody
-// subscribes, another to consume: a broker that slows publishers down slows down all
-// that happens on their connection.
+// Queue is a handle on the queue. It publishes on one connection and, from the first
+// subscription on, consumes on another, since the broker's flow control slows down everything
+// on a connection that publishes.
 //
 // Repeats are dropped within the limits of [Config]: a handle that published or consumed
 // an event remembers its id for a while. What two processes publish and two others
-// consume comes twice; the event log and the bots tell by the id.
+// consume is delivered twice; the event log and the bots recognise it by the id.
 type Queue struct {
 	config   Config
 	dialer   *dialer
 	topology topology
 
-	publishing *link
-	consuming  *link
+	publishing *reconnector
+	consuming  *reconnector
 	inFlight   *semaphore.Weighted
-	confirmed  *recent
+	confirmed  *seenIDs
 	// done holds what was acknowledged here. Dead letters have none: there, the same
-	// event may have died twice.
-	done map[queue.Group]*recent
+	// event may be twice.
+	done map[queue.Group]*seenIDs
 
 	ctx    context.Context // Ends when Close begins.
 	cancel context.CancelFunc
-	// linkCtx ends when Close has waited for the publishers.
-	linkCtx    context.Context
-	cancelLink context.CancelFunc
+	// connCtx ends when Close has waited for the publishers.
+	connCtx    context.Context
+	cancelConn context.CancelFunc
 
-	// browsing has an element while somebody here looks through the dead letters.
+	// browsing has an element while this handle browses the dead letters.
 	browsing chan struct{}
 
-	mu        sync.Mutex
-	consumers map[*consumer]struct{}
-	lanes     map[string]bool // In use here, and whether they are declared.
-	links     sync.WaitGroup
+	mu          sync.Mutex
+	consumers   map[*consumer]struct{}
+	parkingLots map[string]bool // In use here, and whether they are declared.
+	connections sync.WaitGroup
 	// historyDown is whether the history did not work when it was last tried.
 	historyDown atomic.Bool
 	consume     sync.Once
@@ -61,7 +61,7 @@ type Queue struct {
 var _ queue.Queue = (*Queue)(nil)
 
 // Open checks the configuration and connects in the background; the context bounds
-// nothing beyond the call. A broker that is away is no error here, see [Queue.Ready].
+// nothing beyond the call. A broker that is down is no error here, see [Queue.Ready].
 func Open(_ context.Context, config Config) (*Queue, error) {
 	config, endpoints, err := config.withDefaults().resolve()
 	if err != nil {
@@ -75,63 +75,66 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 		config:    config,
 		dialer:    dialer,
 		topology:  topology{config.Prefix},
-		inFlight:  semaphore.NewWeighted(int64(config.flight())),
-		confirmed: newRecent(config.RepeatSize, config.RepeatWindow),
-		done: map[queue.Group]*recent{
-			queue.Record:   newRecent(config.RepeatSize, config.RepeatWindow),
-			queue.Dispatch: newRecent(config.RepeatSize, config.RepeatWindow),
+		inFlight:  semaphore.NewWeighted(int64(config.inFlightLimit())),
+		confirmed: newSeenIDs(config.RepeatSize, config.RepeatWindow),
+		done: map[queue.Group]*seenIDs{
+			queue.Record:   newSeenIDs(config.RepeatSize, config.RepeatWindow),
+			queue.Dispatch: newSeenIDs(config.RepeatSize, config.RepeatWindow),
 		},
-		browsing:  make(chan struct{}, 1),
-		consumers: map[*consumer]struct{}{},
-		lanes:     map[string]bool{},
+		browsing:    make(chan struct{}, 1),
+		consumers:   map[*consumer]struct{}{},
+		parkingLots: map[string]bool{},
 	}
 	// Its own lifetime, from here to Close.
 	q.ctx, q.cancel = context.WithCancel(context.Background())
-	q.linkCtx, q.cancelLink = context.WithCancel(context.Background())
-	q.publishing = newLink("publish", config.Logger, q.openPublishing)
-	q.consuming = newLink("consume", config.Logger, q.openConsuming)
-	q.links.Go(func() { q.publishing.run(q.linkCtx) })
+	q.connCtx, q.cancelConn = context.WithCancel(context.Background())
+	q.publishing = newReconnector("publish", config.Logger, q.openPublishing)
+	q.consuming = newReconnector("consume", config.Logger, q.openConsuming)
+	q.connections.Go(func() { q.publishing.run(q.connCtx) })
 	if !config.History.Off() {
-		q.links.Go(func() { q.keepHistory(q.linkCtx) })
+		q.connections.Go(func() { q.restoreHistory(q.connCtx) })
 	}
 	return q, nil
 }
 
-func (q *Queue) openPublishing(ctx context.Context) (*session, error) {
-	return q.openSession(ctx, q.publishing.name, func(s *session) error { return s.openPublishing(q.config) })
-}
-
-func (q *Queue) openConsuming(ctx context.Context) (*session, error) {
-	return q.openSession(ctx, q.consuming.name, func(*session) error { return nil })
-}
-
-// openSession connects, declares the topology and prepares the session. The topology
-// may have gone with the node that had it, so each session makes sure of it.
-func (q *Queue) openSession(ctx context.Context, name string, prepare func(*session) error) (*session, error) {
-	conn, err := q.dialer.dial(ctx, name)
+func (q *Queue) openPublishing(ctx context.Context) (*connection, error) {
+	conn, err := q.openConnection(ctx, q.publishing.name)
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(conn)
-	s.mends = name == historyConnection
-	err = q.declareAll(s)
-	if err == nil {
-		err = prepare(s)
-	}
-	if err != nil {
-		s.close()
+	if err := conn.openPublishChannels(q.config); err != nil {
+		conn.close()
 		return nil, explain(err)
 	}
-	return s, nil
+	return conn, nil
 }
 
-// withChannel runs f with a channel of its own.
-func (s *session) withChannel(f func(*amqp.Channel) error) error {
-	ch, err := s.conn.Channel()
+func (q *Queue) openConsuming(ctx context.Context) (*connection, error) {
+	return q.openConnection(ctx, q.consuming.name)
+}
+
+// openConnection connects and declares the topology, which may be lost with the node that had it.
+func (q *Queue) openConnection(ctx context.Context, name string) (*connection, error) {
+	raw, err := q.dialer.dial(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	conn := newConnection(raw)
+	conn.restoresHistory = name == historyConnection
+	if err := q.declareAll(conn); err != nil {
+		conn.close()
+		return nil, explain(err)
+	}
+	return conn, nil
+}
+
+// withChannel runs f with a new channel.
+func (conn *connection) withChannel(f func(*amqp.Channel) error) error {
+	ch, err := conn.amqp.Channel()
 	if err != nil {
 		return fmt.Errorf("opening a channel: %w", err)
 	}
-	// After an error the broker has closed it; after success nothing depends on it.
+	// After an error the broker has closed it already.
 	defer func() { _ = ch.Close() }()
 	return f(ch)
 }
@@ -153,8 +156,8 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 		return nil, queue.ErrClosed
 	}
 	q.consumers[c] = struct{}{}
-	if _, known := q.lanes[c.lane]; c.lane != "" && !known {
-		q.lanes[c.lane] = false
+	if _, known := q.parkingLots[c.parkingLot]; c.parkingLot != "" && !known {
+		q.parkingLots[c.parkingLot] = false
 	}
 	q.startConsuming()
 	c.start(names)
@@ -165,9 +168,9 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	return c, nil
 }
 
-// startConsuming begins to keep the connection to consume up. The lock is held.
+// startConsuming starts the connection that consumes, once. The lock is held.
 func (q *Queue) startConsuming() {
-	q.consume.Do(func() { q.links.Go(func() { q.consuming.run(q.linkCtx) }) })
+	q.consume.Do(func() { q.connections.Go(func() { q.consuming.run(q.connCtx) }) })
 }
 
 // Ready implements [queue.Queue]: connected, declared and not blocked.
@@ -175,11 +178,11 @@ func (q *Queue) Ready(ctx context.Context) error {
 	if err := q.usable(ctx); err != nil {
 		return err
 	}
-	s, err := q.publishing.session(ctx)
+	conn, err := q.publishing.connection(ctx)
 	if err != nil {
 		return err
 	}
-	if reason := s.blocked.Load(); reason != nil {
+	if reason := conn.blocked.Load(); reason != nil {
 		return fmt.Errorf("%w: the broker takes no messages: %s", queue.ErrUnavailable, *reason)
 	}
 	return nil
@@ -198,23 +201,22 @@ func (q *Queue) Close() error {
 			group.Go(func() { _ = c.Close() })
 		}
 		group.Wait()
-		// Whoever holds all of the flight is alone in the air.
-		landed := q.awaitLanding()
-		q.cancelLink()
-		q.links.Wait()
-		if !landed {
-			// Without a connection, all that were waiting have their answer.
-			q.awaitLanding()
+		confirmed := q.awaitConfirms()
+		q.cancelConn()
+		q.connections.Wait()
+		if !confirmed {
+			// Without a connection, every publish has its answer.
+			q.awaitConfirms()
 		}
 	})
 	return nil
 }
 
-// awaitLanding waits until no publish is under way.
-func (q *Queue) awaitLanding() bool {
+// awaitConfirms waits until no publish is in flight: only then all of the limit is free.
+func (q *Queue) awaitConfirms() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
-	all := int64(q.config.flight())
+	all := int64(q.config.inFlightLimit())
 	if err := q.inFlight.Acquire(ctx, all); err != nil {
 		return false
 	}

@@ -70,8 +70,8 @@ func queueNames(prefix string) []string {
 	for p := range event.Partitions {
 		names = append(names, fmt.Sprintf("%s.dispatch.%d", prefix, p))
 	}
-	for _, lane := range queuetest.ParkingLots {
-		names = append(names, prefix+".record.parked."+lane)
+	for _, name := range queuetest.ParkingLots {
+		names = append(names, prefix+".record.parked."+name)
 	}
 	return names
 }

@@ -10,11 +10,10 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// deliveryLimit stands for none: how often a message was returned says nothing about it,
-// because the broker also counts what a consumer only held in memory, and lost connections,
-// and the bot's history would not say that the event is dead. So the consumers find out what
-// takes them down, see probation.go. RabbitMQ 4 has a low limit by default and 3.x knows no
-// word for none.
+// deliveryLimit stands for none: the broker also counts redeliveries of what a consumer only
+// prefetched, and lost connections, and it would dead-letter without a change of the event. So
+// the consumers find poison messages, see poison.go. RabbitMQ 4 has a low limit by default and
+// 3.x no value for none.
 const deliveryLimit = 1 << 30
 
 // topology names what is declared. It is fixed, so an accepted event always has its
@@ -25,9 +24,9 @@ const deliveryLimit = 1 << 30
 //	<prefix>.dispatch.0 … 15  "*.<n>" one partition each, with a single active consumer
 //	<prefix>.dead             reached through the default exchange only
 //	<prefix>.history          "#"    a stream, where a history is kept; behind an exchange of
-//	                                 the same name, see stream.go
-//	<prefix>.record.parked.…  one for each lane, once somebody uses it; reached through the
-//	                          default exchange only, see park.go
+//	                                 the same name, see history_stream.go
+//	<prefix>.record.parked.…  one for each parking lot, once it is used; reached through the
+//	                          default exchange only, see parkinglot.go
 //
 // and for a while <prefix>.dead.lock and <prefix>.suspect.<group>.<event>.
 //
@@ -42,24 +41,24 @@ func (t topology) record() string   { return t.prefix + ".record" }
 func (t topology) dead() string     { return t.prefix + ".dead" }
 func (t topology) history() string  { return t.prefix + ".history" }
 
-func (t topology) parked(lane string) string { return t.prefix + parkedInfix + lane }
+func (t topology) parkingLot(name string) string { return t.prefix + parkingLotInfix + name }
 
-// parkedInfix stands between the prefix and the name of a lane.
-const parkedInfix = ".record.parked."
+// parkingLotInfix stands between the prefix and the name of a parking lot.
+const parkingLotInfix = ".record.parked."
 
 // suspect is the queue of the marks of an event.
 func (t topology) suspect(group queue.Group, id string) string {
 	return t.prefix + ".suspect." + string(group) + "." + id
 }
 
-// deadLock is a queue that only the one who looks through the dead letters has.
+// deadLock is the queue that is the lock of [Queue.browse].
 func (t topology) deadLock() string { return t.prefix + ".dead.lock" }
 
 func (t topology) dispatch(partition int) string {
 	return t.prefix + ".dispatch." + strconv.Itoa(partition)
 }
 
-// queues lists the queues that a group consumes, nil for a group that does not exist.
+// queues lists the queues of a group, nil for a group that does not exist.
 func (t topology) queues(group queue.Group) []string {
 	switch group {
 	case queue.Record:
@@ -73,13 +72,13 @@ func (t topology) queues(group queue.Group) []string {
 		}
 		return names
 	}
-	if lane, ok := group.ParkingLot(); ok {
-		return []string{t.parked(lane)}
+	if name, ok := group.ParkingLot(); ok {
+		return []string{t.parkingLot(name)}
 	}
 	return nil
 }
 
-// routingKey leads an event to all groups that it concerns. A change has no partition.
+// routingKey routes an event to all groups that it concerns. A change has no partition.
 func routingKey(e *event.Event) string {
 	if e.IsChange() {
 		return e.Bot + ".change"
@@ -87,7 +86,7 @@ func routingKey(e *event.Event) string {
 	return e.Bot + "." + strconv.Itoa(e.Partition())
 }
 
-// declaration is one queue with what leads to it.
+// declaration is one queue with its binding.
 type declaration struct {
 	name    string
 	binding string // Empty for none.
@@ -107,8 +106,8 @@ func (t topology) declarations() []declaration {
 	return all
 }
 
-// quorum are the arguments of every queue. Where an operator limits its length, it refuses
-// new messages; the default would drop the oldest.
+// quorum are the arguments of every queue. Where an operator limits its length, new messages
+// are nacked; the default would drop the oldest.
 func quorum() amqp.Table {
 	return amqp.Table{
 		"x-queue-type":     "quorum",
@@ -117,7 +116,7 @@ func quorum() amqp.Table {
 	}
 }
 
-// declare makes sure that everything exists.
+// declare declares everything.
 func (t topology) declare(ch *amqp.Channel) error {
 	if err := ch.ExchangeDeclare(t.exchange(), amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
 		return fmt.Errorf("declaring exchange %s: %w", t.exchange(), err)

@@ -11,13 +11,13 @@ import (
 )
 
 // Ack implements [queue.Consumer]. A delivery whose connection was lost is remembered and
-// acknowledged when it comes back to this handle; another process gets it again.
-// Deliveries that are lost keep the others from nothing.
+// acknowledged when it is redelivered to this handle; another process handles it again.
+// Deliveries that are lost do not keep the others from being acknowledged.
 func (c *consumer) Ack(_ context.Context, deliveries ...*queue.Delivery) error {
-	items := c.claim(deliveries)
+	items := c.takeToAck(deliveries)
 	lost := len(deliveries) - len(items)
-	if untold := c.release(items); c.done == nil {
-		lost += untold
+	if unacked := c.finish(items); c.done == nil {
+		lost += unacked
 	}
 	if lost > 0 {
 		return fmt.Errorf("acknowledging %d of %d deliveries: %w", lost, len(deliveries), queue.ErrLost)
@@ -25,8 +25,8 @@ func (c *consumer) Ack(_ context.Context, deliveries ...*queue.Delivery) error {
 	return nil
 }
 
-// claim decides that deliveries which the caller still has are done.
-func (c *consumer) claim(deliveries []*queue.Delivery) []*item {
+// takeToAck marks the deliveries that the caller still holds as done.
+func (c *consumer) takeToAck(deliveries []*queue.Delivery) []*item {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	items := make([]*item, 0, len(deliveries))
@@ -42,12 +42,11 @@ func (c *consumer) claim(deliveries []*queue.Delivery) []*item {
 	return items
 }
 
-// decide fixes the copy of the message that the broker is to be told about. The lock is
-// held.
+// decide fixes which delivery of the message is to be acked. The lock is held.
 func (c *consumer) decide(it *item) {
 	it.state = settling
-	if c.strays.has(it) {
-		delete(c.strays, it.id)
+	if c.inflight.has(it) {
+		delete(c.inflight, it.id)
 	}
 }
 
@@ -57,15 +56,15 @@ func (c *consumer) held(d *queue.Delivery) *item {
 	if !ok || it.state != out || it.delivery != d {
 		return nil
 	}
-	if _, mine := c.feeds[it.feed]; mine || (c.strays.has(it) && c.ctx.Err() == nil) {
+	if _, mine := c.subscriptions[it.sub]; mine || (c.inflight.has(it) && c.ctx.Err() == nil) {
 		return it
 	}
 	return nil
 }
 
-// release tells the broker about items that are decided and lets the next of their order
-// keys go. It returns how many the broker could not be told about.
-func (c *consumer) release(items []*item) (untold int) {
+// finish acks items that are decided and lets the next of their order keys go. It returns how
+// many could not be acked, because their channel is closed.
+func (c *consumer) finish(items []*item) (unacked int) {
 	for rest := items; len(rest) > 0; {
 		var run []*item
 		run, rest = splitRun(rest)
@@ -73,30 +72,30 @@ func (c *consumer) release(items []*item) (untold int) {
 		for n, it := range run {
 			tags[n] = it.tag
 		}
-		if err := run[0].feed.settle(tags...); err != nil {
-			untold += len(run)
+		if err := run[0].sub.settle(tags...); err != nil {
+			unacked += len(run)
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, it := range items {
-		delete(it.feed.items, it.tag)
-		delete(it.feed.ids, it.id)
-		it.end()
-		if _, live := c.feeds[it.feed]; !live || !c.ordered {
+		delete(it.sub.items, it.tag)
+		delete(it.sub.ids, it.id)
+		it.drop()
+		if _, live := c.subscriptions[it.sub]; !live || !c.ordered {
 			continue
 		}
-		if next, ok := it.feed.lanes.leave(it.key, it); ok {
+		if next, ok := it.sub.orderKeys.leave(it.key, it); ok {
 			c.schedule(next)
 		}
 	}
-	return untold
+	return unacked
 }
 
-// splitRun cuts off the first items of one feed.
+// splitRun cuts off the first items, those of one subscription.
 func splitRun(items []*item) (run, rest []*item) {
 	n := 1
-	for n < len(items) && items[n].feed == items[0].feed {
+	for n < len(items) && items[n].sub == items[0].sub {
 		n++
 	}
 	return items[:n], items[n:]
@@ -104,29 +103,29 @@ func splitRun(items []*item) (run, rest []*item) {
 
 // Retry implements [queue.Consumer]. The delivery waits in this process, lost connections
 // or not: if the consumer ends before the delay does, the event comes early to the next
-// one, which counts its attempts from 1 again. A delay beyond the broker's consumer_timeout (30 min by default) costs a
-// return to the broker.
+// one, which counts its attempts from 1 again. A delay beyond the broker's consumer_timeout
+// (30 min by default) costs a redelivery.
 func (c *consumer) Retry(_ context.Context, d *queue.Delivery, delay time.Duration) error {
-	return c.comeAgain(d, delay, 1)
+	return c.requeue(d, delay, 1)
 }
 
 // Postpone implements [queue.Consumer]. As with Retry, the delivery waits in this process;
 // what another consumer gets instead, it can postpone as well.
 func (c *consumer) Postpone(_ context.Context, d *queue.Delivery, delay time.Duration) error {
-	return c.comeAgain(d, delay, 0)
+	return c.requeue(d, delay, 0)
 }
 
-func (c *consumer) comeAgain(d *queue.Delivery, delay time.Duration, attempts int) error {
+func (c *consumer) requeue(d *queue.Delivery, delay time.Duration, attempts int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	it := c.held(d)
 	if it == nil {
-		return fmt.Errorf("giving back: %w", queue.ErrLost)
+		return fmt.Errorf("requeueing: %w", queue.ErrLost)
 	}
-	it.again(attempts)
+	it.redeliver(attempts)
 	it.due = time.Now().Add(delay)
 	it.state = waiting
-	if !c.strays.has(it) {
+	if !c.inflight.has(it) {
 		c.schedule(it)
 	}
 	return nil
@@ -134,45 +133,45 @@ func (c *consumer) comeAgain(d *queue.Delivery, delay time.Duration, attempts in
 
 // DeadLetter implements [queue.Consumer]. The dead letter is confirmed before the delivery is
 // acknowledged: a crash in between leaves both, never neither. On ErrUnavailable and
-// ErrUnconfirmed the delivery is still the caller's.
+// ErrUnconfirmed the caller still holds the delivery.
 func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason string) error {
-	it, m, err := c.takeForDeadLetter(d)
+	it, m, err := c.takeToDeadLetter(d)
 	if err != nil {
 		return fmt.Errorf("dead-lettering: %w", err)
 	}
 	info := queue.NewDeadInfo(d, c.group, reason)
 	err = c.queue.publish(ctx, []message{newDeadLetter(c.queue.topology, m, info)})
 	if err != nil {
-		c.unclaim(it)
+		c.handBack(it)
 		return fmt.Errorf("dead-lettering: %w", err)
 	}
 	// Not done: a redrive wants it handled again.
 	c.mu.Lock()
 	c.decide(it)
 	c.mu.Unlock()
-	if c.release([]*item{it}) > 0 {
+	if c.finish([]*item{it}) > 0 {
 		return fmt.Errorf("dead-lettering: %w", queue.ErrLost)
 	}
 	return nil
 }
 
-// takeForDeadLetter also returns the message, because another copy of it may come meanwhile.
-func (c *consumer) takeForDeadLetter(d *queue.Delivery) (*item, *amqp.Delivery, error) {
+// takeToDeadLetter also returns the message, because it may be redelivered meanwhile.
+func (c *consumer) takeToDeadLetter(d *queue.Delivery) (*item, *amqp.Delivery, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	it := c.held(d)
 	if it == nil {
 		return nil, nil, queue.ErrLost
 	}
-	if err := c.absent(it); err != nil {
+	if err := c.redeliveryPending(it); err != nil {
 		return nil, nil, err
 	}
 	it.state = moving
 	return it, it.message, nil
 }
 
-// unclaim gives an item back to the caller.
-func (c *consumer) unclaim(it *item) {
+// handBack lets the caller hold an item again that could not be moved.
+func (c *consumer) handBack(it *item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if it.state == moving {

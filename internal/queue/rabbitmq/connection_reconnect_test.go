@@ -61,8 +61,8 @@ func (s *interrupted) awaitCopies() {
 	require.NoError(s.t, s.c.Ack(s.t.Context(), s.receive(behind, 1)))
 }
 
-// ends demands that y is the only event left, and that so many were buried.
-func (s *interrupted) ends(buried int64) {
+// ends demands that y is the only event left, and that so many were dead-lettered.
+func (s *interrupted) ends(dead int64) {
 	s.t.Helper()
 	require.NoError(s.t, s.c.Ack(s.t.Context(), s.receive(s.y, 1)))
 	var depths map[queue.Group]int64
@@ -71,7 +71,7 @@ func (s *interrupted) ends(buried int64) {
 		depths, err = s.q.Depths(s.t.Context())
 		return err == nil && depths[queue.Dispatch] == 0
 	}, patience, 10*time.Millisecond)
-	require.Equal(s.t, buried, depths[queue.Dead])
+	require.Equal(s.t, dead, depths[queue.Dead])
 }
 
 // What a consumer holds when its connection is lost is settled as if it had not been,
@@ -92,7 +92,7 @@ func TestSettleAfterConnectionCut(t *testing.T) {
 			require.NoError(s.t, s.c.Ack(s.t.Context(), d))
 			s.ends(0)
 		},
-		"bury": func(s *interrupted) {
+		"dead-letter": func(s *interrupted) {
 			require.Eventually(s.t, func() bool {
 				return s.c.DeadLetter(s.t.Context(), s.held, "reason") == nil
 			}, patience, 10*time.Millisecond)

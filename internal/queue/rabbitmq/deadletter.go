@@ -15,18 +15,18 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// ListDead implements [queue.DeadLetters], in the order of death. Each page looks through
-// all dead letters within [queue.MaxDeadScan].
+// ListDead implements [queue.DeadLetters], in the order of dead-lettering. Each page
+// looks through all dead letters within [queue.MaxDeadScan].
 func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.DeadPage, error) {
 	query = query.Bounded()
-	after, err := parsePlace(query.After)
+	after, err := parseDeadCursor(query.After)
 	if err != nil {
 		return nil, fmt.Errorf("listing dead letters: %w", err)
 	}
 	var found []*queue.DeadLetter
-	more, err := q.browse(ctx, func(batch []*letter) (bool, error) {
+	more, err := q.browse(ctx, func(batch []*deadMessage) (bool, error) {
 		for _, l := range batch {
-			if query.Matches(l.DeadLetter) && after.before(placeOf(l.DeadLetter)) {
+			if query.Matches(l.DeadLetter) && after.before(deadCursorOf(l.DeadLetter)) {
 				l.Event.Data = nil
 				found = append(found, l.DeadLetter)
 			}
@@ -36,11 +36,11 @@ func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.Dea
 	if err != nil {
 		return nil, fmt.Errorf("listing dead letters: %w", err)
 	}
-	slices.SortStableFunc(found, func(a, b *queue.DeadLetter) int { return placeOf(a).compare(placeOf(b)) })
+	slices.SortStableFunc(found, func(a, b *queue.DeadLetter) int { return deadCursorOf(a).compare(deadCursorOf(b)) })
 	page := &queue.DeadPage{Letters: found, Truncated: more}
 	if len(found) > query.Limit {
 		page.Letters = found[:query.Limit]
-		page.Next = placeOf(found[query.Limit-1]).String()
+		page.Next = deadCursorOf(found[query.Limit-1]).String()
 	}
 	return page, nil
 }
@@ -48,7 +48,7 @@ func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.Dea
 // GetDead implements [queue.DeadLetters].
 func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, error) {
 	var last *queue.DeadLetter
-	_, err := q.browse(ctx, func(batch []*letter) (bool, error) {
+	_, err := q.browse(ctx, func(batch []*deadMessage) (bool, error) {
 		for _, l := range batch {
 			if l.Event.ID == id && (last == nil || l.At.After(last.At)) {
 				last = l.DeadLetter
@@ -65,42 +65,42 @@ func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, erro
 	return last, nil
 }
 
-// Redrive implements [queue.DeadLetters]. What comes back stands behind everything that
-// waits. A query's After means nothing here, since a replay begins at the front each time.
+// Redrive implements [queue.DeadLetters]. Redriven events stand behind everything that waits. A
+// query's After is ignored, since each redrive begins at the front.
 func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
-	result, err := q.moveDead(ctx, query, func(chosen []*letter) error {
+	result, err := q.moveDead(ctx, query, func(chosen []*deadMessage) error {
 		var messages []message
 		for _, l := range chosen {
-			replay, err := q.newReplay(l)
+			redriven, err := q.newRedrive(l)
 			if err != nil {
 				return err
 			}
-			messages = append(messages, replay...)
+			messages = append(messages, redriven...)
 		}
 		return q.publish(ctx, messages)
-	}, func(l *letter) bool { return l.isEvent })
+	}, func(l *deadMessage) bool { return l.isEvent })
 	if err != nil {
 		return result, fmt.Errorf("redriving dead letters: %w", err)
 	}
 	return result, nil
 }
 
-// DropDead implements [queue.DeadLetters]; a query's After means nothing, as in Redrive.
+// DropDead implements [queue.DeadLetters]; a query's After is ignored, as in Redrive.
 func (q *Queue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
-	result, err := q.moveDead(ctx, query, func([]*letter) error { return nil }, func(*letter) bool { return true })
+	result, err := q.moveDead(ctx, query, func([]*deadMessage) error { return nil }, func(*deadMessage) bool { return true })
 	if err != nil {
 		return result, fmt.Errorf("dropping dead letters: %w", err)
 	}
 	return result, nil
 }
 
-// moveDead takes what matches and is fit out of the dead letters, once move has put it
-// where it belongs.
-func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery, move func([]*letter) error, fit func(*letter) bool) (queue.DeadResult, error) {
+// moveDead acks the dead letters that match and are fit, once move has published them where they
+// belong.
+func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery, move func([]*deadMessage) error, fit func(*deadMessage) bool) (queue.DeadResult, error) {
 	query = query.Bounded()
 	var result queue.DeadResult
-	more, err := q.browse(ctx, func(batch []*letter) (bool, error) {
-		var chosen []*letter
+	more, err := q.browse(ctx, func(batch []*deadMessage) (bool, error) {
+		var chosen []*deadMessage
 		for _, l := range batch {
 			switch {
 			case !query.Matches(l.DeadLetter) || result.Done+len(chosen) == query.Limit:
@@ -128,12 +128,12 @@ func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery, move func([
 	return result, err
 }
 
-// frontAgain is the Next of a replay or drop, which begins at the front each time.
+// frontAgain is the Next of a redrive or drop, which begins at the front each time.
 const frontAgain = "front"
 
-// newReplay makes the messages of a replay: the event for the group that buried it, and
+// newRedrive makes the messages of a redrive: the event for the group that dead-lettered it, and
 // the change for Record. What somebody moved by hand goes to all groups.
-func (q *Queue) newReplay(l *letter) ([]message, error) {
+func (q *Queue) newRedrive(l *deadMessage) ([]message, error) {
 	replays := l.Replays + 1
 	headers := amqp.Table{}
 	for name, value := range l.message.Headers {
@@ -152,38 +152,38 @@ func (q *Queue) newReplay(l *letter) ([]message, error) {
 	case queue.Dispatch:
 		m.exchange, m.key = "", q.topology.dispatch(l.Event.Partition())
 	}
-	news, err := event.NewReplay(l.Event, replays, time.Now())
+	change, err := event.NewReplay(l.Event, replays, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	return []message{m, newMessage(q.topology, news)}, nil
+	return []message{m, newMessage(q.topology, change)}, nil
 }
 
-// place is where a dead letter stands in a list.
-type place struct {
+// deadCursor is where a dead letter stands in a list.
+type deadCursor struct {
 	at int64 // Microseconds since 1970.
 	id string
 }
 
-func placeOf(l *queue.DeadLetter) place { return place{l.At.UnixMicro(), l.Event.ID} }
+func deadCursorOf(l *queue.DeadLetter) deadCursor { return deadCursor{l.At.UnixMicro(), l.Event.ID} }
 
-func (p place) compare(other place) int {
+func (p deadCursor) compare(other deadCursor) int {
 	return cmp.Or(cmp.Compare(p.at, other.at), strings.Compare(p.id, other.id))
 }
 
-// before reports whether the place comes before the other; nowhere comes before all.
-func (p place) before(other place) bool { return p == place{} || p.compare(other) < 0 }
+// before reports whether the cursor is before the other; the zero one is before all.
+func (p deadCursor) before(other deadCursor) bool { return p == deadCursor{} || p.compare(other) < 0 }
 
-func (p place) String() string { return strconv.FormatInt(p.at, 10) + "." + p.id }
+func (p deadCursor) String() string { return strconv.FormatInt(p.at, 10) + "." + p.id }
 
-func parsePlace(cursor string) (place, error) {
+func parseDeadCursor(cursor string) (deadCursor, error) {
 	if cursor == "" || cursor == frontAgain {
-		return place{}, nil
+		return deadCursor{}, nil
 	}
 	at, id, found := strings.Cut(cursor, ".")
 	n, err := strconv.ParseInt(at, 10, 64)
 	if !found || err != nil {
-		return place{}, queue.ErrCursor
+		return deadCursor{}, queue.ErrCursor
 	}
-	return place{n, id}, nil
+	return deadCursor{n, id}, nil
 }

@@ -24,7 +24,7 @@ func (t topology) remove(ch *amqp.Channel) error {
 }
 
 // refusing returns a queue that refuses everything of an event's partition.
-func refusing(t *testing.T) (*Queue, *session, *event.Event) {
+func refusing(t *testing.T) (*Queue, *connection, *event.Event) {
 	t.Helper()
 	id, err := event.NewID("")
 	require.NoError(t, err)
@@ -32,13 +32,13 @@ func refusing(t *testing.T) (*Queue, *session, *event.Event) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
 	require.Eventually(t, func() bool { return q.Ready(t.Context()) == nil }, time.Minute, 10*time.Millisecond)
-	s, err := q.publishing.session(t.Context())
+	conn, err := q.publishing.connection(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.withChannel(q.topology.remove)) })
+	t.Cleanup(func() { require.NoError(t, conn.withChannel(q.topology.remove)) })
 	e := &event.Event{ID: id, Bot: "bot", Type: "command", Time: time.Now(), OrderKey: "key", Data: []byte("{}")}
 	e.Normalize()
 	full := q.topology.dispatch(e.Partition())
-	require.NoError(t, s.withChannel(func(ch *amqp.Channel) error {
+	require.NoError(t, conn.withChannel(func(ch *amqp.Channel) error {
 		if _, err := ch.QueueDelete(full, false, false, false); err != nil {
 			return err
 		}
@@ -48,18 +48,18 @@ func refusing(t *testing.T) (*Queue, *session, *event.Event) {
 		}
 		return ch.QueueBind(full, "*."+full[len(q.topology.prefix+".dispatch."):], q.topology.exchange(), false, nil)
 	}))
-	return q, s, e
+	return q, conn, e
 }
 
 // What is refused for one partition for too long goes through a new channel, on the same
 // connection and without disturbing what goes elsewhere.
 func TestRefusingChannelIsReplaced(t *testing.T) {
 	t.Parallel()
-	q, s, e := refusing(t)
-	old := s.channels[0].Load()
+	q, conn, e := refusing(t)
+	old := conn.channels[0].Load()
 	require.Eventually(t, func() bool {
 		require.ErrorIs(t, q.Publish(t.Context(), e), queue.ErrUnconfirmed)
-		return s.channels[0].Load() != old
+		return conn.channels[0].Load() != old
 	}, time.Minute, time.Millisecond)
 	require.Eventually(t, old.IsClosed, time.Minute, time.Millisecond)
 	for other := 0; other < 2*publishChannels; {
@@ -73,32 +73,32 @@ func TestRefusingChannelIsReplaced(t *testing.T) {
 			other++
 		}
 	}
-	now, err := q.publishing.session(t.Context())
+	now, err := q.publishing.connection(t.Context())
 	require.NoError(t, err)
-	require.Same(t, s, now)
+	require.Same(t, conn, now)
 }
 
-// A refusal that is only looked at after the session's end, when no channel can be replaced
+// A refusal that is only looked at after the end of the connection, when no channel can be replaced
 // any more, holds nobody up.
 func TestRefusalAfterTheEnd(t *testing.T) {
 	t.Parallel()
-	q, s, e := refusing(t)
+	q, conn, e := refusing(t)
 	m := newMessage(q.topology, e)
-	c := s.channel()
+	c := conn.nextChannel()
 	c.refused[m.key[strings.LastIndexByte(m.key, '.')+1:]] = time.Now().Add(-time.Hour)
 	released := make(chan struct{})
-	o, err := c.send(s, &m, func() { close(released) })
+	o, err := c.send(conn, &m, func() { close(released) })
 	require.NoError(t, err)
 	<-o.confirm.Done()
-	s.mu.Lock()
-	s.ended = true
-	s.mu.Unlock()
-	go s.land(o)
+	conn.mu.Lock()
+	conn.ended = true
+	conn.mu.Unlock()
+	go conn.awaitLateConfirm(o)
 	select {
 	case <-released:
 	case <-time.After(time.Minute):
 		t.Fatal("the room of the message never came back")
 	}
-	s.mu.Lock() // Nobody keeps it.
-	defer s.mu.Unlock()
+	conn.mu.Lock() // Nobody keeps it.
+	defer conn.mu.Unlock()
 }

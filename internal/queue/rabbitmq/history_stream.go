@@ -11,6 +11,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -19,15 +20,15 @@ const (
 	segmentsKept = 8
 	// maxSegment is the broker's own default.
 	maxSegment = 500_000_000
-	// historyConnection names connections that read the history or bring it back.
+	// historyConnection names connections that read the history or bind it again.
 	historyConnection = "history"
-	// mendEvery is the time between two attempts to bring a history back.
-	mendEvery = 30 * time.Second
+	// restoreEvery is the time between two attempts to bind a history again.
+	restoreEvery = 30 * time.Second
 	// probeWait bounds how long a stream may take to confirm.
 	probeWait = 5 * time.Second
 )
 
-// streamArgs are the arguments of a stream that keeps so much.
+// streamArgs are the arguments of a stream with this retention.
 func streamArgs(keep queue.Retention) amqp.Table {
 	return amqp.Table{
 		"x-queue-type":                    "stream",
@@ -40,11 +41,11 @@ func streamArgs(keep queue.Retention) amqp.Table {
 // declareHistory makes sure that the stream exists, and the exchange that leads to it. A
 // stream with other limits is used as it is: that is no reason to refuse events.
 //
-// The exchange between is for taking the history off: RabbitMQ neither unbinds nor deletes a
-// stream that is down, and confirms nothing that is on its way to one.
-func (q *Queue) declareHistory(s *session) error {
+// The exchange in between is for unbinding the history: RabbitMQ neither unbinds nor deletes a
+// stream that is down, and confirms nothing that is routed to one.
+func (q *Queue) declareHistory(conn *connection) error {
 	name := q.topology.history()
-	err := s.withChannel(func(ch *amqp.Channel) error {
+	err := conn.withChannel(func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclare(name, true, false, false, false, streamArgs(q.config.History))
 		return err
 	})
@@ -56,7 +57,7 @@ func (q *Queue) declareHistory(s *session) error {
 	if err != nil {
 		return fmt.Errorf("declaring queue %s: %w", name, err)
 	}
-	return s.withChannel(func(ch *amqp.Channel) error {
+	return conn.withChannel(func(ch *amqp.Channel) error {
 		if err := ch.ExchangeDeclare(name, amqp.ExchangeFanout, true, false, false, false, nil); err != nil {
 			return fmt.Errorf("declaring exchange %s: %w", name, err)
 		}
@@ -67,13 +68,13 @@ func (q *Queue) declareHistory(s *session) error {
 	})
 }
 
-// bindHistory has the stream get everything, once it takes messages.
-func (q *Queue) bindHistory(s *session) error {
+// bindHistory routes everything to the stream, once it takes messages.
+func (q *Queue) bindHistory(conn *connection) error {
 	name := q.topology.history()
-	if err := s.withChannel(q.probeHistory); err != nil {
+	if err := conn.withChannel(q.probeHistory); err != nil {
 		return fmt.Errorf("writing to queue %s: %w", name, err)
 	}
-	err := s.withChannel(func(ch *amqp.Channel) error {
+	err := conn.withChannel(func(ch *amqp.Channel) error {
 		return ch.ExchangeBind(name, historyBinding, q.topology.exchange(), false, nil)
 	})
 	if err != nil {
@@ -82,10 +83,10 @@ func (q *Queue) bindHistory(s *session) error {
 	return nil
 }
 
-// unbindHistory has the stream get nothing.
-func (q *Queue) unbindHistory(s *session) error {
+// unbindHistory routes nothing to the stream.
+func (q *Queue) unbindHistory(conn *connection) error {
 	name := q.topology.history()
-	err := s.withChannel(func(ch *amqp.Channel) error {
+	err := conn.withChannel(func(ch *amqp.Channel) error {
 		return ch.ExchangeUnbind(name, historyBinding, q.topology.exchange(), false, nil)
 	})
 	if err != nil && !answered(err, amqp.NotFound) {
@@ -94,24 +95,24 @@ func (q *Queue) unbindHistory(s *session) error {
 	return nil
 }
 
-// declareAll declares the topology with its history. A history that does not work is taken
-// off, and does not keep events from being accepted; see keepHistory. A guest, which would
-// not be there to bring it back, leaves that to the others.
-func (q *Queue) declareAll(s *session) error {
-	kept := !q.config.History.Off() && (!q.historyDown.Load() || s.mends)
+// declareAll declares the topology with its history. A history that does not work is unbound, so
+// that events are accepted without it; see restoreHistory. A guest, which would not be there to
+// bind it again, leaves that to the others.
+func (q *Queue) declareAll(conn *connection) error {
+	kept := !q.config.History.Off() && (!q.historyDown.Load() || conn.restoresHistory)
 	var failed error
 	if kept {
-		// It begins to get events last, since it takes a moment to be ready.
-		failed = q.declareHistory(s)
+		// It is bound last, since it takes a moment to be ready.
+		failed = q.declareHistory(conn)
 	}
-	if err := s.withChannel(q.topology.declare); err != nil {
+	if err := conn.withChannel(q.topology.declare); err != nil {
 		return err
 	}
-	if err := s.withChannel(q.declareLanes); err != nil {
+	if err := conn.withChannel(q.declareParkingLots); err != nil {
 		return err
 	}
 	if kept && failed == nil {
-		failed = q.bindHistory(s)
+		failed = q.bindHistory(conn)
 	}
 	if kept && failed == nil {
 		q.historyDown.Store(false)
@@ -120,28 +121,21 @@ func (q *Queue) declareAll(s *session) error {
 	if q.config.Guest {
 		return nil
 	}
-	if failed != nil && q.linkCtx.Err() == nil && !q.historyDown.Swap(true) {
+	if failed != nil && q.connCtx.Err() == nil && !q.historyDown.Swap(true) {
 		q.config.Logger.Error("the history does not work; events are accepted and will be missing in it", "error", explain(failed))
 	}
-	return q.unbindHistory(s)
+	return q.unbindHistory(conn)
 }
 
-// keepHistory brings a history back that was taken off, until the context ends.
-func (q *Queue) keepHistory(ctx context.Context) {
-	tick := time.NewTicker(mendEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+// restoreHistory binds a history again that was unbound, until the context ends.
+func (q *Queue) restoreHistory(ctx context.Context) {
+	for retry.Sleep(ctx, restoreEvery) {
 		if !q.historyDown.Load() {
 			continue
 		}
-		// Where it fails, there is another time.
-		if s, err := q.openSession(ctx, historyConnection, func(*session) error { return nil }); err == nil {
-			s.close()
+		// If it fails, it is tried again.
+		if conn, err := q.openConnection(ctx, historyConnection); err == nil {
+			conn.close()
 		}
 		if !q.historyDown.Load() {
 			q.config.Logger.Info("the history works again")
@@ -150,8 +144,8 @@ func (q *Queue) keepHistory(ctx context.Context) {
 }
 
 // probeHistory waits until the stream takes messages. For a moment after its declaration, or
-// after its node has come back, RabbitMQ 3.10 answers one by closing the connection: better
-// this one than that of the publishers.
+// after its node has restarted, RabbitMQ 3.10 answers a publish by closing the connection:
+// better this one than that of the publishers.
 func (q *Queue) probeHistory(ch *amqp.Channel) error {
 	if err := ch.Confirm(false); err != nil {
 		return err
@@ -161,7 +155,7 @@ func (q *Queue) probeHistory(ch *amqp.Channel) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(q.linkCtx, probeWait)
+	ctx, cancel := context.WithTimeout(q.connCtx, probeWait)
 	defer cancel()
 	acked, err := confirm.WaitContext(ctx)
 	if err == nil && !acked {

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// bufferSlack is for what is written beside messages in flight: acknowledgements,
-	// heartbeats, the frames around bodies and what TLS adds.
+	// bufferSlack is for what is written in addition to messages in flight: acks,
+	// heartbeats, frame headers and what TLS adds.
 	bufferSlack = 1 << 20
 	// maxSpare is the largest buffer that is kept for reuse.
 	maxSpare = 1 << 20
@@ -16,16 +16,16 @@ const (
 	flushTimeout = time.Second
 )
 
-// joinedConn joins the small writes of concurrent callers into few writes to the socket,
-// which costs the broker and us far less. A write returns once it is buffered; that the
-// socket failed is what later writes and all reads say.
-type joinedConn struct {
+// coalescedConn coalesces the small writes of concurrent callers into few writes to the socket,
+// which costs the broker and us far less. A write returns once it is buffered; an error of the
+// socket is returned by later writes and by all reads.
+type coalescedConn struct {
 	net.Conn
 	// limit bounds what waits for the socket.
 	limit int
 
 	mu     sync.Mutex
-	change sync.Cond // There is more to write, or more room, or an end.
+	change sync.Cond // More to write, more room, or closed.
 	buffer []byte
 	err    error
 	closed bool
@@ -33,19 +33,19 @@ type joinedConn struct {
 	flushed chan struct{}
 }
 
-// joinWrites takes a connection over. With a limit of bufferSlack above [Config.flight] a
-// publisher does not wait for the socket, but in flight, where its context decides for how
-// long. The exception is a dead letter beyond [Config.MaxMessage], which waits here until
-// the broker reads on or its heartbeat is missed.
-func joinWrites(conn net.Conn, limit int) *joinedConn {
-	c := &joinedConn{Conn: conn, limit: limit, flushed: make(chan struct{})}
+// coalesceWrites takes a connection over. With a limit of bufferSlack above
+// [Config.inFlightLimit], publishers do not wait here for the socket but for the in-flight
+// budget, where their context bounds the wait. The exception is a dead letter beyond
+// [Config.MaxMessage], which waits here until the broker reads on or misses its heartbeat.
+func coalesceWrites(conn net.Conn, limit int) *coalescedConn {
+	c := &coalescedConn{Conn: conn, limit: limit, flushed: make(chan struct{})}
 	c.change.L = &c.mu
 	go c.flush()
 	return c
 }
 
 // Write buffers p. It waits only while the buffer is full.
-func (c *joinedConn) Write(p []byte) (int, error) {
+func (c *coalescedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.buffer) >= c.limit && c.err == nil && !c.closed {
@@ -64,8 +64,8 @@ func (c *joinedConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close writes out what is buffered, as far as the peer takes it in time.
-func (c *joinedConn) Close() error {
+// Close flushes the buffer, as far as the peer reads it in time.
+func (c *coalescedConn) Close() error {
 	c.mu.Lock()
 	first := !c.closed
 	c.closed = true
@@ -80,7 +80,7 @@ func (c *joinedConn) Close() error {
 }
 
 // flush owns the socket's write side until the end.
-func (c *joinedConn) flush() {
+func (c *coalescedConn) flush() {
 	defer close(c.flushed)
 	var spare []byte
 	for {
@@ -101,7 +101,7 @@ func (c *joinedConn) flush() {
 
 // next waits for something to write, leaving spare as the new buffer. It returns
 // nothing when the connection is closed and all is written.
-func (c *joinedConn) next(spare []byte) []byte {
+func (c *coalescedConn) next(spare []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.buffer) == 0 && !c.closed {
@@ -116,7 +116,7 @@ func (c *joinedConn) next(spare []byte) []byte {
 }
 
 // fail also ends the reads, so that the connection is found dead at once.
-func (c *joinedConn) fail(err error) {
+func (c *coalescedConn) fail(err error) {
 	c.mu.Lock()
 	c.err, c.buffer = err, nil
 	c.mu.Unlock()

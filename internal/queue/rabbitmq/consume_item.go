@@ -12,12 +12,12 @@ import (
 // item is a delivery that a consumer has and that is not settled. Its fields belong to
 // the consumer's lock.
 type item struct {
-	// feed and tag say which copy of the message this is. While that feed has ended
-	// and no other has brought the message again, the item is a stray.
-	feed  *feed
+	// sub and tag say which delivery of the message this is. From the end of that
+	// subscription to the redelivery, the item is in [inflight].
+	sub   *subscription
 	tag   uint64
 	id    string
-	key   string // Its lane; empty for none.
+	key   string // Its order key; empty for none.
 	state itemState
 	// delivery is what was handed out last. A retry makes a new one, so the old one
 	// cannot be settled again.
@@ -26,37 +26,37 @@ type item struct {
 	retries  int
 	due      time.Time   // When a retry may go.
 	timer    *time.Timer // Only while it sleeps.
-	// inHand is closed when nobody works on it any more; only of a suspect that has its turn.
-	inHand chan struct{}
+	// held is closed when nobody holds it any more; only of a suspect that was handed out.
+	held chan struct{}
 }
 
 type itemState int
 
 const (
-	waiting  itemState = iota // In its lane, or as a stray for its message.
+	waiting  itemState = iota // For its order key, or for its redelivery.
 	ready                     // For the next Receive.
 	sleeping                  // Until it is due again.
 	out                       // With the caller.
 	moving                    // On its way to another queue.
-	settling                  // Decided; only the broker is to be told.
+	settling                  // Decided, not acked yet.
 	gone                      // Settled or lost.
 )
 
-// again makes the delivery that comes next: another attempt, or the same one once more.
-func (it *item) again(attempts int) {
+// redeliver makes the next delivery: another attempt, or the same one once more.
+func (it *item) redeliver(attempts int) {
 	d := *it.delivery
 	d.Attempt += attempts
 	d.Crashes = 0
 	it.delivery = &d
 	it.retries += attempts
-	it.leaveHand()
+	it.release()
 }
 
-// end makes sure that nothing more happens to an item.
-func (it *item) end() {
+// drop makes sure that nothing more happens to an item.
+func (it *item) drop() {
 	it.state = gone
 	it.stop()
-	it.leaveHand()
+	it.release()
 }
 
 // stop ends its sleep, if it has any.
@@ -67,5 +67,5 @@ func (it *item) stop() {
 	}
 }
 
-// orderKey names the lane of an event. A bot's name has no NUL.
+// orderKey is the key that orders an event. A bot's name has no NUL.
 func orderKey(e *event.Event) string { return e.Bot + "\x00" + e.OrderKey }

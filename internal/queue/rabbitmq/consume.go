@@ -11,6 +11,7 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -19,33 +20,33 @@ const (
 	startWait = 3 * time.Second
 )
 
-// consumer holds what its feeds bring until the caller settles it.
+// consumer holds the deliveries of its subscriptions until the caller settles them.
 //
 // In Dispatch the later events of an order key wait here for the first one, also while
-// that one waits for its retry. All of them stay unsettled at the broker, so their order
-// outlasts this process; and all of them count for the prefetch, so a bot that is down
-// can fill its partitions' share and hold up the others there. What the caller still works
-// on when a connection is lost comes to it only once, see [strays].
+// that one waits for its retry. All of them stay unacknowledged at the broker, so their order
+// survives this process; and all of them count for the prefetch, so a bot that is down can
+// fill its partitions' share and hold up the others there. A delivery that the caller holds
+// when a connection is lost is handed out only once, see [inflight].
 type consumer struct {
-	queue    *Queue
-	group    queue.Group
-	lane     string  // Of what is parked; empty for none. The group is Record then.
-	prefetch int     // Of each queue.
-	done     *recent // Nil in Dead.
-	ordered  bool
+	queue      *Queue
+	group      queue.Group
+	parkingLot string   // Its name; empty for none. The group is Record then.
+	prefetch   int      // Of each queue.
+	done       *seenIDs // Nil in Dead.
+	ordered    bool
 
-	ctx     context.Context // Ends with Close.
-	cancel  context.CancelFunc
-	feeders sync.WaitGroup
-	started chan struct{} // Closed once all feeds have been attached.
-	wake    chan struct{} // Has an element when there may be something to receive.
+	ctx               context.Context // Ends with Close.
+	cancel            context.CancelFunc
+	subscriptionLoops sync.WaitGroup
+	started           chan struct{} // Closed once all subscriptions are attached.
+	wake              retry.Wake    // There may be something to receive.
 
-	mu        sync.Mutex
-	unstarted int
-	feeds     map[*feed]struct{}
-	queued    []*item // Ready, but for suspects.
-	suspects  suspects
-	strays    strays
+	mu            sync.Mutex
+	unstarted     int
+	subscriptions map[*subscription]struct{}
+	queued        []*item // Ready, but for suspects.
+	suspects      suspects
+	inflight      inflight
 }
 
 func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queues int) *consumer {
@@ -53,23 +54,23 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 	if prefetch <= 0 {
 		prefetch = defaultPrefetch
 	}
-	lane, parked := group.ParkingLot()
+	name, parked := group.ParkingLot()
 	if parked {
 		group = queue.Record
 	}
 	c := &consumer{
-		queue:     q,
-		group:     group,
-		lane:      lane,
-		prefetch:  max(1, prefetch/queues),
-		done:      q.done[group],
-		ordered:   group == queue.Dispatch,
-		started:   make(chan struct{}),
-		wake:      make(chan struct{}, 1),
-		unstarted: queues,
-		feeds:     map[*feed]struct{}{},
-		suspects:  suspects{wake: make(chan struct{}, 1)},
-		strays:    strays{},
+		queue:         q,
+		group:         group,
+		parkingLot:    name,
+		prefetch:      max(1, prefetch/queues),
+		done:          q.done[group],
+		ordered:       group == queue.Dispatch,
+		started:       make(chan struct{}),
+		wake:          retry.NewWake(),
+		unstarted:     queues,
+		subscriptions: map[*subscription]struct{}{},
+		suspects:      suspects{wake: retry.NewWake()},
+		inflight:      inflight{},
 	}
 	c.ctx, c.cancel = context.WithCancel(q.ctx)
 	return c
@@ -77,15 +78,14 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 
 func (c *consumer) start(names []string) {
 	for _, name := range names {
-		c.feeders.Go(func() { c.feedFrom(c.ctx, name) })
+		c.subscriptionLoops.Go(func() { c.subscribe(c.ctx, name) })
 	}
-	c.feeders.Go(c.probe)
+	c.subscriptionLoops.Go(c.handOutSuspects)
 }
 
-// awaitStart gives the broker a moment, so that usually a subscription that is returned
-// is one that the broker knows.
+// awaitStart waits a moment, so that usually the broker knows a subscription that is returned.
 func (c *consumer) awaitStart(ctx context.Context) error {
-	if _, err := c.queue.consuming.session(ctx); err != nil {
+	if _, err := c.queue.consuming.connection(ctx); err != nil {
 		return c.queue.usable(ctx)
 	}
 	limit := time.NewTimer(startWait)
@@ -123,14 +123,14 @@ func (c *consumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, e
 func (c *consumer) take(limit int) []*queue.Delivery {
 	ds, repeats := c.next(limit)
 	if len(repeats) > 0 {
-		// Where the broker can't be told, it sends them again.
-		_ = c.release(repeats)
+		// Those that can't be acked are redelivered.
+		_ = c.finish(repeats)
 	}
 	return ds
 }
 
-// next parts what is ready from what another consumer of this handle has acknowledged
-// since it came here.
+// next takes items that are ready. Repeats are those that another consumer of this handle has
+// acknowledged since they were delivered here.
 func (c *consumer) next(limit int) (ds []*queue.Delivery, repeats []*item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,17 +151,9 @@ func (c *consumer) next(limit int) (ds []*queue.Delivery, repeats []*item) {
 	clear(c.queued[:taken])
 	c.queued = c.queued[taken:]
 	if len(c.queued) > 0 {
-		c.signal()
+		c.wake.Signal() // One Receive wakes the next if it leaves something.
 	}
 	return ds, repeats
-}
-
-// signal wakes one Receive, which wakes the next if it leaves something.
-func (c *consumer) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
 }
 
 // push makes an item ready. The lock is held.
@@ -172,53 +164,52 @@ func (c *consumer) push(it *item) {
 		return
 	}
 	c.queued = append(c.queued, it)
-	c.signal()
+	c.wake.Signal()
 }
 
-// arrive takes in what the broker sent.
-func (c *consumer) arrive(ctx context.Context, f *feed, m *amqp.Delivery) {
-	f.arrived()
+// arrive takes a message that the broker delivered.
+func (c *consumer) arrive(ctx context.Context, sub *subscription, m *amqp.Delivery) {
+	sub.addTag()
 	e, err := parseEvent(m)
 	if err != nil && c.group != queue.Dead {
-		f.discards.Go(func() { c.discard(ctx, f, m, err) })
+		sub.rejects.Go(func() { c.reject(ctx, sub, m, err) })
 		return
 	}
 	if err != nil {
 		e = salvage(m)
 	}
-	if c.admit(f, m, e) {
+	if c.admit(sub, m, e) {
 		return
 	}
-	// The repeat of something that is here or done. It is lost if the channel is, and
-	// then comes again.
-	_ = f.settle(m.DeliveryTag)
+	// A repeat of an event that is held or done. If this ack is lost, it is redelivered.
+	_ = sub.settle(m.DeliveryTag)
 }
 
 // admit holds an event for the caller, unless it is a repeat.
-func (c *consumer) admit(f *feed, m *amqp.Delivery, e *event.Event) bool {
+func (c *consumer) admit(sub *subscription, m *amqp.Delivery, e *event.Event) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := repeatID(e, m)
 	if c.done != nil {
-		if _, held := f.ids[id]; held || c.done.has(id) {
+		if _, held := sub.ids[id]; held || c.done.has(id) {
 			return false
 		}
-		f.ids[id] = struct{}{}
+		sub.ids[id] = struct{}{}
 	}
-	it := c.strays.adopt(id, f, m)
+	it := c.inflight.match(id, sub, m)
 	if it == nil {
-		it = c.newItem(f, m, e)
+		it = c.newItem(sub, m, e)
 	}
-	f.items[it.tag] = it
-	if c.ordered && !f.lanes.enter(it.key, it) {
+	sub.items[it.tag] = it
+	if c.ordered && !sub.orderKeys.enter(it.key, it) {
 		return true
 	}
 	c.schedule(it)
 	return true
 }
 
-// repeatID is what repeats of an event are known by. One that was replayed is no repeat of
-// what it was before.
+// repeatID identifies repeats of an event. After a redrive or replay it is no repeat of what it
+// was before.
 func repeatID(e *event.Event, m *amqp.Delivery) string {
 	if n := headerInt(m.Headers, headerReplays); n > 0 {
 		return e.ID + "#" + strconv.Itoa(n)
@@ -226,11 +217,11 @@ func repeatID(e *event.Event, m *amqp.Delivery) string {
 	return e.ID
 }
 
-func (c *consumer) newItem(f *feed, m *amqp.Delivery, e *event.Event) *item {
-	it := &item{feed: f, tag: m.DeliveryTag, id: repeatID(e, m), message: m}
+func (c *consumer) newItem(sub *subscription, m *amqp.Delivery, e *event.Event) *item {
+	it := &item{sub: sub, tag: m.DeliveryTag, id: repeatID(e, m), message: m}
 	it.delivery = &queue.Delivery{Event: e, Attempt: 1, Replays: headerInt(m.Headers, headerReplays), Token: it}
 	if c.group == queue.Dead {
-		it.delivery.Dead = deathOf(m)
+		it.delivery.Dead = deadInfo(m)
 	}
 	if c.ordered {
 		it.key = orderKey(e)
@@ -259,27 +250,27 @@ func (c *consumer) schedule(it *item) {
 	})
 }
 
-// attach takes a feed in.
-func (c *consumer) attach(f *feed) {
+// attach adds a subscription.
+func (c *consumer) attach(sub *subscription) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f.attached = time.Now()
-	c.feeds[f] = struct{}{}
+	sub.attached = time.Now()
+	c.subscriptions[sub] = struct{}{}
 	if c.unstarted--; c.unstarted == 0 {
 		close(c.started)
 	}
 }
 
-// detach gives up what a feed brought, but for the strays.
-func (c *consumer) detach(f *feed) {
+// detach drops the items of a subscription that has ended, but for those in flight.
+func (c *consumer) detach(sub *subscription) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.feeds, f)
-	c.strays.forget(time.Now().Add(-c.queue.config.RepeatWindow))
-	for _, it := range f.items {
+	delete(c.subscriptions, sub)
+	c.inflight.expire(time.Now().Add(-c.queue.config.RepeatWindow))
+	for _, it := range sub.items {
 		// In the dead letters the same id may be there twice.
-		if c.ctx.Err() != nil || c.done == nil || !c.strays.keep(it) {
-			it.end()
+		if c.ctx.Err() != nil || c.done == nil || !c.inflight.keep(it) {
+			it.drop()
 		}
 	}
 	lost := func(it *item) bool { return it.state != ready }
@@ -291,8 +282,8 @@ func (c *consumer) unsettled() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
-	for f := range c.feeds {
-		n += len(f.items)
+	for sub := range c.subscriptions {
+		n += len(sub.items)
 	}
 	return n
 }
@@ -300,7 +291,7 @@ func (c *consumer) unsettled() int {
 // Close implements [queue.Consumer].
 func (c *consumer) Close() error {
 	c.cancel()
-	c.feeders.Wait()
+	c.subscriptionLoops.Wait()
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()
 	delete(c.queue.consumers, c)

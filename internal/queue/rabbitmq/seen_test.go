@@ -11,7 +11,7 @@ import (
 func TestRecentForgetsWithTime(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	r := newRecent(1000, time.Minute)
+	r := newSeenIDs(1000, time.Minute)
 	r.nowFunc = func() time.Time { return now }
 	require.False(t, r.has("a"))
 	r.add("a")
@@ -28,7 +28,7 @@ func TestRecentForgetsWithTime(t *testing.T) {
 
 func TestRecentIsBounded(t *testing.T) {
 	t.Parallel()
-	r := newRecent(10, time.Hour)
+	r := newSeenIDs(10, time.Hour)
 	for i := range 1000 {
 		r.add(strconv.Itoa(i))
 		require.LessOrEqual(t, len(r.newer)+len(r.older), 10)
@@ -39,7 +39,7 @@ func TestRecentIsBounded(t *testing.T) {
 
 func BenchmarkRecent(b *testing.B) {
 	b.ReportAllocs()
-	r := newRecent(1<<16, time.Hour)
+	r := newSeenIDs(1<<16, time.Hour)
 	ids := make([]string, 1<<17)
 	for i := range ids {
 		ids[i] = strconv.Itoa(i)

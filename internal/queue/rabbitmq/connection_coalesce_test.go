@@ -60,10 +60,10 @@ func (s *socket) written() [][]byte {
 	return s.writes
 }
 
-func TestJoinedWritesAreFewAndInOrder(t *testing.T) {
+func TestCoalescedWritesAreFewAndInOrder(t *testing.T) {
 	t.Parallel()
 	s := newSocket()
-	c := joinWrites(s, testLimit)
+	c := coalesceWrites(s, testLimit)
 	var want []byte
 	for i := range 100 {
 		p := []byte{byte(i), byte(i)}
@@ -80,10 +80,10 @@ func TestJoinedWritesAreFewAndInOrder(t *testing.T) {
 	require.LessOrEqual(t, len(s.written()), 2)
 }
 
-func TestJoinedConcurrentWritesStayWhole(t *testing.T) {
+func TestCoalescedConcurrentWritesStayWhole(t *testing.T) {
 	t.Parallel()
 	client, server := net.Pipe()
-	c := joinWrites(client, testLimit)
+	c := coalesceWrites(client, testLimit)
 	const callers, each, size = 16, 200, 7
 	received := make(chan []byte, 1)
 	go func() {
@@ -115,10 +115,10 @@ func chunks(b []byte, size int) func(func([]byte) bool) {
 	}
 }
 
-func TestJoinedErrorIsSticky(t *testing.T) {
+func TestCoalescedErrorIsSticky(t *testing.T) {
 	t.Parallel()
 	s := newSocket()
-	c := joinWrites(s, testLimit)
+	c := coalesceWrites(s, testLimit)
 	broken := errors.New("broken pipe")
 	s.permits <- broken
 	_, err := c.Write([]byte("lost"))
@@ -132,10 +132,10 @@ func TestJoinedErrorIsSticky(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
-func TestJoinedBufferIsBounded(t *testing.T) {
+func TestCoalescedBufferIsBounded(t *testing.T) {
 	t.Parallel()
 	s := newSocket()
-	c := joinWrites(s, testLimit)
+	c := coalesceWrites(s, testLimit)
 	_, err := c.Write([]byte("taken by the flusher, which waits"))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
@@ -163,11 +163,11 @@ func TestJoinedBufferIsBounded(t *testing.T) {
 }
 
 // A message of the largest size is taken although the peer reads nothing.
-func TestJoinedTakesTheLargestMessage(t *testing.T) {
+func TestCoalescingTakesTheLargestMessage(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{0, 40 << 20} {
 		config := Config{MaxMessage: size}.withDefaults()
-		c := joinWrites(newSocket(), config.flight()+bufferSlack)
+		c := coalesceWrites(newSocket(), config.inFlightLimit()+bufferSlack)
 		taken := make(chan struct{})
 		go func() {
 			defer close(taken)
@@ -187,10 +187,10 @@ func TestJoinedTakesTheLargestMessage(t *testing.T) {
 	}
 }
 
-func TestJoinedCloseDoesNotHang(t *testing.T) {
+func TestCoalescedCloseDoesNotHang(t *testing.T) {
 	t.Parallel()
 	s := newSocket() // Its peer reads nothing.
-	c := joinWrites(s, testLimit)
+	c := coalesceWrites(s, testLimit)
 	_, err := c.Write([]byte("x"))
 	require.NoError(t, err)
 	require.NoError(t, c.Close())

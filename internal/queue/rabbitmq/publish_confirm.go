@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// minFlight is the least of [Config.flight].
-	minFlight = 16 << 20
-	// inFlightOverhead is what a message counts for beside its body. It bounds the
+	// minInFlight is the least of [Config.inFlightLimit].
+	minInFlight = 16 << 20
+	// inFlightOverhead is what a message counts in addition to its body. It bounds the
 	// number of messages in flight, too.
 	inFlightOverhead = 8 << 10
 )
 
-// flight bounds the bytes that are sent and not confirmed yet; beyond it, publishers wait
-// for their turn. The largest message fits in.
-func (c Config) flight() int { return max(minFlight, c.MaxMessage+inFlightOverhead) }
+// inFlightLimit bounds the bytes that are sent and not confirmed yet (backpressure): beyond it,
+// publishers wait. The largest message fits in.
+func (c Config) inFlightLimit() int { return max(minInFlight, c.MaxMessage+inFlightOverhead) }
 
 // confirmChannel is a channel on which every message is confirmed or returned.
 type confirmChannel struct {
@@ -35,27 +35,27 @@ type confirmChannel struct {
 	mu       sync.Mutex
 	returned map[route]int
 
-	// refused is since when the broker takes nothing for these queues, see renew.go.
+	// refused is since when the broker has nacked everything for these queues, see
+	// publish_channel.go.
 	refused map[string]time.Time
 
-	// answers counts what the broker confirmed, flying what it has not yet.
-	answers atomic.Uint64
-	flying  atomic.Int64
-	// retired is set when another channel takes this one's place.
+	// confirms counts acks, inFlight the messages without an answer.
+	confirms atomic.Uint64
+	inFlight atomic.Int64
+	// retired is set when another channel replaces this one.
 	retired atomic.Bool
 }
 
-// route is what a returned message is recognised by.
+// route identifies a returned message.
 type route struct{ exchange, key, id string }
 
-func newConfirmChannel(ch *amqp.Channel, flight int) *confirmChannel {
-	returns := ch.NotifyReturn(make(chan amqp.Return, flight/inFlightOverhead))
+func newConfirmChannel(ch *amqp.Channel, limit int) *confirmChannel {
+	returns := ch.NotifyReturn(make(chan amqp.Return, limit/inFlightOverhead))
 	return &confirmChannel{Channel: ch, returns: returns, returned: map[route]int{}, refused: map[string]time.Time{}}
 }
 
-// takeReturn reports whether a message with this route came back, once for each that
-// did. The return comes before the confirm of the same message, so after the confirm it
-// is known.
+// takeReturn reports whether a message with this route was returned (basic.return), once for
+// each that was. The return precedes the confirm of the same message.
 func (c *confirmChannel) takeReturn(r route) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,34 +81,34 @@ func (c *confirmChannel) takeReturn(r route) bool {
 	return true
 }
 
-// outgoing is a message on its way.
+// outgoing is a published message awaiting its confirm.
 type outgoing struct {
-	session *session
+	conn    *connection
 	channel *confirmChannel
 	route   route
 	confirm *amqp.DeferredConfirmation
-	// release gives the message's share of the flight back; called exactly once.
+	// release returns its bytes to the in-flight budget; called exactly once.
 	release func()
 }
 
-// send puts a message on its way. It does not wait for the broker.
-func (c *confirmChannel) send(s *session, m *message, release func()) (outgoing, error) {
+// send publishes a message and does not wait for its confirm.
+func (c *confirmChannel) send(conn *connection, m *message, release func()) (outgoing, error) {
 	confirm, err := c.PublishWithDeferredConfirm(m.exchange, m.key, true, false, m.Publishing)
 	if err != nil {
 		// Part of it may be on the wire, so the channel is of no use any more.
-		s.fail(fmt.Errorf("sending: %w", err))
+		conn.fail(fmt.Errorf("sending: %w", err))
 		release()
 		return outgoing{}, fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	}
-	c.flying.Add(1)
-	return outgoing{s, c, route{m.exchange, m.key, m.MessageId}, confirm, release}, nil
+	c.inFlight.Add(1)
+	return outgoing{conn, c, route{m.exchange, m.key, m.MessageId}, confirm, release}, nil
 }
 
-// wait waits for the confirm. When the context ends first, the message's share of the
-// flight is given back later, when it has landed.
+// wait waits for the confirm. When the context ends first, the in-flight budget is released
+// later, by the late confirm.
 func (o outgoing) wait(ctx context.Context) error {
 	if !awaitsConfirms {
-		o.session.land(o)
+		o.conn.awaitLateConfirm(o)
 		return nil
 	}
 	select {
@@ -121,29 +121,29 @@ func (o outgoing) wait(ctx context.Context) error {
 		return o.outcome()
 	default:
 	}
-	o.session.land(o)
+	o.conn.awaitLateConfirm(o)
 	return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, ctx.Err())
 }
 
-// outcome is called once, when the confirm is there.
+// outcome returns what the confirm means. It is called once.
 func (o outgoing) outcome() error {
 	defer o.release()
-	defer o.channel.flying.Add(-1)
+	defer o.channel.inFlight.Add(-1)
 	back := o.channel.takeReturn(o.route)
 	switch {
 	case back:
 		err := fmt.Errorf("no queue takes routing key %q: was a queue or binding deleted?", o.route.key)
-		// The next session declares what is missing.
-		o.session.fail(err)
+		// The next connection declares what is missing.
+		o.conn.fail(err)
 		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	case !o.confirm.Acked():
-		if o.channel.settled(o.route.key, false) > o.session.config.StallAfter {
-			o.session.renew(o.channel)
+		if o.channel.refusedFor(o.route.key, false) > o.conn.config.StallAfter {
+			o.conn.replaceChannel(o.channel)
 		}
 		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, errNotAcked)
 	}
-	o.channel.answers.Add(1)
-	o.channel.settled(o.route.key, true)
+	o.channel.confirms.Add(1)
+	o.channel.refusedFor(o.route.key, true)
 	return nil
 }
 

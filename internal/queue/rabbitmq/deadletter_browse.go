@@ -9,35 +9,36 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
 	// deadBatch is how many dead letters are in memory at a time.
 	deadBatch = 32
-	// browseTimeout bounds a look through the dead letters whose context has no deadline.
+	// browseTimeout bounds browsing whose context has no deadline.
 	browseTimeout = 2 * time.Minute
-	// browsePause is the pause between two looks at what somebody else has to finish.
+	// browsePause is the pause between two polls of the broker.
 	browsePause = 50 * time.Millisecond
 )
 
-// letter is a dead letter while it is looked at.
-type letter struct {
+// deadMessage is a dead letter that is being browsed.
+type deadMessage struct {
 	*queue.DeadLetter
 	message *amqp.Delivery
 	isEvent bool
-	// done has it taken out of the dead letters.
+	// done has it acked.
 	done bool
 }
 
-// browse shows the dead letters to use, in batches, until use has enough or has seen all
-// that were there at the beginning, up to [queue.MaxDeadScan]. more is whether the queue
-// holds others behind those.
+// browse calls use with the dead letters, in batches, until use has enough or has seen all that
+// were there at the beginning, up to [queue.MaxDeadScan]. more is whether the queue holds others
+// behind those.
 //
-// A broker has no way to read a queue but to consume it. So what is not done is held
-// unacknowledged, and goes back to its place when the channel is closed. One at a time may
-// do that, or the others would see only what the first one left: the right to is a queue
-// that is exclusive to the connection, which the broker takes back when the holder dies.
-func (q *Queue) browse(ctx context.Context, use func([]*letter) (enough bool, err error)) (more bool, err error) {
+// A broker's queue can only be read by consuming it. So what is not done stays unacknowledged,
+// and is requeued to its place when the channel is closed. One at a time may browse, or the
+// others would see only what the first one left: the lock is a queue that is exclusive to the
+// connection, which the broker deletes when its holder dies.
+func (q *Queue) browse(ctx context.Context, use func([]*deadMessage) (enough bool, err error)) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, browseTimeout)
 	defer cancel()
 	select {
@@ -46,34 +47,34 @@ func (q *Queue) browse(ctx context.Context, use func([]*letter) (enough bool, er
 	case <-ctx.Done():
 		return false, errBusy
 	}
-	s, err := q.consumingSession(ctx)
+	conn, err := q.consumingConnection(ctx)
 	if err != nil {
 		return false, err
 	}
-	if err := q.lockDead(ctx, s); err != nil {
+	if err := q.lockDead(ctx, conn); err != nil {
 		return false, err
 	}
-	// When the connection is gone, so is the lock.
-	defer func() { _ = s.withChannel(q.unlockDead) }()
-	ch, err := s.conn.Channel()
+	// The lock ends with the connection, too.
+	defer func() { _ = conn.withChannel(q.unlockDead) }()
+	ch, err := conn.amqp.Channel()
 	if err != nil {
 		return false, fmt.Errorf("%w: opening a channel: %w", queue.ErrUnavailable, err)
 	}
 	b := &browser{ch: ch, name: q.topology.dead()}
 	more, err = b.run(ctx, use)
-	// Only a closed channel gives back what was looked at.
+	// Closing the channel requeues what is not acked.
 	_ = ch.Close()
-	b.awaitReturn(ctx, s)
+	b.awaitRequeue(ctx, conn)
 	if err != nil && !errors.Is(err, queue.ErrUnconfirmed) {
 		err = fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 	}
 	return more, err
 }
 
-var errBusy = fmt.Errorf("%w: somebody else is looking through the dead letters", queue.ErrUnavailable)
+var errBusy = fmt.Errorf("%w: somebody else is browsing the dead letters", queue.ErrUnavailable)
 
 // consumingSession waits for the connection that consumes.
-func (q *Queue) consumingSession(ctx context.Context) (*session, error) {
+func (q *Queue) consumingConnection(ctx context.Context) (*connection, error) {
 	q.mu.Lock()
 	if q.ctx.Err() != nil {
 		q.mu.Unlock()
@@ -81,13 +82,13 @@ func (q *Queue) consumingSession(ctx context.Context) (*session, error) {
 	}
 	q.startConsuming()
 	q.mu.Unlock()
-	return q.consuming.session(ctx)
+	return q.consuming.connection(ctx)
 }
 
-// lockDead waits until nobody else has the lock.
-func (q *Queue) lockDead(ctx context.Context, s *session) error {
+// lockDead waits for the lock.
+func (q *Queue) lockDead(ctx context.Context, conn *connection) error {
 	for {
-		err := s.withChannel(func(ch *amqp.Channel) error {
+		err := conn.withChannel(func(ch *amqp.Channel) error {
 			_, err := ch.QueueDeclare(q.topology.deadLock(), false, false, true, false, nil)
 			return err
 		})
@@ -98,7 +99,7 @@ func (q *Queue) lockDead(ctx context.Context, s *session) error {
 		case !errors.As(err, &answer) || answer.Code != amqp.ResourceLocked:
 			return fmt.Errorf("%w: locking the dead letters: %w", queue.ErrUnavailable, err)
 		}
-		if sleep(ctx, browsePause); ctx.Err() != nil {
+		if !retry.Sleep(ctx, browsePause) {
 			return errBusy
 		}
 	}
@@ -109,7 +110,7 @@ func (q *Queue) unlockDead(ch *amqp.Channel) error {
 	return err
 }
 
-// browser is one look through the dead letters.
+// browser browses the dead letters once.
 type browser struct {
 	ch    *amqp.Channel
 	name  string
@@ -117,7 +118,7 @@ type browser struct {
 	done  int
 }
 
-func (b *browser) run(ctx context.Context, use func([]*letter) (bool, error)) (more bool, err error) {
+func (b *browser) run(ctx context.Context, use func([]*deadMessage) (bool, error)) (more bool, err error) {
 	state, err := inspect(b.ch, b.name)
 	if err != nil {
 		return false, err
@@ -143,8 +144,8 @@ func (b *browser) run(ctx context.Context, use func([]*letter) (bool, error)) (m
 	return b.there > queue.MaxDeadScan, nil
 }
 
-// settle takes out what is done.
-func (b *browser) settle(batch []*letter) error {
+// settle acks what is done.
+func (b *browser) settle(batch []*deadMessage) error {
 	for _, l := range batch {
 		if !l.done {
 			continue
@@ -157,9 +158,9 @@ func (b *browser) settle(batch []*letter) error {
 	return nil
 }
 
-// take gets the next dead letters, by a subscription of their own: what it has brought
-// uses its credit up, so that no more are sent than are looked at.
-func (b *browser) take(ctx context.Context, n int) ([]*letter, error) {
+// take gets the next dead letters, by a subscription whose prefetch they use up, so that the
+// broker sends no more.
+func (b *browser) take(ctx context.Context, n int) ([]*deadMessage, error) {
 	if err := b.ch.Qos(n, 0, false); err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (b *browser) take(ctx context.Context, n int) ([]*letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	var batch []*letter
+	var batch []*deadMessage
 	for len(batch) < n {
 		d, ok, err := b.next(ctx, arriving)
 		if err != nil {
@@ -177,14 +178,14 @@ func (b *browser) take(ctx context.Context, n int) ([]*letter, error) {
 		if !ok {
 			break
 		}
-		batch = append(batch, newLetter(d))
+		batch = append(batch, newDeadMessage(d))
 	}
 	if err := b.ch.Cancel(tag, false); err != nil {
 		return nil, err
 	}
-	// What was on its way when the subscription ended.
+	// What was in transit when the subscription ended.
 	for d := range arriving {
-		batch = append(batch, newLetter(&d))
+		batch = append(batch, newDeadMessage(&d))
 	}
 	return batch, nil
 }
@@ -211,31 +212,31 @@ func (b *browser) next(ctx context.Context, arriving <-chan amqp.Delivery) (*amq
 	}
 }
 
-// awaitReturn waits a moment until the broker has taken back what it gave, so that
-// whoever looks next sees it. It has to write that to its disk.
-func (b *browser) awaitReturn(ctx context.Context, s *session) {
+// awaitRequeue waits a moment until the broker has requeued what it delivered, so that the next
+// one to browse sees it. The broker writes that to its disk.
+func (b *browser) awaitRequeue(ctx context.Context, conn *connection) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	// Where this does not work, the broker takes it back a little later.
-	_ = s.withChannel(func(ch *amqp.Channel) error {
+	// If this fails, the broker requeues a little later.
+	_ = conn.withChannel(func(ch *amqp.Channel) error {
 		for ctx.Err() == nil {
 			state, err := inspect(ch, b.name)
 			if err != nil || state.Messages >= b.there-b.done {
 				return err
 			}
-			sleep(ctx, browsePause/10)
+			retry.Sleep(ctx, browsePause/10)
 		}
 		return ctx.Err()
 	})
 }
 
-func newLetter(m *amqp.Delivery) *letter {
+func newDeadMessage(m *amqp.Delivery) *deadMessage {
 	e, err := parseEvent(m)
 	if err != nil {
 		e = salvage(m)
 	}
-	return &letter{
-		DeadLetter: &queue.DeadLetter{Event: e, DeadInfo: *deathOf(m), Size: int64(len(m.Body))},
+	return &deadMessage{
+		DeadLetter: &queue.DeadLetter{Event: e, DeadInfo: *deadInfo(m), Size: int64(len(m.Body))},
 		message:    m, isEvent: err == nil,
 	}
 }

@@ -57,7 +57,7 @@ func TestForeignMessageStallsNothing(t *testing.T) {
 	requireForeignDead(t, q)
 }
 
-// A message that can't be moved to the dead letters is tried again with another feed.
+// A message that can't be moved to the dead letters is tried again with another subscription.
 func TestForeignMessageRestartsTheFeed(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)

@@ -20,9 +20,6 @@ const (
 	dialTimeout = 5 * time.Second
 	// heartbeat finds a dead peer within three times as long.
 	heartbeat = 5 * time.Second
-
-	backoffMin = 200 * time.Millisecond
-	backoffMax = 10 * time.Second
 )
 
 // dialer connects to one of the broker's nodes.
@@ -74,7 +71,7 @@ func (d *dialer) dialHost(ctx context.Context, e endpoint, name string) (*amqp.C
 		TLSClientConfig: tlsConfig,
 		Properties:      amqp.Table{"connection_name": d.config.Prefix + " " + name},
 		Dial: func(network, addr string) (_ net.Conn, err error) {
-			socket, err = dialJoined(ctx, network, addr, d.config.flight()+bufferSlack)
+			socket, err = dialCoalesced(ctx, network, addr, d.config.inFlightLimit()+bufferSlack)
 			return socket, err
 		},
 	})
@@ -105,8 +102,8 @@ func (d *dialer) credentials(e endpoint) ([]amqp.Authentication, error) {
 	return []amqp.Authentication{&amqp.PlainAuth{Username: uri.Username, Password: password}}, nil
 }
 
-// dialJoined sets a deadline, which the library lifts after the handshake.
-func dialJoined(ctx context.Context, network, addr string, buffer int) (net.Conn, error) {
+// dialCoalesced sets a deadline, which the library lifts after the handshake.
+func dialCoalesced(ctx context.Context, network, addr string, buffer int) (net.Conn, error) {
 	deadline := time.Now().Add(dialTimeout)
 	plain := net.Dialer{Deadline: deadline}
 	conn, err := plain.DialContext(ctx, network, addr)
@@ -117,7 +114,7 @@ func dialJoined(ctx context.Context, network, addr string, buffer int) (net.Conn
 		_ = conn.Close()
 		return nil, err
 	}
-	return joinWrites(conn, buffer), nil
+	return coalesceWrites(conn, buffer), nil
 }
 
 // tlsConfig reads the files anew, because certificates are replaced while we run. It
@@ -165,20 +162,4 @@ func explain(err error) error {
 		return err
 	}
 	return fmt.Errorf("%s (%w)", advice, err)
-}
-
-// backoff is full jitter: the n-th wait, from 0, is anything up to twice the one before.
-func backoff(n int) time.Duration {
-	limit := min(backoffMax, backoffMin<<min(n+1, 10))
-	return backoffMin + rand.N(limit-backoffMin)
-}
-
-// sleep waits, or returns when the context ends.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -53,7 +53,7 @@ func TestHistorySwitchedOff(t *testing.T) {
 	require.Equal(t, 1, countHistory(t, openReady(t, config)), "what was accepted meanwhile is not in it")
 }
 
-// A command that was not told of the history leaves it to those who keep it.
+// A command without a history setting leaves it to those who keep it.
 func TestGuestLeavesTheHistoryOn(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)

@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLanes(t *testing.T) {
+func TestOrderKeys(t *testing.T) {
 	t.Parallel()
-	l := newLanes[int]()
+	l := newOrderKeys[int]()
 	require.True(t, l.enter("a", 1))
 	require.True(t, l.enter("b", 2), "another key goes")
 	require.False(t, l.enter("a", 3))

@@ -35,7 +35,7 @@ func (b *fakeBroker) Reject(uint64, bool) error     { return nil }
 type line struct {
 	*consumer
 	t      *testing.T
-	feed   *feed
+	sub    *subscription
 	broker *fakeBroker
 	tag    uint64
 }
@@ -46,7 +46,7 @@ func newLine(t *testing.T) *line {
 	l := &line{consumer: newConsumer(q, queue.Dispatch, queue.SubscribeOptions{}, 1), t: t}
 	t.Cleanup(func() {
 		l.cancel()
-		l.detach(l.feed)
+		l.detach(l.sub)
 		require.NoError(t, q.Close())
 	})
 	l.connect()
@@ -55,13 +55,13 @@ func newLine(t *testing.T) *line {
 
 func (l *line) connect() {
 	l.broker, l.tag = &fakeBroker{}, 0
-	l.feed = newFeed("partition", l.broker)
-	l.attach(l.feed)
+	l.sub = newSubscription("partition", l.broker)
+	l.attach(l.sub)
 }
 
 func (l *line) lose() {
 	l.broker.err = amqp.ErrClosed
-	l.detach(l.feed)
+	l.detach(l.sub)
 }
 
 func (l *line) arrives(events ...*event.Event) {
@@ -69,7 +69,7 @@ func (l *line) arrives(events ...*event.Event) {
 		l.tag++
 		m := delivered(newMessage(names, e))
 		m.DeliveryTag = l.tag
-		l.arrive(l.t.Context(), l.feed, m)
+		l.arrive(l.t.Context(), l.sub, m)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestOutstandingIsHandedOutOnce(t *testing.T) {
 			l.arrives(first)
 			l.broker.err = amqp.ErrClosed
 			require.NoError(t, l.Ack(t.Context(), d))
-			l.detach(l.feed)
+			l.detach(l.sub)
 			l.connect()
 			l.arrives(first, second)
 		},
@@ -134,7 +134,7 @@ func TestOutstandingIsHandedOutOnce(t *testing.T) {
 			l.hands("2")
 			require.Equal(t, []uint64{1}, l.broker.acked, "the new copy is acknowledged")
 			require.ErrorIs(t, l.Ack(t.Context(), d), queue.ErrLost, "settled before")
-			require.Empty(t, l.strays)
+			require.Empty(t, l.inflight)
 		})
 	}
 }
@@ -177,14 +177,14 @@ func TestUntriedIsForgotten(t *testing.T) {
 	l := newLine(t)
 	l.arrives(lineEvent("1", "a"), lineEvent("2", "a"), lineEvent("3", "b"))
 	l.lose()
-	require.Empty(t, l.strays)
+	require.Empty(t, l.inflight)
 	require.Empty(t, l.queued)
 	l.connect()
 	l.arrives(lineEvent("2", "a"))
 	require.Equal(t, 1, l.hands("2")[0].Attempt)
 }
 
-func TestBuryWaitsForTheMessage(t *testing.T) {
+func TestDeadLetterWaitsForTheRedelivery(t *testing.T) {
 	t.Parallel()
 	l := newLine(t)
 	l.arrives(lineEvent("1", "key"))
@@ -196,7 +196,7 @@ func TestBuryWaitsForTheMessage(t *testing.T) {
 		require.NotErrorIs(t, err, queue.ErrLost, "it is still the caller's")
 		l.connect()
 	}
-	l.feed.attached = time.Now().Add(-2 * copyWait)
+	l.sub.attached = time.Now().Add(-2 * redeliveryWait)
 	require.ErrorIs(t, l.DeadLetter(t.Context(), d, "reason"), queue.ErrLost, "another process has it")
 	l.arrives(lineEvent("1", "key"))
 	require.Equal(t, d.Attempt, l.hands("1")[0].Attempt, "the same attempt again")
@@ -213,10 +213,10 @@ func TestDoneElsewhereIsNotHandedOut(t *testing.T) {
 	l.hands("2")
 }
 
-func TestStraysAreForgotten(t *testing.T) {
+func TestInflightExpires(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	s := strays{}
+	s := inflight{}
 	for id, it := range map[string]*item{
 		"old":   {id: "old", retries: 1, state: sleeping, due: now.Add(-time.Minute)},
 		"fresh": {id: "fresh", retries: 1, state: ready, due: now},
@@ -226,7 +226,7 @@ func TestStraysAreForgotten(t *testing.T) {
 	}
 	require.False(t, s.keep(&item{id: "settled", state: settling}))
 	require.False(t, s.keep(&item{id: "untried", state: ready}))
-	s.forget(now.Add(-time.Second))
+	s.expire(now.Add(-time.Second))
 	require.Len(t, s, 2)
 	require.NotContains(t, s, "old")
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLedger(t *testing.T) {
+func TestAcks(t *testing.T) {
 	t.Parallel()
 	type step struct {
 		tags    []uint64
@@ -26,12 +26,12 @@ func TestLedger(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLedger()
+			a := newAcks()
 			for range 6 {
-				l.arrive()
+				a.add()
 			}
 			for _, s := range steps {
-				upTo, singles := l.settle(s.tags)
+				upTo, singles := a.settle(s.tags)
 				require.Equal(t, s.upTo, upTo)
 				require.Equal(t, s.singles, singles)
 			}
@@ -41,14 +41,14 @@ func TestLedger(t *testing.T) {
 
 // The broker closes the channel on an acknowledgement of a tag that it does not have
 // open, so whatever the order is, each tag must be open when it is named.
-func FuzzLedgerNamesOpenTagsOnly(f *testing.F) {
+func FuzzAcksNameOpenTagsOnly(f *testing.F) {
 	f.Add(uint64(1), uint8(20))
 	f.Fuzz(func(t *testing.T, seed uint64, n uint8) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		l, open := newLedger(), map[uint64]bool{}
+		a, open := newAcks(), map[uint64]bool{}
 		var pending []uint64
 		for tag := uint64(1); tag <= uint64(n); tag++ {
-			l.arrive()
+			a.add()
 			open[tag] = true
 			pending = append(pending, tag)
 			if random.IntN(3) > 0 && tag < uint64(n) {
@@ -63,7 +63,7 @@ func FuzzLedgerNamesOpenTagsOnly(f *testing.F) {
 			for _, tag := range pending[:cut] {
 				mine[tag] = true
 			}
-			upTo, singles := l.settle(append([]uint64(nil), pending[:cut]...))
+			upTo, singles := a.settle(append([]uint64(nil), pending[:cut]...))
 			pending = pending[cut:]
 			settle := func(tag uint64) {
 				require.True(t, open[tag], "tag %d is not open", tag)

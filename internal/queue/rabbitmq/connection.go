@@ -1,0 +1,173 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// closeTimeout bounds the closing handshake with the broker.
+const closeTimeout = 2 * time.Second
+
+// publishChannels is how many channels publishers share: enough for both ends to work
+// side by side, and few, because the broker confirms many messages of one channel at once.
+const publishChannels = 4
+
+var (
+	errBrokerClosed = errors.New("connection closed")
+	errStalled      = errors.New("the broker confirms nothing any more on an open connection")
+)
+
+// connection is one AMQP connection from its handshake to its end. What began on it ends with
+// it: the library's own recovery, which would carry publishes over to the next connection,
+// miscounts confirms and stays off.
+type connection struct {
+	amqp     *amqp.Connection
+	channels []atomic.Pointer[confirmChannel] // None in a connection that only consumes.
+	turn     atomic.Uint32
+	// blocked is why the broker takes no messages; nil while it does.
+	blocked atomic.Pointer[string]
+	failed  chan error
+	watch   sync.WaitGroup
+	config  Config
+	// restoresHistory is whether it binds a history again that did not work before.
+	restoresHistory bool
+
+	mu    sync.Mutex
+	ended bool
+}
+
+// newConnection watches a fresh connection. The caller runs or closes it.
+func newConnection(raw *amqp.Connection) *connection {
+	conn := &connection{amqp: raw, failed: make(chan error, 1)}
+	conn.watchClose(raw.NotifyClose(make(chan *amqp.Error, 1)), new(atomic.Bool))
+	blocks := raw.NotifyBlocked(make(chan amqp.Blocking, 8))
+	conn.watch.Go(func() {
+		for b := range blocks {
+			if b.Active {
+				conn.blocked.Store(&b.Reason)
+			} else {
+				conn.blocked.Store(nil)
+			}
+		}
+	})
+	return conn
+}
+
+// openPublishChannels opens the channels that publishers share.
+func (conn *connection) openPublishChannels(config Config) error {
+	conn.config = config
+	conn.channels = make([]atomic.Pointer[confirmChannel], publishChannels)
+	for n := range conn.channels {
+		c, err := conn.openChannel()
+		if err != nil {
+			return err
+		}
+		conn.channels[n].Store(c)
+	}
+	return nil
+}
+
+func (conn *connection) openChannel() (*confirmChannel, error) {
+	ch, err := conn.amqp.Channel()
+	if err != nil {
+		return nil, fmt.Errorf("opening a channel: %w", err)
+	}
+	if err := ch.Confirm(false); err != nil {
+		return nil, fmt.Errorf("asking for confirms: %w", err)
+	}
+	c := newConfirmChannel(ch, conn.config.inFlightLimit())
+	conn.watchClose(ch.NotifyClose(make(chan *amqp.Error, 1)), &c.retired)
+	return c, nil
+}
+
+// watchClose fails the connection when it, or one of its channels, closes, unless that was
+// meant to close.
+func (conn *connection) watchClose(closes <-chan *amqp.Error, meant *atomic.Bool) {
+	conn.watch.Go(func() {
+		for cause := range closes {
+			conn.fail(cause)
+		}
+		if !meant.Load() {
+			conn.fail(errBrokerClosed)
+		}
+	})
+}
+
+// fail asks run to end; the first reason counts.
+func (conn *connection) fail(err error) {
+	select {
+	case conn.failed <- err:
+	default:
+	}
+}
+
+// run waits for the end of the connection and cleans up.
+func (conn *connection) run(ctx context.Context) error {
+	defer conn.close()
+	select {
+	case err := <-conn.failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// close ends the connection, which ends everything that waits for it.
+func (conn *connection) close() {
+	// The only error is that it is closed already.
+	_ = conn.amqp.CloseDeadline(time.Now().Add(closeTimeout))
+	conn.mu.Lock()
+	conn.ended = true
+	conn.mu.Unlock()
+	conn.watch.Wait()
+}
+
+// awaitLateConfirm waits, in the background, for the confirm of a message whose publisher has
+// stopped waiting. The end of the connection is an answer, too.
+func (conn *connection) awaitLateConfirm(o outgoing) {
+	wait := func() {
+		conn.watchStall(o)
+		_ = o.outcome()
+	}
+	conn.mu.Lock()
+	if !conn.ended {
+		defer conn.mu.Unlock()
+		conn.watch.Go(wait)
+		return
+	}
+	// The outcome of the message can take the lock.
+	conn.mu.Unlock()
+	wait()
+}
+
+// watchStall waits for a late confirm. A channel that confirms nothing at all for StallAfter,
+// although the broker does not block publishers, fails the connection: after a crash of the
+// node, RabbitMQ's channel processes can hang for ever on a healthy connection, while new ones
+// work.
+func (conn *connection) watchStall(o outgoing) {
+	tick := time.NewTicker(conn.config.StallAfter)
+	defer tick.Stop()
+	for before := o.channel.confirms.Load(); ; {
+		select {
+		case <-o.confirm.Done():
+			return
+		case <-tick.C:
+		}
+		now := o.channel.confirms.Load()
+		if now == before && conn.blocked.Load() == nil {
+			conn.fail(errStalled)
+		}
+		before = now
+	}
+}
+
+// nextChannel picks the channels in turn.
+func (conn *connection) nextChannel() *confirmChannel {
+	return conn.channels[conn.turn.Add(1)%uint32(len(conn.channels))].Load()
+}

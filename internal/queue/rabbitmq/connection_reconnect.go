@@ -1,0 +1,113 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
+)
+
+// reconnectBackoff spreads the clients of a broker that comes back.
+var reconnectBackoff = retry.Backoff{Min: 400 * time.Millisecond, Max: 10 * time.Second, Jitter: 0.5}
+
+// firstWait bounds how long a caller waits for the very first connection. Later on, a
+// broker that is down is reported at once.
+const firstWait = 2 * time.Second
+
+// reconnector keeps one connection to the broker up, as long as run runs.
+type reconnector struct {
+	name string
+	open func(ctx context.Context) (*connection, error)
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	current *connection   // Nil while there is none.
+	err     error         // Why there is none.
+	tried   bool          // The first attempt has ended.
+	changed chan struct{} // Closed at the next change.
+}
+
+func newReconnector(name string, log *slog.Logger, open func(context.Context) (*connection, error)) *reconnector {
+	return &reconnector{name: name, open: open, log: log.With("connection", name), changed: make(chan struct{})}
+}
+
+// run connects, waits for the end of the connection, and connects again, until ctx ends.
+func (r *reconnector) run(ctx context.Context) {
+	for failures := 0; ctx.Err() == nil; {
+		conn, err := r.open(ctx)
+		if err == nil {
+			failures = 0
+			r.set(conn, nil)
+			r.log.Info("connected to the queue")
+			err = conn.run(ctx)
+		}
+		r.set(nil, err)
+		if ctx.Err() != nil {
+			return
+		}
+		failures++
+		pause := reconnectBackoff.Delay(failures)
+		r.log.Warn("no connection to the queue", "error", err, "retry_in", pause)
+		retry.Sleep(ctx, pause)
+	}
+}
+
+func (r *reconnector) set(conn *connection, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.current, r.err, r.tried = conn, err, true
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// get returns the connection or why there is none, whether a first attempt has ended, and a
+// channel that is closed at the next change.
+func (r *reconnector) get() (conn *connection, tried bool, changed <-chan struct{}, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.current, r.tried, r.changed, r.err
+}
+
+// connection returns the connection, or ErrUnavailable. It waits for the first one only.
+func (r *reconnector) connection(ctx context.Context) (*connection, error) {
+	conn, tried, changed, err := r.get()
+	if conn == nil && !tried {
+		limit := time.NewTimer(firstWait)
+		defer limit.Stop()
+		select {
+		case <-changed:
+		case <-limit.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: not connected yet: %w", queue.ErrUnavailable, ctx.Err())
+		}
+		conn, tried, _, err = r.get()
+	}
+	switch {
+	case conn != nil:
+		return conn, nil
+	case !tried:
+		return nil, fmt.Errorf("%w: not connected yet", queue.ErrUnavailable)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
+	}
+	return nil, queue.ErrUnavailable
+}
+
+// await waits for a connection until the context ends.
+func (r *reconnector) await(ctx context.Context) (*connection, error) {
+	for {
+		conn, _, changed, _ := r.get()
+		if conn != nil {
+			return conn, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

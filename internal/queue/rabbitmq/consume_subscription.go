@@ -1,0 +1,192 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
+)
+
+var (
+	errQueueDeleted = errors.New("the queue was deleted")
+	errCloseTimeout = errors.New("the broker does not close a channel")
+)
+
+// subscription is a channel that consumes one queue, from its opening to its end. Each queue
+// has its own channel, which keeps delivery tags in order and errors apart.
+type subscription struct {
+	name    string // The queue's.
+	channel amqp.Acknowledger
+	rejects sync.WaitGroup
+	failed  chan error
+
+	// acking keeps the acks that are sent in the order of [acks], which the broker relies
+	// on. Sending one only writes to a buffer.
+	acking sync.Mutex
+	acks   *acks
+
+	// The rest belongs to the consumer's lock.
+	attached  time.Time
+	items     map[uint64]*item // By tag.
+	ids       map[string]struct{}
+	orderKeys orderKeys[*item]
+}
+
+func newSubscription(name string, channel amqp.Acknowledger) *subscription {
+	return &subscription{
+		name: name, channel: channel, failed: make(chan error, 1), acks: newAcks(),
+		items: map[uint64]*item{}, ids: map[string]struct{}{}, orderKeys: newOrderKeys[*item](),
+	}
+}
+
+// fail ends the subscription; the first reason counts.
+func (sub *subscription) fail(err error) {
+	select {
+	case sub.failed <- err:
+	default:
+	}
+}
+
+// subscribe keeps a subscription to a queue until the context ends.
+func (c *consumer) subscribe(ctx context.Context, name string) {
+	for failures := 0; ; {
+		conn, err := c.queue.consuming.await(ctx)
+		if err != nil {
+			return
+		}
+		began := time.Now()
+		err = c.subscribeOnce(ctx, conn, name)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > reconnectBackoff.Max {
+			failures = 0
+		}
+		failures++
+		pause := reconnectBackoff.Delay(failures)
+		c.queue.config.Logger.Warn("consuming was interrupted", "queue", name, "error", explain(err), "retry_in", pause)
+		retry.Sleep(ctx, pause)
+	}
+}
+
+// subscribeOnce consumes until the channel or the context ends.
+func (c *consumer) subscribeOnce(ctx context.Context, conn *connection, name string) error {
+	ch, err := conn.amqp.Channel()
+	if err != nil {
+		return fmt.Errorf("opening a channel: %w", err)
+	}
+	defer closeChannel(conn, ch, name)
+	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
+	cancels := ch.NotifyCancel(make(chan string, 1))
+	if c.parkingLot != "" {
+		if err := c.queue.topology.declareParkingLot(ch, c.parkingLot); err != nil {
+			return err
+		}
+	}
+	if err := ch.Qos(c.prefetch, 0, false); err != nil {
+		return fmt.Errorf("setting the prefetch: %w", err)
+	}
+	arriving, err := ch.Consume(name, "", false, false, false, false, nil)
+	if err != nil {
+		return fmt.Errorf("consuming: %w", err)
+	}
+	sub := newSubscription(name, ch)
+	c.attach(sub)
+	// The consumer loses its items before the broker can deliver them elsewhere.
+	defer c.detach(sub)
+	ctx, cancel := context.WithCancel(ctx)
+	defer sub.rejects.Wait()
+	defer cancel()
+	for {
+		select {
+		case d, ok := <-arriving:
+			if !ok {
+				return closeReason(closes)
+			}
+			c.arrive(ctx, sub, &d)
+		case _, deleted := <-cancels:
+			if !deleted {
+				return closeReason(closes)
+			}
+			// The next connection declares the queue again.
+			conn.fail(errQueueDeleted)
+			return errQueueDeleted
+		case err := <-sub.failed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// closeReason is for a channel that has ended.
+func closeReason(closes <-chan *amqp.Error) error {
+	if err := <-closes; err != nil {
+		return err
+	}
+	return errBrokerClosed
+}
+
+// requeueTime bounds how long closing waits until the broker has requeued what was
+// unacknowledged, which it writes to its disk.
+const requeueTime = 300 * time.Millisecond
+
+// closeChannel has the broker requeue everything unacknowledged, in order, and waits a moment
+// until it has. Cancelling the consumer first would be quicker, but another consumer could then
+// begin with later events of the same order key.
+func closeChannel(conn *connection, ch *amqp.Channel, name string) {
+	late := time.AfterFunc(closeTimeout, func() { conn.fail(errCloseTimeout) })
+	defer late.Stop()
+	before, err := inspect(ch, name)
+	// Nothing more to do for a channel that is closed already.
+	if closing := ch.Close(); closing != nil || err != nil {
+		return
+	}
+	// If this fails, the broker requeues a little later.
+	_ = conn.withChannel(func(ch *amqp.Channel) error {
+		for began := time.Now(); time.Since(began) < requeueTime; {
+			after, err := inspect(ch, name)
+			if err != nil || after.Consumers < before.Consumers {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// inspect asks for a queue's counts.
+func inspect(ch *amqp.Channel, name string) (amqp.Queue, error) {
+	return ch.QueueDeclarePassive(name, true, false, false, false, nil)
+}
+
+// settle acks deliveries, many at a time where it can. It returns ErrLost when the channel is
+// closed.
+func (sub *subscription) settle(tags ...uint64) error {
+	sub.acking.Lock()
+	defer sub.acking.Unlock()
+	upTo, singles := sub.acks.settle(tags)
+	var err error
+	if upTo > 0 {
+		err = sub.channel.Ack(upTo, true)
+	}
+	for _, tag := range singles {
+		err = errors.Join(err, sub.channel.Ack(tag, false))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", queue.ErrLost, err)
+	}
+	return nil
+}
+
+// addTag must be called for each delivery, in the order of their tags.
+func (sub *subscription) addTag() {
+	sub.acking.Lock()
+	defer sub.acking.Unlock()
+	sub.acks.add()
+}

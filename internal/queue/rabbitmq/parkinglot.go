@@ -1,0 +1,139 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// Park implements [queue.Consumer]. All are confirmed in the parking lot before any is
+// acknowledged. Deliveries whose connection was lost are not parked but redelivered, here or to
+// another process.
+func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.Delivery) error {
+	if c.group != queue.Record {
+		return fmt.Errorf("parking: the group %s has no parking lots", c.group)
+	}
+	if err := c.queue.useParkingLot(ctx, name); err != nil {
+		return fmt.Errorf("parking: %w", err)
+	}
+	items, messages := c.takeToPark(deliveries, c.queue.topology.parkingLot(name))
+	if err := c.queue.publish(ctx, messages); err != nil {
+		for _, it := range items {
+			c.handBack(it)
+		}
+		return fmt.Errorf("parking: %w", err)
+	}
+	// Not done: they are to be handled when they come from the parking lot.
+	c.mu.Lock()
+	for _, it := range items {
+		c.decide(it)
+	}
+	c.mu.Unlock()
+	lost := len(deliveries) - len(items) + c.finish(items)
+	if lost > 0 {
+		return fmt.Errorf("parking %d of %d deliveries: %w", lost, len(deliveries), queue.ErrLost)
+	}
+	return nil
+}
+
+// takeToPark also returns the messages, because they may be redelivered meanwhile.
+func (c *consumer) takeToPark(deliveries []*queue.Delivery, name string) (items []*item, messages []message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range deliveries {
+		it := c.held(d)
+		switch {
+		case it == nil:
+		case c.inflight.has(it):
+			it.redeliver(0)
+			it.state, it.due = waiting, time.Now()
+		default:
+			it.state = moving
+			items, messages = append(items, it), append(messages, forward(it.message, name))
+		}
+	}
+	return items, messages
+}
+
+// useParkingLot makes sure that a parking lot exists.
+func (q *Queue) useParkingLot(ctx context.Context, name string) error {
+	if err := queue.CheckParkingLot(name); err != nil {
+		return err
+	}
+	if err := q.usable(ctx); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	declared := q.parkingLots[name]
+	q.mu.Unlock()
+	if declared {
+		return nil // And each connection declares it again.
+	}
+	conn, err := q.publishing.connection(ctx)
+	if err != nil {
+		return err
+	}
+	err = conn.withChannel(func(ch *amqp.Channel) error { return q.topology.declareParkingLot(ch, name) })
+	if err != nil {
+		return fmt.Errorf("%w: %w", queue.ErrUnavailable, explain(err))
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.parkingLots[name] = true
+	return nil
+}
+
+// parkingLotsInUse are those that this handle has parked in or consumes.
+func (q *Queue) parkingLotsInUse() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Collect(maps.Keys(q.parkingLots))
+}
+
+func (q *Queue) declareParkingLots(ch *amqp.Channel) error {
+	for _, name := range q.parkingLotsInUse() {
+		if err := q.topology.declareParkingLot(ch, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t topology) declareParkingLot(ch *amqp.Channel, name string) error {
+	if _, err := ch.QueueDeclare(t.parkingLot(name), true, false, false, false, quorum()); err != nil {
+		return fmt.Errorf("declaring queue %s: %w", t.parkingLot(name), err)
+	}
+	return nil
+}
+
+// inspectParkingLots is inspectGroups for the parking lots in use, which it declares.
+func (q *Queue) inspectParkingLots(ch *amqp.Channel, depths map[queue.Group]int64) error {
+	names := q.parkingLotsInUse()
+	if len(names) == 0 {
+		return nil
+	}
+	n := q.unsettled(queue.ParkingLots)
+	for _, name := range names {
+		state, err := ch.QueueDeclare(q.topology.parkingLot(name), true, false, false, false, quorum())
+		if err != nil {
+			return err
+		}
+		n += int64(state.Messages)
+	}
+	depths[queue.ParkingLots] = max(depths[queue.ParkingLots], n)
+	return nil
+}
+
+// counted is the group that a consumer's deliveries count for.
+func (c *consumer) counted() queue.Group {
+	if c.parkingLot != "" {
+		return queue.ParkingLots
+	}
+	return c.group
+}

@@ -1,0 +1,63 @@
+package rabbitmq
+
+import (
+	"strings"
+	"time"
+)
+
+// A channel of RabbitMQ can refuse everything for one queue for as long as it lives, while
+// the queue is well and other channels reach it: one that first published while the node
+// with the queue's leader went down keeps asking that node (seen with 3.10). Since a queue
+// that is full refuses, too, nothing but a new channel tells the two apart.
+
+// refusedFor notes whether the broker acked or nacked a message, and returns for how long it has
+// nacked everything that goes to the same queues.
+func (c *confirmChannel) refusedFor(key string, acked bool) time.Duration {
+	name := key[strings.LastIndexByte(key, '.')+1:]
+	if strings.Contains(key, parkingLotInfix) {
+		name = key // Its name may be that of a partition.
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if acked {
+		delete(c.refused, name)
+		return 0
+	}
+	first, again := c.refused[name]
+	if !again {
+		first = time.Now()
+		c.refused[name] = first
+	}
+	return time.Since(first)
+}
+
+// replaceChannel replaces a channel that nacks for too long. What is in flight on the old one may
+// be confirmed first.
+func (conn *connection) replaceChannel(old *confirmChannel) {
+	if !old.retired.CompareAndSwap(false, true) {
+		return
+	}
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	if conn.ended {
+		return
+	}
+	conn.watch.Go(func() {
+		fresh, err := conn.openChannel()
+		if err != nil {
+			conn.fail(err)
+			return
+		}
+		for n := range conn.channels {
+			conn.channels[n].CompareAndSwap(old, fresh)
+		}
+		deadline := time.Now().Add(conn.config.PublishTimeout)
+		tick := time.NewTicker(conn.config.PublishTimeout / 50)
+		defer tick.Stop()
+		for old.inFlight.Load() > 0 && time.Now().Before(deadline) {
+			<-tick.C
+		}
+		// After the end of the connection it is closed already.
+		_ = old.Close()
+	})
+}
