@@ -46,7 +46,7 @@ func made(n int) *job.Job {
 	at := start.Add(time.Duration(n) * time.Second)
 	return &job.Job{
 		ID: fmt.Sprintf("job-%03d", n), Kind: "export", Parameters: []byte(`{"a":"é\u0000"}`), Status: job.StatusQueued,
-		CreatedAt: at, UpdatedAt: at, WakeAt: at.Add(time.Minute), Version: fmt.Sprintf("v%d", n),
+		CreatedAt: at, UpdatedAt: at, DueAt: at.Add(time.Minute), Version: fmt.Sprintf("v%d", n),
 	}
 }
 
@@ -84,7 +84,7 @@ func roundTrip(t *testing.T, open openEngine) {
 	next := *j
 	next.Status, next.CancelAsked, next.Done, next.Total, next.Checkpoint = job.StatusRunning, true, 1<<40, 1<<41, "here\n\"é\""
 	next.Result, next.Error, next.Tries, next.Crashes, next.Owner = []byte(`{"x":1}`), "so", 3, 2, "owner"
-	next.LeaseUntil, next.WakeAt, next.UpdatedAt = start.Add(time.Hour), time.Time{}, start.Add(time.Microsecond)
+	next.LeaseUntil, next.DueAt, next.UpdatedAt = start.Add(time.Hour), time.Time{}, start.Add(time.Microsecond)
 	next.FinishedAt, next.Version = start.Add(2*time.Hour), "w"
 	require.NoError(t, other.Store(t.Context(), &next, "v1"))
 	requireStored(t, one, &next)
@@ -172,7 +172,7 @@ func list(t *testing.T, open openEngine) {
 func due(t *testing.T, open openEngine) {
 	e := open(t)
 	jobs := []*job.Job{made(3), made(1), made(2), made(4)}
-	jobs[3].WakeAt = time.Time{}
+	jobs[3].DueAt = time.Time{}
 	create(t, e, jobs...)
 	at := start.Add(time.Minute + 2*time.Second)
 	found, err := e.Due(t.Context(), at, 10)

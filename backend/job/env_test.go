@@ -36,7 +36,7 @@ func newEnv(t *testing.T, kind job.Kind) *env {
 func (e *env) jobs(engine job.Engine) *job.Jobs {
 	e.t.Helper()
 	j, err := job.New(job.Config{
-		Engine: engine, Kinds: e.kinds, Lease: e.lease, Slice: e.slice, WakeEvery: 10 * time.Millisecond,
+		Engine: engine, Kinds: e.kinds, Lease: e.lease, Slice: e.slice, PollInterval: 10 * time.Millisecond,
 	})
 	require.NoError(e.t, err)
 	return j

@@ -5,12 +5,11 @@ import (
 	"iter"
 )
 
-// partsPage is how many parts of a file are looked up at once.
+// partsPage is how many parts of a file are listed at once.
 const partsPage = 100
 
-// File returns the file of a job that is done, part after part. Until the first part is
-// read, an error tells that there is none; after that, the file is to be broken off. It returns
-// ErrNotFound, ErrNoFile or ErrUnavailable.
+// File returns the file of a job that is done, part by part. It returns ErrNotFound, ErrNoFile
+// or ErrUnavailable; an error of the iterator may come after the first part, too.
 func (j *Jobs) File(ctx context.Context, id, bot string) (File, iter.Seq2[[]byte, error], error) {
 	found, err := j.Get(ctx, id, bot)
 	if err != nil {

@@ -1,7 +1,8 @@
 // Package job runs work that takes too long for a request: exports, rebuilds, replays. A job
 // is a row of a table. Workers poll for rows that are due. A row is leased to one worker at a
 // time, which saves a checkpoint after each step; a job whose worker was killed is resumed from
-// its checkpoint once the lease is over.
+// its checkpoint once the lease expires. docs/decisions/0002-background-jobs.md says why this
+// is no library.
 package job
 
 import (
@@ -10,7 +11,7 @@ import (
 	"time"
 )
 
-// Status says where a job stands.
+// Status is the state of a job.
 type Status string
 
 // The statuses. The last three are final.
@@ -33,18 +34,18 @@ func (s Status) Valid() bool { return s == StatusQueued || s == StatusRunning ||
 var (
 	// ErrNotFound means that there is no job with the id, or none that the caller may see.
 	ErrNotFound = errors.New("there is no such job")
-	// ErrFinished means that a job is over and can't be cancelled any more.
+	// ErrFinished means that a job is final and can't be cancelled any more.
 	ErrFinished = errors.New("the job is over")
 	// ErrKeyReused means that the caller's key belongs to a job with other parameters.
 	ErrKeyReused = errors.New("the key belongs to another job")
-	// ErrNoFile means that a job has no file to show, or none yet.
+	// ErrNoFile means that a job has no file, or none yet.
 	ErrNoFile = errors.New("the job has no file")
 
-	// ErrUnavailable means that the engine can't answer at present.
+	// ErrUnavailable means that the engine can't be reached or fails.
 	ErrUnavailable = errors.New("jobs are unavailable")
-	// ErrExists is what an engine answers when there is a job with the id already.
+	// ErrExists is returned by an engine when there is a job with the id already.
 	ErrExists = errors.New("there is a job with this id")
-	// ErrConflict is what an engine answers when the version to replace is not there.
+	// ErrConflict is returned by an engine when the row has another version than expected.
 	ErrConflict = errors.New("another version of the job is there")
 )
 
@@ -52,47 +53,47 @@ var (
 // stands for none.
 type Job struct {
 	ID string
-	// Kind names what is to be done, Parameters say it in detail, as JSON.
+	// Kind is the name of a [Kind], Parameters are what it prepared, as JSON.
 	Kind       string
 	Parameters []byte
-	// Bot is the only bot that the job is about, as it was asked for by somebody who may see
-	// no other; empty for those who may see all.
+	// Bot is the bot that the caller was restricted to, and thus the job; empty for no
+	// restriction.
 	Bot string
 
 	Status Status
-	// CancelAsked is set while a worker is still to find out that it shall stop.
+	// CancelAsked is set from the cancel of a running job until its worker notices.
 	CancelAsked bool
-	// Done and Total count the work, in what the kind counts; Total is 0 while it is unknown.
+	// Done and Total are the progress, in units of the kind; Total is 0 while it is unknown.
 	Done, Total int64
-	// Checkpoint is where to go on, in words of the kind's.
+	// Checkpoint is where to resume, in the kind's own format.
 	Checkpoint string
 	// Parts is how many parts of a file there are, see [Part].
 	Parts int
-	// Result is what came of a job that is done, as JSON.
+	// Result is the result of a job that is done, as JSON.
 	Result []byte
-	// Error says why a job failed; it is for those who asked for it.
+	// Error says why a job failed, to those who asked for it.
 	Error string
 
-	// Tries is how often the job was begun or gone on with since it last made progress, and
-	// Crashes how many workers ended meanwhile without giving it back.
+	// Tries counts the attempts since the last checkpoint, Crashes those whose worker died.
 	Tries, Crashes int
-	// Owner is the worker that has it until LeaseUntil.
+	// Owner is the worker that leases the job until LeaseUntil.
 	Owner      string
 	LeaseUntil time.Time
-	// WakeAt is when the job is due: at once, after a pause, or when its lease is over.
-	WakeAt time.Time
+	// DueAt is when a worker may take the job: at once, after a backoff, or when the lease
+	// expires.
+	DueAt time.Time
 
 	CreatedAt, UpdatedAt, FinishedAt time.Time
-	// Version names this version of the row and never another.
+	// Version is random and new with each write, for optimistic locking.
 	Version string
 }
 
-// leased reports whether a worker has the job.
+// leased reports whether a worker leases the job.
 func (j *Job) leased(at time.Time) bool { return j.Owner != "" && at.Before(j.LeaseUntil) }
 
-// Part is a piece of the file that a job makes, in order. All of a job's are the file.
+// Part is a piece of the file that a job makes. All parts of a job in order are the file.
 type Part struct {
-	// Ref says where the piece is, in words of the kind's.
+	// Ref is where the piece is, in the kind's own format.
 	Ref string
 	// Size is its length in bytes.
 	Size int64
@@ -123,25 +124,25 @@ func (p Position) orNewest() Position {
 }
 
 // Engine keeps jobs. Each call is atomic, may be made concurrently and by several processes,
-// and a write that returned is seen by every call after it. What can't be done at present is
+// and a write that returned is seen by every call after it. Failures of the database are
 // ErrUnavailable.
 type Engine interface {
 	// Create adds a job, or returns ErrExists.
 	Create(ctx context.Context, j *Job) error
 	// Load returns a job, or ErrNotFound.
 	Load(ctx context.Context, id string) (*Job, error)
-	// Store writes a job in place of the version was, with the last ones of its parts, whose
-	// number next.Parts includes. It returns ErrConflict when that version is not there. What
-	// a job was created with does not change.
+	// Store replaces the version was of a job and appends parts, which next.Parts counts. It
+	// returns ErrConflict when the row has another version. ID, Kind, Parameters, Bot and
+	// CreatedAt never change.
 	Store(ctx context.Context, next *Job, was string, parts ...Part) error
-	// Parts returns parts in order, without the first ones.
+	// Parts returns up to limit parts in order, after the first skip ones.
 	Parts(ctx context.Context, id string, skip, limit int) ([]Part, error)
 	// List returns jobs, newest first, by CreatedAt and ID.
 	List(ctx context.Context, q Query) ([]*Job, error)
-	// Due returns jobs whose WakeAt is not after then, the earliest first.
+	// Due returns up to limit jobs whose DueAt is not after at, the earliest first.
 	Due(ctx context.Context, at time.Time, limit int) ([]*Job, error)
-	// Sweep removes up to limit jobs that ended by then, and returns how many it did.
+	// Sweep removes up to limit jobs that were final by then, and returns how many.
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
-	// Ready says whether jobs can be read and written.
+	// Ready returns nil when jobs can be read and written.
 	Ready(ctx context.Context) error
 }

@@ -26,7 +26,7 @@ func TestDone(t *testing.T) {
 	require.Equal(t, int64(3), done.Total)
 	require.JSONEq(t, `{"counted":3}`, string(done.Result))
 	require.False(t, done.FinishedAt.IsZero())
-	require.Zero(t, done.WakeAt)
+	require.Zero(t, done.DueAt)
 	require.Empty(t, done.Owner)
 	e.requireFile(made.ID, 3)
 	require.NoError(t, j.Healthy())
@@ -236,7 +236,7 @@ func TestPoison(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	require.NoError(t, e.engine.Create(t.Context(), &job.Job{
 		ID: "poison", Kind: "count", Parameters: []byte("1"), Status: job.StatusRunning, Crashes: queue.CrashLimit - 1, Owner: "gone",
-		LeaseUntil: at, WakeAt: at, CreatedAt: at, UpdatedAt: at, Version: "v",
+		LeaseUntil: at, DueAt: at, CreatedAt: at, UpdatedAt: at, Version: "v",
 	}))
 	e.work(e.jobs(e.engine))
 	require.Contains(t, e.awaitStatus("poison", job.StatusFailed).Error, "6 workers ended")
@@ -248,7 +248,7 @@ func TestFoundByPolling(t *testing.T) {
 	e := newEnv(t, counter{})
 	made := &job.Job{
 		ID: "lost", Kind: "count", Parameters: []byte("1"), Status: job.StatusQueued, Version: "v",
-		CreatedAt: time.Now(), UpdatedAt: time.Now(), WakeAt: time.Now(),
+		CreatedAt: time.Now(), UpdatedAt: time.Now(), DueAt: time.Now(),
 	}
 	require.NoError(t, e.engine.Create(t.Context(), made))
 	e.work(e.jobs(e.engine))

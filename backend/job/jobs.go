@@ -19,91 +19,78 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
-)
-
-// Defaults of [Config].
-const (
-	DefaultLease = 30 * time.Second
-	DefaultSlice = 5 * time.Minute
-	DefaultKeep  = 7 * 24 * time.Hour
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
-	// maxTries is how often a job is begun without progress before it fails; what it needs may
-	// be away for hours.
+	defaultLease = 30 * time.Second
+	defaultSlice = 5 * time.Minute
+	defaultPoll  = 2 * time.Second
+	// retention is how long a final job is kept.
+	retention = 7 * 24 * time.Hour
+	// maxTries is how many attempts without progress a job has before it fails; what it needs
+	// may be unavailable for hours.
 	maxTries = 100
-	// maxCrashes is how many workers may end with a job before it counts as the cause.
+	// maxCrashes is how many workers may die with a job before it counts as a poison message.
 	maxCrashes = queue.CrashLimit
-	// maxConflicts bounds how often a write begins anew that others overtook. A job has few
-	// writers: its worker, and those who hand it out or cancel it.
+	// maxConflicts bounds the optimistic retries of a write. A job has few writers: its worker,
+	// and those who cancel it.
 	maxConflicts = 16
 )
 
 // Config is what Jobs are made of.
 type Config struct {
-	// Engine keeps them. Required.
+	// Engine keeps the rows. Required.
 	Engine Engine
-	// Kinds are what there is to do, by name. Every process that takes jobs or works on them
+	// Kinds are the kinds of work, by name. Every process that accepts jobs or works on them
 	// has the same.
 	Kinds map[string]Kind
-	// Concurrency is how many jobs this process works on at once. Default 1.
-	Concurrency int
-	// Lease is after which time a job whose worker was killed is handed to another one. It is
-	// renewed while a worker is there. The clocks of all machines have to agree to a third of
-	// it. Default 30s.
+	// Lease is how long after the crash of its worker a job is handed to another one. A worker
+	// renews it while it lives. The clocks of all machines have to agree to a third of it.
+	// Default 30s.
 	Lease time.Duration
-	// Slice is how long a worker has a job before others that wait get their turn. Default 5m.
+	// Slice is how long a worker has a job before it requeues it behind the others. Default 5m.
 	Slice time.Duration
-	// Keep is how long a job is kept that is over. Default 7 days.
-	Keep time.Duration
-	// WakeEvery is the pause between two polls for due jobs. Default 2s.
-	WakeEvery time.Duration
+	// PollInterval is the pause between two polls for due jobs. Default 2s.
+	PollInterval time.Duration
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.
 	Registerer prometheus.Registerer
 }
 
-func (c Config) withDefaults() Config {
-	c.Concurrency = max(c.Concurrency, 1)
-	c.Lease = cmp.Or(c.Lease, DefaultLease)
-	c.Slice = cmp.Or(c.Slice, DefaultSlice)
-	c.Keep = cmp.Or(c.Keep, DefaultKeep)
-	c.WakeEvery = cmp.Or(c.WakeEvery, 2*time.Second)
-	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
-	return c
-}
-
-// Jobs takes jobs and works on them. It may be used concurrently.
+// Jobs accepts jobs and works on them, one at a time. It may be used concurrently.
 type Jobs struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	names   string
-	// processors has room for what computes at the same time.
+	// processors limits the tasks of [Run.Compute] to one for each processor.
 	processors *semaphore.Weighted
-	trouble    atomic.Pointer[error]
-	// submitted has an element when a worker of this process need not wait to poll.
-	submitted chan struct{}
+	// failure is why jobs are not worked on; nil while they are.
+	failure atomic.Pointer[error]
+	// submitted wakes the worker of this process, which need not wait for its next poll.
+	submitted retry.Wake
 }
 
 // New returns the jobs of an engine. It fails when the metrics are registered already.
 func New(cfg Config) (*Jobs, error) {
-	cfg = cfg.withDefaults()
-	names := slices.Sorted(maps.Keys(cfg.Kinds))
-	m, err := newMetrics(cfg.Registerer, names)
+	cfg.Lease = cmp.Or(cfg.Lease, defaultLease)
+	cfg.Slice = cmp.Or(cfg.Slice, defaultSlice)
+	cfg.PollInterval = cmp.Or(cfg.PollInterval, defaultPoll)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
+	m, err := newMetrics(cfg.Registerer, slices.Collect(maps.Keys(cfg.Kinds)))
 	if err != nil {
 		return nil, err
 	}
 	j := &Jobs{
-		cfg: cfg, log: cfg.Logger, metrics: m, names: strings.Join(names, ", "),
-		processors: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), submitted: make(chan struct{}, 1),
+		cfg: cfg, log: cfg.Logger, metrics: m, submitted: retry.NewWake(),
+		processors: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
 	}
-	j.trouble.Store(&errNotRunning)
+	j.failure.Store(&errNotRunning)
 	return j, nil
 }
 
-// now is the time as engines keep it.
+// now is the time in the precision of engines.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // Request asks for a job.
@@ -116,13 +103,14 @@ type Request struct {
 	Key string
 }
 
-// Submit adds a job, unless it is a repeat, and says which of the two it did. It is durable
-// when Submit returns. Errors that
-// the caller can mend are a [ParameterError], ErrForbidden and ErrKeyReused.
+// Submit adds a job and returns true, or returns the job that the request repeats and false.
+// It is durable when Submit returns. Errors that the caller can correct are a [ParameterError],
+// ErrForbidden and ErrKeyReused.
 func (j *Jobs) Submit(ctx context.Context, r Request) (made *Job, created bool, err error) {
 	kind := j.cfg.Kinds[r.Kind]
 	if kind == nil {
-		return nil, false, j.unknown()
+		names := strings.Join(slices.Sorted(maps.Keys(j.cfg.Kinds)), ", ")
+		return nil, false, BadParameter("The member kind must be one of %s.", names)
 	}
 	parameters, err := kind.Prepare(r.Parameters, r.Bot)
 	if err != nil {
@@ -131,22 +119,18 @@ func (j *Jobs) Submit(ctx context.Context, r Request) (made *Job, created bool, 
 	at := now()
 	made = &Job{
 		Kind: r.Kind, Parameters: parameters, Bot: r.Bot, Status: StatusQueued,
-		CreatedAt: at, UpdatedAt: at, WakeAt: at, Version: rand.Text(),
+		CreatedAt: at, UpdatedAt: at, DueAt: at, Version: rand.Text(),
 	}
 	if made.ID, err = newID(r); err != nil {
 		return nil, false, err
 	}
-	err = j.cfg.Engine.Create(ctx, made)
-	if errors.Is(err, ErrExists) {
+	switch err := j.cfg.Engine.Create(ctx, made); {
+	case errors.Is(err, ErrExists):
 		return j.repeated(ctx, made)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, false, err
 	}
-	select {
-	case j.submitted <- struct{}{}:
-	default:
-	}
+	j.submitted.Signal()
 	return made, true, nil
 }
 
@@ -181,8 +165,8 @@ func (j *Jobs) Get(ctx context.Context, id, bot string) (*Job, error) {
 // List returns jobs, newest first.
 func (j *Jobs) List(ctx context.Context, q Query) ([]*Job, error) { return j.cfg.Engine.List(ctx, q) }
 
-// Cancel has a job end. One that a worker has ends when that finds out, after its step, or
-// within seconds; until then it has CancelAsked set. One that is over is ErrFinished.
+// Cancel cancels a job: at once while no worker leases it. Else CancelAsked is set, which its
+// worker finds after its step, or when it renews the lease. A final job is ErrFinished.
 func (j *Jobs) Cancel(ctx context.Context, id, bot string) (*Job, error) {
 	for range maxConflicts {
 		there, err := j.Get(ctx, id, bot)
@@ -206,11 +190,11 @@ func (j *Jobs) Cancel(ctx context.Context, id, bot string) (*Job, error) {
 			return &next, err
 		}
 	}
-	return nil, fmt.Errorf("%w: others write it all the time", ErrUnavailable)
+	return nil, fmt.Errorf("%w: too many writers", ErrUnavailable)
 }
 
-// finish is the end of a job.
+// finish makes a job final.
 func (j *Job) finish(status Status, at time.Time) {
 	j.Status, j.FinishedAt, j.UpdatedAt = status, at, at
-	j.Owner, j.LeaseUntil, j.WakeAt, j.CancelAsked = "", time.Time{}, time.Time{}, false
+	j.Owner, j.LeaseUntil, j.DueAt, j.CancelAsked = "", time.Time{}, time.Time{}, false
 }

@@ -11,14 +11,13 @@ import (
 
 // Kind is a kind of work.
 type Kind interface {
-	// Prepare checks parameters, a JSON object, and returns them in one form: the same
-	// wish gives the same bytes. A bot restricts what may be asked for to what is about it.
-	// What is wrong with them is a [ParameterError], or ErrForbidden.
+	// Prepare checks parameters, a JSON object, and returns them in a canonical form: equal
+	// requests are equal bytes. A bot, unless empty, restricts the job to that bot's data. Its
+	// errors are a [ParameterError] and ErrForbidden.
 	Prepare(parameters []byte, bot string) ([]byte, error)
-	// Run works on a job from its checkpoint on, and calls [Run.Save] after each step,
-	// whose errors it returns. The result is to become JSON. An error of [Later] has the job
-	// gone on with after a while, one of [Failed] says to those who asked why it failed; any
-	// other is for the log only.
+	// Run works on a job from its checkpoint on, calls [Run.Save] after each step, and returns
+	// its errors. The result becomes JSON. An error of [Later] is retried with a backoff; one of
+	// [Failed] is shown to those who asked for the job; any other is for the log only.
 	Run(ctx context.Context, r *Run) (result any, err error)
 }
 
@@ -27,11 +26,11 @@ type Filer interface {
 	Kind
 	// File says what the file of a job is.
 	File(j *Job) File
-	// ReadPart returns a part. It returns ErrNoFile when it is not there any more.
+	// ReadPart returns a part, or ErrNoFile once it is removed.
 	ReadPart(ctx context.Context, p Part) ([]byte, error)
 }
 
-// File is what a file is, but for its content.
+// File describes a file.
 type File struct {
 	// Name is one to save it under.
 	Name string
@@ -40,7 +39,7 @@ type File struct {
 	ContentType, Encoding string
 }
 
-// ErrForbidden means that the caller may ask for no such job.
+// ErrForbidden means that the caller must not ask for such a job.
 var ErrForbidden = errors.New("such jobs are for those who may see all bots")
 
 // ParameterError says what a caller has to correct.
@@ -54,12 +53,7 @@ func BadParameter(format string, args ...any) error {
 	return &ParameterError{fmt.Sprintf(format, args...)}
 }
 
-// Unknown returns the [ParameterError] for a kind that there is not.
-func (j *Jobs) unknown() error {
-	return BadParameter("The member kind must be one of %s.", j.names)
-}
-
-// DecodeParameters reads a JSON object strictly: members that are not there are an error.
+// DecodeParameters reads a JSON object strictly: unknown members are an error.
 func DecodeParameters(given []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(given))
 	decoder.DisallowUnknownFields()
@@ -97,16 +91,15 @@ type later struct{ error }
 
 func (l *later) Unwrap() error { return l.error }
 
-// Later marks an error that may pass.
+// Later marks an error that may be temporary.
 func Later(err error) error { return &later{err} }
 
 var (
-	// ErrInterrupted is what [Run.Save] returns when the worker is to stop here: others wait for
-	// their turn, or the process ends. The step is saved.
-	ErrInterrupted = errors.New("the job is to be gone on with later")
-	// ErrCancelled is what [Run.Save] returns when the job is wanted no more.
+	// ErrInterrupted is returned by [Run.Save] when the worker has to stop here, as its slice is
+	// over or the process stops. The step is saved; the job is requeued.
+	ErrInterrupted = errors.New("the job is requeued")
+	// ErrCancelled is returned by [Run.Save] when the job is cancelled.
 	ErrCancelled = errors.New("the job was cancelled")
-	// ErrLost is what [Run.Save] returns when the job may be another worker's by now. The step is
-	// not saved.
-	ErrLost = errors.New("the job is not this worker's any more")
+	// ErrLost is returned by [Run.Save] when the lease is lost. The step is not saved.
+	ErrLost = errors.New("the lease of the job is lost")
 )

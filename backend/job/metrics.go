@@ -19,7 +19,7 @@ func newMetrics(reg prometheus.Registerer, kinds []string) (*metrics, error) {
 		kinds: kinds,
 		finished: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_jobs_finished_total",
-			Help: "Jobs that are over, by kind and status: done, failed, cancelled.",
+			Help: "Jobs that became final, by kind and status: done, failed, cancelled.",
 		}, []string{"kind", "status"}),
 		running: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "botgate_jobs_running",
@@ -27,7 +27,7 @@ func newMetrics(reg prometheus.Registerer, kinds []string) (*metrics, error) {
 		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "botgate_jobs_retries_total",
-			Help: "Times that a job had to wait because something it needs was away.",
+			Help: "Retries of jobs after a temporary error, such as a database or queue that was unavailable.",
 		}),
 	}
 	for _, kind := range kinds {
@@ -46,7 +46,7 @@ func newMetrics(reg prometheus.Registerer, kinds []string) (*metrics, error) {
 	return m, nil
 }
 
-// finish counts a job. One of a kind that there is no more is of the kind "other".
+// finish counts a final job. An unknown kind counts as "other".
 func (m *metrics) finish(kind string, status Status) {
 	if !slices.Contains(m.kinds, kind) {
 		kind = "other"

@@ -10,23 +10,25 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
-// retryPause is the pause between two tries to write a job down.
+// retryPause is the pause between two attempts to write a row.
 const retryPause = 50 * time.Millisecond
 
 // Progress is how far a job is.
 type Progress struct {
 	// Done and Total are those of [Job].
 	Done, Total int64
-	// Checkpoint is where to go on from here.
+	// Checkpoint is where to resume.
 	Checkpoint string
 }
 
-// Run is a job in the hands of a worker.
+// Run is a job that a worker leases.
 type Run struct {
 	jobs *Jobs
-	// stopping ends when the process does; until is when others get their turn.
+	// stopping ends when the process stops, until is the end of the slice.
 	stopping context.Context
 	until    time.Time
 
@@ -41,9 +43,8 @@ func (r *Run) Job() Job {
 	return r.job
 }
 
-// Save notes durably how far the job is, together with parts of its file that are new. They
-// are noted both or neither. It returns ErrInterrupted, ErrCancelled, ErrLost, or an error of
-// [Later].
+// Save stores the checkpoint and the new parts of the file in one transaction, and renews the
+// lease. It returns ErrInterrupted, ErrCancelled, ErrLost, or an error of [Later].
 func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 	err := r.change(ctx, func(j *Job) {
 		j.Done, j.Total, j.Checkpoint = p.Done, p.Total, p.Checkpoint
@@ -64,8 +65,8 @@ func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 	return nil
 }
 
-// Compute does tasks that keep a processor busy, not more of them at once in this process
-// than it has processors. It returns the first error.
+// Compute runs tasks that keep a processor busy, at most one for each processor at once in this
+// process. It returns the first error.
 func (r *Run) Compute(ctx context.Context, tasks ...func() error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, task := range tasks {
@@ -80,14 +81,14 @@ func (r *Run) Compute(ctx context.Context, tasks ...func() error) error {
 	return group.Wait()
 }
 
-// lease gives the job to its owner for another while.
+// lease leases the job to its owner, or renews the lease. It is due again when that expires.
 func (j *Jobs) lease(to *Job) {
 	to.LeaseUntil = now().Add(j.cfg.Lease)
-	to.WakeAt = to.LeaseUntil
+	to.DueAt = to.LeaseUntil
 }
 
-// change writes the job as change makes it, and tries for a while. It returns ErrLost when it is
-// another's by now, or may be.
+// change writes the job as change makes it, and retries for a third of the lease. It returns
+// ErrLost when another worker has the job, or may have it.
 func (r *Run) change(ctx context.Context, change func(*Job), parts ...Part) error {
 	ctx, cancel := context.WithTimeout(ctx, r.jobs.cfg.Lease/3)
 	defer cancel()
@@ -99,13 +100,13 @@ func (r *Run) change(ctx context.Context, change func(*Job), parts ...Part) erro
 			return ErrLost
 		}
 		err := r.store(ctx, version, change, parts)
-		if err == nil || errors.Is(err, ErrLost) || !sleep(ctx, retryPause) {
+		if err == nil || errors.Is(err, ErrLost) || !retry.Sleep(ctx, retryPause) {
 			return err
 		}
 	}
 }
 
-// store writes a version, unless it is there already: the answer to an earlier try may be lost.
+// store writes a version, unless it is there already: the answer to an earlier attempt may be lost.
 func (r *Run) store(ctx context.Context, version string, change func(*Job), parts []Part) error {
 	next := r.job
 	change(&next)
@@ -133,26 +134,19 @@ func (r *Run) store(ctx context.Context, version string, change func(*Job), part
 	return err
 }
 
-// keep renews the lease until ctx ends. It calls stop with ErrCancelled or ErrLost when the job
-// is not to be worked on any more.
-func (r *Run) keep(ctx context.Context, stop context.CancelCauseFunc) {
-	pause := r.jobs.cfg.Lease / 3
-	ticker := time.NewTicker(pause)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+// renew renews the lease until ctx ends. It calls stop with ErrCancelled or ErrLost when the
+// worker has to stop.
+func (r *Run) renew(ctx context.Context, stop context.CancelCauseFunc) {
+	interval := r.jobs.cfg.Lease / 3
+	for retry.Sleep(ctx, interval) {
 		err := r.change(ctx, r.jobs.lease)
 		current := r.Job()
 		switch {
-		case errors.Is(err, ErrLost), err != nil && time.Until(current.LeaseUntil) < pause:
+		case errors.Is(err, ErrLost), err != nil && time.Until(current.LeaseUntil) < interval:
 			stop(ErrLost)
 			return
 		case err != nil:
-			r.jobs.log.Warn("the lease of a job can't be renewed at present", slog.String("job_id", current.ID), slog.Any("error", err))
+			r.jobs.log.Warn("renewing the lease of a job failed", slog.String("job_id", current.ID), slog.Any("error", err))
 		case current.CancelAsked:
 			stop(ErrCancelled)
 			return

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -16,49 +14,18 @@ import (
 //go:embed migrations/*/*.sql
 var migrationFiles embed.FS
 
-var migrations = migration.LoadAll("jobs", migrationFiles)
-
 const columns = `id, kind, parameters, bot, status, cancel_asked, done, total, checkpoint, parts, result, error,
-	tries, crashes, owner, lease_until, wake_at, created_at, updated_at, finished_at, version`
+	tries, crashes, owner, lease_until, due_at, created_at, updated_at, finished_at, version`
 
 var _ Engine = (*SQL)(nil)
 
-// SQL is an [Engine] in tables of a PostgreSQL or SQLite database. It has no connections of
-// its own, so there is nothing to close.
-type SQL struct {
-	db  sqldb.DB
-	log *slog.Logger
-}
+// SQL is an [Engine] in tables of a PostgreSQL or SQLite database.
+type SQL struct{ migration.Tables }
 
-// NewSQL returns the jobs in a database. It does not connect. [SQL.Migrate] has to succeed
-// before anything else can. The logger may be nil.
+// NewSQL returns the jobs in a database. It does not connect. Migrate has to succeed before
+// anything else can. The logger may be nil.
 func NewSQL(db sqldb.DB, log *slog.Logger) *SQL {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return &SQL{db: db, log: log}
-}
-
-// Migrate makes the tables, or brings them up to date. It returns ErrUnavailable while the
-// database can't be reached; any other error stays until an operator acts.
-func (e *SQL) Migrate(ctx context.Context) error {
-	return failed("preparing the tables of jobs", migrations[e.db.Dialect].Apply(ctx, e.db, e.log))
-}
-
-// Ready implements [Engine].
-func (e *SQL) Ready(ctx context.Context) error {
-	return failed("reading the version of the tables of jobs", migrations[e.db.Dialect].Check(ctx, e.db))
-}
-
-// failed makes every error of the database ErrUnavailable, as no job is itself the reason.
-func failed(action string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, migration.ErrSchema):
-		return fmt.Errorf("%s: %w", action, err)
-	}
-	return fmt.Errorf("%s: %w: %w", action, ErrUnavailable, err)
+	return &SQL{migration.NewTables("jobs", migrationFiles, db, log, ErrUnavailable)}
 }
 
 // micros is a time as the database keeps it; the zero time is null.
@@ -71,24 +38,24 @@ func micros(t time.Time) any {
 
 // Create implements [Engine].
 func (e *SQL) Create(ctx context.Context, j *Job) error {
-	n, err := sqldb.Exec(ctx, e.db.Writer, `insert into jobs (`+columns+`)
+	n, err := sqldb.Exec(ctx, e.DB.Writer, `insert into jobs (`+columns+`)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 on conflict (id) do nothing`,
 		j.ID, j.Kind, string(j.Parameters), j.Bot, string(j.Status), j.CancelAsked, j.Done, j.Total, j.Checkpoint, j.Parts,
-		string(j.Result), j.Error, j.Tries, j.Crashes, j.Owner, micros(j.LeaseUntil), micros(j.WakeAt), micros(j.CreatedAt),
+		string(j.Result), j.Error, j.Tries, j.Crashes, j.Owner, micros(j.LeaseUntil), micros(j.DueAt), micros(j.CreatedAt),
 		micros(j.UpdatedAt), micros(j.FinishedAt), j.Version)
 	if err == nil && n == 0 {
 		return ErrExists
 	}
-	return failed("adding a job", err)
+	return e.Failed("adding a job", err)
 }
 
 // Load implements [Engine].
 func (e *SQL) Load(ctx context.Context, id string) (*Job, error) {
-	jobs, err := sqldb.Query(ctx, e.db.Reader, scan, `select `+columns+` from jobs where id = $1`, id)
+	jobs, err := sqldb.Query(ctx, e.DB.Reader, scan, `select `+columns+` from jobs where id = $1`, id)
 	switch {
 	case err != nil:
-		return nil, failed("reading a job", err)
+		return nil, e.Failed("reading a job", err)
 	case len(jobs) == 0:
 		return nil, ErrNotFound
 	}
@@ -97,14 +64,14 @@ func (e *SQL) Load(ctx context.Context, id string) (*Job, error) {
 
 func scan(rows *sql.Rows) (*Job, error) {
 	j := &Job{}
-	var lease, wake, created, updated, finished sql.NullInt64
+	var lease, due, created, updated, finished sql.NullInt64
 	err := rows.Scan(&j.ID, &j.Kind, &j.Parameters, &j.Bot, &j.Status, &j.CancelAsked, &j.Done, &j.Total, &j.Checkpoint, &j.Parts,
-		&j.Result, &j.Error, &j.Tries, &j.Crashes, &j.Owner, &lease, &wake, &created, &updated, &finished, &j.Version)
+		&j.Result, &j.Error, &j.Tries, &j.Crashes, &j.Owner, &lease, &due, &created, &updated, &finished, &j.Version)
 	if len(j.Result) == 0 {
 		j.Result = nil
 	}
 	for n, into := range map[*sql.NullInt64]*time.Time{
-		&lease: &j.LeaseUntil, &wake: &j.WakeAt, &created: &j.CreatedAt, &updated: &j.UpdatedAt, &finished: &j.FinishedAt,
+		&lease: &j.LeaseUntil, &due: &j.DueAt, &created: &j.CreatedAt, &updated: &j.UpdatedAt, &finished: &j.FinishedAt,
 	} {
 		if n.Valid {
 			*into = time.UnixMicro(n.Int64).UTC()
@@ -115,17 +82,17 @@ func scan(rows *sql.Rows) (*Job, error) {
 
 // Store implements [Engine].
 func (e *SQL) Store(ctx context.Context, next *Job, was string, parts ...Part) error {
-	tx, err := e.db.Writer.BeginTx(ctx, nil)
+	tx, err := e.DB.Writer.BeginTx(ctx, nil)
 	if err != nil {
-		return failed("writing a job", err)
+		return e.Failed("writing a job", err)
 	}
 	defer func() { _ = tx.Rollback() }()
 	n, err := sqldb.Exec(ctx, tx, `
 update jobs set status = $2, cancel_asked = $3, done = $4, total = $5, checkpoint = $6, parts = $7, result = $8, error = $9,
-	tries = $10, crashes = $11, owner = $12, lease_until = $13, wake_at = $14, updated_at = $15, finished_at = $16, version = $17
+	tries = $10, crashes = $11, owner = $12, lease_until = $13, due_at = $14, updated_at = $15, finished_at = $16, version = $17
 where id = $1 and version = $18`,
 		next.ID, string(next.Status), next.CancelAsked, next.Done, next.Total, next.Checkpoint, next.Parts, string(next.Result), next.Error,
-		next.Tries, next.Crashes, next.Owner, micros(next.LeaseUntil), micros(next.WakeAt), micros(next.UpdatedAt), micros(next.FinishedAt),
+		next.Tries, next.Crashes, next.Owner, micros(next.LeaseUntil), micros(next.DueAt), micros(next.UpdatedAt), micros(next.FinishedAt),
 		next.Version, was)
 	if err == nil && n == 0 {
 		return ErrConflict
@@ -137,38 +104,38 @@ where id = $1 and version = $18`,
 	if err == nil {
 		err = tx.Commit()
 	}
-	return failed("writing a job", err)
+	return e.Failed("writing a job", err)
 }
 
 // Parts implements [Engine].
 func (e *SQL) Parts(ctx context.Context, id string, skip, limit int) ([]Part, error) {
-	parts, err := sqldb.Query(ctx, e.db.Reader, func(rows *sql.Rows) (p Part, err error) {
+	parts, err := sqldb.Query(ctx, e.DB.Reader, func(rows *sql.Rows) (p Part, err error) {
 		err = rows.Scan(&p.Ref, &p.Size)
 		return p, err
 	}, `select ref, size from job_parts where job = $1 and number >= $2 order by number limit $3`, id, skip, limit)
-	return parts, failed("reading the parts of a file", err)
+	return parts, e.Failed("reading the parts of a file", err)
 }
 
 // List implements [Engine].
 func (e *SQL) List(ctx context.Context, q Query) ([]*Job, error) {
 	after := q.After.orNewest()
-	jobs, err := sqldb.Query(ctx, e.db.Reader, scan, `select `+columns+` from jobs
+	jobs, err := sqldb.Query(ctx, e.DB.Reader, scan, `select `+columns+` from jobs
 where ($1 = '' or status = $1) and ($2 = '' or bot = $2) and (created_at, id) < ($3, $4)
 order by created_at desc, id desc limit $5`, string(q.Status), q.Bot, micros(after.CreatedAt), after.ID, q.Limit)
-	return jobs, failed("listing jobs", err)
+	return jobs, e.Failed("listing jobs", err)
 }
 
 // Due implements [Engine].
 func (e *SQL) Due(ctx context.Context, at time.Time, limit int) ([]*Job, error) {
-	jobs, err := sqldb.Query(ctx, e.db.Reader, scan,
-		`select `+columns+` from jobs where wake_at <= $1 order by wake_at limit $2`, micros(at), limit)
-	return jobs, failed("listing jobs that are due", err)
+	jobs, err := sqldb.Query(ctx, e.DB.Reader, scan,
+		`select `+columns+` from jobs where due_at <= $1 order by due_at limit $2`, micros(at), limit)
+	return jobs, e.Failed("listing jobs that are due", err)
 }
 
 // Sweep implements [Engine]. The parts go with their job.
 func (e *SQL) Sweep(ctx context.Context, at time.Time, limit int) (int, error) {
-	n, err := sqldb.Exec(ctx, e.db.Writer, `
+	n, err := sqldb.Exec(ctx, e.DB.Writer, `
 delete from jobs where id in (
-	select id from jobs where finished_at <= $1 order by finished_at limit $2`+e.db.Dialect.SkipLocked()+`)`, micros(at), limit)
-	return n, failed("sweeping jobs", err)
+	select id from jobs where finished_at <= $1 order by finished_at limit $2`+e.DB.Dialect.SkipLocked()+`)`, micros(at), limit)
+	return n, e.Failed("sweeping jobs", err)
 }

@@ -10,20 +10,25 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
-	// dueStep is how many due jobs a worker reads at once, to take one of them.
-	dueStep = 50
-	// settleTimeout bounds one try to write down what became of a job.
+	// dueLimit bounds how many due jobs are read at once, to lease one of them.
+	dueLimit = 50
+	// sweepLimit bounds what is removed at once; sweepInterval is the pause after it.
+	sweepLimit    = 100
+	sweepInterval = time.Minute
+	// settleTimeout bounds the write of a job's outcome.
 	settleTimeout = 5 * time.Second
-	// Grace is how long Run may take to end besides what the kind's step takes to see that its
-	// context ended.
+	// Grace is how long Run may take to stop, in addition to the time that a step of the kind
+	// takes to notice the end of its context.
 	Grace = 2 * settleTimeout
-	// minPause and maxPause bound how long a job waits that could not be gone on with.
-	minPause = time.Second
-	maxPause = 5 * time.Minute
 )
+
+// backoff is the pause before a job that met a temporary error is due again.
+var backoff = retry.Backoff{Min: 2 * time.Second, Max: 5 * time.Minute}
 
 var (
 	errNotRunning = errors.New("jobs are not being worked on")
@@ -32,130 +37,108 @@ var (
 
 // Healthy returns nil while jobs are worked on.
 func (j *Jobs) Healthy() error {
-	if err := j.trouble.Load(); err != nil {
+	if err := j.failure.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
 
-// Run works on jobs until ctx ends, and then returns nil once those under way are given back.
+// Run works on jobs until ctx ends, and then returns nil once the current one is requeued.
 func (j *Jobs) Run(ctx context.Context) error {
-	j.trouble.Store(nil)
-	defer j.trouble.Store(&errNotRunning)
-	var workers sync.WaitGroup
-	for range j.cfg.Concurrency {
-		workers.Go(func() { j.poll(ctx) })
-	}
-	workers.Go(func() { every(ctx, sweepEvery, j.sweep) })
-	workers.Wait()
-	return nil
-}
-
-// poll works on due jobs, one after the other.
-func (j *Jobs) poll(ctx context.Context) {
-	ticker := time.NewTicker(j.cfg.WakeEvery)
-	defer ticker.Stop()
+	j.failure.Store(nil)
+	defer j.failure.Store(&errNotRunning)
+	var sweeper sync.WaitGroup
+	defer sweeper.Wait()
+	sweeper.Go(func() {
+		for more := true; more; more = retry.Sleep(ctx, sweepInterval) {
+			j.sweep(ctx)
+		}
+	})
 	for ctx.Err() == nil {
 		worked, err := j.workOnDue(ctx)
 		switch {
 		case err == nil:
 			j.recovered()
 		case ctx.Err() == nil:
-			j.troubled(err)
+			j.failed(err)
 		}
-		if worked {
-			continue
+		if !worked {
+			retry.Wait(ctx, j.submitted, j.cfg.PollInterval)
 		}
-		select {
-		case <-ctx.Done():
-		case <-ticker.C:
-		case <-j.submitted:
-		}
+	}
+	return nil
+}
+
+// sweep removes jobs that were final long ago.
+func (j *Jobs) sweep(ctx context.Context) {
+	if _, err := j.cfg.Engine.Sweep(ctx, now().Add(-retention), sweepLimit); err != nil && ctx.Err() == nil {
+		j.failed(fmt.Errorf("removing old jobs: %w", err))
 	}
 }
 
-// workOnDue works on one of the jobs that are due, and reports whether there was one.
+// workOnDue works on the first due job that no other worker leases first, and reports whether
+// there was one.
 func (j *Jobs) workOnDue(ctx context.Context) (bool, error) {
-	due, err := j.cfg.Engine.Due(ctx, now(), dueStep)
+	due, err := j.cfg.Engine.Due(ctx, now(), dueLimit)
 	if err != nil {
 		return false, fmt.Errorf("looking for due jobs: %w", err)
 	}
-	for _, there := range due {
-		taken, err := j.take(ctx, there.ID)
-		if err != nil {
+	for _, found := range due {
+		switch leased, err := j.take(ctx, found); {
+		case errors.Is(err, ErrConflict):
+		case err != nil:
 			return false, fmt.Errorf("leasing a job: %w", err)
-		}
-		if taken != nil {
-			j.work(ctx, taken)
+		case leased.Status.Final():
+			j.logFinal(leased)
+		default:
+			j.work(ctx, leased)
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// take leases a job, or returns nil when there is nothing to be done about it, or not now.
-func (j *Jobs) take(ctx context.Context, id string) (*Job, error) {
-	for range maxConflicts {
-		there, err := j.cfg.Engine.Load(ctx, id)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			return nil, nil
-		case err != nil:
-			return nil, err
-		case there.Status.Final(), there.leased(now()):
-			return nil, nil
+// take leases a due job, or makes it final when it must not run. It returns ErrConflict when
+// another worker, or a cancel, was faster.
+func (j *Jobs) take(ctx context.Context, due *Job) (*Job, error) {
+	next, at := *due, now()
+	next.Version, next.UpdatedAt = rand.Text(), at
+	crashed := due.Owner != "" // Else its worker would have requeued it.
+	switch {
+	case due.CancelAsked:
+		next.finish(StatusCancelled, at)
+	case crashed && due.Crashes+1 >= maxCrashes:
+		next.Error = fmt.Sprintf("%d workers ended while they had it.", maxCrashes)
+		next.finish(StatusFailed, at)
+	case j.cfg.Kinds[due.Kind] == nil:
+		next.Error = "The backend knows no such kind of job any more."
+		next.finish(StatusFailed, at)
+	default:
+		if crashed {
+			next.Crashes++
 		}
-		next, at := *there, now()
-		next.Version, next.UpdatedAt = rand.Text(), at
-		switch {
-		case there.CancelAsked:
-			next.finish(StatusCancelled, at)
-		case there.Owner != "" && there.Crashes+1 >= maxCrashes:
-			next.Error = fmt.Sprintf("%d workers ended while they had it.", maxCrashes)
-			next.finish(StatusFailed, at)
-		case j.cfg.Kinds[there.Kind] == nil:
-			next.Error = "The backend knows no such kind of job any more."
-			next.finish(StatusFailed, at)
-		default:
-			if there.Owner != "" {
-				next.Crashes++ // Else it would have been given back.
-			}
-			next.Status, next.Owner = StatusRunning, rand.Text()
-			next.Tries++
-			j.lease(&next)
-		}
-		switch err := j.cfg.Engine.Store(ctx, &next, there.Version); {
-		case errors.Is(err, ErrConflict):
-		case err != nil:
-			return nil, err
-		case next.Status.Final():
-			j.ended(&next)
-			return nil, nil
-		default:
-			return &next, nil
-		}
+		next.Status, next.Owner = StatusRunning, rand.Text()
+		next.Tries++
+		j.lease(&next)
 	}
-	return nil, nil // Somebody is at it.
+	return &next, j.cfg.Engine.Store(ctx, &next, due.Version)
 }
 
-// work runs a job for a while and writes down what came of it.
-func (j *Jobs) work(ctx context.Context, taken *Job) {
+// work runs a job for a slice of time and writes its outcome.
+func (j *Jobs) work(ctx context.Context, leased *Job) {
 	j.metrics.running.Inc()
 	defer j.metrics.running.Dec()
-	r := &Run{jobs: j, stopping: ctx, until: time.Now().Add(j.cfg.Slice), job: *taken}
+	r := &Run{jobs: j, stopping: ctx, until: time.Now().Add(j.cfg.Slice), job: *leased}
 	working, stop := context.WithCancelCause(ctx)
-	keeping, kept := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.keep(keeping, stop)
-	}()
+	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
+	var renewal sync.WaitGroup
+	renewal.Go(func() { r.renew(renewing, stop) })
 	result, err := j.run(working, r)
 	if cause := context.Cause(working); err != nil && (errors.Is(cause, ErrLost) || errors.Is(cause, ErrCancelled)) {
 		err = cause
 	}
-	kept()
-	<-done
+	stopRenewing()
+	renewal.Wait()
 	stop(nil)
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrCancelled) && !errors.Is(err, ErrLost) {
 		err = ErrInterrupted
@@ -163,7 +146,7 @@ func (j *Jobs) work(ctx context.Context, taken *Job) {
 	j.settle(ctx, r, result, err)
 }
 
-// run calls the kind, which may panic without taking the process down.
+// run calls the kind, whose panic must not end the process.
 func (j *Jobs) run(ctx context.Context, r *Run) (result []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -178,36 +161,35 @@ func (j *Jobs) run(ctx context.Context, r *Run) (result []byte, err error) {
 	return json.Marshal(made)
 }
 
-// settle writes down what came of a run. What can't be written is found out again: the lease
-// ends, and the job is gone on with from its last checkpoint.
+// settle writes the outcome of a run. If that fails, the lease expires, and another worker
+// resumes from the last checkpoint and arrives at the outcome again.
 func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 	log := j.log.With(slog.String("job_id", r.job.ID), slog.String("kind", r.job.Kind))
 	if errors.Is(err, ErrLost) {
-		log.Warn("a job was lost to another worker, or to time")
+		log.Warn("the lease of a job is lost")
 		return
 	}
 	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	stopped := ctx.Err() != nil
 	if failed := r.change(settling, func(next *Job) { outcome(next, result, err, stopped) }); failed != nil {
-		log.Warn("what came of a job can't be written down at present", slog.Any("error", failed))
+		log.Warn("writing the outcome of a job failed", slog.Any("error", failed))
 		return
 	}
 	after := r.Job()
-	switch {
-	case after.Status == StatusFailed:
+	if after.Status == StatusFailed {
 		log.Error("a job failed", slog.Any("error", err))
-		j.ended(&after)
+	}
+	switch {
 	case after.Status.Final():
-		j.ended(&after)
-	case errors.Is(err, ErrInterrupted):
-	default:
+		j.logFinal(&after)
+	case !errors.Is(err, ErrInterrupted):
 		j.metrics.retries.Inc()
-		log.Warn("a job can't be gone on with at present", slog.Time("again_at", after.WakeAt), slog.Any("error", err))
+		log.Warn("a job is retried", slog.Time("due_at", after.DueAt), slog.Any("error", err))
 	}
 }
 
-// outcome is what a run makes of its job.
+// outcome changes a job by what its run returned.
 func outcome(next *Job, result []byte, err error, stopped bool) {
 	at, failed, temporary := now(), (*failure)(nil), (*later)(nil)
 	switch {
@@ -218,11 +200,11 @@ func outcome(next *Job, result []byte, err error, stopped bool) {
 		next.finish(StatusCancelled, at)
 	case errors.Is(err, ErrInterrupted):
 		if stopped {
-			next.Tries = max(0, next.Tries-1) // It is not the job's doing.
+			next.Tries = max(0, next.Tries-1) // The job is not the reason.
 		}
-		next.giveBack(at)
+		next.requeue(at)
 	case errors.As(err, &temporary) && next.Tries < maxTries:
-		next.giveBack(at.Add(min(minPause<<min(next.Tries, 10), maxPause)))
+		next.requeue(at.Add(backoff.Delay(next.Tries)))
 	case errors.As(err, &failed):
 		next.Error = failed.reason
 		next.finish(StatusFailed, at)
@@ -232,26 +214,25 @@ func outcome(next *Job, result []byte, err error, stopped bool) {
 	}
 }
 
-// giveBack leaves a job to whoever is next.
-func (j *Job) giveBack(wake time.Time) {
-	j.Status, j.Owner, j.LeaseUntil, j.WakeAt = StatusQueued, "", time.Time{}, wake
+// requeue releases the lease.
+func (j *Job) requeue(due time.Time) {
+	j.Status, j.Owner, j.LeaseUntil, j.DueAt = StatusQueued, "", time.Time{}, due
 }
 
-// ended tells of a job that is over.
-func (j *Jobs) ended(done *Job) {
-	j.metrics.finish(done.Kind, done.Status)
-	j.log.Info("a job is over", slog.String("job_id", done.ID), slog.String("kind", done.Kind), slog.String("status", string(done.Status)))
+func (j *Jobs) logFinal(final *Job) {
+	j.metrics.finish(final.Kind, final.Status)
+	j.log.Info("a job is final", slog.String("job_id", final.ID), slog.String("kind", final.Kind), slog.String("status", string(final.Status)))
 }
 
-// troubled and recovered log the first of many failures of the engine and its end.
-func (j *Jobs) troubled(err error) {
-	if j.trouble.Swap(&err) == nil {
-		j.log.Warn("jobs can't be worked on at present", slog.Any("error", err))
+// failed and recovered log the first of many failures of the engine, and their end.
+func (j *Jobs) failed(err error) {
+	if j.failure.Swap(&err) == nil {
+		j.log.Warn("jobs can't be worked on", slog.Any("error", err))
 	}
 }
 
 func (j *Jobs) recovered() {
-	if j.trouble.Swap(nil) != nil {
+	if j.failure.Swap(nil) != nil {
 		j.log.Info("jobs are worked on again")
 	}
 }

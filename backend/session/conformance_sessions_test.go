@@ -37,7 +37,7 @@ func sessions(t *testing.T, open openEngine) {
 	require.NoError(t, err)
 	require.False(t, created)
 	require.JSONEq(t, `{"step":2,"cart":{"x":1}}`, string(second.Data))
-	require.Equal(t, session.DefaultTTL, second.ExpiresAt.Sub(second.UpdatedAt))
+	require.Equal(t, 24*time.Hour, second.ExpiresAt.Sub(second.UpdatedAt))
 	require.NotEqual(t, first.Version, second.Version)
 	_, _, err = s.Put(ctx, key, []byte(`{}`), 0, session.Condition{Versions: []string{first.Version}})
 	require.ErrorIs(t, err, session.ErrCondition)

@@ -36,7 +36,7 @@ func mergePatch(document, patch json.RawMessage) (json.RawMessage, error) {
 	return encode(result)
 }
 
-// members returns those of an object; nil for what is none.
+// members returns the members of an object, or nil for another value.
 func members(value json.RawMessage) map[string]json.RawMessage {
 	var m map[string]json.RawMessage
 	if json.Unmarshal(value, &m) != nil {

@@ -21,11 +21,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"operation", "outcome"}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "botgate_session_retries_total",
-			Help: "Writes that began anew because another writer of the session was faster.",
+			Help: "Retries of writes that met another writer of the session.",
 		}),
 		expired: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "botgate_session_expired_total",
-			Help: "Ended sessions that were removed from the database; Redis removes them by itself.",
+			Help: "Expired sessions removed from the database; Redis removes them by itself.",
 		}),
 	}
 	if reg == nil {
@@ -39,7 +39,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// count counts an operation by what it returned.
+// count counts an operation by its outcome.
 func (m *metrics) count(operation string, err error) {
 	m.operations.WithLabelValues(operation, outcome(err)).Inc()
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -38,6 +39,14 @@ type Redis struct {
 // sessions before their time.
 func NewRedis(client redis.UniversalClient, prefix string) *Redis {
 	return &Redis{client: client, prefix: prefix}
+}
+
+// failed wraps an error of Redis: no session is itself the reason. It passes nil.
+func failed(action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %w", action, ErrUnavailable, err)
 }
 
 // Keys of one user share a slot of a cluster. Escaping leaves letters, digits and "-_.~"

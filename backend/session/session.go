@@ -1,6 +1,6 @@
 // Package session keeps what a bot remembers about a user between two requests, for bots
-// that have no store of their own: a JSON object for each bot and user, for a time. No two
-// writers lose each other's changes: each write says which version it replaces.
+// without a database: a JSON object for each bot and user, with a TTL. Writes use optimistic
+// locking, so that no writer loses another's changes.
 package session
 
 import (
@@ -15,30 +15,30 @@ import (
 )
 
 var (
-	// ErrNotFound means that there is no session, or no longer.
+	// ErrNotFound means that there is no session, or that it expired.
 	ErrNotFound = errors.New("there is no such session")
 	// ErrCondition means that the caller's [Condition] does not hold.
 	ErrCondition = errors.New("the session is not as the condition says")
-	// ErrBusy means that other writers were faster, again and again.
+	// ErrBusy means that too many retries met another writer.
 	ErrBusy = errors.New("the session is being written by too many at once")
-	// ErrKey means that a bot's or user's name is none.
+	// ErrKey means that the name of a bot or user is invalid.
 	ErrKey = errors.New("the names of bot and user must be text as events have it")
-	// ErrTTL means that a time to live is out of its bounds.
+	// ErrTTL means that a TTL is out of its bounds.
 	ErrTTL = errors.New("the time to live is out of bounds")
-	// ErrDocument means that what should be a JSON object is not.
+	// ErrDocument means that a document is not a valid JSON object.
 	ErrDocument = errors.New("the document must be a JSON object, without members that occur twice")
 	// ErrTooLarge means that a document is, or would become, too large.
 	ErrTooLarge = errors.New("the document is too large")
 	// ErrTooDeep means that a document is nested too deeply.
 	ErrTooDeep = errors.New("the document is nested too deeply")
 
-	// ErrUnavailable means that the engine can't answer at present.
+	// ErrUnavailable means that the engine can't be reached or fails.
 	ErrUnavailable = errors.New("sessions are unavailable")
-	// ErrConflict is what an engine answers when the version to replace is not there.
+	// ErrConflict is returned by an engine when the session has another version than expected.
 	ErrConflict = errors.New("another version is there")
 )
 
-// Key says whose session it is: what one bot remembers about one user.
+// Key identifies a session: one bot and one user.
 type Key struct{ Bot, User string }
 
 // check refuses what no event has as a bot or a subject.
@@ -54,28 +54,27 @@ func (k Key) check() error {
 // Session is one version of what a bot remembers about a user.
 type Session struct {
 	Key
-	// Version names this one and never another, whatever became of the session meanwhile.
+	// Version is random and new with each write, even after the session was removed.
 	Version string
 	// Data is a JSON object.
 	Data []byte
 	// UpdatedAt is when this version was written.
 	UpdatedAt time.Time
-	// ExpiresAt is when it ends unless it is written again.
+	// ExpiresAt is when it expires unless it is written again.
 	ExpiresAt time.Time
 }
 
-// Condition is what must hold of a session for a write to happen. The zero value holds
-// always.
+// Condition is a precondition of a write. The zero value always holds.
 type Condition struct {
-	// Exists wants one that is there.
+	// Exists requires a session.
 	Exists bool
-	// Missing wants none to be there.
+	// Missing requires that there is none.
 	Missing bool
-	// Versions, unless nil, wants one of these to be there.
+	// Versions, unless nil, requires one of these versions.
 	Versions []string
 }
 
-// holds looks at the session that is there, or nil.
+// holds checks the current session, nil for none.
 func (c Condition) holds(s *Session) bool {
 	if s == nil {
 		return !c.Exists && c.Versions == nil
@@ -85,23 +84,21 @@ func (c Condition) holds(s *Session) bool {
 
 // Engine keeps sessions. Each call is atomic, may be made concurrently and by several
 // processes, and a write that returned is seen by every call after it. Times are rounded
-// to microseconds. Keys are any text without NUL. What can't be done at present is
-// ErrUnavailable.
+// to microseconds. Keys are any text without NUL. Failures of the engine are ErrUnavailable.
 type Engine interface {
-	// Load returns the session as it is at that time. It returns ErrNotFound when there is
-	// none, or when it ended by then.
+	// Load returns the session, or ErrNotFound when there is none that lives at that time.
 	Load(ctx context.Context, key Key, at time.Time) (*Session, error)
-	// Store writes the session in place of the version was; an empty one wants none to be
-	// there, or one that ended by next.UpdatedAt. Else it returns ErrConflict.
+	// Store replaces the version was of the session; an empty one means that there is none, or
+	// one that expired by next.UpdatedAt. Else it returns ErrConflict.
 	Store(ctx context.Context, next *Session, was string) error
-	// Remove removes that version, or returns ErrConflict when it is not there.
+	// Remove removes the version was, or returns ErrConflict.
 	Remove(ctx context.Context, key Key, was string) error
 	// Bots returns the bots that may have a session of the user, in any order.
 	Bots(ctx context.Context, user string) ([]string, error)
 	// RemoveUser removes all sessions of the user.
 	RemoveUser(ctx context.Context, user string) error
-	// Sweep removes up to limit sessions that ended by then, and returns how many it did.
+	// Sweep removes up to limit sessions that expired by then, and returns how many.
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
-	// Ready says whether sessions can be read and written.
+	// Ready returns nil when sessions can be read and written.
 	Ready(ctx context.Context) error
 }

@@ -1,44 +1,43 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
-	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
-// Defaults of [Config].
-const (
-	DefaultTTL     = 24 * time.Hour
-	DefaultMaxTTL  = 30 * 24 * time.Hour
-	DefaultMaxSize = 64 << 10
-)
-
-// MinTTL is the shortest time to live.
+// MinTTL is the shortest TTL.
 const MinTTL = time.Second
 
 const (
-	// maxTries bounds how often a write that others overtook begins anew. One of them gets
-	// through each time, so it is more than there are writers of one session.
+	defaultTTL     = 24 * time.Hour
+	defaultMaxTTL  = 30 * 24 * time.Hour
+	defaultMaxSize = 64 << 10
+	// maxTries bounds the optimistic retries of a write. One of the writers succeeds each time,
+	// so it is more than there are writers of one session.
 	maxTries = 64
-	// maxPause bounds the pause before that.
-	maxPause = 50 * time.Millisecond
 )
+
+// conflictBackoff is the pause before such a retry.
+var conflictBackoff = retry.Backoff{Min: 2 * time.Millisecond, Max: 50 * time.Millisecond, Jitter: 1}
 
 // Config is what Sessions are made of.
 type Config struct {
-	// Engine keeps them. Required.
+	// Engine keeps the sessions. Required.
 	Engine Engine
-	// TTL is how long a session lives after a write that does not say it. Default 24h.
+	// TTL is that of a write without one. Default 24h.
 	TTL time.Duration
-	// MaxTTL is the longest that a write may ask for. Default 30 days.
+	// MaxTTL is the longest TTL of a write. Default 30 days.
 	MaxTTL time.Duration
-	// MaxSize bounds a document, in bytes. Default 64 KB.
+	// MaxSize bounds a document, in bytes. Default 64 KiB.
 	MaxSize int
 	// Registerer gets the metrics; nil for none.
 	Registerer prometheus.Registerer
@@ -53,15 +52,9 @@ type Sessions struct {
 
 // New returns the sessions of an engine. It fails when TTL is longer than MaxTTL.
 func New(cfg Config) (*Sessions, error) {
-	if cfg.TTL == 0 {
-		cfg.TTL = DefaultTTL
-	}
-	if cfg.MaxTTL == 0 {
-		cfg.MaxTTL = DefaultMaxTTL
-	}
-	if cfg.MaxSize == 0 {
-		cfg.MaxSize = DefaultMaxSize
-	}
+	cfg.TTL = cmp.Or(cfg.TTL, defaultTTL)
+	cfg.MaxTTL = cmp.Or(cfg.MaxTTL, defaultMaxTTL)
+	cfg.MaxSize = cmp.Or(cfg.MaxSize, defaultMaxSize)
 	if cfg.TTL < MinTTL || cfg.TTL > cfg.MaxTTL {
 		return nil, fmt.Errorf("%w: the default %s must be from %s to the maximum %s", ErrTTL, cfg.TTL, MinTTL, cfg.MaxTTL)
 	}
@@ -87,9 +80,8 @@ func (s *Sessions) Get(ctx context.Context, key Key) (found *Session, err error)
 	return s.cfg.Engine.Load(ctx, key, s.now())
 }
 
-// Put replaces a session, or creates one where none is, and says which of the two it did.
-// It lives for ttl from now, or for the default when that is 0. Errors that the caller can
-// mend are ErrKey, ErrTTL, ErrDocument, ErrTooLarge, ErrTooDeep, ErrCondition and ErrBusy.
+// Put creates a session and returns true, or replaces it and returns false. It expires after
+// ttl, or after the default when that is 0. Errors that the caller can correct are ErrKey, ErrTTL, ErrDocument, ErrTooLarge, ErrTooDeep, ErrCondition and ErrBusy.
 func (s *Sessions) Put(ctx context.Context, key Key, document []byte, ttl time.Duration, when Condition) (written *Session, created bool, err error) {
 	defer func() { s.metrics.count("put", err) }()
 	if err := s.check(document); err != nil {
@@ -126,8 +118,8 @@ func (s *Sessions) Delete(ctx context.Context, key Key, when Condition) (err err
 	})
 }
 
-// DeleteUser removes all sessions of a user that were there when it began. Writes under way
-// don't bring back what they had read before; what they write themselves may stay.
+// DeleteUser removes all sessions that a user has when it begins. Concurrent writes don't
+// restore what they had read before; what they add may stay.
 func (s *Sessions) DeleteUser(ctx context.Context, user string) (err error) {
 	defer func() { s.metrics.count("delete_user", err) }()
 	if err := (Key{Bot: "any", User: user}).check(); err != nil {
@@ -136,8 +128,8 @@ func (s *Sessions) DeleteUser(ctx context.Context, user string) (err error) {
 	return s.cfg.Engine.RemoveUser(ctx, user)
 }
 
-// ListUser returns all sessions of a user, in no order, and has one of them in memory at a
-// time. An error is the last thing that it returns.
+// ListUser returns all sessions of a user, unordered, with one at a time in memory. It ends
+// after an error.
 func (s *Sessions) ListUser(ctx context.Context, user string) iter.Seq2[*Session, error] {
 	return func(yield func(*Session, error) bool) {
 		var err error
@@ -169,7 +161,7 @@ func (s *Sessions) listUser(ctx context.Context, user string, yield func(*Sessio
 	return nil
 }
 
-// Ready says whether sessions can be read and written.
+// Ready returns nil when sessions can be read and written.
 func (s *Sessions) Ready(ctx context.Context) error { return s.cfg.Engine.Ready(ctx) }
 
 func (s *Sessions) check(document []byte) error {
@@ -179,12 +171,9 @@ func (s *Sessions) check(document []byte) error {
 	return checkObject(document)
 }
 
-// write stores what edit makes of the document that is there; nil when there is none.
+// write stores what edit makes of the current document, which is nil without a session.
 func (s *Sessions) write(ctx context.Context, key Key, ttl time.Duration, when Condition, edit func([]byte) ([]byte, error)) (next *Session, created bool, err error) {
-	if ttl == 0 {
-		ttl = s.cfg.TTL
-	}
-	if ttl < MinTTL || ttl > s.cfg.MaxTTL {
+	if ttl = cmp.Or(ttl, s.cfg.TTL); ttl < MinTTL || ttl > s.cfg.MaxTTL {
 		return nil, false, ErrTTL
 	}
 	err = s.retry(ctx, key, when, func(at time.Time, was *Session) error {
@@ -204,8 +193,8 @@ func (s *Sessions) write(ctx context.Context, key Key, ttl time.Duration, when C
 	return next, created, nil
 }
 
-// retry reads the session, checks the condition and does what is to be done with the
-// session, nil for none, until no other writer came between.
+// retry reads the session, nil for none, checks the condition and calls do, until that meets
+// no other writer's version.
 func (s *Sessions) retry(ctx context.Context, key Key, when Condition, do func(at time.Time, was *Session) error) error {
 	if err := key.check(); err != nil {
 		return err
@@ -229,18 +218,12 @@ func (s *Sessions) retry(ctx context.Context, key Key, when Condition, do func(a
 	return ErrBusy
 }
 
-// pause is random, so that those that met don't meet again.
+// pause is random, so that writers that met don't meet again.
 func (s *Sessions) pause(ctx context.Context, try int) error {
 	if try == 0 {
 		return nil
 	}
 	s.metrics.retries.Inc()
-	timer := time.NewTimer(mathrand.N(min(time.Millisecond<<min(try, 10), maxPause)))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	retry.Sleep(ctx, conflictBackoff.Delay(try))
+	return ctx.Err()
 }

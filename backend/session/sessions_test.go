@@ -152,7 +152,7 @@ func TestRun(t *testing.T) {
 	f.sweeps <- -1
 	require.ErrorIs(t, <-ended, session.ErrUnavailable)
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP botgate_session_expired_total Ended sessions that were removed from the database; Redis removes them by itself.
+# HELP botgate_session_expired_total Expired sessions removed from the database; Redis removes them by itself.
 # TYPE botgate_session_expired_total counter
 botgate_session_expired_total 600
 `), "botgate_session_expired_total"))

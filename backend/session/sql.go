@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -16,53 +15,22 @@ import (
 //go:embed migrations/*/*.sql
 var migrationFiles embed.FS
 
-var migrations = migration.LoadAll("session", migrationFiles)
-
 var _ Engine = (*SQL)(nil)
 
-// SQL is an [Engine] in a table of a PostgreSQL or SQLite database. It has no connections of
-// its own, so there is nothing to close.
-type SQL struct {
-	db  sqldb.DB
-	log *slog.Logger
-}
+// SQL is an [Engine] in tables of a PostgreSQL or SQLite database.
+type SQL struct{ migration.Tables }
 
-// NewSQL returns the sessions in a database. It does not connect. [SQL.Migrate] has to succeed
-// before anything else can. The logger may be nil.
+// NewSQL returns the sessions in a database. It does not connect. Migrate has to succeed before
+// anything else can. The logger may be nil.
 func NewSQL(db sqldb.DB, log *slog.Logger) *SQL {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return &SQL{db: db, log: log}
-}
-
-// Migrate makes the table, or brings it up to date. It returns ErrUnavailable while the
-// database can't be reached; any other error stays until an operator acts.
-func (e *SQL) Migrate(ctx context.Context) error {
-	return failed("preparing the table of sessions", migrations[e.db.Dialect].Apply(ctx, e.db, e.log))
-}
-
-// Ready implements [Engine].
-func (e *SQL) Ready(ctx context.Context) error {
-	return failed("reading the version of the table of sessions", migrations[e.db.Dialect].Check(ctx, e.db))
-}
-
-// failed makes every error of the database ErrUnavailable, as no session is itself the reason.
-func failed(action string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, migration.ErrSchema):
-		return fmt.Errorf("%s: %w", action, err)
-	}
-	return fmt.Errorf("%s: %w: %w", action, ErrUnavailable, err)
+	return &SQL{migration.NewTables("sessions", migrationFiles, db, log, ErrUnavailable)}
 }
 
 // Load implements [Engine].
 func (e *SQL) Load(ctx context.Context, key Key, at time.Time) (*Session, error) {
 	s := &Session{Key: key}
 	var updated, expires int64
-	err := e.db.Reader.QueryRowContext(ctx,
+	err := e.DB.Reader.QueryRowContext(ctx,
 		`select version, data, updated_at, expires_at from sessions where subject = $1 and bot = $2 and expires_at > $3`,
 		key.User, key.Bot, at.UnixMicro()).
 		Scan(&s.Version, &s.Data, &updated, &expires)
@@ -70,7 +38,7 @@ func (e *SQL) Load(ctx context.Context, key Key, at time.Time) (*Session, error)
 		return nil, ErrNotFound
 	}
 	s.UpdatedAt, s.ExpiresAt = time.UnixMicro(updated).UTC(), time.UnixMicro(expires).UTC()
-	return s, failed("reading a session", err)
+	return s, e.Failed("reading a session", err)
 }
 
 // Store implements [Engine].
@@ -96,31 +64,31 @@ func (e *SQL) Remove(ctx context.Context, key Key, was string) error {
 
 // changeOne returns ErrConflict when the statement changes no row.
 func (e *SQL) changeOne(ctx context.Context, action, query string, args ...any) error {
-	n, err := sqldb.Exec(ctx, e.db.Writer, query, args...)
+	n, err := sqldb.Exec(ctx, e.DB.Writer, query, args...)
 	if err == nil && n == 0 {
 		return ErrConflict
 	}
-	return failed(action, err)
+	return e.Failed(action, err)
 }
 
 // Bots implements [Engine].
 func (e *SQL) Bots(ctx context.Context, user string) ([]string, error) {
-	bots, err := sqldb.Query(ctx, e.db.Reader, sqldb.Text, `select bot from sessions where subject = $1`, user)
-	return bots, failed("listing sessions", err)
+	bots, err := sqldb.Query(ctx, e.DB.Reader, sqldb.Text, `select bot from sessions where subject = $1`, user)
+	return bots, e.Failed("listing sessions", err)
 }
 
 // RemoveUser implements [Engine].
 func (e *SQL) RemoveUser(ctx context.Context, user string) error {
-	_, err := e.db.Writer.ExecContext(ctx, `delete from sessions where subject = $1`, user)
-	return failed("removing a user's sessions", err)
+	_, err := e.DB.Writer.ExecContext(ctx, `delete from sessions where subject = $1`, user)
+	return e.Failed("removing a user's sessions", err)
 }
 
 // Sweep implements [Engine]. It skips rows that a writer or another sweep has locked, and
 // checks again those that were written since they were selected.
 func (e *SQL) Sweep(ctx context.Context, at time.Time, limit int) (int, error) {
-	n, err := sqldb.Exec(ctx, e.db.Writer, `
+	n, err := sqldb.Exec(ctx, e.DB.Writer, `
 delete from sessions where (subject, bot) in (
-	select subject, bot from sessions where expires_at <= $1 order by expires_at limit $2`+e.db.Dialect.SkipLocked()+`)
+	select subject, bot from sessions where expires_at <= $1 order by expires_at limit $2`+e.DB.Dialect.SkipLocked()+`)
 and expires_at <= $1`, at.UnixMicro(), limit)
-	return n, failed("sweeping sessions", err)
+	return n, e.Failed("sweeping sessions", err)
 }

@@ -98,8 +98,8 @@ func TestSQLNotMigrated(t *testing.T) {
 func TestSQLTableOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	for change, want := range map[string]string{
-		"insert into session_migrations values (1000, 'later', 'x', 0)": "version 1000, newer than this program",
-		"update session_migrations set checksum = 'x'":                  "differs from 0001_sessions.sql",
+		"insert into sessions_migrations values (1000, 'later', 'x', 0)": "version 1000, newer than this program",
+		"update sessions_migrations set checksum = 'x'":                  "differs from 0001_sessions.sql",
 	} {
 		eachDatabase(t, func(t *testing.T, fresh func(t *testing.T) openDatabase) {
 			db := fresh(t)(t)

@@ -3,10 +3,12 @@ package session
 import (
 	"context"
 	"time"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
-	// sweepStep bounds what is removed at once, so that writers don't wait for it long.
+	// sweepStep bounds what is removed at once, so that writers don't wait long.
 	sweepStep = 200
 	// sweepPause is the time between two steps while there is more to remove.
 	sweepPause = 100 * time.Millisecond
@@ -14,8 +16,8 @@ const (
 	sweepEvery = time.Minute
 )
 
-// Run removes sessions that ended, until ctx ends; then it returns nil. Several processes
-// may do so. An error is the engine's: Run is to be started again after a while.
+// Run removes expired sessions until ctx ends; then it returns nil. Several processes may do
+// so. An error is the engine's; Run may be called again.
 func (s *Sessions) Run(ctx context.Context) error {
 	for {
 		removed, err := s.cfg.Engine.Sweep(ctx, s.now(), sweepStep)
@@ -27,12 +29,8 @@ func (s *Sessions) Run(ctx context.Context) error {
 		if removed == sweepStep {
 			pause = sweepPause
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !retry.Sleep(ctx, pause) {
 			return nil
-		case <-timer.C:
 		}
 	}
 }

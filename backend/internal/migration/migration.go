@@ -12,8 +12,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-
-	"github.com/botgate/botgate/backend/internal/sqldb"
 )
 
 // ErrSchema means that the schema of the database is not one that this program can use
@@ -37,16 +35,6 @@ type Set struct {
 	// table is where a database notes which of them it has.
 	table string
 	all   []Migration
-}
-
-// LoadAll loads the folders migrations/postgres and migrations/sqlite of a part that is at home
-// in both.
-func LoadAll(part string, files fs.FS) map[sqldb.Dialect]Set {
-	sets := map[sqldb.Dialect]Set{}
-	for _, dialect := range []sqldb.Dialect{sqldb.Postgres, sqldb.SQLite} {
-		sets[dialect] = Load(part, files, "migrations/"+string(dialect))
-	}
-	return sets
 }
 
 // Load reads the folder's files NNNN_name.sql in order. The part is the beginning of the name of the

@@ -42,7 +42,7 @@ func Engine(t *testing.T) *job.SQL {
 func Do(t *testing.T, kind job.Kind, parameters string) *job.Job {
 	t.Helper()
 	engine := Engine(t)
-	jobs, err := job.New(job.Config{Engine: engine, Kinds: map[string]job.Kind{"kind": kind}, WakeEvery: 10 * time.Millisecond})
+	jobs, err := job.New(job.Config{Engine: engine, Kinds: map[string]job.Kind{"kind": kind}, PollInterval: 10 * time.Millisecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -60,7 +60,7 @@ func open(ctx context.Context, folder string, lease time.Duration, reader func(e
 	}
 	kind := export.New(export.Config{Reader: reader(events), Append: appendEvent, Blobs: blobs, PartSize: partSize})
 	jobs, err := job.New(job.Config{
-		Engine: engine, Kinds: map[string]job.Kind{"export": kind}, Lease: lease, WakeEvery: 20 * time.Millisecond,
+		Engine: engine, Kinds: map[string]job.Kind{"export": kind}, Lease: lease, PollInterval: 20 * time.Millisecond,
 	})
 	closeAll := func() error {
 		for _, c := range []io.Closer{db, events} {

@@ -16,7 +16,7 @@ create table jobs (
 	crashes      integer not null,
 	owner        text not null,
 	lease_until  bigint,
-	wake_at      bigint,
+	due_at      bigint,
 	created_at   bigint not null,
 	updated_at   bigint not null,
 	finished_at  bigint,
@@ -24,7 +24,7 @@ create table jobs (
 );
 
 create index jobs_created_at on jobs (created_at, id);
-create index jobs_wake_at on jobs (wake_at) where wake_at is not null;
+create index jobs_due_at on jobs (due_at) where due_at is not null;
 create index jobs_finished_at on jobs (finished_at) where finished_at is not null;
 
 -- The files that jobs make, piece by piece.
