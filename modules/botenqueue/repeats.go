@@ -3,7 +3,6 @@ package botenqueue
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -20,28 +19,6 @@ var (
 	errMismatch = problem.IdempotencyMismatch.
 			WithDetail("Use a new key for a new request, or send the same body again.")
 )
-
-// intake is what a request brings.
-type intake struct {
-	// events has at least one.
-	events []*event.Event
-	// keys are what the sender calls the events; the zero key where a repeat can't be told
-	// from a new event.
-	keys []idempotency.Key
-	// platform says that a platform delivered them, and not an API client.
-	platform bool
-}
-
-// known returns the keys that the sender gave, each once.
-func (in intake) known() []idempotency.Key {
-	known := make([]idempotency.Key, 0, len(in.keys))
-	for _, key := range in.keys {
-		if key != (idempotency.Key{}) && !slices.Contains(known, key) {
-			known = append(known, key)
-		}
-	}
-	return known
-}
 
 // outcome is what became of a request that was not refused.
 type outcome struct {
