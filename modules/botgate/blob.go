@@ -7,7 +7,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/botgate/botgate/internal/blob/open"
-	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 )
 
@@ -63,29 +62,4 @@ func (b Blob) threshold() int {
 		return -1
 	}
 	return int(*b.Threshold)
-}
-
-// openBlobs opens the blob store, if there is to be one. The caller has the lock.
-func (a *App) openBlobs() error {
-	if a.Blob.URL == "" || a.blobs != nil {
-		return nil
-	}
-	blobs, err := open.Open(a.Blob.URL)
-	if err != nil {
-		return fmt.Errorf("option blob (BOTGATE_BLOB_URL): %w", err)
-	}
-	a.blobs = blobs
-	return nil
-}
-
-// withBlobs puts the claim check before a queue. Also without a store there is one, for the
-// embedded backend: it lets events wait whose bodies other gateways put elsewhere.
-func (a *App) withBlobs(q queue.Queue) queue.Queue {
-	return claimcheck.New(q, claimcheck.Config{Blobs: a.blobs, Threshold: a.Blob.threshold(), Logger: a.logger})
-}
-
-// Blobs returns the address of the blob store, empty for none, and how old a body in a folder
-// gets.
-func (a *App) Blobs() (address string, retention time.Duration) {
-	return a.Blob.URL, a.Blob.retention()
 }

@@ -1,7 +1,6 @@
 package botgate
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,11 +9,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/botgate/botgate/internal/blob"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -74,18 +74,27 @@ type App struct {
 	logger *slog.Logger
 	known  map[string]bool
 	redis  *sharedRedis
-	queue  *sharedQueue
-	spool  *sharedSpool
+	queue  *lazy[queue.Queue]
+	spool  *lazy[*spool.Spool]
 
-	mu       sync.Mutex
-	opened   queue.Queue  // What handlers publish to; nil until it is opened.
-	spooling *spool.Queue // The same, when it has a spool.
-	blobs    blob.Store   // What it keeps large bodies in; nil for none.
-	// waiting waits for the spool of another process, until stopWaiting.
-	waiting     sync.WaitGroup
-	stopWaiting context.CancelFunc
+	opening sync.Mutex
+	opened  atomic.Pointer[opened]
 	// released makes a second Cleanup harmless; only Caddy's own goroutine touches it.
 	released bool
+}
+
+// Settings are what other parts of the gateway take over from the app.
+type Settings struct {
+	// QueueURL is the address of the queue, RedisURL that of Redis; empty for none.
+	QueueURL, RedisURL string
+	// Data is the folder of the embedded engines' files.
+	Data string
+	// BotsFile is the path of the bots file; empty for none.
+	BotsFile string
+	// BlobURL is the address of the blob store; empty for none.
+	BlobURL string
+	// BlobRetention is how old a body in a folder gets; 0 for no bound.
+	BlobRetention time.Duration
 }
 
 // CaddyModule returns the Caddy module information.
@@ -172,53 +181,38 @@ func (a *App) Stop() error { return nil }
 // still run during a reload, so the clients stay reachable; they work on while another
 // configuration holds them.
 func (a *App) Cleanup() error {
-	var errs []error
-	if a.spool != nil && !a.released {
-		errs = append(errs, a.releaseSpool())
-	}
-	if a.queue != nil && !a.released {
-		errs = append(errs, releaseQueue(a.QueueURL, a.History))
-	}
-	if a.redis != nil && !a.released {
-		errs = append(errs, releaseRedis(a.RedisURL))
+	if a.released {
+		return nil
 	}
 	a.released = true
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.blobs != nil {
-		errs = append(errs, a.blobs.Close())
+	var errs []error
+	o := a.opened.Load()
+	if o != nil && o.spool != nil {
+		// What is in the spool is drained to the next configuration's queue, or after the next start.
+		errs = append(errs, o.spool.Close())
+	}
+	if a.spool != nil {
+		errs = append(errs, releaseSpool(a.Spool.Path))
+	}
+	if a.queue != nil {
+		errs = append(errs, releaseQueue(a.QueueURL, a.History))
+	}
+	if a.redis != nil {
+		errs = append(errs, releaseRedis(a.RedisURL))
+	}
+	if o != nil && o.blobs != nil {
+		errs = append(errs, o.blobs.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// Queue returns the shared queue, opening it when the app has not started yet. Large bodies
-// go to the blob store.
-func (a *App) Queue() (queue.Queue, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.opened == nil {
-		broker, err := a.queue.open()
-		if err != nil {
-			return nil, err
-		}
-		if err := a.openBlobs(); err != nil {
-			return nil, err
-		}
-		// Last, since nothing may fail behind it: who takes the spool twice waits for itself.
-		spooled, err := a.withSpool(broker)
-		if err != nil {
-			return nil, err
-		}
-		a.opened = a.withBlobs(spooled)
+// Settings returns the settings, with defaults filled in.
+func (a *App) Settings() Settings {
+	return Settings{
+		QueueURL: a.QueueURL, RedisURL: a.RedisURL, Data: a.Data, BotsFile: a.BotsFile,
+		BlobURL: a.Blob.URL, BlobRetention: a.Blob.retention(),
 	}
-	return a.opened, nil
 }
-
-// QueueAddress returns the address of the queue.
-func (a *App) QueueAddress() string { return a.QueueURL }
-
-// RedisAddress returns the address of Redis; empty for none.
-func (a *App) RedisAddress() string { return a.RedisURL }
 
 // Redis returns the shared Redis client, or nil when none is configured.
 func (a *App) Redis() redis.UniversalClient {
@@ -233,21 +227,6 @@ func (a *App) KnownBot(name string) bool { return a.known[name] }
 
 // HasBots reports whether any bot is configured.
 func (a *App) HasBots() bool { return len(a.known) > 0 }
-
-// DataFolder returns the folder of the embedded engines' files.
-func (a *App) DataFolder() string { return a.Data }
-
-// BotsFilePath returns the path of the bots file; empty when none is configured.
-func (a *App) BotsFilePath() string { return a.BotsFile }
-
-// Ready returns nil when events can be accepted: by the queue, or by the spool before it.
-func (a *App) Ready(ctx context.Context) error {
-	q, err := a.Queue()
-	if err != nil {
-		return err
-	}
-	return q.Ready(ctx)
-}
 
 // Interface guards.
 var (

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/revocation"
+	"github.com/botgate/botgate/modules/botgate"
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/metrics"
@@ -101,7 +102,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // app is what the handler needs of the botgate app.
 type app interface {
 	Redis() redis.UniversalClient
-	DataFolder() string
+	Settings() botgate.Settings
 }
 
 // Provision opens the keys.
@@ -138,7 +139,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func (h *Handler) openShared(shared app, logger *slog.Logger) error {
 	client := shared.Redis()
 	if h.Revocation {
-		var store revocation.Store = revocation.NewFile(filepath.Join(shared.DataFolder(), revocation.FileName))
+		var store revocation.Store = revocation.NewFile(filepath.Join(shared.Settings().Data, revocation.FileName))
 		if client != nil {
 			store = revocation.NewRedis(client)
 		}

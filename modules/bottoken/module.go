@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/modules/botgate"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/metrics"
 	"github.com/botgate/botgate/modules/internal/reload"
@@ -93,7 +94,7 @@ type Handler struct {
 type botgateApp interface {
 	// Redis returns nil where none is configured.
 	Redis() redis.UniversalClient
-	DataFolder() string
+	Settings() botgate.Settings
 }
 
 // CaddyModule returns the Caddy module information.
@@ -117,7 +118,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return errors.New("bot_token: the app botgate has no Redis and data folder to share")
 	}
 	if h.Folder == "" {
-		h.Folder = filepath.Join(shared.DataFolder(), "token")
+		h.Folder = filepath.Join(shared.Settings().Data, "token")
 	}
 	if err := h.acquire(ctx, shared.Redis()); err != nil {
 		return fmt.Errorf("bot_token: %w", err)

@@ -14,28 +14,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/botgate/botgate/modules/botgate"
 	"github.com/botgate/botgate/modules/internal/lockout"
 )
-
-// fakeApp is the part of the botgate app that the handler needs.
-type fakeApp struct {
-	Data string `json:"data,omitempty"`
-}
-
-func init() { caddy.RegisterModule(&fakeApp{}) }
-
-func (*fakeApp) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "botgate", New: func() caddy.Module { return new(fakeApp) }}
-}
-
-func (a *fakeApp) Start() error                 { return nil }
-func (a *fakeApp) Stop() error                  { return nil }
-func (a *fakeApp) Redis() redis.UniversalClient { return nil }
-func (a *fakeApp) DataFolder() string           { return a.Data }
 
 // provisioning guards what Caddy changes of its process while it provisions.
 var provisioning sync.Mutex
@@ -43,7 +27,7 @@ var provisioning sync.Mutex
 // configuration returns the context of a configuration whose data folder this is.
 func configuration(t testing.TB, data string) caddy.Context {
 	t.Helper()
-	raw, err := json.Marshal(fakeApp{Data: data})
+	raw, err := json.Marshal(botgate.App{Data: data})
 	require.NoError(t, err)
 	provisioning.Lock()
 	defer provisioning.Unlock()

@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/modules/botgate"
 )
 
 // stopTimeout bounds the backend's stop, in which running deliveries may finish; its
@@ -51,11 +52,7 @@ type Backend struct {
 // shared is what the backend needs of the botgate app.
 type shared interface {
 	Queue() (queue.Queue, error)
-	BotsFilePath() string
-	DataFolder() string
-	QueueAddress() string
-	RedisAddress() string
-	Blobs() (address string, retention time.Duration)
+	Settings() botgate.Settings
 }
 
 // CaddyModule returns the Caddy module information.
@@ -66,18 +63,19 @@ func (*Backend) CaddyModule() caddy.ModuleInfo {
 // Provision reads the settings; it opens and starts nothing.
 func (b *Backend) Provision(ctx caddy.Context) error {
 	b.context, b.logger = ctx, ctx.Slogger()
-	botgate, err := ctx.App("botgate")
+	gateway, err := ctx.App("botgate")
 	if err != nil {
 		return fmt.Errorf("botgate_embedded: %w", err)
 	}
-	b.shared = botgate.(shared)
+	b.shared = gateway.(shared)
+	settings := b.shared.Settings()
 	b.settings = config.Default()
-	b.settings.QueueURL = b.shared.QueueAddress()
-	b.settings.BlobURL, b.settings.BlobRetention = b.shared.Blobs()
-	b.settings.Data.RedisURL = b.shared.RedisAddress()
-	b.settings.DatabaseURL = "sqlite:" + filepath.Join(b.shared.DataFolder(), "events.db")
-	if path := b.shared.BotsFilePath(); path != "" {
-		b.settings.BotsFile = path
+	b.settings.QueueURL = settings.QueueURL
+	b.settings.BlobURL, b.settings.BlobRetention = settings.BlobURL, settings.BlobRetention
+	b.settings.Data.RedisURL = settings.RedisURL
+	b.settings.DatabaseURL = "sqlite:" + filepath.Join(settings.Data, "events.db")
+	if settings.BotsFile != "" {
+		b.settings.BotsFile = settings.BotsFile
 	}
 	if err := b.setOptions(); err != nil {
 		return err

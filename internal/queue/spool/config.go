@@ -20,9 +20,6 @@ type Config struct {
 	// Path is the spool's file; beside it are those of [sqlite.Config] and
 	// "<path>.lock". They must be on a local disk. Required.
 	Path string
-	// LockWait is how long Open waits for another process that has the file, as the one
-	// before does at a restart. Default and at most 5s.
-	LockWait time.Duration
 	// DrainTimeout bounds how long the drainer waits for a confirmation, and with it how
 	// long Close takes while the broker does not answer. Default 5s.
 	DrainTimeout time.Duration
@@ -36,9 +33,6 @@ type Config struct {
 func (c Config) withDefaults() (Config, error) {
 	if c.Path == "" {
 		return c, errors.New("the path of the spool is empty")
-	}
-	if c.LockWait <= 0 {
-		c.LockWait = 5 * time.Second
 	}
 	if c.DrainTimeout <= 0 {
 		c.DrainTimeout = 5 * time.Second

@@ -25,7 +25,7 @@ func (s *Spool) spooled(n int, cause error) {
 		slog.String("option", "on_broker_error"), slog.String("file", s.cfg.Path), slog.Any("error", cause))
 }
 
-// resume begins an episode with what an earlier process left.
+// resume begins an episode with what an earlier process left. The caller has the lock.
 func (s *Spool) resume() {
 	if s.index.events == 0 {
 		return

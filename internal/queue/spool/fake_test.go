@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	patience = 30 * time.Second
+	patience = time.Minute
 	tick     = 2 * time.Millisecond
 )
 

@@ -3,9 +3,9 @@ package spool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/filelock"
@@ -13,10 +13,16 @@ import (
 	"github.com/botgate/botgate/internal/queue/sqlite"
 )
 
-// prefetchBytes bounds the bodies that the drainer holds.
-const prefetchBytes = 16 << 20
+const (
+	// prefetchBytes bounds the bodies that the drainer holds.
+	prefetchBytes = 16 << 20
+	// lockWait is how long one attempt waits for another process that has the file, as the one
+	// before does at a restart.
+	lockWait = time.Second
+)
 
-// openFile takes the file and reads what is in it.
+// openFile locks the file, reads what is in it and makes it usable. Where another process has it,
+// the error is [filelock.ErrHeld].
 func (s *Spool) openFile(ctx context.Context) (err error) {
 	if err := s.lockFile(ctx); err != nil {
 		return err
@@ -27,11 +33,18 @@ func (s *Spool) openFile(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.load(ctx); err != nil {
+	waiting, err := s.load(ctx)
+	if err != nil {
 		return err
 	}
-	s.consumer, err = s.store.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{Prefetch: batch})
-	return err
+	if s.consumer, err = s.store.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{Prefetch: batch}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index, s.usable = waiting, true
+	s.resume()
+	return nil
 }
 
 // lockFile keeps other processes out, as they would not know what this one keeps in memory.
@@ -39,29 +52,27 @@ func (s *Spool) lockFile(ctx context.Context) (err error) {
 	if err := os.MkdirAll(filepath.Dir(s.cfg.Path), 0o700); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.LockWait, filelock.ErrHeld)
+	ctx, cancel := context.WithTimeoutCause(ctx, lockWait, filelock.ErrHeld)
 	defer cancel()
-	s.hold, err = filelock.Lock(ctx, s.cfg.Path+".lock")
-	if errors.Is(err, filelock.ErrHeld) {
-		return fmt.Errorf("another gateway uses the file %s; each needs one of its own: %w", s.cfg.Path, err)
-	}
+	s.lock, err = filelock.Lock(ctx, s.cfg.Path+".lock")
 	return err
 }
 
 // load reads what an earlier process left.
-func (s *Spool) load(ctx context.Context) error {
+func (s *Spool) load(ctx context.Context) (index, error) {
+	found := newIndex()
 	err := s.store.Each(ctx, func(group queue.Group, e *event.Event, size int64) {
 		if group == queue.Dispatch {
-			s.index.add(e, size)
+			found.add(e, size)
 		} else {
-			s.index.keep(e, size)
+			found.keep(e, size)
 		}
 	})
 	if err != nil {
-		return err
+		return found, err
 	}
-	s.index.oldest, err = s.store.Oldest(ctx)
-	return err
+	found.oldest, err = s.store.Oldest(ctx)
+	return found, err
 }
 
 func (s *Spool) closeFile() error {
@@ -69,8 +80,8 @@ func (s *Spool) closeFile() error {
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
-	if s.hold != nil {
-		errs = append(errs, s.hold.Close())
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
 	}
 	return errors.Join(errs...)
 }

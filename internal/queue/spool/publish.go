@@ -14,10 +14,14 @@ import (
 // does not confirm in time, is known to be away, or has not got yet what was spooled of the
 // order keys before. The events of one call go the same way.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
-	if err := q.spool.enter(); err != nil {
+	usable, err := q.spool.enter()
+	if err != nil {
 		return err
 	}
 	defer q.spool.inflight.Done()
+	if !usable {
+		return q.Queue.Publish(ctx, events...)
+	}
 	var cause error
 	if !q.behind(ctx, events) {
 		if q.options.Reject {
@@ -28,7 +32,7 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 		}
 		q.spool.lose(cause)
 	}
-	err := q.keep(ctx, events, cause)
+	err = q.keep(ctx, events, cause)
 	if err != nil && errors.Is(cause, queue.ErrUnconfirmed) {
 		// Some may be in the broker, so this is what the caller must know.
 		return fmt.Errorf("%w; not spooled either: %s", cause, err.Error())
@@ -36,15 +40,15 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	return err
 }
 
-// enter lets a publish begin; inflight.Done must follow.
-func (s *Spool) enter() error {
+// enter lets a publish begin, and reports whether it may use the file; inflight.Done must follow.
+func (s *Spool) enter() (usable bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return queue.ErrClosed
+		return false, queue.ErrClosed
 	}
 	s.inflight.Add(1)
-	return nil
+	return s.usable, nil
 }
 
 // behind reports whether events cannot go to the broker directly. While their order keys are

@@ -19,12 +19,12 @@ type Queue struct {
 func (q *Queue) Ready(ctx context.Context) error {
 	s := q.spool
 	s.mu.Lock()
-	closed, full := s.closed, s.admit(q.options, nil)
+	closed, usable, full := s.closed, s.usable, s.admit(q.options, nil)
 	s.mu.Unlock()
 	if closed {
 		return queue.ErrClosed
 	}
-	if full == nil && s.store.Ready(ctx) == nil {
+	if usable && full == nil && s.store.Ready(ctx) == nil {
 		return nil
 	}
 	return q.Queue.Ready(ctx)

@@ -24,7 +24,8 @@ type Spool struct {
 	cfg Config
 	log *slog.Logger
 
-	hold     *filelock.Held // Keeps other processes out of the file.
+	// The file. Before usable is set, only the goroutine that opens it may use them.
+	lock     *filelock.Held // Keeps other processes out.
 	store    *sqlite.Queue
 	consumer queue.Consumer
 
@@ -35,6 +36,7 @@ type Spool struct {
 	inflight sync.WaitGroup // Publishes.
 
 	mu       sync.Mutex
+	usable   bool // The file is open, and no other process has it.
 	closed   bool
 	queues   []*Queue // In the order of their making; the last one's broker gets what is drained.
 	index    index
@@ -46,8 +48,11 @@ type Spool struct {
 	closeErr error
 }
 
-// Open takes the file, which it makes when it is not there. What an earlier process left in
+// Open opens the file, which it creates where there is none. What an earlier process left in
 // it is drained as soon as there is a broker. Errors name the option to change.
+//
+// While another process has the file, as the old one has for a while when a binary is replaced,
+// Open returns all the same and the spool waits for it: until then it spools nothing.
 func Open(ctx context.Context, cfg Config) (*Spool, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -56,13 +61,34 @@ func Open(ctx context.Context, cfg Config) (*Spool, error) {
 	s := &Spool{cfg: cfg, log: cfg.Logger, index: newIndex(), progress: make(chan struct{})}
 	// Its own lifetime, from here to Close.
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	if err := s.openFile(ctx); err != nil {
+	switch err := s.openFile(ctx); {
+	case errors.Is(err, filelock.ErrHeld):
+		s.log.Warn("another gateway has the spool: until it ends, events that the broker does not take are refused; "+
+			"gateways that are to run side by side need a spool each (option spool, BOTGATE_SPOOL)", slog.String("file", cfg.Path))
+		s.worker.Go(s.takeOver)
+	case err != nil:
 		return nil, errors.Join(err, s.Close())
+	default:
+		s.worker.Go(s.drain)
 	}
-	s.resume()
-	s.worker.Go(s.drain)
 	live.add(s)
 	return s, nil
+}
+
+// takeOver waits for the file of another process, and drains it from then on.
+func (s *Spool) takeOver() {
+	err := filelock.ErrHeld
+	for errors.Is(err, filelock.ErrHeld) && s.ctx.Err() == nil {
+		err = s.openFile(s.ctx)
+	}
+	file := slog.String("file", s.cfg.Path)
+	switch {
+	case err == nil:
+		s.log.Info("the spool is this gateway's now", file)
+		s.drain()
+	case s.ctx.Err() == nil:
+		s.log.Error("the spool can't be opened: events that the broker does not take are refused", file, slog.Any("error", err))
+	}
 }
 
 // Queue puts the spool before a broker, which stays its owner's, and drains to that one from

@@ -249,14 +249,39 @@ func TestRejectMode(t *testing.T) {
 	require.Equal(t, []string{"1", "6"}, b.bodies("k"))
 }
 
+// TestTheFileBelongsToOneProcess has a spool wait for the file of another one, as a new binary does.
 func TestTheFileBelongsToOneProcess(t *testing.T) {
 	t.Parallel()
+	path, logged := newPath(t), new(testlog.Buffer)
+	before, after := &broker{}, &broker{}
+	before.behave(always(away))
+	first := open(t, before, spool.Config{Path: path}, spool.Options{})
+	require.NoError(t, first.Publish(t.Context(), newEvent(t, "k", 1)))
+
+	second := open(t, after, spool.Config{Path: path, Logger: logged.Logger()}, spool.Options{})
+	require.Contains(t, logged.String(), "another gateway has the spool")
+	require.NoError(t, second.Publish(t.Context(), newEvent(t, "k", 0)), "the broker takes it")
+	after.behave(always(away))
+	require.ErrorIs(t, second.Publish(t.Context(), newEvent(t, "k", 2)), queue.ErrUnavailable, "there is no spool yet")
+	require.ErrorIs(t, second.Ready(t.Context()), queue.ErrUnavailable)
+	require.Zero(t, second.Stats())
+
+	require.NoError(t, first.Close())
+	require.Eventually(t, func() bool { return second.Spooling() }, patience, tick, "it gets the file")
+	require.NoError(t, second.Publish(t.Context(), newEvent(t, "k", 2)))
+	require.NoError(t, second.Ready(t.Context()))
+	after.behave(nil)
+	waitDrained(t, second)
+	require.Equal(t, []string{"0", "1", "2"}, after.bodies("k"))
+}
+
+func TestCloseWhileAnotherProcessHasTheFile(t *testing.T) {
+	t.Parallel()
 	path := newPath(t)
-	q := open(t, &broker{}, spool.Config{Path: path}, spool.Options{})
-	_, err := spool.Open(t.Context(), spool.Config{Path: path, LockWait: time.Millisecond})
-	require.ErrorContains(t, err, "another gateway uses the file "+path)
-	require.NoError(t, q.Close())
 	open(t, &broker{}, spool.Config{Path: path}, spool.Options{})
+	second := open(t, &broker{}, spool.Config{Path: path}, spool.Options{})
+	require.NoError(t, second.Close())
+	require.ErrorIs(t, second.Publish(t.Context(), newEvent(t, "k", 1)), queue.ErrClosed)
 }
 
 func TestAnotherBrokerGetsWhatIsDrained(t *testing.T) {
