@@ -8,9 +8,7 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/job"
-	"github.com/botgate/botgate/backend/job/kind/export"
-	"github.com/botgate/botgate/backend/job/kind/rebuild"
-	"github.com/botgate/botgate/backend/job/kind/replay"
+	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/internal/blob/open"
 )
 
@@ -43,7 +41,7 @@ func (a *App) openJobs(ctx context.Context) error {
 // jobKinds are what there is to do here: exports need a place for their files. A process that
 // only asks for a replay need not have the queue open.
 func (a *App) jobKinds() (map[string]job.Kind, error) {
-	kinds := map[string]job.Kind{"rebuild": rebuild.Kind{Maintainer: a.store}, "replay": replay.Kind{Queue: a.queue}}
+	kinds := map[string]job.Kind{"rebuild": kind.Rebuild{Maintainer: a.store}, "replay": kind.Replay{Queue: a.queue}}
 	address := a.settings.Blobs()
 	if address == "" {
 		return kinds, nil
@@ -53,7 +51,7 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 		return nil, fmt.Errorf("%s: %w", config.EnvBlobURL, err)
 	}
 	a.onStop(step{"files of the jobs", closeStore, func(ctx context.Context) error { return within(ctx, blobs.Close) }})
-	kinds["export"] = export.New(export.Config{Reader: a.store, Append: document.AppendLine, Blobs: blobs})
+	kinds["export"] = kind.NewExport(kind.ExportConfig{Reader: a.store, Append: document.AppendLine, Blobs: blobs})
 	return kinds, nil
 }
 

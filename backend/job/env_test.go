@@ -127,7 +127,7 @@ func (c counter) Run(ctx context.Context, r *job.Run) (any, error) {
 				return nil, err
 			}
 		}
-		err := r.Save(ctx, job.Progress{Done: int64(n + 1), Total: int64(steps), Checkpoint: strconv.Itoa(n + 1)}, part(n))
+		err := r.Save(ctx, job.Progress{Done: int64(n + 1), Total: int64(steps), Checkpoint: n + 1}, part(n))
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ type Job struct {
 	CancelAsked bool
 	// Done and Total are the progress, in units of the kind; Total is 0 while it is unknown.
 	Done, Total int64
-	// Checkpoint is where to resume, in the kind's own format.
+	// Checkpoint is where to resume, as the kind's JSON; empty at the beginning.
 	Checkpoint string
 	// Parts is how many parts of a file there are, see [Part].
 	Parts int

@@ -1,12 +1,10 @@
 package job
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // Kind is a kind of work.
@@ -51,19 +49,6 @@ func (e *ParameterError) Error() string { return "the job's parameters: " + e.De
 // BadParameter returns a [ParameterError].
 func BadParameter(format string, args ...any) error {
 	return &ParameterError{fmt.Sprintf(format, args...)}
-}
-
-// DecodeParameters reads a JSON object strictly: unknown members are an error.
-func DecodeParameters(given []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(given))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the object")
-	}
-	return nil
 }
 
 // Decode reads the parameters, and the checkpoint if there is one, from JSON.

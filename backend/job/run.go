@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,8 +22,8 @@ const retryPause = 50 * time.Millisecond
 type Progress struct {
 	// Done and Total are those of [Job].
 	Done, Total int64
-	// Checkpoint is where to resume.
-	Checkpoint string
+	// Checkpoint is where to resume; it becomes JSON.
+	Checkpoint any
 }
 
 // Run is a job that a worker leases.
@@ -46,8 +47,12 @@ func (r *Run) Job() Job {
 // Save stores the checkpoint and the new parts of the file in one transaction, and renews the
 // lease. It returns ErrInterrupted, ErrCancelled, ErrLost, or an error of [Later].
 func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
-	err := r.change(ctx, func(j *Job) {
-		j.Done, j.Total, j.Checkpoint = p.Done, p.Total, p.Checkpoint
+	checkpoint, err := json.Marshal(p.Checkpoint)
+	if err != nil {
+		return err
+	}
+	err = r.change(ctx, func(j *Job) {
+		j.Done, j.Total, j.Checkpoint = p.Done, p.Total, string(checkpoint)
 		j.Tries, j.Crashes = 0, 0
 		j.Parts += len(parts)
 		r.jobs.lease(j)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/store/sharded"
 )
 
@@ -48,12 +49,8 @@ func rebuild(ctx context.Context, s *sharded.Store, days []time.Time, out io.Wri
 	if len(days) == 0 {
 		fmt.Fprintln(out, "the log is empty")
 	}
-	for i, day := range days {
-		entries, err := s.Rebuild(ctx, day)
-		if err != nil {
-			return fmt.Errorf("rebuilding %s: %w", day.Format(time.DateOnly), err)
-		}
-		fmt.Fprintf(out, "%s: %d entries (day %d of %d)\n", day.Format(time.DateOnly), entries, i+1, len(days))
-	}
-	return nil
+	return kind.RebuildDays(ctx, s, days, func(day string, entries int64, done int) error {
+		_, err := fmt.Fprintf(out, "%s: %d entries (day %d of %d)\n", day, entries, done, len(days))
+		return err
+	})
 }

@@ -1,5 +1,4 @@
-// Package replay is the kind of job that gives the history of the queue to a group again.
-package replay
+package kind
 
 import (
 	"context"
@@ -13,9 +12,9 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// saveEvery is how often it is noted how far a replay is. What was given again since then
-// may come twice after a crash.
-const saveEvery = 2 * time.Second
+// saveInterval is the time between two checkpoints. What was published since then may come
+// twice after a crash.
+const saveInterval = 2 * time.Second
 
 // maxRate is the greatest rate that can be asked for, in events per second.
 const maxRate = 1_000_000
@@ -23,59 +22,44 @@ const maxRate = 1_000_000
 // Queues count nanoseconds since 1970.
 const minYear, maxYear = 1970, 2200
 
-// Kind is the kind of job.
-type Kind struct {
-	// Queue has the history, and takes it again. Required where replays are worked on.
+// Replay publishes the history of the queue to a group again.
+type Replay struct {
+	// Queue has the history and gets it again. Required where replays are worked on.
 	Queue queue.History
 }
 
-var _ job.Kind = Kind{}
+var _ job.Kind = Replay{}
 
-// parameters are what a replay is asked for with.
-type parameters struct {
+type replayParameters struct {
 	// Group is who gets the events.
-	Group queue.Group `json:"group"`
-	// Filter chooses. What is empty does not.
-	Filter filter `json:"filter"`
+	Group  queue.Group `json:"group"`
+	Filter filter      `json:"filter"`
 	// Rate bounds the events per second; 0 for no bound.
 	Rate int `json:"rate,omitempty"`
 }
 
-type filter struct {
-	Bot  string `json:"bot,omitempty"`
-	User string `json:"user,omitempty"`
-	Type string `json:"type,omitempty"`
-	// From is included, To is not; without To it is the time of the request.
-	From *time.Time `json:"from,omitempty"`
-	To   *time.Time `json:"to,omitempty"`
-}
-
-// progress is the checkpoint.
-type progress struct {
+type replayCheckpoint struct {
 	Offset string `json:"offset"`
 	// Sent is how many events were given again.
 	Sent int `json:"sent"`
 }
 
-// result is what is shown of a replay that is done.
-type result struct {
+type replayResult struct {
 	Read   int64 `json:"read"`
 	Events int   `json:"events"`
 }
 
 // Prepare implements [job.Kind].
-func (k Kind) Prepare(given []byte, bot string) ([]byte, error) {
+func (k Replay) Prepare(given []byte, bot string) ([]byte, error) {
 	if bot != "" {
 		return nil, job.ErrForbidden
 	}
-	var p parameters
-	if err := job.DecodeParameters(given, &p); err != nil {
-		return nil, job.BadParameter("A replay has the members group, filter, with bot, user, type, from and to, and rate.")
+	var p replayParameters
+	if err := decode(given, &p, "A replay has the members group, filter, with bot, user, type, from and to, and rate."); err != nil {
+		return nil, err
 	}
-	for _, at := range []*time.Time{p.Filter.From, p.Filter.To} {
-		if at != nil && (at.Year() < minYear || at.Year() > maxYear) {
-			return nil, job.BadParameter("The members from and to must be times like 2026-03-01T12:00:00Z.")
-		}
+	if err := checkYears(p.Filter, minYear, maxYear); err != nil {
+		return nil, err
 	}
 	switch {
 	case p.Group != queue.Record && p.Group != queue.Dispatch:
@@ -89,7 +73,7 @@ func (k Kind) Prepare(given []byte, bot string) ([]byte, error) {
 }
 
 // Run implements [job.Kind].
-func (k Kind) Run(ctx context.Context, r *job.Run) (any, error) {
+func (k Replay) Run(ctx context.Context, r *job.Run) (any, error) {
 	cfg, at, err := k.plan(r.Job())
 	if err != nil {
 		return nil, err
@@ -98,14 +82,10 @@ func (k Kind) Run(ctx context.Context, r *job.Run) (any, error) {
 	defer stop(nil)
 	before, saved := r.Job().Done, time.Now()
 	save := func(s replay.Summary) error {
-		checkpoint, err := json.Marshal(progress{s.Offset, at.Sent + s.Sent})
-		if err != nil {
-			return err
-		}
-		return r.Save(ctx, job.Progress{Done: before + int64(s.Read), Checkpoint: string(checkpoint)})
+		return r.Save(ctx, job.Progress{Done: before + int64(s.Read), Checkpoint: replayCheckpoint{s.Offset, at.Sent + s.Sent}})
 	}
 	cfg.Progress = func(s replay.Summary) {
-		if time.Since(saved) < saveEvery || ctx.Err() != nil {
+		if time.Since(saved) < saveInterval || ctx.Err() != nil {
 			return
 		}
 		if err := save(s); err != nil {
@@ -118,19 +98,19 @@ func (k Kind) Run(ctx context.Context, r *job.Run) (any, error) {
 		return nil, cause
 	}
 	if err != nil {
-		// What was given again is not given twice.
-		return nil, errors.Join(explain(err), save(s))
+		// What was published is not published twice.
+		return nil, errors.Join(replayError(err), save(s))
 	}
-	return result{before + int64(s.Read), at.Sent + s.Sent}, nil
+	return replayResult{before + int64(s.Read), at.Sent + s.Sent}, nil
 }
 
-// plan says what is to be done from the checkpoint on.
-func (k Kind) plan(j job.Job) (cfg replay.Config, at progress, err error) {
-	var p parameters
+// plan returns the replay from the checkpoint on.
+func (k Replay) plan(j job.Job) (cfg replay.Config, at replayCheckpoint, err error) {
+	var p replayParameters
 	if err := j.Decode(&p, &at); err != nil {
 		return cfg, at, err
 	}
-	// The run is the same whenever the job is gone on with.
+	// The id of the replay is the same whenever the job is resumed.
 	target := replay.Group{Queue: k.Queue, Group: p.Group, ReplayID: queue.NewReplayID(j.CreatedAt)}
 	cfg = replay.Config{
 		History: k.Queue, Target: target, Rate: p.Rate,
@@ -146,8 +126,8 @@ func (k Kind) plan(j job.Job) (cfg replay.Config, at progress, err error) {
 	return cfg, at, nil
 }
 
-// explain says of an error whether it may pass.
-func explain(err error) error {
+// replayError says of an error whether it is temporary, and to the caller what is not.
+func replayError(err error) error {
 	switch {
 	case errors.Is(err, queue.ErrNoHistory):
 		return job.Failed("The queue keeps no history.")

@@ -1,4 +1,4 @@
-package export_test
+package kind_test
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/botgate/botgate/backend/job"
-	"github.com/botgate/botgate/backend/job/kind/export"
+	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/store"
 )
 
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 const childLease = 3 * time.Second
 
 // teller says on standard output when the export reads a page.
-type teller struct{ export.Reader }
+type teller struct{ kind.Reader }
 
 func (r teller) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	fmt.Println("reading")
@@ -40,7 +40,7 @@ func (r teller) List(ctx context.Context, q store.Query) (*store.Page, error) {
 }
 
 func runChild(folder string) error {
-	p, err := open(context.Background(), folder, childLease, func(r export.Reader) export.Reader { return teller{r} })
+	p, err := open(context.Background(), folder, childLease, func(r kind.Reader) kind.Reader { return teller{r} })
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func kill(t *testing.T, folder string, n int) {
 	require.NoError(t, ctx.Err(), "the child was too slow")
 }
 
-// TestKilled kills worker after worker: in the end the file has each event once.
-func TestKilled(t *testing.T) {
+// TestExportKilled kills worker after worker: in the end the file has each event once.
+func TestExportKilled(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	p := openAt(t, folder)

@@ -1,10 +1,8 @@
-// Package export is the kind of job that writes events into a file, for whoever wants to look
-// at more of them than a list shows.
-package export
+package kind
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,14 +16,14 @@ import (
 )
 
 const (
-	// DefaultPartSize is the default of [Config.PartSize].
-	DefaultPartSize = 8 << 20
-	// partTime is after which time a part is full whatever its size, so that it can be seen
-	// how far an export is, and little of it is done again after a crash.
+	// defaultPartSize is the default of [ExportConfig.PartSize].
+	defaultPartSize = 8 << 20
+	// partTime is when a part is full whatever its size, so that the progress shows, and little
+	// is repeated after a crash.
 	partTime = 10 * time.Second
 	// readers is how many events are read at once, and by how many a part grows.
 	readers = 8
-	// settled is after which time a replica has seen what was recorded.
+	// settled is the age from which on replicas have what was recorded.
 	settled = time.Minute
 )
 
@@ -35,8 +33,8 @@ type Reader interface {
 	List(ctx context.Context, q store.Query) (*store.Page, error)
 }
 
-// Config is what exports are made of.
-type Config struct {
+// ExportConfig is what exports are made of.
+type ExportConfig struct {
 	// Reader has the events. Required where exports are worked on.
 	Reader Reader
 	// Append appends the JSON object that shows an event, in one line. Required where exports are worked on.
@@ -48,36 +46,33 @@ type Config struct {
 	PartSize int
 }
 
-// Kind is the kind of job.
-type Kind struct{ cfg Config }
+// Export writes events into a file.
+type Export struct{ cfg ExportConfig }
 
-var _ job.Filer = (*Kind)(nil)
+var _ job.Filer = (*Export)(nil)
 
-// New returns the kind.
-func New(cfg Config) *Kind {
-	if cfg.PartSize <= 0 {
-		cfg.PartSize = DefaultPartSize
-	}
-	return &Kind{cfg}
+// NewExport returns the kind of job.
+func NewExport(cfg ExportConfig) *Export {
+	cfg.PartSize = cmp.Or(cfg.PartSize, defaultPartSize)
+	return &Export{cfg}
 }
 
-// progress is the checkpoint: behind which event to go on.
-type progress struct {
+// exportCheckpoint is the last event of the file so far.
+type exportCheckpoint struct {
 	Time time.Time `json:"time"`
 	ID   string    `json:"id"`
 	// Bytes is the length of the file so far, before it is compressed.
 	Bytes int64 `json:"bytes"`
 }
 
-// result is what is shown of an export that is done.
-type result struct {
+type exportResult struct {
 	Events int64 `json:"events"`
 	Bytes  int64 `json:"bytes"`
 }
 
-// Run implements [job.Kind]. It goes from the newest event, before which nothing is added any
-// more, to the oldest.
-func (k *Kind) Run(ctx context.Context, r *job.Run) (any, error) {
+// Run implements [job.Kind]. It goes from the newest event to the oldest, as new events are
+// added at the other end.
+func (k *Export) Run(ctx context.Context, r *job.Run) (any, error) {
 	w, err := k.resume(r)
 	if err != nil {
 		return nil, err
@@ -85,7 +80,7 @@ func (k *Kind) Run(ctx context.Context, r *job.Run) (any, error) {
 	for !w.over {
 		part, err := w.part(ctx)
 		if err != nil {
-			return nil, k.explain(err)
+			return nil, temporary(err)
 		}
 		if part.events > 0 {
 			if err := w.save(ctx, part); err != nil {
@@ -93,34 +88,24 @@ func (k *Kind) Run(ctx context.Context, r *job.Run) (any, error) {
 			}
 		}
 	}
-	return result{w.done, w.at.Bytes}, nil
-}
-
-// explain says of an error whether it may pass.
-func (k *Kind) explain(err error) error {
-	for _, passing := range []error{store.ErrUnavailable, blob.ErrUnavailable, context.DeadlineExceeded} {
-		if errors.Is(err, passing) {
-			return job.Later(err)
-		}
-	}
-	return err
+	return exportResult{w.done, w.at.Bytes}, nil
 }
 
 // writer writes the file of an export.
 type writer struct {
-	*Kind
+	*Export
 	run   *job.Run
 	query store.Query
 	from  time.Time
-	at    progress
+	at    exportCheckpoint
 	done  int64
 	over  bool
 }
 
-func (k *Kind) resume(r *job.Run) (*writer, error) {
+func (k *Export) resume(r *job.Run) (*writer, error) {
 	j := r.Job()
-	w := &writer{Kind: k, run: r, done: j.Done}
-	var p parameters
+	w := &writer{Export: k, run: r, done: j.Done}
+	var p exportParameters
 	if err := j.Decode(&p, &w.at); err != nil {
 		return nil, err
 	}
@@ -138,14 +123,14 @@ func (k *Kind) resume(r *job.Run) (*writer, error) {
 	return w, nil
 }
 
-// piece is a part of the file that is not saved yet.
+// piece is a part of the file before it is saved.
 type piece struct {
 	lines  [][]byte
 	size   int
 	events int64
 }
 
-// part reads on until there is enough for a part, or nothing is left.
+// part reads until a part is full or no event is left.
 func (w *writer) part(ctx context.Context) (p piece, err error) {
 	full := time.Now().Add(partTime)
 	for !w.over && p.size < w.cfg.PartSize && time.Now().Before(full) {
@@ -160,8 +145,8 @@ func (w *writer) part(ctx context.Context) (p piece, err error) {
 	return p, nil
 }
 
-// fill adds the events of a page to a part until that is full. It leaves the others to the
-// next one: a page of large bodies would not fit into memory.
+// fill adds the events of a page to a part until that is full, and leaves the others to the
+// next part: a page of large bodies would not fit into memory.
 func (w *writer) fill(ctx context.Context, p *piece, records []*store.Record) error {
 	for len(records) > 0 {
 		n := min(readers, len(records))
@@ -211,8 +196,8 @@ func (w *writer) page(ctx context.Context) ([]*store.Record, error) {
 	return records, nil
 }
 
-// lines reads events whole, all at once, and returns the line of each, nil
-// for one that was erased meanwhile.
+// lines reads events with their bodies, concurrently, and returns the line of each, nil for
+// one that was erased meanwhile.
 func (w *writer) lines(ctx context.Context, records []*store.Record) ([][]byte, error) {
 	lines := make([][]byte, len(records))
 	group, ctx := errgroup.WithContext(ctx)
@@ -241,7 +226,7 @@ func (w *writer) line(r *store.Record) ([]byte, error) {
 	return append(line, '\n'), nil
 }
 
-// save keeps a part and notes it.
+// save stores a part and the checkpoint.
 func (w *writer) save(ctx context.Context, p piece) error {
 	data, err := compress(ctx, w.run, p.lines)
 	if err != nil {
@@ -249,13 +234,9 @@ func (w *writer) save(ctx context.Context, p piece) error {
 	}
 	ref := blob.RefOf(data)
 	if err := w.cfg.Blobs.Put(ctx, ref, data); err != nil {
-		return w.explain(err)
+		return temporary(err)
 	}
 	w.done += p.events
 	w.at.Bytes += int64(p.size)
-	checkpoint, err := json.Marshal(w.at)
-	if err != nil {
-		return err
-	}
-	return w.run.Save(ctx, job.Progress{Done: w.done, Checkpoint: string(checkpoint)}, job.Part{Ref: ref.String(), Size: int64(p.size)})
+	return w.run.Save(ctx, job.Progress{Done: w.done, Checkpoint: w.at}, job.Part{Ref: ref.String(), Size: int64(p.size)})
 }

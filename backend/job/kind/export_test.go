@@ -1,4 +1,4 @@
-package export_test
+package kind_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/job"
-	"github.com/botgate/botgate/backend/job/kind/export"
+	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
@@ -40,7 +40,7 @@ func TestExport(t *testing.T) {
 	require.Equal(t, 1, lines[450-1-3].Attempts)
 }
 
-func TestFilters(t *testing.T) {
+func TestExportFilters(t *testing.T) {
 	t.Parallel()
 	p := openAt(t, t.TempDir())
 	events := p.fill(t, 30)
@@ -68,10 +68,10 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestRestricted has the bot of the caller be the bot of the filter.
-func TestRestricted(t *testing.T) {
+// TestExportRestricted has the bot of the caller be the bot of the filter.
+func TestExportRestricted(t *testing.T) {
 	t.Parallel()
-	k := export.New(export.Config{})
+	k := kind.NewExport(kind.ExportConfig{})
 	got, err := k.Prepare([]byte(`{"filter":{"user":"42"}}`), "demo")
 	require.NoError(t, err)
 	require.JSONEq(t, `{"filter":{"bot":"demo","user":"42"},"format":"ndjson"}`, string(got))
@@ -79,9 +79,9 @@ func TestRestricted(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrForbidden)
 }
 
-func TestPrepareRefuses(t *testing.T) {
+func TestExportPrepareRefuses(t *testing.T) {
 	t.Parallel()
-	k := export.New(export.Config{})
+	k := kind.NewExport(kind.ExportConfig{})
 	for _, given := range []string{
 		``, `[]`, `{} {}`, `{"x":1}`, `{"filter":{"x":1}}`, `{"format":"csv"}`, `{"format":""}`, `{"filter":{"status":"lost"}}`,
 		`{"filter":{"from":"yesterday"}}`, `{"filter":{"from":"2026-03-02T00:00:00Z","to":"2026-03-01T00:00:00Z"}}`,
@@ -94,9 +94,9 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 }
 
-func FuzzPrepare(f *testing.F) {
+func FuzzExportPrepare(f *testing.F) {
 	f.Add([]byte(`{"filter":{"bot":"demo","from":"2026-03-01T00:00:00Z"},"format":"ndjson"}`), "demo")
-	k := export.New(export.Config{})
+	k := kind.NewExport(kind.ExportConfig{})
 	f.Fuzz(func(t *testing.T, given []byte, bot string) {
 		once, err := k.Prepare(given, bot)
 		if err != nil {

@@ -1,4 +1,4 @@
-package export_test
+package kind_test
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/job"
-	"github.com/botgate/botgate/backend/job/kind/export"
+	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/store"
 	storefile "github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/blob/file"
@@ -40,7 +40,7 @@ type place struct {
 const partSize = 8 << 10
 
 // open opens what is in a folder, as a process does. Parts are small, so that there are many.
-func open(ctx context.Context, folder string, lease time.Duration, reader func(export.Reader) export.Reader) (*place, error) {
+func open(ctx context.Context, folder string, lease time.Duration, reader func(kind.Reader) kind.Reader) (*place, error) {
 	events, err := storefile.Open(ctx, storefile.Config{Path: filepath.Join(folder, "events.db")})
 	if err != nil {
 		return nil, err
@@ -58,9 +58,9 @@ func open(ctx context.Context, folder string, lease time.Duration, reader func(e
 	if err != nil {
 		return nil, err
 	}
-	kind := export.New(export.Config{Reader: reader(events), Append: appendEvent, Blobs: blobs, PartSize: partSize})
+	exports := kind.NewExport(kind.ExportConfig{Reader: reader(events), Append: appendEvent, Blobs: blobs, PartSize: partSize})
 	jobs, err := job.New(job.Config{
-		Engine: engine, Kinds: map[string]job.Kind{"export": kind}, Lease: lease, PollInterval: 20 * time.Millisecond,
+		Engine: engine, Kinds: map[string]job.Kind{"export": exports}, Lease: lease, PollInterval: 20 * time.Millisecond,
 	})
 	closeAll := func() error {
 		for _, c := range []io.Closer{db, events} {
@@ -73,7 +73,7 @@ func open(ctx context.Context, folder string, lease time.Duration, reader func(e
 	return &place{events, jobs, engine, closeAll}, err
 }
 
-func same(r export.Reader) export.Reader { return r }
+func same(r kind.Reader) kind.Reader { return r }
 
 func openAt(t *testing.T, folder string) *place {
 	t.Helper()

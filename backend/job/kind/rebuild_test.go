@@ -1,4 +1,4 @@
-package rebuild_test
+package kind_test
 
 import (
 	"context"
@@ -8,15 +8,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/jobtest"
-	"github.com/botgate/botgate/backend/job/kind/rebuild"
+	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/store"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // maintainer has five days, and fails once on the third.
 type maintainer struct {
@@ -50,7 +47,7 @@ func TestRebuild(t *testing.T) {
 		`{"days":["2020-01-01"]}`: nil,
 	} {
 		k := &maintainer{fail: fmt.Errorf("%w: a standby is being promoted", store.ErrUnavailable)}
-		done := jobtest.Do(t, rebuild.Kind{Maintainer: k}, parameters)
+		done := jobtest.Do(t, kind.Rebuild{Maintainer: k}, parameters)
 		require.Equal(t, job.StatusDone, done.Status, done.Error)
 		var want []string
 		for _, day := range days {
@@ -65,14 +62,14 @@ func TestRebuild(t *testing.T) {
 
 func TestRebuildFails(t *testing.T) {
 	t.Parallel()
-	failed := jobtest.Do(t, rebuild.Kind{Maintainer: &maintainer{fail: errors.New("broken")}}, `{}`)
+	failed := jobtest.Do(t, kind.Rebuild{Maintainer: &maintainer{fail: errors.New("broken")}}, `{}`)
 	require.Equal(t, job.StatusFailed, failed.Status)
 	require.NotContains(t, failed.Error, "broken")
 }
 
-func TestPrepare(t *testing.T) {
+func TestRebuildPrepare(t *testing.T) {
 	t.Parallel()
-	k := rebuild.Kind{}
+	k := kind.Rebuild{}
 	_, err := k.Prepare([]byte(`{}`), "demo")
 	require.ErrorIs(t, err, job.ErrForbidden)
 	for _, given := range []string{``, `[]`, `{"x":1}`, `{"days":["today"]}`, `{"days":"2026-03-01"}`} {

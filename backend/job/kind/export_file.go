@@ -1,4 +1,4 @@
-package export
+package kind
 
 import (
 	"bytes"
@@ -14,12 +14,12 @@ import (
 )
 
 // File implements [job.Filer].
-func (k *Kind) File(j *job.Job) job.File {
+func (k *Export) File(j *job.Job) job.File {
 	return job.File{Name: "events-" + j.ID + ".ndjson", ContentType: "application/x-ndjson", Encoding: "gzip"}
 }
 
 // ReadPart implements [job.Filer].
-func (k *Kind) ReadPart(ctx context.Context, p job.Part) ([]byte, error) {
+func (k *Export) ReadPart(ctx context.Context, p job.Part) ([]byte, error) {
 	ref, err := blob.ParseRef(p.Ref)
 	if err != nil {
 		return nil, err
@@ -34,8 +34,8 @@ func (k *Kind) ReadPart(ctx context.Context, p job.Part) ([]byte, error) {
 	return data, err
 }
 
-// compress makes members of gzip of the lines, one for each processor. One behind the other,
-// members are a file.
+// compress makes gzip members of the lines, one for each processor. Concatenated members are a
+// gzip file.
 func compress(ctx context.Context, r *job.Run, lines [][]byte) ([]byte, error) {
 	share := (len(lines) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	var members []*bytes.Buffer

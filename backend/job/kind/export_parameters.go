@@ -1,9 +1,8 @@
-package export
+package kind
 
 import (
 	"bytes"
 	"encoding/json"
-	"time"
 	"unicode/utf8"
 
 	"github.com/botgate/botgate/backend/job"
@@ -11,31 +10,24 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// ndjson is the one format that there is: a JSON object in each line.
+// ndjson is the only format: a JSON object in each line.
 const ndjson = "ndjson"
 
-// parameters are what an export is asked for with.
-type parameters struct {
-	Filter filter `json:"filter"`
-	Format string `json:"format"`
+type exportParameters struct {
+	Filter exportFilter `json:"filter"`
+	Format string       `json:"format"`
 }
 
-// filter chooses events. What is empty does not filter; To is the time of the request then.
-type filter struct {
-	Bot    string       `json:"bot,omitempty"`
-	User   string       `json:"user,omitempty"`
-	Type   string       `json:"type,omitempty"`
+type exportFilter struct {
+	filter
 	Status event.Status `json:"status,omitempty"`
-	// From is included, To is not.
-	From *time.Time `json:"from,omitempty"`
-	To   *time.Time `json:"to,omitempty"`
 }
 
 // Prepare implements [job.Kind].
-func (k *Kind) Prepare(given []byte, bot string) ([]byte, error) {
-	p := parameters{Format: ndjson}
-	if err := job.DecodeParameters(given, &p); err != nil {
-		return nil, job.BadParameter("An export has the members filter, with bot, user, type, status, from and to, and format.")
+func (k *Export) Prepare(given []byte, bot string) ([]byte, error) {
+	p := exportParameters{Format: ndjson}
+	if err := decode(given, &p, "An export has the members filter, with bot, user, type, status, from and to, and format."); err != nil {
+		return nil, err
 	}
 	if err := p.check(bot); err != nil {
 		return nil, err
@@ -43,7 +35,7 @@ func (k *Kind) Prepare(given []byte, bot string) ([]byte, error) {
 	return json.Marshal(p)
 }
 
-func (p *parameters) check(bot string) error {
+func (p *exportParameters) check(bot string) error {
 	f := &p.Filter
 	if bot != "" && f.Bot != "" && f.Bot != bot {
 		return job.ErrForbidden
@@ -56,10 +48,8 @@ func (p *parameters) check(bot string) error {
 			return job.BadParameter("The members bot, user and type must be text as events have it.")
 		}
 	}
-	for _, at := range []*time.Time{f.From, f.To} {
-		if at != nil && (at.Year() < 1 || at.Year() > 9998) {
-			return job.BadParameter("The members from and to must be times like 2026-03-01T12:00:00Z.")
-		}
+	if err := checkYears(f.filter, 1, 9998); err != nil {
+		return err
 	}
 	switch {
 	case p.Format != ndjson:

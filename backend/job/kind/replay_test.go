@@ -1,4 +1,4 @@
-package replay_test
+package kind_test
 
 import (
 	"fmt"
@@ -6,17 +6,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/jobtest"
-	"github.com/botgate/botgate/backend/job/kind/replay"
+	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	queuefile "github.com/botgate/botgate/internal/queue/sqlite"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fill publishes n events of two bots in turn, and has Dispatch be done with them.
 func fill(t *testing.T, q *queuefile.Queue, n int) (ids []string) {
@@ -50,7 +47,7 @@ func TestReplay(t *testing.T) {
 	q := jobtest.Queue(t)
 	ids := fill(t, q, 10)
 	require.Zero(t, depth(t, q))
-	done := jobtest.Do(t, replay.Kind{Queue: q}, `{"group":"dispatch","filter":{"bot":"bot-1"}}`)
+	done := jobtest.Do(t, kind.Replay{Queue: q}, `{"group":"dispatch","filter":{"bot":"bot-1"}}`)
 	require.Equal(t, job.StatusDone, done.Status, done.Error)
 	require.JSONEq(t, `{"read":10,"events":5}`, string(done.Result))
 	require.Equal(t, int64(5), depth(t, q))
@@ -63,31 +60,31 @@ func TestReplay(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
-// TestTimes has nothing be in the range.
-func TestTimes(t *testing.T) {
+// TestReplayTimes has nothing be in the range.
+func TestReplayTimes(t *testing.T) {
 	t.Parallel()
 	q := jobtest.Queue(t)
 	fill(t, q, 3)
 	for _, filter := range []string{`{"to":"2020-01-01T00:00:00Z"}`, `{"from":"2199-01-01T00:00:00Z"}`, `{"user":"nobody"}`} {
-		done := jobtest.Do(t, replay.Kind{Queue: q}, `{"group":"dispatch","filter":`+filter+`,"rate":100}`)
+		done := jobtest.Do(t, kind.Replay{Queue: q}, `{"group":"dispatch","filter":`+filter+`,"rate":100}`)
 		require.Equal(t, job.StatusDone, done.Status)
 		require.Zero(t, depth(t, q), filter)
 	}
 }
 
-func TestNoHistory(t *testing.T) {
+func TestReplayNoHistory(t *testing.T) {
 	t.Parallel()
 	q, err := queuefile.Open(t.Context(), queuefile.Config{Path: t.TempDir() + "/queue.db"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
-	failed := jobtest.Do(t, replay.Kind{Queue: q}, `{"group":"record"}`)
+	failed := jobtest.Do(t, kind.Replay{Queue: q}, `{"group":"record"}`)
 	require.Equal(t, job.StatusFailed, failed.Status)
 	require.Equal(t, "The queue keeps no history.", failed.Error)
 }
 
-func TestPrepare(t *testing.T) {
+func TestReplayPrepare(t *testing.T) {
 	t.Parallel()
-	k := replay.Kind{}
+	k := kind.Replay{}
 	_, err := k.Prepare([]byte(`{"group":"record"}`), "demo")
 	require.ErrorIs(t, err, job.ErrForbidden)
 	for _, given := range []string{``, `{}`, `{"group":"dead"}`, `{"group":"record","rate":-1}`, `{"group":"record","x":1}`, `{"group":"record","filter":{"from":"2999-01-01T00:00:00Z"}}`, `{"group":"record","filter":{"bot":"a b"}}`} {
