@@ -12,9 +12,9 @@ import (
 	"github.com/botgate/botgate/backend/store/sharded"
 )
 
-// Migrate brings the schemas of all databases up to date, and tells of each one that is. It
-// stops at the first that can't be, since whoever starts new programs then needs all.
-func Migrate(ctx context.Context, settings config.Config, log *slog.Logger, tell func(shard string)) error {
+// Migrate brings the schemas of all databases up to date, and calls done for each that is. It
+// stops at the first that can't be, since new programs need all of them.
+func Migrate(ctx context.Context, settings config.Config, log *slog.Logger, done func(shard string)) error {
 	m, err := shardMap(settings)
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func Migrate(ctx context.Context, settings config.Config, log *slog.Logger, tell
 		if err := migrateShard(ctx, settings.Data, s, s.Name == first, log); err != nil {
 			return fmt.Errorf("shard %s: %w", s.Name, err)
 		}
-		tell(s.Name)
+		done(s.Name)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ const (
 )
 
 // minRetention is longer than any repeat window of the gateways by default, within which
-// the log tells repeats.
+// the log recognises repeats.
 const minRetention = 48 * time.Hour
 
 // Option is one setting.
@@ -55,7 +55,7 @@ func (o Option) Set(c *Config, text string) error {
 	if text == "" {
 		return nil
 	}
-	if err := o.value(c).Set(text); err != nil {
+	if err := o.value(c).set(text); err != nil {
 		return fmt.Errorf("%s: %w", o.Env, err)
 	}
 	return nil
@@ -127,7 +127,7 @@ var Options = []Option{
 		value: func(c *Config) value { return (*duration)(&c.Data.Retention) },
 		check: func(c Config) error {
 			return must(c.Data.Retention == 0 || c.Data.Retention >= minRetention,
-				"0, for ever, or at least 48h: the log tells repeats apart by what it has")
+				"0, for ever, or at least 48h: the log recognises repeats by what it has")
 		},
 	}, {
 		Flag: "redis", Env: EnvRedisURL, Unset: "the cache is in this process, sessions are in the database",

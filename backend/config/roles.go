@@ -35,7 +35,7 @@ func unknownRole(role Role) error {
 // configuration, so that one environment can serve both.
 type roles []Role
 
-func (r *roles) Set(text string) error {
+func (r *roles) set(text string) error {
 	*r = nil
 	for _, name := range strings.FieldsFunc(text, func(c rune) bool { return c == ',' || unicode.IsSpace(c) }) {
 		if !slices.Contains(*r, Role(name)) {

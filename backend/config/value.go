@@ -15,25 +15,25 @@ import (
 // value reads and shows a field of [Config] as text. Every type below is that of a field, so
 // that a pointer to the field becomes a value by a conversion.
 type value interface {
-	Set(text string) error
+	set(text string) error
 	// String has no secret in it.
 	String() string
 }
 
 type text string
 
-func (t *text) Set(v string) error { *t = text(v); return nil }
+func (t *text) set(v string) error { *t = text(v); return nil }
 func (t *text) String() string     { return string(*t) }
 
 // url is an address, which may hold a password.
 type url string
 
-func (u *url) Set(v string) error { *u = url(v); return nil }
+func (u *url) set(v string) error { *u = url(v); return nil }
 func (u *url) String() string     { return address.Redact(string(*u)) }
 
 type number int
 
-func (n *number) Set(v string) error {
+func (n *number) set(v string) error {
 	read, err := strconv.Atoi(v)
 	if err != nil {
 		return fmt.Errorf("%q is not a number", v)
@@ -46,7 +46,7 @@ func (n *number) String() string { return strconv.Itoa(int(*n)) }
 
 type duration time.Duration
 
-func (d *duration) Set(v string) error {
+func (d *duration) set(v string) error {
 	read, err := queue.ParseAge(v)
 	if err != nil {
 		return fmt.Errorf("%q is not a duration like 30s or 90d", v)
@@ -60,7 +60,7 @@ func (d *duration) String() string { return time.Duration(*d).String() }
 // size is a number of bytes, written as Caddy does: 64MB, 64MiB.
 type size int64
 
-func (s *size) Set(v string) error {
+func (s *size) set(v string) error {
 	n, err := humanize.ParseBytes(v)
 	if err != nil || n > 1<<50 {
 		return fmt.Errorf("%q is not a size like 64MB", v)
@@ -73,7 +73,7 @@ func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) }
 
 type onOff bool
 
-func (o *onOff) Set(v string) error {
+func (o *onOff) set(v string) error {
 	if v != "on" && v != "off" {
 		return fmt.Errorf("%q is not on or off", v)
 	}
@@ -85,7 +85,7 @@ func (o *onOff) String() string { return strconv.FormatBool(bool(*o)) }
 
 type level slog.Level
 
-func (l *level) Set(v string) error {
+func (l *level) set(v string) error {
 	if err := (*slog.Level)(l).UnmarshalText([]byte(v)); err != nil {
 		return fmt.Errorf("%q is not debug, info, warn or error", v)
 	}

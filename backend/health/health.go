@@ -25,7 +25,7 @@ type Check func(ctx context.Context) error
 type Config struct {
 	// Timeout bounds each check; one that takes longer counts as failed. Default 2s.
 	Timeout time.Duration
-	// Logger is told when a check starts to fail, with the error, and when it is well
+	// Logger gets when a check starts to fail, with the error, and when it passes
 	// again. Default: discard.
 	Logger *slog.Logger
 }

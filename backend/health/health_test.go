@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func ok(context.Context) error { return nil }
 
-func away(context.Context) error { return errors.New("dial 10.0.0.7:5432: refused") }
+func down(context.Context) error { return errors.New("dial 10.0.0.7:5432: refused") }
 
 func get(handler http.HandlerFunc) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
@@ -42,7 +42,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"no checks", nil, 200, `{"status":"ready","checks":{}}`},
 		{"all well", map[string]health.Check{"queue": ok, "store": ok}, 200, `{"status":"ready","checks":{"queue":"ok","store":"ok"}}`},
-		{"one away", map[string]health.Check{"queue": ok, "store": away}, 503, `{"status":"not ready","checks":{"queue":"ok","store":"unavailable"}}`},
+		{"one down", map[string]health.Check{"queue": ok, "store": down}, 503, `{"status":"not ready","checks":{"queue":"ok","store":"unavailable"}}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -66,8 +66,8 @@ func TestAnswers(t *testing.T) {
 func TestReadyTellsTheOperatorWhy(t *testing.T) {
 	t.Parallel()
 	r := health.New(health.Config{})
-	r.Add("store", away)
-	r.Add("queue", away)
+	r.Add("store", down)
+	r.Add("queue", down)
 	require.EqualError(t, r.Ready(t.Context()), "queue: dial 10.0.0.7:5432: refused\nstore: dial 10.0.0.7:5432: refused")
 	r.Add("store", ok)
 	r.Add("queue", ok)
@@ -108,7 +108,7 @@ func TestConcurrentProbesShareACheck(t *testing.T) {
 	})
 }
 
-func TestProbeThatGoesAwayDoesNotFailTheCheck(t *testing.T) {
+func TestProbeThatDisconnectsDoesNotFailTheCheck(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -121,7 +121,7 @@ func TestOnlyChangesAreLogged(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	r := health.New(health.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))})
-	check := away
+	check := down
 	r.Add("store", func(ctx context.Context) error { return check(ctx) })
 	for range 3 {
 		require.Error(t, r.Ready(t.Context()))

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// report is the answer of /readyz. It says which part is away and nothing of why.
+// report is the answer of /readyz. It says which part is unavailable, and not why.
 type report struct {
 	Status string            `json:"status"`
 	Checks map[string]string `json:"checks"`
@@ -36,6 +36,6 @@ func write(w http.ResponseWriter, code int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	// The prober may be gone; there is nobody left to tell.
+	// The prober may have disconnected.
 	_ = json.NewEncoder(w).Encode(body)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/botgate/botgate/internal/queue/sqlite"
 )
 
-// bury makes a queue file with dead letters of some ids.
-func bury(t *testing.T, ids ...string) (path string) {
+// deadLetters makes a queue file with dead letters of some ids.
+func deadLetters(t *testing.T, ids ...string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "queue.db")
 	q, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
@@ -48,7 +48,7 @@ func deadCommand(t *testing.T, path, args string) (stdout, stderr string, code i
 
 func TestDead(t *testing.T) {
 	t.Parallel()
-	path := bury(t, "e-1", "e-2", "e-3", "e-4")
+	path := deadLetters(t, "e-1", "e-2", "e-3", "e-4")
 	stdout, stderr, code := deadCommand(t, path, "list")
 	require.Zero(t, code, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")

@@ -44,7 +44,7 @@ func run(ctx context.Context, manifest, output string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(output), 0o750); err != nil {
 		return fmt.Errorf("making the output folder: %w", err)
 	}
 	if err := builder.Build(ctx, output); err != nil {

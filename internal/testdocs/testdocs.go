@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the pages of docs/ that are made 
 func Compare(t *testing.T, path, page string) {
 	t.Helper()
 	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(page), 0o644))
+		require.NoError(t, os.WriteFile(path, []byte(page), 0o600))
 	}
 	committed, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -135,7 +136,7 @@ func TestExampleBotActsOncePerID(t *testing.T) {
 	var printed bytes.Buffer
 	bot, err := startExampleBot(dir, "127.0.0.1:0", &printed)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, bot.stop()) })
+	t.Cleanup(func() { require.NoError(t, bot.stop(context.Background())) })
 
 	deliver := func(id string) int {
 		body := []byte(`{"command":"/x"}`)

@@ -42,7 +42,7 @@ acts on each id once. Its source shows what a bot has to do.`, exampleBotFlags, 
 		}
 		fmt.Println("The example bot listens on", fl.String("listen"))
 		<-ctx.Done()
-		return bot.stop()
+		return bot.stop(context.WithoutCancel(ctx))
 	})
 }
 
@@ -89,8 +89,8 @@ func startExampleBot(data, address string, out io.Writer) (*exampleBot, error) {
 }
 
 // stop lets requests under way finish, for a moment.
-func (b *exampleBot) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+func (b *exampleBot) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	err := b.server.Shutdown(ctx)
 	if served := <-b.served; !errors.Is(served, http.ErrServerClosed) {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // readyTimeout is how long the first run may take to become ready.
@@ -55,9 +56,9 @@ func quickstart(fl caddycmd.Flags) error {
 	if err != nil {
 		return err
 	}
-	caddy.OnExit(func(context.Context) { _ = bot.stop() })
+	caddy.OnExit(func(ctx context.Context) { _ = bot.stop(ctx) })
 	if err := runCaddy(fl.String("config")); err != nil {
-		return errors.Join(err, bot.stop())
+		return errors.Join(err, bot.stop(context.Background()))
 	}
 	base := "http://localhost:" + envOr("BOTGATE_HTTP_PORT", "8080")
 	if err := waitReady(base); err != nil {
@@ -96,18 +97,11 @@ func runCaddy(path string) error {
 func waitReady(base string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if probe(ctx, base+"/readyz") {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%s/readyz did not become ready within %s: BOTGATE_LOG_LEVEL=WARN shows why", base, readyTimeout)
-		}
+	ready := func() bool { return probe(ctx, base+"/readyz") }
+	if !(retry.Backoff{Min: 50 * time.Millisecond}).Until(ctx, ready) {
+		return fmt.Errorf("%s/readyz did not become ready within %s: BOTGATE_LOG_LEVEL=WARN shows why", base, readyTimeout)
 	}
+	return nil
 }
 
 func probe(ctx context.Context, url string) bool {

@@ -23,7 +23,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 // UnmarshalCaddyfile sets up the app from the global option. Syntax:
 //
 //	botgate_embedded {
-//		roles    record dispatch api jobs | none
+//		roles    [record dispatch api jobs | none]
 //		<option> [<value>]
 //	}
 //
@@ -40,10 +40,10 @@ func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		switch _, known := options[name]; {
 		case !known:
 			return d.Err(unknownOption(name).Error())
-		case len(args) == 1, len(args) > 1 && name == "roles":
-			b.Options[name] = Value(strings.Join(args, " "))
-		case len(args) > 1, name == "roles":
+		case len(args) > 1 && name != "roles":
 			return d.ArgErr()
+		case len(args) > 0:
+			b.Options[name] = Value(strings.Join(args, " "))
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ type Options struct {
 	// Guest is set for a command that looks at a queue which others run: how much history is
 	// kept, and whether any is, stays their decision.
 	Guest bool
-	// Logger gets what the engines have to tell. Default: discard.
+	// Logger gets the logs of the engines. Default: discard.
 	Logger *slog.Logger
 }
 
