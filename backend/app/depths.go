@@ -12,8 +12,8 @@ import (
 // depthsTimeout bounds what a scrape waits for the queue.
 const depthsTimeout = 2 * time.Second
 
-// depths shows how much waits in the queue. It asks at each scrape; while the queue is
-// away the metric is absent, and the health check says why.
+// depths exports how many events each group holds. It asks the queue at each scrape; while the
+// queue is unavailable the metric is absent, and the health check says why.
 type depths struct {
 	queue queue.Queue
 	desc  *prometheus.Desc
@@ -21,7 +21,7 @@ type depths struct {
 
 func newDepths(q queue.Queue) *depths {
 	return &depths{queue: q, desc: prometheus.NewDesc("botgate_queue_depth",
-		"Events waiting or being worked on, by group: record, dispatch, dead for the dead letters, or parked for what waits for a shard that is away.",
+		"Events waiting or being worked on, by group: record, dispatch, dead for the dead letters, or parked for what waits for a shard that is down.",
 		[]string{"group"}, nil)}
 }
 

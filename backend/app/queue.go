@@ -19,7 +19,7 @@ func OpenQueue(ctx context.Context, settings config.Config, logger *slog.Logger)
 	return openQueue(ctx, settings, queueopen.Options{History: settings.History, Logger: logger})
 }
 
-// VisitQueue is OpenQueue for a command beside the processes that work on the queue; see
+// VisitQueue is OpenQueue for a command, while other processes run the queue; see
 // [queueopen.Options.Guest].
 func VisitQueue(ctx context.Context, settings config.Config) (queue.Queue, error) {
 	return openQueue(ctx, settings, queueopen.Options{History: settings.History, Guest: true})

@@ -87,7 +87,7 @@ var Options = []Option{
 	}, {
 		Flag: "blob-retention", Env: "BOTGATE_BLOB_RETENTION", Default: "720h",
 		Help: "how old a body in a folder gets; 0 keeps them for ever", Page: "guides/claim_check.md",
-		value: func(c *Config) value { return (*duration)(&c.BlobRetention) },
+		value: func(c *Config) value { return (*period)(&c.BlobRetention) },
 		check: func(c Config) error { return blobopen.CheckRetention(c.BlobRetention) },
 	}, {
 		Flag: "database", Env: EnvDatabaseURL, Caddy: "database", Default: "sqlite:data/events.db",
@@ -104,7 +104,7 @@ var Options = []Option{
 	}, {
 		Flag: "replica-max-lag", Env: "BOTGATE_DATABASE_MAX_LAG", Caddy: "replica_max_lag", Default: "2s",
 		Help: "how far behind a replica may be that is read from", Page: "guides/postgres.md",
-		value: func(c *Config) value { return (*duration)(&c.Data.MaxLag) },
+		value: func(c *Config) value { return (*period)(&c.Data.MaxLag) },
 		check: func(c Config) error { return positive(c.Data.MaxLag) },
 	}, {
 		Flag: "database-pool", Env: EnvPool, Caddy: "database_pool", Default: "0",
@@ -124,7 +124,7 @@ var Options = []Option{
 	}, {
 		Flag: "retention", Env: "BOTGATE_RETENTION", Caddy: "retention", Default: "0",
 		Help: "how long events are kept, in whole days, such as 90d; 0 is for ever", Page: "explanation/data.md",
-		value: func(c *Config) value { return (*duration)(&c.Data.Retention) },
+		value: func(c *Config) value { return (*period)(&c.Data.Retention) },
 		check: func(c Config) error {
 			return must(c.Data.Retention == 0 || c.Data.Retention >= minRetention,
 				"0, for ever, or at least 48h: the log recognises repeats by what it has")
@@ -142,12 +142,12 @@ var Options = []Option{
 	}, {
 		Flag: "cache-ttl", Env: EnvCacheTTL, Caddy: "cache_ttl", Default: "30s",
 		Help: "how long an answer may come out of the cache", Page: "explanation/cache.md",
-		value: func(c *Config) value { return (*duration)(&c.Data.CacheTTL) },
+		value: func(c *Config) value { return (*period)(&c.Data.CacheTTL) },
 		check: func(c Config) error { return positive(c.Data.CacheTTL) },
 	}, {
 		Flag: "session-ttl", Env: EnvSessionTTL, Caddy: "session_ttl", Default: "24h",
 		Help: "how long a session lives that names no TTL", Page: "guides/sessions.md",
-		value: func(c *Config) value { return (*duration)(&c.Data.SessionTTL) },
+		value: func(c *Config) value { return (*period)(&c.Data.SessionTTL) },
 		check: func(c Config) error {
 			return must(c.Data.SessionTTL > 0 && (c.Data.SessionTTL <= c.Data.SessionMaxTTL || c.Data.SessionMaxTTL <= 0),
 				"longer than 0 and at most "+EnvSessionMaxTTL)
@@ -155,7 +155,7 @@ var Options = []Option{
 	}, {
 		Flag: "session-max-ttl", Env: EnvSessionMaxTTL, Caddy: "session_max_ttl", Default: "720h",
 		Help: "the longest TTL that a session may ask for", Page: "guides/sessions.md",
-		value: func(c *Config) value { return (*duration)(&c.Data.SessionMaxTTL) },
+		value: func(c *Config) value { return (*period)(&c.Data.SessionMaxTTL) },
 		check: func(c Config) error { return positive(c.Data.SessionMaxTTL) },
 	}, {
 		Flag: "session-size", Env: "BOTGATE_SESSION_SIZE", Caddy: "session_size", Default: "64KiB",

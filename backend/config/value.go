@@ -9,7 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/botgate/botgate/internal/address"
-	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/duration"
 )
 
 // value reads and shows a field of [Config] as text. Every type below is that of a field, so
@@ -44,18 +44,18 @@ func (n *number) set(v string) error {
 
 func (n *number) String() string { return strconv.Itoa(int(*n)) }
 
-type duration time.Duration
+type period time.Duration
 
-func (d *duration) set(v string) error {
-	read, err := queue.ParseAge(v)
+func (d *period) set(v string) error {
+	read, err := duration.Parse(v)
 	if err != nil {
 		return fmt.Errorf("%q is not a duration like 30s or 90d", v)
 	}
-	*d = duration(read)
+	*d = period(read)
 	return nil
 }
 
-func (d *duration) String() string { return time.Duration(*d).String() }
+func (d *period) String() string { return time.Duration(*d).String() }
 
 // size is a number of bytes, written as Caddy does: 64MB, 64MiB.
 type size int64

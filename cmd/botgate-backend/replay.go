@@ -15,6 +15,7 @@ import (
 	"github.com/botgate/botgate/backend/dispatch"
 	"github.com/botgate/botgate/backend/replay"
 	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/duration"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -115,7 +116,7 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, nil
 	}
-	age, err := queue.ParseAge(text)
+	age, err := duration.Parse(text)
 	if err != nil || age <= 0 || strings.HasPrefix(text, "+") {
 		return time.Time{}, fmt.Errorf("--%s: it must be a time like 2026-03-01T12:00:00Z, or an age like 24h or 7d", flag)
 	}

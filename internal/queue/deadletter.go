@@ -106,7 +106,7 @@ type DeadQuery struct {
 	DeadFilter
 	// Limit is from 1 to MaxDeadPage; what is outside is brought inside.
 	Limit int
-	// After continues behind an earlier page or result, whose Next it is.
+	// After is the Next of an earlier page or result, to continue behind it.
 	After string
 }
 
@@ -134,7 +134,7 @@ type DeadResult struct {
 	Done int
 	// Skipped counts what matched and can't be redriven, because it is no event.
 	Skipped int
-	// Next is where the next call goes on; empty when nothing is left.
+	// Next is where the next call begins; empty when nothing is left.
 	Next string
 	// Truncated is as in [DeadPage].
 	Truncated bool

@@ -19,7 +19,7 @@ func (d *Delivery) Poison() (reason string, poison bool) {
 	case d.Unreadable != nil:
 		return d.Unreadable.Error(), true
 	case d.Crashes >= CrashLimit:
-		return fmt.Sprintf("delivery limit: %d consumers ended while they had it in hand", d.Crashes), true
+		return fmt.Sprintf("delivery limit: %d consumers crashed while they held it", d.Crashes), true
 	}
 	return "", false
 }

@@ -26,7 +26,7 @@ const (
 )
 
 var (
-	// ErrUnavailable means that the queue takes nothing at present. None of the
+	// ErrUnavailable means that the queue can't take events now. None of the
 	// events of the call is in the queue.
 	ErrUnavailable = errors.New("queue unavailable")
 	// ErrUnconfirmed means that the queue did not say that it has the events

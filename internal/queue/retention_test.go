@@ -18,6 +18,7 @@ func TestParseRetention(t *testing.T) {
 		"7d 1GiB":         queue.DefaultRetention,
 		"90m  2MB":        {MaxAge: 90 * time.Minute, MaxBytes: 2e6},
 		"0.5d 1TiB":       {MaxAge: 12 * time.Hour, MaxBytes: 1 << 40},
+		"7d 1.5GB":        {MaxAge: 7 * 24 * time.Hour, MaxBytes: 1.5e9},
 		"1h30m 123456789": {MaxAge: 90 * time.Minute, MaxBytes: 123456789},
 	} {
 		got, err := queue.ParseRetention(text)
@@ -26,7 +27,7 @@ func TestParseRetention(t *testing.T) {
 		require.Equal(t, want == queue.Retention{}, got.Off())
 	}
 	for _, text := range []string{
-		"", "on", "7d", "1GiB 7d", "7d 1GiB x", "7 1GiB", "7d 1G", "7d -1GiB", "7d 1.5GiB", "1s 1GiB", "-7d 1GiB", "7d 1KB",
+		"", "on", "7d", "1GiB 7d", "7d 1GiB x", "7 1GiB", "7d -1GiB", "1s 1GiB", "-7d 1GiB", "7d 1KB",
 		"NaNd 1GiB", "Infd 1GiB", "4000d 1GiB", "7d 99999999999TiB", "100000h 1GiB",
 	} {
 		_, err := queue.ParseRetention(text)

@@ -40,24 +40,24 @@ type Config struct {
 	// HeldBytes bounds the bodies that a consumer fetched and that are not settled yet; one
 	// larger than that is held alone. Default 64 MiB.
 	HeldBytes int64
-	// Pause is how long a delivery waits whose body is missing or damaged, doubling from one
-	// look to the next; it waits 5 to 10 times as long while the store does not work.
-	// Default 1s.
+	// Pause is the delay before the first retry of a delivery whose body is missing or
+	// damaged; it doubles with each. While the store is unavailable, deliveries are
+	// postponed by 5 to 10 times as long. Default 1s.
 	Pause time.Duration
 	// Logger gets what an operator should know. Default: nobody.
 	Logger *slog.Logger
 }
 
-// Queue is a queue whose large bodies are in a blob store. Everything but bodies is the
-// business of the queue beneath.
+// Queue is a queue whose large bodies are in a blob store. Everything but bodies is left to the
+// queue that it decorates.
 type Queue struct {
 	queue.Queue
 	cfg  Config
 	puts *semaphore.Weighted
 }
 
-// New puts the claim check over a queue, which it closes together with the store.
-func New(beneath queue.Queue, cfg Config) *Queue {
+// New decorates a queue, which it closes together with the store.
+func New(inner queue.Queue, cfg Config) *Queue {
 	if cfg.Threshold == 0 {
 		cfg.Threshold = DefaultThreshold
 	}
@@ -70,7 +70,7 @@ func New(beneath queue.Queue, cfg Config) *Queue {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Queue{Queue: beneath, cfg: cfg, puts: semaphore.NewWeighted(maxTransfers)}
+	return &Queue{Queue: inner, cfg: cfg, puts: semaphore.NewWeighted(maxTransfers)}
 }
 
 // Close implements [queue.Queue].
@@ -83,9 +83,9 @@ func (q *Queue) Close() error {
 }
 
 // Publish implements [queue.Queue]. A large body is durable in the blob store before its
-// event goes to the queue beneath. One whose event then is not queued is left to the store's
-// retention: somebody else may have put the same body. An event that has a reference already,
-// as it came from beneath, is published as it is.
+// event is published. If the event then is not published, the body is left to the store's
+// retention: somebody else may have put the same body. An event that has a reference already is
+// published as it is.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	light := slices.Clone(events) // The caller's stay as they are.
 	for i := range light {
@@ -97,7 +97,7 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	return q.Queue.Publish(ctx, light...)
 }
 
-// light returns an event as it is to be queued, which is a copy when its body is large.
+// light returns an event as it is to be published: a copy without Data when that is large.
 func (q *Queue) light(ctx context.Context, e *event.Event) (*event.Event, error) {
 	if q.cfg.Blobs == nil || q.cfg.Threshold < 0 || len(e.Data) <= q.cfg.Threshold {
 		return e, nil
@@ -116,7 +116,7 @@ func (q *Queue) light(ctx context.Context, e *event.Event) (*event.Event, error)
 
 func (q *Queue) put(ctx context.Context, data []byte) (blob.Ref, error) {
 	if err := q.puts.Acquire(ctx, 1); err != nil {
-		return blob.Ref{}, fmt.Errorf("too many bodies under way: %w", err)
+		return blob.Ref{}, fmt.Errorf("too many bodies in transfer: %w", err)
 	}
 	defer q.puts.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
@@ -131,13 +131,13 @@ func (q *Queue) put(ctx context.Context, data []byte) (blob.Ref, error) {
 	return ref, nil
 }
 
-// Subscribe implements [queue.Queue]. In Record and Dispatch a delivery whose body is not
-// there is tried again a few times before it is handed out as it is; see
+// Subscribe implements [queue.Queue]. In Record and Dispatch a delivery whose body is missing or
+// damaged is retried a few times before it is handed out without it; see
 // [queue.Delivery.Unreadable].
 func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
-	beneath, err := q.Queue.Subscribe(ctx, group, opts)
+	inner, err := q.Queue.Subscribe(ctx, group, opts)
 	if err != nil {
 		return nil, err
 	}
-	return newConsumer(beneath, group, q.cfg), nil
+	return newConsumer(inner, group, q.cfg), nil
 }

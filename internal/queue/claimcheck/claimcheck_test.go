@@ -25,13 +25,13 @@ import (
 func TestMain(m *testing.M) { testsvc.Main(m) }
 
 // TestConformance demands of queues whose bodies are all kept elsewhere what is demanded of
-// the queues beneath.
+// the engines.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	// Of its own, so that nothing is left over in the one that others use.
 	broker := testsvc.StartRabbitMQ(t)
-	for name, beneath := range map[string]func(t *testing.T, dir string) queue.Queue{
-		"sqlite": openBeneath,
+	for name, engine := range map[string]func(t *testing.T, dir string) queue.Queue{
+		"sqlite": openEngine,
 		"rabbitmq": func(t *testing.T, _ string) queue.Queue {
 			q, err := rabbitmq.Open(context.Background(), rabbitmq.Config{URL: broker.URL})
 			require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestConformance(t *testing.T) {
 				return queuetest.Harness{History: name == "sqlite", Open: func(t *testing.T) queue.Queue {
 					blobs, err := file.Open(filepath.Join(dir, "blobs"))
 					require.NoError(t, err)
-					q := claimcheck.New(beneath(t, dir), claimcheck.Config{Blobs: blobs, Threshold: 1})
+					q := claimcheck.New(engine(t, dir), claimcheck.Config{Blobs: blobs, Threshold: 1})
 					t.Cleanup(func() { require.NoError(t, q.Close()) })
 					return q
 				}}
@@ -59,12 +59,12 @@ func TestConformance(t *testing.T) {
 func open(t *testing.T, dir string, cfg claimcheck.Config) queue.Queue {
 	t.Helper()
 	cfg.Pause = time.Millisecond
-	q := claimcheck.New(openBeneath(t, dir), cfg)
+	q := claimcheck.New(openEngine(t, dir), cfg)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
 	return q
 }
 
-func openBeneath(t *testing.T, dir string) queue.Queue {
+func openEngine(t *testing.T, dir string) queue.Queue {
 	t.Helper()
 	q, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(dir, "queue.db"), History: queue.DefaultRetention})
 	require.NoError(t, err)
@@ -149,7 +149,7 @@ func subscribe(t *testing.T, q queue.Queue, group queue.Group) queue.Consumer {
 
 func receive(t *testing.T, c queue.Consumer) *queue.Delivery {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	ds, err := c.Receive(ctx, 1)
 	require.NoError(t, err)
@@ -157,7 +157,7 @@ func receive(t *testing.T, c queue.Consumer) *queue.Delivery {
 	return ds[0]
 }
 
-// TestOnlyReferencesAreQueued looks at the messages beneath.
+// TestOnlyReferencesAreQueued looks at the messages of the engine.
 func TestOnlyReferencesAreQueued(t *testing.T) {
 	t.Parallel()
 	dir, blobs := t.TempDir(), newMemory()
@@ -167,7 +167,7 @@ func TestOnlyReferencesAreQueued(t *testing.T) {
 	require.NoError(t, q.Publish(t.Context(), small, large))
 	require.Equal(t, before, *large, "the caller's event stays as it was")
 
-	c := subscribe(t, openBeneath(t, dir), queue.Record)
+	c := subscribe(t, openEngine(t, dir), queue.Record)
 	d := receive(t, c)
 	require.Equal(t, small.Data, d.Event.Data)
 	require.Empty(t, d.Event.DataRef)
@@ -220,8 +220,8 @@ func TestOthersDoNotWaitForTheStore(t *testing.T) {
 	require.Equal(t, large.Data, d.Event.Data)
 }
 
-// TestAwayStoreCountsNoAttempt takes the store away for a while.
-func TestAwayStoreCountsNoAttempt(t *testing.T) {
+// TestUnavailableStoreCountsNoAttempt makes the store unavailable for a while.
+func TestUnavailableStoreCountsNoAttempt(t *testing.T) {
 	t.Parallel()
 	blobs := newMemory()
 	blobs.getErrs = []error{errors.Join(errors.New("refused"), blob.ErrUnavailable)}
@@ -263,7 +263,7 @@ func TestMissingBodyIsTriedAgainAndThenHandedOut(t *testing.T) {
 	}
 }
 
-// TestUnknownStore has a consumer that was not told where bodies are: the event waits.
+// TestUnknownStore has a consumer without a blob store: the event waits.
 func TestUnknownStore(t *testing.T) {
 	t.Parallel()
 	dir, blobs := t.TempDir(), newMemory()
@@ -285,7 +285,7 @@ func TestHostileReferenceIsHandedOut(t *testing.T) {
 	dir := t.TempDir()
 	hostile := newEvent(t, 0)
 	hostile.DataRef = "sha256:../../../../etc/passwd?size=100"
-	require.NoError(t, openBeneath(t, dir).Publish(t.Context(), hostile))
+	require.NoError(t, openEngine(t, dir).Publish(t.Context(), hostile))
 	d := receive(t, subscribe(t, open(t, dir, claimcheck.Config{Blobs: newMemory()}), queue.Record))
 	require.ErrorContains(t, d.Unreadable, "can't be read")
 	require.Empty(t, d.Event.Data)

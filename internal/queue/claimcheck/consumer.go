@@ -11,42 +11,42 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// consumer hands out what the one beneath does, with the bodies. Those that have to be
-// fetched are behind the others, which do not wait for them.
+// consumer adds the bodies to the deliveries of the consumer that it decorates. Deliveries whose
+// body is inline do not wait for those whose body is fetched.
 type consumer struct {
-	beneath queue.Consumer
-	group   queue.Group
-	cfg     Config
-	held    *semaphore.Weighted
-	slots   *semaphore.Weighted
+	inner queue.Consumer
+	group queue.Group
+	cfg   Config
+	held  *semaphore.Weighted
+	slots *semaphore.Weighted
 
-	// ctx ends with the consumer; fetches are the goroutines that it ends.
+	// ctx ends with the consumer, and with it the goroutines of fetches.
 	ctx     context.Context
 	cancel  context.CancelFunc
 	fetches sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
-	// trouble is set while the store does not work, so that this is told once.
-	trouble bool
+	// unavailable is set while the store is, so that this is logged once.
+	unavailable bool
 	// ready are deliveries whose body is there.
 	ready []*queue.Delivery
-	// arrival ends when something becomes ready; then the next one begins.
+	// arrival ends when a delivery becomes ready, and is replaced.
 	arrival context.Context
 	arrive  context.CancelFunc
 }
 
 // ticket is the token of a delivery whose body was fetched.
 type ticket struct {
-	// delivery is the one beneath, which the engine wants back.
+	// delivery is the engine's own, to be settled.
 	delivery *queue.Delivery
-	// release lets go of the memory that the body was reserved.
+	// release returns the bytes of the body to HeldBytes.
 	release func()
 }
 
-func newConsumer(beneath queue.Consumer, group queue.Group, cfg Config) *consumer {
+func newConsumer(inner queue.Consumer, group queue.Group, cfg Config) *consumer {
 	c := &consumer{
-		beneath: beneath, group: group, cfg: cfg,
+		inner: inner, group: group, cfg: cfg,
 		held: semaphore.NewWeighted(cfg.HeldBytes), slots: semaphore.NewWeighted(maxTransfers),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -75,15 +75,15 @@ func (c *consumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, e
 	}
 }
 
-// receive asks beneath until something arrives from the store.
+// receive waits for the inner consumer, or until a fetched body arrives.
 func (c *consumer) receive(ctx, arrival context.Context, limit int) ([]*queue.Delivery, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(arrival, cancel)()
-	return c.beneath.Receive(ctx, limit)
+	return c.inner.Receive(ctx, limit)
 }
 
-// take returns what is ready, or what ends when something is.
+// take returns what is ready, or a context that ends when something is.
 func (c *consumer) take(limit int) ([]*queue.Delivery, context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,7 +98,7 @@ func (c *consumer) take(limit int) ([]*queue.Delivery, context.Context) {
 	return taken, c.arrival
 }
 
-// fetchReferences starts to fetch the bodies that are not there and returns the rest.
+// fetchReferences starts to fetch bodies and returns the deliveries whose body is inline.
 func (c *consumer) fetchReferences(received []*queue.Delivery) (whole []*queue.Delivery) {
 	for _, d := range received {
 		if d.Event.DataRef == "" {
@@ -106,7 +106,7 @@ func (c *consumer) fetchReferences(received []*queue.Delivery) (whole []*queue.D
 			continue
 		}
 		c.mu.Lock()
-		// What a closed consumer still gets, the one beneath gives back.
+		// What a closed consumer still receives, the inner one requeues.
 		if !c.closed {
 			c.fetches.Go(func() { c.fetch(d) })
 		}
@@ -126,27 +126,27 @@ func (c *consumer) finish(d *queue.Delivery) {
 
 // Ack implements [queue.Consumer].
 func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
-	return settled(c.beneath.Ack(ctx, originals(deliveries)...), deliveries...)
+	return settled(c.inner.Ack(ctx, originals(deliveries)...), deliveries...)
 }
 
 // Retry implements [queue.Consumer].
 func (c *consumer) Retry(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
-	return settled(c.beneath.Retry(ctx, original(d), delay), d)
+	return settled(c.inner.Retry(ctx, original(d), delay), d)
 }
 
 // Postpone implements [queue.Consumer].
 func (c *consumer) Postpone(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
-	return settled(c.beneath.Postpone(ctx, original(d), delay), d)
+	return settled(c.inner.Postpone(ctx, original(d), delay), d)
 }
 
 // DeadLetter implements [queue.Consumer]. The dead letter has the reference, as the message had.
 func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason string) error {
-	return settled(c.beneath.DeadLetter(ctx, original(d), reason), d)
+	return settled(c.inner.DeadLetter(ctx, original(d), reason), d)
 }
 
 // Park implements [queue.Consumer]. What is parked keeps its reference.
 func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.Delivery) error {
-	return settled(c.beneath.Park(ctx, name, originals(deliveries)...), deliveries...)
+	return settled(c.inner.Park(ctx, name, originals(deliveries)...), deliveries...)
 }
 
 // Close implements [queue.Consumer].
@@ -156,18 +156,18 @@ func (c *consumer) Close() error {
 	c.mu.Unlock()
 	c.cancel()
 	c.fetches.Wait()
-	return c.beneath.Close()
+	return c.inner.Close()
 }
 
 func originals(deliveries []*queue.Delivery) []*queue.Delivery {
-	beneath := make([]*queue.Delivery, len(deliveries))
+	inner := make([]*queue.Delivery, len(deliveries))
 	for i, d := range deliveries {
-		beneath[i] = original(d)
+		inner[i] = original(d)
 	}
-	return beneath
+	return inner
 }
 
-// original is the delivery beneath, with what was noted about it.
+// original is the engine's own delivery, with the outcomes noted since.
 func original(d *queue.Delivery) *queue.Delivery {
 	t, ok := d.Token.(*ticket)
 	if !ok {
@@ -177,7 +177,7 @@ func original(d *queue.Delivery) *queue.Delivery {
 	return t.delivery
 }
 
-// settled lets go of bodies, unless they will be settled once more.
+// settled releases the bodies of deliveries, unless the caller still holds those.
 func settled(err error, deliveries ...*queue.Delivery) error {
 	if err == nil || errors.Is(err, queue.ErrLost) || errors.Is(err, queue.ErrClosed) {
 		for _, d := range deliveries {

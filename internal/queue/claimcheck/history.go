@@ -35,14 +35,14 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, rec
 	return q.Queue.Replay(ctx, group, replayID, light...)
 }
 
-// whole returns an event with its body, unless that is gone for good.
+// whole returns an event with its body, unless that is missing or damaged for good.
 func (q *Queue) whole(ctx context.Context, e *event.Event) (*event.Event, error) {
 	if e.DataRef == "" {
 		return e, nil
 	}
 	ref, err := blob.ParseRef(e.DataRef)
 	if err != nil {
-		return e, nil //nolint:nilerr // It will never have one.
+		return e, nil //nolint:nilerr // Its body can never be fetched.
 	}
 	if q.cfg.Blobs == nil {
 		return nil, fmt.Errorf("%w: %w", queue.ErrUnavailable, errNoStore)

@@ -25,7 +25,7 @@ var (
 	})
 	gets = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: namespace, Subsystem: subsystem, Name: "gets_total",
-		Help: "Bodies asked for in the blob store, by outcome: read, missing, damaged, or unavailable for a store that does not work.",
+		Help: "Bodies asked for in the blob store, by outcome: read, missing, damaged, or unavailable.",
 	}, []string{"outcome"})
 )
 

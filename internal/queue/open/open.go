@@ -13,12 +13,12 @@ import (
 
 // Options adjusts the queue, whichever it is.
 type Options struct {
-	// History says what is kept to be replayed, in the form of [queue.ParseRetention]. Default,
-	// also as "auto": [queue.DefaultRetention] on the embedded queue, where it costs next to
-	// nothing, and nothing on RabbitMQ, where it does.
+	// History says how much history is retained, in the form of [queue.ParseRetention].
+	// Default, also as "auto": [queue.DefaultRetention] on the embedded queue, where it costs
+	// next to nothing, and nothing on RabbitMQ, where it costs a stream.
 	History string
-	// Guest is set for a command that looks at a queue which others run: how much history is
-	// kept, and whether any is, stays their decision.
+	// Guest is set for a command that opens a queue which others run: whether and how much
+	// history is retained stays their decision.
 	Guest bool
 	// Logger gets the logs of the engines. Default: discard.
 	Logger *slog.Logger

@@ -81,7 +81,7 @@ func (c *consumer) postpone(d *queue.Delivery, delay time.Duration) {
 	require.NoError(c.e.t, c.Postpone(c.e.t.Context(), d, delay))
 }
 
-// bury moves a delivery to the dead letters.
+// deadLetter moves a delivery to the dead letters.
 func (c *consumer) deadLetter(d *queue.Delivery, reason string) {
 	c.e.t.Helper()
 	require.NoError(c.e.t, c.DeadLetter(c.e.t.Context(), d, reason))

@@ -16,7 +16,7 @@ var deadCases = []testCase{
 	{"filters", deadFilters},
 	{"pages show each once", deadPages},
 	{"one by id, with its body", deadGet},
-	{"a replayed event comes to the group that buried it, at once and from the start", redrive},
+	{"a replayed event comes to the group that dead-lettered it, at once and from the start", redrive},
 	{"a replayed event can die and be replayed again", redriveTwice},
 	{"a replay of Record", redriveRecord},
 	{"a replayed event keeps its order key in order", redriveOrder},
@@ -166,13 +166,13 @@ func redrive(t *testing.T, e *env) {
 	require.Nil(t, d.Dead)
 	require.Equal(t, []string{other.ID}, e.listIDs(queue.DeadQuery{Limit: 10}))
 	record := e.subscribe(e.q, queue.Record)
-	told := record.one()
-	change, err := event.ParseChange(told.Event)
+	news := record.one()
+	change, err := event.ParseChange(news.Event)
 	require.NoError(t, err)
 	require.Equal(t, ev.ID, change.EventID)
 	require.Equal(t, event.StatusReplayed, change.Status)
 	require.Equal(t, 1, change.Replays)
-	record.ack(told)
+	record.ack(news)
 	record.none()
 	c.ack(d)
 	c.none()

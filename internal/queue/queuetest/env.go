@@ -17,7 +17,7 @@ import (
 
 const (
 	// patience is how long the suite waits for what must happen.
-	patience = 20 * time.Second
+	patience = time.Minute
 	// silence is how long it listens for what must not happen.
 	silence = 150 * time.Millisecond
 	// settling is how long what was given back may take to be counted or delivered.
@@ -51,7 +51,15 @@ func newEnv(t *testing.T, h Harness, shared queue.Queue) *env {
 // open returns another handle on the queue.
 func (e *env) open() queue.Queue {
 	e.t.Helper()
-	return e.h.Open(e.t)
+	return openReady(e.t, e.h)
+}
+
+// openReady opens a handle and waits until it can publish.
+func openReady(t *testing.T, h Harness) queue.Queue {
+	t.Helper()
+	q := h.Open(t)
+	require.Eventually(t, func() bool { return q.Ready(t.Context()) == nil }, patience, tick, "the queue never became ready")
+	return q
 }
 
 // event makes an event of this test's bot.

@@ -222,7 +222,7 @@ func replayDispatch(t *testing.T, e *env) {
 // requireTold demands that Record gets a change for each event and run, and the last event.
 func (e *env) requireTold(events []*event.Event, runs ...int) {
 	e.t.Helper()
-	told := map[string]int{}
+	changes := map[string]int{}
 	c := e.subscribe(e.q, queue.Record)
 	ds := c.take(len(events)*len(runs) + 1)
 	for _, d := range ds {
@@ -230,14 +230,14 @@ func (e *env) requireTold(events []*event.Event, runs ...int) {
 			change, err := event.ParseChange(d.Event)
 			require.NoError(e.t, err)
 			require.Equal(e.t, event.StatusReplayed, change.Status)
-			told[fmt.Sprint(change.EventID, " ", change.Replays)]++
+			changes[fmt.Sprint(change.EventID, " ", change.Replays)]++
 		}
 	}
 	c.ack(ds...)
 	c.none()
 	for _, ev := range events {
 		for _, run := range runs {
-			require.Equal(e.t, 1, told[fmt.Sprint(ev.ID, " ", run)])
+			require.Equal(e.t, 1, changes[fmt.Sprint(ev.ID, " ", run)])
 		}
 	}
 }

@@ -65,8 +65,8 @@ func orderSurvivesRestart(t *testing.T, e *env) {
 	}
 }
 
-// lanes watches that order keys are kept apart and in order.
-type lanes struct {
+// keyOrder checks that order keys are kept apart and in order.
+type keyOrder struct {
 	mu    sync.Mutex
 	busy  map[string]bool
 	acked map[string][]string
@@ -74,51 +74,51 @@ type lanes struct {
 	done  context.CancelFunc
 }
 
-func (l *lanes) enter(key string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.busy[key] {
+func (o *keyOrder) enter(key string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.busy[key] {
 		return fmt.Errorf("two deliveries of %s at once", key)
 	}
-	l.busy[key] = true
+	o.busy[key] = true
 	return nil
 }
 
 // leave must be called before the delivery is settled: the next one may come at once.
-func (l *lanes) leave(d *queue.Delivery, acked bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (o *keyOrder) leave(d *queue.Delivery, acked bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	key := d.Event.OrderKey
-	l.busy[key] = false
+	o.busy[key] = false
 	if acked {
-		l.acked[key] = append(l.acked[key], d.Event.ID)
-		l.left--
+		o.acked[key] = append(o.acked[key], d.Event.ID)
+		o.left--
 	}
 }
 
-func (l *lanes) finished() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.left == 0 {
-		l.done()
+func (o *keyOrder) finished() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.left == 0 {
+		o.done()
 	}
 }
 
 // work settles deliveries until all events are acknowledged, some of them after retries.
-func (l *lanes) work(ctx context.Context, c queue.Consumer) error {
+func (o *keyOrder) work(ctx context.Context, c queue.Consumer) error {
 	for {
 		ds, err := c.Receive(ctx, 4)
 		if err != nil {
 			return err
 		}
 		for _, d := range ds {
-			if err := l.enter(d.Event.OrderKey); err != nil {
+			if err := o.enter(d.Event.OrderKey); err != nil {
 				return err
 			}
 		}
 		for _, d := range ds {
 			again := d.Attempt < 3 && rand.IntN(4) == 0
-			l.leave(d, !again)
+			o.leave(d, !again)
 			if again {
 				err = c.Retry(ctx, d, rand.N(10*time.Millisecond))
 			} else {
@@ -128,7 +128,7 @@ func (l *lanes) work(ctx context.Context, c queue.Consumer) error {
 				return err
 			}
 		}
-		l.finished()
+		o.finished()
 	}
 }
 
@@ -138,12 +138,12 @@ func orderWithManyConsumers(t *testing.T, e *env) {
 	defer cancel()
 	until, done := context.WithCancel(limited)
 	defer done()
-	l := &lanes{busy: map[string]bool{}, acked: map[string][]string{}, left: keys * each, done: done}
+	o := &keyOrder{busy: map[string]bool{}, acked: map[string][]string{}, left: keys * each, done: done}
 	work, ctx := errgroup.WithContext(until)
 	for _, q := range []queue.Queue{e.q, e.open()} {
 		c := e.subscribe(q, queue.Dispatch)
 		for range 3 {
-			work.Go(func() error { return l.work(ctx, c) })
+			work.Go(func() error { return o.work(ctx, c) })
 		}
 	}
 	want := map[string][]string{}
@@ -155,5 +155,5 @@ func orderWithManyConsumers(t *testing.T, e *env) {
 		}
 	}
 	require.ErrorIs(t, work.Wait(), context.Canceled)
-	require.Equal(t, want, l.acked)
+	require.Equal(t, want, o.acked)
 }

@@ -34,7 +34,7 @@ type topic struct {
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	t.Helper()
 	h := open(t)
-	shared := h.Open(t)
+	shared := openReady(t, h)
 	topics := []topic{
 		{"Publish", publishCases},
 		{"Duplicates", duplicateCases},

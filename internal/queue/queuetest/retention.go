@@ -18,7 +18,7 @@ var Retention = queue.Retention{MaxAge: time.Hour, MaxBytes: 4 << 20}
 func RunRetention(t *testing.T, open func(t *testing.T) Harness) {
 	t.Helper()
 	h := open(t)
-	e := newEnv(t, h, h.Open(t))
+	e := newEnv(t, h, openReady(t, h))
 	body := make([]byte, 256<<10)
 	sent := 0
 	first := func() string {

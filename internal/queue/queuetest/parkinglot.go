@@ -16,7 +16,7 @@ var parkCases = []testCase{
 	{"what is parked leaves Record and comes in its parking lot only", parkMoves},
 	{"nothing is parked of another group", parkRecordOnly},
 	{"a parking lot has a name", parkNames},
-	{"what is parked outlasts a restart, and what was in hand", parkOutlasts},
+	{"what is parked outlasts a restart, and what was in flight", parkOutlasts},
 	{"a parking lot's consumers retry, dead-letter and redrive as those of Record", parkSettles},
 	{"on to another parking lot", parkAgain},
 	{"settling twice is an error and parks nothing", parkTwice},
