@@ -160,7 +160,7 @@ func TestSignalsStopCleanly(t *testing.T) {
 				}
 				defer resp.Body.Close()
 				return resp.StatusCode == http.StatusOK
-			}, 20*time.Second, 10*time.Millisecond)
+			}, time.Minute, 10*time.Millisecond)
 			require.NoError(t, cmd.Process.Signal(signal))
 			require.NoError(t, cmd.Wait(), stderr.String())
 			require.Contains(t, stderr.String(), `"msg":"stopped"`)

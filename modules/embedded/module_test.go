@@ -49,7 +49,7 @@ func TestBackendServesWhileStarted(t *testing.T) {
 		require.NoError(c, err)
 		defer response.Body.Close()
 		require.Equal(c, http.StatusOK, response.StatusCode)
-	}, 30*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	require.NoError(t, b.Stop())
 	_, err = net.Dial("tcp", listen)
 	require.Error(t, err)
