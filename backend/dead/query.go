@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/botgate/botgate/internal/duration"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -37,7 +38,7 @@ func Set(q *queue.DeadQuery, name, value string, now time.Time) (err error) {
 	case text != nil:
 		*text = value
 	case at != nil:
-		if *at, err = parseTime(value, now); err != nil {
+		if *at, err = duration.ParseTime(value, now); err != nil {
 			return fmt.Errorf("%s must be a time like 2026-03-01T12:00:00Z, or a duration like 24h before now", name)
 		}
 	default:
@@ -47,13 +48,6 @@ func Set(q *queue.DeadQuery, name, value string, now time.Time) (err error) {
 		}
 	}
 	return nil
-}
-
-func parseTime(value string, now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(value); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	return time.Parse(time.RFC3339Nano, value)
 }
 
 // Everything reports whether a filter matches every dead letter.

@@ -22,19 +22,17 @@ import (
 
 // replayRun is one run of the command replay.
 type replayRun struct {
-	cmd *cobra.Command
-	now time.Time
-	id  int // Of the replay.
-	// since and until are the flags, to is that of the target.
-	since, until, to, secretFile string
-	config                       replay.Config
-	group                        queue.Group
-	sender                       *dispatch.Sender // Nil without an address.
+	cmd            *cobra.Command
+	id             int // Of the replay.
+	to, secretFile string
+	config         replay.Config
+	group          queue.Group
+	sender         *dispatch.Sender // Nil without an address.
 }
 
 func newReplay(getenv func(string) string) *cobra.Command {
 	now := time.Now()
-	r := &replayRun{now: now, id: queue.NewReplayID(now)}
+	r := &replayRun{id: queue.NewReplayID(now)}
 	r.cmd = &cobra.Command{
 		Use: "replay --since <time> --to <target>", Short: "Hands events of the queue's history over again", Args: noArgs,
 		Long: `Hands events of the queue's history over again, in the order of their acceptance. The target is
@@ -59,9 +57,9 @@ The exit code is 1, too, when a receiver refused events.`,
 		},
 	}
 	f := r.cmd.Flags()
-	f.StringVar(&r.since, "since", "", "from what was accepted then: 2026-03-01T12:00:00Z, or 24h or 7d for so long ago")
+	f.Func("since", "from what was accepted then: 2026-03-01T12:00:00Z, or 24h or 7d for so long ago", timeVar(&r.config.Range.Since, now))
 	f.StringVar(&r.config.Range.After, "after", "", "go on behind this offset instead, as an interrupted replay prints it")
-	f.StringVar(&r.until, "until", "", "only what was accepted before that; as with --since")
+	f.Func("until", "only what was accepted before that; as with --since", timeVar(&r.config.Filter.Until, now))
 	f.StringVar(&r.config.Filter.Bot, "bot", "", "only events of this bot")
 	f.StringVar(&r.config.Filter.Type, "type", "", "only events of this type")
 	f.StringVar(&r.config.Filter.Subject, "user", "", "only events of this user")
@@ -73,14 +71,16 @@ The exit code is 1, too, when a receiver refused events.`,
 	return r.cmd
 }
 
+// timeVar is a flag that is a time, or an age.
+func timeVar(at *time.Time, now time.Time) func(string) error {
+	return func(text string) (err error) {
+		*at, err = duration.ParseTime(text, now)
+		return err
+	}
+}
+
 // check reads the flags. Its errors do not repeat an address, which may hold a password.
-func (r *replayRun) check() (err error) {
-	if r.config.Range.Since, err = parseTime("since", r.since, r.now); err != nil {
-		return err
-	}
-	if r.config.Filter.Until, err = parseTime("until", r.until, r.now); err != nil {
-		return err
-	}
+func (r *replayRun) check() error {
 	target, err := url.Parse(r.to)
 	isURL := err == nil && (target.Scheme == "http" || target.Scheme == "https") && target.Host != ""
 	if group := queue.Group(r.to); group == queue.Record || group == queue.Dispatch {
@@ -106,21 +106,6 @@ func (r *replayRun) check() (err error) {
 		return errors.New("--secret-file is for an address only")
 	}
 	return nil
-}
-
-// parseTime reads a flag that is a time, or an age.
-func parseTime(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, nil
-	}
-	age, err := duration.Parse(text)
-	if err != nil || age <= 0 || strings.HasPrefix(text, "+") {
-		return time.Time{}, fmt.Errorf("--%s: it must be a time like 2026-03-01T12:00:00Z, or an age like 24h or 7d", flag)
-	}
-	return now.Add(-age), nil
 }
 
 // openSender prepares what sends to an address.

@@ -1,7 +1,8 @@
-// Package duration parses durations that may be given in days.
+// Package duration parses durations that may be given in days, and times that may be given as an age.
 package duration
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -22,4 +23,16 @@ func Parse(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is no number of days", text)
 	}
 	return time.Duration(n * float64(day)), nil
+}
+
+// ParseTime parses a time of RFC 3339, or an age as in [Parse], which is that long before now.
+func ParseTime(text string, now time.Time) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	age, err := Parse(text)
+	if err != nil || age <= 0 || strings.HasPrefix(text, "+") {
+		return time.Time{}, errors.New("it must be a time like 2026-03-01T12:00:00Z, or an age like 24h or 7d")
+	}
+	return now.Add(-age), nil
 }
