@@ -9,10 +9,10 @@ import (
 	"github.com/botgate/botgate/backend/config"
 )
 
-// lateAPI is the API for the server, which is asked for it before it is there.
-type lateAPI struct{ opened atomic.Pointer[api.API] }
+// lazyAPI is the API for a server that may start before it is opened.
+type lazyAPI struct{ opened atomic.Pointer[api.API] }
 
-func (l *lateAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (l *lazyAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if opened := l.opened.Load(); opened != nil {
 		opened.ServeHTTP(w, r)
 		return

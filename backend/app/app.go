@@ -58,7 +58,7 @@ type App struct {
 	health   *health.Registry
 	bots     bots.Set
 	mux      *http.ServeMux
-	api      lateAPI
+	api      lazyAPI
 	failed   chan error
 
 	// Set by Start; the listener and the queue by New when they were given to it.

@@ -19,8 +19,17 @@ import (
 	"github.com/botgate/botgate/internal/address"
 )
 
-// fitTimeout bounds how long the start waits for a database server.
-const fitTimeout = time.Second
+const (
+	// fitTimeout bounds how long the start waits for a database server.
+	fitTimeout = time.Second
+	// closeStore bounds closing a store.
+	closeStore = 5 * time.Second
+)
+
+// needsStore reports whether a role of this process works with the databases.
+func (a *App) needsStore() bool {
+	return a.settings.Has(config.Record) || a.settings.Has(config.API) || a.settings.Has(config.Jobs)
+}
 
 // openStore opens the databases and has their schemas brought up to date.
 func (a *App) openStore(ctx context.Context) error {
