@@ -4,6 +4,7 @@
 package claimcheck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,18 +59,10 @@ type Queue struct {
 
 // New decorates a queue, which it closes together with the store.
 func New(inner queue.Queue, cfg Config) *Queue {
-	if cfg.Threshold == 0 {
-		cfg.Threshold = DefaultThreshold
-	}
-	if cfg.HeldBytes <= 0 {
-		cfg.HeldBytes = defaultHeldBytes
-	}
-	if cfg.Pause <= 0 {
-		cfg.Pause = defaultPause
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
+	cfg.Threshold = cmp.Or(cfg.Threshold, DefaultThreshold)
+	cfg.HeldBytes = cmp.Or(cfg.HeldBytes, defaultHeldBytes)
+	cfg.Pause = cmp.Or(cfg.Pause, defaultPause)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	return &Queue{Queue: inner, cfg: cfg, puts: semaphore.NewWeighted(maxTransfers)}
 }
 

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,26 +59,13 @@ type Config struct {
 
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
-	set := func(field *time.Duration, value time.Duration) {
-		if *field == 0 {
-			*field = value
-		}
-	}
-	set(&c.PublishTimeout, 5*time.Second)
-	set(&c.StallAfter, 5*time.Second)
-	set(&c.RepeatWindow, 10*time.Minute)
-	if c.MaxMessage == 0 {
-		c.MaxMessage = 16 << 20
-	}
-	if c.Prefix == "" {
-		c.Prefix = "botgate"
-	}
-	if c.RepeatSize == 0 {
-		c.RepeatSize = 1 << 16
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.PublishTimeout = cmp.Or(c.PublishTimeout, 5*time.Second)
+	c.StallAfter = cmp.Or(c.StallAfter, 5*time.Second)
+	c.RepeatWindow = cmp.Or(c.RepeatWindow, 10*time.Minute)
+	c.RepeatSize = cmp.Or(c.RepeatSize, 1<<16)
+	c.MaxMessage = cmp.Or(c.MaxMessage, 16<<20)
+	c.Prefix = cmp.Or(c.Prefix, "botgate")
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/queue"
 )
 
 // closeTimeout bounds the closing handshake with the broker.
@@ -105,6 +107,15 @@ func (conn *connection) fail(err error) {
 	case conn.failed <- err:
 	default:
 	}
+}
+
+// takesMessages is nil unless the broker blocks publishers, which it does when it is short of
+// memory or disk.
+func (conn *connection) takesMessages() error {
+	if reason := conn.blocked.Load(); reason != nil {
+		return fmt.Errorf("%w: the broker takes no messages: %s", queue.ErrUnavailable, *reason)
+	}
+	return nil
 }
 
 // run waits for the end of the connection and cleans up.

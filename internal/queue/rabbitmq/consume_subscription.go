@@ -85,7 +85,7 @@ func (c *consumer) subscribeOnce(ctx context.Context, conn *connection, name str
 	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
 	cancels := ch.NotifyCancel(make(chan string, 1))
 	if c.parkingLot != "" {
-		if err := c.queue.topology.declareParkingLot(ch, c.parkingLot); err != nil {
+		if _, err := c.queue.topology.declareParkingLot(ch, c.parkingLot); err != nil {
 			return err
 		}
 	}

@@ -137,7 +137,7 @@ func (q *Queue) newRedrive(l *deadMessage) ([]message, error) {
 	replays := l.Replays + 1
 	headers := amqp.Table{}
 	for name, value := range l.message.Headers {
-		if !strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, headerDead) {
+		if !strings.HasPrefix(name, "x-") && name != headerDead {
 			headers[name] = value
 		}
 	}

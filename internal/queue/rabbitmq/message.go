@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -20,24 +19,19 @@ import (
 const (
 	attributePrefix = "cloudEvents:"
 	// headerContentType takes a content type that is too long for the AMQP property.
-	headerContentType  = "botgate-content-type"
-	headerDead         = "botgate-dead-" // Begins all that follow.
-	headerDeadGroup    = "botgate-dead-group"
-	headerDeadReason   = "botgate-dead-reason"
-	headerDeadAttempts = "botgate-dead-attempts"
-	headerDeadAt       = "botgate-dead-at"
-	// headerDeadHistory holds outcomes as JSON.
-	headerDeadOutcomes = "botgate-dead-outcomes"
+	headerContentType = "botgate-content-type"
+	// headerDead holds the [queue.DeadInfo] of a dead letter, as JSON.
+	headerDead = "botgate-dead"
 	// headerReplays is [queue.Delivery.Replays].
 	headerReplays = "botgate-replays"
 )
 
 const (
 	maxShortString = 255
-	// maxReason keeps the headers far below the size of a frame.
+	// maxReason and maxDead keep the headers far below the size of a frame. With the usual
+	// outcomes headerDead takes some 2 KB.
 	maxReason = 2048
-	// maxOutcomes does the same for the outcomes, which take some 2 KB.
-	maxOutcomes = 16 << 10
+	maxDead   = 16 << 10
 )
 
 // message is what is sent and to where.
@@ -86,17 +80,14 @@ func forward(d *amqp.Delivery, name string) message {
 
 // newDeadLetter makes the message for the dead letters.
 func newDeadLetter(t topology, d *amqp.Delivery, info queue.DeadInfo) message {
-	m := forward(d, t.dead())
-	headers := m.Headers
-	reason := strings.ToValidUTF8(info.Reason[:min(len(info.Reason), maxReason)], "")
-	headers[headerDeadGroup] = string(info.Group)
-	headers[headerDeadReason] = reason
-	headers[headerDeadAttempts] = int64(info.Attempts)
-	headers[headerDeadAt] = info.At.UTC().Format(time.RFC3339Nano)
-	delete(headers, headerDeadOutcomes)
-	if outcomes, err := json.Marshal(info.Outcomes); err == nil && len(info.Outcomes) > 0 && len(outcomes) <= maxOutcomes {
-		headers[headerDeadOutcomes] = string(outcomes)
+	info.Reason = strings.ToValidUTF8(info.Reason[:min(len(info.Reason), maxReason)], "")
+	encoded, err := json.Marshal(info)
+	if err != nil || len(encoded) > maxDead {
+		info.Outcomes = nil
+		encoded, _ = json.Marshal(info) // The rest can be encoded.
 	}
+	m := forward(d, t.dead())
+	m.Headers[headerDead] = string(encoded)
 	return m
 }
 
@@ -139,21 +130,10 @@ func contentTypeOf(d *amqp.Delivery) string {
 
 // deadInfo reads why a message is a dead letter.
 func deadInfo(d *amqp.Delivery) *queue.DeadInfo {
-	group := headerString(d.Headers, headerDeadGroup)
-	if group == "" {
+	info := &queue.DeadInfo{}
+	if err := json.Unmarshal([]byte(headerString(d.Headers, headerDead)), info); err != nil {
 		return &queue.DeadInfo{Reason: "moved here by hand", At: d.Timestamp}
 	}
-	// A malformed time is the zero time; the rest is worth showing all the same.
-	at, _ := time.Parse(time.RFC3339Nano, headerString(d.Headers, headerDeadAt))
-	info := &queue.DeadInfo{
-		Group:    queue.Group(group),
-		Reason:   headerString(d.Headers, headerDeadReason),
-		Attempts: headerInt(d.Headers, headerDeadAttempts),
-		At:       at,
-		Replays:  headerInt(d.Headers, headerReplays),
-	}
-	// As with the time.
-	_ = json.Unmarshal([]byte(headerString(d.Headers, headerDeadOutcomes)), &info.Outcomes)
 	return info
 }
 

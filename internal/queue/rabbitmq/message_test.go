@@ -67,7 +67,7 @@ func TestMalformedMessages(t *testing.T) {
 	}
 }
 
-func TestDeathRoundTrip(t *testing.T) {
+func TestDeadInfoRoundTrip(t *testing.T) {
 	t.Parallel()
 	d := delivered(newMessage(names, testEvent()))
 	d.Headers["x-delivery-count"] = int64(4)
@@ -86,7 +86,7 @@ func TestDeathRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestDeathByHand(t *testing.T) {
+func TestDeadInfoByHand(t *testing.T) {
 	t.Parallel()
 	d := delivered(newMessage(names, testEvent()))
 	require.Equal(t, &queue.DeadInfo{Reason: "moved here by hand", At: d.Timestamp}, deadInfo(d))
@@ -94,17 +94,19 @@ func TestDeathByHand(t *testing.T) {
 
 func FuzzHeaders(f *testing.F) {
 	f.Add("1.0", "2026-01-02T03:04:05Z", int64(3), "dispatch", []byte("x"))
+	f.Add("1.0", `{"group":"dispatch","attempts":3}`, int64(-1), "dispatch", []byte("x"))
 	f.Fuzz(func(t *testing.T, version, at string, count int64, group string, body []byte) {
 		d := &amqp.Delivery{MessageId: "id", Body: body, Headers: amqp.Table{
 			"cloudEvents:specversion": version, "cloudEvents:time": at, "cloudEvents:id": "id",
 			"cloudEvents:source": "/bots/" + group, "cloudEvents:type": "t",
-			headerDeadGroup: group, headerDeadAttempts: count, headerDeadAt: at,
+			headerDead: at, headerReplays: count,
 		}}
 		if e, err := parseEvent(d); err == nil {
 			require.NoError(t, e.Validate())
 			require.Equal(t, body, e.Data)
 		}
-		require.GreaterOrEqual(t, deadInfo(d).Attempts, 0)
+		require.GreaterOrEqual(t, headerInt(d.Headers, headerReplays), 0)
+		require.NotNil(t, deadInfo(d))
 	})
 }
 

@@ -79,7 +79,10 @@ func (q *Queue) useParkingLot(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	err = conn.withChannel(func(ch *amqp.Channel) error { return q.topology.declareParkingLot(ch, name) })
+	err = conn.withChannel(func(ch *amqp.Channel) error {
+		_, err := q.topology.declareParkingLot(ch, name)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", queue.ErrUnavailable, explain(err))
 	}
@@ -98,18 +101,19 @@ func (q *Queue) parkingLotsInUse() []string {
 
 func (q *Queue) declareParkingLots(ch *amqp.Channel) error {
 	for _, name := range q.parkingLotsInUse() {
-		if err := q.topology.declareParkingLot(ch, name); err != nil {
+		if _, err := q.topology.declareParkingLot(ch, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t topology) declareParkingLot(ch *amqp.Channel, name string) error {
-	if _, err := ch.QueueDeclare(t.parkingLot(name), true, false, false, false, quorum()); err != nil {
-		return fmt.Errorf("declaring queue %s: %w", t.parkingLot(name), err)
+func (t topology) declareParkingLot(ch *amqp.Channel, name string) (amqp.Queue, error) {
+	state, err := ch.QueueDeclare(t.parkingLot(name), true, false, false, false, quorum())
+	if err != nil {
+		return state, fmt.Errorf("declaring queue %s: %w", t.parkingLot(name), err)
 	}
-	return nil
+	return state, nil
 }
 
 // inspectParkingLots is inspectGroups for the parking lots in use, which it declares.
@@ -120,7 +124,7 @@ func (q *Queue) inspectParkingLots(ch *amqp.Channel, depths map[queue.Group]int6
 	}
 	n := q.unsettled(queue.ParkingLots)
 	for _, name := range names {
-		state, err := ch.QueueDeclare(q.topology.parkingLot(name), true, false, false, false, quorum())
+		state, err := q.topology.declareParkingLot(ch, name)
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 
 // fresh leaves out what is known to be in the queue and what the call has twice.
 func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
-	fresh := make([]*event.Event, 0, len(events))
+	fresh, seen := make([]*event.Event, 0, len(events)), map[string]bool{}
 	for _, e := range events {
 		if err := e.Validate(); err != nil {
 			return nil, fmt.Errorf("%w: %w", queue.ErrInvalid, err)
@@ -41,22 +41,12 @@ func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
 			return nil, fmt.Errorf("%w: event %s has %d bytes, the limit is %d",
 				queue.ErrTooLarge, e.ID, len(e.Data), q.config.MaxMessage)
 		}
-		if !q.confirmed.has(e.ID) {
+		if !seen[e.ID] && !q.confirmed.has(e.ID) {
+			seen[e.ID] = true
 			fresh = append(fresh, e)
 		}
 	}
-	if len(fresh) < 2 {
-		return fresh, nil
-	}
-	seen := make(map[string]struct{}, len(fresh))
-	once := fresh[:0]
-	for _, e := range fresh {
-		if _, twice := seen[e.ID]; !twice {
-			seen[e.ID] = struct{}{}
-			once = append(once, e)
-		}
-	}
-	return once, nil
+	return fresh, nil
 }
 
 // publish sends messages and waits until all are confirmed. They keep their order: if they
@@ -100,8 +90,8 @@ func (q *Queue) publishRun(ctx context.Context, messages []message) error {
 	if err != nil {
 		return err
 	}
-	if reason := conn.blocked.Load(); reason != nil {
-		return fmt.Errorf("%w: the broker takes no messages: %s", queue.ErrUnavailable, *reason)
+	if err := conn.takesMessages(); err != nil {
+		return err
 	}
 	sent, err := q.sendAll(ctx, conn, messages)
 	for _, o := range sent {

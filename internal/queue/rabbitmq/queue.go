@@ -182,10 +182,7 @@ func (q *Queue) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if reason := conn.blocked.Load(); reason != nil {
-		return fmt.Errorf("%w: the broker takes no messages: %s", queue.ErrUnavailable, *reason)
-	}
-	return nil
+	return conn.takesMessages()
 }
 
 // Close implements [queue.Queue]. It waits at most a few seconds for publishes.
