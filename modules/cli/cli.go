@@ -36,7 +36,7 @@ func commands() []caddycmd.Command {
 // command makes a subcommand whose errors are printed as one plain line.
 func command(name, usage, short, long string, addFlags func(*pflag.FlagSet), run func(caddycmd.Flags) error) caddycmd.Command {
 	return caddycmd.Command{
-		Name: name, Usage: "[--data <folder>] " + usage, Short: short, Long: long,
+		Name: name, Usage: usage, Short: short, Long: long,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.SilenceUsage = true
 			cmd.Flags().String("data", envOr("BOTGATE_DATA", "data"), "Folder with the secrets that botgate init makes (BOTGATE_DATA)")

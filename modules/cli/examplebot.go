@@ -31,7 +31,7 @@ const (
 )
 
 func exampleBotCommand() caddycmd.Command {
-	return command("example-bot", "[--listen <address>]", "Runs a small bot that prints the events it gets", `
+	return command("example-bot", "", "Runs a small bot that prints the events it gets", `
 Runs a bot to deliver to: it checks the signature of each event, prints the event, and
 acts on each id once. Its source shows what a bot has to do.`, exampleBotFlags, func(fl caddycmd.Flags) error {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

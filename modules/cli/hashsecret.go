@@ -29,7 +29,7 @@ const (
 
 func hashSecretCommand() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "hash-secret", Usage: "[--generate]", Short: "Hashes a client's secret for bot_token",
+		Name: "hash-secret", Short: "Hashes a client's secret for bot_token",
 		Long: `
 Reads a secret from standard input, or from the terminal without showing it, and prints its
 bcrypt hash for the clients file of bot_token. With --generate it makes a random secret

@@ -23,7 +23,7 @@ import (
 const readyTimeout = 30 * time.Second
 
 func quickstartCommand() caddycmd.Command {
-	return command("quickstart", "[--config <path>] [--bot-listen <address>]",
+	return command("quickstart", "",
 		"Runs everything in one process, with an example bot, and says what to try", `
 Makes missing secrets in the data folder, starts an example bot and the gateway with the given
 Caddyfile, and prints commands to try once it is ready. Ctrl-C stops all of it.`,

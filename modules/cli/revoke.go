@@ -19,7 +19,7 @@ import (
 const revokeTimeout = 10 * time.Second
 
 func revokeCommand() caddycmd.Command {
-	return command("revoke", "(--jti <id> | --sub <user>) [--before <time>] [--for <duration>] [--redis <url>]",
+	return command("revoke", "(--jti <id> | --sub <user>)",
 		"Ends tokens before they expire", `
 Ends one token by its claim "jti", or all that a user got before a time. Gateways whose bot_jwt has the
 option "revocation" refuse them from the next second on. The revocation is written to Redis when

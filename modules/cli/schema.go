@@ -20,7 +20,7 @@ const maxSampleErrors = 100
 
 func schemaCommand() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "schema", Usage: "check [--folder <path>] [--formats] [--sample <file>] <file...>", Short: "Checks JSON Schemas for bot_schema",
+		Name: "schema", Usage: "check", Short: "Checks JSON Schemas for bot_schema",
 		Long: `
 Works on JSON Schemas as bot_schema does; see botgate help schema check.`,
 		CobraFunc: func(cmd *cobra.Command) { cmd.AddCommand(schemaCheckCommand()) },
@@ -30,7 +30,7 @@ Works on JSON Schemas as bot_schema does; see botgate help schema check.`,
 func schemaCheckCommand() *cobra.Command {
 	var c schemaCheck
 	cmd := &cobra.Command{
-		Use: "check [--folder <path>] [--formats] [--sample <file>] <file...>", Short: "Compiles schemas, and checks samples against them",
+		Use: "check <file...>", Short: "Compiles schemas, and checks samples against them",
 		Long: `
 Compiles schemas as bot_schema does and prints one line for each: "ok", or what is wrong, with file
 and JSON pointer. A file may carry #/pointer, such as openapi.yaml#/components/schemas/Order, and

@@ -20,7 +20,7 @@ import (
 )
 
 func signCommand() caddycmd.Command {
-	return command("sign", "[--secret-file <path>] [--id <delivery id>] [--event <name>] <platform> <file>",
+	return command("sign", "<platform> <file>",
 		"Prints the headers with which a platform would send a file", `
 Signs a file ("-" is standard input) as the platform would and prints the headers, one a line,
 in the form that curl reads:

@@ -21,7 +21,7 @@ const (
 )
 
 func tokenCommand() caddycmd.Command {
-	return command("token", "[--sub <user>] [--scope <scopes>] [--ttl <duration>] [--iss <issuer>] [--aud <audience>]",
+	return command("token", "",
 		"Prints a token for the shipped Caddyfile", `
 Prints a JSON Web Token (HS256) signed with the secret in the data folder, as bot_jwt of
 the shipped Caddyfile accepts it. For development and scripts; users of a deployment
