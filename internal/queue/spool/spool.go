@@ -64,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Spool, error) {
 	switch err := s.openFile(ctx); {
 	case errors.Is(err, filelock.ErrHeld):
 		s.log.Warn("another gateway has the spool: until it ends, events that the broker does not take are refused; "+
-			"gateways that are to run side by side need a spool each (option spool, BOTGATE_SPOOL)", slog.String("file", cfg.Path))
+			"gateways that are to run side by side need a spool each (option spool)", slog.String("file", cfg.Path))
 		s.worker.Go(s.takeOver)
 	case err != nil:
 		return nil, errors.Join(err, s.Close())
