@@ -69,7 +69,7 @@ func (c *consumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, e
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		}
-		if whole := c.fetchReferences(received); len(whole) > 0 {
+		if whole := c.fetchReferences(received); len(whole) > 0 { //nolint:contextcheck // A fetch outlives this call.
 			return whole, nil
 		}
 	}

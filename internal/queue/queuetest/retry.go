@@ -111,7 +111,7 @@ func retryAtOnce(t *testing.T, e *env) {
 }
 
 // retryOutlastsConsumer leaves open how much of the delay remains, and whether the attempt
-// is remembered, when the consumer that asked for it goes away: the event must come again,
+// is remembered, when the consumer that asked for it closes: the event must be delivered again,
 // and its order must hold.
 func retryOutlastsConsumer(t *testing.T, e *env) {
 	sent := e.events(2, "key")

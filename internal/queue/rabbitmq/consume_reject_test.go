@@ -17,7 +17,7 @@ import (
 
 // A message that is no event goes to the dead letters, also when those are missing at
 // first.
-func TestForeignMessageIsBuried(t *testing.T) {
+func TestForeignMessageIsDeadLettered(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)
@@ -58,7 +58,7 @@ func TestForeignMessageStallsNothing(t *testing.T) {
 }
 
 // A message that can't be moved to the dead letters is tried again with another subscription.
-func TestForeignMessageRestartsTheFeed(t *testing.T) {
+func TestForeignMessageRestartsTheSubscription(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -135,22 +133,17 @@ const frontAgain = "front"
 // the change for Record. What somebody moved by hand goes to all groups.
 func (q *Queue) newRedrive(l *deadMessage) ([]message, error) {
 	replays := l.Replays + 1
-	headers := amqp.Table{}
-	for name, value := range l.message.Headers {
-		if !strings.HasPrefix(name, "x-") && name != headerDead {
-			headers[name] = value
-		}
-	}
-	headers[headerReplays] = int64(replays)
-	m := newMessage(q.topology, l.Event)
-	m.Headers = headers
-	m.ContentType = l.message.ContentType
+	m := forward(l.message, "")
+	delete(m.Headers, headerDead)
+	m.Headers[headerReplays] = int64(replays)
 	switch l.Group {
 	case queue.Record:
-		m.exchange, m.key = "", q.topology.record()
+		m.key = q.topology.record()
 		return []message{m}, nil
 	case queue.Dispatch:
-		m.exchange, m.key = "", q.topology.dispatch(l.Event.Partition())
+		m.key = q.topology.dispatch(l.Event.Partition())
+	default:
+		m.exchange, m.key = q.topology.exchange(), routingKey(l.Event)
 	}
 	change, err := event.NewReplay(l.Event, replays, time.Now())
 	if err != nil {

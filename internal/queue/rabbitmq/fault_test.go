@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen. A client that found the broker
-// away several times comes back within half a minute.
+// down several times reconnects within half a minute.
 const patience = 2 * time.Minute
 
 // These share a broker of their own, because starting one takes long.
@@ -174,7 +174,7 @@ func reasonOf(t *testing.T, q queue.Queue) (err error) {
 	return err
 }
 
-func TestBrokerAway(t *testing.T) {
+func TestBrokerDown(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -204,7 +204,7 @@ func TestRefusedEvents(t *testing.T) {
 
 // Calls that bring more than may be in flight at once neither wait for themselves nor for
 // each other, and keep their order.
-func TestMoreThanTheFlight(t *testing.T) {
+func TestMoreThanTheInFlightLimit(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
 	q := openReady(t, rabbitmq.Config{URL: address, Prefix: newPrefix(t, address)})
@@ -264,7 +264,7 @@ func TestConnectionCutInFlight(t *testing.T) {
 	}
 }
 
-// However often an event was returned, it is neither thrown away nor taken for tried.
+// However often an event was returned, it is neither dropped nor counted as an attempt.
 func TestReturnsDoNotCount(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)

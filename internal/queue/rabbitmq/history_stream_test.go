@@ -76,7 +76,7 @@ func TestHistoryDeleted(t *testing.T) {
 	ch := dialChannel(t, address)
 	_, err := ch.QueueDelete(prefix+".history", false, false, false)
 	require.NoError(t, err)
-	// Whoever connects next declares it again; meanwhile events are taken as ever.
+	// The next connection declares it again; meanwhile events are taken as ever.
 	require.Eventually(t, func() bool {
 		err := q.Publish(t.Context(), newEvent(t, "key"))
 		require.True(t, err == nil || errors.Is(err, queue.ErrUnconfirmed) || errors.Is(err, queue.ErrUnavailable), "got %v", err)

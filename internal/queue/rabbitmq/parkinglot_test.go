@@ -68,8 +68,8 @@ func parkAll(ctx context.Context, c queue.Consumer) error {
 	}
 }
 
-// TestParkAfterTheLaneWasDeleted has somebody delete the queue of a lot that is in use.
-func TestParkAfterTheLaneWasDeleted(t *testing.T) {
+// TestParkAfterTheParkingLotWasDeleted has somebody delete the queue of a lot that is in use.
+func TestParkAfterTheParkingLotWasDeleted(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRecentForgetsWithTime(t *testing.T) {
+func TestSeenIDsForgetsWithTime(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	r := newSeenIDs(1000, time.Minute)
@@ -26,7 +26,7 @@ func TestRecentForgetsWithTime(t *testing.T) {
 	require.False(t, r.has("b"), "nothing outlives the window, however quiet it was")
 }
 
-func TestRecentIsBounded(t *testing.T) {
+func TestSeenIDsIsBounded(t *testing.T) {
 	t.Parallel()
 	r := newSeenIDs(10, time.Hour)
 	for i := range 1000 {
@@ -37,7 +37,7 @@ func TestRecentIsBounded(t *testing.T) {
 	require.False(t, r.has("0"))
 }
 
-func BenchmarkRecent(b *testing.B) {
+func BenchmarkSeenIDs(b *testing.B) {
 	b.ReportAllocs()
 	r := newSeenIDs(1<<16, time.Hour)
 	ids := make([]string, 1<<17)

@@ -71,11 +71,12 @@ func (t topology) queues(group queue.Group) []string {
 			names[p] = t.dispatch(p)
 		}
 		return names
+	default:
+		if name, ok := group.ParkingLot(); ok {
+			return []string{t.parkingLot(name)}
+		}
+		return nil
 	}
-	if name, ok := group.ParkingLot(); ok {
-		return []string{t.parkingLot(name)}
-	}
-	return nil
 }
 
 // routingKey routes an event to all groups that it concerns. A change has no partition.
