@@ -16,14 +16,14 @@ var deadCases = []testCase{
 	{"filters", deadFilters},
 	{"pages show each once", deadPages},
 	{"one by id, with its body", deadGet},
-	{"a replayed event comes to the group that dead-lettered it, at once and from the start", redrive},
-	{"a replayed event can die and be replayed again", redriveTwice},
-	{"a replay of Record", redriveRecord},
-	{"a replayed event keeps its order key in order", redriveOrder},
-	{"history travels with the event", deadHistory},
+	{"a redriven event comes to the group that dead-lettered it, at once and from the start", redrive},
+	{"a redriven event can be dead-lettered and redriven again", redriveTwice},
+	{"a redrive of Record", redriveRecord},
+	{"a redriven event keeps its order key in order", redriveOrder},
+	{"outcomes travel with the event", deadOutcomes},
 	{"dropping", deadDrop},
 	{"a limit leaves the rest", deadLimit},
-	{"two look at once", deadTwoBrowsers},
+	{"two browse at once", deadTwoBrowsers},
 	{"cursors of somebody else", deadCursor},
 }
 
@@ -146,7 +146,7 @@ func deadGet(t *testing.T, e *env) {
 	e.depth(e.q, queue.Dead, 2)
 }
 
-func (e *env) replay(filter queue.DeadFilter, want int) {
+func (e *env) redrive(filter queue.DeadFilter, want int) {
 	e.t.Helper()
 	result, err := e.q.Redrive(e.t.Context(), queue.DeadQuery{DeadFilter: filter, Limit: 100})
 	require.NoError(e.t, err)
@@ -157,7 +157,7 @@ func redrive(t *testing.T, e *env) {
 	ev, other := e.event("key"), e.event("other")
 	e.kill(e.q, refused, ev, other)
 	c := e.subscribe(e.q, queue.Dispatch)
-	e.replay(queue.DeadFilter{ID: ev.ID}, 1)
+	e.redrive(queue.DeadFilter{ID: ev.ID}, 1)
 	d := c.one()
 	requireSame(t, ev, d.Event)
 	require.Equal(t, 1, d.Attempt)
@@ -176,7 +176,7 @@ func redrive(t *testing.T, e *env) {
 	record.none()
 	c.ack(d)
 	c.none()
-	e.replay(queue.DeadFilter{ID: ev.ID}, 0)
+	e.redrive(queue.DeadFilter{ID: ev.ID}, 0)
 }
 
 func redriveTwice(t *testing.T, e *env) {
@@ -184,7 +184,7 @@ func redriveTwice(t *testing.T, e *env) {
 	e.kill(e.q, refused, ev)
 	c := e.subscribe(e.q, queue.Dispatch)
 	for n := 1; n <= 3; n++ {
-		e.replay(queue.DeadFilter{Bot: e.bot}, 1)
+		e.redrive(queue.DeadFilter{Bot: e.bot}, 1)
 		d := c.one()
 		require.Equal(t, n, d.Replays)
 		require.Equal(t, 1, d.Attempt)
@@ -207,7 +207,7 @@ func redriveRecord(t *testing.T, e *env) {
 	c := e.subscribe(e.q, queue.Record)
 	c.deadLetter(c.one(), "the store refuses it")
 	e.depth(e.q, queue.Dead, 1)
-	e.replay(queue.DeadFilter{}, 1)
+	e.redrive(queue.DeadFilter{}, 1)
 	d := c.one()
 	requireSame(t, ev, d.Event)
 	c.ack(d)
@@ -225,7 +225,7 @@ func redriveOrder(t *testing.T, e *env) {
 	c := e.subscribe(e.q, queue.Dispatch)
 	under := c.one()
 	require.Equal(t, sent[1].ID, under.Event.ID)
-	e.replay(queue.DeadFilter{}, 1)
+	e.redrive(queue.DeadFilter{}, 1)
 	c.none()
 	c.ack(under)
 	var rest []string
@@ -239,7 +239,7 @@ func redriveOrder(t *testing.T, e *env) {
 	e.depth(e.q, queue.Dispatch, 0)
 }
 
-func deadHistory(t *testing.T, e *env) {
+func deadOutcomes(t *testing.T, e *env) {
 	e.publish(e.q, e.event("key"))
 	c := e.subscribe(e.q, queue.Dispatch)
 	at := time.Now().UTC().Truncate(time.Microsecond)
@@ -260,7 +260,7 @@ func deadHistory(t *testing.T, e *env) {
 	}
 	e.depth(e.q, queue.Dead, 1)
 	require.Equal(t, want, e.list(e.q, queue.DeadQuery{Limit: 10})[0].Outcomes)
-	e.replay(queue.DeadFilter{}, 1)
+	e.redrive(queue.DeadFilter{}, 1)
 	require.Empty(t, c.one().Outcomes)
 }
 

@@ -131,7 +131,7 @@ func parkSettles(t *testing.T, e *env) {
 	e.depth(e.q, queue.Dead, 1)
 	listed := e.list(e.q, queue.DeadQuery{Limit: 10})
 	require.Equal(t, queue.Record, listed[0].Group)
-	e.replay(queue.DeadFilter{ID: ev.ID}, 1)
+	e.redrive(queue.DeadFilter{ID: ev.ID}, 1)
 	d = c.one()
 	requireSame(t, ev, d.Event)
 	require.Equal(t, 1, d.Replays)

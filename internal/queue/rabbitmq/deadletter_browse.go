@@ -19,6 +19,11 @@ const (
 	browseTimeout = 2 * time.Minute
 	// browsePause is the pause between two polls of the broker.
 	browsePause = 50 * time.Millisecond
+	// transitPolls is how many polls in a row have to find the queue empty before nothing
+	// can be in transit any more.
+	transitPolls = 40
+	// requeueWait bounds how long browse waits for the broker to requeue.
+	requeueWait = 5 * time.Second
 )
 
 // deadMessage is a dead letter that is being browsed.
@@ -73,7 +78,7 @@ func (q *Queue) browse(ctx context.Context, use func([]*deadMessage) (enough boo
 
 var errBusy = fmt.Errorf("%w: somebody else is browsing the dead letters", queue.ErrUnavailable)
 
-// consumingSession waits for the connection that consumes.
+// consumingConnection waits for the connection that consumes.
 func (q *Queue) consumingConnection(ctx context.Context) (*connection, error) {
 	q.mu.Lock()
 	if q.ctx.Err() != nil {
@@ -190,11 +195,11 @@ func (b *browser) take(ctx context.Context, n int) ([]*deadMessage, error) {
 	return batch, nil
 }
 
-// next waits for a message; false when the queue has none left.
+// next waits for a message; false when somebody else consumed the rest.
 func (b *browser) next(ctx context.Context, arriving <-chan amqp.Delivery) (*amqp.Delivery, bool, error) {
 	idle := time.NewTicker(browsePause)
 	defer idle.Stop()
-	for {
+	for empty := 0; ; {
 		select {
 		case d, open := <-arriving:
 			if !open {
@@ -203,8 +208,13 @@ func (b *browser) next(ctx context.Context, arriving <-chan amqp.Delivery) (*amq
 			return &d, true, nil
 		case <-idle.C:
 			state, err := inspect(b.ch, b.name)
-			if err != nil || state.Messages == 0 {
+			if err != nil {
 				return nil, false, err
+			}
+			if empty++; state.Messages > 0 {
+				empty = 0
+			} else if empty == transitPolls {
+				return nil, false, nil
 			}
 		case <-ctx.Done():
 			return nil, false, ctx.Err()
@@ -215,7 +225,7 @@ func (b *browser) next(ctx context.Context, arriving <-chan amqp.Delivery) (*amq
 // awaitRequeue waits a moment until the broker has requeued what it delivered, so that the next
 // one to browse sees it. The broker writes that to its disk.
 func (b *browser) awaitRequeue(ctx context.Context, conn *connection) {
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, requeueWait)
 	defer cancel()
 	// If this fails, the broker requeues a little later.
 	_ = conn.withChannel(func(ch *amqp.Channel) error {
