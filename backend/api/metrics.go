@@ -1,11 +1,12 @@
 package api
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 type metrics struct {
@@ -30,15 +31,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Requests that are being held open, by route: wait or stream.",
 		}, []string{"route"}),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.held} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("registering a metric of the API: %w", err)
-		}
-	}
-	return m, nil
+	return m, metric.Register(reg, "the API", m.requests, m.duration, m.held)
 }
 
 // observe counts a request. The labels come from fixed sets: the codes are those of

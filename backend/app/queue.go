@@ -11,6 +11,7 @@ import (
 
 	"github.com/botgate/botgate/backend/config"
 	blobopen "github.com/botgate/botgate/internal/blob/open"
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
@@ -40,17 +41,12 @@ func (a *App) openQueue(ctx context.Context) error {
 		}
 		a.queue = q
 		a.onStop(step{"queue", closeQueue, func(ctx context.Context) error { return within(ctx, q.Close) }})
-		for _, c := range claimcheck.Collectors() {
-			if err := a.registry.Register(c); err != nil {
-				return fmt.Errorf("registering a metric of the blob store: %w", err)
-			}
+		if err := metric.Register(a.registry, "the blob store", claimcheck.Collectors()...); err != nil {
+			return err
 		}
 	}
 	a.health.Add("queue", a.queue.Ready)
-	if err := a.registry.Register(newDepths(a.queue)); err != nil {
-		return fmt.Errorf("registering the depths of the queue: %w", err)
-	}
-	return nil
+	return metric.Register(a.registry, "the queue", newDepths(a.queue))
 }
 
 // OpenQueue opens the queue of the settings, whose large bodies are in their blob store.

@@ -2,13 +2,13 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/blob/open"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 const (
@@ -42,8 +42,8 @@ func (a *App) startSweeper(ctx context.Context) error {
 		Name: "botgate_blob_expired_total",
 		Help: "Bodies removed from the blob folder because they were older than the retention.",
 	})
-	if err := a.registry.Register(removed); err != nil {
-		return fmt.Errorf("registering a metric of the blob store: %w", err)
+	if err := metric.Register(a.registry, "the blob store", removed); err != nil {
+		return err
 	}
 	s := supervise(ctx, a.log, "blob sweeper", func(ctx context.Context) error {
 		return sweep(ctx, folder, a.settings.BodyRetention(), func(n int) { removed.Add(float64(n)) })

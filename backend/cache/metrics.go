@@ -1,10 +1,11 @@
 package cache
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 // Metrics are those of all caches of a process.
@@ -20,10 +21,7 @@ type Metrics struct {
 // NewMetrics registers the metrics. It fails when they are registered already.
 func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 	m := newMetrics()
-	if err := reg.Register(m); err != nil {
-		return nil, fmt.Errorf("registering the metrics of the cache: %w", err)
-	}
-	return m, nil
+	return m, metric.Register(reg, "the cache", m)
 }
 
 func newMetrics() *Metrics {

@@ -229,14 +229,14 @@ func TestRedisAway(t *testing.T) {
 			}
 			require.Less(t, time.Since(began), time.Minute, "the budget bounds the wait, and a Redis that is away is left alone")
 			require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
-			require.Positive(t, metric(t, reg, "botgate_cache_degraded"))
+			require.Positive(t, metricValue(t, reg, "botgate_cache_degraded"))
 			fault.end(server)
 			await(t, shared)
 		})
 	}
 }
 
-func metric(t *testing.T, reg prometheus.Gatherer, name string) (total float64) {
+func metricValue(t *testing.T, reg prometheus.Gatherer, name string) (total float64) {
 	t.Helper()
 	families, err := reg.Gather()
 	require.NoError(t, err)

@@ -1,11 +1,10 @@
 package dispatch
 
 import (
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 type metrics struct {
@@ -44,13 +43,5 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusExpired} {
 		m.attempts.WithLabelValues(string(s)) // Rates need a zero to start from.
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{m.attempts, m.duration, m.inFlight, m.waiting, m.postponed} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("registering a metric of dispatch: %w", err)
-		}
-	}
-	return m, nil
+	return m, metric.Register(reg, "dispatch", m.attempts, m.duration, m.inFlight, m.waiting, m.postponed)
 }

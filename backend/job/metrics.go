@@ -1,10 +1,11 @@
 package job
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 type metrics struct {
@@ -35,15 +36,7 @@ func newMetrics(reg prometheus.Registerer, kinds []string) (*metrics, error) {
 			m.finished.WithLabelValues(kind, string(status))
 		}
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{m.finished, m.running, m.retries} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("registering a metric of the jobs: %w", err)
-		}
-	}
-	return m, nil
+	return m, metric.Register(reg, "the jobs", m.finished, m.running, m.retries)
 }
 
 // finish counts a final job. An unknown kind counts as "other".

@@ -1,9 +1,9 @@
 package notify
 
 import (
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 type metrics struct {
@@ -27,13 +27,5 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		resubscribed: lost.WithLabelValues("subscribed"),
 		remote:       lost.WithLabelValues("publisher"),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{published, lost} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("registering a metric of notify: %w", err)
-		}
-	}
-	return m, nil
+	return m, metric.Register(reg, "notify", published, lost)
 }

@@ -1,9 +1,9 @@
 package record
 
 import (
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 type metrics struct {
@@ -36,20 +36,12 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Times that a batch had to be written or acknowledged again, because store or queue were unavailable.",
 		}),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{events, m.batch, m.duration, m.retries} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("registering a metric of record: %w", err)
-		}
-	}
-	return m, nil
+	return m, metric.Register(reg, "record", events, m.batch, m.duration, m.retries)
 }
 
 // registerUp shows whether a shard takes events, where there are several.
 func (s *shard) registerUp(reg prometheus.Registerer) error {
-	if reg == nil || s.name == "" {
+	if s.name == "" {
 		return nil
 	}
 	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -62,8 +54,5 @@ func (s *shard) registerUp(reg prometheus.Registerer) error {
 		}
 		return 1
 	})
-	if err := reg.Register(up); err != nil {
-		return fmt.Errorf("registering a metric of record: %w", err)
-	}
-	return nil
+	return metric.Register(reg, "record", up)
 }

@@ -2,9 +2,10 @@ package session
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 type metrics struct {
@@ -28,15 +29,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Expired sessions removed from the database; Redis removes them by itself.",
 		}),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{m.operations, m.retries, m.expired} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("registering a metric of the sessions: %w", err)
-		}
-	}
-	return m, nil
+	return m, metric.Register(reg, "the sessions", m.operations, m.retries, m.expired)
 }
 
 // count counts an operation by its outcome.

@@ -5,22 +5,22 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/problem"
-	"github.com/botgate/botgate/modules/internal/metrics"
 )
 
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metrics.Namespace, Subsystem: "enqueue", Name: "requests_total",
+		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "requests_total",
 		Help: "Requests by what became of them: accepted, repeated, or the reason of the refusal.",
 	}, []string{"outcome"})
 	publishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: metrics.Namespace, Subsystem: "enqueue", Name: "accept_seconds",
+		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "accept_seconds",
 		Help:    "Time from the request's arrival at bot_enqueue to the queue's confirmation.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 	})
 	degradedState = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: metrics.Namespace, Subsystem: "idempotency", Name: "degraded",
+		Namespace: metric.Namespace, Subsystem: "idempotency", Name: "degraded",
 		Help: "1 while Redis does not answer in time and each gateway knows only its own repeats.",
 	})
 	collectors = []prometheus.Collector{requestsTotal, publishSeconds, degradedState}

@@ -15,8 +15,8 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/modules/internal/metrics"
 	"github.com/botgate/botgate/modules/internal/payload"
 )
 
@@ -136,7 +136,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionStore(); err != nil {
 		return fmt.Errorf("bot_enqueue: %w", err)
 	}
-	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+	return metric.Register(ctx.GetMetricsRegistry(), "bot_enqueue", collectors...)
 }
 
 // provisionStore takes hold of the keys that are known so far.

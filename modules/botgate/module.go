@@ -17,10 +17,10 @@ import (
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	"github.com/botgate/botgate/internal/queue/spool"
-	"github.com/botgate/botgate/modules/internal/metrics"
 )
 
 // DefaultData is the folder of the embedded engines where none is configured.
@@ -117,7 +117,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.logger = ctx.Slogger()
-	if err := metrics.Register(ctx.GetMetricsRegistry(), claimcheck.Collectors()...); err != nil {
+	if err := metric.Register(ctx.GetMetricsRegistry(), "the blob store", claimcheck.Collectors()...); err != nil {
 		return err
 	}
 	var err error
@@ -127,7 +127,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionSpool(); err != nil {
 		return err
 	}
-	if err := metrics.Register(ctx.GetMetricsRegistry(), spool.Collectors()...); err != nil {
+	if err := metric.Register(ctx.GetMetricsRegistry(), "the spool", spool.Collectors()...); err != nil {
 		return err
 	}
 	if a.RedisURL != "" {

@@ -14,11 +14,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/revocation"
 	"github.com/botgate/botgate/modules/botgate"
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
-	"github.com/botgate/botgate/modules/internal/metrics"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -132,7 +132,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 	}
 	registry := ctx.GetMetricsRegistry()
-	return errors.Join(jwks.Register(registry), metrics.Register(registry, collectors...))
+	return errors.Join(jwks.Register(registry), metric.Register(registry, "bot_jwt", collectors...))
 }
 
 // openShared opens what is shared with other gateways.

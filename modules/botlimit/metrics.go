@@ -3,22 +3,22 @@ package botlimit
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 const subsystem = "rate_limit"
 
 var (
 	decisionsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metrics.Namespace, Subsystem: subsystem, Name: "decisions_total",
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: "decisions_total",
 		Help: "Decisions by zone and outcome: allowed, refused, deferred, would_refuse or would_defer (dry_run).",
 	}, []string{"zone", "outcome"})
 	degradedTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metrics.Namespace, Subsystem: subsystem, Name: "degraded_decisions_total",
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: "degraded_decisions_total",
 		Help: "Decisions that on_store_error made because Redis did not answer in time.",
 	}, []string{"zone"})
 	degradedState = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: metrics.Namespace, Subsystem: subsystem, Name: "degraded",
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: "degraded",
 		Help: "1 while Redis does not answer in time, until it has for 10 seconds.",
 	})
 	collectors = []prometheus.Collector{decisionsTotal, degradedTotal, degradedState}

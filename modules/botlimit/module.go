@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/limit"
-	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 // Defaults of the options.
@@ -119,7 +119,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
 	h.policy = limit.Policy{Budget: time.Duration(h.Budget), OnError: h.OnStoreError, Share: h.LocalShare}
-	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+	return metric.Register(ctx.GetMetricsRegistry(), "bot_rate_limit", collectors...)
 }
 
 func (h *Handler) setDefaults() {

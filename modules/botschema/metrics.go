@@ -3,12 +3,12 @@ package botschema
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metrics.Namespace, Subsystem: "schema", Name: "requests_total",
+		Namespace: metric.Namespace, Subsystem: "schema", Name: "requests_total",
 		Help: "Requests by what became of them: passed, unchecked, or the reason of the refusal; with mode report only what is too large is refused.",
 	}, []string{"outcome", "mode"})
 	collectors = []prometheus.Collector{requestsTotal}

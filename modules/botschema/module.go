@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/reload"
 	"github.com/botgate/botgate/modules/internal/schema"
@@ -112,7 +112,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.open(); err != nil {
 		return fmt.Errorf("bot_schema: %w", err)
 	}
-	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+	return metric.Register(ctx.GetMetricsRegistry(), "bot_schema", collectors...)
 }
 
 // open compiles the schemas and follows their files.

@@ -3,7 +3,7 @@ package botsignature
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 // The outcomes beside the values of platform.Reason.
@@ -24,7 +24,7 @@ const (
 
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metrics.Namespace, Subsystem: "signature", Name: "requests_total",
+		Namespace: metric.Namespace, Subsystem: "signature", Name: "requests_total",
 		Help: "Requests by platform and what became of them: verified, handshake, or the reason of the refusal.",
 	}, []string{"platform", "outcome"})
 	collectors = []prometheus.Collector{requestsTotal}

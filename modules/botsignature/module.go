@@ -12,9 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
-	"github.com/botgate/botgate/modules/internal/metrics"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -87,7 +87,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	registry := ctx.GetMetricsRegistry()
-	return errors.Join(jwks.Register(registry), metrics.Register(registry, collectors...))
+	return errors.Join(jwks.Register(registry), metric.Register(registry, "bot_signature", collectors...))
 }
 
 func (h *Handler) provisionLockout(ctx caddy.Context) error {

@@ -3,18 +3,18 @@ package bottoken
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 const subsystem = "token"
 
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metrics.Namespace, Subsystem: subsystem, Name: "requests_total",
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: "requests_total",
 		Help: "Requests for tokens by what became of them: issued, or the reason of the refusal.",
 	}, []string{"outcome"})
 	rotationErrorsTotal = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: metrics.Namespace, Subsystem: subsystem, Name: "rotation_errors_total",
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: "rotation_errors_total",
 		Help: "Times that the folder with the keys could not be looked after.",
 	})
 	collectors = []prometheus.Collector{requestsTotal, rotationErrorsTotal}

@@ -12,9 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/modules/botgate"
 	"github.com/botgate/botgate/modules/internal/lockout"
-	"github.com/botgate/botgate/modules/internal/metrics"
 	"github.com/botgate/botgate/modules/internal/reload"
 	"github.com/botgate/botgate/modules/internal/security"
 )
@@ -123,7 +123,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.acquire(ctx, shared.Redis()); err != nil {
 		return fmt.Errorf("bot_token: %w", err)
 	}
-	return metrics.Register(ctx.GetMetricsRegistry(), collectors...)
+	return metric.Register(ctx.GetMetricsRegistry(), "bot_token", collectors...)
 }
 
 func (h *Handler) setDefaults() {

@@ -1,9 +1,9 @@
 package sharded
 
 import (
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 type metrics struct {
@@ -15,15 +15,7 @@ func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
 		Name: "botgate_shard_rerouted_total",
 		Help: "Times that events met a shard which had handed their users over, and were recorded in another one.",
 	})}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{m.rerouted, up{s}} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("registering a metric of the shards: %w", err)
-		}
-	}
-	return m, nil
+	return m, metric.Register(reg, "the shards", m.rerouted, up{s})
 }
 
 var upDesc = prometheus.NewDesc("botgate_shard_up",

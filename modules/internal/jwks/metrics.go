@@ -3,7 +3,7 @@ package jwks
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/botgate/botgate/modules/internal/metrics"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 const (
@@ -12,9 +12,11 @@ const (
 )
 
 var fetchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Namespace: metrics.Namespace, Subsystem: "jwks", Name: "fetches_total",
+	Namespace: metric.Namespace, Subsystem: "jwks", Name: "fetches_total",
 	Help: "Fetches of published keys: ok, or failed.",
 }, []string{"outcome"})
 
 // Register registers the package's metrics with the registry of a configuration.
-func Register(registry prometheus.Registerer) error { return metrics.Register(registry, fetchesTotal) }
+func Register(registry prometheus.Registerer) error {
+	return metric.Register(registry, "the key sets", fetchesTotal)
+}

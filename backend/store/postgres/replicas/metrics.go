@@ -1,10 +1,11 @@
 package replicas
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 // counters are what is counted; the gauges are read from the pools when they are collected.
@@ -42,12 +43,7 @@ func (c *Cluster) register(reg prometheus.Registerer) error {
 		return nil
 	}
 	reg = prometheus.WrapRegistererWith(prometheus.Labels{"shard": c.cfg.Name}, reg)
-	for _, collector := range []prometheus.Collector{c.counters.reads, c.counters.failovers, newGauges(c)} {
-		if err := reg.Register(collector); err != nil {
-			return fmt.Errorf("registering a metric of the database: %w", err)
-		}
-	}
-	return nil
+	return metric.Register(reg, "the database", c.counters.reads, c.counters.failovers, newGauges(c))
 }
 
 // gauges reads the pools and the topology.
