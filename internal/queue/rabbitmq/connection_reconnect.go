@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -18,6 +19,8 @@ var reconnectBackoff = retry.Backoff{Min: 400 * time.Millisecond, Max: 10 * time
 // broker that is down is reported at once.
 const firstWait = 2 * time.Second
 
+var errNotConnected = errors.New("not connected yet")
+
 // reconnector keeps one connection to the broker up, as long as run runs.
 type reconnector struct {
 	name string
@@ -26,13 +29,12 @@ type reconnector struct {
 
 	mu      sync.Mutex
 	current *connection   // Nil while there is none.
-	err     error         // Why there is none.
-	tried   bool          // The first attempt has ended.
+	err     error         // Why there is none; at first errNotConnected.
 	changed chan struct{} // Closed at the next change.
 }
 
 func newReconnector(name string, log *slog.Logger, open func(context.Context) (*connection, error)) *reconnector {
-	return &reconnector{name: name, open: open, log: log.With("connection", name), changed: make(chan struct{})}
+	return &reconnector{name: name, open: open, log: log.With("connection", name), err: errNotConnected, changed: make(chan struct{})}
 }
 
 // run connects, waits for the end of the connection, and connects again, until ctx ends.
@@ -59,48 +61,39 @@ func (r *reconnector) run(ctx context.Context) {
 func (r *reconnector) set(conn *connection, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.current, r.err, r.tried = conn, err, true
+	r.current, r.err = conn, err
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// get returns the connection or why there is none, whether a first attempt has ended, and a
-// channel that is closed at the next change.
-func (r *reconnector) get() (conn *connection, tried bool, changed <-chan struct{}, err error) {
+// get returns the connection or why there is none, and a channel that is closed at the next
+// change.
+func (r *reconnector) get() (conn *connection, changed <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.current, r.tried, r.changed, r.err
+	return r.current, r.changed, r.err
 }
 
 // connection returns the connection, or ErrUnavailable. It waits for the first one only.
 func (r *reconnector) connection(ctx context.Context) (*connection, error) {
-	conn, tried, changed, err := r.get()
-	if conn == nil && !tried {
-		limit := time.NewTimer(firstWait)
-		defer limit.Stop()
-		select {
-		case <-changed:
-		case <-limit.C:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: not connected yet: %w", queue.ErrUnavailable, ctx.Err())
-		}
-		conn, tried, _, err = r.get()
+	conn, changed, err := r.get()
+	if errors.Is(err, errNotConnected) {
+		retry.Wait(ctx, changed, firstWait)
+		conn, _, err = r.get()
 	}
 	switch {
 	case conn != nil:
 		return conn, nil
-	case !tried:
-		return nil, fmt.Errorf("%w: not connected yet", queue.ErrUnavailable)
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%w: %w: %w", queue.ErrUnavailable, err, ctx.Err())
 	}
-	return nil, queue.ErrUnavailable
+	return nil, fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 }
 
 // await waits for a connection until the context ends.
 func (r *reconnector) await(ctx context.Context) (*connection, error) {
 	for {
-		conn, _, changed, _ := r.get()
+		conn, changed, _ := r.get()
 		if conn != nil {
 			return conn, nil
 		}
