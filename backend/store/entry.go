@@ -13,7 +13,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// Entry is a row of the log: an event, or a change together with what it says.
+// Entry is a row of the log: an event, or a change with its decoded contents.
 type Entry struct {
 	*event.Event
 	// Ref is the id of the event that a change is about; empty for events.
@@ -39,9 +39,8 @@ func (e Entry) Position() LogPosition { return LogPosition{e.RecordedAt, e.ID} }
 // About is the id of the event that the entry belongs to.
 func (e Entry) About() string { return cmp.Or(e.Ref, e.ID) }
 
-// Entries makes log rows of events, sorted by id so that concurrent transactions lock
-// in one order, each id once (the first one counts). It fails when one of the events
-// can't be recorded.
+// Entries makes log rows of events, each id once (the first one counts) and sorted by id, which
+// is the lock order of all transactions. It fails when one of the events can never be recorded.
 func Entries(events []*event.Event) ([]Entry, error) {
 	entries := make([]Entry, 0, len(events))
 	for _, e := range events {
@@ -93,7 +92,7 @@ func acceptance(e *event.Event) Entry {
 	}
 }
 
-// counts reports whether both engines can keep a number.
+// counts reports whether a number fits into the columns of both engines.
 func counts(n int) bool { return n >= 0 && n <= math.MaxInt32 }
 
 // checkText makes both engines refuse the same events: PostgreSQL takes neither NUL nor

@@ -8,8 +8,8 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// Counts says how many entries of the log there are of each kind. Counting the same
-// entries in any order, or in parts that are added up, gives the same.
+// Counts are the numbers of log entries by status. They are additive: the order of the entries
+// and the split into parts do not matter.
 type Counts struct {
 	// Accepted counts the events; those that were deferred are among them.
 	Accepted int64
@@ -59,8 +59,8 @@ func (c *Counts) Columns() []any {
 	return columns
 }
 
-// Day is the day, in UTC, that a time belongs to; the log and the read models are kept, and
-// dropped, by the days of the events.
+// Day is the UTC day of a time; the log and the read models are kept, and dropped, by the days of
+// the events.
 func Day(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 
 // UserCount is what entries add to a user's counters at a bot, on the day of their events.
@@ -72,7 +72,7 @@ type UserCount struct {
 	First, Last time.Time
 }
 
-// CountUsers sums up entries by user, bot and day, in that order. Entries without a user
+// CountUsers sums up entries by user, bot and day, sorted in that order. Entries without a user
 // do not count.
 func CountUsers(entries []Entry) []UserCount {
 	all := make([]UserCount, 0, len(entries))

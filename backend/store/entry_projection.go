@@ -7,7 +7,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// State is what the read model knows about an event's way to the bot.
+// State is the delivery state of an event in the read model.
 type State struct {
 	Status   event.Status
 	Attempts int
@@ -16,10 +16,9 @@ type State struct {
 	UpdatedAt time.Time
 }
 
-// Merge joins two states of one event. The order of merging does not matter, nor does
-// merging one twice: changes may be recorded late, repeatedly and before their event.
-// Delivered wins, then what was after more replays, then the greater status, then the later
-// one; attempts never go down.
+// Merge joins two states of one event. It is commutative and idempotent, since changes may be
+// recorded late, repeatedly and before their event. Delivered wins, then more replays, then the
+// greater status, then the later one; attempts never decrease.
 func (s State) Merge(other State) State {
 	merged := s
 	if s.compare(other) < 0 {
@@ -39,7 +38,7 @@ func (s State) compare(other State) int {
 		s.UpdatedAt.Compare(other.UpdatedAt))
 }
 
-// Projection is what newly recorded entries mean for the read model of one event.
+// Projection is the effect of newly recorded entries on the read model of one event.
 type Projection struct {
 	EventID string
 	// EventTime is that of the first entry among them.

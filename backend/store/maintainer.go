@@ -17,19 +17,18 @@ var ErrMoveInProgress = errors.New("another move of buckets is in progress")
 // Maintainer is the maintenance side of a store: retention, rebuilds, erasure, and moving
 // buckets between shards while other processes record and read.
 type Maintainer interface {
-	// Retain drops the days of the log that ended before a time, with the read models of
-	// their events, and makes ready what events of the next days need. It does so in
-	// steps, so that it holds up nobody for long. The zero time drops nothing.
+	// Retain drops the days of the log that ended before a time, with the read models of their
+	// events, and prepares the next days. It goes in short transactions, so that it blocks
+	// nothing for long. The zero time drops nothing.
 	Retain(ctx context.Context, before time.Time) (Retained, error)
 	// Days returns the days of the log that have entries, oldest first.
 	Days(ctx context.Context) ([]time.Time, error)
-	// Rebuild makes the read models of the events of a day anew from the log, in one
-	// transaction, and returns how many entries it read. Meanwhile nothing of that day
-	// is recorded; reads go on.
+	// Rebuild rebuilds the read models of the events of a day from the log, in one transaction,
+	// and returns how many entries it read. Appends to that day wait; reads do not.
 	Rebuild(ctx context.Context, day time.Time) (entries int64, err error)
-	// Erase removes the events of a user that were accepted before a time, with their
-	// changes and what the read models have of them, and keeps away those that arrive
-	// later. It goes in steps, and can be called again after an error.
+	// Erase removes the events of a user that were accepted before a time, with their changes,
+	// from the log and the read models, and refuses those that arrive later. It goes in short
+	// transactions, and can be called again after an error.
 	Erase(ctx context.Context, subject string, before time.Time) (Erased, error)
 
 	// ReadBuckets returns entries of buckets in the order of (EventTime, ID), with
@@ -48,11 +47,11 @@ type Maintainer interface {
 	Fences(ctx context.Context) (map[int]string, error)
 	// DropFenced removes the entries of buckets; it is an error unless all are fenced.
 	DropFenced(ctx context.Context, buckets []int) error
-	// Erasures returns what the store keeps away since it was erased, in the order of the
-	// hashes: at most limit, behind a hash, or from the first one with nil.
+	// Erasures returns the erasures that the store enforces, in the order of the hashes: at most
+	// limit, behind a hash, or from the first one with nil.
 	Erasures(ctx context.Context, after []byte, limit int) ([]Erasure, error)
-	// ImportErasures makes the store keep the same away from now on. Of two times for
-	// one user the later one counts.
+	// ImportErasures makes the store enforce them too. Of two times for one user the later one
+	// counts.
 	ImportErasures(ctx context.Context, erasures []Erasure) error
 	// LockMoves locks out other moves of buckets, or returns [ErrMoveInProgress].
 	// The lock ends with the process at the latest.
@@ -63,11 +62,11 @@ type Maintainer interface {
 type MoveLock interface {
 	// Held returns an error when the lock is lost, as with a connection.
 	Held(ctx context.Context) error
-	// Unlock gives it back.
+	// Unlock releases it.
 	Unlock() error
 }
 
-// Erasure says that the events of a user that were accepted before a time are not kept.
+// Erasure says that events of a user that were accepted before a time are not recorded.
 type Erasure struct {
 	// Hash stands for the user; see [HashSubject].
 	Hash []byte
@@ -75,8 +74,7 @@ type Erasure struct {
 	Before time.Time
 }
 
-// HashSubject is under which name engines remember that a user was erased, so that they do
-// not keep the name itself. It never changes.
+// HashSubject is what engines store of an erased user in place of the name. It never changes.
 func HashSubject(subject string) []byte {
 	hash := sha256.Sum256([]byte("botgate erased user\x00" + subject))
 	return hash[:]

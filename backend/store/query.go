@@ -10,14 +10,14 @@ import (
 type Query struct {
 	Bot, Subject, Type string
 	Status             event.Status
-	// Limit is the page size, from 1 to MaxLimit; what is outside is brought inside.
+	// Limit is the page size, clamped to 1 and MaxLimit.
 	Limit int
 	// After continues behind this position; zero starts with the newest.
 	After Position
 }
 
-// Possible reports whether any event can match. What clients send may be text that no
-// database takes, or a position that no page gave.
+// Possible reports whether any event can match. Clients may send text that no database takes, or
+// a position that no page returned.
 func (q Query) Possible() bool {
 	for _, s := range []string{q.Bot, q.Subject, q.Type, string(q.Status), q.After.ID} {
 		if !validText(s) {

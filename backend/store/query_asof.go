@@ -7,11 +7,11 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// AsOf returns a record as it stood at a time, which is found out from its attempts;
-// [ErrNotFound] for a time before the event was accepted. The record itself is not changed.
+// AsOf returns a record as of a time, from its attempts; [ErrNotFound] for a time before the
+// event was accepted. The record itself is not changed.
 //
-// It goes by when things happened, not by when they were recorded. So what it returns can
-// change later: something of that time may still wait to be recorded.
+// It goes by when attempts ended, not by when they were recorded. So the answer can change later:
+// changes of that time may still be in the queue.
 func AsOf(r *Record, at time.Time) (*Record, error) {
 	if at.Before(r.Event.Time) {
 		return nil, fmt.Errorf("%w at %s", ErrNotFound, at.UTC().Format(time.RFC3339))

@@ -2,17 +2,17 @@ package store
 
 import "time"
 
-// UserQuery asks for what is known about a user.
+// UserQuery asks for the read model of a user.
 type UserQuery struct {
 	// Subject is the user. Required.
 	Subject string
 	// Bot restricts the answer to one bot; empty for all of them.
 	Bot string
-	// At asks for what was so at a time, which is found out from the log; zero for now.
+	// At asks for the state as of a time, counted in the log; zero for now.
 	At time.Time
 }
 
-// User is the read model of a user: what there is in the log about their events.
+// User is the read model of a user: the counters of their events.
 type User struct {
 	Subject string
 	// Bots has an element for each bot that the user has events of, by name.

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// A cursor is a position as clients get it: the time in microseconds, eight bytes, and the
-// id, as base64url. It needs no escaping, and clients must not look into it.
+// A cursor is a position as clients get it: the time in microseconds, eight bytes, and the id, as
+// base64url. It needs no escaping, and is opaque to clients.
 const timeBytes = 8
 
-// Times outside of the years 1 to 9999 can't be written in RFC 3339, and databases refuse
-// some of them; no entry has one.
+// Times outside the years 1 to 9999 can't be written in RFC 3339, and databases refuse some of
+// them; no entry has one.
 var minTime, maxTime = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // ValidTime reports whether databases and documents can have the time.

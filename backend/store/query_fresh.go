@@ -4,8 +4,8 @@ import "context"
 
 type freshKey struct{}
 
-// Fresh returns a context whose reads see every commit that was confirmed before they
-// began: they do not go to a replica.
+// Fresh returns a context whose reads see every commit that was confirmed before they began: they
+// go to the primary.
 func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }
 
 // IsFresh reports whether ctx is one of [Fresh].

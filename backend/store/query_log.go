@@ -2,16 +2,16 @@ package store
 
 import "time"
 
-// LogPosition is a place in the log in the order of recording. Entries that are recorded at
-// the same time are sorted by id. While a transaction is under way, entries may still
-// appear before a position of the last seconds; see [LogSettled].
+// LogPosition is a place in the log in the order of recording. Entries that are recorded at the
+// same time are sorted by id. Running transactions may still add entries before a position of the
+// last seconds; see [LogSettled].
 type LogPosition struct {
 	RecordedAt time.Time
 	ID         string
 }
 
-// LogSettled is after which time nothing more appears before a position: no transaction
-// of Append takes longer.
+// LogSettled is the age at which the log before a position is complete: no transaction of Append
+// takes longer.
 const LogSettled = 30 * time.Second
 
 // LogQuery chooses entries of the log. Empty fields do not filter.

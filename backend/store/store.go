@@ -14,25 +14,23 @@ import (
 var (
 	// ErrNotFound means that no such event is recorded (yet).
 	ErrNotFound = errors.New("event not found")
-	// ErrUnavailable means that the database can't be reached, is overloaded or takes
-	// no writes at present; the same call can succeed later.
+	// ErrUnavailable means that the database can't be reached, is overloaded or takes no writes;
+	// the same call can succeed later.
 	ErrUnavailable = errors.New("store unavailable")
 )
 
 // Store keeps events. All methods may be called concurrently.
 type Store interface {
-	// Append records events and changes, all in one transaction, and returns after
-	// the commit. What is recorded already, by id, is left as it is, so that the
-	// same events can be appended again. Changes may come before their event.
-	// An error that is not ErrUnavailable means that one of the events can never be
-	// recorded; none of them is.
-	// It returns what was not recorded before.
+	// Append records events and changes in one transaction, and returns the new ones after the
+	// commit. It is idempotent by id: what is recorded already stays as it is. Changes may come
+	// before their event. An error other than ErrUnavailable or ErrFenced means that one of the
+	// events can never be recorded; none of them is.
 	Append(ctx context.Context, events []*event.Event) ([]Entry, error)
 	// Get returns an event with its attempts, or ErrNotFound.
 	Get(ctx context.Context, id string) (*Record, error)
 	// List returns a page of events, newest first, without bodies and attempts.
 	List(ctx context.Context, q Query) (*Page, error)
-	// User returns what is known about a user; of one without events, nothing.
+	// User returns the read model of a user; empty for one without events.
 	User(ctx context.Context, q UserQuery) (*User, error)
 	// Stats returns the minutes of a range in which something happened, oldest first.
 	Stats(ctx context.Context, q StatsQuery) ([]Minute, error)
@@ -48,7 +46,7 @@ type Store interface {
 type Record struct {
 	// Event is the event as it was accepted; in lists without Data.
 	Event *event.Event
-	// Status is where it stands.
+	// Status is the outcome so far.
 	Status event.Status
 	// RecordedAt is when it was written to the log.
 	RecordedAt time.Time

@@ -18,13 +18,12 @@ const (
 	// message over 1 GB, and several copies of it are in memory at once. One body may be
 	// larger.
 	maxChunk = 16 << 20
-	// maxTries is how often a batch is sent that the database refuses for something that
-	// can be seen to.
+	// maxTries bounds the attempts at a batch that the database refuses for a reason that can be
+	// mended in between.
 	maxTries = 6
 )
 
-// Append implements [store.Store]. It is one round trip, which the server runs as one
-// transaction.
+// Append implements [store.Store], in one round trip and one transaction.
 func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
 	entries, err := store.Entries(events)
 	if err != nil {
@@ -52,21 +51,21 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 type batch struct {
 	// rows are sorted by id.
 	rows []store.Entry
-	// buckets are those that must not have moved.
+	// buckets are those that must not be fenced.
 	buckets []int16
-	// days are the numbers of those that may be added to, beside those of the rows.
+	// days are the numbers of further days that may be written, beside those of the rows.
 	days []int32
 }
 
-// lockedDays are the numbers of the days, in the order in which they are locked.
+// lockedDays are the numbers of the days, in lock order.
 func (b *batch) lockedDays() []int32 {
 	days := append(dayNumbers(b.rows), b.days...)
 	slices.Sort(days)
 	return slices.Compact(days)
 }
 
-// record adds a batch to the log, and sees to what it needs, as a partition for a day,
-// once the database misses it.
+// record adds a batch to the log. What the batch turns out to need, such as the partition of a
+// day, is made before the next attempt.
 func (s *Store) record(ctx context.Context, b *batch) ([]store.Entry, error) {
 	for try := 1; len(b.rows) > 0; try++ {
 		recorded, err := s.send(ctx, b)
@@ -74,7 +73,7 @@ func (s *Store) record(ctx context.Context, b *batch) ([]store.Entry, error) {
 			return recorded, nil
 		}
 		switch code := codeOf(err); {
-		case code == codeMoved:
+		case code == codeFenced:
 			return nil, fmt.Errorf("%w: %w", store.ErrFenced, err)
 		case try == maxTries:
 		case noPartition(err):
@@ -82,7 +81,7 @@ func (s *Store) record(ctx context.Context, b *batch) ([]store.Entry, error) {
 		case code == codeErased:
 			b.rows, err = s.withoutErased(ctx, b.rows)
 		case code == codeDayInUse:
-			b.days, err = s.claimedDays(ctx, b.rows)
+			b.days, err = s.knownDays(ctx, b.rows)
 		}
 		if err != nil {
 			return nil, classify(err)
@@ -91,28 +90,28 @@ func (s *Store) record(ctx context.Context, b *batch) ([]store.Entry, error) {
 	return nil, nil
 }
 
-// claimedDays are the days of the events that are there already.
-func (s *Store) claimedDays(ctx context.Context, rows []store.Entry) ([]int32, error) {
+// knownDays returns the days of those events that are recorded already.
+func (s *Store) knownDays(ctx context.Context, rows []store.Entry) ([]int32, error) {
 	ids := make([]string, len(rows))
 	for i, e := range rows {
 		ids[i] = e.About()
 	}
-	found, _ := s.primary().Query(ctx, selectClaimedDays, ids)
+	found, _ := s.primary().Query(ctx, selectKnownDays, ids)
 	return pgx.CollectRows(found, pgx.RowTo[int32]) // Returns the error of Query as well.
 }
 
-// send is one try of record. A batch without bodies that have to be parted is a
-// transaction by itself.
+// send is one attempt of record. Unless the bodies have to be split, the batch is an implicit
+// transaction.
 func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
 	slot := s.slots.take()
 	defer s.slots.free(slot)
 	first, times := &pgx.Batch{}, make(map[string]time.Time, len(b.rows))
-	first.Queue(enterLog, enterArrays(b)...)
-	first.Queue(claim, claimArrays(b)...)
+	first.Queue(enterLog, enterLogArrays(b)...)
+	first.Queue(mergeStatus, statusArrays(b)...)
 	var err error
 	if chunk(b.rows) == len(b.rows) {
 		queueLog(first, b.rows, slot, times)
-		queueMend(first, b.rows)
+		queueReplays(first, b.rows)
 		err = s.primary().SendBatch(ctx, first).Close()
 	} else {
 		err = pgx.BeginFunc(ctx, s.primary(), func(tx pgx.Tx) error { return sendChunks(ctx, tx, first, b.rows, slot, times) })
@@ -123,8 +122,8 @@ func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
 	return newlyRecorded(b.rows, times), nil
 }
 
-// sendChunks sends rows whose bodies are too large for one message. They go by user, so
-// that counters are locked in the order in which other transactions lock them.
+// sendChunks sends rows whose bodies are too large for one message. They are sorted by user, so
+// that the counters are locked in the order of other transactions.
 func sendChunks(ctx context.Context, tx pgx.Tx, first *pgx.Batch, rows []store.Entry, slot int32, times map[string]time.Time) error {
 	rest := slices.Clone(rows)
 	slices.SortStableFunc(rest, func(a, b store.Entry) int { return strings.Compare(a.Subject, b.Subject) })
@@ -137,14 +136,14 @@ func sendChunks(ctx context.Context, tx pgx.Tx, first *pgx.Batch, rows []store.E
 		rest = rest[n:]
 	}
 	last := &pgx.Batch{}
-	if queueMend(last, rows); last.Len() == 0 {
+	if queueReplays(last, rows); last.Len() == 0 {
 		return nil
 	}
 	return tx.SendBatch(ctx, last).Close()
 }
 
-// queueMend has the statuses of replayed events looked at again.
-func queueMend(b *pgx.Batch, rows []store.Entry) {
+// queueReplays queues restoreStatus for replayed events.
+func queueReplays(b *pgx.Batch, rows []store.Entry) {
 	var ids []string
 	for _, e := range rows {
 		if e.State.Status == event.StatusReplayed {
@@ -153,11 +152,11 @@ func queueMend(b *pgx.Batch, rows []store.Entry) {
 	}
 	if len(ids) > 0 {
 		slices.Sort(ids)
-		b.Queue(mend, slices.Compact(ids))
+		b.Queue(restoreStatus, slices.Compact(ids))
 	}
 }
 
-// chunk is how many of the rows go into one statement: at least one.
+// chunk returns how many of the rows go into one statement: at least one.
 func chunk(rows []store.Entry) int {
 	size := 0
 	for i, e := range rows {
@@ -168,7 +167,7 @@ func chunk(rows []store.Entry) int {
 	return len(rows)
 }
 
-// queueLog notes the event's time of each entry that is new to the log.
+// queueLog queues insertLog, which returns the event's time of each entry that is new to the log.
 func queueLog(b *pgx.Batch, rows []store.Entry, slot int32, times map[string]time.Time) {
 	b.Queue(insertLog, logArrays(rows, slot)...).Query(func(rows pgx.Rows) error {
 		var id string
@@ -178,7 +177,8 @@ func queueLog(b *pgx.Batch, rows []store.Entry, slot int32, times map[string]tim
 	})
 }
 
-// newlyRecorded are the entries that are new to the log, with the time that was claimed first.
+// newlyRecorded returns the entries that are new to the log, with the time that their event has
+// there.
 func newlyRecorded(rows []store.Entry, times map[string]time.Time) []store.Entry {
 	entries := make([]store.Entry, 0, len(times))
 	for _, e := range rows {

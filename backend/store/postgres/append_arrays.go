@@ -7,9 +7,9 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// enterArrays are the arguments of enterLog: days, buckets, and the users with the
+// enterLogArrays are the arguments of enterLog: days, buckets, and the users with the
 // earliest time of their events.
-func enterArrays(b *batch) []any {
+func enterLogArrays(b *batch) []any {
 	earliest := make(map[string]time.Time, len(b.rows))
 	for _, e := range b.rows {
 		if at, seen := earliest[e.Subject]; e.Subject != "" && (!seen || e.EventTime.Before(at)) {
@@ -23,7 +23,7 @@ func enterArrays(b *batch) []any {
 	return []any{b.lockedDays(), b.buckets, hashes, times}
 }
 
-// dayNumbers are the days that the rows say they belong to, each once.
+// dayNumbers returns the days of the rows' events, each once.
 func dayNumbers(rows []store.Entry) []int32 {
 	days := make([]int32, 0, 2)
 	for _, e := range rows {
@@ -34,8 +34,8 @@ func dayNumbers(rows []store.Entry) []int32 {
 	return days
 }
 
-// claimArrays are the arguments of claim.
-func claimArrays(b *batch) []any {
+// statusArrays are the arguments of mergeStatus.
+func statusArrays(b *batch) []any {
 	all := store.Project(b.rows)
 	n := len(all)
 	ids, bots, types := make([]string, n), make([]string, n), make([]string, n)

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// slots gives each Append under way a number of its own, so that those of one process, and
-// most likely those of others, do not wait for each other's rows of bot_stats. The lowest
-// free one is taken, which keeps the rows few.
+// slots gives each running Append a different number, so that concurrent ones, most likely also
+// of other processes, do not wait for each other's row locks in bot_stats. The lowest free number
+// is taken, which keeps the rows few.
 type slots struct {
 	base  int32
 	mutex sync.Mutex

@@ -18,8 +18,8 @@ on conflict (subject_hash) do update set before = greatest(e.before, excluded.be
 	selectUserDays = `select distinct ` + day + ` from events where subject = $1 and subject <> '' and event_time < $2 order by 1`
 )
 
-// Erase implements [store.Maintainer]. The mark is made while nobody records, so that whatever
-// is recorded later heeds it.
+// Erase implements [store.Maintainer]. The erasure is noted under the exclusive lock, so that
+// every later Append sees it.
 func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
 	var done store.Erased
 	if !(store.Query{Subject: subject}).Possible() || subject == "" {
@@ -47,12 +47,12 @@ func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (st
 	return done, nil
 }
 
-// ofUser are the entries of a user's events before a time.
+// ofUser matches the entries of a user's events before a time.
 func ofUser(subject string, before time.Time) removal {
 	return removal{where: "subject = $2 and subject <> '' and event_time < '" + before.UTC().Format(time.RFC3339Nano) + "'", arg: subject}
 }
 
-// withoutErased leaves out what came too late of users that were erased.
+// withoutErased leaves out events of erased users that arrive late.
 func (s *Store) withoutErased(ctx context.Context, rows []store.Entry) ([]store.Entry, error) {
 	hashes := make([][]byte, len(rows))
 	for i, e := range rows {

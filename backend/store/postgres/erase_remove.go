@@ -13,8 +13,8 @@ import (
 const removeChunk = 10_000
 
 const (
-	// The partition of the day stands for the log, as %[1]s, and what to remove as %[2]s;
-	// %[3]s is uncountBots. The changes of an event go with it, whatever they say.
+	// %[1]s is the partition of the day, %[2]s the condition of what to remove, and %[3]s
+	// uncountBots. The changes of an event are removed with it, whether they match or not.
 	removeEntries = `with gone as (
 	delete from %[1]s where ctid = any (array(
 		(select ctid from %[1]s where %[2]s limit $1)
@@ -30,7 +30,7 @@ const (
 )
 select count(*), count(*) filter (where ref is null), coalesce(array_agg(distinct subject) filter (where subject <> ''), '{}') from gone`
 
-	// Nobody else counts on the day, so the counters of users are counted again.
+	// Under the exclusive lock of the day the counters of users are counted anew.
 	dropCounted  = `delete from user_counters where day = $1 and subject = any ($2)`
 	countAgain   = countUsers + `events where ` + ofDay + ` and subject = any ($3)` + groupUsers
 	dropZeroBots = `delete from bot_stats b using (
@@ -39,11 +39,11 @@ select count(*), count(*) filter (where ref is null), coalesce(array_agg(distinc
 ) z where b.day = $1 and b.bot = z.bot and b.minute = z.minute`
 )
 
-// uncountBots takes away from the statistics of bots what the removed entries counted.
+// uncountBots subtracts the removed entries from the statistics of bots.
 var uncountBots = strings.NewReplacer("count(*)", "-count(*)", "coalesce(sum(took_ms), 0)", "-coalesce(sum(took_ms), 0)", "$1", "0").
 	Replace(countBots + "gone" + groupBots)
 
-// removal says which entries of the log are to go, by a condition with an argument, $2.
+// removal says which entries to remove, by a condition on $2.
 type removal struct {
 	where string
 	arg   any

@@ -33,7 +33,8 @@ func (s *Store) Erasures(ctx context.Context, after []byte, limit int) ([]store.
 	return all, nil
 }
 
-// ImportErasures implements [store.Maintainer]. Like Erase it has nobody record meanwhile.
+// ImportErasures implements [store.Maintainer]. Like Erase it holds the exclusive lock of the
+// log.
 func (s *Store) ImportErasures(ctx context.Context, erasures []store.Erasure) error {
 	hashes, times := make([][]byte, len(erasures)), make([]time.Time, len(erasures))
 	for i, e := range erasures {

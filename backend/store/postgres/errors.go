@@ -9,11 +9,11 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// The codes with which the database refuses something, see
-// https://www.postgresql.org/docs/current/errcodes-appendix.html; those of enter_log
-// and enter_day are our own.
+// Error codes of the database, see
+// https://www.postgresql.org/docs/current/errcodes-appendix.html; those of enter_log and
+// enter_day are our own.
 const (
-	codeMoved     = "LG001"
+	codeFenced    = "LG001"
 	codeErased    = "LG002"
 	codeDayInUse  = "LG003"
 	codeCheck     = "23514"
@@ -21,7 +21,7 @@ const (
 	codeUndefined = "42P01"
 )
 
-// codeOf is empty for what the server did not say.
+// codeOf returns the error code of the server, or "" when the error is another one.
 func codeOf(err error) string {
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
 		return refused.Code
@@ -29,14 +29,15 @@ func codeOf(err error) string {
 	return ""
 }
 
-// noPartition reports whether a row found no partition: a check that has no name.
+// noPartition reports whether a row found no partition: a check violation without a constraint's
+// name.
 func noPartition(err error) bool {
 	refused := (*pgconn.PgError)(nil)
 	return errors.As(err, &refused) && refused.Code == codeCheck && refused.ConstraintName == ""
 }
 
-// classify tells what is wrong with the data from everything else, which counts as
-// unavailable: an event is given up only when it is itself the reason.
+// classify marks every error but those of the data as [store.ErrUnavailable]: an event is
+// dead-lettered only when it is itself the cause.
 func classify(err error) error {
 	if code := codeOf(err); len(code) == 5 && !noPartition(err) {
 		switch code[:2] {

@@ -2,8 +2,8 @@ package postgres
 
 import "context"
 
-// Spoil makes the read models wrong.
-func (s *Store) Spoil(ctx context.Context) error {
+// Corrupt makes the read models wrong.
+func (s *Store) Corrupt(ctx context.Context) error {
 	_, err := s.primary().Exec(ctx, `update event_status set status = 40, attempts = 99, replays = 9, event_time = event_time + interval '1 us', updated_at = '2001-01-01';
 update event_status set status = 10, known = false where event_id in (select event_id from event_status limit 3);
 delete from event_status where event_id in (select event_id from event_status order by 1 desc limit 3);

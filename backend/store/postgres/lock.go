@@ -7,29 +7,29 @@ import (
 )
 
 const (
-	// Statements that keep a day may read all of it. Those of Append wait for locks no
-	// longer than their own timeout, so these give up before.
+	// Maintenance may read all of a day, so its statements get longer. It waits for locks less
+	// long than Append does, whose statement timeout must not pass meanwhile.
 	maintenanceSettings = `set local statement_timeout = '30min'; set local lock_timeout = '5s'`
-	// dropSettings leave time to have a vacuum of the partition canceled, which the
-	// server does after a second. All of the log waits behind this lock.
+	// dropSettings wait long enough for the server to cancel an autovacuum of the partition,
+	// which takes a second. The whole log queues behind this lock request.
 	dropSettings = `set local lock_timeout = '1500ms'`
 )
 
-// exclusively runs a transaction while nobody adds to a day of the log, given by its number, or
-// to any of them.
+// exclusively runs a transaction under the exclusive lock of a day of the log, given by its
+// number, or of allDays. Appends to it wait.
 func (s *Store) exclusively(ctx context.Context, day int32, do func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.primary(), func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, maintenanceSettings); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, lockAlone, day); err != nil {
+		if _, err := tx.Exec(ctx, lockExclusively, day); err != nil {
 			return err
 		}
 		return do(tx)
 	})
 }
 
-// execute runs statements with the same arguments after one another, planned for them.
+// execute runs statements one after the other with the same arguments, planned for them.
 func execute(ctx context.Context, tx pgx.Tx, args []any, statements ...string) error {
 	args = append([]any{planned}, args...)
 	for _, sql := range statements {

@@ -14,10 +14,10 @@ var files embed.FS
 
 var migrations = migration.Load("schema", files, "migrations")
 
-// Migrate brings the schema up to date, one process at a time and all versions or
-// none. It returns ErrUnavailable while the server can't be reached; any other error
-// stays until an operator acts, as when the schema is newer than the program. It has
-// no time limit of its own, since a migration may rewrite a large table.
+// Migrate brings the schema up to date in one transaction, one process at a time. It returns
+// [store.ErrUnavailable] while the server can't be reached; any other error, as of a schema newer
+// than the program, needs an operator. It has no timeout, since a migration may rewrite a large
+// table.
 func (s *Store) Migrate(ctx context.Context) error {
 	return schemaError("migrating the database", migrations.Apply(ctx, s.sql, s.log))
 }

@@ -12,18 +12,17 @@ import (
 )
 
 const (
-	// lockClass is the first key of the advisory locks of the log: "bgat" in ASCII. The
-	// second one is the number of a day, or one of the following. The functions of
-	// migration 0001 use the class, too.
+	// lockClass is the first key of the log's advisory locks: "bgat" in ASCII, also in migration
+	// 0001. The second key is the number of a day, or one of the following.
 	lockClass = `1650942324`
-	// allDays is held by everyone who adds to the log.
+	// allDays is held, shared, by every Append.
 	allDays = -1
 	// partitionLock is held while partitions are made or dropped.
 	partitionLock = -2
-	// moveLockKey is held by whoever moves buckets from or to the database.
+	// moveLockKey is held while buckets move from or to the database.
 	moveLockKey = -3
 
-	lockAlone = `select pg_advisory_xact_lock(` + lockClass + `, $1)`
+	lockExclusively = `select pg_advisory_xact_lock(` + lockClass + `, $1)`
 
 	partitionPrefix = "events_"
 	partitionDay    = "20060102"
@@ -48,11 +47,11 @@ func nextDay(day time.Time) time.Time { return day.Add(24 * time.Hour) }
 
 func partition(day time.Time) string { return partitionPrefix + day.Format(partitionDay) }
 
-// prepareDays makes the partitions for days that have none. A table that is attached
-// afterwards, unlike one made as a partition, holds up nobody who reads or records.
+// prepareDays makes missing partitions. A table is made first and attached then: unlike "create
+// table partition of" that does not block reads and Appends.
 func (s *Store) prepareDays(ctx context.Context, days []time.Time) error {
 	return pgx.BeginFunc(ctx, s.primary(), func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockAlone, partitionLock); err != nil {
+		if _, err := tx.Exec(ctx, lockExclusively, partitionLock); err != nil {
 			return err
 		}
 		have, err := partitions(ctx, tx)
@@ -79,7 +78,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// partitions are the days that there is a partition for, oldest first.
+// partitions returns the days that have a partition, oldest first.
 func partitions(ctx context.Context, q querier) ([]time.Time, error) {
 	// CollectRows returns the error of Query as well.
 	rows, _ := q.Query(ctx, selectPartitions)

@@ -1,5 +1,4 @@
-// Package postgres keeps events in PostgreSQL, where several backends record and read
-// at once.
+// Package postgres keeps events in PostgreSQL, shared by several backends.
 package postgres
 
 import (
@@ -23,10 +22,10 @@ var (
 	_ store.Maintainer = (*Store)(nil)
 )
 
-// Config says where the database is and how to use it. A call takes longer than
-// StatementTimeout by 5 s at most. A PgBouncer in between has to ignore the startup
-// parameters statement_timeout and synchronous_commit, and the server then has to have the
-// latter on, since events are acknowledged after the commit.
+// Config says where the database is and how to use it. A call takes at most 5 s longer than
+// StatementTimeout. A PgBouncer in between has to ignore the startup parameters statement_timeout
+// and synchronous_commit; the server then needs synchronous_commit = on, since events are
+// acknowledged after the commit.
 type Config = replicas.Config
 
 // database is where to write and to read: a [replicas.Cluster], or one server in tests.
@@ -43,12 +42,12 @@ type Store struct {
 	sql   sqldb.DB
 	log   *slog.Logger
 	slots *slots
-	// callTimeout bounds a call even when the server hangs and cannot end it itself.
+	// callTimeout bounds a call when the server hangs and enforces no statement_timeout.
 	callTimeout time.Duration
 }
 
-// Open makes a store without waiting for a server: none need be up. [Store.Ready] and
-// [Store.Migrate] are the first to say whether it is. A malformed URL is an error.
+// Open makes a store without waiting for a server; [Store.Ready] and [Store.Migrate] report
+// whether one answers. A malformed URL is an error.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.WithDefaults()
 	db, err := replicas.Open(ctx, cfg)
@@ -69,8 +68,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	return schemaError("reading the schema version", migrations.Check(ctx, s.sql))
 }
 
-// Close implements [store.Store]. It waits for the calls under way and is safe to call
-// twice.
+// Close implements [store.Store]. It waits for running calls and is safe to call twice.
 func (s *Store) Close() error {
 	err := s.sql.Writer.Close()
 	s.db.Close()
@@ -86,8 +84,8 @@ func (s *Store) primary() *pgxpool.Pool { return s.db.Primary() }
 // returns [replicas.ErrTooManyConns] if not.
 func (s *Store) CheckConnections(ctx context.Context) error { return s.db.CheckConnections(ctx) }
 
-// collect reads rows from a replica, if one is up to date, with a statement that is planned
-// for its arguments.
+// collect reads rows from a replica, if one is current, with a statement that is planned for its
+// arguments.
 func collect[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], query string, args []any) (all []T, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()

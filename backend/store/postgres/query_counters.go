@@ -17,7 +17,7 @@ const (
 	or sum(expired) <> 0 or sum(replayed) <> 0 order by minute limit $3`
 )
 
-// User returns what is known about a user; of one without events, nothing.
+// User implements [store.Store].
 func (s *Store) User(ctx context.Context, q store.UserQuery) (*store.User, error) {
 	user := &store.User{Subject: q.Subject}
 	if q.Subject == "" || !(store.Query{Subject: q.Subject, Bot: q.Bot}).Possible() {
@@ -40,7 +40,7 @@ func scanUser(row pgx.CollectableRow) (b store.UserBot, err error) {
 	return b, err
 }
 
-// Stats returns the minutes of a range in which something happened, oldest first.
+// Stats implements [store.Store].
 func (s *Store) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error) {
 	if !(store.Query{Bot: q.Bot}).Possible() {
 		return nil, nil
@@ -61,7 +61,7 @@ func scanMinute(row pgx.CollectableRow) (m store.Minute, err error) {
 }
 
 func statsQuery(q store.StatsQuery) (string, []any) {
-	// A minute belongs to the range as a whole.
+	// A minute is in the range as a whole.
 	args := []any{store.Micros(q.From).Truncate(time.Minute), store.Micros(q.To), store.MaxMinutes}
 	if q.Bot == "" {
 		return selectStats + groupByMinutes, args

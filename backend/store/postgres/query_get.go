@@ -22,12 +22,11 @@ const (
 from events e where e.event_time = $1 and (e.id = $2 or e.ref = $2) order by e.ref nulls first, e.time, e.id`
 )
 
-// planned has a statement planned for its values. Only so the planner knows, before it
-// takes locks, the partitions that matter, and how rare a status is.
+// planned has a statement planned for its arguments. Only then are partitions pruned before they
+// are locked, and does the planner know how rare a status is.
 const planned = pgx.QueryExecModeCacheDescribe
 
-// Get implements [store.Store]. The status is put together from the log, as the read
-// model is.
+// Get implements [store.Store]. The status is projected from the log, as the read model is.
 func (s *Store) Get(ctx context.Context, id string) (*store.Record, error) {
 	if !store.ValidID(id) {
 		return nil, store.ErrNotFound

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// The subqueries that are limited to nothing are fences, behind which the planner reads
-	// row by row what the outer query leaves, whatever it thinks there is.
+	// "offset 0" is an optimization fence: whatever the planner estimates, the subquery is run
+	// for each row that the outer query needs.
 
-	// listLog begins a list in the order of the log; statusOf is where its events stand.
+	// listLog begins a list in the order of the log; statusOf looks up the status of its events.
 	listLog  = `select ` + logColumns + `, s.status, s.attempts, s.updated_at from events e cross join lateral (`
 	statusOf = `select status, attempts, updated_at from event_status where event_id = e.id`
 
-	// listStatus begins a list of events with a status that few have.
+	// listStatus begins a list by a status that few events have.
 	listStatus = `select event_time, event_id, status, attempts, updated_at from event_status`
 
 	// selectListed reads the events of such a list.
@@ -38,7 +38,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	list := readLogPage
-	// The events of a user are fewer than those with a status.
+	// A user has fewer events than a status.
 	if q.Status != "" && q.Status != event.StatusDelivered && q.Subject == "" {
 		list = readStatusPage
 	}
@@ -72,7 +72,7 @@ func readLogPage(ctx context.Context, db *pgxpool.Pool, q store.Query) (*store.P
 	return statement.Paginate(q, records), nil
 }
 
-// behind asks for what follows a position in a list, newest first.
+// behind asks for what follows a position in a list that is sorted newest first.
 func behind(f *statement.Filter, after store.Position, id string) {
 	if after != (store.Position{}) {
 		at := f.Arg(after.Time)
@@ -109,7 +109,7 @@ func listStatusQuery(q store.Query) (string, []any) {
 	return listStatus + f.Where() + " order by event_time desc, event_id desc limit " + f.Arg(statement.PageSize(q)+1), f.Args
 }
 
-// readStatusPage reads the status first, and then the events in the partitions between the
+// readStatusPage reads the statuses first, and then the events from the partitions between the
 // first and the last.
 func readStatusPage(ctx context.Context, db *pgxpool.Pool, q store.Query) (*store.Page, error) {
 	query, args := listStatusQuery(q)
@@ -139,8 +139,7 @@ func readStatusPage(ctx context.Context, db *pgxpool.Pool, q store.Query) (*stor
 	return page, readListed(rows, page)
 }
 
-// readListed gives the records of a page their events. What has been erased meanwhile is
-// left out.
+// readListed reads the events of a page. Those that have been erased meanwhile are left out.
 func readListed(rows pgx.Rows, page *store.Page) error {
 	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Entry, error) { return scanEntry(row) })
 	if err != nil {

@@ -15,7 +15,7 @@ const (
 	inLogOrder = ` order by recorded_at, id limit `
 )
 
-// Log returns entries in the order of recording.
+// Log implements [store.Store].
 func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error) {
 	if !(store.Query{Bot: q.Bot, Subject: q.Subject, Type: q.Type, After: store.Position{Time: q.After.RecordedAt, ID: q.After.ID}}).Possible() {
 		return nil, nil
@@ -28,8 +28,8 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error
 	return entries, nil
 }
 
-// logQuery reads in the order of recording from the position on. The entries of a user
-// are collected first: they are few, and may stand far apart.
+// logQuery reads in the order of recording from the position on. The entries of a user are
+// collected and sorted first: they are few and scattered over the log.
 func logQuery(q store.LogQuery) (string, []any) {
 	f := &statement.Filter{Args: []any{q.Bodies}}
 	if q.After != (store.LogPosition{}) {

@@ -189,7 +189,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 		"Close":            {func() error { return nil }},
 		"SQL":              {func() error { return nil }},
 		"CheckConnections": {func() error { return nil }},
-		"Spoil":            {func() error { return nil }}, // Of the tests.
+		"Corrupt":          {func() error { return nil }}, // Of the tests.
 	}
 	for _, after := range []store.LogPosition{{}, {RecordedAt: here, ID: logID(n)}} {
 		for _, q := range []store.LogQuery{{}, {Bot: "bot1"}, {Subject: "user-10"}, {Type: "type1"}} {

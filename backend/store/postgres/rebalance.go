@@ -18,13 +18,13 @@ const (
 	selectBuckets = selectLog + ` where event_time >= $2 and event_time < $3 and bucket = any ($4)
 	and (event_time, id) > ($5, $6) and recorded_at >= $7 order by event_time, id limit $8`
 
-	selectMoves = `select bucket, shard from moved_buckets`
-	deleteMoves = `delete from moved_buckets where bucket = any ($1)`
-	insertMoves = `insert into moved_buckets as m (bucket, shard) select unnest($1::smallint[]), $2 on conflict (bucket) do update set shard = excluded.shard`
+	selectFences = `select bucket, shard from moved_buckets`
+	deleteFences = `delete from moved_buckets where bucket = any ($1)`
+	insertFences = `insert into moved_buckets as m (bucket, shard) select unnest($1::smallint[]), $2 on conflict (bucket) do update set shard = excluded.shard`
 )
 
-// errNotMoved keeps from dropping what is nowhere else.
-var errNotMoved = errors.New("the bucket was not handed over")
+// errNotFenced prevents dropping the only copy.
+var errNotFenced = errors.New("bucket is not fenced")
 
 func smallints(buckets []int) []int16 {
 	small := make([]int16, len(buckets))
@@ -34,8 +34,8 @@ func smallints(buckets []int) []int16 {
 	return small
 }
 
-// ReadBuckets implements [store.Maintainer]. There is no index by bucket, which every event
-// would pay for: it reads the log day by day.
+// ReadBuckets implements [store.Maintainer]. It reads the log day by day: an index by bucket
+// would slow down every Append.
 func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
 	limit = statement.LogSize(limit)
 	days, err := partitions(ctx, s.primary())
@@ -61,8 +61,7 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Buck
 	return all, nil
 }
 
-// Import implements [store.Maintainer]. It does not heed that buckets have moved from here:
-// they may be on their way back.
+// Import implements [store.Maintainer]. It ignores fences: the buckets may be on their way back.
 func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	rows := slices.Clone(entries)
 	slices.SortStableFunc(rows, func(a, b store.Entry) int { return cmp.Compare(a.ID, b.ID) })
@@ -83,15 +82,15 @@ func (s *Store) Fence(ctx context.Context, buckets []int, shard string, last fun
 			return refused
 		}
 		if shard == "" {
-			return execute(ctx, tx, []any{smallints(buckets)}, deleteMoves)
+			return execute(ctx, tx, []any{smallints(buckets)}, deleteFences)
 		}
-		return execute(ctx, tx, []any{smallints(buckets), shard}, insertMoves)
+		return execute(ctx, tx, []any{smallints(buckets), shard}, insertFences)
 	})
 	switch {
 	case refused != nil:
 		return refused
 	case err != nil:
-		return fmt.Errorf("handing buckets over: %w", classify(err))
+		return fmt.Errorf("fencing buckets: %w", classify(err))
 	}
 	return nil
 }
@@ -102,14 +101,14 @@ func (s *Store) Fences(ctx context.Context) (map[int]string, error) {
 	var bucket int
 	var shard string
 	// ForEachRow returns the error of Query as well.
-	rows, _ := s.primary().Query(ctx, selectMoves)
+	rows, _ := s.primary().Query(ctx, selectFences)
 	if _, err := pgx.ForEachRow(rows, []any{&bucket, &shard}, func() error { moves[bucket] = shard; return nil }); err != nil {
-		return nil, fmt.Errorf("reading moved buckets: %w", classify(err))
+		return nil, fmt.Errorf("reading fences: %w", classify(err))
 	}
 	return moves, nil
 }
 
-// DropFenced implements [store.Maintainer]. Buckets that were not handed over are an error.
+// DropFenced implements [store.Maintainer]. Buckets that are not fenced are an error.
 func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 	moves, err := s.Fences(ctx)
 	if err != nil {
@@ -117,7 +116,7 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 	}
 	for _, b := range buckets {
 		if moves[b] == "" {
-			return fmt.Errorf("dropping bucket %d: %w", b, errNotMoved)
+			return fmt.Errorf("dropping bucket %d: %w", b, errNotFenced)
 		}
 	}
 	days, err := partitions(ctx, s.primary())

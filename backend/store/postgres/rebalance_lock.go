@@ -12,15 +12,15 @@ import (
 
 const (
 	lockMoves = `select pg_try_advisory_xact_lock(` + lockClass + `, $1)`
-	// holdSettings let a transaction stay open for as long as a move takes. It has no
-	// snapshot between its statements, so it does not keep the server from cleaning up.
+	// holdSettings let the transaction idle as long as a move takes. Between statements it has no
+	// snapshot, so it does not hold back vacuum.
 	holdSettings = `set local idle_in_transaction_session_timeout = 0`
-	// unlockTimeout bounds giving the lock back.
+	// unlockTimeout bounds releasing the lock.
 	unlockTimeout = 5 * time.Second
 )
 
-// LockMoves implements [store.Maintainer]. The lock is that of a transaction, which passes
-// connection poolers, and ends with its connection.
+// LockMoves implements [store.Maintainer]. The lock is one of a transaction, which works through
+// PgBouncer, and ends with its connection.
 func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
 	tx, err := s.primary().Begin(ctx)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 const (
 	ofDay = `event_time >= $1 and event_time < $2`
 
-	// rebuildStatus is what claim made of the entries of a day, one after the other, and
-	// writes only what differs.
+	// rebuildStatus is the result of mergeStatus for all entries of a day, and writes only what
+	// differs.
 	rebuildStatus = `insert into event_status as s (event_id, event_time, bot, type, known, status, attempts, replays, updated_at)
 select distinct on (about) about, event_time, first_value(bot) over itself, first_value(type) over itself, bool_or(ref is null) over event,
 	status, max(attempt) over event, replays, time
@@ -29,8 +29,8 @@ on conflict (event_id) do update set event_time = excluded.event_time, bot = exc
 where s.event_time >= $1 and s.event_time < $2 and (s.event_time, s.bot, s.type, s.known, s.status, s.attempts, s.replays, s.updated_at) is distinct from
 	(excluded.event_time, excluded.bot, excluded.type, excluded.known, excluded.status, excluded.attempts, excluded.replays, excluded.updated_at)`
 
-	// dropStrays removes what lists would find of events that the log does not have.
-	dropStrays = `delete from event_status s where known and status <> 40 and status in (10, 12, 15, 20, 25, 30) and ` + ofDay + `
+	// deleteOrphans removes statuses by which lists would find events that are not in the log.
+	deleteOrphans = `delete from event_status s where known and status <> 40 and status in (10, 12, 15, 20, 25, 30) and ` + ofDay + `
 	and not exists (select from events e where e.event_time = s.event_time and e.id = s.event_id and e.event_time >= $1 and e.event_time < $2)`
 
 	dropUserCounters = `delete from user_counters where day = $1`
@@ -45,7 +45,7 @@ func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err 
 	day = store.Day(day)
 	end := nextDay(day)
 	err = s.exclusively(ctx, dayNumber(day), func(tx pgx.Tx) error {
-		if err := execute(ctx, tx, []any{day, end}, rebuildStatus, dropStrays); err != nil {
+		if err := execute(ctx, tx, []any{day, end}, rebuildStatus, deleteOrphans); err != nil {
 			return err
 		}
 		if err := execute(ctx, tx, []any{day}, dropUserCounters, dropBotStats); err != nil {

@@ -176,7 +176,7 @@ func TestReadModelsAreWhatTheEntriesSay(t *testing.T) {
 
 	before := readModels(t, url)
 	require.EqualValues(t, len(entries), requireRebuilt(t, s, url))
-	require.NoError(t, s.Spoil(t.Context()))
+	require.NoError(t, s.Corrupt(t.Context()))
 	require.NotEqual(t, before, readModels(t, url))
 	rebuildAll(t, s)
 	requireModels(t, before, readModels(t, url))

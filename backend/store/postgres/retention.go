@@ -11,31 +11,31 @@ import (
 )
 
 const (
-	// daysAhead is for how many days partitions are there before their events.
+	// daysAhead is for how many days to come partitions are made.
 	daysAhead = 7
-	// retainStep is the part of a day whose statuses go at once.
+	// retainStep is the part of a day whose statuses are deleted in one transaction.
 	retainStep = 10 * time.Minute
-	// clockSkew is by how much the clocks of backends may differ.
+	// clockSkew bounds how much the clocks of backends may differ.
 	clockSkew = time.Hour
-	// dropTries is how often the partition is tried to be dropped, dropPause apart.
+	// dropTries is how often dropping the partition is attempted, dropPause apart.
 	dropTries = 10
 	dropPause = time.Second
 
-	// An id whose status has gone can be claimed again, with a later day.
+	// Once its status is deleted, an id can be recorded again on a later day.
 	dropStatuses = `delete from event_status where ` + ofDay + ` and event_id = any (array(select coalesce(ref, id) from events where ` + ofDay + `))`
-	// dropLate is for what was recorded while the day was on its way out.
+	// dropLate is for what was recorded while the day was being dropped.
 	dropLate = `delete from event_status where ` + ofDay + ` and event_id = any (array(
 	select coalesce(ref, id) from events where ` + ofDay + ` and recorded_at >= $3))`
 
-	// selectUsed is by the index, since there may be much that is deleted and not vacuumed yet.
+	// selectUsed goes by the index: there may be many dead rows that are not vacuumed yet.
 	selectUsed = `select (select event_time from events where ` + ofDay + ` order by event_time limit 1) is not null`
 
 	dropSomeUserCounters = `delete from user_counters where ctid = any (array(select ctid from user_counters where day = $1 limit 10000))`
 	dropSomeBotStats     = `delete from bot_stats where ctid = any (array(select ctid from bot_stats where day = $1 limit 10000))`
 )
 
-// Retain implements [store.Maintainer]. Dropping a partition takes a lock on all of the log
-// for a moment, for which it tries again later when somebody reads for long.
+// Retain implements [store.Maintainer]. Dropping a partition locks the whole log for a moment;
+// while long reads are in the way, that is tried again.
 func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
 	var done store.Retained
 	ahead := make([]time.Time, 0, daysAhead+2)
@@ -61,19 +61,19 @@ func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, e
 	return done, nil
 }
 
-// dropDay removes what the read models have of a day, and then the day, which takes
-// the log with it that tells what else there is to remove.
+// dropDay deletes a day from the read models, and then its partition: last, as the log says what
+// to delete.
 func (s *Store) dropDay(ctx context.Context, day time.Time) error {
 	since := time.Now().Add(-clockSkew)
 	for from := day; from.Before(nextDay(day)); from = from.Add(retainStep) {
-		if _, err := s.removeSome(ctx, day, dropStatuses, from, from.Add(retainStep)); err != nil {
+		if _, err := s.deleteBatch(ctx, day, dropStatuses, from, from.Add(retainStep)); err != nil {
 			return err
 		}
 	}
 	for _, sql := range []string{dropSomeUserCounters, dropSomeBotStats} {
 		for some := int64(1); some > 0; {
 			var err error
-			if some, err = s.removeSome(ctx, day, sql, day); err != nil {
+			if some, err = s.deleteBatch(ctx, day, sql, day); err != nil {
 				return err
 			}
 		}
@@ -91,8 +91,9 @@ func (s *Store) dropDay(ctx context.Context, day time.Time) error {
 	}
 }
 
-// removeSome deletes rows of a day, alone with it: writers lock rows in another order.
-func (s *Store) removeSome(ctx context.Context, day time.Time, sql string, args ...any) (rows int64, err error) {
+// deleteBatch deletes rows of a day under its exclusive lock, since Append locks rows in another
+// order.
+func (s *Store) deleteBatch(ctx context.Context, day time.Time, sql string, args ...any) (rows int64, err error) {
 	err = s.exclusively(ctx, dayNumber(day), func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, sql, append([]any{planned}, args...)...)
 		rows = tag.RowsAffected()
@@ -108,7 +109,7 @@ func dropPartition(ctx context.Context, tx pgx.Tx, day, since time.Time) error {
 	if err := execute(ctx, tx, []any{day}, dropUserCounters, dropBotStats); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, lockAlone, partitionLock); err != nil {
+	if _, err := tx.Exec(ctx, lockExclusively, partitionLock); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, dropSettings+"; drop table if exists "+pgx.Identifier{partition(day)}.Sanitize())

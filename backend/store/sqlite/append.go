@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// Most stores have neither, so that this is all they are asked.
+	// Most stores have neither, so that one query suffices.
 	selectExceptions = `select exists (select 1 from moved_buckets), exists (select 1 from erasures)`
-	selectMoves      = `select bucket, shard from moved_buckets`
+	selectFences     = `select bucket, shard from moved_buckets`
 	selectErased     = `select before from erasures where subject_hash = $1`
 
-	// The first who tells the time of an event decides on it.
+	// The first entry of an event decides on its time.
 	claimEvent = `
 insert into event_status (event_id, event_time, bot, status, attempts, replays, updated_at) values ($1, $2, $3, $4, 0, 0, $2)
 on conflict (event_id) do nothing`
-	// Changes that came first say more about the status than the event itself does.
+	// The status of changes that came first is newer than that of the event itself.
 	claimEarlier    = `update event_status set bot = $2 where event_id = $1 and bot is null`
 	selectEventTime = `select event_time from event_status where event_id = $1`
 
@@ -51,7 +51,7 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 		for i := range entries {
 			entries[i].RecordedAt = now
 		}
-		recorded, err = t.record(ctx, entries, refuseMoved)
+		recorded, err = t.record(ctx, entries, heedFences)
 		return err
 	})
 	if err != nil {
@@ -60,11 +60,10 @@ func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entr
 	return recorded, nil
 }
 
-// Import implements [store.Maintainer]. It does not mind whether the buckets are marked as
-// moved: they may be on their way back.
+// Import implements [store.Maintainer]. It ignores fences: the buckets may be on their way back.
 func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	err := s.step(ctx, func(ctx context.Context, t *transaction) error {
-		_, err := t.record(ctx, entries, ignoreMoved)
+		_, err := t.record(ctx, entries, ignoreFences)
 		return err
 	})
 	if err != nil {
@@ -73,25 +72,25 @@ func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	return nil
 }
 
-type onMoved bool
+type fencing bool
 
 const (
-	refuseMoved onMoved = true
-	ignoreMoved onMoved = false
+	heedFences   fencing = true
+	ignoreFences fencing = false
 )
 
-// record adds entries to the log and the read models, and returns those that were not
-// recorded before, at the time that their event has in the log.
-func (t *transaction) record(ctx context.Context, entries []store.Entry, moved onMoved) ([]store.Entry, error) {
-	// The driver starts a goroutine for each statement that can be cancelled. These are
-	// short, and the end of the context ends the transaction all the same.
+// record adds entries to the log and the read models, and returns those that are new, with the
+// time that their event has in the log.
+func (t *transaction) record(ctx context.Context, entries []store.Entry, moved fencing) ([]store.Entry, error) {
+	// The driver starts a goroutine for each statement that can be canceled. These are short, and
+	// the transaction ends with the context anyway.
 	ctx = context.WithoutCancel(ctx)
-	var anyMoved, anyErased bool
-	if err := t.row(ctx, selectExceptions, nil, &anyMoved, &anyErased); err != nil {
+	var anyFenced, anyErased bool
+	if err := t.row(ctx, selectExceptions, nil, &anyFenced, &anyErased); err != nil {
 		return nil, err
 	}
-	if anyMoved && moved == refuseMoved {
-		if err := t.requireHere(ctx, entries); err != nil {
+	if anyFenced && moved == heedFences {
+		if err := t.checkFences(ctx, entries); err != nil {
 			return nil, err
 		}
 	}
@@ -111,7 +110,7 @@ func (t *transaction) record(ctx context.Context, entries []store.Entry, moved o
 		if erased(e) {
 			continue
 		}
-		e = moveTo(e, times[e.About()])
+		e = atEventTime(e, times[e.About()])
 		fresh, err := t.exec(ctx, insertLog, logRow(e)...)
 		if err != nil {
 			return nil, err
@@ -123,9 +122,9 @@ func (t *transaction) record(ctx context.Context, entries []store.Entry, moved o
 	return recorded, t.project(ctx, recorded)
 }
 
-// requireHere fails when the bucket of an entry is kept elsewhere.
-func (t *transaction) requireHere(ctx context.Context, entries []store.Entry) error {
-	moved, err := readMoves(ctx, t)
+// checkFences fails when the bucket of an entry is fenced.
+func (t *transaction) checkFences(ctx context.Context, entries []store.Entry) error {
+	moved, err := readFences(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -153,8 +152,8 @@ func (t *transaction) erased(ctx context.Context, entries []store.Entry) (func(s
 	return func(e store.Entry) bool { return e.Subject != "" && e.EventTime.UnixMicro() < before[e.Subject] }, nil
 }
 
-// eventTimes returns the times that the events of the entries have in the log, by their
-// ids. Events themselves get their status, too.
+// eventTimes returns the times that the events of the entries have in the log, by id. It inserts
+// the status of events that are new.
 func (t *transaction) eventTimes(ctx context.Context, entries []store.Entry, erased func(store.Entry) bool) (map[string]int64, error) {
 	times := make(map[string]int64, len(entries))
 	for _, e := range entries {
@@ -180,7 +179,7 @@ func (t *transaction) eventTimes(ctx context.Context, entries []store.Entry, era
 	return times, nil
 }
 
-// claim gives an event its status, and returns the time that it has in the log.
+// claim inserts the status of an event, and returns the time that it has in the log.
 func (t *transaction) claim(ctx context.Context, e store.Entry, at int64) (int64, error) {
 	fresh, err := t.exec(ctx, claimEvent, e.ID, at, e.Bot, store.Code(e.State.Status))
 	if err != nil || fresh == 1 {
@@ -193,8 +192,8 @@ func (t *transaction) claim(ctx context.Context, e store.Entry, at int64) (int64
 	return at, err
 }
 
-// moveTo gives an entry the time that its event has in the log.
-func moveTo(e store.Entry, micros int64) store.Entry {
+// atEventTime returns an entry with the time that its event has in the log.
+func atEventTime(e store.Entry, micros int64) store.Entry {
 	at := fromMicros(micros)
 	if at.Equal(e.EventTime) {
 		return e

@@ -33,8 +33,8 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 on conflict (bot, minute, day) do update set ` + statement.AddCounts + `, took_ms = c.took_ms + excluded.took_ms`
 )
 
-// project brings the read models up to date with entries that are new in the log. Events
-// have a status already.
+// project updates the read models with entries that are new in the log. The status of events is
+// there already.
 func (t *transaction) project(ctx context.Context, recorded []store.Entry) error {
 	changes := slices.DeleteFunc(slices.Clone(recorded), func(e store.Entry) bool { return e.Ref == "" })
 	if err := t.mergeStatuses(ctx, changes); err != nil {

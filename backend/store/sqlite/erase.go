@@ -58,7 +58,7 @@ func (s *Store) eraseSome(ctx context.Context, subject string, before time.Time)
 	return events, last, nil
 }
 
-// ofUser returns some of a user's entries, and whatever else belongs to their events.
+// ofUser returns some of a user's entries, with all other entries of their events.
 func (t *transaction) ofUser(ctx context.Context, subject string, before time.Time) ([]store.Entry, error) {
 	rows, err := t.entries(ctx, selectOfUser, subject, micros(before), removeRows)
 	if err != nil {

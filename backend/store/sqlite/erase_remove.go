@@ -6,7 +6,7 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// removeRows is how many rows go in one transaction: some ten milliseconds.
+// removeRows is how many rows are removed in one transaction, which takes some 10 ms.
 const removeRows = 200
 
 const (
@@ -18,7 +18,7 @@ const (
 	dead = dead - $5, expired = expired - $6, replayed = replayed - $7`
 	noCounts = ` and (accepted, deferred, delivered, failed, dead, expired, replayed) = (0, 0, 0, 0, 0, 0, 0)`
 
-	// What remains of the user on that day tells the times anew.
+	// The times are those of what remains of the user on that day.
 	subtractUserCounts = `update user_counters set` + subtractCounts + `,
 	first_at = coalesce((select e.event_time from events e where e.subject = $8 and e.subject <> '' and e.bot = $9
 		and e.event_time >= $10 and e.event_time < $11 order by e.event_time, e.id limit 1), first_at),
@@ -32,8 +32,8 @@ where bot = $9 and minute = $10 and day = $11`
 	deleteBotCount = `delete from bot_stats where bot = $1 and minute = $2 and day = $3` + noCounts
 )
 
-// remove takes entries out of the log and out of the read models. Another process may have
-// done so with some of them.
+// remove removes entries from the log and the read models. Another process may have removed some
+// of them.
 func (t *transaction) remove(ctx context.Context, found []store.Entry) error {
 	entries := make([]store.Entry, 0, len(found))
 	for _, e := range found {
@@ -46,7 +46,7 @@ func (t *transaction) remove(ctx context.Context, found []store.Entry) error {
 		}
 	}
 	for _, p := range store.Project(entries) {
-		if err := t.renewStatus(ctx, p); err != nil {
+		if err := t.recomputeStatus(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -63,8 +63,8 @@ func (t *transaction) remove(ctx context.Context, found []store.Entry) error {
 	return nil
 }
 
-// renewStatus projects what is left of an event.
-func (t *transaction) renewStatus(ctx context.Context, p store.Projection) error {
+// recomputeStatus projects what is left of an event.
+func (t *transaction) recomputeStatus(ctx context.Context, p store.Projection) error {
 	if _, err := t.exec(ctx, deleteStatus, p.EventID); err != nil {
 		return err
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// classify tells what is wrong with the data from everything else, which counts as
-// unavailable: an event is given up only when it is itself the reason.
+// classify marks every error but those of the data as [store.ErrUnavailable]: an event is
+// dead-lettered only when it is itself the cause.
 func classify(err error) error {
-	if errors.Is(err, store.ErrFenced) || errors.Is(err, errNotMoved) {
+	if errors.Is(err, store.ErrFenced) || errors.Is(err, errNotFenced) {
 		return err
 	}
 	if refused := (*driver.Error)(nil); errors.As(err, &refused) {

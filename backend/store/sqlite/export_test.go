@@ -11,8 +11,8 @@ func (s *Store) LimitPages(ctx context.Context, n int) error {
 	return err
 }
 
-// Spoil makes the read models wrong.
-func (s *Store) Spoil(ctx context.Context) error {
+// Corrupt makes the read models wrong.
+func (s *Store) Corrupt(ctx context.Context) error {
 	for _, query := range []string{
 		`update event_status set status = 40, attempts = 99, replays = 9, event_time = event_time + 1, updated_at = 0`,
 		`delete from event_status where event_id in (select event_id from event_status limit 3)`,

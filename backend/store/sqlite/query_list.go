@@ -8,12 +8,11 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// listQuery returns the query for a page, with one row more than the page has, which tells
-// whether another page follows. SQLite has no statistics, so the tables are named in the
-// order, and with the index, in which little is read.
+// listQuery returns the query for a page and one row more, by which Paginate knows whether
+// another page follows. SQLite has no statistics, so the join order and the index are given.
 func listQuery(q store.Query) (string, []any) {
 	if q.Status != "" && q.Status != event.StatusDelivered && q.Subject == "" {
-		return listOpen(q)
+		return listByStatus(q)
 	}
 	f := &statement.Filter{}
 	f.And("e.ref is null")
@@ -37,8 +36,8 @@ func listQuery(q store.Query) (string, []any) {
 	return page(f, q, from, "e.event_time", "e.id")
 }
 
-// listOpen is for events with a status that few have.
-func listOpen(q store.Query) (string, []any) {
+// listByStatus is for a status that few events have.
+func listByStatus(q store.Query) (string, []any) {
 	f := &statement.Filter{}
 	f.And("s.bot is not null")
 	f.And("s.status <> 40") // As the index has it.

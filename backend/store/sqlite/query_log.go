@@ -21,7 +21,7 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error
 	return entries, nil
 }
 
-// logQuery reads all of a user's entries for a page of them, as they are few in a log.
+// logQuery reads all of a user's entries for each page, as they are few.
 func logQuery(q store.LogQuery) (string, []any) {
 	f := &statement.Filter{}
 	f.And("(e.recorded_at, e.id) > (" + f.Arg(micros(q.After.RecordedAt)) + ", " + f.Arg(q.After.ID) + ")")

@@ -30,7 +30,7 @@ func TestPlans(t *testing.T) {
 		"entry": deleteLog, "status": deleteStatus, "about": selectAbout, "of a user": selectOfUser,
 		"subtract user": subtractUserCounts, "no user": deleteUserCount, "subtract bot": subtractBotCounts, "no bot": deleteBotCount,
 		"buckets": selectBuckets, "bucket rows": selectBucketRows, "late buckets": selectLateBuckets,
-		"remember erased": rememberErased, "move": insertMove, "move back": deleteMove,
+		"remember erased": rememberErased, "move": insertFence, "move back": deleteFence,
 	} {
 		requireSearches(t, name, plan(t, s, sql))
 	}

@@ -20,18 +20,18 @@ const (
 where (e.event_time, e.id) > ($1, $2) and e.bucket in (select value from json_each($3))
 order by e.event_time, e.id limit $4`
 
-	// What was recorded of late is little, whatever the log has.
+	// What was recorded lately is little, however large the log is.
 	selectLateBuckets = `select ` + logColumns + `, e.data from events e indexed by events_recorded
 where (e.event_time, e.id) > ($1, $2) and e.bucket in (select value from json_each($3)) and e.recorded_at >= $5
 order by e.event_time, e.id limit $4`
 
-	insertMove = `insert into moved_buckets (bucket, shard) values ($1, $2)
+	insertFence = `insert into moved_buckets (bucket, shard) values ($1, $2)
 on conflict (bucket) do update set shard = excluded.shard`
-	deleteMove = `delete from moved_buckets where bucket = $1`
+	deleteFence = `delete from moved_buckets where bucket = $1`
 )
 
-// errNotMoved keeps what is only here from being dropped.
-var errNotMoved = errors.New("bucket was not handed over")
+// errNotFenced prevents dropping the only copy.
+var errNotFenced = errors.New("bucket is not fenced")
 
 // ReadBuckets implements [store.Maintainer].
 func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
@@ -46,14 +46,14 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Buck
 	return entries, nil
 }
 
-// list is how a statement takes any number of numbers.
+// list encodes numbers for json_each, so that a statement takes any number of them.
 func list(buckets []int) string {
 	text, _ := json.Marshal(append([]int{}, buckets...)) // Numbers can be encoded.
 	return string(text)
 }
 
-// Fence implements [store.Maintainer]. Nothing at all is recorded while last runs, which must
-// not write to this store.
+// Fence implements [store.Maintainer]. It holds the write lock while last runs, which must not
+// write to this store.
 func (s *Store) Fence(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
 	var refused error
 	err := s.write(ctx, func(t *transaction) error {
@@ -63,9 +63,9 @@ func (s *Store) Fence(ctx context.Context, buckets []int, shard string, last fun
 			}
 		}
 		for _, b := range buckets {
-			query, args := insertMove, []any{b, shard}
+			query, args := insertFence, []any{b, shard}
 			if shard == "" {
-				query, args = deleteMove, args[:1]
+				query, args = deleteFence, args[:1]
 			}
 			if _, err := t.exec(ctx, query, args...); err != nil {
 				return err
@@ -75,9 +75,9 @@ func (s *Store) Fence(ctx context.Context, buckets []int, shard string, last fun
 	})
 	switch {
 	case refused != nil:
-		return fmt.Errorf("handing buckets over: %w", refused)
+		return fmt.Errorf("fencing buckets: %w", refused)
 	case err != nil:
-		return fmt.Errorf("handing buckets over: %w", classify(err))
+		return fmt.Errorf("fencing buckets: %w", classify(err))
 	}
 	return nil
 }
@@ -86,14 +86,14 @@ func (s *Store) Fence(ctx context.Context, buckets []int, shard string, last fun
 func (s *Store) Fences(ctx context.Context) (map[int]string, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	moves, err := readMoves(ctx, s.reader)
+	moves, err := readFences(ctx, s.reader)
 	if err != nil {
-		return nil, fmt.Errorf("reading where buckets are: %w", classify(err))
+		return nil, fmt.Errorf("reading fences: %w", classify(err))
 	}
 	return moves, nil
 }
 
-func readMoves(ctx context.Context, db sqldb.Querier) (map[int]string, error) {
+func readFences(ctx context.Context, db sqldb.Querier) (map[int]string, error) {
 	moves := map[int]string{}
 	_, err := sqldb.Query(ctx, db, func(row *sql.Rows) (none struct{}, err error) {
 		var bucket int
@@ -101,23 +101,22 @@ func readMoves(ctx context.Context, db sqldb.Querier) (map[int]string, error) {
 		err = row.Scan(&bucket, &shard)
 		moves[bucket] = shard
 		return none, err
-	}, selectMoves)
+	}, selectFences)
 	return moves, err
 }
 
-// DropFenced implements [store.Maintainer]. It fails when one of the buckets is not marked as
-// moved.
+// DropFenced implements [store.Maintainer]. Buckets that are not fenced are an error.
 func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 	at, id := int64(math.MinInt64), ""
 	err := inSteps(ctx, func() (last bool, err error) {
-		// The search may be long, so it is not part of a transaction that holds up others.
+		// The search may take long, so it is not part of the write transaction.
 		rows, err := sqldb.Query(ctx, s.reader, scanPlain, selectBucketRows, at, id, list(buckets), removeRows)
 		if err != nil || len(rows) == 0 {
 			return true, err
 		}
 		at, id = rows[len(rows)-1].EventTime.UnixMicro(), rows[len(rows)-1].ID
 		return false, s.step(ctx, func(ctx context.Context, t *transaction) error {
-			if err := t.requireMoved(ctx, buckets); err != nil {
+			if err := t.requireFenced(ctx, buckets); err != nil {
 				return err
 			}
 			return t.remove(ctx, rows)
@@ -129,14 +128,14 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 	return nil
 }
 
-func (t *transaction) requireMoved(ctx context.Context, buckets []int) error {
-	moved, err := readMoves(ctx, t)
+func (t *transaction) requireFenced(ctx context.Context, buckets []int) error {
+	moved, err := readFences(ctx, t)
 	if err != nil {
 		return err
 	}
 	for _, b := range buckets {
 		if _, ok := moved[b]; !ok {
-			return fmt.Errorf("%w: %d", errNotMoved, b)
+			return fmt.Errorf("%w: %d", errNotFenced, b)
 		}
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/botgate/botgate/internal/filelock"
 )
 
-// LockMoves implements [store.Maintainer]. The lock is that of a file beside the database.
+// LockMoves implements [store.Maintainer], by a lock file beside the database.
 func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
 	file, err := filelock.Lock(ctx, s.path+".move")
 	switch {
@@ -23,7 +23,7 @@ func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
 
 type moveLock struct{ file *filelock.Held }
 
-// Held implements [store.MoveLock]: the system does not take such locks away.
+// Held implements [store.MoveLock]: a file lock is not lost while the process lives.
 func (moveLock) Held(context.Context) error { return nil }
 
 // Unlock implements [store.MoveLock].

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// rebuildRows bounds what Rebuild has in memory.
+	// rebuildRows bounds the rows that Rebuild has in memory.
 	rebuildRows = 1000
 
 	selectDay = `select ` + logColumns + ` from events e
@@ -27,8 +27,7 @@ where (e.event_time, e.id) > ($1, $2) and e.event_time < $3 order by e.event_tim
 	deleteBotCounts  = `delete from bot_stats where day = $1`
 )
 
-// Rebuild implements [store.Maintainer]. As a file has one writer, nothing else is recorded
-// meanwhile.
+// Rebuild implements [store.Maintainer]. As a file has one writer, Appends wait.
 func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
 	err = s.write(ctx, func(t *transaction) (err error) {
 		entries, err = t.rebuild(ctx, store.Day(day))

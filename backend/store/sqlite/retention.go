@@ -8,8 +8,7 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// Retain implements [store.Maintainer]. The pages that become free are used for what is recorded
-// next; the file does not shrink.
+// Retain implements [store.Maintainer]. Freed pages are reused; the file does not shrink.
 func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
 	var done store.Retained
 	if before.IsZero() {

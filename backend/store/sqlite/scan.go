@@ -71,7 +71,7 @@ func scanRecord(row scanner, more ...any) (*store.Record, error) {
 
 func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 
-// micros is a time that was asked for. One that no event can have is brought into range.
+// micros converts the time of a query. Times that no event can have are brought into range.
 func micros(t time.Time) int64 {
 	switch year := t.Year(); {
 	case year < 0:

@@ -1,5 +1,5 @@
-// Package sqlite keeps events in a SQLite file, for a backend that needs no server. A
-// commit is on disk when it returns, and several processes may share the file.
+// Package sqlite keeps events in a SQLite file, without a server. Commits are synced to disk, and
+// several processes may share the file.
 package sqlite
 
 import (
@@ -22,13 +22,12 @@ import (
 const (
 	// callTimeout bounds every call, together with the caller's context.
 	callTimeout = 30 * time.Second
-	// readers bounds the connections that read beside the writer.
+	// readers bounds the connections for reads.
 	readers = 4
 
-	// Waiting for the lock of another process does not end with the context, so it is
-	// short. A batch touches pages all over the indexes: 32 MB of cache keep it from
-	// spilling before the commit, and a write-ahead log of 16 MB is copied back less
-	// often than a small one.
+	// Waiting for the lock of another process does not end with the context, so it is short. A
+	// batch touches pages all over the indexes: a cache of 32 MB keeps it from spilling before
+	// the commit, and a WAL of 16 MB has fewer checkpoints.
 	writerPragmas = "_txlock=immediate&_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(4096)&_pragma=journal_size_limit(67108864)"
 	readerPragmas = "_pragma=busy_timeout(2000)&_pragma=query_only(1)"
@@ -49,8 +48,8 @@ type Config struct {
 // Store is a [store.Store] in a file.
 type Store struct {
 	path string
-	// SQLite has one writer at a time; a pool of one makes the others wait in the
-	// order in which they came, and without polling.
+	// SQLite has one writer at a time; in a pool of one connection the others wait in order and
+	// without polling.
 	writer *sql.DB
 	reader *sql.DB
 	// prepared are the statements of Append, by their text.
@@ -113,16 +112,16 @@ func connect(path, pragmas string, size int) (*sql.DB, error) {
 	return db, nil
 }
 
-// createPrivate makes the file so that only this user can read it; SQLite gives its
-// side files the same mode. An existing file is tightened, but not even opened: closing
-// it would drop the locks that this process may hold on it through another store.
+// createPrivate makes the file with mode 0600, which SQLite uses for the -wal and -shm files as
+// well. An existing file is not opened: closing it would drop the POSIX locks that this process
+// may hold on it through another store.
 func createPrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return tighten(path, path+"-wal", path+"-shm")
+		return makePrivate(path, path+"-wal", path+"-shm")
 	}
 	if err != nil {
 		return err
@@ -130,9 +129,9 @@ func createPrivate(path string) error {
 	return f.Close()
 }
 
-// tighten keeps everybody but this user from files that were made with wider permissions,
-// by another program or restored from a copy.
-func tighten(paths ...string) error {
+// makePrivate removes the permissions of other users from files that another program made, or
+// that were restored from a backup.
+func makePrivate(paths ...string) error {
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&^0o600 != 0 {

@@ -7,13 +7,12 @@ import (
 	"time"
 )
 
-// transaction is one that writes. It has the file to itself: no other process writes
-// while it is under way.
+// transaction is a write transaction. No other process writes to the file meanwhile.
 type transaction struct {
 	*sql.Tx
 	// prepared are the statements of the connection that are kept, by their text.
 	prepared map[string]*sql.Stmt
-	// used are those of this transaction; they end with it.
+	// used are those of this transaction; they are closed with it.
 	used map[string]*sql.Stmt
 }
 
@@ -25,20 +24,20 @@ func (s *Store) write(ctx context.Context, run func(*transaction) error) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	if err := run(&transaction{Tx: tx, prepared: s.prepared, used: map[string]*sql.Stmt{}}); err != nil {
-		return ended(ctx, err)
+		return endError(ctx, err)
 	}
-	return ended(ctx, tx.Commit())
+	return endError(ctx, tx.Commit())
 }
 
-// ended tells why a transaction ended that nobody committed or called off.
-func ended(ctx context.Context, err error) error {
+// endError returns the context's error if that ended the transaction.
+func endError(ctx context.Context, err error) error {
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
 }
 
-// statement prepares what the connection does not keep.
+// statement prepares a query unless the connection keeps it.
 func (t *transaction) statement(ctx context.Context, query string) (*sql.Stmt, error) {
 	if used, ok := t.used[query]; ok {
 		return used, nil
@@ -91,8 +90,8 @@ func (t *transaction) row(ctx context.Context, query string, args []any, dest ..
 	return rows.Err()
 }
 
-// inSteps calls step until it was the last one. Each is followed by a pause of the same
-// length, in which others get the file.
+// inSteps calls step until it was the last one. Each is followed by a pause as long, in which
+// other writers get the file.
 func inSteps(ctx context.Context, step func() (last bool, err error)) error {
 	for {
 		began := time.Now()

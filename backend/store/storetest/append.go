@@ -136,8 +136,8 @@ var dataCases = map[string]func(*testing.T, Store){
 	},
 }
 
-// refuseCases are events that no engine can record; the good ones in their batch are
-// not recorded either, so that the caller can part them.
+// refuseCases are events that no engine can record; the good ones of their batch are not recorded
+// either, so that the caller can split it.
 var refuseCases = map[string]func(*testing.T, Store){
 	"no id":               refuses(func(e *event.Event) { e.ID = "" }),
 	"long id":             refuses(func(e *event.Event) { e.ID = string(bytes.Repeat([]byte("x"), 65)) }),

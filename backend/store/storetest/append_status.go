@@ -93,7 +93,7 @@ var statusCases = map[string]func(*testing.T, Store){
 			for rest := parts; len(rest) > 0; {
 				n := 1 + source.IntN(len(rest))
 				add(t, s, rest[:n]...)
-				// What was recorded comes again, as it does when an ack is lost.
+				// What was recorded is redelivered, as when an ack is lost.
 				add(t, s, parts[source.IntN(len(parts)-len(rest)+n)])
 				rest = rest[n:]
 			}

@@ -24,7 +24,7 @@ var eraseCases = map[string]func(*testing.T, Store){
 		require.NotEmpty(t, m.rows)
 	},
 
-	"what comes later is kept away": func(t *testing.T, s Store) {
+	"what arrives later is refused": func(t *testing.T, s Store) {
 		w, m := newWorld(t), newModel()
 		events := w.events(14)
 		w.record(s, m, events[:len(events)/2])

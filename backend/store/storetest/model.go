@@ -12,7 +12,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// model is what a store is to have, in memory: rows, and no read models.
+// model is a store in memory, of rows without read models.
 type model struct {
 	rows []store.Entry
 	// times are those that events have in the log, by id.
@@ -55,7 +55,7 @@ func moved(e store.Entry, at time.Time) store.Entry {
 	return e
 }
 
-// remove takes rows away, and forgets events of which nothing is left.
+// remove removes rows, and forgets events of which nothing is left.
 func (m *model) remove(gone func(store.Entry) bool) {
 	m.rows = slices.DeleteFunc(m.rows, gone)
 	m.times = map[string]time.Time{}
@@ -92,7 +92,7 @@ func (m *model) count(yes func(store.Entry) bool) int64 {
 	return n
 }
 
-// modelOf takes a log for granted, and so tells what the read models are to be.
+// modelOf makes a model of a log, from which the expected read models follow.
 func modelOf(t *testing.T, s Store) *model {
 	t.Helper()
 	m := newModel()

@@ -75,7 +75,7 @@ func requireLog(t *testing.T, m *model, s Store) {
 	require.ElementsMatch(t, m.rows, unrecorded(wholeLog(t, s, store.LogQuery{Limit: 70, Bodies: true})))
 }
 
-// wholeLog follows the log to its end.
+// wholeLog reads the log to its end, page by page.
 func wholeLog(t *testing.T, s Store, q store.LogQuery) []store.Entry {
 	t.Helper()
 	var all []store.Entry

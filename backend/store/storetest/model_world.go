@@ -43,8 +43,7 @@ func (w *world) events(n int) []*event.Event {
 	return all
 }
 
-// way is an event and what became of it. Its repeat, accepted at another time, may come
-// with changes of its own.
+// way is an event and its changes. Its repeat, accepted at another time, may have other changes.
 func (w *world) way() []*event.Event {
 	e := w.event()
 	copies := []*event.Event{e}

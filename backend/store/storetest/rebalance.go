@@ -22,9 +22,9 @@ var moveCases = map[string]func(*testing.T, func() Store){
 	"reading what was recorded of late": testReadSince,
 	"import":                            testImport,
 	"import what is there in part":      testImportAgain,
-	"hand over":                         testHandOver,
-	"hand over, called off":             testCallOff,
-	"hand over waits for Append":        testHandOverWaits,
+	"fence":                             testFence,
+	"fence, called off":                 testCallOff,
+	"fence waits for Append":            testFenceWaits,
 	"drop buckets":                      testDropBuckets,
 	"erasures":                          testErasuresMove,
 	"one move at a time":                testMoveLock,
@@ -141,7 +141,7 @@ func testImportAgain(t *testing.T, open func() Store) {
 	}
 }
 
-func testHandOver(t *testing.T, open func() Store) {
+func testFence(t *testing.T, open func() Store) {
 	s, e, other := open(), Event(1), Event(2)
 	for other.Subject = "someone"; event.BucketOfID(other.ID) == event.BucketOfID(e.ID); {
 		other.ID, _ = event.NewID(other.Subject) // It does not fail.
@@ -171,16 +171,16 @@ func testHandOver(t *testing.T, open func() Store) {
 }
 
 func testCallOff(t *testing.T, open func() Store) {
-	s, broken := open(), errors.New("target is away")
+	s, broken := open(), errors.New("target is down")
 	err := s.Fence(t.Context(), []int{event.BucketOfID(Event(1).ID)}, "eu-2", func(context.Context) error { return broken })
 	require.ErrorIs(t, err, broken)
 	require.Empty(t, moves(t, s))
 	add(t, s, Event(1))
 }
 
-// testHandOverWaits wants last to see all that was acknowledged, and nothing to be
+// testFenceWaits wants last to see all that was acknowledged, and nothing to be
 // acknowledged from then on.
-func testHandOverWaits(t *testing.T, open func() Store) {
+func testFenceWaits(t *testing.T, open func() Store) {
 	s := open()
 	const users = 4
 	var buckets []int
@@ -280,7 +280,7 @@ func testMove(t *testing.T, open func() Store) {
 	require.Len(t, readBuckets(t, there, buckets, time.Time{}, 1000), int(m.count(in(buckets))))
 	require.Len(t, modelOf(t, here).rows, len(m.rows)-int(m.count(in(buckets))))
 
-	// And back, the mark still there: Append is refused until it is taken away.
+	// And back, still fenced: Append is refused until the fence is lifted.
 	_, err = copyBuckets(t.Context(), there, buckets, time.Time{}, 20, func(some []store.Entry) error { return here.Import(t.Context(), some) })
 	require.NoError(t, err)
 	require.NoError(t, here.Fence(t.Context(), buckets, "", nothing))

@@ -11,7 +11,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// testErasuresMove takes what one store keeps away to another one.
+// testErasuresMove copies the erasures of one store to another one.
 func testErasuresMove(t *testing.T, open func() Store) {
 	from, to := open(), open()
 	for n := range 5 {

@@ -18,8 +18,8 @@ var togetherCases = map[string]func(*testing.T, Store){
 	"everything at once": testTogether,
 }
 
-// testTogether does everything that a store can do at the same time, and wants the read
-// models to be those of the log afterwards.
+// testTogether runs all operations of a store concurrently; afterwards the read models must be
+// those of the log.
 func testTogether(t *testing.T, s Store) {
 	w := newWorld(t)
 	events, m := w.events(12), newModel()
@@ -54,7 +54,7 @@ func testTogether(t *testing.T, s Store) {
 	requireEqual(t, m, s)
 }
 
-// appendAll records what is not moved at the time.
+// appendAll records what is not fenced at the time.
 func appendAll(ctx context.Context, s Store, events []*event.Event) error {
 	for batch := range slices.Chunk(events, 3) {
 		if err := Append(ctx, s, batch); err != nil && !errors.Is(err, store.ErrFenced) {

@@ -71,7 +71,7 @@ var rebuildCases = map[string]func(*testing.T, Store){
 	"mends what is wrong": func(t *testing.T, s Store) {
 		w, m := newWorld(t), newModel()
 		w.record(s, m, w.events(10))
-		require.NoError(t, s.Spoil(t.Context()))
+		require.NoError(t, s.Corrupt(t.Context()))
 		require.NotEqual(t, m.user("u1", "", time.Time{}), user(t, s, store.UserQuery{Subject: "u1"}), "it is spoiled")
 		rebuild(t, m, s)
 		requireEqual(t, m, s)
@@ -124,7 +124,7 @@ var rebuildCases = map[string]func(*testing.T, Store){
 	},
 }
 
-// rebuild makes all read models anew.
+// rebuild rebuilds all read models.
 func rebuild(t *testing.T, m *model, s Store) {
 	t.Helper()
 	for _, d := range daysOf(t, s) {

@@ -1,5 +1,5 @@
-// Package storetest is the conformance suite of the store: what it demands is what a
-// [store.Store] means. Every engine runs it.
+// Package storetest is the conformance suite of [store.Store] and [store.Maintainer]. Every
+// engine runs it.
 package storetest
 
 import (
@@ -15,21 +15,19 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// Store is what an engine implements. The tests of an engine add to it how its read models
-// are spoiled.
+// Store is an engine under test. Its tests add a way to corrupt the read models.
 type Store interface {
 	store.Store
 	store.Maintainer
-	// Spoil makes the read models wrong, to have them rebuilt: in each of them rows are
+	// Corrupt makes the read models wrong, so that they can be rebuilt: in each of them rows are
 	// changed and missing, and there are counters for the user "ghost".
-	Spoil(ctx context.Context) error
+	Corrupt(ctx context.Context) error
 }
 
-// Open returns a store of its own, empty and ready, that is closed after the test.
+// Open returns a new store, empty and ready, that is closed after the test.
 type Open func(t *testing.T) Store
 
-// Run checks that the stores do what the package store promises. Its tests run beside
-// each other, each on stores of its own.
+// Run checks what package store promises. Its tests run in parallel, each on new stores.
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	runTopic(t, "Append", appendCases, open)

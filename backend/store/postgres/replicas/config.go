@@ -52,7 +52,7 @@ type Config struct {
 	// StatementTimeout is how long a server works on one statement. Default 10 s.
 	StatementTimeout time.Duration
 	// AcquireTimeout is how long a call waits for a connection before it fails with
-	// [ErrAcquireTimeout]. Default 3 s.
+	// an error that says why. Default 3 s.
 	AcquireTimeout time.Duration
 	// MaxLag is how far behind the primary a replica may be to be read from: a read sees
 	// all that was confirmed longer ago. Default 2 s.

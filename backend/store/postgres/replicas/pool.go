@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrAcquireTimeout means that no connection was to be had in time: all are in use, or the
+// errAcquireTimeout means that no connection was to be had in time: all are in use, or the
 // server does not answer. The error says which.
-var ErrAcquireTimeout = errors.New("no database connection in time")
+var errAcquireTimeout = errors.New("no database connection in time")
 
-// errNoAnswer is the cause of an [ErrAcquireTimeout] of a pool with room.
+// errNoAnswer is the cause of an [errAcquireTimeout] of a pool with room.
 var errNoAnswer = errors.New("the server does not answer")
 
 // pool is a pgxpool with its tracer.
@@ -70,9 +70,9 @@ func (a *acquireContext) Err() error {
 		return err
 	}
 	if s := a.pool.Stat(); s.AcquiredConns() >= s.MaxConns() {
-		return fmt.Errorf("%w: all %d of the pool are in use for %s", ErrAcquireTimeout, s.MaxConns(), a.wait)
+		return fmt.Errorf("%w: all %d of the pool are in use for %s", errAcquireTimeout, s.MaxConns(), a.wait)
 	}
-	return fmt.Errorf("%w: %w within %s", ErrAcquireTimeout, errNoAnswer, a.wait)
+	return fmt.Errorf("%w: %w within %s", errAcquireTimeout, errNoAnswer, a.wait)
 }
 
 // TraceAcquireStart implements [pgxpool.AcquireTracer].
@@ -83,7 +83,7 @@ func (t *poolTracer) TraceAcquireStart(caller context.Context, pool *pgxpool.Poo
 
 // TraceAcquireEnd implements [pgxpool.AcquireTracer].
 func (t *poolTracer) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
-	if errors.Is(data.Err, ErrAcquireTimeout) {
+	if errors.Is(data.Err, errAcquireTimeout) {
 		t.timeouts.Add(1)
 	}
 	if a, ok := ctx.(*acquireContext); ok {

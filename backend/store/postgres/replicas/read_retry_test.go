@@ -20,7 +20,7 @@ func TestWhichReadsAreRetriedOnThePrimary(t *testing.T) {
 		require.True(t, retryable(err), "%T %v", err, err)
 	}
 	for _, err := range []error{
-		pgx.ErrNoRows, ErrAcquireTimeout, context.Canceled, &pgconn.PgError{Code: "57014"}, &pgconn.PgError{Code: "22P02"}, &pgconn.PgError{},
+		pgx.ErrNoRows, errAcquireTimeout, context.Canceled, &pgconn.PgError{Code: "57014"}, &pgconn.PgError{Code: "22P02"}, &pgconn.PgError{},
 	} {
 		require.False(t, retryable(err), "%T %v", err, err)
 	}

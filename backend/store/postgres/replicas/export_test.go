@@ -1,0 +1,4 @@
+package replicas
+
+// ErrAcquireTimeout is for tests from outside.
+var ErrAcquireTimeout = errAcquireTimeout
