@@ -84,7 +84,7 @@ type depths struct {
 
 func newDepths(q queue.Queue) *depths {
 	return &depths{queue: q, desc: prometheus.NewDesc("botgate_queue_depth",
-		"Events waiting or being worked on, by group: record, dispatch, dead for the dead letters, or parked for what waits for a shard that is down.",
+		"Events ready or in flight, by group: record, dispatch, dead for the dead letters, or parked for what waits for a shard that is down.",
 		[]string{"group"}, nil)}
 }
 

@@ -19,7 +19,7 @@ var (
 const (
 	// MaxDeadPage is the largest page of dead letters.
 	MaxDeadPage = 1000
-	// MaxDeadScan is how many dead letters one call looks at.
+	// MaxDeadScan is how many dead letters one call scans.
 	MaxDeadScan = 10_000
 )
 
@@ -121,7 +121,7 @@ type DeadPage struct {
 	Letters []*DeadLetter
 	// Next is where the next page starts; empty when this is the last one. A page may
 	// have fewer letters than the limit, or none, and a next one all the same, since one
-	// call looks at MaxDeadScan dead letters only.
+	// call scans MaxDeadScan dead letters only.
 	Next string
 	// Truncated is set when there are dead letters that the engine can't reach behind
 	// the MaxDeadScan first ones.

@@ -81,10 +81,10 @@ type Consumer interface {
 	Receive(ctx context.Context, limit int) ([]*Delivery, error)
 	// Ack takes deliveries out of the queue for good.
 	Ack(ctx context.Context, deliveries ...*Delivery) error
-	// Retry gives a delivery back: it comes again, with a higher Attempt, not before
-	// the delay is over. In Dispatch later events of its order key wait for it.
+	// Retry requeues a delivery: it is delivered again, with a higher Attempt, after the
+	// delay. In Dispatch later events of its order key wait for it.
 	Retry(ctx context.Context, d *Delivery, delay time.Duration) error
-	// Postpone is Retry for a delivery that was not tried: it comes again with the same
+	// Postpone requeues a delivery that was not attempted: it is delivered again with the same
 	// Attempt.
 	Postpone(ctx context.Context, d *Delivery, delay time.Duration) error
 	// DeadLetter moves a delivery to the dead letters, with the reason and its attempts.
@@ -95,7 +95,7 @@ type Consumer interface {
 	// neither. On ErrUnavailable and ErrUnconfirmed the caller still holds all of them; those
 	// that are lost do not keep the others from being parked.
 	Park(ctx context.Context, name string, deliveries ...*Delivery) error
-	// Close gives unsettled deliveries back at once and waits for its goroutines.
+	// Close requeues unsettled deliveries at once and waits for its goroutines.
 	Close() error
 }
 

@@ -39,9 +39,9 @@ type Config struct {
 	// [queue.ErrTooLarge]. It must not exceed the broker's max_message_size, which closes
 	// the connection. Default 16 MiB, as in RabbitMQ 4.
 	MaxMessage int
-	// History says how much is kept to be replayed; see [Queue.ReadHistory]. What a broker
-	// keeps is decided when the stream is declared first; later changes are logged and
-	// take effect once somebody has deleted it. Default: nothing is kept.
+	// History says how much history is retained; see [Queue.ReadHistory]. The limits of a
+	// stream are set when it is first declared; later changes are logged and take effect
+	// once somebody has deleted it. Default: nothing is retained.
 	History queue.Retention
 	// Guest leaves to others whether there is a history: what they have switched on stays on
 	// when this handle has none. For commands, which come and go.

@@ -7,8 +7,8 @@ import (
 
 // A channel of RabbitMQ can refuse everything for one queue for as long as it lives, while
 // the queue is well and other channels reach it: one that first published while the node
-// with the queue's leader went down keeps asking that node (seen with 3.10). Since a queue
-// that is full refuses, too, nothing but a new channel tells the two apart.
+// with the queue's leader went down keeps asking that node (seen with 3.10). A full queue nacks,
+// too, and only a new channel distinguishes the two.
 
 // refusedFor notes whether the broker acked or nacked a message, and returns for how long it has
 // nacked everything that goes to the same queues.
