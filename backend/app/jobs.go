@@ -10,15 +10,16 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/internal/blob/open"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
 	stopJobs = job.Grace + giveBack
-	// readyPause is the pause between two looks for a table that somebody makes.
+	// readyPause is the pause between two checks of the tables, which another process may make.
 	readyPause = 250 * time.Millisecond
 )
 
-// openJobs opens the jobs, for those who ask for them and for those who work on them.
+// openJobs opens the jobs, for the role api, which accepts them, and the role jobs.
 func (a *App) openJobs(ctx context.Context) error {
 	if !a.settings.Has(config.API) && !a.settings.Has(config.Jobs) {
 		return nil
@@ -38,8 +39,8 @@ func (a *App) openJobs(ctx context.Context) error {
 	return err
 }
 
-// jobKinds are what there is to do here: exports need a place for their files. A process that
-// only asks for a replay need not have the queue open.
+// jobKinds returns the kinds of jobs. Exports need a blob store for their files. A process that
+// only accepts replays need not have the queue open.
 func (a *App) jobKinds() (map[string]job.Kind, error) {
 	kinds := map[string]job.Kind{"rebuild": kind.Rebuild{Maintainer: a.store}, "replay": kind.Replay{Queue: a.queue}}
 	address := a.settings.Blobs()
@@ -55,18 +56,15 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 	return kinds, nil
 }
 
-// startJobs works on them, as soon as their table is there.
+// startJobs works on jobs as soon as their tables are migrated.
 func (a *App) startJobs(ctx context.Context) error {
 	if !a.settings.Has(config.Jobs) {
 		return nil
 	}
 	run := func(ctx context.Context) error {
-		for a.jobsReady(ctx) != nil {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(readyPause):
-			}
+		migrated := func() bool { return a.jobsReady(ctx) == nil }
+		if !(retry.Backoff{Min: readyPause}).Until(ctx, migrated) {
+			return nil
 		}
 		return a.jobs.Run(ctx)
 	}

@@ -106,8 +106,8 @@ func TestLostAnswers(t *testing.T) {
 	e.requireFile(made.ID, 5)
 }
 
-// TestSlowStep has a worker be away for longer than its lease, as a machine that sleeps does:
-// what it saves then counts for nothing.
+// TestSlowStep has a worker sleep for longer than its lease, as a suspended machine does: its
+// writes are fenced.
 func TestSlowStep(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)

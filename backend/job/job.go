@@ -35,7 +35,7 @@ var (
 	// ErrNotFound means that there is no job with the id, or none that the caller may see.
 	ErrNotFound = errors.New("there is no such job")
 	// ErrFinished means that a job is final and can't be cancelled any more.
-	ErrFinished = errors.New("the job is over")
+	ErrFinished = errors.New("the job is final")
 	// ErrKeyReused means that the caller's key belongs to a job with other parameters.
 	ErrKeyReused = errors.New("the key belongs to another job")
 	// ErrNoFile means that a job has no file, or none yet.

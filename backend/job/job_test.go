@@ -194,7 +194,7 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		step func() error
-		told string
+		want string
 	}{
 		"for the log":          {func() error { return errors.New("secret") }, "the log of the backend says why"},
 		"for those who asked":  {func() error { return job.Failed("There are no days.") }, "There are no days."},
@@ -207,7 +207,7 @@ func TestErrors(t *testing.T) {
 			j := e.jobs(e.engine)
 			e.work(j)
 			failed := e.awaitStatus(e.submit(j, 3).ID, job.StatusFailed)
-			require.Contains(t, failed.Error, tc.told)
+			require.Contains(t, failed.Error, tc.want)
 			require.NotContains(t, failed.Error, "secret")
 		})
 	}
@@ -218,7 +218,7 @@ func TestLater(t *testing.T) {
 	var tries atomic.Int32
 	e := newEnv(t, counter{step: func(context.Context, *job.Run, int) error {
 		if tries.Add(1) == 1 {
-			return job.Later(errors.New("the database is away"))
+			return job.Later(errors.New("the database is down"))
 		}
 		return nil
 	}})

@@ -1,7 +1,9 @@
-// Package replay reads the history of a queue and hands what is chosen of it to a target.
+// Package replay reads the history of a queue, its retained log, and sends the records that a
+// filter matches to a target: a consumer group, or an HTTP receiver.
 package replay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -12,32 +14,30 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// DefaultBatch is the default of [Config.Batch].
-const DefaultBatch = 100
+const defaultBatch = 100
 
-// History is what is replayed from.
+// History is what is replayed from; [queue.Queue] is one.
 type History interface {
 	ReadHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error
 }
 
 // Target is what is replayed to.
 type Target interface {
-	// Takes reports whether such an event can go to the target at all.
+	// Takes reports whether the target accepts such an event at all.
 	Takes(e *event.Event) bool
-	// Send hands entries over, in their order, and returns how many of them the target
-	// refuses for good. After an error some may have arrived, and all of them are sent
-	// again when the replay is gone on with.
-	Send(ctx context.Context, entries []queue.HistoryRecord) (refused int, err error)
+	// Send sends records in order and returns how many the target rejects permanently. After an
+	// error some may have arrived; all of them are sent again when the replay is resumed.
+	Send(ctx context.Context, records []queue.HistoryRecord) (refused int, err error)
 }
 
-// Filter chooses events. Empty fields do not filter.
+// Filter matches events. Empty fields match all.
 type Filter struct {
 	Bot, Type, Subject string
-	// Until leaves out what was accepted then or later.
+	// Until excludes events that were accepted then or later.
 	Until time.Time
 }
 
-// Matches reports whether an event is meant.
+// Matches reports whether the filter matches an event.
 func (f Filter) Matches(e *event.Event) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
 	return same(f.Bot, e.Bot) && same(f.Type, e.Type) && same(f.Subject, e.Subject) &&
@@ -46,30 +46,30 @@ func (f Filter) Matches(e *event.Event) bool {
 
 // Config is what a replay is made of.
 type Config struct {
-	// History is read and Target gets what matches. Required.
+	// History is read, and Target gets the records that match. Both are required.
 	History History
 	Target  Target
-	// Range says where to begin. Default: the beginning.
+	// Range is where to begin. Default: the beginning.
 	Range queue.HistoryRange
-	// Filter chooses. Default: all.
+	// Filter chooses the events. Default: all.
 	Filter Filter
-	// Batch is how many entries the target gets at a time at most. Default 100.
+	// Batch bounds the records of one Send. Default 100.
 	Batch int
 	// Rate bounds the events per second that are sent; 0 for no bound.
 	Rate int
 	// DryRun counts what matches and sends nothing.
 	DryRun bool
-	// Progress is told how far it is, once in a while. Default: nobody.
+	// Progress, unless nil, is called after each record that is read.
 	Progress func(Summary)
 }
 
 // Summary says what a replay did.
 type Summary struct {
-	// Read counts the entries of the history, Matched those that were chosen and fit for the
-	// target, Sent those that arrived there, and Failed those that it refused for good.
+	// Read counts the records of the history, Matched those that the filter and the target
+	// accept, Sent those that the target got, and Failed those that it rejected permanently.
 	Read, Matched, Sent, Failed int
-	// Offset is where the replay can be gone on with, see [queue.HistoryRange.After];
-	// empty when nothing is done yet.
+	// Offset is where the replay can be resumed, see [queue.HistoryRange.After]; empty when
+	// nothing is done yet.
 	Offset string
 }
 
@@ -78,20 +78,17 @@ func (s Summary) String() string {
 	return fmt.Sprintf("read %d, matched %d, sent %d, failed %d", s.Read, s.Matched, s.Sent, s.Failed)
 }
 
-// Run replays until the history ends, and returns what was done also when it fails.
+// Run replays to the end of the history. It returns what was done also after an error.
 func Run(ctx context.Context, cfg Config) (Summary, error) {
 	r := &replay{Config: cfg, limit: rate.NewLimiter(rate.Inf, 1)}
 	r.Offset = cfg.Range.After
-	size := cfg.Batch
-	if size <= 0 {
-		size = DefaultBatch
-	}
+	size := cmp.Or(cfg.Batch, defaultBatch)
 	if cfg.Rate > 0 {
 		size = min(size, cfg.Rate)
 		r.limit = rate.NewLimiter(rate.Limit(cfg.Rate), size)
 	}
 	r.pending = make([]queue.HistoryRecord, 0, size)
-	err := cfg.History.ReadHistory(ctx, cfg.Range, func(entry queue.HistoryRecord) error { return r.take(ctx, entry) })
+	err := cfg.History.ReadHistory(ctx, cfg.Range, func(record queue.HistoryRecord) error { return r.take(ctx, record) })
 	if err == nil {
 		err = r.flush(ctx)
 	}
@@ -103,17 +100,17 @@ type replay struct {
 	Config
 	Summary
 	limit   *rate.Limiter
-	pending []queue.HistoryRecord // Chosen, not sent yet.
-	last    string                // The offset of what was read last.
+	pending []queue.HistoryRecord // Matched, not sent yet.
+	last    string                // The offset of the last record that was read.
 }
 
-func (r *replay) take(ctx context.Context, entry queue.HistoryRecord) error {
+func (r *replay) take(ctx context.Context, record queue.HistoryRecord) error {
 	r.Read++
-	r.last = entry.Offset
-	if r.Filter.Matches(entry.Event) && r.Target.Takes(entry.Event) {
+	r.last = record.Offset
+	if r.Filter.Matches(record.Event) && r.Target.Takes(record.Event) {
 		r.Matched++
 		if !r.DryRun {
-			r.pending = append(r.pending, entry)
+			r.pending = append(r.pending, record)
 		}
 	}
 	if r.Progress != nil {
@@ -128,7 +125,7 @@ func (r *replay) take(ctx context.Context, entry queue.HistoryRecord) error {
 	return r.flush(ctx)
 }
 
-// flush sends what is pending.
+// flush sends the pending records.
 func (r *replay) flush(ctx context.Context) error {
 	n := len(r.pending)
 	if n > 0 {

@@ -25,15 +25,15 @@ type Group struct {
 func (g Group) Takes(e *event.Event) bool { return g.Group == queue.Record || !e.IsChange() }
 
 // Send implements [Target].
-func (g Group) Send(ctx context.Context, entries []queue.HistoryRecord) (refused int, err error) {
-	return 0, g.Queue.Replay(ctx, g.Group, g.ReplayID, entries...)
+func (g Group) Send(ctx context.Context, records []queue.HistoryRecord) (refused int, err error) {
+	return 0, g.Queue.Replay(ctx, g.Group, g.ReplayID, records...)
 }
 
 // Receiver is an HTTP address as a target. It gets events one at a time, in the order of the
-// history; changes are not for it.
+// history, and no changes of status.
 type Receiver struct {
-	// Post sends one event. What it returns for one that the receiver will never take is
-	// recognised by Refused, and passed to Report.
+	// Post sends one event. Refused recognises the errors of events that the receiver rejects
+	// permanently; they go to Report.
 	Post    func(ctx context.Context, e *event.Event) error
 	Refused func(error) bool
 	Report  func(error)
@@ -43,14 +43,14 @@ type Receiver struct {
 func (r Receiver) Takes(e *event.Event) bool { return !e.IsChange() }
 
 // Send implements [Target].
-func (r Receiver) Send(ctx context.Context, entries []queue.HistoryRecord) (refused int, err error) {
-	for _, entry := range entries {
-		if entry.Event.DataRef != "" {
+func (r Receiver) Send(ctx context.Context, records []queue.HistoryRecord) (refused int, err error) {
+	for _, record := range records {
+		if record.Event.DataRef != "" {
 			refused++
-			r.Report(fmt.Errorf("event %s: its body is not in the blob store any more: %s", entry.Event.ID, entry.Event.DataRef))
+			r.Report(fmt.Errorf("event %s: its body is not in the blob store any more: %s", record.Event.ID, record.Event.DataRef))
 			continue
 		}
-		err := r.Post(ctx, entry.Event)
+		err := r.Post(ctx, record.Event)
 		switch {
 		case err == nil:
 		case r.Refused(err):

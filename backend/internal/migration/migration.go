@@ -1,6 +1,6 @@
-// Package migration brings the tables of a part of the backend up to date: embedded files,
-// applied in order, under a lock, and checked against what a database has. Several parts may
-// share a database.
+// Package migration brings the tables of a part of the backend up to date: embedded SQL files,
+// applied in order, under a lock, and checked by their checksums. Several parts may share a
+// database.
 package migration
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 // ErrSchema means that the schema of the database is not one that this program can use
-// or bring up to date. No retry mends it.
+// or bring up to date. A retry does not help.
 var ErrSchema = errors.New("wrong schema")
 
 // Migration is one schema version.
@@ -32,14 +32,14 @@ type Migration struct {
 
 // Set is the schema versions of one part.
 type Set struct {
-	// table is where a database notes which of them it has.
+	// table lists the applied ones in a database.
 	table string
 	all   []Migration
 }
 
-// Load reads the folder's files NNNN_name.sql in order. The part is the beginning of the name of the
-// table that notes which ones were applied, so it never changes once released. The files
-// are part of the program, so it panics when they are not numbered from 1 without gaps.
+// Load reads the folder's files NNNN_name.sql in order. The table part_migrations of a database
+// lists the applied ones. The files are part of the program, so it panics when they are not
+// numbered from 1 without gaps.
 func Load(part string, files fs.FS, folder string) Set {
 	names, err := fs.Glob(files, folder+"/*.sql")
 	if err != nil || len(names) == 0 {

@@ -38,7 +38,7 @@ func Engine(t *testing.T) *job.SQL {
 	return engine
 }
 
-// Do has a job of a kind done in a new file, and returns it when it is over.
+// Do has a job of a kind done in a new file, and returns it when it is final.
 func Do(t *testing.T, kind job.Kind, parameters string) *job.Job {
 	t.Helper()
 	engine := Engine(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// childFolder tells the test binary to work on the jobs of a folder, until it is killed.
+// childFolder makes the test binary work on the jobs of a folder, until it is killed.
 const childFolder = "BOTGATE_TEST_EXPORT_FOLDER"
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// childLease is over soon after a child was killed.
+// childLease expires soon after a child was killed.
 const childLease = 3 * time.Second
 
 // teller says on standard output when the export reads a page.

@@ -53,7 +53,7 @@ func TestRebuild(t *testing.T) {
 		for _, day := range days {
 			want = append(want, fmt.Sprintf("2026-03-%02d", day))
 		}
-		require.Equal(t, want, k.done, "each day once, in order, though it was gone on with")
+		require.Equal(t, want, k.done, "each day once, in order, though it was resumed")
 		require.JSONEq(t, fmt.Sprintf(`{"days":%d,"entries":%d}`, len(days), 10*len(days)), string(done.Result))
 		require.Equal(t, int64(len(days)), done.Done)
 		require.Equal(t, done.Done, done.Total)
