@@ -26,20 +26,19 @@ func (s *Store) LockMoves(ctx context.Context) (store.MoveLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking moves: %w", classify(err))
 	}
-	lock := moveLock{tx}
 	taken := false
 	if _, err = tx.Exec(ctx, holdSettings); err == nil {
 		err = tx.QueryRow(ctx, lockMoves, moveLockKey).Scan(&taken)
 	}
 	switch {
 	case err != nil:
-		_ = lock.Unlock()
+		_ = rollback(ctx, tx)
 		return nil, fmt.Errorf("locking moves: %w", classify(err))
 	case !taken:
-		_ = lock.Unlock()
+		_ = rollback(ctx, tx)
 		return nil, store.ErrMoveInProgress
 	}
-	return lock, nil
+	return moveLock{tx}, nil
 }
 
 type moveLock struct{ tx pgx.Tx }
@@ -54,10 +53,15 @@ func (l moveLock) Held(ctx context.Context) error {
 
 // Unlock implements [store.MoveLock].
 func (l moveLock) Unlock() error {
-	ctx, cancel := context.WithTimeout(context.Background(), unlockTimeout)
-	defer cancel()
-	if err := l.tx.Rollback(ctx); err != nil {
+	if err := rollback(context.Background(), l.tx); err != nil {
 		return fmt.Errorf("unlocking moves: %w", classify(err))
 	}
 	return nil
+}
+
+// rollback releases the lock also when the context has ended.
+func rollback(ctx context.Context, tx pgx.Tx) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+	defer cancel()
+	return tx.Rollback(ctx)
 }

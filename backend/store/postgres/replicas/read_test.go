@@ -46,8 +46,8 @@ func awaitTrue(t *testing.T, s *testsvc.Server, query string) {
 func requirePrimaryReads(t *testing.T, p *replicas.Cluster, primary *testsvc.Server, until func() bool) {
 	t.Helper()
 	require.NoError(t, write(t.Context(), p, 0))
-	time.Sleep(maxLag)
 	began := time.Now()
+	require.Eventually(t, func() bool { return time.Since(began) > maxLag }, patience, often)
 	for n := 1; n < 50 || !until(); n++ {
 		require.Less(t, time.Since(began), patience)
 		require.NoError(t, write(t.Context(), p, n))

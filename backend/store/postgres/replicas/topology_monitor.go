@@ -11,7 +11,7 @@ import (
 // monitor probes one server until the end of the context.
 func (c *Cluster) monitor(ctx context.Context, i int) {
 	p := &prober{node: c.nodes[i], timeout: c.cfg.MaxLag / 2}
-	defer p.disconnect()
+	defer p.disconnect(ctx)
 	ticker := time.NewTicker(c.cfg.ProbeInterval)
 	defer ticker.Stop()
 	for {
@@ -55,17 +55,17 @@ func (p *prober) probe(ctx context.Context) (connected bool, s status, err error
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	if s, err = readStatus(ctx, p.conn); err != nil {
-		p.disconnect()
+		p.disconnect(ctx)
 	}
 	return connected, s, err
 }
 
-func (p *prober) disconnect() {
+func (p *prober) disconnect(ctx context.Context) {
 	if p.conn == nil {
 		return
 	}
 	// The server may not listen any more.
-	ctx, cancel := context.WithTimeout(context.Background(), p.timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)
 	defer cancel()
 	_ = p.conn.Close(ctx)
 	p.conn = nil
@@ -81,6 +81,7 @@ func (c *Cluster) observe(i int, s status) {
 
 	n := c.nodes[i]
 	switch changed {
+	case unchanged:
 	case promoted:
 		c.log.Info("primary found", "server", n.address, "timeline", s.timeline)
 		if !first {
