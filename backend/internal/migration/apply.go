@@ -78,6 +78,7 @@ func (s Set) apply(ctx context.Context, tx *sql.Tx, m Migration) error {
 	if _, err := tx.ExecContext(ctx, m.SQL); err != nil {
 		return err
 	}
+	//nolint:gosec // The name of the table is the program's.
 	_, err := tx.ExecContext(ctx, "insert into "+s.table+" (version, name, checksum, applied_at) values ($1, $2, $3, $4)",
 		m.Version, m.Name, m.Checksum, time.Now().UnixMicro())
 	return err
