@@ -99,8 +99,8 @@ func TestRefusals(t *testing.T) {
 		{"other path", "GET", "/v1/other", found, 404, "not-found", "", ""},
 		{"method on an event", "POST", "/v1/events/x", found, 405, "method-not-allowed", "Allow", "GET, HEAD"},
 		{"method on the list", "DELETE", "/v1/events", found, 405, "method-not-allowed", "Allow", "GET, HEAD"},
-		{"store away", "GET", "/v1/events/x", &fakeReader{err: fmt.Errorf("%w: %w", store.ErrUnavailable, secret)}, 503, "unavailable", "Retry-After", "2"},
-		{"store away, list", "GET", "/v1/events", &fakeReader{err: fmt.Errorf("%w: %w", store.ErrUnavailable, secret)}, 503, "unavailable", "Retry-After", "2"},
+		{"store unavailable", "GET", "/v1/events/x", &fakeReader{err: fmt.Errorf("%w: %w", store.ErrUnavailable, secret)}, 503, "unavailable", "Retry-After", "2"},
+		{"store unavailable, list", "GET", "/v1/events", &fakeReader{err: fmt.Errorf("%w: %w", store.ErrUnavailable, secret)}, 503, "unavailable", "Retry-After", "2"},
 		{"store broken", "GET", "/v1/events", &fakeReader{err: secret}, 500, "internal", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

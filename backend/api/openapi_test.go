@@ -118,12 +118,12 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		try(t, c, good, request)
 	}
 	for _, err := range []error{store.ErrUnavailable, queue.ErrUnavailable, fmt.Errorf("broken")} {
-		away := describedServer(t, err)
+		down := describedServer(t, err)
 		for _, target := range []string{
 			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/dead", "GET /v1/dead/x",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
-			try(t, c, away, target)
+			try(t, c, down, target)
 		}
 	}
 	for _, o := range c.Operations() {

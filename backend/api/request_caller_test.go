@@ -11,7 +11,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// askAs asks as a caller whose token is for bots; each is a header of its own.
+// askAs asks as a caller whose token is for bots; each is a separate header.
 func askAs(t *testing.T, h http.Handler, method, target string, bots ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()

@@ -199,7 +199,7 @@ func (f *follower) written() []string {
 	return slices.Clone(f.lines)
 }
 
-// leave has the client go away, and returns the last id that it got.
+// leave disconnects the client, and returns the last id that it got.
 func (f *follower) leave() string {
 	f.cancel()
 	<-f.ended

@@ -139,7 +139,7 @@ func TestStreamFindsWhatWasNotToldOf(t *testing.T) {
 		pass(streamBeat)
 		log.commit(entry("d", "alice", time.Now()))
 		pass(10 * time.Second)
-		require.Equal(t, []string{"a", "b", "c"}, f.got(), "what is told goes on while the store is away")
+		require.Equal(t, []string{"a", "b", "c"}, f.got(), "notices go on while the store is unavailable")
 		for range 8 {
 			pass(streamBeat)
 		}
@@ -281,7 +281,7 @@ func TestStreamModel(t *testing.T) {
 	}
 }
 
-// TestStreamOutlastsTheTimeoutsOfTheServer is told something after both have passed.
+// TestStreamOutlastsTheTimeoutsOfTheServer gets an event after both have passed.
 func TestStreamOutlastsTheTimeoutsOfTheServer(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)

@@ -66,10 +66,10 @@ func TestAll(t *testing.T) {
 	require.Equal(t, 700, asked[1].Limit)
 	require.Equal(t, now.Add(-time.Hour), asked[1].Until)
 
-	away := errors.New("away")
+	down := errors.New("down")
 	result, err = dead.All(t.Context(), queue.DeadFilter{}, 0, now, func(context.Context, queue.DeadQuery) (queue.DeadResult, error) {
-		return queue.DeadResult{Done: 4}, away
+		return queue.DeadResult{Done: 4}, down
 	})
-	require.ErrorIs(t, err, away)
+	require.ErrorIs(t, err, down)
 	require.Equal(t, 4, result.Done)
 }

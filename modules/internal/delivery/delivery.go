@@ -59,7 +59,7 @@ func Of(r *http.Request) *Delivery {
 
 const varNotBefore = "botgate_not_before"
 
-// Postpone asks whoever queues the request's events not to have that one delivered before
+// Postpone asks bot_enqueue not to have the event of that number delivered before
 // the time. Asked several times, the latest counts. A request without a delivery has one
 // event, number 0.
 func Postpone(r *http.Request, event int, until time.Time) {

@@ -114,8 +114,8 @@ func newZstdDecoder() *zstd.Decoder {
 	return d
 }
 
-// unzstd decodes into larger and larger buffers: the decoder needs no window of its own
-// then, whatever the stream says that it needs.
+// unzstd decodes into larger and larger buffers: the decoder then needs no window,
+// whatever the stream says that it needs.
 func unzstd(raw []byte, maxSize int64) ([]byte, error) {
 	d := zstdDecoders.Get().(*zstd.Decoder)
 	defer zstdDecoders.Put(d)

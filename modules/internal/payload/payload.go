@@ -62,7 +62,7 @@ type decoded struct {
 
 // Of returns the request's payload. The first call reads the body, at most maxSize
 // bytes of it, and later calls, also by other modules, get the same payload. The
-// request's body can be read again by whoever comes next, such as reverse_proxy.
+// request's body can be read again by the next handler, such as reverse_proxy.
 //
 // The maxSize of the latest call also caps what [Payload.Content] decompresses.
 func Of(r *http.Request, maxSize int64) (*Payload, error) {
@@ -130,7 +130,7 @@ func (p *Payload) Document() ([]byte, error) {
 	return document, nil
 }
 
-// JSON returns the decoded document as [DecodeJSON] does: with the limits of whoever
+// JSON returns the decoded document as [DecodeJSON] does: with the limits of the module that
 // decoded it first, or the default ones. It must not be changed.
 func (p *Payload) JSON() (any, error) {
 	if p.json.tried {
