@@ -85,10 +85,10 @@ func inserts(schema string, seq int64, e *event.Event) map[string][]any {
 	}
 	r, _ := newRow(e)
 	return map[string][]any{
-		"INSERT INTO seen VALUES (?, ?)":                                    {e.ID, seq},
-		"INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)":                      {seq, seq, seq, r.attributes, r.contentType, r.data},
-		"INSERT INTO deliveries (grp, state, id) VALUES (0, 1, ?)":          {2 * seq},
-		"INSERT INTO deliveries (grp, state, id, lane) VALUES (1, 1, ?, ?)": {2*seq + 1, r.lane},
+		"INSERT INTO seen VALUES (?, ?)":                                          {e.ID, seq},
+		"INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)":                            {seq, seq, seq, r.attributes, r.contentType, r.data},
+		"INSERT INTO deliveries (grp, state, id) VALUES (1, 1, ?)":                {2 * seq},
+		"INSERT INTO deliveries (grp, state, id, order_hash) VALUES (2, 1, ?, ?)": {2*seq + 1, r.orderHash},
 	}
 }
 

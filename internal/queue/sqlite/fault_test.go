@@ -133,7 +133,7 @@ func TestNeighbours(t *testing.T) {
 	requireDepth(t, q, queue.Record, 2)
 }
 
-// TestUnreadable damages an event: the rest of its lane goes on without it.
+// TestUnreadable damages an event: the rest of its order key goes on without it.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, Config{})
@@ -162,7 +162,7 @@ func TestLostDeliveries(t *testing.T) {
 		require.NoError(t, err)
 		ds = append(ds, more...)
 	}
-	execute(t, direct(t, q), "UPDATE deliveries SET owner = owner + 1 WHERE grp = 1 AND id = ?", ds[0].Token.(*claim).id)
+	execute(t, direct(t, q), "UPDATE deliveries SET owner = owner + 1 WHERE grp = 1 AND id = ?", ds[0].Token.(*lease).id)
 	require.ErrorIs(t, c.Ack(t.Context(), ds...), queue.ErrLost)
 	requireDepth(t, q, queue.Record, 1)
 

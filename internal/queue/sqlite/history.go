@@ -204,9 +204,9 @@ func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (r
 // replayRecord makes a delivery of an event that is there, or queues one anew that has left the
 // history since it was read.
 func (tx *transaction) replayRecord(r *replayed, now int64) error {
-	id, lane := recordID(r.seq), sql.NullInt64{}
+	id, order := recordID(r.seq), sql.NullInt64{}
 	if r.dispatch {
-		id, lane = sibling(id), sql.NullInt64{Int64: r.lane, Valid: true}
+		id, order = sibling(id), sql.NullInt64{Int64: r.orderHash, Valid: true}
 	}
 	n, err := tx.exec(tx.takeDead, id)
 	if err != nil {
@@ -217,7 +217,7 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 			return err
 		}
 	}
-	if n, err = tx.exec(tx.again, r.group, id, lane, r.id); err != nil {
+	if n, err = tx.exec(tx.again, r.group, id, order, r.id); err != nil {
 		return err
 	}
 	if n > 0 {

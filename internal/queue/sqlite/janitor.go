@@ -18,9 +18,9 @@ const (
 	sweepStep = 500
 )
 
-// keepHouse releases what dead processes left, cuts the history and forgets old ids, until
+// janitor releases what dead processes left, cuts the history and forgets old ids, until
 // the context ends.
-func (q *Queue) keepHouse(ctx context.Context) {
+func (q *Queue) janitor(ctx context.Context) {
 	reap, sweep := time.NewTicker(reapInterval), time.NewTicker(min(max(q.cfg.RepeatWindow/8, time.Second), longestSweep))
 	defer reap.Stop()
 	defer sweep.Stop()
@@ -38,42 +38,6 @@ func (q *Queue) keepHouse(ctx context.Context) {
 			q.log.Warn("cleaning the queue file up failed", slog.Any("error", err))
 		}
 	}
-}
-
-// reap makes ready again what owners had claimed that are gone, and counts that: those that
-// are closed give back themselves.
-func (q *Queue) reap(ctx context.Context) error {
-	rows, err := q.reader.QueryContext(ctx, "SELECT DISTINCT owner FROM deliveries WHERE "+everyClaim)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	var gone []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		dead, err := ownerGone(q.cfg.Path, id)
-		if err != nil {
-			return err
-		}
-		if dead {
-			gone = append(gone, id)
-		}
-	}
-	if err := rows.Err(); err != nil || len(gone) == 0 {
-		return err
-	}
-	return q.writer.do(ctx, len(gone), func(tx *transaction) error {
-		for _, id := range gone {
-			if _, err := tx.exec(tx.crashed, id); err != nil {
-				return err
-			}
-		}
-		tx.touchAll()
-		return nil
-	})
 }
 
 // sweep forgets ids that were seen before the repeat window. It walks through all ids in

@@ -210,7 +210,7 @@ func TestKilledPublisher(t *testing.T) {
 }
 
 // TestKilledConsumer kills a process that consumes: what it had acknowledged is gone, and
-// what it had only claimed is there again as soon as the file is opened.
+// what it had only leased is there again as soon as the file is opened.
 func TestKilledConsumer(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "queue.db")

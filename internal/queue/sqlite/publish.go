@@ -16,7 +16,7 @@ import (
 type row struct {
 	id, attributes, contentType string
 	data                        []byte
-	lane                        int64
+	orderHash                   int64
 	record, dispatch            bool
 }
 
@@ -86,7 +86,7 @@ func newRow(e *event.Event) (row, error) {
 		attributes:  string(encoded),
 		contentType: e.ContentType,
 		data:        data,
-		lane:        laneOf(e.Bot, e.OrderKey),
+		orderHash:   hashOrder(e.Bot, e.OrderKey),
 		record:      true,
 		dispatch:    !e.IsChange(),
 	}, nil
@@ -101,9 +101,9 @@ func decode(attributes, contentType string, data []byte) (*event.Event, error) {
 	return event.FromAttributes(func(name string) string { return named[name] }, contentType, data)
 }
 
-// laneOf hashes what orders deliveries. Two keys with the same hash would only wait for
+// hashOrder hashes what orders deliveries. Two keys with the same hash would only wait for
 // each other; a cryptographic hash keeps senders from choosing such keys.
-func laneOf(bot, orderKey string) int64 {
+func hashOrder(bot, orderKey string) int64 {
 	// A bot's name has no zero byte.
 	sum := sha256.Sum256([]byte(bot + "\x00" + orderKey))
 	return int64(binary.BigEndian.Uint64(sum[:]))
@@ -135,7 +135,7 @@ func (tx *transaction) queue(r *row, now int64) error {
 		tx.arrive(groupRecord)
 	}
 	if r.dispatch {
-		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.lane); err != nil {
+		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.orderHash); err != nil {
 			return err
 		}
 		tx.arrive(groupDispatch)

@@ -12,7 +12,7 @@ import (
 const readConns = 4
 
 // Open opens a queue file, which is created when it does not exist, and releases what
-// processes had claimed that are gone. The context bounds the opening only.
+// processes had leased that are gone. The context bounds the opening only.
 func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -27,7 +27,7 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	}
 	helperCtx, stop := context.WithCancel(context.Background())
 	q.stopHelpers = stop
-	q.helpers.Go(func() { q.keepHouse(helperCtx) })
+	q.helpers.Go(func() { q.janitor(helperCtx) })
 	q.helpers.Go(func() { q.watch(helperCtx) })
 	return q, nil
 }

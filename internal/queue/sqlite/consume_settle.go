@@ -13,22 +13,22 @@ import (
 // Ack implements [queue.Consumer]. Where some deliveries are lost, the others are
 // acknowledged all the same.
 func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
-	return c.settleAll(ctx, deliveries, func(tx *transaction, cl *claim) (bool, error) {
-		return tx.acknowledge(c.owner.id, c.number, cl)
+	return c.settleAll(ctx, deliveries, func(tx *transaction, l *lease) (bool, error) {
+		return tx.acknowledge(c.owner.id, c.number, l)
 	})
 }
 
 // Retry implements [queue.Consumer]. The delay outlasts consumer and process.
 func (c *consumer) Retry(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
-	return c.comeAgain(ctx, d, delay, 1)
+	return c.requeue(ctx, d, delay, 1)
 }
 
 // Postpone implements [queue.Consumer]. The delay outlasts consumer and process.
 func (c *consumer) Postpone(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
-	return c.comeAgain(ctx, d, delay, 0)
+	return c.requeue(ctx, d, delay, 0)
 }
 
-func (c *consumer) comeAgain(ctx context.Context, d *queue.Delivery, delay time.Duration, attempts int) error {
+func (c *consumer) requeue(ctx context.Context, d *queue.Delivery, delay time.Duration, attempts int) error {
 	state, due := stateReady, int64(0)
 	if delay > 0 {
 		state, due = stateDelayed, time.Now().Add(delay).UnixNano()
@@ -37,8 +37,8 @@ func (c *consumer) comeAgain(ctx context.Context, d *queue.Delivery, delay time.
 	if err != nil {
 		return err
 	}
-	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.retry, c.number, cl.id, c.owner.id, state, due, attempts, outcomes)
+	return c.settleOne(ctx, d, func(tx *transaction, l *lease) (bool, error) {
+		n, err := tx.exec(tx.retry, c.number, l.id, c.owner.id, state, due, attempts, outcomes)
 		tx.touched[slot(c.number)] = true
 		return n > 0, err
 	})
@@ -62,33 +62,33 @@ func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason str
 	if err != nil {
 		return fmt.Errorf("encoding the dead letter of event %s: %w", d.Event.ID, err)
 	}
-	return c.settleOne(ctx, d, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.deadLetter, c.number, cl.id, c.owner.id, string(encoded))
+	return c.settleOne(ctx, d, func(tx *transaction, l *lease) (bool, error) {
+		n, err := tx.exec(tx.deadLetter, c.number, l.id, c.owner.id, string(encoded))
 		if err != nil || n == 0 {
 			return false, err
 		}
 		tx.arrive(groupDead)
-		return true, tx.leave(c.number, cl.lane)
+		return true, tx.leave(c.number, l.orderHash)
 	})
 }
 
 // settleOne is settleAll for one delivery.
-func (c *consumer) settleOne(ctx context.Context, d *queue.Delivery, step func(*transaction, *claim) (bool, error)) error {
+func (c *consumer) settleOne(ctx context.Context, d *queue.Delivery, step func(*transaction, *lease) (bool, error)) error {
 	return c.settleAll(ctx, []*queue.Delivery{d}, step)
 }
 
 // settleAll settles deliveries, each by a step that reports whether it was still this
 // consumer's. Those that are lost keep the others from nothing.
-func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, step func(*transaction, *claim) (bool, error)) error {
-	claims, lost := c.seize(deliveries...)
-	if len(claims) == 0 {
+func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, step func(*transaction, *lease) (bool, error)) error {
+	leases, lost := c.seize(deliveries...)
+	if len(leases) == 0 {
 		return lost
 	}
 	var gone int
-	err := c.settle(ctx, claims, func(tx *transaction) error {
+	err := c.settle(ctx, leases, func(tx *transaction) error {
 		gone = 0
-		for _, cl := range claims {
-			ok, err := step(tx, cl)
+		for _, l := range leases {
+			ok, err := step(tx, l)
 			if err != nil {
 				return err
 			}
@@ -109,40 +109,40 @@ func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, 
 
 // seize marks deliveries as being settled, so that nobody settles them twice. Those that
 // this consumer does not hold are left out and make the error ErrLost.
-func (c *consumer) seize(deliveries ...*queue.Delivery) (claims []*claim, err error) {
+func (c *consumer) seize(deliveries ...*queue.Delivery) (leases []*lease, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, queue.ErrClosed
 	}
 	for _, d := range deliveries {
-		cl, ok := d.Token.(*claim)
-		if !ok || c.held[cl.id] != cl || cl.settled {
+		l, ok := d.Token.(*lease)
+		if !ok || c.held[l.id] != l || l.settled {
 			err = queue.ErrLost
 			continue
 		}
-		cl.settled = true
-		claims = append(claims, cl)
+		l.settled = true
+		leases = append(leases, l)
 	}
-	return claims, err
+	return leases, err
 }
 
-// settle executes what settles claims. When that fails they stay with the consumer, which
+// settle executes what settles leases. When that fails they stay with the consumer, which
 // may try again.
-func (c *consumer) settle(ctx context.Context, claims []*claim, apply func(*transaction) error) error {
+func (c *consumer) settle(ctx context.Context, leases []*lease, apply func(*transaction) error) error {
 	err := c.q.enter()
 	if err == nil {
-		err = c.q.writer.do(ctx, len(claims), apply)
+		err = c.q.writer.do(ctx, len(leases), apply)
 		c.q.leave()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, cl := range claims {
+	for _, l := range leases {
 		switch {
 		case err != nil:
-			cl.settled = false
-		case c.held[cl.id] == cl: // Lost, it may have been claimed again already.
-			c.letGo(cl.id)
+			l.settled = false
+		case c.held[l.id] == l: // Lost, it may have been leased again already.
+			c.forget(l.id)
 		}
 	}
 	signal(c.room)
@@ -150,15 +150,15 @@ func (c *consumer) settle(ctx context.Context, claims []*claim, apply func(*tran
 }
 
 // acknowledge takes a delivery out for good, and its event with the last one.
-func (tx *transaction) acknowledge(owner int64, group int, cl *claim) (bool, error) {
-	n, err := tx.exec(tx.ack, group, cl.id, owner)
+func (tx *transaction) acknowledge(owner int64, group int, l *lease) (bool, error) {
+	n, err := tx.exec(tx.ack, group, l.id, owner)
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if err := tx.finish(cl.id); err != nil {
+	if err := tx.finish(l.id); err != nil {
 		return false, err
 	}
-	return true, tx.leave(group, cl.lane)
+	return true, tx.leave(group, l.orderHash)
 }
 
 // finish removes the event of a delivery that is gone, unless the other one is still there

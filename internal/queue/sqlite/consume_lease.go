@@ -12,25 +12,22 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// claim is a delivery that belongs to a consumer: the token of a [queue.Delivery].
-type claim struct {
-	id      int64
-	retries int
-	lane    sql.NullInt64
-	death   sql.NullString
-	replays int
-	history sql.NullString
-	crashes int
-	size    int64 // Of the event's body, in bytes.
+// lease is a delivery that belongs to a consumer: the token of a [queue.Delivery].
+type lease struct {
+	id        int64
+	retries   int
+	orderHash sql.NullInt64
+	deadInfo  sql.NullString
+	replays   int
+	outcomes  sql.NullString
+	crashes   int
+	size      int64 // Of the event's body, in bytes.
 
 	// The consumer's lock guards it.
 	settled bool // It is, or is being, taken out of the consumer's hands.
 }
 
-// suspect reports whether a consumer may have it only when it has no other one.
-func (c *claim) suspect() bool { return c.crashes >= queue.SuspectAfter }
-
-// space is how much a claim may take.
+// space is how much a lease may take.
 type space struct {
 	count int
 	bytes int64 // Of bodies; the last delivery may exceed it, so that one of any size fits.
@@ -40,28 +37,28 @@ type space struct {
 
 func (s space) none() bool { return s.count <= 0 || s.bytes <= 0 }
 
-// claimed is what a claim brought.
-type claimed struct {
-	claims []*claim
+// leased is what a lease brought.
+type leased struct {
+	leases []*lease
 	// full is whether the space was used up, so that more may be ready.
 	full bool
 	// due is when the next delayed delivery becomes ready; zero when none is delayed.
 	due time.Time
 }
 
-// claim takes ready deliveries of a group for an owner, oldest first.
-func (q *Queue) claim(ctx context.Context, owner int64, group int, free space) (claimed, error) {
-	var got claimed
+// lease takes ready deliveries of a group for an owner, oldest first.
+func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (leased, error) {
+	var got leased
 	err := q.writer.do(ctx, free.count, func(tx *transaction) (err error) {
-		got = claimed{}
+		got = leased{}
 		if got.due, err = tx.wakeDelayed(group, free.count); err != nil {
 			return err
 		}
 		if free.suspect {
-			if got.claims, err = tx.takeSuspect(owner, group); err != nil {
+			if got.leases, err = tx.leaseSuspect(owner, group); err != nil {
 				return err
 			}
-			free.count -= len(got.claims)
+			free.count -= len(got.leases)
 		}
 		if free.none() {
 			got.full = true
@@ -72,8 +69,8 @@ func (q *Queue) claim(ctx context.Context, owner int64, group int, free space) (
 		if err != nil || len(others) == 0 {
 			return err
 		}
-		got.claims = append(got.claims, others...)
-		_, err = tx.exec(tx.take, owner, group, others[len(others)-1].id)
+		got.leases = append(got.leases, others...)
+		_, err = tx.exec(tx.lease, owner, group, others[len(others)-1].id)
 		return err
 	})
 	return got, err
@@ -92,67 +89,54 @@ func (tx *transaction) wakeDelayed(group, limit int) (time.Time, error) {
 		}
 		n, err := tx.exec(tx.promote, group, now, limit)
 		if err != nil || n >= int64(limit) {
-			// More may be due; the next claim sees to them.
+			// More may be due; the next lease sees to them.
 			return time.Unix(0, due.Int64), err
 		}
 	}
 }
 
 // oldest lists the first ready deliveries of a group until the space is used up.
-func (tx *transaction) oldest(group int, free space) (claims []*claim, full bool, err error) {
+func (tx *transaction) oldest(group int, free space) (leases []*lease, full bool, err error) {
 	rows, err := tx.ready.QueryContext(tx.ctx, group, free.count)
 	if err != nil {
 		return nil, false, err
 	}
 	defer func() { _ = rows.Close() }()
 	for !free.none() && rows.Next() {
-		c, err := scanClaim(rows)
+		c, err := scanLease(rows)
 		if err != nil {
 			return nil, false, err
 		}
-		claims = append(claims, c)
+		leases = append(leases, c)
 		free.count--
 		free.bytes -= c.size
 	}
-	return claims, free.none(), rows.Err()
+	return leases, free.none(), rows.Err()
 }
 
-// takeSuspect takes the first delivery that is suspected of crashes, if there is one.
-func (tx *transaction) takeSuspect(owner int64, group int) ([]*claim, error) {
-	c, err := scanClaim(tx.suspect.QueryRowContext(tx.ctx, group))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	_, err = tx.exec(tx.takeOne, owner, group, c.id)
-	return []*claim{c}, err
+func scanLease(row interface{ Scan(...any) error }) (*lease, error) {
+	c := &lease{}
+	return c, row.Scan(&c.id, &c.retries, &c.orderHash, &c.deadInfo, &c.replays, &c.outcomes, &c.crashes, &c.size)
 }
 
-func scanClaim(row interface{ Scan(...any) error }) (*claim, error) {
-	c := &claim{}
-	return c, row.Scan(&c.id, &c.retries, &c.lane, &c.death, &c.replays, &c.history, &c.crashes, &c.size)
-}
-
-// fetch reads the events of claims, outside of the writer. Those that cannot be decoded
+// fetch reads the events of leases, outside of the writer. Those that cannot be decoded
 // come back as unreadable; an error means that nothing could be read at present.
-func (q *Queue) fetch(ctx context.Context, claims []*claim) (ds []*queue.Delivery, unreadable []*claim, err error) {
-	events, err := q.readEvents(ctx, claims)
+func (q *Queue) fetch(ctx context.Context, leases []*lease) (ds []*queue.Delivery, unreadable []*lease, err error) {
+	events, err := q.readEvents(ctx, leases)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, c := range claims {
+	for _, c := range leases {
 		d := &queue.Delivery{Event: events[seqOf(c.id)], Attempt: 1 + c.retries, Replays: c.replays, Crashes: c.crashes, Token: c}
-		if c.death.Valid {
+		if c.deadInfo.Valid {
 			d.Dead = &queue.DeadInfo{}
-			if err := json.Unmarshal([]byte(c.death.String), d.Dead); err != nil {
+			if err := json.Unmarshal([]byte(c.deadInfo.String), d.Dead); err != nil {
 				d.Event = nil
 			}
 		}
-		if c.history.Valid {
+		if c.outcomes.Valid {
 			// A history that can't be read keeps no event from its bot.
-			_ = json.Unmarshal([]byte(c.history.String), &d.Outcomes)
+			_ = json.Unmarshal([]byte(c.outcomes.String), &d.Outcomes)
 		}
 		if d.Event == nil {
 			unreadable = append(unreadable, c)
@@ -163,10 +147,10 @@ func (q *Queue) fetch(ctx context.Context, claims []*claim) (ds []*queue.Deliver
 	return ds, unreadable, nil
 }
 
-// readEvents returns the events of claims by their seq; those that cannot be decoded are
+// readEvents returns the events of leases by their seq; those that cannot be decoded are
 // absent. One transaction for all of them takes SQLite's locks only once. The context is
 // looked at between events, because handing it on would cost a goroutine for each.
-func (q *Queue) readEvents(ctx context.Context, claims []*claim) (map[int64]*event.Event, error) {
+func (q *Queue) readEvents(ctx context.Context, leases []*lease) (map[int64]*event.Event, error) {
 	lasting := context.WithoutCancel(ctx)
 	tx, err := q.reader.BeginTx(lasting, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -175,8 +159,8 @@ func (q *Queue) readEvents(ctx context.Context, claims []*claim) (map[int64]*eve
 	defer func() { _ = tx.Rollback() }() // Nothing was written.
 	read := tx.StmtContext(lasting, q.readEvent)
 	defer func() { _ = read.Close() }()
-	events := make(map[int64]*event.Event, len(claims))
-	for _, c := range claims {
+	events := make(map[int64]*event.Event, len(leases))
+	for _, c := range leases {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

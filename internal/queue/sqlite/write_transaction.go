@@ -69,14 +69,14 @@ func (tx *transaction) arrive(group int) {
 	tx.changed = true
 }
 
-// leave counts a delivery that a group no longer has, and lets the next one of its lane go.
-func (tx *transaction) leave(group int, lane sql.NullInt64) error {
+// leave counts a delivery that a group no longer has, and lets the next one of its order key go.
+func (tx *transaction) leave(group int, order sql.NullInt64) error {
 	tx.depths[slot(group)]--
 	tx.changed = true
-	if !lane.Valid {
+	if !order.Valid {
 		return nil
 	}
-	n, err := tx.exec(tx.unblock, lane.Int64)
+	n, err := tx.exec(tx.unblock, order.Int64)
 	if n > 0 {
 		tx.touched[slot(group)] = true
 	}

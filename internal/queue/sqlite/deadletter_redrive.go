@@ -79,14 +79,14 @@ func (tx *transaction) redrive(l letter, now time.Time) (bool, error) {
 	if l.Event.ID == "" {
 		return false, errNoEvent
 	}
-	group, lane := groupOf(l.id), sql.NullInt64{}
+	group, order := groupOf(l.id), sql.NullInt64{}
 	if group == groupDispatch {
-		lane = sql.NullInt64{Int64: laneOf(l.Event.Bot, l.Event.OrderKey), Valid: true}
+		order = sql.NullInt64{Int64: hashOrder(l.Event.Bot, l.Event.OrderKey), Valid: true}
 	}
-	if l.state == stateClaimed {
+	if l.state == stateLeased {
 		return false, nil
 	}
-	n, err := tx.exec(tx.redriveDead, l.state, l.id, group, lane)
+	n, err := tx.exec(tx.redriveDead, l.state, l.id, group, order)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -108,7 +108,7 @@ func (tx *transaction) redrive(l letter, now time.Time) (bool, error) {
 
 // forgetDead removes a dead letter, and its event with the last delivery.
 func (tx *transaction) forgetDead(l letter) (bool, error) {
-	if l.state == stateClaimed {
+	if l.state == stateLeased {
 		return false, nil
 	}
 	n, err := tx.exec(tx.dropDead, l.state, l.id)

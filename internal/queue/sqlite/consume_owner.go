@@ -12,11 +12,11 @@ import (
 	"github.com/botgate/botgate/internal/filelock"
 )
 
-// owner is the identity under which a consumer claims deliveries. It holds a file of its
+// owner is the identity under which a consumer leases deliveries. It holds a file of its
 // own, which the operating system lets go when the process ends, however it ends. So
 // every handle can tell at once that the owner is gone, and a process that is only slow,
 // stopped or asleep does not lose its deliveries to a timeout. That each consumer has its
-// own keeps it from settling what it gave back and another one of its handle claimed.
+// own keeps it from settling what it gave back and another one of its handle leased.
 type owner struct {
 	id   int64
 	file *filelock.Held

@@ -26,13 +26,13 @@ func (c *consumer) close() error {
 	<-c.ended
 	// Until it is removed, the queue's Close waits for it and leaves the writer running.
 	defer c.q.remove(c)
-	return errors.Join(c.giveBack(), c.owner.close())
+	return errors.Join(c.release(), c.owner.close())
 }
 
-// giveBack makes what the consumer holds ready again. What is being settled right now is
+// release makes what the consumer holds ready again. What is being settled right now is
 // included: whichever comes first to the writer wins. Since the consumer is closed nothing
 // is handed out any more.
-func (c *consumer) giveBack() error {
+func (c *consumer) release() error {
 	c.mu.Lock()
 	held := len(c.held)
 	c.mu.Unlock()
@@ -52,18 +52,18 @@ func (c *consumer) giveBack() error {
 	return nil
 }
 
-// setAside takes claims out of the flow whose events cannot be decoded, so that they hold
+// quarantine takes leases out of the flow whose events cannot be decoded, so that they hold
 // up neither their lane nor the consumer. They stay in the file and in the depth.
-func (c *consumer) setAside(claims []*claim) error {
-	if len(claims) == 0 {
+func (c *consumer) quarantine(leases []*lease) error {
+	if len(leases) == 0 {
 		return nil
 	}
-	err := c.q.writer.do(c.ctx, len(claims), func(tx *transaction) error {
-		for _, cl := range claims {
-			if _, err := tx.exec(tx.setAside, c.number, cl.id, c.owner.id); err != nil {
+	err := c.q.writer.do(c.ctx, len(leases), func(tx *transaction) error {
+		for _, l := range leases {
+			if _, err := tx.exec(tx.quarantine, c.number, l.id, c.owner.id); err != nil {
 				return err
 			}
-			if _, err := tx.exec(tx.unblock, cl.lane); err != nil {
+			if _, err := tx.exec(tx.unblock, l.orderHash); err != nil {
 				return err
 			}
 		}
@@ -75,10 +75,10 @@ func (c *consumer) setAside(claims []*claim) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, cl := range claims {
-		c.letGo(cl.id)
+	for _, l := range leases {
+		c.forget(l.id)
 		c.q.log.Error("an event in the queue file cannot be read and was set aside",
-			slog.String("group", string(c.group)), slog.Int64("seq", seqOf(cl.id)))
+			slog.String("group", string(c.group)), slog.Int64("seq", seqOf(l.id)))
 	}
 	return nil
 }

@@ -13,13 +13,13 @@ import (
 const (
 	// defaultPrefetch is what [queue.SubscribeOptions] promises.
 	defaultPrefetch = 256
-	// retryPause is the pause after a claim that failed.
+	// retryPause is the pause after a lease that failed.
 	retryPause = 200 * time.Millisecond
 	// longestWait bounds how long a consumer trusts its timer, for the case that the clock is set.
 	longestWait = time.Minute
 )
 
-// consumer keeps up to prefetch deliveries claimed ahead, as far as their bodies do not
+// consumer keeps up to prefetch deliveries leased ahead, as far as their bodies do not
 // exceed the configured bytes. Receive only takes from them.
 type consumer struct {
 	q        *Queue
@@ -28,7 +28,7 @@ type consumer struct {
 	number   int
 	prefetch int
 
-	buffer chan *queue.Delivery // Holds what is claimed and not handed out; never blocks.
+	buffer chan *queue.Delivery // Holds what is leased and not handed out; never blocks.
 	wake   chan struct{}        // Something may have become ready.
 	room   chan struct{}        // Something was settled or handed out.
 	ctx    context.Context      // Ends when the consumer is closed.
@@ -36,7 +36,7 @@ type consumer struct {
 	ended  chan struct{}
 
 	mu        sync.Mutex
-	held      map[int64]*claim // Claimed and not settled, handed out or not.
+	held      map[int64]*lease // Leased and not settled, handed out or not.
 	heldBytes int64            // The size of all held.
 	suspects  int              // How many of held are suspected of crashes, at most 1.
 	closed    bool
@@ -61,7 +61,7 @@ func newConsumer(q *Queue, owner *owner, group queue.Group, number, prefetch int
 		ctx:      ctx,
 		cancel:   cancel,
 		ended:    make(chan struct{}),
-		held:     map[int64]*claim{},
+		held:     map[int64]*lease{},
 	}
 }
 
@@ -106,7 +106,7 @@ collect:
 	return ds, nil
 }
 
-// run claims until the consumer is closed.
+// run leases until the consumer is closed.
 func (c *consumer) run() {
 	defer close(c.ended)
 	for c.ctx.Err() == nil {
@@ -115,12 +115,12 @@ func (c *consumer) run() {
 			c.wait(c.room, longestWait)
 			continue
 		}
-		got, err := c.q.claim(c.ctx, c.owner.id, c.number, free)
+		got, err := c.q.lease(c.ctx, c.owner.id, c.number, free)
 		if err != nil {
-			c.complain(fmt.Errorf("claiming: %w", err))
+			c.holdUp(fmt.Errorf("leasing: %w", err))
 			continue
 		}
-		c.accept(got.claims)
+		c.accept(got.leases)
 		if !got.full {
 			c.q.waiting.Add(1)
 			c.wait(c.wake, untilDue(got.due))
@@ -129,7 +129,7 @@ func (c *consumer) run() {
 	}
 }
 
-// free is how much to claim. Small remainders are left until they have added up, as long
+// free is how much to lease. Small remainders are left until they have added up, as long
 // as something is there to hand out.
 func (c *consumer) free() space {
 	c.mu.Lock()
@@ -142,46 +142,46 @@ func (c *consumer) free() space {
 	return free
 }
 
-// hold notes a claim. The caller has the lock.
-func (c *consumer) hold(cl *claim) {
-	c.letGo(cl.id) // It was lost and is claimed again.
-	c.held[cl.id] = cl
-	c.heldBytes += cl.size
-	if cl.suspect() {
+// hold notes a lease. The caller has the lock.
+func (c *consumer) hold(l *lease) {
+	c.forget(l.id) // It was lost and is leased again.
+	c.held[l.id] = l
+	c.heldBytes += l.size
+	if l.suspect() {
 		c.suspects++
 	}
 }
 
-// letGo forgets a claim. The caller has the lock.
-func (c *consumer) letGo(id int64) {
-	if cl, ok := c.held[id]; ok {
+// forget forgets a lease. The caller has the lock.
+func (c *consumer) forget(id int64) {
+	if l, ok := c.held[id]; ok {
 		delete(c.held, id)
-		c.heldBytes -= cl.size
-		if cl.suspect() {
+		c.heldBytes -= l.size
+		if l.suspect() {
 			c.suspects--
 			signal(c.wake) // The next one may be had.
 		}
 	}
 }
 
-// accept makes the deliveries of claims available to Receive. It goes on until it can, or
+// accept makes the deliveries of leases available to Receive. It goes on until it can, or
 // the consumer is closed, because nobody else can have them meanwhile.
-func (c *consumer) accept(claims []*claim) {
-	if len(claims) == 0 {
+func (c *consumer) accept(leases []*lease) {
+	if len(leases) == 0 {
 		return
 	}
 	c.mu.Lock()
-	for _, cl := range claims {
-		c.hold(cl)
+	for _, l := range leases {
+		c.hold(l)
 	}
 	c.mu.Unlock()
 	for c.ctx.Err() == nil {
-		ds, unreadable, err := c.q.fetch(c.ctx, claims)
+		ds, unreadable, err := c.q.fetch(c.ctx, leases)
 		if err == nil {
-			err = c.setAside(unreadable)
+			err = c.quarantine(unreadable)
 		}
 		if err != nil {
-			c.complain(fmt.Errorf("reading: %w", err))
+			c.holdUp(fmt.Errorf("reading: %w", err))
 			continue
 		}
 		for _, d := range ds {
@@ -191,8 +191,8 @@ func (c *consumer) accept(claims []*claim) {
 	}
 }
 
-// complain logs why the consumer is held up, and pauses it.
-func (c *consumer) complain(err error) {
+// holdUp logs why the consumer is held up, and pauses it.
+func (c *consumer) holdUp(err error) {
 	if c.ctx.Err() != nil {
 		return
 	}

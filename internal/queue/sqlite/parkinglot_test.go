@@ -58,14 +58,14 @@ func TestKilledParker(t *testing.T) {
 	}
 }
 
-// TestParkedCrashesAreCounted has consumers of a lane end with an event in hand.
+// TestParkedCrashesAreCounted has consumers of a parking lot end with an event in hand.
 func TestParkedCrashesAreCounted(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, Config{})
 	require.NoError(t, q.Publish(t.Context(), testEvent("key")))
 	c := subscribe(t, q, queue.Record)
-	park := func(c *consumer, lane string) {
-		require.NoError(t, c.Park(t.Context(), lane, receiveOne(t, c)))
+	park := func(c *consumer, lot string) {
+		require.NoError(t, c.Park(t.Context(), lot, receiveOne(t, c)))
 	}
 	park(c, "a")
 	_, err := direct(t, q).ExecContext(t.Context(), "UPDATE deliveries SET state = 3, owner = 1 WHERE grp > 3")

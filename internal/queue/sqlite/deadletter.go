@@ -15,14 +15,15 @@ import (
 // deadChunk is how many dead letters are read, or moved, at a time.
 const deadChunk = 200
 
-// selectDead reads dead letters in the order of their ids: of each state its first ones,
-// by the primary key, so that the cost does not grow with their number. Those that are set
-// aside can't be read.
-const selectDead = `SELECT d.id, d.state, d.death, ifnull(e.attributes, ''), ifnull(e.content_type, ''), ifnull(length(e.data), 0) FROM (
-	SELECT * FROM (SELECT id, state, death FROM deliveries WHERE grp = 3 AND state = 1 AND id > ?1 ORDER BY id LIMIT ?2) UNION ALL
-	SELECT * FROM (SELECT id, state, death FROM deliveries WHERE grp = 3 AND state = 2 AND id > ?1 ORDER BY id LIMIT ?2) UNION ALL
-	SELECT * FROM (SELECT id, state, death FROM deliveries WHERE grp = 3 AND state = 3 AND id > ?1 ORDER BY id LIMIT ?2)
-	ORDER BY id LIMIT ?2) d LEFT JOIN events e ON e.seq = d.id >> 1 ORDER BY d.id`
+// selectDead reads dead letters in the order of their ids: of each state its first ones, by the
+// primary key, so that the cost does not grow with their number. Unreadable ones are left out.
+var selectDead = numbers.Replace(`SELECT d.id, d.state, d.dead_info, ifnull(e.attributes, ''), ifnull(e.content_type, ''), ifnull(length(e.data), 0) FROM (
+	` + firstDead("{ready}") + ` UNION ALL ` + firstDead("{delayed}") + ` UNION ALL ` + firstDead("{leased}") + `
+	ORDER BY id LIMIT ?2) d LEFT JOIN events e ON e.seq = d.id >> 1 ORDER BY d.id`)
+
+func firstDead(state string) string {
+	return `SELECT * FROM (SELECT id, state, dead_info FROM deliveries WHERE grp = {dead} AND state = ` + state + ` AND id > ?1 ORDER BY id LIMIT ?2)`
+}
 
 // letter is a dead letter as the file has it.
 type letter struct {
@@ -70,7 +71,7 @@ func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, erro
 	if last == nil {
 		return nil, queue.ErrNotFound
 	}
-	events, err := q.readEvents(ctx, []*claim{{id: last.id}})
+	events, err := q.readEvents(ctx, []*lease{{id: last.id}})
 	if err != nil {
 		return nil, fmt.Errorf("reading a dead letter: %w: %w", queue.ErrUnavailable, err)
 	}

@@ -53,15 +53,15 @@ func TestSettleAfterGiveBack(t *testing.T) {
 	q := newQueue(t, Config{})
 	require.NoError(t, q.Publish(t.Context(), testEvent("key")))
 	old := subscribe(t, q, queue.Dispatch)
-	claims, err := old.seize(receiveOne(t, old))
+	leases, err := old.seize(receiveOne(t, old))
 	require.NoError(t, err)
 	require.NoError(t, old.Close())
 	sibling := subscribe(t, q, queue.Dispatch)
 	d := receiveOne(t, sibling)
 
 	var done bool
-	require.NoError(t, old.settle(t.Context(), claims, func(tx *transaction) (err error) {
-		done, err = tx.acknowledge(old.owner.id, old.number, claims[0])
+	require.NoError(t, old.settle(t.Context(), leases, func(tx *transaction) (err error) {
+		done, err = tx.acknowledge(old.owner.id, old.number, leases[0])
 		return err
 	}))
 	require.False(t, done, "the sibling has it")
@@ -75,7 +75,7 @@ func TestCloseTogether(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, Config{})
 	require.NoError(t, q.Publish(t.Context(), testEvent("key")))
-	// Full, it claims nothing, so that what it gives back is all it asks of the writer.
+	// Full, it leases nothing, so that what it gives back is all it asks of the writer.
 	subscribed, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{Prefetch: 1})
 	require.NoError(t, err)
 	c := subscribed.(*consumer)

@@ -19,8 +19,8 @@ func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.D
 	if err != nil {
 		return fmt.Errorf("parking: %w", err)
 	}
-	return c.settleAll(ctx, deliveries, func(tx *transaction, cl *claim) (bool, error) {
-		n, err := tx.exec(tx.park, c.number, cl.id, c.owner.id, number)
+	return c.settleAll(ctx, deliveries, func(tx *transaction, l *lease) (bool, error) {
+		n, err := tx.exec(tx.park, c.number, l.id, c.owner.id, number)
 		if err != nil || n == 0 {
 			return false, err
 		}
@@ -42,7 +42,7 @@ func (q *Queue) numberOf(ctx context.Context, group queue.Group) (number int, er
 		return 0, err
 	}
 	defer q.leave()
-	err = q.reader.QueryRowContext(ctx, "SELECT grp FROM parking WHERE name = ?", name).Scan(&number)
+	err = q.reader.QueryRowContext(ctx, "SELECT grp FROM parking_lots WHERE name = ?", name).Scan(&number)
 	if !errors.Is(err, sql.ErrNoRows) {
 		if err != nil {
 			err = fmt.Errorf("%w: looking for the parking lot %s: %w", queue.ErrUnavailable, name, err)

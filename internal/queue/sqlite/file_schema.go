@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// schemaVersion is kept in PRAGMA user_version. Version 0 is an empty file.
+const schemaVersion = 1
+
+// schema holds each event once, and one delivery for each group that it concerns.
+//
+// An event stays while it has deliveries, and after that while it belongs to the history: that
+// begins at the seq in counters.floor and is cut by the time of acceptance (at) and by the bytes
+// accepted since (pos counts those before). Both columns come before data, so that reading them
+// touches none of it.
+//
+// A delivery's id is twice the event's seq in Record and one more in Dispatch. It stays so in the
+// parking lots and the dead letters, so the order of ids is the order of acceptance. The primary
+// key keeps the deliveries of a group and state together, so that everything that is asked while
+// events flow costs the same however many events wait. Other columns of a delivery:
+//   - order_hash is the hash of bot and order key, in Dispatch only. Of each the delivery with the
+//     lowest id is ready, delayed or leased; all others are blocked.
+//   - attempts counts those that ended in a retry; outcomes are what the last ones came to.
+//   - crashes counts the owners that were gone while they had it. deliveries_suspect finds the few
+//     that are suspected poison messages.
+//
+// parking_lots names the parking lots; each is a group with a number behind the others.
+const schema = `
+CREATE TABLE events (
+	seq          INTEGER PRIMARY KEY,
+	at           INTEGER NOT NULL,
+	pos          INTEGER NOT NULL,
+	attributes   TEXT NOT NULL,
+	content_type TEXT NOT NULL,
+	data         BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE deliveries (
+	grp        INTEGER NOT NULL,
+	state      INTEGER NOT NULL,
+	id         INTEGER NOT NULL,
+	owner      INTEGER NOT NULL DEFAULT 0,
+	due        INTEGER NOT NULL DEFAULT 0,
+	attempts   INTEGER NOT NULL DEFAULT 0,
+	order_hash INTEGER,
+	dead_info  TEXT,
+	replays    INTEGER NOT NULL DEFAULT 0,
+	outcomes   TEXT,
+	crashes    INTEGER NOT NULL DEFAULT 0,
+	PRIMARY KEY (grp, state, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_due     ON deliveries (grp, due) WHERE state = {delayed};
+CREATE INDEX deliveries_order   ON deliveries (order_hash, id) WHERE order_hash IS NOT NULL;
+CREATE INDEX deliveries_suspect ON deliveries (grp, id) WHERE state = {ready} AND crashes >= {suspect};
+CREATE INDEX deliveries_parked  ON deliveries (id) WHERE grp > {dead};
+
+CREATE TABLE parking_lots (
+	grp  INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE seen (
+	id TEXT PRIMARY KEY,
+	at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counters (
+	next_seq INTEGER NOT NULL,
+	next_pos INTEGER NOT NULL,
+	floor    INTEGER NOT NULL,
+	record   INTEGER NOT NULL,
+	dispatch INTEGER NOT NULL,
+	dead     INTEGER NOT NULL,
+	parked   INTEGER NOT NULL
+) STRICT;
+INSERT INTO counters VALUES (1, 0, 1, 0, 0, 0, 0);
+`
+
+// The states of a delivery, as the file has them. Statements make a delivery blocked or ready by a
+// condition that is false or true.
+const (
+	stateBlocked    = 0 // Waits for an earlier delivery of its order key.
+	stateReady      = 1
+	stateDelayed    = 2 // Becomes ready when it is due.
+	stateLeased     = 3 // Belongs to the consumer that owner names.
+	stateUnreadable = 4 // Can't be decoded; kept for those who look into the file.
+)
+
+// createTables makes the tables of a new file. It must run inside a write transaction, so that
+// of two processes which open a new file only one does.
+func createTables(ctx context.Context, conn *sql.Conn) error {
+	var version int
+	err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	switch {
+	case err != nil:
+		return err
+	case version == schemaVersion:
+		return nil
+	case version != 0:
+		return fmt.Errorf("it has format %d and this version of Botgate knows format %d; "+
+			"use the Botgate that made it, or choose another file", version, schemaVersion)
+	}
+	_, err = conn.ExecContext(ctx, numbers.Replace(schema)+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+	return err
+}

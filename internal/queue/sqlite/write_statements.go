@@ -1,0 +1,158 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// numbers puts the numbers of groups and states in the place of their names in braces. They are
+// no parameters of the statements because SQLite matches partial indexes by text.
+var numbers = strings.NewReplacer(
+	"{record}", strconv.Itoa(groupRecord),
+	"{dispatch}", strconv.Itoa(groupDispatch),
+	"{dead}", strconv.Itoa(groupDead),
+	"{blocked}", strconv.Itoa(stateBlocked),
+	"{ready}", strconv.Itoa(stateReady),
+	"{delayed}", strconv.Itoa(stateDelayed),
+	"{leased}", strconv.Itoa(stateLeased),
+	"{unreadable}", strconv.Itoa(stateUnreadable),
+	"{suspect}", strconv.Itoa(queue.SuspectAfter),
+)
+
+// statements are what the writer executes, prepared once on its connection. OR ROLLBACK saves
+// SQLite a copy of each page before each statement, made so that one that fails can be undone
+// alone: here a statement that fails always undoes the transaction.
+type statements struct {
+	loadCounters, saveCounters  *sql.Stmt
+	remember, stepEnd, forget   *sql.Stmt
+	addEvent, dropEvent         *sql.Stmt
+	addPlain, addDispatch       *sql.Stmt
+	nextDue, promote            *sql.Stmt
+	ready, lease                *sql.Stmt
+	suspect, leaseOne           *sql.Stmt
+	ack, retry, deadLetter      *sql.Stmt
+	quarantine                  *sql.Stmt
+	park, addLot, lotNumber     *sql.Stmt
+	unblock, release, crashed   *sql.Stmt
+	redriveDead, dropDead       *sql.Stmt
+	cut, takeDead, again, known *sql.Stmt
+	all                         []*sql.Stmt
+}
+
+// ours selects a delivery whose lease a consumer has: group, id and owner.
+const ours = ` WHERE grp = ?1 AND state = {leased} AND id = ?2 AND owner = ?3`
+
+// everyLease selects what is leased, in all groups.
+const everyLease = `grp IN (SELECT {record} UNION ALL SELECT {dispatch} UNION ALL SELECT {dead} UNION ALL SELECT grp FROM parking_lots) AND state = {leased}`
+
+// leasable begins the choice of ready deliveries. The length is known without reading the
+// data.
+const leasable = `SELECT d.id, d.attempts, d.order_hash, d.dead_info, d.replays, d.outcomes, d.crashes, ifnull(length(e.data), 0)
+	FROM deliveries d LEFT JOIN events e ON e.seq = d.id >> 1 WHERE d.grp = ? AND d.state = {ready}`
+
+// unlessDelivered is the condition that no delivery has the id ?3, neither in the group ?2
+// nor in a parking lot or the dead letters.
+func unlessDelivered() string {
+	return noDelivery("?2", "?3") + notParked("?3") + noDelivery("{dead}", "?3")
+}
+
+// notParked is the condition, to be appended to others, that no parking lot has a delivery
+// with the id. It is looked up in an index of its own.
+func notParked(id string) string {
+	return " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE grp > {dead} AND id = " + id + ")"
+}
+
+// noDelivery is the condition, to be appended to others, that a group has no delivery with
+// the id. Each state is looked up by the whole key, the likely ones first: for IN, SQLite
+// would build two tables each time.
+func noDelivery(group, id string) string {
+	var b strings.Builder
+	for _, state := range []int{stateReady, stateLeased, stateBlocked, stateDelayed, stateUnreadable} {
+		fmt.Fprintf(&b, " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE grp = %s AND state = %d AND id = %s)", group, state, id)
+	}
+	return b.String()
+}
+
+// statementText is the text of a statement and where the prepared one goes.
+type statementText struct {
+	stmt **sql.Stmt
+	text string
+}
+
+func (s *statements) texts() []statementText {
+	return []statementText{
+		{&s.loadCounters, `SELECT next_seq, record, dispatch, dead, parked, next_pos, floor FROM counters`},
+		{&s.saveCounters, `UPDATE counters SET next_seq = ?, record = ?, dispatch = ?, dead = ?, parked = ?, next_pos = ?, floor = ?`},
+
+		{&s.remember, `INSERT INTO seen (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`},
+		{&s.stepEnd, `SELECT max(id), count(*) FROM (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT ?)`},
+		{&s.forget, `DELETE FROM seen WHERE id > ? AND id <= ? AND at < ?`},
+
+		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, at, pos, attributes, content_type, data) VALUES (?, ?, ?, ?, ?, ?)`},
+		{&s.dropEvent, `DELETE FROM events WHERE seq = ?1` + unlessDelivered()},
+		{&s.addPlain, `INSERT OR ROLLBACK INTO deliveries (grp, state, id) VALUES (?, {ready}, ?)`},
+		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash) VALUES
+			({dispatch}, NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?2), ?1, ?2)`},
+
+		{&s.nextDue, `SELECT min(due) FROM deliveries WHERE grp = ? AND state = {delayed}`},
+		{&s.promote, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = ?1 AND state = {delayed} AND id IN
+			(SELECT id FROM deliveries WHERE grp = ?1 AND state = {delayed} AND due <= ?2 ORDER BY due LIMIT ?3)`},
+		{&s.ready, leasable + ` AND d.crashes < {suspect} ORDER BY d.id LIMIT ?`},
+		{&s.lease, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = ?2 AND state = {ready} AND id <= ?3 AND crashes < {suspect}`},
+		{&s.suspect, leasable + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
+		{&s.leaseOne, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = ?2 AND state = {ready} AND id = ?3`},
+
+		{&s.ack, `DELETE FROM deliveries` + ours},
+		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + ?6, outcomes = ?7, crashes = 0` + ours},
+		{&s.deadLetter, `UPDATE OR ROLLBACK deliveries SET grp = {dead}, state = {ready}, owner = 0, attempts = 0, order_hash = NULL, outcomes = NULL, crashes = 0, dead_info = ?4` + ours},
+		{&s.quarantine, `UPDATE OR ROLLBACK deliveries SET state = {unreadable}, owner = 0, order_hash = NULL` + ours},
+		{&s.park, `UPDATE OR ROLLBACK deliveries SET grp = ?4, state = {ready}, owner = 0` + ours},
+		{&s.addLot, `INSERT INTO parking_lots (grp, name) SELECT ifnull(max(grp), {dead}) + 1, ?1 FROM parking_lots WHERE true ON CONFLICT (name) DO NOTHING`},
+		{&s.lotNumber, `SELECT grp FROM parking_lots WHERE name = ?`},
+		{&s.unblock, `UPDATE OR ROLLBACK deliveries SET state = {ready} WHERE grp = {dispatch} AND state = {blocked} AND id =
+			(SELECT id FROM deliveries WHERE order_hash = ? ORDER BY id LIMIT 1)`},
+		{&s.release, `UPDATE OR ROLLBACK deliveries SET state = {ready}, owner = 0 WHERE ` + everyLease + ` AND owner = ?`},
+		{&s.crashed, `UPDATE OR ROLLBACK deliveries SET state = {ready}, owner = 0, crashes = crashes + (grp <> {dead}) WHERE ` + everyLease + ` AND owner = ?`},
+
+		// It stands where it stood among the events of its order key, but what is there goes on.
+		{&s.redriveDead, `UPDATE OR ROLLBACK deliveries SET grp = ?3, owner = 0, due = 0, order_hash = ?4, dead_info = NULL, replays = replays + 1,
+			state = (?4 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?4))
+			WHERE grp = {dead} AND state = ?1 AND id = ?2`},
+		{&s.dropDead, `DELETE FROM deliveries WHERE grp = {dead} AND state = ?1 AND id = ?2`},
+		{&s.cut, `DELETE FROM events WHERE seq >= ?1 AND seq < ?2` +
+			noDelivery("{record}", "2 * seq") + notParked("2 * seq") + noDelivery("{dispatch}", "2 * seq + 1") + noDelivery("{dead}", "2 * seq") + noDelivery("{dead}", "2 * seq + 1")},
+		{&s.takeDead, `DELETE FROM deliveries WHERE grp = {dead} AND state = {ready} AND id = ?`},
+		// As with redriveDead.
+		{&s.again, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash, replays)
+			SELECT ?1, ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?3), ?2, ?3, ?4
+			WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2 >> 1)` + noDelivery("?1", "?2") + notParked("?2") + noDelivery("{dead}", "?2")},
+		{&s.known, `SELECT count(*) FROM events WHERE seq = ?`},
+	}
+}
+
+func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
+	s := &statements{}
+	for _, p := range s.texts() {
+		stmt, err := conn.PrepareContext(ctx, numbers.Replace(p.text)) //nolint:sqlclosecheck // close closes it.
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		*p.stmt = stmt
+		s.all = append(s.all, stmt)
+	}
+	return s, nil
+}
+
+func (s *statements) close() error {
+	var errs []error
+	for _, stmt := range s.all {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
+}
