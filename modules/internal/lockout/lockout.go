@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/breaker"
 	"github.com/botgate/botgate/internal/retry"
 	"github.com/botgate/botgate/modules/internal/option"
 )
@@ -24,8 +25,6 @@ import (
 const (
 	// budget is what a failed request waits for Redis at most.
 	budget = 20 * time.Millisecond
-	// restAfterError is how long Redis is left alone after an error.
-	restAfterError = time.Second
 	// pollInterval is how soon a lock that another gateway made works here.
 	pollInterval = time.Second
 	// maxLockedKeys bounds the table of those who are locked out.
@@ -94,13 +93,11 @@ func (c *Config) check() error {
 type Guard struct {
 	config Config
 	poolID string
-	logger *slog.Logger
 	now    func() time.Time
 
-	shared *shared
-	local  *counters
-	// redisRests is until when Redis is left alone, in Unix nanoseconds.
-	redisRests atomic.Int64
+	shared  *shared
+	local   *counters
+	breaker *breaker.Breaker
 
 	// some is whether anybody is locked out: the only thing that most requests look at.
 	some   atomic.Bool
@@ -114,7 +111,8 @@ type Guard struct {
 func newGuard(name string, c Config, client redis.UniversalClient, logger *slog.Logger) *Guard {
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &Guard{
-		config: c, logger: logger, now: time.Now, local: newCounters(),
+		breaker: breaker.New(func(err error) { report(logger, err) }),
+		config:  c, now: time.Now, local: newCounters(),
 		locked: map[string]time.Time{}, cancel: cancel, done: make(chan struct{}),
 	}
 	if client == nil {
@@ -152,20 +150,26 @@ func (g *Guard) Failed(ctx context.Context, key string) {
 }
 
 // errNoRedis means that this process counts for itself.
-var errNoRedis = errors.New("no Redis at present")
+var errNoRedis = errors.New("no Redis is configured")
 
-func (g *Guard) countShared(ctx context.Context, id string) (time.Duration, error) {
-	if g.shared == nil || g.now().UnixNano() < g.redisRests.Load() {
+func (g *Guard) countShared(ctx context.Context, id string) (left time.Duration, err error) {
+	if g.shared == nil {
 		return 0, errNoRedis
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	left, err := g.shared.count(ctx, id, g.config)
-	if err != nil {
-		g.redisRests.Store(g.now().Add(restAfterError).UnixNano())
-		g.logger.WarnContext(ctx, "failures could not be counted in Redis, this process counts for itself", slog.Any("error", err))
-	}
+	err = g.breaker.Call(ctx, budget, func(ctx context.Context) error {
+		left, err = g.shared.count(ctx, id, g.config)
+		return err
+	})
 	return left, err
+}
+
+// report logs when Redis stops and starts to answer.
+func report(logger *slog.Logger, err error) {
+	if err != nil {
+		logger.Warn("redis does not answer in time, this process counts failures by itself", slog.Any("error", err))
+		return
+	}
+	logger.Info("redis answers again, gateways count failures together")
 }
 
 func (g *Guard) lock(id string, left time.Duration) {
