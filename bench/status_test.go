@@ -13,6 +13,7 @@ import (
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -61,7 +62,7 @@ func recordKnown(b *testing.B, settings config.Config) []string {
 	defer func() { require.NoError(b, s.Close()) }()
 	require.Eventually(b, func() bool { return s.Ready(b.Context()) == nil }, time.Minute, 10*time.Millisecond)
 	all := events(b, known)
-	_, err = s.Append(b.Context(), all)
+	_, err = storetest.Record(b.Context(), s, all)
 	require.NoError(b, err)
 	ids := make([]string, len(all))
 	for i, e := range all {

@@ -22,9 +22,9 @@ import (
 
 const patience = 30 * time.Second
 
-// TestShardAwayWithRealQueues has a shard away while its process is replaced, on each engine
+// TestShardDownWithRealQueues has a shard away while its process is replaced, on each engine
 // and with bodies that are kept elsewhere.
-func TestShardAwayWithRealQueues(t *testing.T) {
+func TestShardDownWithRealQueues(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		open   func(*testing.T) queue.Queue
@@ -59,7 +59,7 @@ func shardAway(t *testing.T, q queue.Queue, n int) {
 	}
 	down := newDown("b")
 	s := newStore(down.fail)
-	cfg := Config{Queue: q, Store: s, Shards: shards, Shard: shardOf, BatchSize: 20}
+	cfg := Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry, BatchSize: 20}
 
 	publish(sent[:n/2])
 	r := start(t, cfg)

@@ -187,7 +187,11 @@ func newStore(fail func(context.Context, []*event.Event) error) *fakeStore {
 	return &fakeStore{ids: map[string]bool{}, fail: fail}
 }
 
-func (s *fakeStore) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
+func (s *fakeStore) Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
+	events := make([]*event.Event, len(entries))
+	for i, e := range entries {
+		events[i] = e.Event
+	}
 	if s.fail != nil {
 		if err := s.fail(ctx, events); err != nil {
 			return nil, err
@@ -197,10 +201,10 @@ func (s *fakeStore) Append(ctx context.Context, events []*event.Event) ([]store.
 	defer s.mu.Unlock()
 	s.batches = append(s.batches, len(events))
 	var fresh []store.Entry
-	for _, e := range events {
+	for _, e := range entries {
 		if !s.ids[e.ID] {
 			s.ids[e.ID] = true
-			fresh = append(fresh, store.Entry{Event: e})
+			fresh = append(fresh, e)
 		}
 	}
 	return fresh, nil

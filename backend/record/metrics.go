@@ -7,20 +7,20 @@ import (
 )
 
 type metrics struct {
-	recorded, buried, parked prometheus.Counter
-	batch, duration          prometheus.Histogram
-	retries                  prometheus.Counter
+	recorded, deadLettered, parked prometheus.Counter
+	batch, duration                prometheus.Histogram
+	retries                        prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "botgate_record_events_total",
-		Help: "Events and changes taken from the queue, by what came of them: recorded (repeats included), buried because the store can't take them, or parked because their shard is away.",
+		Help: "Events and changes taken from the queue, by what came of them: recorded (repeats included), dead_lettered because the store can't take them, or parked because their shard is down.",
 	}, []string{"outcome"})
 	m := &metrics{
-		recorded: events.WithLabelValues("recorded"),
-		buried:   events.WithLabelValues("buried"),
-		parked:   events.WithLabelValues("parked"),
+		recorded:     events.WithLabelValues("recorded"),
+		deadLettered: events.WithLabelValues("dead_lettered"),
+		parked:       events.WithLabelValues("parked"),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "botgate_record_batch_size",
 			Help:    "Events written in one transaction.",
@@ -40,16 +40,16 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 }
 
 // registerUp shows whether a shard takes events, where there are several.
-func (s *shard) registerUp(reg prometheus.Registerer) error {
-	if s.name == "" {
+func (b *breaker) registerUp(reg prometheus.Registerer) error {
+	if b.shard == "" {
 		return nil
 	}
 	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "botgate_record_shard_up",
 		Help:        "1 while the database shard takes events, 0 while they are parked in the queue.",
-		ConstLabels: prometheus.Labels{"shard": s.name},
+		ConstLabels: prometheus.Labels{"shard": b.shard},
 	}, func() float64 {
-		if s.away() != nil {
+		if b.failure() != nil {
 			return 0
 		}
 		return 1

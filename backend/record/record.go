@@ -1,9 +1,11 @@
 // Package record takes everything that happened from the queue and writes it to the
-// store in batches. The queue is told only after the commit, so nothing is lost.
+// store in batches. It acks only after the commit: recording is at-least-once, and the store
+// ignores what it has already.
 //
-// Where the store is made of several databases, each event belongs to one of these shards.
-// What a shard does not take is parked in the queue, in a lane of its own, so that nothing
-// waits for it but its own events; they come from there once it is well.
+// Where the store is made of several databases, each event belongs to one of these shards, and
+// each shard has a batch writer with a circuit breaker. What a shard does not take is parked in
+// a parking lot of the queue, so that nothing waits for it but its own events; they come from
+// there once it is back.
 package record
 
 import (
@@ -18,17 +20,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
 const (
 	// DefaultBatchSize is the default of [Config.BatchSize].
 	DefaultBatchSize = 1000
-	// Grace is how long Run goes on with the batches under way once it is told to end.
+	// Grace is how long Run goes on with the batches in flight once its context has ended.
 	Grace = 5 * time.Second
 
-	// workers is how many batches of a shard are under way at once: the next one is
+	// workers is how many batches of a shard are in flight at once: the next one is
 	// written while the database commits the last.
 	workers = 2
 )
@@ -40,7 +41,7 @@ type Queue interface {
 
 // Store is what record asks of a store; see the interface in package store.
 type Store interface {
-	Append(ctx context.Context, events []*event.Event) ([]store.Entry, error)
+	Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error)
 }
 
 // Config is what a Recorder is made of.
@@ -50,19 +51,19 @@ type Config struct {
 	// Store takes the events, those of one shard at a time. Required.
 	Store Store
 	// Shards are the names of the databases that the store is made of, each fit for a parking
-	// lot ([queue.CheckParkingLot]). A shard that is down holds up no other. Default: there is
-	// one database, and what it does not take waits where it is.
+	// lot ([queue.CheckParkingLot]), so that a shard that is down holds up no other. Default: there
+	// is one database, and what it does not take waits where it is.
 	Shards []string
-	// Shard names the one of Shards that an event belongs to. Events of any other name are
+	// Shard names the one of Shards that an entry belongs to. Entries of any other name are
 	// appended together and are never parked. Required with Shards.
-	Shard func(*event.Event) string
-	// Notify is told what was newly recorded, after each commit and before the queue is. It
-	// must not take long. Default: nobody is told.
+	Shard func(store.Entry) string
+	// Notify gets what was newly recorded, after each commit and before the ack. It must not
+	// take long. Default: none.
 	Notify func([]store.Entry)
 	// BatchSize is how many events are written in one transaction at most. There is
 	// no waiting for a batch to fill: it takes what came while the one before was written.
 	// Three batches may be in memory; with several shards six, and one for each of them that
-	// is away. Default 1000.
+	// is down. Default 1000.
 	BatchSize int
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
@@ -75,10 +76,10 @@ type Recorder struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	// shards are by name. The one without a name is for the events of no other.
-	shards map[string]*shard
-	// trouble is what keeps all events from being recorded.
-	trouble atomic.Pointer[error]
+	// breakers are by shard. The one without a name is for what belongs to no other.
+	breakers map[string]*breaker
+	// queueErr is why the queue gives or takes nothing; nil while it does.
+	queueErr atomic.Pointer[error]
 }
 
 var errNotRunning = errors.New("record is not consuming")
@@ -96,54 +97,56 @@ func New(cfg Config) (*Recorder, error) {
 		cfg.Notify = func([]store.Entry) {}
 	}
 	if len(cfg.Shards) < 2 {
-		cfg.Shards, cfg.Shard = nil, func(*event.Event) string { return "" }
+		cfg.Shards, cfg.Shard = nil, func(store.Entry) string { return "" }
 	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{cfg: cfg, log: cfg.Logger, metrics: m, shards: map[string]*shard{}}
-	r.shards[""] = newShard("", cfg.BatchSize, m, cfg.Logger)
+	r := &Recorder{cfg: cfg, log: cfg.Logger, metrics: m, breakers: map[string]*breaker{}}
+	r.breakers[""] = newBreaker("", cfg.BatchSize, m, cfg.Logger)
 	for _, name := range cfg.Shards {
 		if err := queue.CheckParkingLot(name); err != nil {
 			return nil, fmt.Errorf("database shards: %w", err)
 		}
-		r.shards[name] = newShard(name, cfg.BatchSize, m, cfg.Logger)
-		if err := r.shards[name].registerUp(cfg.Registerer); err != nil {
+		r.breakers[name] = newBreaker(name, cfg.BatchSize, m, cfg.Logger)
+		if err := r.breakers[name].registerUp(cfg.Registerer); err != nil {
 			return nil, err
 		}
 	}
-	r.trouble.Store(&errNotRunning)
+	r.queueErr.Store(&errNotRunning)
 	return r, nil
 }
 
 // Healthy returns nil while events are consumed and the store takes them, in one shard at
 // least.
 func (r *Recorder) Healthy() error {
-	if err := r.trouble.Load(); err != nil {
+	if err := r.queueErr.Load(); err != nil {
 		return *err
 	}
 	if len(r.cfg.Shards) == 0 {
-		return r.shards[""].away()
+		return r.breakers[""].failure()
 	}
 	var err error
 	for _, name := range r.cfg.Shards {
-		if err = r.shards[name].away(); err == nil {
+		if err = r.breakers[name].failure(); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-// shardOf is where an event belongs.
-func (r *Recorder) shardOf(e *event.Event) *shard {
-	if s, ok := r.shards[r.cfg.Shard(e)]; ok {
-		return s
+// breakerOf is the breaker of the shard that an item belongs to.
+func (r *Recorder) breakerOf(it item) *breaker {
+	if it.reject == nil {
+		if b, ok := r.breakers[r.cfg.Shard(it.entry)]; ok {
+			return b
+		}
 	}
-	return r.shards[""]
+	return r.breakers[""]
 }
 
-// Run records until ctx ends and then returns nil, once the batches under way are
+// Run records until ctx ends and then returns nil, once the batches in flight are
 // committed or [Grace] is over; what is not committed stays in the queue. It returns an
 // error when the queue can't be consumed, and may be called again.
 func (r *Recorder) Run(ctx context.Context) error {
@@ -156,16 +159,16 @@ func (r *Recorder) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("subscribing to the queue: %w", err), closeAll(intakes))
 	}
-	r.trouble.Store(nil)
-	defer r.trouble.Store(&errNotRunning)
+	r.queueErr.Store(nil)
+	defer r.queueErr.Store(&errNotRunning)
 	for _, in := range intakes {
 		group.Go(func() error { return in.run(ctx) })
 	}
 	return errors.Join(group.Wait(), closeAll(intakes))
 }
 
-// subscribe begins to consume the group record and the parking lot of each shard. What a lot
-// holds is there as soon as anybody parked it, and when this process starts anew.
+// subscribe begins to consume the group record and the parking lot of each
+// shard: any process may have parked there, this one before its last restart included.
 func (r *Recorder) subscribe(ctx, finish context.Context) (intakes []*intake, err error) {
 	// One batch more than is being worked on is held ready, or twice that for the batches of
 	// several shards.
@@ -177,7 +180,7 @@ func (r *Recorder) subscribe(ctx, finish context.Context) (intakes []*intake, er
 		c, err := r.cfg.Queue.Subscribe(ctx, group, queue.SubscribeOptions{Prefetch: prefetch})
 		if err == nil {
 			intakes = append(intakes, &intake{
-				Recorder: r, consumer: c, home: home, prefetch: prefetch, finish: finish, lanes: map[*shard]*lane{},
+				rec: r, consumer: c, home: home, prefetch: prefetch, finish: finish, writers: map[*breaker]*writer{},
 			})
 		}
 		return err
@@ -200,4 +203,17 @@ func closeAll(intakes []*intake) (err error) {
 		}
 	}
 	return err
+}
+
+// queueFailed and queueRecovered log the first of many failures of the queue and its end.
+func (r *Recorder) queueFailed(err error) {
+	if r.queueErr.Swap(&err) == nil {
+		r.log.Warn("recorded events can't be acknowledged, so they may be redelivered", slog.Any("error", err))
+	}
+}
+
+func (r *Recorder) queueRecovered() {
+	if r.queueErr.Swap(nil) != nil {
+		r.log.Info("recorded events are acknowledged again")
+	}
 }

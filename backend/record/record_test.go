@@ -256,9 +256,9 @@ func TestMetrics(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, r.stop())
 		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP botgate_record_events_total Events and changes taken from the queue, by what came of them: recorded (repeats included), buried because the store can't take them, or parked because their shard is away.
+# HELP botgate_record_events_total Events and changes taken from the queue, by what came of them: recorded (repeats included), dead_lettered because the store can't take them, or parked because their shard is down.
 # TYPE botgate_record_events_total counter
-botgate_record_events_total{outcome="buried"} 1
+botgate_record_events_total{outcome="dead_lettered"} 1
 botgate_record_events_total{outcome="parked"} 0
 botgate_record_events_total{outcome="recorded"} 2
 `), "botgate_record_events_total"))

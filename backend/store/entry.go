@@ -39,22 +39,17 @@ func (e Entry) Position() LogPosition { return LogPosition{e.RecordedAt, e.ID} }
 // About is the id of the event that the entry belongs to.
 func (e Entry) About() string { return cmp.Or(e.Ref, e.ID) }
 
-// Entries makes log rows of events, each id once (the first one counts) and sorted by id, which
-// is the lock order of all transactions. It fails when one of the events can never be recorded.
-func Entries(events []*event.Event) ([]Entry, error) {
-	entries := make([]Entry, 0, len(events))
-	for _, e := range events {
-		entry, err := newEntry(e)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, entry)
-	}
+// Distinct returns a copy of the entries, each id once (the first one counts) and sorted by id,
+// which is the lock order of all transactions.
+func Distinct(entries []Entry) []Entry {
+	entries = slices.Clone(entries)
 	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.ID == b.ID }), nil
+	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.ID == b.ID })
 }
 
-func newEntry(e *event.Event) (Entry, error) {
+// NewEntry makes the log row of an event, or of a change, which it decodes. It fails when
+// the event can never be recorded.
+func NewEntry(e *event.Event) (Entry, error) {
 	if err := checkText(e); err != nil {
 		return Entry{}, err
 	}

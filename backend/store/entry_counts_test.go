@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -19,7 +20,7 @@ func way(t *testing.T, id, user string, at time.Time) []store.Entry {
 	require.NoError(t, err)
 	delivered, err := event.NewChange(e, event.Change{Status: event.StatusDelivered, Attempt: 2, At: at.Add(24 * time.Hour), DurationMS: 5})
 	require.NoError(t, err)
-	entries, err := store.Entries([]*event.Event{delivered, e, failed})
+	entries, err := storetest.Entries([]*event.Event{delivered, e, failed})
 	require.NoError(t, err)
 	return entries
 }
@@ -79,7 +80,7 @@ func TestEachStatusIsCountedAndKept(t *testing.T) {
 func TestAnEventThatWaitsForALimitIsDeferred(t *testing.T) {
 	t.Parallel()
 	e := &event.Event{ID: "a", Bot: "demo", Type: "command", Time: noon, NotBefore: noon.Add(time.Second)}
-	entries, err := store.Entries([]*event.Event{e})
+	entries, err := storetest.Entries([]*event.Event{e})
 	require.NoError(t, err)
 	require.Equal(t, event.StatusDeferred, entries[0].State.Status)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -19,7 +20,7 @@ func FuzzEntries(f *testing.F) {
 	f.Add("", []byte(`null`))
 	f.Fuzz(func(t *testing.T, id string, data []byte) {
 		c := &event.Event{ID: id, Bot: "b", Type: "botgate.event.failed", VerifiedBy: "botgate", Time: noon, Data: data}
-		entries, err := store.Entries([]*event.Event{c, c})
+		entries, err := storetest.Entries([]*event.Event{c, c})
 		if err != nil {
 			require.Empty(t, entries)
 			return

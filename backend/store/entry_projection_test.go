@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -97,7 +98,7 @@ func TestProject(t *testing.T) {
 	require.NoError(t, err)
 	early.Bot = "b"
 
-	entries, err := store.Entries([]*event.Event{dead, two, failed, early, one, two, dead})
+	entries, err := storetest.Entries([]*event.Event{dead, two, failed, early, one, two, dead})
 	require.NoError(t, err)
 	require.Len(t, entries, 5)
 	require.Equal(t, []store.Projection{

@@ -21,11 +21,12 @@ var (
 
 // Store keeps events. All methods may be called concurrently.
 type Store interface {
-	// Append records events and changes in one transaction, and returns the new ones after the
-	// commit. It is idempotent by id: what is recorded already stays as it is. Changes may come
-	// before their event. An error other than ErrUnavailable or ErrFenced means that one of the
-	// events can never be recorded; none of them is.
-	Append(ctx context.Context, events []*event.Event) ([]Entry, error)
+	// Append records entries of [NewEntry] in one transaction, and returns the new ones after
+	// the commit. It is idempotent by id: what is recorded already stays as it is. Changes may
+	// come before their event. Of a sharded store the entries are of one shard; [ErrFenced]
+	// means that some have moved. An error other than that and ErrUnavailable means that one
+	// of the entries can never be recorded; none of them is.
+	Append(ctx context.Context, entries []Entry) ([]Entry, error)
 	// Get returns an event with its attempts, or ErrNotFound.
 	Get(ctx context.Context, id string) (*Record, error)
 	// List returns a page of events, newest first, without bodies and attempts.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -34,7 +35,7 @@ func TestMigrateAndRebuild(t *testing.T) {
 		ID: "a", Bot: "demo", Type: "command", Subject: "alice", OrderKey: "alice",
 		Time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Data: []byte(`{}`),
 	}
-	_, err = s.Append(t.Context(), []*event.Event{e})
+	_, err = storetest.Record(t.Context(), s, []*event.Event{e})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	for _, args := range [][]string{{"rebuild"}, {"rebuild", "2026-03-01"}} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/store/rebalance"
 	"github.com/botgate/botgate/backend/store/sharded"
 )
 
@@ -21,8 +22,8 @@ const progressEvery = 5 * time.Second
 
 // buckets is what the command works on.
 type buckets interface {
-	Ranges(ctx context.Context) ([]sharded.Range, error)
-	Move(ctx context.Context, move sharded.Move) error
+	Ranges(ctx context.Context) ([]rebalance.Range, error)
+	Move(ctx context.Context, move rebalance.Move) error
 }
 
 func newShard(getenv func(string) string) *cobra.Command {
@@ -33,7 +34,7 @@ func newShard(getenv func(string) string) *cobra.Command {
 		return listBuckets(cmd.Context(), s, cmd.OutOrStdout())
 	})
 	var spans string
-	var move sharded.Move
+	var move rebalance.Move
 	moving := &cobra.Command{
 		Use: "move --buckets 512-575 --to b", Short: "Moves buckets of users to another shard", Args: noArgs,
 		Long: `Moves buckets of users to another shard while everything goes on. Call it again when it was
@@ -55,7 +56,7 @@ interrupted. All processes must know the new shard before.`,
 	})
 	moving.Flags().StringVar(&spans, "buckets", "", "those to move: 512-575,600")
 	moving.Flags().StringVar(&move.To, "to", "", "the shard that gets them")
-	moving.Flags().IntVar(&move.Group, "group", sharded.DefaultGroup, "how many are copied and handed over together")
+	moving.Flags().IntVar(&move.Group, "group", rebalance.DefaultGroup, "how many are copied and handed over together")
 	addOptionOf(list, config.EnvShardsFile)
 	addOptionOf(moving, config.EnvShardsFile)
 	return group("shard", "Shows which shard keeps which buckets of users, and moves buckets", list, moving)
@@ -76,7 +77,7 @@ func withShards(getenv func(string) string, work func(*cobra.Command, buckets) e
 		}
 		s, err := app.OpenShards(cmd.Context(), m, settings.Data, warnings(cmd), nil)
 		if err == nil {
-			err = errors.Join(work(cmd, s), s.Close())
+			err = errors.Join(work(cmd, rebalance.New(s)), s.Close())
 		}
 		return failed(err)
 	}
@@ -101,11 +102,11 @@ func listBuckets(ctx context.Context, s buckets, out io.Writer) error {
 	return errors.Join(err, w.Flush())
 }
 
-func moveBuckets(ctx context.Context, s buckets, move sharded.Move, out, progress io.Writer) error {
+func moveBuckets(ctx context.Context, s buckets, move rebalance.Move, out, progress io.Writer) error {
 	var last string
 	var at time.Time
 	// Each step is reported when it begins, and then once in a while.
-	move.Progress = func(p sharded.Progress) {
+	move.Progress = func(p rebalance.Progress) {
 		step := p.Step + p.From + sharded.Spans(p.Buckets)
 		if now := time.Now(); step != last || now.Sub(at) >= progressEvery {
 			last, at = step, now

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/backend/store/sharded"
+	"github.com/botgate/botgate/backend/store/rebalance"
 )
 
 func TestShard(t *testing.T) {
@@ -50,17 +50,17 @@ func TestShard(t *testing.T) {
 
 // fakeBuckets answer as the test wants.
 type fakeBuckets struct {
-	ranges []sharded.Range
+	ranges []rebalance.Range
 	err    error
-	moved  sharded.Move
+	moved  rebalance.Move
 }
 
-func (s *fakeBuckets) Ranges(context.Context) ([]sharded.Range, error) { return s.ranges, s.err }
+func (s *fakeBuckets) Ranges(context.Context) ([]rebalance.Range, error) { return s.ranges, s.err }
 
-func (s *fakeBuckets) Move(_ context.Context, m sharded.Move) error {
+func (s *fakeBuckets) Move(_ context.Context, m rebalance.Move) error {
 	s.moved = m
 	for n := range 3 {
-		m.Progress(sharded.Progress{Step: "copy", Buckets: m.Buckets, From: "a", To: m.To, Entries: int64(n) * 100})
+		m.Progress(rebalance.Progress{Step: "copy", Buckets: m.Buckets, From: "a", To: m.To, Entries: int64(n) * 100})
 	}
 	return s.err
 }
@@ -69,7 +69,7 @@ func TestListBuckets(t *testing.T) {
 	t.Parallel()
 	down := errors.New("shard c: down")
 	var out bytes.Buffer
-	err := listBuckets(t.Context(), &fakeBuckets{err: down, ranges: []sharded.Range{
+	err := listBuckets(t.Context(), &fakeBuckets{err: down, ranges: []rebalance.Range{
 		{From: 0, To: 99, Configured: "a", Shard: "a", Known: true},
 		{From: 100, To: 511, Configured: "a", Shard: "b", Known: true},
 		{From: 512, To: 512, Configured: "a", Shard: "b", Known: true, Between: []string{"a", "b"}},
@@ -88,7 +88,7 @@ func TestMoveBuckets(t *testing.T) {
 	t.Parallel()
 	s := &fakeBuckets{}
 	var out, progress bytes.Buffer
-	move := sharded.Move{Buckets: []int{1, 2, 5}, To: "b"}
+	move := rebalance.Move{Buckets: []int{1, 2, 5}, To: "b"}
 	require.NoError(t, moveBuckets(t.Context(), s, move, &out, &progress))
 	require.Equal(t, []int{1, 2, 5}, s.moved.Buckets)
 	require.Equal(t, "b", s.moved.To)

@@ -21,6 +21,7 @@ import (
 	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/store"
 	storefile "github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/blob/file"
 	"github.com/botgate/botgate/internal/event"
 )
@@ -104,7 +105,7 @@ func (p *place) fill(t *testing.T, n int) []*event.Event {
 		}
 		events[i].Normalize()
 	}
-	_, err := p.events.Append(t.Context(), events)
+	_, err := storetest.Record(t.Context(), p.events, events)
 	require.NoError(t, err)
 	return events
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -20,7 +21,7 @@ func TestExport(t *testing.T) {
 	events := p.fill(t, 450)
 	change, err := event.NewChange(events[3], event.Change{Status: event.StatusDelivered, Attempt: 1, At: start.Add(time.Hour)})
 	require.NoError(t, err)
-	_, err = p.events.Append(t.Context(), []*event.Event{change})
+	_, err = storetest.Record(t.Context(), p.events, []*event.Event{change})
 	require.NoError(t, err)
 
 	id := p.submit(t, `{}`, "")

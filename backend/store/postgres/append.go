@@ -24,12 +24,8 @@ const (
 )
 
 // Append implements [store.Store], in one round trip and one transaction.
-func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
-	entries, err := store.Entries(events)
-	if err != nil {
-		return nil, fmt.Errorf("appending events: %w", err)
-	}
-	if len(entries) == 0 {
+func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
+	if entries = store.Distinct(entries); len(entries) == 0 {
 		return nil, nil
 	}
 	now := store.Micros(time.Now())

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/testsvc"
 )
@@ -67,7 +68,10 @@ func BenchmarkAppend(b *testing.B) {
 				bare += timed(b, func(ctx context.Context, batch []*event.Event) error { return appendBare(ctx, s, batch) }, fresh(b, size))
 				batch := fresh(b, size)
 				b.StartTimer()
-				full += timed(b, func(ctx context.Context, batch []*event.Event) error { _, err := s.Append(ctx, batch); return err }, batch)
+				full += timed(b, func(ctx context.Context, batch []*event.Event) error {
+					_, err := storetest.Record(ctx, s, batch)
+					return err
+				}, batch)
 			}
 			b.ReportMetric(float64(b.N*size)/full.Seconds(), "events/s")
 			b.ReportMetric(float64(b.N*size)/bare.Seconds(), "bare/s")
@@ -83,7 +87,7 @@ func timed(b *testing.B, write func(context.Context, []*event.Event) error, batc
 }
 
 func appendBare(ctx context.Context, s *Store, events []*event.Event) error {
-	entries, err := store.Entries(events)
+	entries, err := storetest.Entries(events)
 	if err != nil {
 		return err
 	}
@@ -103,13 +107,16 @@ func BenchmarkGrowth(b *testing.B) {
 		size, mark := 0, 10_000
 		for ; size < *growTo; mark *= 10 {
 			for size < mark-10_000 {
-				_, err := s.Append(b.Context(), fresh(b, step))
+				_, err := storetest.Record(b.Context(), s, fresh(b, step))
 				require.NoError(b, err)
 				size += step
 			}
 			var took time.Duration
 			for range 10_000 / step {
-				took += timed(b, func(ctx context.Context, batch []*event.Event) error { _, err := s.Append(ctx, batch); return err }, fresh(b, step))
+				took += timed(b, func(ctx context.Context, batch []*event.Event) error {
+					_, err := storetest.Record(ctx, s, batch)
+					return err
+				}, fresh(b, step))
 				size += step
 			}
 			each := took.Seconds() * 1e6 / 10_000

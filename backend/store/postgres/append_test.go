@@ -25,11 +25,11 @@ func TestAnIDIsUniqueAcrossDays(t *testing.T) {
 	for days := -2; days < 3; days++ {
 		again := at("a", "alice", noon.Add(time.Duration(days)*24*time.Hour))
 		again.NotBefore = again.Time.Add(time.Hour)
-		entries, err := s.Append(t.Context(), []*event.Event{again})
+		entries, err := storetest.Record(t.Context(), s, []*event.Event{again})
 		require.NoError(t, err)
 		require.Empty(t, entries)
 		failed := change(t, again, event.StatusFailed, days+3)
-		entries, err = s.Append(t.Context(), []*event.Event{failed})
+		entries, err = storetest.Record(t.Context(), s, []*event.Event{failed})
 		require.NoError(t, err)
 		require.Len(t, entries, 1)
 		require.Equal(t, noon, entries[0].EventTime, "that which was claimed first")
@@ -58,7 +58,7 @@ func TestOneIDAtManyTimesAtOnce(t *testing.T) {
 			for i := range 20 {
 				batch = append(batch, at(fmt.Sprintf("event-%d", (i+w)%20), "alice", noon.Add(time.Duration(w*i)*time.Hour)))
 			}
-			entries, err := s.Append(t.Context(), batch)
+			entries, err := storetest.Record(t.Context(), s, batch)
 			newly <- len(entries)
 			return err
 		})

@@ -53,7 +53,7 @@ func TestFence(t *testing.T) {
 			gone = e
 		}
 	}
-	_, err = from.Append(t.Context(), []*event.Event{gone})
+	_, err = storetest.Record(t.Context(), from, []*event.Event{gone})
 	require.ErrorIs(t, err, store.ErrFenced)
 	require.NotErrorIs(t, err, store.ErrUnavailable)
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/postgres"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/testsvc"
 )
@@ -108,7 +109,7 @@ func appendAll(t testing.TB, s *postgres.Store, source *rand.Rand, events []*eve
 		batch := events[:n]
 		events = events[n:]
 		group.Go(func() error {
-			entries, err := s.Append(t.Context(), batch)
+			entries, err := storetest.Record(t.Context(), s, batch)
 			results <- entries
 			return err
 		})

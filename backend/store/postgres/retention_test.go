@@ -120,7 +120,7 @@ func TestErase(t *testing.T) {
 	requireRebuilt(t, s, url)
 
 	late, other, news := at("late", "alice", before.Add(-1)), at("other", "bob", before.Add(-1)), at("news", "alice", before)
-	entries, err := s.Append(t.Context(), []*event.Event{late, other, news, change(t, late, event.StatusDead, 1)})
+	entries, err := storetest.Record(t.Context(), s, []*event.Event{late, other, news, change(t, late, event.StatusDead, 1)})
 	require.NoError(t, err)
 	require.Len(t, entries, 2)
 	require.NotContains(t, listed(t, s, store.Query{}), "late")

@@ -150,11 +150,3 @@ func owners(ranges []fileRange) (all [event.Buckets]string, err error) {
 	}
 	return all, nil
 }
-
-// span writes a range as the command line takes it.
-func span(from, to int) string {
-	if from == to {
-		return fmt.Sprint(from)
-	}
-	return fmt.Sprintf("%d-%d", from, to)
-}

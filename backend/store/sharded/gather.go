@@ -19,31 +19,38 @@ type found[T any] struct {
 	more  bool
 }
 
+// missing is a shard that did not answer.
+type missing struct {
+	name string
+	err  error
+}
+
 // gather asks every shard for the first elements, and for as many as are needed of buckets
-// that it has: while buckets move, two have them. It returns the shards that are away. A
-// read that has to see everything looks afterwards whether all buckets were still there.
-func gather[T any](ctx context.Context, s *Store, need int, bucket func(T) int, next pager[T]) ([]found[T], []away, error) {
+// that it has: while buckets move, two have them. It returns the shards that did not answer.
+// A read that has to see everything checks afterwards that all buckets were still there.
+func gather[T any](ctx context.Context, s *Store, need int, bucket func(T) int, next pager[T]) ([]found[T], []missing, error) {
 	for range len(s.members) + 2 {
-		routes := s.routes.Load()
-		parts, gone, err := gatherOnce(ctx, s, routes, need, bucket, next)
+		routes, members, absent := s.holders(ctx)
+		parts, absent, err := gatherFrom(ctx, s, routes, members, absent, need, bucket, next)
 		if err != nil || !store.IsFresh(ctx) || len(s.members) == 1 || s.routes.Load() == routes {
-			return parts, gone, err
+			return parts, absent, err
 		}
 	}
 	return nil, nil, errMoving
 }
 
-func gatherOnce[T any](ctx context.Context, s *Store, routes *routes, need int, bucket func(T) int, next pager[T]) ([]found[T], []away, error) {
-	members, gone := s.holders(routes)
+func gatherFrom[T any](ctx context.Context, s *Store, routes *Routes, members []*member, absent []missing,
+	need int, bucket func(T) int, next pager[T],
+) ([]found[T], []missing, error) {
 	parts, errs := make([]found[T], len(members)), make([]error, len(members))
 	s.each(members, func(i int, m *member) {
-		mine := func(item T) bool { return routes.owners[bucket(item)] == m.name }
+		mine := func(item T) bool { return routes.Owners[bucket(item)] == m.name }
 		errs[i] = m.ask(ctx, func(ctx context.Context, e Engine) (err error) {
 			parts[i], err = collect(ctx, e, need, mine, next)
 			return err
 		})
 		if errs[i] == nil && store.IsFresh(ctx) && !m.alone {
-			errs[i] = m.look(ctx)
+			errs[i] = m.refresh(ctx)
 		}
 	})
 	for i, err := range errs {
@@ -51,24 +58,27 @@ func gatherOnce[T any](ctx context.Context, s *Store, routes *routes, need int, 
 		case err == nil:
 		case ctx.Err() == nil && errors.Is(err, store.ErrUnavailable):
 			parts[i] = found[T]{}
-			gone = append(gone, away{members[i].name, err})
+			absent = append(absent, missing{members[i].name, err})
 		default:
 			return nil, nil, err
 		}
 	}
-	return parts, gone, nil
+	return parts, absent, nil
 }
 
-// holders are the shards that have any bucket, and those of them that are not known.
-func (s *Store) holders(routes *routes) (members []*member, gone []away) {
+// holders are the shards that have any bucket, and those of them that are not configured.
+func (s *Store) holders(ctx context.Context) (routes *Routes, members []*member, absent []missing) {
+	// Before each shard was asked for its fences, the routes are those of the configuration.
+	s.each(s.members, func(_ int, m *member) { _ = m.awaitFirst(ctx) })
+	routes = s.routes.Load()
 	for _, name := range slices.Sorted(maps.Keys(routes.has)) {
 		if m := s.member(name); m != nil {
 			members = append(members, m)
 		} else {
-			gone = append(gone, away{name, unknown(name)})
+			absent = append(absent, missing{name, unknown(name)})
 		}
 	}
-	return members, gone
+	return routes, members, absent
 }
 
 // collect follows the pages of a shard until it has what is needed.
@@ -104,15 +114,9 @@ func merge[T any](parts []found[T], limit int, order func(a, b T) int) (all []T,
 	return all, more
 }
 
-// away is a shard that did not answer.
-type away struct {
-	name string
-	err  error
-}
-
-func joined(gone []away) error {
-	errs := make([]error, len(gone))
-	for i, a := range gone {
+func joined(absent []missing) error {
+	errs := make([]error, len(absent))
+	for i, a := range absent {
 		errs[i] = a.err
 	}
 	return errors.Join(errs...)

@@ -22,9 +22,9 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 		return page, err
 	}
 	q.Limit = min(max(q.Limit, 1), store.MaxLimit)
-	parts, gone, err := gather(ctx, s, q.Limit, bucketOfRecord, listPages(q))
-	if err == nil && len(gone) > 0 && len(gone) == len(s.routes.Load().has) {
-		err = joined(gone)
+	parts, absent, err := gather(ctx, s, q.Limit, bucketOfRecord, listPages(q))
+	if err == nil && len(absent) > 0 && len(absent) == len(s.routes.Load().has) {
+		err = joined(absent)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", err)
@@ -35,7 +35,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 		next := position(records[len(records)-1])
 		page.Next = &next
 	}
-	for _, a := range gone {
+	for _, a := range absent {
 		page.Missing = append(page.Missing, a.name)
 	}
 	slices.Sort(page.Missing)
@@ -68,7 +68,7 @@ func newest(a, b *store.Record) int {
 }
 
 // Log returns a page of the log over all shards, or of a user's. It fails where a shard
-// does not answer: whoever goes on behind the page would never see what is missing.
+// does not answer: what follows behind the page would never have what is missing.
 func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entry, err error) {
 	if q.Subject != "" {
 		err = s.read(ctx, event.BucketOf(q.Subject), func(ctx context.Context, e Engine) error {
@@ -78,9 +78,9 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entr
 		return entries, err
 	}
 	q.Limit = min(max(q.Limit, 1), store.MaxLogLimit)
-	parts, gone, err := gather(ctx, s, q.Limit, func(e store.Entry) int { return e.Bucket }, logPages(q))
+	parts, absent, err := gather(ctx, s, q.Limit, func(e store.Entry) int { return e.Bucket }, logPages(q))
 	if err == nil {
-		err = joined(gone)
+		err = joined(absent)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the log: %w", err)

@@ -23,7 +23,7 @@ type Map struct {
 
 // Shard is a database that keeps some of the users.
 type Shard struct {
-	// Name is what the file and the marks of moved buckets call it.
+	// Name is what the file and the fences of moved buckets call it.
 	Name string
 	// URL is "sqlite:<path>" or "postgres://…". It may hold a password.
 	URL string

@@ -114,26 +114,26 @@ func TestRoutes(t *testing.T) {
 		configured[bucket] = "a"
 	}
 	for name, c := range map[string]struct {
-		marks map[string]marks
-		owner string
-		open  []string
+		fences map[string]Fences
+		owner  string
+		open   []string
 	}{
-		"no marks":           {nil, "a", nil},
-		"moved":              {map[string]marks{"a": {7: "b"}}, "b", nil},
-		"another bucket":     {map[string]marks{"a": {8: "b"}}, "a", nil},
-		"moved on":           {map[string]marks{"a": {7: "b"}, "b": {7: "c"}}, "c", nil},
-		"moved back":         {map[string]marks{"b": {7: "a"}}, "a", nil},
-		"back over another":  {map[string]marks{"b": {7: "c"}, "c": {7: "a"}}, "a", nil},
-		"to who is unknown":  {map[string]marks{"a": {7: "z"}}, "z", nil},
-		"on its way back":    {map[string]marks{"a": {7: "b"}, "b": {7: "a"}}, "b", []string{"a", "b"}},
-		"between two others": {map[string]marks{"a": {7: "c"}, "b": {7: "c"}, "c": {7: "b"}}, "b", []string{"c", "b"}},
+		"no fences":          {nil, "a", nil},
+		"moved":              {map[string]Fences{"a": {7: "b"}}, "b", nil},
+		"another bucket":     {map[string]Fences{"a": {8: "b"}}, "a", nil},
+		"moved on":           {map[string]Fences{"a": {7: "b"}, "b": {7: "c"}}, "c", nil},
+		"moved back":         {map[string]Fences{"b": {7: "a"}}, "a", nil},
+		"back over another":  {map[string]Fences{"b": {7: "c"}, "c": {7: "a"}}, "a", nil},
+		"to who is unknown":  {map[string]Fences{"a": {7: "z"}}, "z", nil},
+		"on its way back":    {map[string]Fences{"a": {7: "b"}, "b": {7: "a"}}, "b", []string{"a", "b"}},
+		"between two others": {map[string]Fences{"a": {7: "c"}, "b": {7: "c"}, "c": {7: "b"}}, "b", []string{"c", "b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := route(configured, c.marks)
-			require.Equal(t, c.owner, r.owners[7])
-			require.Equal(t, c.open, r.open[7])
-			require.Equal(t, "a", r.owners[6])
+			r := route(configured, c.fences)
+			require.Equal(t, c.owner, r.Owners[7])
+			require.Equal(t, c.open, r.Between[7])
+			require.Equal(t, "a", r.Owners[6])
 			require.True(t, r.has["a"])
 			require.True(t, r.has[c.owner])
 		})

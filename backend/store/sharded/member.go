@@ -11,17 +11,13 @@ import (
 
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // Engine is what a shard has to be; store/postgres and store/sqlite are.
 type Engine interface {
 	store.Store
 	store.Maintainer
-	// User, Stats and Log read the history: see [store.UserQuery], [store.StatsQuery]
-	// and [store.LogQuery].
-	User(ctx context.Context, q store.UserQuery) (*store.User, error)
-	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
-	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
 	// SQL returns the database, for other parts of the backend that keep tables there.
 	SQL() sqldb.DB
 }
@@ -32,102 +28,105 @@ type migrator interface {
 }
 
 const (
-	// every is the time between two looks at the marks of a shard.
-	every = time.Second
-	// lookTimeout bounds one.
-	lookTimeout = 3 * time.Second
-	// fresh is how old what is known of a shard's marks may be for reads of it. So long
-	// at most what was recorded elsewhere after a move can't be seen.
-	fresh = 5 * time.Second
-	// readTime is how long after a look at its marks a shard's answers count: as long as
-	// a move leaves alone what it moved away; see [Grace].
-	readTime = 15 * time.Second
-	// firstWait bounds how long a call waits for the first look after the start.
+	// pollEvery is the time between two reads of a shard's fences.
+	pollEvery = time.Second
+	// pollTimeout bounds one.
+	pollTimeout = 3 * time.Second
+	// fencesTTL is how old a shard's fences may be for reads of it. For so long at most,
+	// what was recorded elsewhere after a move can't be seen.
+	fencesTTL = 5 * time.Second
+	// ReadWindow is how long after its fences were read a shard's answers count. For longer
+	// than that a move leaves what it moved in its old place.
+	ReadWindow = 15 * time.Second
+	// firstWait bounds how long a call waits for the first read of the fences.
 	firstWait = 2 * time.Second
-	// How long a schema that could not be applied waits for the next try.
-	minMigrate, maxMigrate = 250 * time.Millisecond, 15 * time.Second
 )
+
+// migrateBackoff is how long a schema that could not be applied waits for the next try.
+var migrateBackoff = retry.Backoff{Min: 250 * time.Millisecond, Max: 15 * time.Second}
 
 var (
 	errStarting = fmt.Errorf("%w: it was not reached yet", store.ErrUnavailable)
-	errStale    = fmt.Errorf("%w: nothing was heard of it for %s", store.ErrUnavailable, fresh)
+	errStale    = fmt.Errorf("%w: nothing was heard of it for %s", store.ErrUnavailable, fencesTTL)
 )
 
-// member is one shard and what is known about it.
+// member is one shard with its fences, which are a lease on reading it: without them it is
+// not known which buckets it has. Whether it takes writes it says itself.
 type member struct {
 	Engine
 	name string
 	log  *slog.Logger
 	// alone is set when there is no other shard; nothing can move then.
 	alone bool
-	// changed is told of marks that differ from those before.
-	changed func()
+	// reroute is called with news of the fences, and returns once the routes follow them.
+	reroute func(update func() (news bool))
 
 	first     chan struct{} // Closed after the first try to reach it.
 	firstOnce sync.Once
 
 	mu       sync.Mutex
 	migrated bool
-	looked   time.Time // When the look began that found moved.
-	moved    marks
-	failure  error // Of the last try; nil when the shard is there.
+	readAt   time.Time // When the read began that returned fences.
+	fences   Fences
+	down     error // Of the last try to reach it; nil when the shard is up.
 }
 
-// look reads the marks. What another look, which began later, found stays.
-func (m *member) look(ctx context.Context) error {
-	looking, cancel := context.WithTimeout(ctx, lookTimeout)
+// refresh reads the fences. When it returns nil the routes are as new as the call.
+func (m *member) refresh(ctx context.Context) error {
+	reading, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	began := time.Now()
-	moved, err := m.Fences(store.Fresh(looking))
+	fences, err := m.Fences(store.Fresh(reading))
+	if err == nil {
+		m.reroute(func() bool { return m.update(began, fences) })
+	}
 	if ctx.Err() == nil { // Else it says nothing about the shard.
 		m.note(err)
 	}
 	if err != nil {
 		return fmt.Errorf("shard %s: %w", m.name, unavailable(err))
 	}
-	m.mu.Lock()
-	news := !began.Before(m.looked)
-	if news {
-		news = m.looked.IsZero() || !maps.Equal(m.moved, moved)
-		m.looked, m.moved = began, moved
-	}
-	m.mu.Unlock()
-	if news {
-		m.changed()
-	}
 	return nil
+}
+
+// update keeps the fences unless a read that began later returned others.
+func (m *member) update(began time.Time, fences Fences) (news bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if began.Before(m.readAt) {
+		return false
+	}
+	news = m.readAt.IsZero() || !maps.Equal(m.fences, fences)
+	m.readAt, m.fences = began, fences
+	return news
 }
 
 // note keeps how a try to reach the shard ended, and logs changes only.
 func (m *member) note(err error) {
 	m.mu.Lock()
-	before, starting := m.failure, m.looked.IsZero()
-	m.failure = err
+	before := m.down
+	m.down = err
 	m.mu.Unlock()
 	switch {
 	case err != nil && before == nil:
-		m.log.Warn("shard is away; its users' events wait in the queue", slog.String("shard", m.name), slog.Any("error", err))
-	case err == nil && before != nil && !starting:
-		m.log.Info("shard is back", slog.String("shard", m.name))
+		m.log.Warn("shard is down; its users' events wait in the queue", slog.String("shard", m.name), slog.Any("error", err))
+	case err == nil && before != nil:
+		m.log.Info("shard is up again", slog.String("shard", m.name))
 	}
 	m.firstOnce.Do(func() { close(m.first) })
 }
 
-// run brings the schema up to date and then keeps looking at the marks, until ctx ends.
+// run brings the schema up to date and then polls the fences, until ctx ends.
 func (m *member) run(ctx context.Context) {
 	if !m.migrate(ctx) {
 		return
 	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
 	for {
-		if err := m.look(ctx); err == nil && m.alone {
+		if err := m.refresh(ctx); err == nil && m.alone {
 			return
 		}
-		select {
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, pollEvery) {
 			return
-		case <-tick.C:
 		}
 	}
 }
@@ -135,27 +134,18 @@ func (m *member) run(ctx context.Context) {
 // migrate tries until the schema is current; it returns false when ctx ended before. Even
 // an error that an operator has to mend is tried again: it may be mended meanwhile.
 func (m *member) migrate(ctx context.Context) bool {
-	for delay := minMigrate; ; delay = min(2*delay, maxMigrate) {
-		err := error(nil)
-		if engine, ok := m.Engine.(migrator); ok {
-			err = engine.Migrate(ctx)
+	engine, ok := m.Engine.(migrator)
+	done := !ok || migrateBackoff.Until(ctx, func() bool {
+		err := engine.Migrate(ctx)
+		if err != nil && ctx.Err() == nil {
+			m.note(fmt.Errorf("its schema: %w", unavailable(err)))
 		}
-		if err == nil {
-			m.mu.Lock()
-			m.migrated = true
-			m.mu.Unlock()
-			return true
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-		m.note(fmt.Errorf("its schema: %w", unavailable(err)))
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(delay):
-		}
-	}
+		return err == nil
+	})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.migrated = done
+	return done
 }
 
 // usable waits for the first try to reach the shard, and returns why nothing can be recorded
@@ -167,7 +157,7 @@ func (m *member) usable(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.migrated {
-		return fmt.Errorf("shard %s: %w", m.name, m.failure)
+		return fmt.Errorf("shard %s: %w", m.name, m.down)
 	}
 	return nil
 }
@@ -181,12 +171,12 @@ func (m *member) readable(ctx context.Context) (until time.Time, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case m.alone && !m.looked.IsZero():
+	case m.alone && !m.readAt.IsZero():
 		return until, nil
-	case time.Since(m.looked) <= fresh:
-		return m.looked.Add(readTime), nil
-	case m.failure != nil:
-		return until, fmt.Errorf("shard %s: %w", m.name, m.failure)
+	case time.Since(m.readAt) <= fencesTTL:
+		return m.readAt.Add(ReadWindow), nil
+	case m.down != nil:
+		return until, fmt.Errorf("shard %s: %w", m.name, m.down)
 	}
 	return until, fmt.Errorf("shard %s: %w", m.name, errStale)
 }
@@ -197,16 +187,13 @@ func (m *member) awaitFirst(ctx context.Context) error {
 		return nil
 	default:
 	}
-	wait := time.NewTimer(firstWait)
-	defer wait.Stop()
-	select {
-	case <-m.first:
+	switch {
+	case retry.Wait(ctx, m.first, firstWait):
 		return nil
-	case <-wait.C:
-		return fmt.Errorf("shard %s: %w", m.name, errStarting)
-	case <-ctx.Done():
+	case ctx.Err() != nil:
 		return fmt.Errorf("shard %s: %w: %w", m.name, store.ErrUnavailable, ctx.Err())
 	}
+	return fmt.Errorf("shard %s: %w", m.name, errStarting)
 }
 
 // unavailable makes sure that an error, whatever it says of the shard, is none of an event.
@@ -217,16 +204,16 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
-// known returns the marks that the last look found.
-func (m *member) known() marks {
+// known returns the fences that were read last.
+func (m *member) known() Fences {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.moved
+	return m.fences
 }
 
-// away returns why the shard is away; nil when it is there.
-func (m *member) away() error {
+// failure returns why the shard is down; nil when it is up.
+func (m *member) failure() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.failure
+	return m.down
 }

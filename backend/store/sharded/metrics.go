@@ -13,16 +13,16 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
 	m := &metrics{rerouted: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "botgate_shard_rerouted_total",
-		Help: "Times that events met a shard which had handed their users over, and were recorded in another one.",
+		Help: "Batches that met a fenced bucket, whose users had moved, and were routed again.",
 	})}
 	return m, metric.Register(reg, "the shards", m.rerouted, up{s})
 }
 
 var upDesc = prometheus.NewDesc("botgate_shard_up",
-	"Whether the shard was there at the last look, by its name in the configuration; once a second where there are several.",
+	"Whether the shard answered the last poll, by its name in the configuration; once a second where there are several.",
 	[]string{"shard"}, nil)
 
-// up shows which shards are there. Their names are those of the configuration.
+// up shows which shards are up. Their names are those of the configuration.
 type up struct{ s *Store }
 
 // Describe implements [prometheus.Collector].
@@ -32,7 +32,7 @@ func (up) Describe(ch chan<- *prometheus.Desc) { ch <- upDesc }
 func (u up) Collect(ch chan<- prometheus.Metric) {
 	for _, m := range u.s.members {
 		value := 1.0
-		if m.away() != nil {
+		if m.failure() != nil {
 			value = 0
 		}
 		ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, value, m.name)

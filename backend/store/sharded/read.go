@@ -19,7 +19,7 @@ func (s *Store) Get(ctx context.Context, id string) (r *store.Record, err error)
 	return r, err
 }
 
-// User returns what is known about a user. It asks one shard.
+// User implements [store.Store]. It asks one shard.
 func (s *Store) User(ctx context.Context, q store.UserQuery) (u *store.User, err error) {
 	err = s.read(ctx, event.BucketOf(q.Subject), func(ctx context.Context, e Engine) error {
 		u, err = e.User(ctx, q)
@@ -28,8 +28,8 @@ func (s *Store) User(ctx context.Context, q store.UserQuery) (u *store.User, err
 	return u, err
 }
 
-// read asks the shard that has a bucket. A read that has to see everything looks afterwards
-// whether the bucket was still there, and else asks where it went.
+// read asks the shard that has a bucket. A read that has to see everything checks afterwards
+// that the bucket was still there, and else asks where it went.
 func (s *Store) read(ctx context.Context, bucket int, ask func(context.Context, Engine) error) error {
 	for range len(s.members) + 2 {
 		m, err := s.reader(ctx, bucket)
@@ -40,36 +40,44 @@ func (s *Store) read(ctx context.Context, bucket int, ask func(context.Context, 
 		if m.alone || !store.IsFresh(ctx) || errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
-		if err := m.look(ctx); err != nil {
+		if err := m.refresh(ctx); err != nil {
 			return err
 		}
-		if s.routes.Load().owners[bucket] == m.name {
+		if s.routes.Load().Owners[bucket] == m.name {
 			return err
 		}
 	}
 	return errMoving
 }
 
-// reader is the shard that has a bucket.
+// reader is the shard that has a bucket, by fences that were read recently: those of the
+// shard itself and, after an interrupted move, of both that have the bucket.
 func (s *Store) reader(ctx context.Context, bucket int) (*member, error) {
-	routes := s.routes.Load()
-	// What is known of one of two shards may be what was so before the last move.
-	for _, name := range routes.open[bucket] {
-		if m := s.member(name); m != nil {
-			if _, err := m.readable(ctx); err != nil {
-				return nil, err
+	for range len(s.members) + 1 {
+		routes := s.routes.Load()
+		m := s.member(routes.Owners[bucket])
+		if m == nil {
+			return nil, unknown(routes.Owners[bucket])
+		}
+		for _, name := range routes.Between[bucket] {
+			if other := s.member(name); other != nil && other != m {
+				if _, err := other.readable(ctx); err != nil {
+					return nil, err
+				}
 			}
 		}
+		if _, err := m.readable(ctx); err != nil {
+			return nil, err
+		}
+		if s.routes.Load().Owners[bucket] == m.name {
+			return m, nil
+		}
 	}
-	name := routes.owners[bucket]
-	if m := s.member(name); m != nil {
-		return m, nil
-	}
-	return nil, unknown(name)
+	return nil, errMoving
 }
 
-// ask asks the shard, for as long as what it answers counts: afterwards a move may have
-// removed what it moved away.
+// ask asks the shard, for as long as its answers count: afterwards a move may have dropped
+// what it moved.
 func (m *member) ask(ctx context.Context, ask func(context.Context, Engine) error) error {
 	until, err := m.readable(ctx)
 	if err != nil {

@@ -6,42 +6,46 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// marks are the buckets that a shard handed over, and where they went.
-type marks map[int]string
+// Fences are the buckets that a shard handed over, and the shards that got them.
+type Fences map[int]string
 
-// routes say which shard has each bucket: where the configuration has it, and from there
-// where the marks lead. A shard that has a bucket has no mark for it, and the marks of
+// Routes say which shard has each bucket: where the configuration has it, and from there
+// where the fences lead. A shard that has a bucket has no fence for it, and the fences of
 // those that had it before lead to it, at once or one after the other; so any of them is a
-// right answer of the configuration.
-type routes struct {
-	owners [event.Buckets]string
+// right answer of the configuration. Routes are not to be changed.
+type Routes struct {
+	// Configured is where the configuration has each bucket, and Owners where it is.
+	Configured, Owners [event.Buckets]string
+	// Between are the two shards that a bucket is between: both have everything and
+	// neither takes more, until the move that was interrupted there is called again.
+	Between map[int][]string
+	// Fences are those of each shard.
+	Fences map[string]Fences
+
 	// has are the shards that have any bucket.
 	has map[string]bool
-	// open are buckets between two shards, which are named: both have everything and
-	// neither takes more, until the move that was interrupted there is called again.
-	open map[int][]string
 }
 
-func route(configured [event.Buckets]string, all map[string]marks) *routes {
-	r := &routes{has: map[string]bool{}, open: map[int][]string{}}
+func route(configured [event.Buckets]string, fences map[string]Fences) *Routes {
+	r := &Routes{Configured: configured, Between: map[int][]string{}, Fences: fences, has: map[string]bool{}}
 	for bucket, start := range configured {
-		owner, circle := follow(start, bucket, all)
-		r.owners[bucket] = owner
+		owner, circle := follow(start, bucket, fences)
+		r.Owners[bucket] = owner
 		r.has[owner] = true
 		if circle != nil {
-			r.open[bucket] = circle
+			r.Between[bucket] = circle
 		}
 	}
 	return r
 }
 
-// follow goes along the marks to the shard that has none, or until it is in a circle.
-func follow(start string, bucket int, all map[string]marks) (owner string, circle []string) {
+// follow goes along the fences to the shard that has none, or until it is in a circle.
+func follow(start string, bucket int, fences map[string]Fences) (owner string, circle []string) {
 	way := []string{start}
 	for {
 		at := way[len(way)-1]
-		next, moved := all[at][bucket]
-		if !moved {
+		next, fenced := fences[at][bucket]
+		if !fenced {
 			return at, nil
 		}
 		if i := slices.Index(way, next); i >= 0 {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/internal/event"
 )
 
 const (
@@ -37,16 +36,12 @@ var appendStatements = []string{
 }
 
 // Append implements [store.Store].
-func (s *Store) Append(ctx context.Context, events []*event.Event) ([]store.Entry, error) {
-	entries, err := store.Entries(events)
-	if err != nil {
-		return nil, fmt.Errorf("appending events: %w", err)
-	}
-	if len(entries) == 0 {
+func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
+	if entries = store.Distinct(entries); len(entries) == 0 {
 		return nil, nil
 	}
 	var recorded []store.Entry
-	err = s.step(ctx, func(ctx context.Context, t *transaction) (err error) {
+	err := s.step(ctx, func(ctx context.Context, t *transaction) (err error) {
 		now := store.Micros(time.Now()) // With the lock held, so that the log grows at its end.
 		for i := range entries {
 			entries[i].RecordedAt = now

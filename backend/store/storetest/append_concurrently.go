@@ -13,7 +13,7 @@ import (
 
 var concurrencyCases = map[string]func(*testing.T, Store){
 	"overlapping batches": func(t *testing.T, s Store) {
-		source := random(t)
+		source := Random(t)
 		events := Events(50)
 		everything := make([]*event.Event, 0, 2*len(events))
 		for _, e := range events {

@@ -84,7 +84,7 @@ var statusCases = map[string]func(*testing.T, Store){
 	},
 
 	"any order, any batches": func(t *testing.T, s Store) {
-		source := random(t)
+		source := Random(t)
 		for round := range 25 {
 			e := Event(round)
 			parts := history(t, e, 1+source.IntN(6), func() int { return source.IntN(5) })
@@ -127,7 +127,7 @@ func history(t *testing.T, e *event.Event, n int, choose func() int) []*event.Ev
 // expected is the status by the rule of [store.State.Merge], which has a table of its own.
 func expected(t *testing.T, parts []*event.Event) store.State {
 	t.Helper()
-	entries, err := store.Entries(parts)
+	entries, err := Entries(parts)
 	require.NoError(t, err)
 	all := store.Project(entries)
 	require.Len(t, all, 1, fmt.Sprint(all))

@@ -44,7 +44,7 @@ var eraseCases = map[string]func(*testing.T, Store){
 		add(t, s, change(t, e, event.StatusFailed, 1))
 		requireErased(t, modelOf(t, s), s, e.Subject, e.Time.Add(time.Microsecond))
 		require.Empty(t, wholeLog(t, s, store.LogQuery{Limit: 9}))
-		got, err := s.Append(t.Context(), []*event.Event{e, change(t, e, event.StatusDelivered, 2)})
+		got, err := Record(t.Context(), s, []*event.Event{e, change(t, e, event.StatusDelivered, 2)})
 		require.NoError(t, err)
 		require.Empty(t, got)
 		_, err = s.Get(t.Context(), e.ID)

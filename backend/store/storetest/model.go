@@ -25,7 +25,7 @@ func newModel() *model { return &model{times: map[string]time.Time{}, erased: ma
 // append returns what is new.
 func (m *model) append(t *testing.T, events []*event.Event) []store.Entry {
 	t.Helper()
-	entries, err := store.Entries(events)
+	entries, err := Entries(events)
 	require.NoError(t, err)
 	recorded := make([]store.Entry, 0, len(entries))
 	for _, e := range entries {

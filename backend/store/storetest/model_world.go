@@ -26,7 +26,7 @@ type world struct {
 const pinned = 2
 
 func newWorld(t *testing.T) *world {
-	return &world{Rand: random(t), t: t, subjects: []string{"", "u1", "u1", "u2", "ü 3"}}
+	return &world{Rand: Random(t), t: t, subjects: []string{"", "u1", "u1", "u2", "ü 3"}}
 }
 
 // events returns n events with all their changes, in any order, with repetitions.
@@ -111,7 +111,7 @@ func (w *world) while() time.Duration {
 func (w *world) record(s Store, m *model, events []*event.Event) {
 	w.t.Helper()
 	for batch := range slices.Chunk(events, 1+w.IntN(20)) {
-		got, err := s.Append(w.t.Context(), batch)
+		got, err := Record(w.t.Context(), s, batch)
 		require.NoError(w.t, err)
 		require.ElementsMatch(w.t, m.append(w.t, batch), unrecorded(got), "what was not recorded before")
 	}

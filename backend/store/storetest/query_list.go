@@ -91,7 +91,7 @@ func idsOf(events []*event.Event, keep func(*event.Event) bool) []string {
 func testFilters(t *testing.T, s Store) {
 	bots, subjects, types := []string{"a", "b"}, []string{"", "u1", "u2"}, []string{"command", "github.push"}
 	statuses := []event.Status{event.StatusAccepted, event.StatusFailed, event.StatusDelivered, event.StatusDead}
-	source := random(t)
+	source := Random(t)
 	batch, changes, status := Events(80), []*event.Event(nil), map[string]event.Status{}
 	for _, e := range batch {
 		e.Bot, e.Subject, e.Type = pick(source.IntN, bots), pick(source.IntN, subjects), pick(source.IntN, types)

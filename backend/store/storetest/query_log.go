@@ -19,7 +19,7 @@ var logCases = map[string]func(*testing.T, Store){
 		repeat.Time = first.Time.Add(day)
 		m := newModel()
 		for _, e := range []*event.Event{first, repeat} {
-			got, err := s.Append(t.Context(), []*event.Event{e, change(t, e, event.StatusFailed, 1)})
+			got, err := Record(t.Context(), s, []*event.Event{e, change(t, e, event.StatusFailed, 1)})
 			require.NoError(t, err)
 			want := m.append(t, []*event.Event{first})
 			require.Len(t, got, len(want)+1)
@@ -41,7 +41,7 @@ var logCases = map[string]func(*testing.T, Store){
 		claimed.Time = e.Time.Add(-day)
 		m := newModel()
 		for _, one := range []*event.Event{change(t, claimed, event.StatusFailed, 1), e, change(t, e, event.StatusDelivered, 2)} {
-			got, err := s.Append(t.Context(), []*event.Event{one})
+			got, err := Record(t.Context(), s, []*event.Event{one})
 			require.NoError(t, err)
 			require.Equal(t, m.append(t, []*event.Event{one}), unrecorded(got))
 		}
@@ -143,7 +143,7 @@ var logOrderCases = map[string]func(*testing.T, Store){
 		w, m := newWorld(t), newModel()
 		var order [][]string
 		for _, batch := range slices.Collect(slices.Chunk(w.events(12), 7)) {
-			got, err := s.Append(t.Context(), batch)
+			got, err := Record(t.Context(), s, batch)
 			require.NoError(t, err)
 			m.append(t, batch)
 			var batchIDs []string

@@ -43,7 +43,7 @@ func testErasuresMove(t *testing.T, open func() Store) {
 	}
 	late := Event(1)
 	late.Subject = "user 4"
-	recorded, err := to.Append(t.Context(), []*event.Event{late})
+	recorded, err := Record(t.Context(), to, []*event.Event{late})
 	require.NoError(t, err)
 	require.Empty(t, recorded)
 }

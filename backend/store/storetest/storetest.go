@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -140,16 +141,69 @@ func ids(p *store.Page) []string {
 	return all
 }
 
-// random returns a source whose seed is logged, to repeat a failure with.
-func random(t *testing.T) *rand.Rand {
+// Random returns a source whose seed is logged, to repeat a failure with.
+func Random(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// Append is [store.Store.Append] for those who only want to know whether it worked.
-func Append(ctx context.Context, s store.Store, events []*event.Event) error {
-	_, err := s.Append(ctx, events)
+// Entries makes entries of events, as [store.Distinct] has them.
+func Entries(events []*event.Event) ([]store.Entry, error) {
+	entries := make([]store.Entry, len(events))
+	for i, e := range events {
+		var err error
+		if entries[i], err = store.NewEntry(e); err != nil {
+			return nil, err
+		}
+	}
+	return store.Distinct(entries), nil
+}
+
+// Appender is the part of [store.Store] that records.
+type Appender interface {
+	Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error)
+}
+
+// Record is [store.Store.Append] for events.
+func Record(ctx context.Context, s Appender, events []*event.Event) ([]store.Entry, error) {
+	entries, err := Entries(events)
+	if err != nil {
+		return nil, err
+	}
+	return s.Append(ctx, entries)
+}
+
+// Append is [Record] for those who only want to know whether it worked.
+func Append(ctx context.Context, s Appender, events []*event.Event) error {
+	_, err := Record(ctx, s, events)
 	return err
+}
+
+// Router is the part of a sharded store that records.
+type Router interface {
+	Appender
+	ShardOf(e store.Entry) string
+}
+
+// RecordRouted records events as the role record does: those of each shard, and again by
+// shard what moved meanwhile. It returns what any shard recorded, and the errors of the others.
+func RecordRouted(ctx context.Context, s Router, events []*event.Event) (recorded []store.Entry, err error) {
+	entries, err := Entries(events)
+	for len(entries) > 0 {
+		parts := map[string][]store.Entry{}
+		for _, e := range entries {
+			parts[s.ShardOf(e)] = append(parts[s.ShardOf(e)], e)
+		}
+		entries = nil
+		for _, part := range parts {
+			got, failed := s.Append(ctx, part)
+			if recorded = append(recorded, got...); errors.Is(failed, store.ErrFenced) {
+				entries, failed = append(entries, part...), nil
+			}
+			err = errors.Join(err, failed)
+		}
+	}
+	return recorded, err
 }

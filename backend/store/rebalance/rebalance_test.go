@@ -1,4 +1,4 @@
-package sharded
+package rebalance
 
 import (
 	"context"
@@ -15,48 +15,89 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/sharded"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
-func TestSpans(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string][]int{
-		"0": {0}, "512-514": {512, 513, 514}, "7,3-4, 4-5": {3, 4, 5, 7}, "1023": {1023},
-	} {
-		buckets, err := ParseSpans(text)
-		require.NoError(t, err, text)
-		require.Equal(t, want, buckets)
+func TestMain(m *testing.M) { testsvc.Main(m) }
+
+// cut is a map over shards of about the same size.
+func cut(names ...string) sharded.Map {
+	var m sharded.Map
+	for _, name := range names {
+		m.Shards = append(m.Shards, sharded.Shard{Name: name, URL: "sqlite:" + name})
 	}
-	require.Equal(t, "3-5,7", Spans([]int{7, 3, 4, 5, 4}))
-	require.Empty(t, Spans(nil))
-	for _, text := range []string{"", "a", "1-", "-1", "5-4", "1024", "0-1024", "1-2-3"} {
-		_, err := ParseSpans(text)
-		require.ErrorContains(t, err, "no range of buckets", text)
+	for bucket := range m.Owners {
+		m.Owners[bucket] = names[bucket*len(names)/event.Buckets]
 	}
+	return m
+}
+
+// open returns a store over fakes, and those.
+func open(t *testing.T, m sharded.Map) (*sharded.Store, map[string]*storetest.Fake) {
+	t.Helper()
+	fakes := map[string]*storetest.Fake{}
+	for _, shard := range m.Shards {
+		fakes[shard.Name] = storetest.NewFake()
+	}
+	return over(t, m, fakes), fakes
+}
+
+// over returns another store over the same fakes, as another process would have it.
+func over(t *testing.T, m sharded.Map, fakes map[string]*storetest.Fake) *sharded.Store {
+	t.Helper()
+	s, err := sharded.Open(t.Context(), sharded.Config{Map: m, Open: func(_ context.Context, shard sharded.Shard) (sharded.Engine, error) {
+		return fakes[shard.Name], nil
+	}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+var errDown = fmt.Errorf("%w: connection refused", store.ErrUnavailable)
+
+// refuse has a fake refuse the calls, or all.
+func refuse(calls ...string) func(context.Context, string) error {
+	return func(_ context.Context, call string) error {
+		if len(calls) == 0 || slices.Contains(calls, call) {
+			return errDown
+		}
+		return nil
+	}
+}
+
+// shardOf is where an event is recorded.
+func shardOf(t *testing.T, s *sharded.Store, e *event.Event) string {
+	t.Helper()
+	entry, err := store.NewEntry(e)
+	require.NoError(t, err)
+	return s.ShardOf(entry)
 }
 
 func TestMove(t *testing.T) {
 	t.Parallel()
-	source := random(t)
+	source := storetest.Random(t)
 	synctest.Test(t, func(t *testing.T) {
 		m := cut("a", "b", "c")
 		s, fakes := open(t, m)
-		all := history(t, source, 100, time.Now())
-		_, err := s.Append(t.Context(), all)
+		all := storetest.History(t, source, 100, time.Now())
+		_, err := storetest.RecordRouted(t.Context(), s, all)
 		require.NoError(t, err)
 		var said []string
-		err = s.Move(t.Context(), Move{Buckets: buckets(0, 400), To: "c", Group: 100, Progress: func(p Progress) { said = append(said, p.String()) }})
+		err = New(s).Move(t.Context(), Move{Buckets: buckets(0, 400), To: "c", Group: 100, Progress: func(p Progress) { said = append(said, p.String()) }})
 		require.NoError(t, err)
 		require.Contains(t, said, "wait buckets 200-299 from a to c")
 		intact(t, m, fakes, all)
-		for _, e := range fakes["c"].log {
+		for _, e := range fakes["c"].Rows {
 			require.True(t, e.Bucket < 400 || m.Owners[e.Bucket] == "c")
 		}
-		require.NoError(t, s.Move(t.Context(), Move{Buckets: buckets(0, 400), To: "c"}), "it is there")
+		require.NoError(t, New(s).Move(t.Context(), Move{Buckets: buckets(0, 400), To: "c"}), "it is there")
 		intact(t, m, fakes, all)
-		require.NoError(t, s.Move(t.Context(), Move{Buckets: buckets(0, event.Buckets), To: "b"}))
-		require.Empty(t, fakes["a"].log)
-		require.Empty(t, fakes["c"].log)
+		require.NoError(t, New(s).Move(t.Context(), Move{Buckets: buckets(0, event.Buckets), To: "b"}))
+		require.Empty(t, fakes["a"].Rows)
+		require.Empty(t, fakes["c"].Rows)
 		intact(t, m, fakes, all)
 	})
 }
@@ -70,27 +111,30 @@ func buckets(from, below int) (all []int) {
 
 // intact demands that all events are recorded once, in the shard that has them, whichever
 // process asks.
-func intact(t *testing.T, m Map, fakes map[string]*fake, all []*event.Event) {
+func intact(t *testing.T, m sharded.Map, fakes map[string]*storetest.Fake, all []*event.Event) {
 	t.Helper()
 	s := over(t, m, fakes)
 	synctest.Wait()
-	routes := s.routes.Load()
-	require.Empty(t, routes.open)
+	routes, err := s.Survey(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, routes.Between)
 	total := 0
 	for name, f := range fakes {
-		total += len(f.log)
-		for _, e := range f.log {
-			require.Equal(t, name, routes.owners[e.Bucket], "bucket %d", e.Bucket)
+		total += len(f.Rows)
+		for _, e := range f.Rows {
+			require.Equal(t, name, routes.Owners[e.Bucket], "bucket %d", e.Bucket)
 		}
 	}
 	require.Equal(t, len(all), total)
 	for _, e := range all {
-		require.Contains(t, fakes[s.ShardOf(e)].log, e.ID)
+		require.Contains(t, fakes[shardOf(t, s, e)].Rows, e.ID)
 	}
-	m.Owners = routes.owners // As an operator writes it down afterwards.
+	m.Owners = routes.Owners // As an operator writes it down afterwards.
 	edited := over(t, m, fakes)
 	synctest.Wait()
-	require.Equal(t, routes.owners, edited.routes.Load().owners)
+	again, err := edited.Survey(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, routes.Owners, again.Owners)
 	require.NoError(t, edited.Close())
 	require.NoError(t, s.Close())
 }
@@ -122,8 +166,8 @@ func moveFailing(t *testing.T, k int, way []string) bool {
 	var all []*event.Event
 	add := func() {
 		for _, bucket := range []int{1, 2, 300, 400, 700} {
-			e := newEvent(t, userOf(bucket), time.Now())
-			if _, err := other.Append(t.Context(), []*event.Event{e}); err == nil {
+			e := storetest.NewEvent(t, storetest.UserOf(bucket), time.Now())
+			if _, err := storetest.RecordRouted(t.Context(), other, []*event.Event{e}); err == nil {
 				all = append(all, e)
 			} else {
 				require.ErrorIs(t, err, store.ErrUnavailable)
@@ -134,25 +178,25 @@ func moveFailing(t *testing.T, k int, way []string) bool {
 	move := Move{Buckets: []int{1, 2, 300}, Group: 2}
 	for _, to := range way[:len(way)-1] {
 		move.To = to
-		require.NoError(t, s.Move(t.Context(), move))
+		require.NoError(t, New(s).Move(t.Context(), move))
 		add()
 	}
 	move.To = way[len(way)-1]
 	var calls atomic.Int64
 	for _, f := range fakes {
-		f.setFail(func(ctx context.Context, call string) error {
+		f.SetFail(func(ctx context.Context, call string) error {
 			if ctx.Value(moving{}) == nil {
 				return nil
 			}
 			if calls.Add(1) == int64(k+1) {
-				return fmt.Errorf("%s: %w", call, errAway)
+				return fmt.Errorf("%s: %w", call, errDown)
 			}
 			return nil
 		})
 	}
-	err := s.Move(context.WithValue(t.Context(), moving{}, true), move)
+	err := New(s).Move(context.WithValue(t.Context(), moving{}, true), move)
 	for _, f := range fakes {
-		f.setFail(nil)
+		f.SetFail(nil)
 	}
 	hit := calls.Load() > int64(k)
 	if hit {
@@ -163,7 +207,7 @@ func moveFailing(t *testing.T, k int, way []string) bool {
 			_, err := other.Get(t.Context(), e.ID)
 			require.NoError(t, err)
 		}
-		err = s.Move(t.Context(), move)
+		err = New(s).Move(t.Context(), move)
 	}
 	require.NoError(t, err)
 	add()
@@ -182,7 +226,7 @@ func TestMoveUnderLoad(t *testing.T) {
 		for _, move := range []Move{
 			{Buckets: buckets(0, 40), To: "b", Group: 20}, {Buckets: buckets(30, 60), To: "c"}, {Buckets: buckets(0, 40), To: "a"},
 		} {
-			require.NoError(t, mover.Move(t.Context(), move))
+			require.NoError(t, New(mover).Move(t.Context(), move))
 		}
 		intact(t, m, fakes, load.stop(t))
 	})
@@ -197,7 +241,7 @@ type load struct {
 	wrong  atomic.Pointer[string]
 }
 
-func startLoad(t *testing.T, m Map, fakes map[string]*fake) *load {
+func startLoad(t *testing.T, m sharded.Map, fakes map[string]*storetest.Fake) *load {
 	l := &load{}
 	var ctx context.Context
 	ctx, l.cancel = context.WithCancel(t.Context())
@@ -205,7 +249,7 @@ func startLoad(t *testing.T, m Map, fakes map[string]*fake) *load {
 		s := over(t, m, fakes)
 		l.done.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				l.step(ctx, t, s, userOf((worker+4*n)%80))
+				l.step(ctx, t, s, storetest.UserOf((worker+4*n)%80))
 				<-time.After(250 * time.Millisecond)
 			}
 		})
@@ -213,10 +257,10 @@ func startLoad(t *testing.T, m Map, fakes map[string]*fake) *load {
 	return l
 }
 
-func (l *load) step(ctx context.Context, t *testing.T, s *Store, user string) {
-	e := newEvent(t, user, time.Now())
+func (l *load) step(ctx context.Context, t *testing.T, s *sharded.Store, user string) {
+	e := storetest.NewEvent(t, user, time.Now())
 	for {
-		_, err := s.Append(ctx, []*event.Event{e})
+		_, err := storetest.RecordRouted(ctx, s, []*event.Event{e})
 		if err == nil {
 			break
 		}
@@ -258,25 +302,25 @@ func TestMoveRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, fakes := open(t, cut("a", "b", "c"))
 		synctest.Wait()
-		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "z"}), ErrMove)
-		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1024}, To: "b"}), ErrMove)
+		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "z"}), ErrMove)
+		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1024}, To: "b"}), ErrMove)
 
-		fakes["c"].setFail(refuse())
-		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrUnavailable, "its marks may say otherwise")
-		fakes["c"].setFail(nil)
+		fakes["c"].SetFail(refuse())
+		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrUnavailable, "its marks may say otherwise")
+		fakes["c"].SetFail(nil)
 
 		lock, err := fakes["b"].LockMoves(t.Context())
 		require.NoError(t, err)
-		require.ErrorIs(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrMoveInProgress)
+		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrMoveInProgress)
 		require.NoError(t, lock.Unlock())
-		require.False(t, fakes["a"].mover, "the others are given back")
+		require.False(t, fakes["a"].Locked, "the others are given back")
 
 		require.NoError(t, fakes["a"].Fence(t.Context(), []int{1}, "b", nil))
 		require.NoError(t, fakes["b"].Fence(t.Context(), []int{1}, "a", nil))
-		err = s.Move(t.Context(), Move{Buckets: []int{1}, To: "c"})
+		err = New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "c"})
 		require.ErrorIs(t, err, ErrMove)
 		require.ErrorContains(t, err, "bucket 1 is between a and b")
-		require.Empty(t, fakes["c"].moved)
+		require.Empty(t, fakes["c"].Fenced)
 	})
 }
 
@@ -286,14 +330,14 @@ func TestMoveToWhereItIsCleansUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := cut("a", "b")
 		s, fakes := open(t, m)
-		e := newEvent(t, userOf(1), time.Now())
-		_, err := s.Append(t.Context(), []*event.Event{e})
+		e := storetest.NewEvent(t, storetest.UserOf(1), time.Now())
+		_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{e})
 		require.NoError(t, err)
-		fakes["a"].setFail(refuse("Fence"))
-		require.Error(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
-		require.Len(t, fakes["b"].log, 1)
-		fakes["a"].setFail(nil)
-		require.NoError(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "a"}))
+		fakes["a"].SetFail(refuse("Fence"))
+		require.Error(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
+		require.Len(t, fakes["b"].Rows, 1)
+		fakes["a"].SetFail(nil)
+		require.NoError(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "a"}))
 		intact(t, m, fakes, []*event.Event{e})
 	})
 }
@@ -303,13 +347,13 @@ func TestErasuresMoveAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := cut("a", "b")
 		s, fakes := open(t, m)
-		user, now := userOf(1), time.Now()
-		fakes["a"].erased[user] = now
-		require.NoError(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
-		recorded, err := s.Append(t.Context(), []*event.Event{newEvent(t, user, now.Add(-time.Hour))})
+		user, now := storetest.UserOf(1), time.Now()
+		fakes["a"].Erased[user] = now
+		require.NoError(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
+		recorded, err := storetest.RecordRouted(t.Context(), s, []*event.Event{storetest.NewEvent(t, user, now.Add(-time.Hour))})
 		require.NoError(t, err)
 		require.Empty(t, recorded)
-		require.Equal(t, []string{user}, slices.Collect(maps.Keys(fakes["b"].erased)))
+		require.Equal(t, []string{user}, slices.Collect(maps.Keys(fakes["b"].Erased)))
 	})
 }
 
@@ -319,12 +363,12 @@ func TestCopyingSeesLateEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := cut("a", "b")
 		s, fakes := open(t, m)
-		user := userOf(1)
+		user := storetest.UserOf(1)
 		var all []*event.Event
 		add := func(at time.Time) {
-			e := newEvent(t, user, at)
+			e := storetest.NewEvent(t, user, at)
 			all = append(all, e)
-			_, err := s.Append(t.Context(), []*event.Event{e})
+			_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{e})
 			require.NoError(t, err)
 		}
 		start := time.Now()
@@ -332,17 +376,17 @@ func TestCopyingSeesLateEntries(t *testing.T) {
 			add(start.Add(time.Duration(n) * time.Second))
 		}
 		pages := 0
-		fakes["a"].setFail(func(_ context.Context, call string) error {
+		fakes["a"].SetFail(func(_ context.Context, call string) error {
 			if call == "ReadBuckets" {
 				if pages++; pages < 5 {
-					fakes["a"].setFail(nil)
+					fakes["a"].SetFail(nil)
 					add(start.Add(-time.Duration(pages) * time.Hour)) // Before everything else.
 					<-time.After(time.Hour)
 				}
 			}
 			return nil
 		})
-		require.NoError(t, s.Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
+		require.NoError(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "b"}))
 		require.Greater(t, len(all), 3*firstPage)
 		intact(t, m, fakes, all)
 	})

@@ -1,4 +1,4 @@
-package sharded
+package rebalance
 
 import (
 	"context"
@@ -29,7 +29,7 @@ const (
 
 // copying takes entries of buckets from one shard to another.
 type copying struct {
-	from, to *member
+	from, to shard
 	buckets  []int
 	progress func(step string, entries int64)
 	// since is when what the next pass has to look at was recorded at the earliest.
@@ -72,7 +72,7 @@ func (c *copying) rest(ctx context.Context) error {
 // were under way.
 func (c *copying) pass(ctx context.Context, step string) error {
 	// When this one began, the clock of those who record had come as far as newest.
-	begin := later(c.newest.Add(-late), time.Now().Add(-late-maxSkew))
+	begin := latest(c.newest.Add(-late), time.Now().Add(-late-maxSkew))
 	var done int64
 	var after store.BucketPosition
 	for limit := firstPage; ; {
@@ -87,7 +87,7 @@ func (c *copying) pass(ctx context.Context, step string) error {
 			return fmt.Errorf("shard %s: %w", c.to.name, err)
 		}
 		for _, e := range entries {
-			c.newest = later(c.newest, e.RecordedAt)
+			c.newest = latest(c.newest, e.RecordedAt)
 		}
 		last := entries[len(entries)-1]
 		after = store.BucketPosition{EventTime: last.EventTime, ID: last.ID}
@@ -102,7 +102,7 @@ func (c *copying) pass(ctx context.Context, step string) error {
 	return nil
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
@@ -118,7 +118,7 @@ func nextPage(entries []store.Entry) int {
 	return min(max(1, pageBytes*len(entries)/bytes), pageEntries)
 }
 
-// erasures makes the new shard keep away what the other one does.
+// erasures makes the new shard refuse what was erased in the other one.
 func (c *copying) erasures(ctx context.Context) error {
 	var after []byte
 	for {

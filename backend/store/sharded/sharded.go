@@ -1,6 +1,6 @@
-// Package sharded spreads users over several databases. Each of the 1024 buckets of users,
-// which every event's id names, is kept by one shard; which one says a file, and the marks
-// that a move of buckets leaves in the databases.
+// Package sharded is a store over several databases. Each of the 1024 buckets of users,
+// which every event's id names, is kept by one of these shards: by the one that the shards
+// file names, or where the fences lead that package rebalance leaves in the databases.
 package sharded
 
 import (
@@ -30,13 +30,13 @@ type Config struct {
 	// Open opens one of them; its server need not be up. An engine with a method Migrate
 	// has it called in the background, again and again until it succeeds. Required.
 	Open func(ctx context.Context, shard Shard) (Engine, error)
-	// Logger is told of shards that go away and come back. Default: discard.
+	// Logger gets which shards go down and come up. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics. Default: none.
 	Registerer prometheus.Registerer
 }
 
-// Store is a [store.Store] over shards. One that is away degrades its users only: calls
+// Store is a [store.Store] over shards. One that is down degrades its users only: calls
 // for them fail with [store.ErrUnavailable], lists across users go without them and say so
 // ([store.Page.Missing]), and the rest goes on.
 //
@@ -48,7 +48,7 @@ type Store struct {
 	log        *slog.Logger
 	metrics    *metrics
 
-	routes  atomic.Pointer[routes]
+	routes  atomic.Pointer[Routes]
 	routing sync.Mutex
 
 	stop    context.CancelFunc
@@ -59,7 +59,7 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the shards and begins to look after them. Errors name the shard.
+// Open opens the shards and begins to poll their fences. Errors name the shard.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.Map.Check(); err != nil {
 		return nil, err
@@ -79,11 +79,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		}
 		s.members = append(s.members, &member{
 			Engine: engine, name: shard.Name, log: s.log, alone: len(cfg.Map.Shards) == 1,
-			changed: s.reroute, first: make(chan struct{}),
+			reroute: s.reroute, first: make(chan struct{}),
 		})
 	}
 	slices.SortFunc(s.members, func(a, b *member) int { return strings.Compare(a.name, b.name) })
-	s.reroute()
+	s.reroute(func() bool { return true })
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, m := range s.members {
 		s.running.Go(func() { m.run(ctx) })
@@ -91,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Close ends looking after the shards and closes them. It is safe to call twice.
+// Close ends the polling and closes the shards. It is safe to call twice.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.stop()
@@ -112,18 +112,10 @@ func (s *Store) closeEngines() error {
 }
 
 // Ready returns nil when at least one shard is ready: the users of the others wait, which
-// taking this process out of use would not mend. What is away is logged, and
-// botgate_shard_up tells.
+// taking this process out of use would not mend. Shards that are down are in the log and in
+// botgate_shard_up.
 func (s *Store) Ready(ctx context.Context) error {
-	errs := make([]error, len(s.members))
-	s.each(s.members, func(i int, m *member) {
-		if errs[i] = m.usable(ctx); errs[i] != nil {
-			return
-		}
-		if err := m.Ready(ctx); err != nil {
-			errs[i] = fmt.Errorf("shard %s: %w", m.name, err)
-		}
-	})
+	errs := s.onEach(ctx, func(_ int, m *member) error { return m.Ready(ctx) })
 	if slices.Contains(errs, nil) {
 		return nil
 	}
@@ -139,26 +131,23 @@ func (s *Store) Names() []string {
 	return names
 }
 
-// Engine is the shard with a name, for what is done in each of them by itself.
-func (s *Store) Engine(name string) (Engine, bool) {
+// Engine is the shard with a name, for what is done in each of them by itself. It fails
+// with [store.ErrUnavailable] for one that is not configured.
+func (s *Store) Engine(name string) (Engine, error) {
 	if m := s.member(name); m != nil {
-		return m.Engine, true
+		return m.Engine, nil
 	}
-	return nil, false
+	return nil, unknown(name)
 }
 
-// ShardOf names the shard that an event, or a change by the event that it is about, is
-// recorded in. What is never recorded has one too.
-func (s *Store) ShardOf(e *event.Event) string { return s.routes.Load().owners[bucketOf(e)] }
+// ShardOf names the shard that an entry is recorded in.
+func (s *Store) ShardOf(e store.Entry) string { return s.routes.Load().Owners[e.Bucket] }
 
-// bucketOf is that of [store.Entry.Bucket].
-func bucketOf(e *event.Event) int {
-	if e.IsChange() {
-		if c, err := event.ParseChange(e); err == nil {
-			return event.BucketOfID(c.EventID)
-		}
-	}
-	return event.BucketOfID(e.ID)
+// Survey reads the fences of all shards and returns the routes by them. The error joins those
+// of shards that are down, whose fences are those that were read last.
+func (s *Store) Survey(ctx context.Context) (*Routes, error) {
+	errs := s.onEach(ctx, func(_ int, m *member) error { return m.refresh(ctx) })
+	return s.routes.Load(), errors.Join(errs...)
 }
 
 func (s *Store) member(name string) *member {
@@ -170,21 +159,39 @@ func (s *Store) member(name string) *member {
 	return nil
 }
 
-// reroute works out the routes from what is known of the marks.
-func (s *Store) reroute() {
+// reroute works out the routes, when update reports that there is news of the fences. Nobody
+// sees an update that the routes don't follow yet.
+func (s *Store) reroute(update func() (news bool)) {
 	s.routing.Lock()
 	defer s.routing.Unlock()
-	all := map[string]marks{}
-	for _, m := range s.members {
-		all[m.name] = m.known()
+	if !update() {
+		return
 	}
-	s.routes.Store(route(s.configured, all))
+	fences := map[string]Fences{}
+	for _, m := range s.members {
+		fences[m.name] = m.known()
+	}
+	s.routes.Store(route(s.configured, fences))
 }
 
 // unknown is the error for a bucket that went to a shard which this process does not know.
 func unknown(name string) error {
 	return fmt.Errorf("%w: a bucket moved to shard %q, which the shards file of this process does not name; add it there, and start the process again",
 		store.ErrUnavailable, name)
+}
+
+// onEach calls f for every shard that can be used, and returns an error for each.
+func (s *Store) onEach(ctx context.Context, f func(i int, m *member) error) []error {
+	errs := make([]error, len(s.members))
+	s.each(s.members, func(i int, m *member) {
+		if errs[i] = m.usable(ctx); errs[i] != nil {
+			return
+		}
+		if err := f(i, m); err != nil {
+			errs[i] = fmt.Errorf("shard %s: %w", m.name, err)
+		}
+	})
+	return errs
 }
 
 // each calls f for members, some at once, and waits.

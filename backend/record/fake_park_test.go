@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -78,6 +79,8 @@ var shards = []string{"a", "b", "c"}
 
 // shardOf is where the events of shardEvent belong.
 func shardOf(e *event.Event) string { return e.OrderKey }
+
+func shardOfEntry(e store.Entry) string { return shardOf(e.Event) }
 
 func shardEvent(n int, shard string) *event.Event {
 	e := storetest.Event(n)

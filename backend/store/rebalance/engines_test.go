@@ -1,4 +1,4 @@
-package sharded_test
+package rebalance_test
 
 import (
 	"context"
@@ -16,8 +16,10 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/postgres"
+	"github.com/botgate/botgate/backend/store/rebalance"
 	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/testsvc"
 )
@@ -111,7 +113,7 @@ func moveUnderLoad(t *testing.T, m sharded.Map) {
 	for bucket := range 100 {
 		some = append(some, bucket)
 	}
-	require.NoError(t, mover.Move(t.Context(), sharded.Hasty(sharded.Move{Buckets: some, To: "b", Group: 50})))
+	require.NoError(t, rebalance.New(mover).Move(t.Context(), rebalance.Hasty(rebalance.Move{Buckets: some, To: "b", Group: 50})))
 	cancel()
 	require.NoError(t, group.Wait())
 	complete(t, m, some, recorded())
@@ -146,7 +148,7 @@ func someEvents(t *testing.T, user string) []*event.Event {
 // record appends as the role record does: again, until it worked.
 func record(ctx context.Context, s *sharded.Store, batch []*event.Event) error {
 	for {
-		_, err := s.Append(context.WithoutCancel(ctx), batch)
+		_, err := storetest.RecordRouted(context.WithoutCancel(ctx), s, batch)
 		if err == nil || !errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
@@ -196,7 +198,8 @@ func complete(t *testing.T, m sharded.Map, moved []int, all []*event.Event) {
 		counts.Add(minute.Counts, 1)
 	}
 	require.Equal(t, store.Counts{Accepted: int64(events), Delivered: int64(changes)}, counts)
-	a, _ := s.Engine("a")
+	a, err := s.Engine("a")
+	require.NoError(t, err)
 	left, err := a.ReadBuckets(t.Context(), moved, store.BucketPosition{}, time.Time{}, 1)
 	require.NoError(t, err)
 	require.Empty(t, left)

@@ -1,4 +1,4 @@
-package sharded
+package rebalance
 
 import (
 	"context"
@@ -17,22 +17,21 @@ type Range struct {
 	Between []string
 }
 
-// Ranges returns where all buckets are, by what the shards say now. The error joins those of
-// shards that are away, of whom what was last known counts.
-func (s *Store) Ranges(ctx context.Context) ([]Range, error) {
-	err := s.survey(ctx)
-	routes := s.routes.Load()
+// Ranges returns where all buckets are, by the fences as they are now. The error joins those of
+// shards that are down, whose fences are those that were read last.
+func (r *Rebalancer) Ranges(ctx context.Context) ([]Range, error) {
+	routes, err := r.store.Survey(ctx)
 	var all []Range
-	for bucket, owner := range routes.owners {
-		r := Range{
-			From: bucket, To: bucket, Configured: s.configured[bucket], Shard: owner,
-			Known: s.member(owner) != nil, Between: routes.open[bucket],
+	for bucket, owner := range routes.Owners {
+		next := Range{
+			From: bucket, To: bucket, Configured: routes.Configured[bucket], Shard: owner,
+			Known: slices.Contains(r.store.Names(), owner), Between: routes.Between[bucket],
 		}
-		if n := len(all); n > 0 && all[n-1].continues(r) {
+		if n := len(all); n > 0 && all[n-1].continues(next) {
 			all[n-1].To = bucket
 			continue
 		}
-		all = append(all, r)
+		all = append(all, next)
 	}
 	return all, err
 }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
-	"github.com/botgate/botgate/internal/testsvc"
 )
-
-func TestMain(m *testing.M) { testsvc.Main(m) }
 
 // cut is a map over shards of about the same size.
 func cut(names ...string) Map {
@@ -36,37 +33,22 @@ func cut(names ...string) Map {
 }
 
 // open returns a store over fakes, and those.
-func open(t *testing.T, m Map) (*Store, map[string]*fake) {
+func open(t *testing.T, m Map) (*Store, map[string]*storetest.Fake) {
 	t.Helper()
-	fakes := map[string]*fake{}
+	fakes := map[string]*storetest.Fake{}
 	for _, shard := range m.Shards {
-		fakes[shard.Name] = newFake()
+		fakes[shard.Name] = storetest.NewFake()
 	}
 	return over(t, m, fakes), fakes
 }
 
 // over returns another store over the same fakes, as another process would have it.
-func over(t *testing.T, m Map, fakes map[string]*fake) *Store {
+func over(t *testing.T, m Map, fakes map[string]*storetest.Fake) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), Config{Map: m, Open: func(_ context.Context, shard Shard) (Engine, error) { return fakes[shard.Name], nil }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
-}
-
-// newEvent is an event of a user, with an id as the gateway makes it.
-func newEvent(t testing.TB, subject string, at time.Time) *event.Event {
-	t.Helper()
-	id, err := event.NewID(subject)
-	require.NoError(t, err)
-	return &event.Event{ID: id, Bot: "demo", Type: "command", Subject: subject, OrderKey: subject, Time: store.Micros(at), Data: []byte("{}")}
-}
-
-func newChange(t testing.TB, about *event.Event, status event.Status, attempt int) *event.Event {
-	t.Helper()
-	e, err := event.NewChange(about, event.Change{Status: status, Attempt: attempt, At: about.Time.Add(time.Duration(attempt) * time.Second), DurationMS: 3})
-	require.NoError(t, err)
-	return e
 }
 
 // advance lets time go by in a test whose clock is its own.
@@ -75,56 +57,17 @@ func advance(d time.Duration) {
 	synctest.Wait()
 }
 
-// userOf is a user of a bucket.
-func userOf(bucket int) string { return users()[bucket] }
-
-var users = sync.OnceValue(func() (all [event.Buckets]string) {
-	for n, missing := 0, event.Buckets; missing > 0; n++ {
-		name := fmt.Sprint("user-", n)
-		if bucket := event.BucketOf(name); all[bucket] == "" {
-			all[bucket] = name
-			missing--
-		}
-	}
-	return all
-})
-
-func random(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
-
-// history is n random events and changes of some users and bots; some have the same time.
-func history(t testing.TB, source *rand.Rand, n int, start time.Time) []*event.Event {
-	t.Helper()
-	var all, events []*event.Event
-	for range n {
-		if len(events) > 0 && source.IntN(2) == 0 {
-			status := []event.Status{event.StatusFailed, event.StatusDead, event.StatusDelivered}[source.IntN(3)]
-			all = append(all, newChange(t, events[source.IntN(len(events))], status, 1+source.IntN(3)))
-			continue
-		}
-		subject := []string{"", fmt.Sprint("user-", source.IntN(20))}[min(source.IntN(10), 1)]
-		e := newEvent(t, subject, start.Add(time.Duration(source.IntN(n/2))*time.Second))
-		e.Bot, e.Type = fmt.Sprint("bot-", source.IntN(3)), []string{"command", "github.push"}[source.IntN(2)]
-		events, all = append(events, e), append(all, e)
-	}
-	return all
-}
-
 func TestAnswersAreThoseOfOneStore(t *testing.T) {
 	t.Parallel()
-	source := random(t)
+	source := storetest.Random(t)
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := open(t, cut("a", "b", "c"))
-		whole := newFake()
-		all := history(t, source, 120, time.Now())
+		whole := storetest.NewFake()
+		all := storetest.History(t, source, 120, time.Now())
 		for part := range slices.Chunk(all, 17) {
-			got, err := s.Append(t.Context(), part)
+			got, err := storetest.RecordRouted(t.Context(), s, part)
 			require.NoError(t, err)
-			want, err := whole.Append(t.Context(), part)
+			want, err := storetest.Record(t.Context(), whole, part)
 			require.NoError(t, err)
 			require.ElementsMatch(t, want, got)
 			advance(time.Millisecond)
@@ -133,33 +76,25 @@ func TestAnswersAreThoseOfOneStore(t *testing.T) {
 	})
 }
 
-// answers is what both a store over shards and a single one can be asked.
-type answers interface {
-	store.Store
-	User(ctx context.Context, q store.UserQuery) (*store.User, error)
-	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
-	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
-}
-
-// same demands equal answers to random questions about events and changes.
-func same(t *testing.T, source *rand.Rand, want, got answers, all []*event.Event) {
+// same demands equal store.Store to random questions about events and changes.
+func same(t *testing.T, source *rand.Rand, want, got store.Store, all []*event.Event) {
 	t.Helper()
 	ctx := t.Context()
-	for _, e := range append(all, newEvent(t, "nobody", time.Now())) {
+	for _, e := range append(all, storetest.NewEvent(t, "nobody", time.Now())) {
 		wanted, wantErr := want.Get(ctx, e.ID)
 		given, err := got.Get(ctx, e.ID)
 		require.Equal(t, wantErr == nil, err == nil, "%v", err)
 		require.Equal(t, wanted, given)
 	}
 	for _, subject := range []string{"user-1", "user-7", "nobody"} {
-		equal(t, func(s answers) (any, error) { return s.User(ctx, store.UserQuery{Subject: subject}) }, want, got)
-		equal(t, func(s answers) (any, error) {
+		equal(t, func(s store.Store) (any, error) { return s.User(ctx, store.UserQuery{Subject: subject}) }, want, got)
+		equal(t, func(s store.Store) (any, error) {
 			return s.Log(ctx, store.LogQuery{Subject: subject, Limit: 1000})
 		}, want, got)
 	}
 	for _, bot := range []string{"", "bot-1"} {
 		q := store.StatsQuery{Bot: bot, From: all[0].Time.Add(-time.Hour), To: all[0].Time.Add(time.Hour)}
-		equal(t, func(s answers) (any, error) { return s.Stats(ctx, q) }, want, got)
+		equal(t, func(s store.Store) (any, error) { return s.Stats(ctx, q) }, want, got)
 		sameLog(t, store.LogQuery{Bot: bot, Limit: 7}, want, got)
 	}
 	for range 20 {
@@ -177,7 +112,7 @@ func same(t *testing.T, source *rand.Rand, want, got answers, all []*event.Event
 	}
 }
 
-func equal(t *testing.T, ask func(answers) (any, error), want, got answers) {
+func equal(t *testing.T, ask func(store.Store) (any, error), want, got store.Store) {
 	t.Helper()
 	wanted, err := ask(want)
 	require.NoError(t, err)
@@ -186,7 +121,7 @@ func equal(t *testing.T, ask func(answers) (any, error), want, got answers) {
 	require.Equal(t, wanted, given)
 }
 
-func samePages(t *testing.T, q store.Query, want, got answers) {
+func samePages(t *testing.T, q store.Query, want, got store.Store) {
 	t.Helper()
 	for {
 		wanted, err := want.List(t.Context(), q)
@@ -205,7 +140,7 @@ func samePages(t *testing.T, q store.Query, want, got answers) {
 	}
 }
 
-func sameLog(t *testing.T, q store.LogQuery, want, got answers) {
+func sameLog(t *testing.T, q store.LogQuery, want, got store.Store) {
 	t.Helper()
 	for {
 		wanted, err := want.Log(t.Context(), q)
@@ -223,11 +158,11 @@ func sameLog(t *testing.T, q store.LogQuery, want, got answers) {
 func TestOneLookupAsksOneShard(t *testing.T) {
 	t.Parallel()
 	s, fakes := open(t, cut("a", "b"))
-	e := newEvent(t, userOf(600), time.Now())
-	_, err := s.Append(t.Context(), []*event.Event{e, newChange(t, e, event.StatusDelivered, 1)})
+	e := storetest.NewEvent(t, storetest.UserOf(600), time.Now())
+	_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{e, storetest.NewChange(t, e, event.StatusDelivered, 1)})
 	require.NoError(t, err)
-	require.Equal(t, "b", s.ShardOf(e))
-	require.Equal(t, "b", s.ShardOf(newChange(t, e, event.StatusFailed, 2)))
+	require.Equal(t, "b", shardOf(t, s, e))
+	require.Equal(t, "b", shardOf(t, s, storetest.NewChange(t, e, event.StatusFailed, 2)))
 	_, err = s.Get(t.Context(), e.ID)
 	require.NoError(t, err)
 	_, err = s.User(t.Context(), store.UserQuery{Subject: e.Subject})
@@ -235,8 +170,8 @@ func TestOneLookupAsksOneShard(t *testing.T) {
 	_, err = s.List(t.Context(), store.Query{Subject: e.Subject})
 	require.NoError(t, err)
 	for _, call := range []string{"Append", "Get", "User", "List"} {
-		require.Zero(t, fakes["a"].called(call), call)
-		require.Equal(t, 1, fakes["b"].called(call), call)
+		require.Zero(t, fakes["a"].Called(call), call)
+		require.Equal(t, 1, fakes["b"].Called(call), call)
 	}
 }
 
@@ -245,10 +180,10 @@ func TestChangesGoToTheirEvent(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t, cut("a", "b", "c", "d"))
 	for range 50 {
-		e := newEvent(t, "", time.Now())
-		c := newChange(t, e, event.StatusDelivered, 1)
-		require.Equal(t, s.ShardOf(e), s.ShardOf(c))
-		_, err := s.Append(t.Context(), []*event.Event{c, e})
+		e := storetest.NewEvent(t, "", time.Now())
+		c := storetest.NewChange(t, e, event.StatusDelivered, 1)
+		require.Equal(t, shardOf(t, s, e), shardOf(t, s, c))
+		_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{c, e})
 		require.NoError(t, err)
 		r, err := s.Get(t.Context(), e.ID)
 		require.NoError(t, err)
@@ -256,43 +191,52 @@ func TestChangesGoToTheirEvent(t *testing.T) {
 	}
 }
 
-func TestRefusedEventRefusesAll(t *testing.T) {
+func TestAppendTakesABatchOfOneShard(t *testing.T) {
 	t.Parallel()
 	s, fakes := open(t, cut("a", "b"))
-	bad := newEvent(t, userOf(600), time.Now())
-	bad.VerifiedBy, bad.Type = "botgate", "botgate.event.failed"
-	recorded, err := s.Append(t.Context(), []*event.Event{newEvent(t, userOf(1), time.Now()), bad})
-	require.Error(t, err)
-	require.NotErrorIs(t, err, store.ErrUnavailable)
-	require.Empty(t, recorded)
-	require.Zero(t, fakes["a"].called("Append"))
+	entries, err := storetest.Entries([]*event.Event{
+		storetest.NewEvent(t, storetest.UserOf(1), time.Now()), storetest.NewEvent(t, storetest.UserOf(600), time.Now()),
+	})
+	require.NoError(t, err)
+	_, err = s.Append(t.Context(), entries)
+	require.ErrorIs(t, err, store.ErrFenced, "split them again")
+	require.Zero(t, fakes["a"].Called("Append")+fakes["b"].Called("Append"))
+}
+
+var errDown = fmt.Errorf("%w: connection refused", store.ErrUnavailable)
+
+func shardOf(t *testing.T, s *Store, e *event.Event) string {
+	t.Helper()
+	entry, err := store.NewEntry(e)
+	require.NoError(t, err)
+	return s.ShardOf(entry)
 }
 
 func refuse(calls ...string) func(context.Context, string) error {
 	return func(_ context.Context, call string) error {
 		if len(calls) == 0 || slices.Contains(calls, call) {
-			return errAway
+			return errDown
 		}
 		return nil
 	}
 }
 
-func TestShardAway(t *testing.T) {
+func TestShardDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, fakes := open(t, cut("a", "b", "c"))
-		one, two, three := newEvent(t, userOf(1), time.Now()), newEvent(t, userOf(500), time.Now()), newEvent(t, userOf(1000), time.Now())
-		_, err := s.Append(t.Context(), []*event.Event{one, two, three})
+		one, two, three := storetest.NewEvent(t, storetest.UserOf(1), time.Now()), storetest.NewEvent(t, storetest.UserOf(500), time.Now()), storetest.NewEvent(t, storetest.UserOf(1000), time.Now())
+		_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{one, two, three})
 		require.NoError(t, err)
-		fakes["b"].setFail(refuse())
-		for _, wait := range []time.Duration{0, 2 * fresh} { // Before it is noticed, and after.
+		fakes["b"].SetFail(refuse())
+		for _, wait := range []time.Duration{0, 2 * fencesTTL} { // Before it is noticed, and after.
 			advance(wait)
-			more := []*event.Event{newEvent(t, one.Subject, time.Now()), newEvent(t, two.Subject, time.Now())}
-			recorded, err := s.Append(t.Context(), more)
+			more := []*event.Event{storetest.NewEvent(t, one.Subject, time.Now()), storetest.NewEvent(t, two.Subject, time.Now())}
+			recorded, err := storetest.RecordRouted(t.Context(), s, more)
 			require.ErrorIs(t, err, store.ErrUnavailable)
 			require.ErrorContains(t, err, "shard b")
-			require.Len(t, recorded, 1, "what the others recorded is told")
-			_, err = s.Append(t.Context(), more[:1])
+			require.Len(t, recorded, 1, "what the others recorded is returned")
+			_, err = storetest.RecordRouted(t.Context(), s, more[:1])
 			require.NoError(t, err)
 			_, err = s.Get(t.Context(), one.ID)
 			require.NoError(t, err)
@@ -311,15 +255,15 @@ func TestShardAway(t *testing.T) {
 			require.ErrorIs(t, err, store.ErrUnavailable)
 			require.NoError(t, s.Ready(t.Context()), "the others go on")
 		}
-		fakes["a"].setFail(refuse())
-		fakes["c"].setFail(refuse())
+		fakes["a"].SetFail(refuse())
+		fakes["c"].SetFail(refuse())
 		require.ErrorIs(t, s.Ready(t.Context()), store.ErrUnavailable)
 		_, err = s.List(t.Context(), store.Query{Limit: 1})
 		require.ErrorIs(t, err, store.ErrUnavailable)
 		for _, f := range fakes {
-			f.setFail(nil)
+			f.SetFail(nil)
 		}
-		advance(every)
+		advance(pollEvery)
 		page, err := s.List(t.Context(), store.Query{Limit: 10})
 		require.NoError(t, err)
 		require.Empty(t, page.Missing)
@@ -327,25 +271,25 @@ func TestShardAway(t *testing.T) {
 	})
 }
 
-func TestShardAwayAtTheStart(t *testing.T) {
+func TestShardDownAtTheStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fakes := map[string]*fake{"a": newFake(), "b": newFake()}
-		fakes["b"].setFail(refuse("Migrate"))
+		fakes := map[string]*storetest.Fake{"a": storetest.NewFake(), "b": storetest.NewFake()}
+		fakes["b"].SetFail(refuse("Migrate"))
 		s := over(t, cut("a", "b"), fakes)
-		_, err := s.Append(t.Context(), []*event.Event{newEvent(t, userOf(1), time.Now())})
+		_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{storetest.NewEvent(t, storetest.UserOf(1), time.Now())})
 		require.NoError(t, err)
-		waiting := newEvent(t, userOf(600), time.Now())
-		_, err = s.Append(t.Context(), []*event.Event{waiting})
+		waiting := storetest.NewEvent(t, storetest.UserOf(600), time.Now())
+		_, err = storetest.RecordRouted(t.Context(), s, []*event.Event{waiting})
 		require.ErrorIs(t, err, store.ErrUnavailable)
-		require.Zero(t, fakes["b"].called("Append"), "its tables are not there")
+		require.Zero(t, fakes["b"].Called("Append"), "its tables are not there")
 		_, err = s.Get(t.Context(), waiting.ID)
 		require.ErrorIs(t, err, store.ErrUnavailable)
 		require.NoError(t, s.Ready(t.Context()))
 
-		fakes["b"].setFail(nil)
-		advance(maxMigrate)
-		_, err = s.Append(t.Context(), []*event.Event{waiting})
+		fakes["b"].SetFail(nil)
+		advance(migrateBackoff.Max)
+		_, err = storetest.RecordRouted(t.Context(), s, []*event.Event{waiting})
 		require.NoError(t, err)
 	})
 }
@@ -355,7 +299,7 @@ func TestHangingShardIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, fakes := open(t, cut("a", "b"))
 		synctest.Wait()
-		fakes["b"].setFail(func(ctx context.Context, _ string) error {
+		fakes["b"].SetFail(func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
 		})
@@ -363,17 +307,17 @@ func TestHangingShardIsBounded(t *testing.T) {
 		page, err := s.List(t.Context(), store.Query{})
 		require.NoError(t, err)
 		require.Equal(t, []string{"b"}, page.Missing)
-		require.LessOrEqual(t, time.Since(began), readTime)
+		require.LessOrEqual(t, time.Since(began), ReadWindow)
 		began = time.Now()
 		_, err = s.List(t.Context(), store.Query{})
 		require.NoError(t, err)
 		require.Zero(t, time.Since(began), "nobody waits again")
-		fakes["b"].setFail(nil)
+		fakes["b"].SetFail(nil)
 	})
 }
 
-// mark hands buckets over in the fakes, with what is in them.
-func mark(t *testing.T, from, to *fake, name string, buckets ...int) {
+// handOver moves buckets between the fakes, with what is in them.
+func handOver(t *testing.T, from, to *storetest.Fake, name string, buckets ...int) {
 	t.Helper()
 	require.NoError(t, from.Fence(t.Context(), buckets, name, func(ctx context.Context) error {
 		entries, err := from.ReadBuckets(ctx, buckets, store.BucketPosition{}, time.Time{}, 1000)
@@ -385,23 +329,23 @@ func mark(t *testing.T, from, to *fake, name string, buckets ...int) {
 func TestAppendFollowsMoves(t *testing.T) {
 	t.Parallel()
 	s, fakes := open(t, cut("a", "b", "c"))
-	user := userOf(1)
+	user := storetest.UserOf(1)
 	add := func() *event.Event {
-		e := newEvent(t, user, time.Now())
-		_, err := s.Append(t.Context(), []*event.Event{e})
+		e := storetest.NewEvent(t, user, time.Now())
+		_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{e})
 		require.NoError(t, err)
 		return e
 	}
 	add()
-	mark(t, fakes["a"], fakes["b"], "b", 1)
-	mark(t, fakes["b"], fakes["c"], "c", 1)
+	handOver(t, fakes["a"], fakes["b"], "b", 1)
+	handOver(t, fakes["b"], fakes["c"], "c", 1)
 	e := add()
-	require.Contains(t, fakes["c"].log, e.ID)
-	require.Equal(t, "c", s.ShardOf(e))
+	require.Contains(t, fakes["c"].Rows, e.ID)
+	require.Equal(t, "c", shardOf(t, s, e))
 
 	// Back to where it began: for a moment neither takes it.
-	mark(t, fakes["c"], fakes["a"], "a", 1)
-	_, err := s.Append(t.Context(), []*event.Event{newEvent(t, user, time.Now())})
+	handOver(t, fakes["c"], fakes["a"], "a", 1)
+	_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{storetest.NewEvent(t, user, time.Now())})
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	require.NotErrorIs(t, err, store.ErrFenced)
 	r, err := s.Get(t.Context(), e.ID)
@@ -409,30 +353,30 @@ func TestAppendFollowsMoves(t *testing.T) {
 	require.Equal(t, e.ID, r.Event.ID)
 	require.NoError(t, fakes["a"].Fence(t.Context(), []int{1}, "", nil))
 	e = add()
-	require.Contains(t, fakes["a"].log, e.ID)
+	require.Contains(t, fakes["a"].Rows, e.ID)
 }
 
-func TestConfigurationThatAgreesWithTheMarks(t *testing.T) {
+func TestConfigurationThatAgreesWithTheFences(t *testing.T) {
 	t.Parallel()
 	m := cut("a", "b")
 	_, fakes := open(t, m)
-	mark(t, fakes["a"], fakes["b"], "b", 1)
+	handOver(t, fakes["a"], fakes["b"], "b", 1)
 	m.Owners[1] = "b"
 	s := over(t, m, fakes)
-	_, err := s.Append(t.Context(), []*event.Event{newEvent(t, userOf(1), time.Now())})
+	_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{storetest.NewEvent(t, storetest.UserOf(1), time.Now())})
 	require.NoError(t, err)
-	require.Len(t, fakes["b"].log, 1)
-	require.Zero(t, fakes["a"].called("Append"))
+	require.Len(t, fakes["b"].Rows, 1)
+	require.Zero(t, fakes["a"].Called("Append"))
 }
 
 func TestMovedToAnUnknownShard(t *testing.T) {
 	t.Parallel()
 	for _, m := range []Map{cut("a"), cut("a", "b")} {
-		fakes := map[string]*fake{"a": newFake(), "b": newFake()}
+		fakes := map[string]*storetest.Fake{"a": storetest.NewFake(), "b": storetest.NewFake()}
 		require.NoError(t, fakes["a"].Fence(t.Context(), []int{1}, "z", nil))
 		s := over(t, m, fakes)
-		e := newEvent(t, userOf(1), time.Now())
-		_, err := s.Append(t.Context(), []*event.Event{e})
+		e := storetest.NewEvent(t, storetest.UserOf(1), time.Now())
+		_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{e})
 		require.ErrorIs(t, err, store.ErrUnavailable)
 		require.ErrorContains(t, err, `"z", which the shards file`)
 		_, err = s.Get(t.Context(), e.ID)
@@ -440,7 +384,7 @@ func TestMovedToAnUnknownShard(t *testing.T) {
 		page, err := s.List(t.Context(), store.Query{})
 		require.NoError(t, err)
 		require.Equal(t, []string{"z"}, page.Missing)
-		_, err = s.Append(t.Context(), []*event.Event{newEvent(t, userOf(2), time.Now())})
+		_, err = storetest.RecordRouted(t.Context(), s, []*event.Event{storetest.NewEvent(t, storetest.UserOf(2), time.Now())})
 		require.NoError(t, err)
 	}
 }
@@ -451,37 +395,37 @@ func TestReadsFollowMovesWithinABound(t *testing.T) {
 		m := cut("a", "b")
 		writer, fakes := open(t, m)
 		reader := over(t, m, fakes)
-		old := newEvent(t, userOf(1), time.Now())
-		_, err := writer.Append(t.Context(), []*event.Event{old})
+		old := storetest.NewEvent(t, storetest.UserOf(1), time.Now())
+		_, err := storetest.RecordRouted(t.Context(), writer, []*event.Event{old})
 		require.NoError(t, err)
 		_, err = reader.Get(t.Context(), old.ID)
 		require.NoError(t, err)
-		mark(t, fakes["a"], fakes["b"], "b", 1)
-		e := newEvent(t, userOf(1), time.Now())
-		_, err = writer.Append(t.Context(), []*event.Event{e})
+		handOver(t, fakes["a"], fakes["b"], "b", 1)
+		e := storetest.NewEvent(t, storetest.UserOf(1), time.Now())
+		_, err = storetest.RecordRouted(t.Context(), writer, []*event.Event{e})
 		require.NoError(t, err)
 
 		_, err = reader.Get(t.Context(), old.ID)
 		require.NoError(t, err)
 		_, err = reader.Get(t.Context(), e.ID)
-		require.ErrorIs(t, err, store.ErrNotFound, "nobody told it yet")
+		require.ErrorIs(t, err, store.ErrNotFound, "its fences are those before")
 		_, err = reader.Get(store.Fresh(t.Context()), e.ID)
 		require.NoError(t, err)
 
-		e = newEvent(t, userOf(2), time.Now())
-		mark(t, fakes["a"], fakes["b"], "b", 2)
-		_, err = writer.Append(t.Context(), []*event.Event{e})
+		e = storetest.NewEvent(t, storetest.UserOf(2), time.Now())
+		handOver(t, fakes["a"], fakes["b"], "b", 2)
+		_, err = storetest.RecordRouted(t.Context(), writer, []*event.Event{e})
 		require.NoError(t, err)
 		page, err := reader.List(store.Fresh(t.Context()), store.Query{Limit: 9})
 		require.NoError(t, err)
 		require.Empty(t, page.Missing)
 		require.Len(t, page.Records, 3)
 
-		mark(t, fakes["a"], fakes["b"], "b", 3)
-		e = newEvent(t, userOf(3), time.Now())
-		_, err = writer.Append(t.Context(), []*event.Event{e})
+		handOver(t, fakes["a"], fakes["b"], "b", 3)
+		e = storetest.NewEvent(t, storetest.UserOf(3), time.Now())
+		_, err = storetest.RecordRouted(t.Context(), writer, []*event.Event{e})
 		require.NoError(t, err)
-		advance(every)
+		advance(pollEvery)
 		_, err = reader.Get(t.Context(), e.ID)
 		require.NoError(t, err)
 	})
@@ -492,17 +436,17 @@ func TestStaleShardIsNotRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, fakes := open(t, cut("a", "b"))
-		e := newEvent(t, userOf(1), time.Now())
-		_, err := s.Append(t.Context(), []*event.Event{e})
+		e := storetest.NewEvent(t, storetest.UserOf(1), time.Now())
+		_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{e})
 		require.NoError(t, err)
-		fakes["a"].setFail(refuse("Fences"))
-		advance(fresh - every)
+		fakes["a"].SetFail(refuse("Fences"))
+		advance(fencesTTL - pollEvery)
 		_, err = s.Get(t.Context(), e.ID)
 		require.NoError(t, err)
-		advance(2 * every)
+		advance(2 * pollEvery)
 		_, err = s.Get(t.Context(), e.ID)
 		require.ErrorIs(t, err, store.ErrUnavailable)
-		_, err = s.Append(t.Context(), []*event.Event{newEvent(t, userOf(1), time.Now())})
+		_, err = storetest.RecordRouted(t.Context(), s, []*event.Event{storetest.NewEvent(t, storetest.UserOf(1), time.Now())})
 		require.NoError(t, err, "the database itself knows what it takes")
 	})
 }
@@ -510,15 +454,15 @@ func TestStaleShardIsNotRead(t *testing.T) {
 // While buckets are copied two shards have their events; lists and logs have them once.
 func TestCopiesAreNotListed(t *testing.T) {
 	t.Parallel()
-	source := random(t)
+	source := storetest.Random(t)
 	synctest.Test(t, func(t *testing.T) {
 		s, fakes := open(t, cut("a", "b"))
-		whole := newFake()
-		all := history(t, source, 120, time.Now())
+		whole := storetest.NewFake()
+		all := storetest.History(t, source, 120, time.Now())
 		for _, part := range [][]*event.Event{all[:60], all[60:]} {
-			_, err := s.Append(t.Context(), part)
+			_, err := storetest.RecordRouted(t.Context(), s, part)
 			require.NoError(t, err)
-			_, err = whole.Append(t.Context(), part)
+			_, err = storetest.Record(t.Context(), whole, part)
 			require.NoError(t, err)
 			advance(time.Millisecond)
 		}
@@ -534,19 +478,19 @@ func TestCopiesAreNotListed(t *testing.T) {
 		sameRecords(t, whole, s)
 		sameLog(t, store.LogQuery{Limit: 7}, whole, s)
 		require.NoError(t, fakes["a"].Fence(t.Context(), some, "b", nil))
-		advance(every)
+		advance(pollEvery)
 		sameRecords(t, whole, s)
 		sameLog(t, store.LogQuery{Limit: 7}, whole, s)
 	})
 }
 
 // sameRecords follows pages of both to their ends; the last one may be empty.
-func sameRecords(t *testing.T, want, got answers) {
+func sameRecords(t *testing.T, want, got store.Store) {
 	t.Helper()
 	require.Equal(t, everyID(t, want), everyID(t, got))
 }
 
-func everyID(t *testing.T, s answers) (ids []string) {
+func everyID(t *testing.T, s store.Store) (ids []string) {
 	t.Helper()
 	for q := (store.Query{Limit: 7}); ; {
 		page, err := s.List(t.Context(), q)
@@ -565,9 +509,9 @@ func TestKeeping(t *testing.T) {
 	t.Parallel()
 	s, fakes := open(t, cut("a", "b"))
 	day := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	user := userOf(1)
-	_, err := s.Append(t.Context(), []*event.Event{
-		newEvent(t, user, day), newEvent(t, userOf(600), day), newEvent(t, userOf(600), day.Add(48*time.Hour)),
+	user := storetest.UserOf(1)
+	_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{
+		storetest.NewEvent(t, user, day), storetest.NewEvent(t, storetest.UserOf(600), day), storetest.NewEvent(t, storetest.UserOf(600), day.Add(48*time.Hour)),
 	})
 	require.NoError(t, err)
 	days, err := s.Days(t.Context())
@@ -580,16 +524,16 @@ func TestKeeping(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, days[:1], retained.Days)
 
-	fakes["b"].setFail(refuse("Erase", "Rebuild"))
+	fakes["b"].SetFail(refuse("Erase", "Rebuild"))
 	_, err = s.Rebuild(t.Context(), days[0])
 	require.ErrorContains(t, err, "shard b")
 	_, err = s.Erase(t.Context(), user, day.Add(time.Hour))
 	require.ErrorIs(t, err, store.ErrUnavailable, "a copy may be there")
-	fakes["b"].setFail(nil)
+	fakes["b"].SetFail(nil)
 	_, err = s.Erase(t.Context(), user, day.Add(time.Hour))
 	require.NoError(t, err)
-	require.Empty(t, fakes["a"].log)
-	require.Contains(t, fakes["b"].erased, user)
+	require.Empty(t, fakes["a"].Rows)
+	require.Contains(t, fakes["b"].Erased, user)
 }
 
 func TestOpenFails(t *testing.T) {
@@ -599,7 +543,7 @@ func TestOpenFails(t *testing.T) {
 		if s.Name == "b" {
 			return nil, broken
 		}
-		return newFake(), nil
+		return storetest.NewFake(), nil
 	}})
 	require.ErrorIs(t, err, broken)
 	require.ErrorContains(t, err, "shard b")
@@ -609,8 +553,8 @@ func TestOpenFails(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	fakes := map[string]*fake{"a": newFake(), "b": newFake()}
-	fakes["b"].setFail(refuse())
+	fakes := map[string]*storetest.Fake{"a": storetest.NewFake(), "b": storetest.NewFake()}
+	fakes["b"].SetFail(refuse())
 	registry := prometheus.NewPedanticRegistry()
 	s, err := Open(t.Context(), Config{
 		Map: cut("a", "b"), Registerer: registry,
@@ -620,7 +564,7 @@ func TestMetrics(t *testing.T) {
 	defer func() { require.NoError(t, s.Close()) }()
 	require.NoError(t, s.Ready(t.Context()))
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP botgate_shard_up Whether the shard was there at the last look, by its name in the configuration; once a second where there are several.
+# HELP botgate_shard_up Whether the shard answered the last poll, by its name in the configuration; once a second where there are several.
 # TYPE botgate_shard_up gauge
 botgate_shard_up{shard="a"} 1
 botgate_shard_up{shard="b"} 0

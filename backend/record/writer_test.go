@@ -62,14 +62,14 @@ func newDown(names ...string) *downShards {
 	return d
 }
 
-// TestShardAway has a shard refuse everything for a minute, while events come all the time.
-func TestShardAway(t *testing.T) {
+// TestShardDown has a shard refuse everything for a minute, while events come all the time.
+func TestShardDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewPedanticRegistry()
 		down := newDown("b")
 		q, s := newParkingQueue(), newStore(down.fail)
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf, BatchSize: 20, Registerer: registry})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry, BatchSize: 20, Registerer: registry})
 		n, well := 0, 0
 		for began := time.Now(); time.Since(began) < time.Minute; n++ {
 			e := shardEvent(n, shards[n%3])
@@ -103,9 +103,9 @@ botgate_record_shard_up{shard="c"} 1
 	})
 }
 
-// TestBacklogWithShardAway has more events of the shard than may be in memory, before those
+// TestBacklogWithShardDown has more events of the shard than may be in memory, before those
 // of the others.
-func TestBacklogWithShardAway(t *testing.T) {
+func TestBacklogWithShardDown(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(context.Context) error{"refuses": refusing, "hangs": hanging} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestBacklogWithShardAway(t *testing.T) {
 					q.publish(shardEvent(n, "b"))
 				}
 				q.publish(shardEvent(many, "a"), shardEvent(many+1, "c"))
-				r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf, BatchSize: 100})
+				r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry, BatchSize: 100})
 				advance(2 * appendTimeout)
 				require.Equal(t, 2, s.len())
 				require.LessOrEqual(t, q.peak, 600)
@@ -149,7 +149,7 @@ func TestManyShardsHang(t *testing.T) {
 		down.set("b", hanging)
 		down.set("c", hanging)
 		q, s := newParkingQueue(mixed(3000)...), newStore(down.fail)
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf, BatchSize: 50})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry, BatchSize: 50})
 		advance(3 * appendTimeout)
 		require.Equal(t, 1000, s.len())
 		require.NoError(t, r.Healthy())
@@ -167,7 +167,7 @@ func TestParkedByAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newParkingQueue(), newStore(newDown().fail)
 		q.lots["c"].publish(shardEvent(1, "c"))
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry})
 		synctest.Wait()
 		require.Equal(t, 1, s.len(), "it is there at the start")
 		q.lots["c"].publish(shardEvent(2, "c"))
@@ -187,7 +187,7 @@ func TestParkedEventOfAnotherShard(t *testing.T) {
 		down := newDown("b")
 		q, s := newParkingQueue(), newStore(down.fail)
 		q.lots["a"].publish(shardEvent(1, "b"), shardEvent(2, "c"))
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry})
 		advance(time.Second)
 		require.Equal(t, 1, s.len())
 		require.Zero(t, q.lots["a"].left())
@@ -203,7 +203,7 @@ func TestQueueTakesNothingParked(t *testing.T) {
 		down := newDown("b")
 		q, s := newParkingQueue(shardEvent(1, "b")), newStore(down.fail)
 		q.park = []error{queue.ErrUnavailable, queue.ErrUnconfirmed, queue.ErrUnavailable}
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry})
 		synctest.Wait()
 		require.Equal(t, 1, q.left())
 		advance(time.Minute)
@@ -222,7 +222,7 @@ func TestParkedIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newParkingQueue(shardEvent(1, "b")), newStore(newDown("b").fail)
 		q.park = []error{queue.ErrLost}
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry})
 		advance(time.Minute)
 		require.Empty(t, q.park)
 		require.Zero(t, q.parked(), "it is not parked again")
@@ -230,12 +230,12 @@ func TestParkedIsLost(t *testing.T) {
 	})
 }
 
-func TestAllShardsAway(t *testing.T) {
+func TestAllShardsDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		down := newDown(shards...)
 		q, s := newParkingQueue(mixed(30)...), newStore(down.fail)
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry})
 		advance(time.Minute)
 		require.ErrorIs(t, r.Healthy(), store.ErrUnavailable)
 		require.Equal(t, 30, q.parked())
@@ -249,34 +249,34 @@ func TestAllShardsAway(t *testing.T) {
 	})
 }
 
-func TestShard(t *testing.T) {
+func TestBreaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newShard("a", 15, must(newMetrics(nil)), discard)
+		b := newBreaker("a", 15, must(newMetrics(nil)), discard)
 		enters := func(limit int, may bool) {
 			t.Helper()
-			got, ok := s.enter()
+			got, ok := b.enter()
 			require.Equal(t, may, ok)
 			require.Equal(t, limit, got)
 		}
 		enters(15, true)
 		enters(15, true)
-		s.leave(store.ErrUnavailable)
+		b.leave(store.ErrUnavailable)
 		enters(0, false)
-		s.leave(store.ErrUnavailable)
-		require.Error(t, s.away())
+		b.leave(store.ErrUnavailable)
+		require.Error(t, b.failure())
 		advance(maxBackoff)
 		enters(probeSize, true)
-		enters(0, false) // One finds out.
-		s.leave(nil)
-		require.NoError(t, s.away())
+		enters(0, false) // One probe.
+		b.leave(nil)
+		require.NoError(t, b.failure())
 		enters(15, true)
 		enters(15, true)
-		s.leave(store.ErrUnavailable)
+		b.leave(store.ErrUnavailable)
 		advance(2 * staleAfter)
-		require.Error(t, s.away(), "one is still under way")
-		s.withdraw()
-		require.NoError(t, s.away(), "another process may have recorded what was parked")
+		require.Error(t, b.failure(), "one is still in flight")
+		b.withdraw()
+		require.NoError(t, b.failure(), "another process may have recorded what was parked")
 	})
 }
 
@@ -284,10 +284,10 @@ func TestShard(t *testing.T) {
 func TestBatchesGrowAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var away atomic.Bool
-		away.Store(true)
+		var down atomic.Bool
+		down.Store(true)
 		s := newStore(func(context.Context, []*event.Event) error {
-			if away.Load() {
+			if down.Load() {
 				return store.ErrUnavailable
 			}
 			return nil
@@ -295,7 +295,7 @@ func TestBatchesGrowAgain(t *testing.T) {
 		q := newQueue(mixed(2000)...)
 		r := start(t, Config{Queue: q, Store: s, BatchSize: 100})
 		advance(time.Minute)
-		away.Store(false)
+		down.Store(false)
 		advance(maxBackoff)
 		require.Equal(t, 2000, s.len())
 		require.LessOrEqual(t, s.batches[0], probeSize)
@@ -304,49 +304,33 @@ func TestBatchesGrowAgain(t *testing.T) {
 	})
 }
 
-// TestOneDatabaseParksNothing has a queue that can park, and one that can't, with a store that
-// is away.
+// TestOneDatabaseParksNothing has the only database down.
 func TestOneDatabaseParksNothing(t *testing.T) {
 	t.Parallel()
-	parking, plain := newParkingQueue(mixed(30)...), newQueue(mixed(30)...)
-	for name, c := range map[string]struct {
-		cfg  Config
-		left func() int
-	}{
-		"one shard":               {Config{Queue: parking, Shards: []string{"a"}, Shard: shardOf}, parking.left},
-		"a queue that can't park": {Config{Queue: plain, Shards: shards, Shard: shardOf}, plain.left},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var away atomic.Bool
-			away.Store(true)
-			tried := make(chan struct{}, 1)
-			s := newStore(func(context.Context, []*event.Event) error {
-				if !away.Load() {
-					return nil
-				}
-				select {
-				case tried <- struct{}{}:
-				default:
-				}
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		down.Store(true)
+		s := newStore(func(context.Context, []*event.Event) error {
+			if down.Load() {
 				return store.ErrUnavailable
-			})
-			c.cfg.Store = s
-			r := start(t, c.cfg)
-			for range 3 {
-				<-tried
 			}
-			require.Equal(t, 30, c.left())
-			require.Zero(t, parking.parked())
-			away.Store(false)
-			require.Eventually(t, func() bool { return c.left() == 0 }, 10*time.Second, time.Millisecond)
-			require.Equal(t, 30, s.len())
-			require.NoError(t, r.stop())
+			return nil
 		})
-	}
+		q := newParkingQueue(mixed(30)...)
+		r := start(t, Config{Queue: q, Store: s, Shards: []string{"a"}, Shard: shardOfEntry})
+		advance(time.Minute)
+		require.ErrorIs(t, r.Healthy(), store.ErrUnavailable)
+		require.Equal(t, 30, q.left())
+		require.Zero(t, q.parked()+q.parks)
+		down.Store(false)
+		advance(maxBackoff)
+		require.Zero(t, q.left())
+		require.Equal(t, 30, s.len())
+		require.NoError(t, r.stop())
+	})
 }
 
-func TestPoisonIsBuriedFromLanes(t *testing.T) {
+func TestPoisonInAParkingLotIsDeadLettered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		bad := shardEvent(7, "b")
@@ -362,7 +346,7 @@ func TestPoisonIsBuriedFromLanes(t *testing.T) {
 		for n := range 20 {
 			q.lots["b"].publish(shardEvent(n, "b"))
 		}
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry})
 		synctest.Wait()
 		require.Equal(t, 19, s.len())
 		require.Equal(t, map[string]string{bad.ID: "does not fit"}, q.lots["b"].buried)
@@ -375,7 +359,7 @@ func TestEventsOfNoShard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := newDown("elsewhere")
 		q, s := newParkingQueue(shardEvent(1, "elsewhere"), shardEvent(2, "a")), newStore(down.fail)
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOf})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry})
 		advance(time.Minute)
 		require.Equal(t, 1, s.len())
 		require.Equal(t, 1, q.left())
@@ -388,7 +372,7 @@ func TestEventsOfNoShard(t *testing.T) {
 
 func TestShardNames(t *testing.T) {
 	t.Parallel()
-	_, err := New(Config{Shards: []string{"a", "b.c"}, Shard: shardOf})
+	_, err := New(Config{Shards: []string{"a", "b.c"}, Shard: shardOfEntry})
 	require.ErrorContains(t, err, "b.c")
 }
 
@@ -409,5 +393,32 @@ func TestNotify(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, r.stop())
 		require.Equal(t, []string{shardEvent(1, "").ID, shardEvent(2, "").ID, shardEvent(3, "").ID}, told, "what is new")
+	})
+}
+
+// TestFencedBatchIsRoutedAgain has the users of a shard move while a batch of theirs is on its
+// way there.
+func TestFencedBatchIsRoutedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var moved atomic.Bool
+		s := newStore(func(_ context.Context, events []*event.Event) error {
+			if shardOf(events[0]) == "a" && moved.CompareAndSwap(false, true) {
+				return store.ErrFenced
+			}
+			return nil
+		})
+		q := newParkingQueue(mixed(30)...)
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: func(e store.Entry) string {
+			if shard := shardOfEntry(e); shard != "a" || !moved.Load() {
+				return shard
+			}
+			return "b"
+		}})
+		synctest.Wait()
+		require.Equal(t, 30, s.len(), "at once, and in no dead letter")
+		require.Zero(t, q.left()+q.parked())
+		require.Zero(t, q.parks)
+		require.NoError(t, r.stop())
 	})
 }
