@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
@@ -21,6 +20,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	"github.com/botgate/botgate/internal/queue/spool"
+	"github.com/botgate/botgate/modules/internal/gateway"
 )
 
 // DefaultData is the folder of the embedded engines where none is configured.
@@ -81,20 +81,6 @@ type App struct {
 	opened  atomic.Pointer[opened]
 	// released makes a second Cleanup harmless; only Caddy's own goroutine touches it.
 	released bool
-}
-
-// Settings are what other parts of the gateway take over from the app.
-type Settings struct {
-	// QueueURL is the address of the queue, RedisURL that of Redis; empty for none.
-	QueueURL, RedisURL string
-	// Data is the folder of the embedded engines' files.
-	Data string
-	// BotsFile is the path of the bots file; empty for none.
-	BotsFile string
-	// BlobURL is the address of the blob store; empty for none.
-	BlobURL string
-	// BlobRetention is how old a body in a folder gets; 0 for no bound.
-	BlobRetention time.Duration
 }
 
 // CaddyModule returns the Caddy module information.
@@ -207,8 +193,8 @@ func (a *App) Cleanup() error {
 }
 
 // Settings returns the settings, with defaults filled in.
-func (a *App) Settings() Settings {
-	return Settings{
+func (a *App) Settings() gateway.Settings {
+	return gateway.Settings{
 		QueueURL: a.QueueURL, RedisURL: a.RedisURL, Data: a.Data, BotsFile: a.BotsFile,
 		BlobURL: a.Blob.URL, BlobRetention: a.Blob.retention(),
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/revocation"
-	"github.com/botgate/botgate/modules/botgate"
+	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/security"
@@ -102,7 +102,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // app is what the handler needs of the botgate app.
 type app interface {
 	Redis() redis.UniversalClient
-	Settings() botgate.Settings
+	Settings() gateway.Settings
 }
 
 // Provision opens the keys.

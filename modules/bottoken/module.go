@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/metric"
-	"github.com/botgate/botgate/modules/botgate"
+	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/reload"
 	"github.com/botgate/botgate/modules/internal/security"
@@ -94,7 +94,7 @@ type Handler struct {
 type botgateApp interface {
 	// Redis returns nil where none is configured.
 	Redis() redis.UniversalClient
-	Settings() botgate.Settings
+	Settings() gateway.Settings
 }
 
 // CaddyModule returns the Caddy module information.

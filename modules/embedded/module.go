@@ -17,7 +17,7 @@ import (
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/modules/botgate"
+	"github.com/botgate/botgate/modules/internal/gateway"
 )
 
 // stopTimeout bounds the backend's stop, in which running deliveries may finish; its
@@ -52,7 +52,7 @@ type Backend struct {
 // shared is what the backend needs of the botgate app.
 type shared interface {
 	Queue() (queue.Queue, error)
-	Settings() botgate.Settings
+	Settings() gateway.Settings
 }
 
 // CaddyModule returns the Caddy module information.
@@ -63,11 +63,11 @@ func (*Backend) CaddyModule() caddy.ModuleInfo {
 // Provision reads the settings; it opens and starts nothing.
 func (b *Backend) Provision(ctx caddy.Context) error {
 	b.context, b.logger = ctx, ctx.Slogger()
-	gateway, err := ctx.App("botgate")
+	found, err := ctx.App("botgate")
 	if err != nil {
 		return fmt.Errorf("botgate_embedded: %w", err)
 	}
-	b.shared = gateway.(shared)
+	b.shared = found.(shared)
 	settings := b.shared.Settings()
 	b.settings = config.Default()
 	b.settings.QueueURL = settings.QueueURL
