@@ -85,7 +85,7 @@ func (w *response) sendBytes(status int, cache string, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.begin(status, jsonType, cache)
 	// The client may be gone; then nobody reads the answer.
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) //nolint:gosec // JSON, never shown as a page
 }
 
 // extend gives the connection another span of time, from now on, than the server's timeouts do.

@@ -92,9 +92,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // plainText takes the mux's own answer, of which only the headers are used.
 type plainText http.Header
 
-func (p plainText) Header() http.Header         { return http.Header(p) }
+// Header returns the headers that the mux sets.
+func (p plainText) Header() http.Header { return http.Header(p) }
+
+// Write drops the mux's text.
 func (p plainText) Write(b []byte) (int, error) { return len(b), nil }
-func (p plainText) WriteHeader(int)             {}
+
+// WriteHeader drops the mux's status.
+func (p plainText) WriteHeader(int) {}
 
 // handle makes an endpoint a handler, with a timeout unless it is 0.
 func (a *API) handle(name string, timeout time.Duration, answer endpoint) http.Handler {

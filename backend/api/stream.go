@@ -55,7 +55,7 @@ func (a *API) streamEvents(w *response, r *http.Request, c caller) error {
 	defer a.metrics.hold(w.route)()
 	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
 	defer cancel()
-	defer context.AfterFunc(a.closing, cancel)()
+	defer context.AfterFunc(a.closing, cancel)() //nolint:contextcheck // ends with the API, too
 	s := &stream{reader: a.cfg.Reader, timeout: a.cfg.Timeout, feed: feed, out: newEventWriter(w), sent: sent{}}
 	if err := s.run(ctx, last); err != nil {
 		a.cfg.Logger.Debug("stream of events ended", "error", err)

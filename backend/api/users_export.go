@@ -44,7 +44,7 @@ func (a *API) exportUser(w *response, r *http.Request, c caller) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), exportLife)
 	defer cancel()
-	defer context.AfterFunc(a.closing, cancel)()
+	defer context.AfterFunc(a.closing, cancel)() //nolint:contextcheck // ends with the API, too
 	err := a.exportEvents(ctx, w, user, bot)
 	if err == nil {
 		err = a.exportSessions(ctx, w, user, bot)

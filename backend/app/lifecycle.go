@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // Start binds the listener, opens queue and store and starts the roles. Broker and
@@ -25,7 +26,7 @@ func (a *App) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends what Start started, in the order listener, dispatch, record, queue, store.
+// Stop ends what Start started, in the reverse order.
 // Each step is bounded by itself and all of them by ctx; one that fails does not keep
 // the next from being stopped. It is safe to call twice.
 func (a *App) Stop(ctx context.Context) error {
@@ -34,8 +35,8 @@ func (a *App) Stop(ctx context.Context) error {
 	a.steps = nil
 	a.mu.Unlock()
 	var errs []error
-	for i := len(steps) - 1; i >= 0; i-- {
-		errs = append(errs, steps[i].end(ctx))
+	for _, s := range slices.Backward(steps) {
+		errs = append(errs, s.end(ctx))
 	}
 	return errors.Join(errs...)
 }

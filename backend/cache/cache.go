@@ -72,7 +72,7 @@ func New[V any](cfg Config[V]) (*Cache[V], error) {
 		})
 	}
 	cfg.Metrics.observe(cfg.Name, c.memory.WeightedSize)
-	c.closing, c.close = context.WithCancel(context.Background())
+	c.closing, c.close = context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	return c, nil
 }
 

@@ -110,7 +110,7 @@ func (c *Cache[V]) start(ctx context.Context, f *flight[V]) *flight[V] {
 func (c *Cache[V]) fly(ctx context.Context, f *flight[V]) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.LoadTimeout)
 	defer cancel()
-	defer context.AfterFunc(c.closing, cancel)()
+	defer context.AfterFunc(c.closing, cancel)() //nolint:contextcheck // ends with the cache, too
 	began := c.now()
 	var lease lease
 	if c.remote != nil {

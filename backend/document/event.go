@@ -4,6 +4,7 @@ package document
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
@@ -20,7 +21,7 @@ type View struct {
 // Listed is an event in a list, Detailed one that was asked for by its id.
 var (
 	Listed   = &View{members: listed}
-	Detailed = &View{members: append(listed[:len(listed):len(listed)], attempts), body: true}
+	Detailed = &View{members: append(slices.Clip(listed), attempts), body: true}
 )
 
 // Fields are the names of the members that a caller wants; nil for all.

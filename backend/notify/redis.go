@@ -57,7 +57,7 @@ type Redis struct {
 // NewRedis starts a bus, and waits up to 2 seconds until it hears the others. Without
 // Redis it goes on, and subscribers are told of a loss when Redis answers. It fails when
 // the metrics are registered already.
-func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) {
+func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:contextcheck // the bus ends with Close
 	if cfg.Channel == "" {
 		cfg.Channel = DefaultChannel
 	}

@@ -123,7 +123,7 @@ func (w *writer) write(ctx context.Context, batch []item) {
 // is alone, and dead-lettered, and the rest is recorded.
 // The error is that of a store that does not take the batch now.
 func (w *writer) record(ctx context.Context, batch []item) (done int, err error) {
-	recorded, err := w.append(batch)
+	recorded, err := w.append(batch) //nolint:contextcheck // a batch in flight outlives the stop
 	switch {
 	case err == nil:
 		w.rec.cfg.Notify(recorded)
@@ -218,7 +218,7 @@ func (w *writer) settle(ctx context.Context, try func(context.Context) error) {
 	backoff.Until(ctx, func() bool {
 		bounded, cancel := context.WithTimeout(w.in.finish, settleTimeout)
 		defer cancel()
-		err := try(bounded)
+		err := try(bounded) //nolint:contextcheck // a batch in flight outlives the stop
 		switch {
 		case err == nil:
 			w.rec.queueRecovered()
