@@ -153,7 +153,7 @@ func TestStreamFindsWhatWasNotToldOf(t *testing.T) {
 	})
 }
 
-func TestSlowClientIsSentAway(t *testing.T) {
+func TestSlowClientIsDisconnected(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := newLog(t)

@@ -95,9 +95,9 @@ func TestBotsFileIsCheckedBeforeTheStart(t *testing.T) {
 	require.NoError(t, err, "only dispatch needs the bots")
 }
 
-// TestDatabaseAway starts with a database that nobody serves: the app runs, is not
+// TestDatabaseUnreachable starts with a database that nobody serves: the app runs, is not
 // ready, and stops in time.
-func TestDatabaseAway(t *testing.T) {
+func TestDatabaseUnreachable(t *testing.T) {
 	t.Parallel()
 	c := settings(t, "http://127.0.0.1:1")
 	c.DatabaseURL = "postgres://botgate:hunter2@127.0.0.1:1/botgate?sslmode=disable"

@@ -61,6 +61,6 @@ func (a *App) announce(recorded []store.Entry) {
 	for i, e := range recorded {
 		notices[i] = notify.Of(e)
 	}
-	// Bounded by itself: nothing that was recorded may wait for whoever wants to know.
+	// Bounded by itself: recording must not wait for subscribers.
 	a.bus.Publish(context.Background(), notices)
 }

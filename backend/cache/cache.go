@@ -93,7 +93,7 @@ func (c *Cache[V]) now() time.Duration { return time.Since(c.started) }
 
 // Get returns the value of a key: what is kept, or what load finds. Without one it returns
 // [Config.NotFound]. An error of the load goes to all who wait for it and is not kept.
-// Whoever's context ends leaves with its error, and the load goes on for the others.
+// A caller whose context ends leaves with its error, and the load goes on for the others.
 func (c *Cache[V]) Get(ctx context.Context, key string, load Load[V]) (V, error) {
 	if e := c.look(key); e != nil {
 		if c.now() < e.softAt {

@@ -193,8 +193,8 @@ func TestForeignTextInRedis(t *testing.T) {
 	}
 }
 
-// TestRedisAway finds memory and the database going on.
-func TestRedisAway(t *testing.T) {
+// TestRedisUnreachable finds memory and the database going on.
+func TestRedisUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]struct{ begin, end func(*testsvc.Server) }{
 		"killed": {(*testsvc.Server).Kill, (*testsvc.Server).Restart},

@@ -49,7 +49,7 @@ type Queue interface {
 type Config struct {
 	// Queue is consumed, and takes what happened. Required.
 	Queue Queue
-	// Bots are the bots to deliver to. Events for others are buried. Required.
+	// Bots are the bots to deliver to. Events for others become dead letters. Required.
 	Bots bots.Set
 	// Concurrency is how many requests run at once, all bots together. Default 64.
 	Concurrency int
@@ -130,7 +130,7 @@ func setDefault[T int | time.Duration](field *T, value T) {
 	}
 }
 
-// Drain is how long attempts under way may go on once Run is told to end: as long as the
+// Drain is how long attempts under way may go on once the context of Run ends: as long as the
 // slowest bot may take, but at most [MaxDrain]. Attempts that are cut off then are not
 // counted as failures of the bot.
 func (d *Dispatcher) Drain() time.Duration { return d.drain }

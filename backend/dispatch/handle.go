@@ -102,7 +102,7 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 
 // enter waits until a request to the bot may run. The bot's own slot comes first, so
 // that what waits for a bot that hangs takes no slot that others need; it only counts
-// for [Config.Prefetch]. It returns false when Run is told to end.
+// for [Config.Prefetch]. It returns false when Run has to end.
 func (s *session) enter(t *target) (leave func(), entered bool) {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()

@@ -184,8 +184,8 @@ botgate_dispatch_attempts_total{outcome="failed"} 2
 `), "botgate_dispatch_attempts_total"))
 }
 
-// TestNothingIsBuriedUntried: however often the event was given back, it is tried first.
-func TestNothingIsBuriedUntried(t *testing.T) {
+// TestNothingIsDeadLetteredUntried: however often the event was given back, it is tried first.
+func TestNothingIsDeadLetteredUntried(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]settled{
 		200: {how: "ack", id: "e", attempt: 9, told: 1},

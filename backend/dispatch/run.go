@@ -15,7 +15,7 @@ import (
 type session struct {
 	*Dispatcher
 	consumer queue.Consumer
-	// starting ends when Run is told to end; no attempt begins after it.
+	// starting ends when Run has to end; no attempt begins after it.
 	starting context.Context
 	// attempts ends when those under way have had their time, see [Dispatcher.Drain].
 	attempts context.Context

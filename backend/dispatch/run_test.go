@@ -44,7 +44,7 @@ func TestAttemptsRunAtOnceAndAreBounded(t *testing.T) {
 	})
 }
 
-func TestQueueAway(t *testing.T) {
+func TestQueueUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"publish", "ack"} {
 		t.Run(operation, func(t *testing.T) {

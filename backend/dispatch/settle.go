@@ -31,7 +31,7 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	err := s.insist(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay) })
 	switch {
 	case errors.Is(err, queue.ErrLost):
-		return nil // It will be delivered again, to whoever consumes then.
+		return nil // It will be redelivered.
 	case err != nil:
 		return fmt.Errorf("settling event %s: %w", delivery.Event.ID, err)
 	case change.Status == event.StatusDead:
@@ -70,7 +70,7 @@ func (s *session) settle(ctx context.Context, delivery *queue.Delivery, change e
 
 // insist repeats an operation of the queue until it succeeds or makes no more sense.
 // While the queue is away nothing could be settled anyway, so waiting costs nothing
-// and keeps the promise that every outcome is told. At the end of the drain time it
+// and keeps the promise that every outcome is published. At the end of the drain time it
 // tries once more.
 func (s *session) insist(operation func(context.Context) error) error {
 	for ceiling := minPause; ; ceiling = min(2*ceiling, maxPause) {

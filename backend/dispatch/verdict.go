@@ -47,7 +47,7 @@ func verdictOf(ans answer) verdict {
 	return temporary
 }
 
-// reason says in a few words what went wrong. It is shown to whoever may read events,
+// reason says in a few words what went wrong. It is shown to all who may read events,
 // so it is one of a few fixed phrases, without addresses and without the bot's words.
 func (ans answer) reason() string {
 	var (

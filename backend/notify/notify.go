@@ -1,6 +1,6 @@
 // Package notify tells all processes of a backend what was recorded, as it happens: caches
-// drop what is no longer true, and whoever waits for an event hears of it. Nothing is kept:
-// who was not there, or too slow, is told that something may have been missed.
+// drop what is no longer true, and requests that wait for an event go on. Nothing is kept:
+// a subscriber that was not there, or too slow, gets a loss: it may have missed something.
 package notify
 
 import (
@@ -38,7 +38,7 @@ func Of(e store.Entry) Notice {
 	}
 }
 
-// Subscriber is told of notices, by one call at a time. A slow one is told that it missed
+// Subscriber gets notices, by one call at a time. A slow one is told that it missed
 // some; it holds nobody up.
 type Subscriber interface {
 	// Notices tells what was recorded. The slice is others' too and must not be changed.

@@ -62,8 +62,8 @@ const (
 	tick     = 5 * time.Millisecond
 )
 
-// TestRedisAway finds the process itself told at once, and the others of the gap.
-func TestRedisAway(t *testing.T) {
+// TestRedisUnreachable finds the process itself told at once, and the others of the gap.
+func TestRedisUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]struct{ begin, end func(*testsvc.Server) }{
 		"killed": {(*testsvc.Server).Kill, (*testsvc.Server).Restart},

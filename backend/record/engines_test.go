@@ -38,12 +38,12 @@ func TestShardDownWithRealQueues(t *testing.T) {
 			t.Parallel()
 			q := c.open(t)
 			t.Cleanup(func() { require.NoError(t, q.Close()) })
-			shardAway(t, q, c.events)
+			shardDown(t, q, c.events)
 		})
 	}
 }
 
-func shardAway(t *testing.T, q queue.Queue, n int) {
+func shardDown(t *testing.T, q queue.Queue, n int) {
 	require.Eventually(t, func() bool { return q.Ready(t.Context()) == nil }, patience, 10*time.Millisecond)
 	sent := mixed(n)
 	for _, e := range sent {

@@ -25,7 +25,7 @@ type fakeQueue struct {
 	mu       sync.Mutex
 	waiting  []*event.Event
 	unacked  map[*queue.Delivery]bool
-	buried   map[string]string // reasons by id
+	deadLettered   map[string]string // reasons by id
 	crashes  map[string]int    // by id
 	arrived  chan struct{}
 	prefetch int
@@ -43,7 +43,7 @@ func newQueue(events ...*event.Event) *fakeQueue {
 	return &fakeQueue{
 		waiting: events,
 		unacked: map[*queue.Delivery]bool{},
-		buried:  map[string]string{},
+		deadLettered:  map[string]string{},
 		arrived: make(chan struct{}, 1),
 	}
 }
@@ -62,7 +62,7 @@ func (q *fakeQueue) wake() {
 	}
 }
 
-// left counts what is neither acknowledged nor buried.
+// left counts what is neither acknowledged nor dead-lettered.
 func (q *fakeQueue) left() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -147,7 +147,7 @@ func (c fakeConsumer) DeadLetter(_ context.Context, d *queue.Delivery, reason st
 		panic("settled twice: " + d.Event.ID)
 	}
 	delete(c.unacked, d)
-	c.buried[d.Event.ID] = reason
+	c.deadLettered[d.Event.ID] = reason
 	c.wake()
 	return nil
 }

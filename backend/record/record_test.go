@@ -65,8 +65,8 @@ func TestBatches(t *testing.T) {
 	})
 }
 
-// TestEventsWithoutTheirBodyAreBuried has some in a batch, and one that is a batch alone.
-func TestEventsWithoutTheirBodyAreBuried(t *testing.T) {
+// TestEventsWithoutTheirBodyAreDeadLettered has some in a batch, and one that is a batch alone.
+func TestEventsWithoutTheirBodyAreDeadLettered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newQueue(storetest.Events(10)...), newStore(nil)
@@ -77,13 +77,13 @@ func TestEventsWithoutTheirBodyAreBuried(t *testing.T) {
 		q.publish(storetest.Event(10))
 		synctest.Wait()
 		require.Equal(t, 8, s.len())
-		require.Equal(t, map[string]string{gone(3): "it is gone", gone(7): "it is damaged", gone(10): "it is gone"}, q.buried)
+		require.Equal(t, map[string]string{gone(3): "it is gone", gone(7): "it is damaged", gone(10): "it is gone"}, q.deadLettered)
 		require.Zero(t, q.left())
 		require.NoError(t, r.stop())
 	})
 }
 
-func TestStoreAway(t *testing.T) {
+func TestStoreUnavailable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		back := time.Now().Add(time.Hour)
@@ -105,7 +105,7 @@ func TestStoreAway(t *testing.T) {
 
 		advance(11 * time.Minute)
 		require.Zero(t, q.left())
-		require.Empty(t, q.buried)
+		require.Empty(t, q.deadLettered)
 		require.Equal(t, 1, s.len())
 		require.NoError(t, r.Healthy())
 		require.NoError(t, r.stop())
@@ -128,8 +128,8 @@ func TestPoison(t *testing.T) {
 		r := start(t, Config{Queue: q, Store: s})
 		synctest.Wait()
 		require.Equal(t, 396, s.len())
-		require.Len(t, q.buried, 4)
-		require.Equal(t, "does not fit", q.buried[storetest.Event(133).ID])
+		require.Len(t, q.deadLettered, 4)
+		require.Equal(t, "does not fit", q.deadLettered[storetest.Event(133).ID])
 		require.Zero(t, q.left())
 		require.Less(t, len(s.batches), 50, "the good ones stay together")
 		require.NoError(t, r.Healthy())
@@ -147,8 +147,8 @@ func TestPoisonousEventIsNotTried(t *testing.T) {
 		synctest.Wait()
 		require.Zero(t, q.left())
 		require.Equal(t, 19, s.len())
-		require.Len(t, q.buried, 1)
-		require.Contains(t, q.buried[bad], "delivery limit")
+		require.Len(t, q.deadLettered, 1)
+		require.Contains(t, q.deadLettered[bad], "delivery limit")
 		require.NoError(t, r.stop())
 	})
 }
@@ -170,7 +170,7 @@ func TestPanicIsARefusal(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 99, s.len())
 		require.Zero(t, q.left())
-		require.Equal(t, map[string]string{storetest.Event(33).ID: errPanicked.Error()}, q.buried)
+		require.Equal(t, map[string]string{storetest.Event(33).ID: errPanicked.Error()}, q.deadLettered)
 		require.NoError(t, r.stop())
 		require.Contains(t, out.String(), "panic=poison")
 		require.Contains(t, out.String(), "record_test.go", "the stack is there")
@@ -192,8 +192,8 @@ func TestPoisonWithRealStore(t *testing.T) {
 	page, err := s.List(t.Context(), store.Query{Limit: 100})
 	require.NoError(t, err)
 	require.Len(t, page.Records, 18)
-	require.Contains(t, q.buried, events[7].ID)
-	require.Contains(t, q.buried, events[11].ID)
+	require.Contains(t, q.deadLettered, events[7].ID)
+	require.Contains(t, q.deadLettered, events[11].ID)
 }
 
 func TestQueueFails(t *testing.T) {

@@ -35,7 +35,7 @@ func TestStopFinishesTheBatch(t *testing.T) {
 	})
 }
 
-func TestStopWithStoreAway(t *testing.T) {
+func TestStopWithStoreUnavailable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(func(context.Context, []*event.Event) error { return store.ErrUnavailable })

@@ -134,7 +134,7 @@ func TestBacklogWithShardDown(t *testing.T) {
 				advance(appendTimeout + 2*maxBackoff)
 				require.Equal(t, many+12, s.len())
 				require.Zero(t, q.left()+q.parked())
-				require.Empty(t, q.buried)
+				require.Empty(t, q.deadLettered)
 				require.NoError(t, r.stop())
 			})
 		})
@@ -349,7 +349,7 @@ func TestPoisonInAParkingLotIsDeadLettered(t *testing.T) {
 		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry})
 		synctest.Wait()
 		require.Equal(t, 19, s.len())
-		require.Equal(t, map[string]string{bad.ID: "does not fit"}, q.lots["b"].buried)
+		require.Equal(t, map[string]string{bad.ID: "does not fit"}, q.lots["b"].deadLettered)
 		require.NoError(t, r.stop())
 	})
 }

@@ -95,7 +95,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestOperatorSeesThatRedisIsAway(t *testing.T) {
+func TestOperatorSeesThatRedisIsUnreachable(t *testing.T) {
 	_, release, err := acquire(nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	showDegraded(true)

@@ -348,8 +348,8 @@ func TestRepeatsAreCounted(t *testing.T) {
 	require.InDelta(t, before+2, repeated(), 0)
 }
 
-// TestRedisAwayRefusesNobody finds each request taken, and repeats told by this process.
-func TestRedisAwayRefusesNobody(t *testing.T) {
+// TestUnreachableRedisRefusesNobody finds each request taken, and repeats recognised by this process.
+func TestUnreachableRedisRefusesNobody(t *testing.T) {
 	t.Parallel()
 	server := testsvc.StartRedis(t)
 	f := &fakeApp{}

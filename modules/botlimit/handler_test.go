@@ -322,7 +322,7 @@ func decisions(z Zone, outcome string) int {
 	return int(testutil.ToFloat64(decisionsTotal.WithLabelValues(z.Name, outcome)))
 }
 
-func TestRedisAway(t *testing.T) {
+func TestRedisUnreachable(t *testing.T) {
 	t.Parallel()
 	const nowhere = "redis://127.0.0.1:1"
 	z := zone(4, "")

@@ -124,8 +124,8 @@ func TestRemovedKeysAreReplaced(t *testing.T) {
 	})
 }
 
-// TestKeysStayWhileTheFolderIsAway also shows that the public file is mended.
-func TestKeysStayWhileTheFolderIsAway(t *testing.T) {
+// TestKeysStayWhileTheFolderIsUnreachable also shows that the public file is mended.
+func TestKeysStayWhileTheFolderIsUnreachable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "token")
