@@ -27,7 +27,7 @@ type target struct {
 }
 
 // expired reports whether an event is too old for the bot; t is nil for an unknown one.
-// A replay wants it delivered, however old it is.
+// A replay is delivered, however old the event is.
 func (t *target) expired(d *queue.Delivery, now time.Time) bool {
 	return t != nil && t.expireAfter > 0 && d.Replays == 0 && now.Sub(d.Event.Time) > t.expireAfter
 }

@@ -22,15 +22,15 @@ func TestMain(m *testing.M) { testsvc.Main(m) }
 
 // fakeQueue is a queue in memory for one consumer at a time.
 type fakeQueue struct {
-	mu       sync.Mutex
-	waiting  []*event.Event
-	unacked  map[*queue.Delivery]bool
-	deadLettered   map[string]string // reasons by id
-	crashes  map[string]int    // by id
-	arrived  chan struct{}
-	prefetch int
-	peak     int // The most that was handed out at a time.
-	closed   int
+	mu           sync.Mutex
+	waiting      []*event.Event
+	unacked      map[*queue.Delivery]bool
+	deadLettered map[string]string // reasons by id
+	crashes      map[string]int    // by id
+	arrived      chan struct{}
+	prefetch     int
+	peak         int // The most that was handed out at a time.
+	closed       int
 	// subscribe, receive and ack fail with the first of their errors, then the next.
 	subscribe, receive, ack []error
 	// unreadable are the ids of events that have lost their body, and why.
@@ -41,10 +41,10 @@ type fakeQueue struct {
 
 func newQueue(events ...*event.Event) *fakeQueue {
 	return &fakeQueue{
-		waiting: events,
-		unacked: map[*queue.Delivery]bool{},
-		deadLettered:  map[string]string{},
-		arrived: make(chan struct{}, 1),
+		waiting:      events,
+		unacked:      map[*queue.Delivery]bool{},
+		deadLettered: map[string]string{},
+		arrived:      make(chan struct{}, 1),
 	}
 }
 
