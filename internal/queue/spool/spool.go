@@ -67,7 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Spool, error) {
 			"gateways that are to run side by side need a spool each (option spool)", slog.String("file", cfg.Path))
 		s.worker.Go(s.takeOver)
 	case err != nil:
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, s.Close()) //nolint:contextcheck // Closing has bounds of its own.
 	default:
 		s.worker.Go(s.drain)
 	}

@@ -14,6 +14,7 @@ const watchInterval = 10 * time.Millisecond
 func (q *Queue) watch(ctx context.Context) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
+	lasting := context.WithoutCancel(ctx) // One that can end would cost a goroutine for each look.
 	var last int64
 	for {
 		select {
@@ -25,8 +26,8 @@ func (q *Queue) watch(ctx context.Context) {
 			continue
 		}
 		var version int64
-		// Whoever reads or writes next reports an error that lasts.
-		if err := q.watcher.QueryRowContext(context.Background()).Scan(&version); err == nil && version != last {
+		// The next read or write reports an error that lasts.
+		if err := q.watcher.QueryRowContext(lasting).Scan(&version); err == nil && version != last {
 			last = version
 			q.wake(everyGroup)
 		}

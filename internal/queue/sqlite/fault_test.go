@@ -126,7 +126,7 @@ func TestNeighbours(t *testing.T) {
 			return broken
 		}}
 	}
-	q.writer.execute(batch) // The writer's own goroutine is idle.
+	q.writer.execute(t.Context(), batch) // The writer's own goroutine is idle.
 	require.NoError(t, <-batch[0].done)
 	require.ErrorIs(t, <-batch[1].done, broken)
 	require.NoError(t, <-batch[2].done)

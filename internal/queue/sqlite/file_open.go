@@ -25,7 +25,7 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	if err := q.reap(ctx); err != nil {
 		return nil, errors.Join(openError(cfg, err), q.release())
 	}
-	helperCtx, stop := context.WithCancel(context.Background())
+	helperCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	q.stopHelpers = stop
 	q.helpers.Go(func() { q.janitor(helperCtx) })
 	q.helpers.Go(func() { q.watch(helperCtx) })
@@ -83,7 +83,7 @@ func (q *Queue) startWriter(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	q.writer = newWriter(conn, stmts, q.cfg, func(tx *transaction) { q.wake(tx.touched) })
+	q.writer = newWriter(ctx, conn, stmts, q.cfg, func(tx *transaction) { q.wake(tx.touched) })
 	return nil
 }
 

@@ -19,20 +19,20 @@ func (q *Queue) Each(ctx context.Context, visit func(group queue.Group, e *event
 		return err
 	}
 	defer q.leave()
-	for group, states := range map[queue.Group]string{
-		queue.Dispatch: "0, 1, 2, 3",
-		queue.Dead:     "1, 2, 3",
-	} {
-		if err := q.each(ctx, group, states, visit); err != nil {
+	for _, group := range []queue.Group{queue.Dispatch, queue.Dead} {
+		if err := q.each(ctx, group, visit); err != nil {
 			return fmt.Errorf("reading what is in the queue file: %w", err)
 		}
 	}
 	return nil
 }
 
-func (q *Queue) each(ctx context.Context, group queue.Group, states string, visit func(queue.Group, *event.Event, int64)) error {
-	rows, err := q.reader.QueryContext(ctx, `SELECT e.attributes, e.content_type, length(e.data)
-		FROM deliveries d JOIN events e ON e.seq = d.id >> 1 WHERE d.grp = ? AND d.state IN (`+states+`)`, groupNumbers[group])
+// selectGroup reads all deliveries of a group but the unreadable ones.
+var selectGroup = numbers.Replace(`SELECT e.attributes, e.content_type, length(e.data)
+	FROM deliveries d JOIN events e ON e.seq = d.id >> 1 WHERE d.grp = ? AND d.state < {unreadable}`)
+
+func (q *Queue) each(ctx context.Context, group queue.Group, visit func(queue.Group, *event.Event, int64)) error {
+	rows, err := q.reader.QueryContext(ctx, selectGroup, groupNumbers[group])
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,8 @@ type applyError struct{ err error }
 func (e *applyError) Error() string { return e.err.Error() }
 func (e *applyError) Unwrap() error { return e.err }
 
-func newWriter(conn *sql.Conn, stmts *statements, cfg Config, committed func(*transaction)) *writer {
+// newWriter starts the writer, which runs until close; the context gives it values only.
+func newWriter(ctx context.Context, conn *sql.Conn, stmts *statements, cfg Config, committed func(*transaction)) *writer {
 	w := &writer{
 		conn:      conn,
 		stmts:     stmts,
@@ -62,7 +63,7 @@ func newWriter(conn *sql.Conn, stmts *statements, cfg Config, committed func(*tr
 		stop:      make(chan struct{}),
 		ended:     make(chan struct{}),
 	}
-	go w.run()
+	go w.run(context.WithoutCancel(ctx))
 	return w
 }
 
@@ -91,19 +92,19 @@ func (w *writer) do(ctx context.Context, rows int, apply func(*transaction) erro
 	}
 }
 
-// close ends the writer. Nobody may be inside do, or call it again.
+// close ends the writer. No call of do may be under way or follow.
 func (w *writer) close() error {
 	close(w.stop)
 	<-w.ended
 	return errors.Join(w.stmts.close(), w.conn.Close())
 }
 
-func (w *writer) run() {
+func (w *writer) run(ctx context.Context) {
 	defer close(w.ended)
 	for {
 		select {
 		case first := <-w.ops:
-			w.execute(w.collect(first))
+			w.execute(ctx, w.collect(first))
 		case <-w.stop:
 			return
 		}
@@ -135,15 +136,15 @@ func (w *writer) collect(first *operation) []*operation {
 
 // execute answers every operation. Where one of several made the transaction fail, each
 // gets one of its own, so that nobody fails for a neighbour.
-func (w *writer) execute(batch []*operation) {
+func (w *writer) execute(ctx context.Context, batch []*operation) {
 	if len(batch) == 0 {
 		return
 	}
-	err := w.transact(batch)
+	err := w.transact(ctx, batch)
 	var apply *applyError
 	if errors.As(err, &apply) && len(batch) > 1 {
 		for _, op := range batch {
-			op.done <- w.transact([]*operation{op})
+			op.done <- w.transact(ctx, []*operation{op})
 		}
 		return
 	}
@@ -152,10 +153,9 @@ func (w *writer) execute(batch []*operation) {
 	}
 }
 
-// transact executes operations in one transaction. It has no context of its own, because
-// it belongs to many callers; the busy timeout bounds it.
-func (w *writer) transact(batch []*operation) error {
-	ctx := context.Background()
+// transact executes operations in one transaction. No caller's context ends it, because it
+// belongs to many callers; the busy timeout bounds it.
+func (w *writer) transact(ctx context.Context, batch []*operation) error {
 	tx := &transaction{ctx: ctx, statements: w.stmts, keeps: w.keeps}
 	err := w.attempt(ctx, tx, batch)
 	w.failed.Store(err != nil)
