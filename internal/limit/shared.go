@@ -101,21 +101,17 @@ func (s *shared) run(ctx context.Context, takes []Take, maxDelay float64, result
 func parse(values []any) (r Result, taken int, err error) {
 	var whole [2]int64
 	var floats [3]float64
-	for i, v := range values {
-		switch v := v.(type) {
-		case int64:
-			if i < len(whole) {
-				whole[i] = v
-				continue
-			}
-		case string:
-			if i >= len(whole) {
-				if floats[i-len(whole)], err = strconv.ParseFloat(v, 64); err == nil {
-					continue
-				}
-			}
+	for i := range whole {
+		var ok bool
+		if whole[i], ok = values[i].(int64); !ok {
+			return Result{}, 0, fmt.Errorf("%w: value %d", errAnswer, i)
 		}
-		return Result{}, 0, fmt.Errorf("%w: value %d", errAnswer, i)
+	}
+	for i := range floats {
+		text, _ := values[len(whole)+i].(string)
+		if floats[i], err = strconv.ParseFloat(text, 64); err != nil {
+			return Result{}, 0, fmt.Errorf("%w: value %d", errAnswer, len(whole)+i)
+		}
 	}
 	r = Result{
 		Known: true, Allowed: floats[0] == -1, Remaining: int(whole[1]),

@@ -12,7 +12,7 @@ import (
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	counter := func() prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "botgate_test_total"})
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "botgate_test_total", Help: "A test's metric."})
 	}
 	shared, registry := counter(), prometheus.NewRegistry()
 	require.NoError(t, metric.Register(nil, "the test", shared))

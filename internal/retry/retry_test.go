@@ -105,7 +105,7 @@ func TestWait(t *testing.T) {
 		if retry.Wait(t.Context(), wake, time.Second) {
 			t.Error("two signals, want one")
 		}
-		go func() { time.Sleep(time.Second); wake.Signal() }()
+		time.AfterFunc(time.Second, wake.Signal)
 		if began := time.Now(); !retry.Wait(t.Context(), wake, time.Minute) || time.Since(began) != time.Second {
 			t.Error("it does not end with the signal")
 		}

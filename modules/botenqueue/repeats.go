@@ -50,6 +50,7 @@ func (h *Handler) takeCommand(ctx context.Context, e *event.Event, key idempoten
 		return outcome{}, errMismatch
 	case idempotency.InFlight:
 		return outcome{}, errInFlight
+	case idempotency.First: // Is published.
 	}
 	if refusal := h.publish(ctx, []*event.Event{e}); refusal != nil {
 		h.store.Abandon(ctx, claim)

@@ -87,8 +87,9 @@ func counts(reason Reason) bool {
 	switch reason {
 	case Missing, NoScope, KeysUnavailable, RevocationsUnavailable, LockedOut, Expired:
 		return false
+	default:
+		return true
 	}
-	return true
 }
 
 // headerValue keeps a claim from being more than one header. What can't be a header is sent
@@ -176,9 +177,10 @@ func (c challenges) of(reason Reason) *problem.Problem {
 		return c.revocationsAway
 	case NoScope:
 		return c.scope
+	default:
+		if detail, ok := details[reason]; ok {
+			return c.invalid.WithDetail("%s", detail)
+		}
+		return c.invalid
 	}
-	if detail, ok := details[reason]; ok {
-		return c.invalid.WithDetail("%s", detail)
-	}
-	return c.invalid
 }

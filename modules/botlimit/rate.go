@@ -56,8 +56,9 @@ func (r Rate) String() string {
 		return strconv.Itoa(r.Count) + "/m"
 	case time.Hour:
 		return strconv.Itoa(r.Count) + "/h"
+	default:
+		return strconv.Itoa(r.Count) + "/" + strconv.Itoa(int(r.Period/time.Second)) + "s"
 	}
-	return strconv.Itoa(r.Count) + "/" + strconv.Itoa(int(r.Period/time.Second)) + "s"
 }
 
 // MarshalText implements [encoding.TextMarshaler].

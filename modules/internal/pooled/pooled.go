@@ -19,6 +19,7 @@ func New[K comparable, V io.Closer]() *Pool[K, V] {
 // destructor is how the pool closes a value.
 type destructor[V io.Closer] struct{ value V }
 
+// Destruct implements [caddy.Destructor].
 func (d destructor[V]) Destruct() error { return d.value.Close() }
 
 // Acquire returns the value of the key, which it opens when nobody has it. Every Acquire

@@ -53,7 +53,7 @@ func New[T any](c Config[T]) (*Value[T], error) {
 		return nil, err
 	}
 	v.current.Store(&first)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Close calls cancel.
 	v.cancel = cancel
 	if len(c.Files) == 0 && c.List == nil {
 		close(v.done)

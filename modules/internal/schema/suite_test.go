@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -137,9 +138,7 @@ func ofDraft(t *testing.T, raw []byte, draft string) []byte {
 func runGroup(t *testing.T, file string, g group, draft string, remotes fstest.MapFS, ids map[string]string) (count int) {
 	t.Helper()
 	fsys := fstest.MapFS{"s.json": &fstest.MapFile{Data: ofDraft(t, g.Schema, draft)}}
-	for name, remote := range remotes {
-		fsys[name] = remote
-	}
+	maps.Copy(fsys, remotes)
 	c := newCompiler(fsys, Options{Formats: strings.Contains(file, "format/")})
 	c.folder.ids = ids
 	compiled, err := c.compile("s.json", nil)
