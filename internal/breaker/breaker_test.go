@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var errAway = errors.New("i/o timeout")
+var errTimeout = errors.New("i/o timeout")
 
 // counted makes calls that end with an error, and counts those that were made.
 func counted(t *testing.T, b *Breaker) (call func(error) error, calls *int) {
@@ -28,21 +28,21 @@ func TestServerThatFailsIsLeftAlone(t *testing.T) {
 		b := New(func(err error) { changes = append(changes, err) })
 		call, calls := counted(t, b)
 		for range 100 {
-			require.Error(t, call(errAway))
+			require.Error(t, call(errTimeout))
 		}
 		require.Equal(t, TripAfter, *calls)
 		require.ErrorIs(t, call(nil), ErrResting)
 		<-time.After(ProbeEvery)
-		require.ErrorIs(t, call(errAway), errAway, "one call tries")
+		require.ErrorIs(t, call(errTimeout), errTimeout, "one call tries")
 		require.ErrorIs(t, call(nil), ErrResting)
 		<-time.After(ProbeEvery)
 		require.NoError(t, call(nil))
 		require.NoError(t, call(nil), "one success is enough to ask again")
-		require.Equal(t, []error{errAway}, changes, "not calm yet")
+		require.Equal(t, []error{errTimeout}, changes, "not calm yet")
 		<-time.After(CalmFor)
 		require.NoError(t, call(nil))
 		require.NoError(t, call(nil))
-		require.Equal(t, []error{errAway, nil}, changes)
+		require.Equal(t, []error{errTimeout, nil}, changes)
 		require.False(t, b.Degraded())
 	})
 }
@@ -56,7 +56,7 @@ func TestChangeIsToldOnce(t *testing.T) {
 		require.NoError(t, call(nil))
 		require.Zero(t, changes)
 		for range 100 {
-			require.Error(t, call(errAway))
+			require.Error(t, call(errTimeout))
 			<-time.After(time.Second)
 			require.NoError(t, call(nil))
 		}

@@ -47,7 +47,7 @@ type Event struct {
 	Data []byte
 	// DataRef is where Data is while the event has none, on its way through a queue
 	// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/dataref.md).
-	// Whoever accepts or consumes events finds it empty.
+	// It is empty when an event is accepted or consumed.
 	DataRef string
 }
 

@@ -19,8 +19,8 @@ func sharedAgain(t *testing.T, s *Store) {
 	require.Eventually(t, func() bool { return !s.Begin(t.Context(), short, newKey(), body).local }, 30*time.Second, 20*time.Millisecond)
 }
 
-// TestRedisAway finds each gateway going on with what it knows itself.
-func TestRedisAway(t *testing.T) {
+// TestRedisUnavailable finds each gateway going on with what it knows itself.
+func TestRedisUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]struct{ begin, end func(*testsvc.Server) }{
 		"killed": {(*testsvc.Server).Kill, (*testsvc.Server).Restart},

@@ -1,5 +1,5 @@
 // Package idempotency remembers what was asked under a key and what was answered, so that
-// a repeat gets the first answer and another request under the same key is told apart. It
+// a repeat gets the first answer and another request under the same key is a conflict. It
 // keeps this in Redis, for all gateways, or in this process, and never fails a request:
 // without Redis it knows what this process saw.
 //
@@ -25,7 +25,7 @@ type Config struct {
 	MaxKeys int
 	// Logger hears when Redis stops and starts to answer. Required.
 	Logger *slog.Logger
-	// OnDegraded is told the same. Required.
+	// OnDegraded is called with true when Redis stops to answer, with false when it answers again. Required.
 	OnDegraded func(degraded bool)
 }
 

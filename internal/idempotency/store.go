@@ -69,7 +69,7 @@ func (s *Store) Begin(ctx context.Context, t Terms, key Key, request Fingerprint
 }
 
 func (s *Store) beginShared(ctx context.Context, c Claim) Claim {
-	// What was done while Redis was away is known only here.
+	// What was done while Redis was unavailable is known only here.
 	if s.local.done(&c) {
 		return c
 	}

@@ -1,6 +1,6 @@
 package limit
 
-// denial is the arrival time that Redis told of a key when it refused. As it never goes
+// denial is the arrival time that Redis returned for a key when it refused. As it never goes
 // back, and a refused call writes nothing, it says for any cost and any limit until when
 // Redis would refuse at least.
 type denial float64

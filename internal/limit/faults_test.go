@@ -41,7 +41,7 @@ func requireLocal(t *testing.T, l *Limiter, allowed int) {
 	}
 }
 
-func TestRedisAway(t *testing.T) {
+func TestRedisUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]struct{ begin, end func(*testsvc.Server) }{
 		"killed": {(*testsvc.Server).Kill, (*testsvc.Server).Restart},
@@ -133,9 +133,9 @@ func delaying(t *testing.T, port string, delay time.Duration) (address string) {
 	return listener.Addr().String()
 }
 
-// TestRedisFarAway is a Redis that answers within the budget, while a new connection, for
+// TestDistantRedis is a Redis that answers within the budget, while a new connection, for
 // which it is asked several times, takes longer.
-func TestRedisFarAway(t *testing.T) {
+func TestDistantRedis(t *testing.T) {
 	t.Parallel()
 	server := testsvc.StartRedis(t)
 	l, _ := newLimiter(t, "redis://"+delaying(t, server.Port(), short.Budget*6/10))

@@ -46,7 +46,7 @@ type Config struct {
 	MaxKeys int
 	// Logger hears when Redis stops and starts to answer. Required.
 	Logger *slog.Logger
-	// OnDegraded is told the same. Required.
+	// OnDegraded is called with true when Redis stops to answer, with false when it answers again. Required.
 	OnDegraded func(degraded bool)
 }
 

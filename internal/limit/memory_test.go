@@ -209,7 +209,7 @@ func TestOffenders(t *testing.T) {
 	}
 	top := l.Offenders(3)
 	require.Len(t, top, 3)
-	require.Equal(t, "heavy", top[0].Key, "whoever else comes along")
+	require.Equal(t, "heavy", top[0].Key, "however many others come along")
 	require.Equal(t, "zone", top[0].Zone)
 	require.Len(t, l.Offenders(10*maxOffenders), maxOffenders)
 	require.NoError(t, l.Reset(t.Context(), "zone", "heavy"))

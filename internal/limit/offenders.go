@@ -31,7 +31,7 @@ type Offender struct {
 }
 
 // offenders counts refusals by key in bounded memory: "space saving" (Metwally et al.,
-// 2005) finds those that are refused most, whoever else comes along.
+// 2005) finds those that are refused most, however many others come along.
 type offenders struct {
 	mu     sync.Mutex
 	counts map[ID]*offence

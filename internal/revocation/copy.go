@@ -25,7 +25,7 @@ type Copy struct {
 }
 
 // Follow starts to copy the store's revocations, and again every interval, which is
-// [DefaultInterval] when it is zero. While the store is away, the last copy stays.
+// [DefaultInterval] when it is zero. While the store is unavailable, the last copy stays.
 func Follow(store Store, interval time.Duration, logger *slog.Logger) *Copy {
 	if interval == 0 {
 		interval = DefaultInterval

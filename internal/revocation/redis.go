@@ -67,7 +67,7 @@ func (r *Redis) Load(ctx context.Context, known *List) (*List, error) {
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("reading revocations: %w", err)
 	}
-	// A version never goes away by itself: a Redis without one was restarted empty, and
+	// A version never disappears by itself: a Redis without one was restarted empty, and
 	// what it forgot must not become good again.
 	if known != nil && version == "" {
 		return known, nil

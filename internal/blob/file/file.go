@@ -113,7 +113,7 @@ func (s *Store) Get(ctx context.Context, ref blob.Ref) ([]byte, error) {
 	return blob.Read(f, info.Size(), ref)
 }
 
-// open finds a blob also where a sweep that meets a Put takes it away for a moment.
+// open finds a blob also where a sweep that meets a Put moves it for a moment.
 func (s *Store) open(ref blob.Ref) (f *os.File, err error) {
 	path := s.path(ref)
 	for _, place := range []string{path, filepath.Join(s.folder, trashFolder, ref.Hex()), path} {

@@ -140,7 +140,7 @@ func removeOlder(path string, before time.Time) error {
 	return ignoreMissing(os.Remove(path))
 }
 
-// ignoreMissing passes over what somebody else was faster to take away.
+// ignoreMissing ignores that a file is gone: another process has removed or moved it first.
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"github.com/botgate/botgate/internal/blob"
 )
 
-// maxRetries is how often the client sends a request at most; whoever waits has a deadline.
+// maxRetries is how often the client sends a request at most; callers have a deadline.
 const maxRetries = 3
 
 // Store is a [blob.Store] in a bucket.

@@ -15,7 +15,7 @@ import (
 const (
 	// batch is how many events the drainer holds, each of another order key.
 	batch = 256
-	// parallel bounds how many of them are on their way to the broker.
+	// parallel bounds how many of them are in flight to the broker.
 	parallel = 64
 	// gather is how long the drainer waits for more while it has some.
 	gather = time.Millisecond
@@ -31,7 +31,7 @@ const (
 
 // drainer moves events from the file to the broker. The file hands out the oldest event of
 // each order key, and the next one after that was acknowledged: so there is one of each key
-// on its way at a time, and the broker has it before the next one follows.
+// in flight at a time, and the broker has it before the next one follows.
 type drainer struct {
 	spool    *Spool
 	pending  []*queue.Delivery // Taken from the file and not settled.
@@ -68,8 +68,8 @@ func (d *drainer) fill() {
 }
 
 // round offers the broker what is pending. After a failure it offers one event first,
-// another one each time, so that a broker that is away is asked little and an event that
-// cannot be published holds up nobody else.
+// another one each time, so that an unavailable broker gets few requests and an event that
+// cannot be published does not block the others.
 func (d *drainer) round() {
 	offered := d.pending
 	if d.failures > 0 && len(offered) > 1 {
@@ -84,7 +84,7 @@ func (d *drainer) round() {
 	}
 	d.failures = 0
 	d.spool.mu.Lock()
-	d.spool.away = false
+	d.spool.unavailable = false
 	d.spool.mu.Unlock()
 }
 
@@ -115,8 +115,8 @@ func (d *drainer) offer(offered []*queue.Delivery) []error {
 	return outcomes
 }
 
-// settle takes out what the broker has, or will never have, and returns how many these are.
-// When there are some, the broker is well, and what failed nevertheless waits in the file.
+// settle takes out what the broker has, or will never take, and returns how many these are.
+// When there are some, the broker is available, and what failed nevertheless waits in the file.
 func (d *drainer) settle(offered []*queue.Delivery, outcomes []error) (settled int) {
 	var taken, failed []*queue.Delivery
 	for i, err := range outcomes {

@@ -15,10 +15,10 @@ const eventOverhead = 512
 // that wait, of which the file's bound leaves room for about two million.
 type index struct {
 	seed maphash.Seed
-	// lanes counts the events of each order key that are in the file or on their way
-	// there. A hash that two keys share makes them wait for each other, no more.
-	lanes map[uint64]int
-	// events is the sum of lanes; writing is how many writes are under way.
+	// orderKeys counts the events of each order key that are in the file or being written,
+	// by the key's hash. Two keys with the same hash only wait for each other.
+	orderKeys map[uint64]int
+	// events is the sum of orderKeys; writing is how many writes are under way.
 	events, writing int
 	// bytes is the weight of all that is in the file, what was refused included.
 	bytes int64
@@ -28,18 +28,19 @@ type index struct {
 	oldest time.Time
 }
 
-func newIndex() index { return index{seed: maphash.MakeSeed(), lanes: map[uint64]int{}} }
+func newIndex() index { return index{seed: maphash.MakeSeed(), orderKeys: map[uint64]int{}} }
 
 type orderKey struct{ bot, key string }
 
-func (x *index) lane(e *event.Event) uint64 {
+// hash is that of an event's bot and order key.
+func (x *index) hash(e *event.Event) uint64 {
 	return maphash.Comparable(x.seed, orderKey{e.Bot, e.OrderKey})
 }
 
 // holds reports whether something of the order key of any of the events is in the file.
 func (x *index) holds(events []*event.Event) bool {
 	for _, e := range events {
-		if x.lanes[x.lane(e)] > 0 {
+		if x.orderKeys[x.hash(e)] > 0 {
 			return true
 		}
 	}
@@ -63,21 +64,21 @@ func (x *index) add(e *event.Event, data int64) {
 	if x.events == 0 {
 		x.oldest = e.Time
 	}
-	x.lanes[x.lane(e)]++
+	x.orderKeys[x.hash(e)]++
 	x.events++
 	x.bytes += weight(e, data)
 }
 
 // remove takes an event out. One that is not known changes nothing.
 func (x *index) remove(e *event.Event) {
-	lane := x.lane(e)
-	switch x.lanes[lane] {
+	hash := x.hash(e)
+	switch x.orderKeys[hash] {
 	case 0:
 		return
 	case 1:
-		delete(x.lanes, lane)
+		delete(x.orderKeys, hash)
 	default:
-		x.lanes[lane]--
+		x.orderKeys[hash]--
 	}
 	x.bytes -= weight(e, int64(len(e.Data)))
 	if x.events--; x.events == 0 {
@@ -94,6 +95,6 @@ func (x *index) keep(e *event.Event, data int64) {
 
 // clear forgets all that waits.
 func (x *index) clear() {
-	clear(x.lanes)
+	clear(x.orderKeys)
 	x.events, x.bytes, x.oldest = 0, x.refused, time.Time{}
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // Publish implements [queue.Queue]. It goes to the broker, and to the spool where the broker
-// does not confirm in time, is known to be away, or has not got yet what was spooled of the
-// order keys before. The events of one call go the same way.
+// does not confirm in time, is known to be unavailable, or lacks earlier events of the order
+// keys, which are still in the spool. The events of one call go the same way.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	usable, err := q.spool.enter()
 	if err != nil {
@@ -74,9 +74,9 @@ func (q *Queue) behind(ctx context.Context, events []*event.Event) bool {
 	return behind
 }
 
-// turn chooses the way of events: who was told before that an event is accepted finds it in
-// the index, until it has been confirmed by the broker and taken out of the file. Where it
-// can soon be their turn, the channel is closed when something was drained.
+// turn chooses the way of events. An event that was accepted before is in the index until the
+// broker has confirmed it and it is out of the file. Where it can soon be their turn, the
+// channel is closed when something was drained.
 func (q *Queue) turn(events []*event.Event) (behind bool, drained <-chan struct{}) {
 	s := q.spool
 	s.mu.Lock()
@@ -84,7 +84,7 @@ func (q *Queue) turn(events []*event.Event) (behind bool, drained <-chan struct{
 	switch {
 	case s.index.events == 0:
 		return false, nil
-	case s.away:
+	case s.unavailable:
 		return !q.options.Reject || s.index.holds(events), nil
 	case s.index.holds(events):
 		return true, s.progress
@@ -110,18 +110,19 @@ func isFailure(ctx context.Context, err error) bool {
 		errors.Is(err, queue.ErrClosed) || errors.Is(err, context.DeadlineExceeded))
 }
 
-// lose notes that the broker failed: until the drainer finds it well, nobody else waits for it.
+// lose notes that the broker failed: until it takes something from the drainer, no publish
+// waits for it.
 func (s *Spool) lose(cause error) {
 	if errors.Is(cause, queue.ErrClosed) {
 		return // Another one is there already.
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.away = true
+	s.unavailable = true
 }
 
-// keep writes events to the file. Their order keys are in the index before anybody can be
-// told that they are accepted.
+// keep writes events to the file. Their order keys are in the index before the call can
+// return that they are accepted.
 func (q *Queue) keep(ctx context.Context, events []*event.Event, cause error) error {
 	s := q.spool
 	s.mu.Lock()

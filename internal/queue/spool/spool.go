@@ -1,5 +1,5 @@
-// Package spool keeps accepting events while the broker is away: what the broker does not
-// confirm goes to a file, durably, and from there to the broker, in order, once it is well.
+// Package spool keeps accepting events while the broker is unavailable: what the broker does
+// not confirm goes to a file, durably, and from there to the broker, in order, once it is back.
 //
 // The promise is that of [queue.Queue]: an event that Publish returned nil for is delivered,
 // after those of its bot and order key that Publish returned nil for before. It holds for
@@ -35,14 +35,14 @@ type Spool struct {
 	worker   sync.WaitGroup
 	inflight sync.WaitGroup // Publishes.
 
-	mu       sync.Mutex
-	usable   bool // The file is open, and no other process has it.
-	closed   bool
-	queues   []*Queue // In the order of their making; the last one's broker gets what is drained.
-	index    index
-	away     bool          // The broker failed, and nothing was drained since.
-	progress chan struct{} // Closed when something was drained.
-	episode  episode
+	mu          sync.Mutex
+	usable      bool // The file is open, and no other process has it.
+	closed      bool
+	queues      []*Queue // In the order of their making; the last one's broker gets what is drained.
+	index       index
+	unavailable bool          // The broker failed, and nothing was drained since.
+	progress    chan struct{} // Closed when something was drained.
+	outage      outage
 
 	closing  sync.Once
 	closeErr error

@@ -40,7 +40,7 @@ func TestAWellBrokerGetsEverythingDirectly(t *testing.T) {
 
 func TestWhatTheBrokerDoesNotTakeIsSpooledAndDrained(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]outcome{"away": away, "nacking": nack, "losing confirms": lose, "blocked": block, "late": late} {
+	for name, fault := range map[string]outcome{"unavailable": unavailable, "nacking": nack, "losing confirms": lose, "blocked": block, "late": late} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := &broker{}
@@ -82,12 +82,12 @@ func TestNewEventsOfAKeyWaitTheirTurnAndOthersDoNot(t *testing.T) {
 	require.Equal(t, []string{"1", "2"}, b.bodies("stuck"))
 }
 
-func TestABrokerKnownToBeAwayIsNotWaitedFor(t *testing.T) {
+func TestABrokerKnownToBeUnavailableIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	b, answer := &broker{}, make(chan struct{})
 	b.behave(func(*event.Event) outcome {
 		<-answer
-		return away
+		return unavailable
 	})
 	q := open(t, b, spool.Config{}, spool.Options{})
 	end := sync.OnceFunc(func() { close(answer) })
@@ -110,7 +110,7 @@ func TestABrokerKnownToBeAwayIsNotWaitedFor(t *testing.T) {
 func TestRefusedForGoodIsKeptAside(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
-	b.behave(always(away))
+	b.behave(always(unavailable))
 	path := newPath(t)
 	q := open(t, b, spool.Config{Path: path}, spool.Options{})
 	for n := range 3 {
@@ -145,7 +145,7 @@ func TestRefusedForGoodIsKeptAside(t *testing.T) {
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
-	b.behave(always(away))
+	b.behave(always(unavailable))
 	q := open(t, b, spool.Config{MaxEvent: 2000}, spool.Options{MaxBytes: 2000})
 	large := newEvent(t, "k", 1)
 	large.Data = make([]byte, 2001)
@@ -183,7 +183,7 @@ func TestUnconfirmedAndNotSpooledIsUnconfirmed(t *testing.T) {
 func TestRepeatsAreSpooledOnce(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
-	b.behave(always(away))
+	b.behave(always(unavailable))
 	q := open(t, b, spool.Config{}, spool.Options{})
 	e := newEvent(t, "k", 1)
 	require.NoError(t, q.Publish(t.Context(), e, e))
@@ -192,7 +192,7 @@ func TestRepeatsAreSpooledOnce(t *testing.T) {
 	b.behave(nil)
 	waitDrained(t, q)
 	require.Len(t, b.taken, 1)
-	b.behave(always(away))
+	b.behave(always(unavailable))
 	require.NoError(t, q.Publish(t.Context(), e), "the broker has it")
 	require.Zero(t, q.Stats(), "a repeat of what was drained holds its key up no longer")
 }
@@ -214,7 +214,7 @@ func TestCallersWhoLeaveAreNotSpooled(t *testing.T) {
 func TestChangesAreSpooledToo(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
-	b.behave(always(away))
+	b.behave(always(unavailable))
 	q := open(t, b, spool.Config{}, spool.Options{})
 	change, err := event.NewChange(newEvent(t, "k", 1), event.Change{Status: event.StatusDelivered, At: time.Now()})
 	require.NoError(t, err)
@@ -228,7 +228,7 @@ func TestChangesAreSpooledToo(t *testing.T) {
 func TestRejectMode(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
-	b.behave(always(away))
+	b.behave(always(unavailable))
 	q := open(t, b, spool.Config{}, spool.Options{})
 	require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", 1)))
 	rejecting := q.file.Queue(b, spool.Options{Reject: true})
@@ -254,14 +254,14 @@ func TestTheFileBelongsToOneProcess(t *testing.T) {
 	t.Parallel()
 	path, logged := newPath(t), new(testlog.Buffer)
 	before, after := &broker{}, &broker{}
-	before.behave(always(away))
+	before.behave(always(unavailable))
 	first := open(t, before, spool.Config{Path: path}, spool.Options{})
 	require.NoError(t, first.Publish(t.Context(), newEvent(t, "k", 1)))
 
 	second := open(t, after, spool.Config{Path: path, Logger: logged.Logger()}, spool.Options{})
 	require.Contains(t, logged.String(), "another gateway has the spool")
 	require.NoError(t, second.Publish(t.Context(), newEvent(t, "k", 0)), "the broker takes it")
-	after.behave(always(away))
+	after.behave(always(unavailable))
 	require.ErrorIs(t, second.Publish(t.Context(), newEvent(t, "k", 2)), queue.ErrUnavailable, "there is no spool yet")
 	require.ErrorIs(t, second.Ready(t.Context()), queue.ErrUnavailable)
 	require.Zero(t, second.Stats())
@@ -287,8 +287,8 @@ func TestCloseWhileAnotherProcessHasTheFile(t *testing.T) {
 func TestAnotherBrokerGetsWhatIsDrained(t *testing.T) {
 	t.Parallel()
 	first, second := &broker{}, &broker{}
-	first.behave(always(away))
-	second.behave(always(away))
+	first.behave(always(unavailable))
+	second.behave(always(unavailable))
 	q := open(t, first, spool.Config{}, spool.Options{})
 	require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", 1)))
 
@@ -332,20 +332,20 @@ func TestOpenSaysWhatToChange(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestEachEpisodeIsLoggedOnce(t *testing.T) {
+func TestEachOutageIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	b, logged := &broker{}, new(testlog.Buffer)
 	q := open(t, b, spool.Config{Logger: logged.Logger()}, spool.Options{})
-	for episode := 1; episode <= 2; episode++ {
-		b.behave(always(away))
+	for outage := 1; outage <= 2; outage++ {
+		b.behave(always(unavailable))
 		for n := range 5 {
 			require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", n)))
 		}
 		require.True(t, q.Spooling())
-		require.Equal(t, episode, strings.Count(logged.String(), "option=on_broker_error"))
+		require.Equal(t, outage, strings.Count(logged.String(), "option=on_broker_error"))
 		b.behave(nil)
 		waitDrained(t, q)
-		require.Equal(t, episode, strings.Count(logged.String(), "the spool is drained"))
+		require.Equal(t, outage, strings.Count(logged.String(), "the spool is drained"))
 	}
 }
 
@@ -367,7 +367,7 @@ func TestMetrics(t *testing.T) {
 		return 0
 	}
 	drained := read("drained_total")
-	b.behave(always(away))
+	b.behave(always(unavailable))
 	q := open(t, b, spool.Config{}, spool.Options{})
 	old := newEvent(t, "k", 1)
 	old.Time = old.Time.Add(-time.Hour)

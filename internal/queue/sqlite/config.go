@@ -39,9 +39,9 @@ type Config struct {
 	// should have the same. Default: nothing is kept.
 	History queue.Retention
 	// Guest leaves to other processes how much history is kept: nothing is taken out. For
-	// commands, which may not know what those were told.
+	// commands, which may not know the configuration of the others.
 	Guest bool
-	// Logger gets what no caller is told. Default: nothing is logged.
+	// Logger gets what no call returns. Default: nothing is logged.
 	Logger *slog.Logger
 }
 

@@ -38,7 +38,7 @@ type consumer struct {
 	mu        sync.Mutex
 	held      map[int64]*lease // Leased and not settled, handed out or not.
 	heldBytes int64            // The size of all held.
-	suspects  int              // How many of held are suspected of crashes, at most 1.
+	suspects  int              // How many of held are suspected poison messages, at most 1.
 	closed    bool
 	closing   sync.Once
 	closeErr  error
@@ -159,13 +159,13 @@ func (c *consumer) forget(id int64) {
 		c.heldBytes -= l.size
 		if l.suspect() {
 			c.suspects--
-			signal(c.wake) // The next one may be had.
+			signal(c.wake) // The next suspect may be leased.
 		}
 	}
 }
 
-// accept makes the deliveries of leases available to Receive. It goes on until it can, or
-// the consumer is closed, because nobody else can have them meanwhile.
+// accept makes the deliveries of leases available to Receive. It tries until it succeeds or
+// the consumer is closed, because no other consumer can get them while they are leased.
 func (c *consumer) accept(leases []*lease) {
 	if len(leases) == 0 {
 		return
@@ -201,8 +201,8 @@ func (c *consumer) holdUp(err error) {
 }
 
 // wait ends with the signal, after the time at the latest, or when the consumer is closed.
-func (c *consumer) wait(signalled <-chan struct{}, most time.Duration) {
-	timer := time.NewTimer(most)
+func (c *consumer) wait(signalled <-chan struct{}, longest time.Duration) {
+	timer := time.NewTimer(longest)
 	defer timer.Stop()
 	select {
 	case <-signalled:
@@ -218,7 +218,7 @@ func untilDue(due time.Time) time.Duration {
 	return min(max(time.Until(due), 0), longestWait)
 }
 
-// signal wakes whoever waits on a channel of capacity 1, now or next.
+// signal wakes the goroutine that waits on a channel of capacity 1, or the next that will.
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

@@ -12,7 +12,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// lease is a delivery that belongs to a consumer: the token of a [queue.Delivery].
+// lease is a delivery that is leased to a consumer: the token of a [queue.Delivery].
 type lease struct {
 	id        int64
 	retries   int
@@ -23,21 +23,21 @@ type lease struct {
 	crashes   int
 	size      int64 // Of the event's body, in bytes.
 
-	// The consumer's lock guards it.
-	settled bool // It is, or is being, taken out of the consumer's hands.
+	// settled is whether the lease is settled or being settled. The consumer's lock guards it.
+	settled bool
 }
 
-// space is how much a lease may take.
+// space is how much one operation may lease.
 type space struct {
 	count int
 	bytes int64 // Of bodies; the last delivery may exceed it, so that one of any size fits.
-	// suspect is whether one that is suspected of crashes may be among them.
+	// suspect is whether a suspected poison message may be among them.
 	suspect bool
 }
 
 func (s space) none() bool { return s.count <= 0 || s.bytes <= 0 }
 
-// leased is what a lease brought.
+// leased is what one operation leased.
 type leased struct {
 	leases []*lease
 	// full is whether the space was used up, so that more may be ready.
@@ -120,7 +120,7 @@ func scanLease(row interface{ Scan(...any) error }) (*lease, error) {
 }
 
 // fetch reads the events of leases, outside of the writer. Those that cannot be decoded
-// come back as unreadable; an error means that nothing could be read at present.
+// come back as unreadable; an error means that nothing could be read.
 func (q *Queue) fetch(ctx context.Context, leases []*lease) (ds []*queue.Delivery, unreadable []*lease, err error) {
 	events, err := q.readEvents(ctx, leases)
 	if err != nil {
@@ -149,7 +149,7 @@ func (q *Queue) fetch(ctx context.Context, leases []*lease) (ds []*queue.Deliver
 
 // readEvents returns the events of leases by their seq; those that cannot be decoded are
 // absent. One transaction for all of them takes SQLite's locks only once. The context is
-// looked at between events, because handing it on would cost a goroutine for each.
+// checked between events, because passing it on would cost a goroutine for each.
 func (q *Queue) readEvents(ctx context.Context, leases []*lease) (map[int64]*event.Event, error) {
 	lasting := context.WithoutCancel(ctx)
 	tx, err := q.reader.BeginTx(lasting, &sql.TxOptions{ReadOnly: true})

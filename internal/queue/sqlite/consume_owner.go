@@ -12,17 +12,17 @@ import (
 	"github.com/botgate/botgate/internal/filelock"
 )
 
-// owner is the identity under which a consumer leases deliveries. It holds a file of its
-// own, which the operating system lets go when the process ends, however it ends. So
-// every handle can tell at once that the owner is gone, and a process that is only slow,
-// stopped or asleep does not lose its deliveries to a timeout. That each consumer has its
-// own keeps it from settling what it gave back and another one of its handle leased.
+// owner is the identity under which a consumer leases deliveries. It holds a lock
+// file, which the operating system unlocks when the process ends, however it ends. So every
+// handle sees at once that an owner is gone, and a process that is only slow, stopped or
+// asleep does not lose its leases to a timeout. Each consumer has its own owner, so that it
+// cannot settle a delivery that it released and another consumer of its handle leased.
 type owner struct {
 	id   int64
 	file *filelock.Held
 }
 
-// newOwner takes a number that nobody has and holds its file.
+// newOwner takes an unused number and locks its file.
 func newOwner(path string) (*owner, error) {
 	for {
 		id := rand.Int64()
@@ -37,7 +37,7 @@ func newOwner(path string) (*owner, error) {
 	}
 }
 
-// close gives the identity up. What it still owns others release.
+// close removes the lock file. Leases that are left are reaped by other handles.
 func (o *owner) close() error { return o.file.Remove() }
 
 // ownerGone reports whether no consumer has this number any more.

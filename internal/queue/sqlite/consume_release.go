@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// closeTimeout bounds how long a consumer tries to give back what it holds. What it
-// cannot give back others release, because its owner is gone.
+// closeTimeout bounds how long a consumer that closes tries to release its leases. Leases that
+// it cannot release are reaped by other handles, because their owner is gone.
 const closeTimeout = 10 * time.Second
 
 // Close implements [queue.Consumer].
@@ -29,9 +29,9 @@ func (c *consumer) close() error {
 	return errors.Join(c.release(), c.owner.close())
 }
 
-// release makes what the consumer holds ready again. What is being settled right now is
-// included: whichever comes first to the writer wins. Since the consumer is closed nothing
-// is handed out any more.
+// release makes the deliveries that the consumer has leased ready again. Those that are being
+// settled are included: the operation that reaches the writer first wins. The consumer is
+// closed, so it hands nothing out any more.
 func (c *consumer) release() error {
 	c.mu.Lock()
 	held := len(c.held)
@@ -47,13 +47,13 @@ func (c *consumer) release() error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("giving deliveries back: %w", err)
+		return fmt.Errorf("releasing leases: %w", err)
 	}
 	return nil
 }
 
-// quarantine takes leases out of the flow whose events cannot be decoded, so that they hold
-// up neither their lane nor the consumer. They stay in the file and in the depth.
+// quarantine sets deliveries aside whose events cannot be decoded, so that they block neither
+// their order key nor the consumer. They stay in the file and in the depth.
 func (c *consumer) quarantine(leases []*lease) error {
 	if len(leases) == 0 {
 		return nil

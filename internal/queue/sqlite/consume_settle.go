@@ -78,7 +78,7 @@ func (c *consumer) settleOne(ctx context.Context, d *queue.Delivery, step func(*
 }
 
 // settleAll settles deliveries, each by a step that reports whether it was still this
-// consumer's. Those that are lost keep the others from nothing.
+// consumer's. Lost ones do not keep the others from being settled.
 func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, step func(*transaction, *lease) (bool, error)) error {
 	leases, lost := c.seize(deliveries...)
 	if len(leases) == 0 {
@@ -107,7 +107,7 @@ func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, 
 	return lost
 }
 
-// seize marks deliveries as being settled, so that nobody settles them twice. Those that
+// seize marks deliveries as being settled, so that they are not settled twice. Those that
 // this consumer does not hold are left out and make the error ErrLost.
 func (c *consumer) seize(deliveries ...*queue.Delivery) (leases []*lease, err error) {
 	c.mu.Lock()

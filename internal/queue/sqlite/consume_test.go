@@ -46,9 +46,9 @@ func TestRetriesAreRemembered(t *testing.T) {
 	}
 }
 
-// TestSettleAfterGiveBack has a consumer be closed under a call that settles, and another
-// one of the same handle receive what it gave back.
-func TestSettleAfterGiveBack(t *testing.T) {
+// TestSettleAfterRelease closes a consumer during a call that settles, while another one of the
+// same handle receives what it released.
+func TestSettleAfterRelease(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, Config{})
 	require.NoError(t, q.Publish(t.Context(), testEvent("key")))
@@ -70,12 +70,12 @@ func TestSettleAfterGiveBack(t *testing.T) {
 	requireDepth(t, q, queue.Dispatch, 0)
 }
 
-// TestCloseTogether closes a queue while one of its consumers gives back what it holds.
+// TestCloseTogether closes a queue while one of its consumers releases its leases.
 func TestCloseTogether(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, Config{})
 	require.NoError(t, q.Publish(t.Context(), testEvent("key")))
-	// Full, it leases nothing, so that what it gives back is all it asks of the writer.
+	// Full, it leases nothing, so that the release is its only operation.
 	subscribed, err := q.Subscribe(t.Context(), queue.Record, queue.SubscribeOptions{Prefetch: 1})
 	require.NoError(t, err)
 	c := subscribed.(*consumer)
@@ -94,7 +94,7 @@ func TestCloseTogether(t *testing.T) {
 	}()
 	<-busy
 	go func() { ended <- c.Close() }()
-	require.Eventually(t, func() bool { return len(q.writer.ops) == 1 }, time.Minute, time.Millisecond, "it never gave back")
+	require.Eventually(t, func() bool { return len(q.writer.ops) == 1 }, time.Minute, time.Millisecond, "it never released")
 	q.mu.Lock()
 	_, waitedFor := q.consumers[c]
 	q.mu.Unlock()

@@ -37,8 +37,8 @@ func (q *Queue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.Dead
 	return result, nil
 }
 
-// moveDead has step move what matches, one transaction for each chunk. What a consumer of
-// the dead letters has in hand, or somebody else has just moved, is left alone.
+// moveDead has step move what matches, one transaction for each chunk. Dead
+// letters that a consumer has leased, or that have just been moved, are skipped.
 func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery,
 	step func(*transaction, letter, time.Time) (bool, error),
 ) (result queue.DeadResult, err error) {
@@ -74,7 +74,7 @@ func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery,
 	return result, err
 }
 
-// redrive moves a dead letter back to its group and tells Record about it, all at once.
+// redrive moves a dead letter back to its group and queues the change that reports it, in the same transaction.
 func (tx *transaction) redrive(l letter, now time.Time) (bool, error) {
 	if l.Event.ID == "" {
 		return false, errNoEvent

@@ -52,7 +52,7 @@ func createExclusively(path string) error {
 	return file.Close()
 }
 
-// makePrivate takes the access of other users to the files away. It must not run before it
+// makePrivate denies other users access to the files. It must not run before it
 // is certain that they are a queue's.
 func makePrivate(path string) error {
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
@@ -64,7 +64,7 @@ func makePrivate(path string) error {
 			err = os.Chmod(name, 0o600)
 		}
 		if err != nil {
-			return fmt.Errorf("taking the access of other users away (mode 0600): %w", err)
+			return fmt.Errorf("denying other users access (mode 0600): %w", err)
 		}
 	}
 	return nil

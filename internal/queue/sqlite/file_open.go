@@ -11,8 +11,8 @@ import (
 // readConns bounds the connections that read events, depths and owners.
 const readConns = 4
 
-// Open opens a queue file, which is created when it does not exist, and releases what
-// processes had leased that are gone. The context bounds the opening only.
+// Open opens a queue file, which is created when it does not exist, and releases the leases
+// of processes that are gone. The context bounds the opening only.
 func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

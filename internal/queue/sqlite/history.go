@@ -119,7 +119,7 @@ func (q *Queue) historyChunk(ctx context.Context, from, end int64) (records []qu
 	return records, next, err
 }
 
-// reading lets read use the file; what fails there is a file that can't be read at present.
+// reading lets read use the file; what fails there is a file that can't be read.
 func (q *Queue) reading(ctx context.Context, read func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -170,7 +170,7 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, rec
 // replayed is a record as the file is to have it again.
 type replayed struct {
 	row
-	news  *row // What Record is told about it; nil for nothing.
+	news  *row // The change for Record that reports it; nil for none.
 	group int
 	id    int // Of the replay.
 	seq   int64
@@ -192,11 +192,11 @@ func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (r
 	r.record, r.dispatch = group == queue.Record, group == queue.Dispatch
 	all := replayed{row: r, group: groupNumbers[group], id: replayID, seq: seq}
 	if news != nil {
-		told, err := newRow(news)
+		change, err := newRow(news)
 		if err != nil {
 			return replayed{}, err
 		}
-		all.news = &told
+		all.news = &change
 	}
 	return all, nil
 }
@@ -222,7 +222,7 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 	}
 	if n > 0 {
 		tx.arrive(r.group)
-		return tx.tell(r, now)
+		return tx.reportReplay(r, now)
 	}
 	var there int
 	if err := tx.known.QueryRowContext(tx.ctx, r.seq).Scan(&there); err != nil || there > 0 {
@@ -231,11 +231,11 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 	if err := tx.queue(&r.row, now); err != nil {
 		return err
 	}
-	return tx.tell(r, now)
+	return tx.reportReplay(r, now)
 }
 
-// tell has Record know about a replay, once.
-func (tx *transaction) tell(r *replayed, now int64) error {
+// reportReplay queues the change that reports a replay, once.
+func (tx *transaction) reportReplay(r *replayed, now int64) error {
 	if r.news == nil {
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 
 const (
 	// cutStep and cutBytes bound what one transaction takes out of the history, so that
-	// nobody waits long for it.
+	// no other operation waits long for it.
 	cutStep  = 250
 	cutBytes = 8 << 20
 )
@@ -74,6 +74,6 @@ func (q *Queue) nextCut(ctx context.Context) (floor, end int64, err error) {
 			return floor, end, nil
 		}
 	}
-	// All of them, and whatever numbers are missing behind them.
+	// All of them, and the numbers missing behind them.
 	return floor, next, rows.Err()
 }

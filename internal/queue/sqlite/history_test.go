@@ -134,5 +134,5 @@ func TestReplayOfWhatIsNotThere(t *testing.T) {
 	require.NoError(t, q.Replay(t.Context(), queue.Dispatch, 100, entries...))
 	requireDepth(t, q, queue.Dead, 0)
 	require.Equal(t, map[string]int{done.ID: 1, dying.ID: 1, waiting.ID: 1}, drainGroup(t, q, queue.Dispatch))
-	require.Len(t, drainGroup(t, q, queue.Record), 2, "it is told what was replayed")
+	require.Len(t, drainGroup(t, q, queue.Record), 2, "a change reports each replay")
 }

@@ -35,13 +35,13 @@ type writer struct {
 	failed atomic.Bool // Whether the last transaction failed.
 }
 
-// operation is what one caller wants done. The caller may go away while it waits, but
-// not once the writer has taken it: then its memory is in use.
+// operation is what one caller wants done. The caller may cancel it while it waits, but not
+// once the writer has taken it: then its memory is in use.
 type operation struct {
 	rows  int
 	apply func(*transaction) error
 	done  chan error
-	taken atomic.Bool // Set by whoever decides: the writer, or the caller who leaves.
+	taken atomic.Bool // Set once: by the writer, or by the caller that cancels.
 }
 
 // applyError is the failure of one operation among those of a transaction.

@@ -64,7 +64,7 @@ func run(args []string) (int, error) {
 		return exitSetup, err
 	}
 	defer stop()
-	// Not tied to ctx: the command is told of the signal and ends in its own way.
+	// Not tied to ctx: the command gets the signal and ends by itself.
 	cmd := exec.CommandContext(context.Background(), args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

@@ -25,17 +25,17 @@ const (
 type outcome int
 
 const (
-	take     outcome = iota
-	away             // Takes nothing.
-	nack             // Takes nothing and cannot say so.
-	lose             // Takes it, but the confirmation is lost.
-	block            // Answers nothing until the caller leaves.
-	late             // Answers nothing either, and takes it afterwards.
-	closed           // Was closed by its owner.
-	tooLarge         // Refuses for good.
+	take        outcome = iota
+	unavailable         // Takes nothing.
+	nack                // Takes nothing and cannot say so.
+	lose                // Takes it, but the confirmation is lost.
+	block               // Answers nothing until the caller leaves.
+	late                // Answers nothing either, and takes it afterwards.
+	closed              // Was closed by its owner.
+	tooLarge            // Refuses for good.
 )
 
-// broker is a queue that fails as it is told, and remembers what it took, in order.
+// broker is a queue that fails as the test wants, and remembers what it took, in order.
 type broker struct {
 	queue.Queue // Nil, for what no test calls.
 
@@ -73,8 +73,8 @@ func (b *broker) store(events []*event.Event) {
 
 func (b *broker) Publish(ctx context.Context, events ...*event.Event) error {
 	switch b.decide(events[0]) {
-	case away:
-		return fmt.Errorf("%w: away", queue.ErrUnavailable)
+	case unavailable:
+		return fmt.Errorf("%w: connection refused", queue.ErrUnavailable)
 	case nack:
 		return fmt.Errorf("%w: nacked", queue.ErrUnconfirmed)
 	case lose:

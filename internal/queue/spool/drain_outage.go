@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// episode is the time from the first event in an empty spool until it is empty again. It is
-// announced once at each end.
-type episode struct {
+// outage is the time from the first event in an empty spool until it is empty again. Its
+// begin and its end are logged once each.
+type outage struct {
 	begun   bool
 	at      time.Time
 	drained int
@@ -17,20 +17,20 @@ type episode struct {
 // others went there before. The caller has the lock.
 func (s *Spool) spooled(n int, cause error) {
 	spooledTotal.Add(float64(n))
-	if s.episode.begun {
+	if s.outage.begun {
 		return
 	}
-	s.episode = episode{begun: true, at: time.Now()}
+	s.outage = outage{begun: true, at: time.Now()}
 	s.log.Warn("the broker does not take events: they are kept in the spool until it does",
 		slog.String("option", "on_broker_error"), slog.String("file", s.cfg.Path), slog.Any("error", cause))
 }
 
-// resume begins an episode with what an earlier process left. The caller has the lock.
+// resume begins an outage with what an earlier process left. The caller has the lock.
 func (s *Spool) resume() {
 	if s.index.events == 0 {
 		return
 	}
-	s.episode = episode{begun: true, at: time.Now()}
+	s.outage = outage{begun: true, at: time.Now()}
 	s.log.Warn("events of an earlier run are in the spool and will be drained",
 		slog.String("file", s.cfg.Path), slog.Int("events", s.index.events))
 }
@@ -38,21 +38,21 @@ func (s *Spool) resume() {
 // drained counts events that left the file for the broker. The caller has the lock.
 func (s *Spool) drained(n int) {
 	drainedTotal.Add(float64(n))
-	s.episode.drained += n
+	s.outage.drained += n
 }
 
-// conclude wakes who waits for what has left the file, and ends the episode when nothing is
-// left. The caller has the lock.
+// conclude wakes publishes that wait for what has left the file, and ends the outage when
+// the file is empty. The caller has the lock.
 func (s *Spool) conclude() {
 	close(s.progress)
 	s.progress = make(chan struct{})
 	if s.index.events > 0 {
 		return
 	}
-	s.away = false
-	if s.episode.begun {
-		s.log.Info("the spool is drained", slog.Int("events", s.episode.drained),
-			slog.Duration("after", time.Since(s.episode.at)))
+	s.unavailable = false
+	if s.outage.begun {
+		s.log.Info("the spool is drained", slog.Int("events", s.outage.drained),
+			slog.Duration("after", time.Since(s.outage.at)))
 	}
-	s.episode = episode{}
+	s.outage = outage{}
 }

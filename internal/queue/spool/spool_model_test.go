@@ -94,7 +94,7 @@ func TestNoEventOvertakes(t *testing.T) {
 	want := make([]string, 0, rounds)
 	for n := range rounds {
 		if n%4 == 0 {
-			b.behave(always(away))
+			b.behave(always(unavailable))
 		}
 		require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", n)))
 		want = append(want, fmt.Sprint(n))
@@ -109,7 +109,7 @@ func TestNoEventOvertakes(t *testing.T) {
 func TestABusyKeyLeavesTheSpool(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
-	b.behave(always(away))
+	b.behave(always(unavailable))
 	q := open(t, b, spool.Config{}, spool.Options{})
 	var want []string
 	publish := func() {

@@ -52,11 +52,11 @@ func runChild() error {
 	if err != nil {
 		return err
 	}
-	beneath, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(dir, "broker.db")})
+	embedded, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(dir, "broker.db")})
 	if err != nil {
 		return err
 	}
-	q, err := openSpool(ctx, flaky{beneath}, spool.Config{Path: filepath.Join(dir, "spool.db")}, spool.Options{TurnWait: time.Millisecond})
+	q, err := openSpool(ctx, flaky{embedded}, spool.Config{Path: filepath.Join(dir, "spool.db")}, spool.Options{TurnWait: time.Millisecond})
 	if err != nil {
 		return err
 	}
@@ -118,9 +118,9 @@ func TestKill(t *testing.T) {
 	for kill := range 4 {
 		killedChild(t, dir, kill*1_000_000, 100+rand.IntN(400), accepted)
 	}
-	beneath, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, "broker.db")})
+	embedded, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, "broker.db")})
 	require.NoError(t, err)
-	q := open(t, beneath, spool.Config{Path: filepath.Join(dir, "spool.db")}, spool.Options{})
+	q := open(t, embedded, spool.Config{Path: filepath.Join(dir, "spool.db")}, spool.Options{})
 	waitDrained(t, q)
 	got := map[string][]int{}
 	for _, e := range takeAll(t, q) {
@@ -161,9 +161,9 @@ func TestConformance(t *testing.T) {
 	queuetest.Run(t, func(t *testing.T) queuetest.Harness {
 		path := newPath(t)
 		return queuetest.Harness{Open: func(t *testing.T) queue.Queue {
-			beneath, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+			embedded, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
 			require.NoError(t, err)
-			return open(t, beneath, spool.Config{}, spool.Options{})
+			return open(t, embedded, spool.Config{}, spool.Options{})
 		}}
 	})
 }

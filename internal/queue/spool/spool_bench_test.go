@@ -53,7 +53,7 @@ func BenchmarkPublish(b *testing.B) {
 // that is well again.
 func BenchmarkDrain(b *testing.B) {
 	broker := &broker{}
-	broker.behave(always(away))
+	broker.behave(always(unavailable))
 	q := open(b, broker, spool.Config{}, spool.Options{})
 	const keys = 64
 	for n := 0; n < b.N; n += keys {

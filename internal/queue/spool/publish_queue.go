@@ -33,8 +33,8 @@ func (q *Queue) Ready(ctx context.Context) error {
 // Spooling reports whether accepted events wait in the spool.
 func (q *Queue) Spooling() bool { return q.spool.Stats().Events > 0 }
 
-// Close ends the draining to this queue's broker. Publish goes on to work until the spool is
-// closed, for callers who still have the queue in their hands.
+// Close ends the draining to this queue's broker. Publish works until the spool is closed,
+// for callers that still use the queue.
 func (q *Queue) Close() error {
 	q.spool.remove(q)
 	return nil
