@@ -79,6 +79,13 @@ func RemoveUnheld(path string) (gone bool, err error) {
 	if err != nil || !locked {
 		return false, err
 	}
+	if !named(file) {
+		// Its holder removed it before it was locked here; the name may be another file's by now.
+		if err := file.Close(); err != nil {
+			return false, err
+		}
+		return RemoveUnheld(path)
+	}
 	return true, (&Held{file}).Remove()
 }
 
