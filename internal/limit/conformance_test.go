@@ -168,7 +168,7 @@ func TestAllowanceComesBack(t *testing.T) {
 	})
 }
 
-func TestOwe(t *testing.T) {
+func TestDefer(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, l *Limiter) {
 		one := take(newKey(), 1)
@@ -176,7 +176,7 @@ func TestOwe(t *testing.T) {
 		for i := range batch {
 			batch[i] = one
 		}
-		d := l.Owe(t.Context(), patient, batch, time.Hour)
+		d := l.Defer(t.Context(), patient, batch, time.Hour)
 		require.True(t, d.Allowed)
 		for i, r := range d.Results {
 			want := max(0, time.Duration(i-15)*interval)
@@ -184,7 +184,7 @@ func TestOwe(t *testing.T) {
 		}
 		require.False(t, decide(t, l, one).Allowed, "what is owed has to be waited for")
 		for range 20 {
-			d = l.Owe(t.Context(), patient, []Take{one}, time.Hour)
+			d = l.Defer(t.Context(), patient, []Take{one}, time.Hour)
 		}
 		require.InDelta(t, time.Hour.Seconds(), d.Results[0].Delay.Seconds(), 60, "a debt is bounded")
 	})

@@ -242,7 +242,7 @@ func TestOnError(t *testing.T) {
 	policy.OnError = Deny
 	_, err = l.Take(t.Context(), policy, []Take{take(key, 1)})
 	require.ErrorIs(t, err, ErrStore)
-	require.True(t, l.Owe(t.Context(), policy, []Take{take(key, 1)}, time.Hour).Degraded)
+	require.True(t, l.Defer(t.Context(), policy, []Take{take(key, 1)}, time.Hour).Degraded)
 }
 
 func TestClientThatLeftIsNoFault(t *testing.T) {

@@ -41,10 +41,10 @@ func (b bucket) peek(tat, now float64) Result {
 	return Result{Known: true, Allowed: true, Remaining: int(math.Max(0, remaining)), ResetAfter: seconds(tat - now)}
 }
 
-// owe takes the cost, on credit where there is not enough, and says how long what was
+// deferred takes the cost, on credit where there is not enough, and says how long what was
 // taken has to wait until the rate has caught up: at most maxDelay, beyond which the
 // debt does not grow.
-func (b bucket) owe(tat, now, cost, maxDelay float64) (Result, float64) {
+func (b bucket) deferred(tat, now, cost, maxDelay float64) (Result, float64) {
 	tat = math.Max(tat, now)
 	newTAT := math.Min(tat+b.interval*cost, math.Max(tat, now+b.offset+maxDelay))
 	diff := now - (newTAT - b.offset)

@@ -45,16 +45,16 @@ type Take struct {
 	Limit redis_rate.Limit
 	// Cost is how much the request takes, at least 1. Above the burst it takes all of it.
 	Cost int
-	// Lot is how much this process takes from Redis at once, to spend it on its own.
+	// Lease is how much this process takes from Redis at once, to spend it on its own.
 	// Up to 1 means no more than Cost.
-	Lot int
+	Lease int
 }
 
 // cost is what can be had at all.
 func (t *Take) cost() int { return max(1, min(t.Cost, t.Limit.Burst)) }
 
 // most is what is taken where there is enough.
-func (t *Take) most() int { return max(t.cost(), min(t.Lot, t.Limit.Burst)) }
+func (t *Take) most() int { return max(t.cost(), min(t.Lease, t.Limit.Burst)) }
 
 // Result is the state of one key after a decision.
 type Result struct {
@@ -68,7 +68,7 @@ type Result struct {
 	RetryAfter time.Duration
 	// ResetAfter is when the allowance is full again.
 	ResetAfter time.Duration
-	// Delay is how long what was taken on credit has to wait; see [Limiter.Owe].
+	// Delay is how long what was taken on credit has to wait; see [Limiter.Defer].
 	Delay time.Duration
 }
 

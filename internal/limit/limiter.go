@@ -65,10 +65,10 @@ type Limiter struct {
 	clock
 	local     *local
 	shared    *shared
-	denials   denials
-	lots      lots
-	flights   flights
-	offenders offenders
+	denyCache denyCache
+	leases    leases
+	inFlight  inFlight
+	topKeys   topKeys
 	breaker   *breaker.Breaker
 	resets    resets
 
@@ -81,16 +81,16 @@ const sweepEvery = 10 * time.Second
 
 // New starts a limiter.
 func New(c Config) *Limiter {
-	l := &Limiter{clock: newClock(), local: newLocal(c.MaxKeys), flights: newFlights(c.MaxKeys)}
-	l.denials = denials{newKeyed[denial](c.MaxKeys)}
-	l.lots.clock, l.lots.held = l.clock, newKeyed[lot](c.MaxKeys)
+	l := &Limiter{clock: newClock(), local: newLocal(c.MaxKeys), inFlight: newInFlight(c.MaxKeys)}
+	l.denyCache = denyCache{newKeyed[denied](c.MaxKeys)}
+	l.leases.clock, l.leases.held = l.clock, newKeyed[lease](c.MaxKeys)
 	l.breaker = breaker.New(c.tell)
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.workers.Go(func() { l.sweepUntil(ctx) })
 	if c.Client != nil {
 		l.shared = newShared(c.Client)
-		l.resets = resets{client: c.Client, forget: l.forget, forgetAll: l.denials.known.clear}
+		l.resets = resets{client: c.Client, forget: l.forget, forgetAll: l.denyCache.known.clear}
 		l.workers.Go(func() { l.resets.follow(ctx) })
 	}
 	return l
@@ -108,8 +108,8 @@ func (l *Limiter) Close() {
 func (l *Limiter) sweepUntil(ctx context.Context) {
 	for retry.Sleep(ctx, sweepEvery) {
 		l.local.arrivals.sweep(l.local.now())
-		l.denials.known.sweep(l.now())
-		l.lots.held.sweep(l.now())
+		l.denyCache.known.sweep(l.now())
+		l.leases.held.sweep(l.now())
 	}
 }
 
@@ -125,18 +125,18 @@ func (l *Limiter) Take(ctx context.Context, p Policy, takes []Take) (Decision, e
 		d.Allowed, d.Degraded, err = l.takeLate(ctx, p, takes, d, now)
 	}
 	if !d.Allowed && err == nil {
-		l.offenders.note(&takes[d.Refused()], now)
+		l.topKeys.note(&takes[d.Refused()], now)
 	}
 	return d, err
 }
 
-// takeLate tries once more, in what is left of the budget since asked, where lots have
+// takeLate tries once more, in what is left of the budget since asked, where leases have
 // come that cover what Redis refused.
 func (l *Limiter) takeLate(ctx context.Context, p Policy, takes []Take, d Decision, asked float64) (allowed, degraded bool, err error) {
 	left := p.Budget - seconds(l.now()-asked)
 	bounded, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
-	if !l.lots.coverRefused(bounded, takes, d.Results) || bounded.Err() != nil {
+	if !l.leases.coverRefused(bounded, takes, d.Results) || bounded.Err() != nil {
 		return d.Allowed, d.Degraded, nil
 	}
 	now := l.now()
@@ -145,9 +145,9 @@ func (l *Limiter) takeLate(ctx context.Context, p Policy, takes []Take, d Decisi
 	return l.takeShared(ctx, p, takes, d.Results, now)
 }
 
-// takeShared spends what this process has in lots, and asks Redis for the rest.
+// takeShared spends what this process has in leases, and asks Redis for the rest.
 func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, results []Result, now float64) (allowed, degraded bool, err error) {
-	ask, places := l.lots.spendAll(takes, results)
+	ask, places := l.leases.spendAll(takes, results)
 	if len(ask) == 0 {
 		return true, false, nil
 	}
@@ -159,7 +159,7 @@ func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, result
 	for i, place := range places {
 		if place < 0 {
 			if !allowed {
-				l.lots.giveBack(&takes[i], now+results[i].ResetAfter.Seconds())
+				l.leases.giveBack(&takes[i], now+results[i].ResetAfter.Seconds())
 				results[i].Remaining += takes[i].cost()
 			}
 			continue
@@ -172,11 +172,11 @@ func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, result
 // ask lets Redis decide, unless it is known to refuse, or the policy where Redis does not.
 // Now is no later than the call.
 func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Result, now float64) (allowed, degraded bool, err error) {
-	if l.denials.refuse(takes, results, now) {
+	if l.denyCache.refuse(takes, results, now) {
 		return false, false, nil
 	}
-	l.lots.fetches.begin(takes)
-	defer l.lots.fetches.end(takes)
+	l.leases.fetches.begin(takes)
+	defer l.leases.fetches.end(takes)
 	taken := make([]int, len(takes))
 	err = l.breaker.Call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
 	if err != nil {
@@ -187,12 +187,12 @@ func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Res
 	for i := range takes {
 		allowed = allowed && results[i].Allowed
 		if extra := taken[i] - takes[i].cost(); extra > 0 {
-			l.lots.add(&takes[i], extra, now+results[i].ResetAfter.Seconds(), results[i].Remaining)
+			l.leases.add(&takes[i], extra, now+results[i].ResetAfter.Seconds(), results[i].Remaining)
 			results[i].Remaining += extra
 		}
 	}
 	if !allowed {
-		l.denials.note(takes, results, now)
+		l.denyCache.note(takes, results, now)
 	}
 	return allowed, false, nil
 }
@@ -211,24 +211,24 @@ func (l *Limiter) fallBack(p Policy, takes []Take, results []Result) (allowed bo
 	}
 }
 
-// Owe takes from all keys, on credit where there is not enough, and never refuses. Each
+// Defer takes from all keys, on credit where there is not enough, and never refuses. Each
 // result says how long what was taken has to wait until the rate has caught up, at most
 // maxDelay; a debt does not grow beyond that. Keys may repeat.
-func (l *Limiter) Owe(ctx context.Context, p Policy, takes []Take, maxDelay time.Duration) Decision {
+func (l *Limiter) Defer(ctx context.Context, p Policy, takes []Take, maxDelay time.Duration) Decision {
 	d := Decision{Results: make([]Result, len(takes)), Allowed: true}
 	if l.shared == nil {
-		l.local.owe(takes, 1, maxDelay, d.Results)
+		l.local.deferred(takes, 1, maxDelay, d.Results)
 	} else if err := l.breaker.Call(ctx, p.Budget, func(ctx context.Context) error {
-		return l.shared.owe(ctx, takes, maxDelay, d.Results)
+		return l.shared.deferred(ctx, takes, maxDelay, d.Results)
 	}); err != nil {
 		d.Degraded = true
 		if p.OnError != Allow {
-			l.local.owe(takes, p.Share, maxDelay, d.Results)
+			l.local.deferred(takes, p.Share, maxDelay, d.Results)
 		}
 	}
 	for i, r := range d.Results {
 		if r.Delay > 0 {
-			l.offenders.note(&takes[i], l.now())
+			l.topKeys.note(&takes[i], l.now())
 		}
 	}
 	return d
@@ -239,7 +239,7 @@ func (l *Limiter) Owe(ctx context.Context, p Policy, takes []Take, maxDelay time
 func (l *Limiter) Reset(ctx context.Context, zone, key string) error {
 	id := IDOf(zone, key)
 	l.forget(id)
-	l.offenders.forget(zone, key)
+	l.topKeys.forget(zone, key)
 	if l.shared == nil {
 		return nil
 	}
@@ -252,10 +252,10 @@ func (l *Limiter) Reset(ctx context.Context, zone, key string) error {
 // forget drops what this process knows of a key.
 func (l *Limiter) forget(id ID) {
 	l.local.arrivals.remove(id)
-	l.denials.known.remove(id)
-	l.lots.held.remove(id)
+	l.denyCache.known.remove(id)
+	l.leases.held.remove(id)
 }
 
-// Offenders lists the keys that were refused or put off most in the last minutes, at
+// TopKeys lists the keys that were refused or put off most in the last minutes, at
 // most n, as far as this process saw.
-func (l *Limiter) Offenders(n int) []Offender { return l.offenders.top(n, l.now()) }
+func (l *Limiter) TopKeys(n int) []TopKey { return l.topKeys.top(n, l.now()) }

@@ -50,13 +50,13 @@ func (l *local) take(takes []Take, share float64, results []Result) (allowed boo
 	return allowed
 }
 
-// owe takes on credit; see [Limiter.Owe].
-func (l *local) owe(takes []Take, share float64, maxDelay time.Duration, results []Result) {
+// deferred takes on credit; see [Limiter.Defer].
+func (l *local) deferred(takes []Take, share float64, maxDelay time.Duration, results []Result) {
 	defer l.arrivals.lockAll(takes)()
 	now := l.now()
 	for i := range takes {
 		t := &takes[i]
-		r, tat := newBucket(t.Limit, share).owe(l.tat(t.ID, now), now, float64(t.cost()), maxDelay.Seconds())
+		r, tat := newBucket(t.Limit, share).deferred(l.tat(t.ID, now), now, float64(t.cost()), maxDelay.Seconds())
 		results[i] = r
 		l.arrivals.shard(t.ID).put(t.ID, arrival(tat), l.arrivals.perShard)
 	}

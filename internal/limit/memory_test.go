@@ -99,7 +99,7 @@ func TestLots(t *testing.T) {
 	one, _ := newLimiter(t, server.URL)
 	two, _ := newLimiter(t, server.URL)
 	leased := take(newKey(), 1)
-	leased.Lot = 8
+	leased.Lease = 8
 	require.True(t, decide(t, one, leased).Allowed)
 	before := scripts(t, server.URL)
 	for range 7 {
@@ -109,18 +109,18 @@ func TestLots(t *testing.T) {
 	for range 8 {
 		require.True(t, decide(t, two, leased).Allowed)
 	}
-	require.False(t, decide(t, one, leased).Allowed, "lots are counted in Redis, so together they allow no more")
+	require.False(t, decide(t, one, leased).Allowed, "leases are counted in Redis, so together they allow no more")
 	require.False(t, decide(t, two, leased).Allowed)
 }
 
 // TestLotsAreSpentThoughRedisRefuses lets many ask at once: the first one takes the whole
-// allowance as its lot, and Redis refuses all others, for whom there is enough in it.
+// allowance as its lease, and Redis refuses all others, for whom there is enough in it.
 func TestLotsAreSpentThoughRedisRefuses(t *testing.T) {
 	t.Parallel()
 	l, _ := newLimiter(t, testsvc.Redis(t))
 	for range 20 {
 		leased, other := take(newKey(), 1), take(newKey(), 1)
-		leased.Lot = 16
+		leased.Lease = 16
 		var allowed atomic.Int64
 		var callers sync.WaitGroup
 		for range 24 {
@@ -139,7 +139,7 @@ func TestRefusalGivesTheLotBack(t *testing.T) {
 	t.Parallel()
 	l, _ := newLimiter(t, testsvc.Redis(t))
 	leased, other := take(newKey(), 1), take(newKey(), 16)
-	leased.Lot = 4
+	leased.Lease = 4
 	require.True(t, decide(t, l, leased, other).Allowed)
 	for range 10 {
 		require.False(t, decide(t, l, leased, other).Allowed)
@@ -152,7 +152,7 @@ func TestRefusalGivesTheLotBack(t *testing.T) {
 func TestALotIsForgottenWithItsAllowance(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		held := lots{clock: newClock(), held: newKeyed[lot](100)}
+		held := leases{clock: newClock(), held: newKeyed[lease](100)}
 		quick := take("k", 1)
 		held.add(&quick, 5, held.now()+1, 0)
 		_, ok := held.spend(&quick)
@@ -163,7 +163,7 @@ func TestALotIsForgottenWithItsAllowance(t *testing.T) {
 		held.add(&quick, 2, held.now()+1, 0)
 		r, ok := held.spend(&quick)
 		require.True(t, ok)
-		require.Equal(t, 1, r.Remaining, "the old lot does not come back")
+		require.Equal(t, 1, r.Remaining, "the old lease does not come back")
 	})
 }
 
@@ -177,18 +177,18 @@ func TestResetReachesOtherProcesses(t *testing.T) {
 	for _, l := range []*Limiter{one, two} {
 		require.False(t, decide(t, l, take(key, 1)).Allowed)
 	}
-	require.Len(t, offendersOf(two, key), 1)
+	require.Len(t, topKeysOf(two, key), 1)
 	// Again and again: the other one's subscription may not stand yet.
 	require.Eventually(t, func() bool {
 		require.NoError(t, two.Reset(t.Context(), "zone", key))
 		return decide(t, one, take(key, 1)).Allowed
 	}, 20*time.Second, 20*time.Millisecond)
 	require.True(t, decide(t, two, take(key, 1)).Allowed)
-	require.Empty(t, offendersOf(two, key))
+	require.Empty(t, topKeysOf(two, key))
 }
 
-func offendersOf(l *Limiter, key string) (found []Offender) {
-	for _, o := range l.Offenders(1000) {
+func topKeysOf(l *Limiter, key string) (found []TopKey) {
+	for _, o := range l.TopKeys(1000) {
 		if o.Key == key {
 			found = append(found, o)
 		}
@@ -196,24 +196,24 @@ func offendersOf(l *Limiter, key string) (found []Offender) {
 	return found
 }
 
-func TestOffenders(t *testing.T) {
+func TestTopKeys(t *testing.T) {
 	t.Parallel()
 	l, _ := newLimiter(t, "")
-	for i := range 2 * maxOffenders {
+	for i := range 2 * maxTopKeys {
 		key := fmt.Sprint("light", i)
 		decide(t, l, take(key, 16))
 		decide(t, l, take(key, 1))
 		if i%8 == 0 {
-			l.Owe(t.Context(), patient, []Take{take("heavy", 16)}, time.Hour)
+			l.Defer(t.Context(), patient, []Take{take("heavy", 16)}, time.Hour)
 		}
 	}
-	top := l.Offenders(3)
+	top := l.TopKeys(3)
 	require.Len(t, top, 3)
 	require.Equal(t, "heavy", top[0].Key, "however many others come along")
 	require.Equal(t, "zone", top[0].Zone)
-	require.Len(t, l.Offenders(10*maxOffenders), maxOffenders)
+	require.Len(t, l.TopKeys(10*maxTopKeys), maxTopKeys)
 	require.NoError(t, l.Reset(t.Context(), "zone", "heavy"))
-	require.NotEqual(t, "heavy", l.Offenders(1)[0].Key)
+	require.NotEqual(t, "heavy", l.TopKeys(1)[0].Key)
 }
 
 func TestEnter(t *testing.T) {
@@ -234,5 +234,5 @@ func TestEnter(t *testing.T) {
 	require.Equal(t, -1, refused)
 	second()
 	third()
-	require.Zero(t, l.flights.counts.len())
+	require.Zero(t, l.inFlight.counts.len())
 }

@@ -20,10 +20,10 @@ func init() {
 
 // Bounds of the admin endpoint.
 const (
-	defaultOffenders = 20
-	maxOffenders     = 1000
-	maxResetRequest  = 64 << 10
-	resetTimeout     = 5 * time.Second
+	defaultTopKeys  = 20
+	maxTopKeys      = 1000
+	maxResetRequest = 64 << 10
+	resetTimeout    = 5 * time.Second
 )
 
 // Admin adds to Caddy's admin endpoint who is refused most, and the way to give a key its
@@ -38,24 +38,24 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 // Routes implements [caddy.AdminRouter].
 func (Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
-		{Pattern: "/botgate/limits/offenders", Handler: caddy.AdminHandlerFunc(serveOffenders)},
+		{Pattern: "/botgate/limits/offenders", Handler: caddy.AdminHandlerFunc(serveTopKeys)},
 		{Pattern: "/botgate/limits/reset", Handler: caddy.AdminHandlerFunc(serveReset)},
 	}
 }
 
-func serveOffenders(w http.ResponseWriter, r *http.Request) error {
+func serveTopKeys(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return refuse(http.StatusMethodNotAllowed, errors.New("use GET"))
 	}
-	n := defaultOffenders
+	n := defaultTopKeys
 	if text := r.URL.Query().Get("n"); text != "" {
 		var err error
-		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > maxOffenders {
-			return refuse(http.StatusBadRequest, fmt.Errorf("n must be a number from 1 to %d", maxOffenders))
+		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > maxTopKeys {
+			return refuse(http.StatusBadRequest, fmt.Errorf("n must be a number from 1 to %d", maxTopKeys))
 		}
 	}
-	list := []limit.Offender{}
-	each(func(l *limit.Limiter) { list = append(list, l.Offenders(n)...) })
+	list := []limit.TopKey{}
+	each(func(l *limit.Limiter) { list = append(list, l.TopKeys(n)...) })
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(map[string]any{"offenders": list[:min(n, len(list))]})
 }

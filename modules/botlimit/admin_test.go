@@ -43,10 +43,12 @@ func TestAdminListsAndResets(t *testing.T) {
 	}
 	w, status := askAdmin(t, http.MethodGet, "/botgate/limits/offenders?n=1000", "")
 	require.Equal(t, http.StatusOK, status)
-	var got struct{ Offenders []limit.Offender }
+	var got struct {
+		TopKeys []limit.TopKey `json:"offenders"`
+	}
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
 	found := false
-	for _, o := range got.Offenders {
+	for _, o := range got.TopKeys {
 		if o.Zone == z.Name {
 			found = true
 			require.Equal(t, "ada", o.Key)

@@ -61,7 +61,7 @@ func (h *Handler) collect(a *ask, repl *caddy.Replacer, event int, merged bool) 
 			a.slot(zone, key, id)
 		}
 		if cost := zone.costOf(repl); cost > 0 && zone.Rate.Count > 0 {
-			t := limit.Take{Zone: zone.Name, Key: key, ID: id, Cost: cost, Lot: zone.Lease}
+			t := limit.Take{Zone: zone.Name, Key: key, ID: id, Cost: cost, Lease: zone.Lease}
 			a.take(t, origin{zone, zone.allowance(repl), event}, merged)
 		}
 	}

@@ -118,7 +118,7 @@ func (h *Handler) slowDown(header http.Header, r *http.Request) {
 	if len(a.takes) == 0 {
 		return
 	}
-	d := h.limiter.Owe(r.Context(), h.policy, a.takes, time.Duration(h.MaxDelay))
+	d := h.limiter.Defer(r.Context(), h.policy, a.takes, time.Duration(h.MaxDelay))
 	now := time.Now()
 	a.each(func(i int) {
 		from, delay := a.from[i], d.Results[i].Delay

@@ -5,33 +5,33 @@ import (
 	"slices"
 )
 
-// lot is what was taken of a key's allowance and not spent yet. It is forgotten when the
+// lease is what was taken of a key's allowance and not spent yet. It is forgotten when the
 // allowance would be full again without it.
-type lot struct {
+type lease struct {
 	left  int
 	until float64
 	// rest is what Redis had beyond it at last.
 	rest int
 }
 
-func (l lot) lapses() float64 { return l.until }
+func (l lease) lapses() float64 { return l.until }
 
-// lots holds what this process took in lots.
-type lots struct {
+// leases holds what this process took in leases.
+type leases struct {
 	clock
-	held    *keyed[lot]
+	held    *keyed[lease]
 	fetches fetches
 }
 
-// spendAll returns the takes that no lot covers, and where each take is among them: -1
-// for what was spent from a lot.
-func (l *lots) spendAll(takes []Take, results []Result) (ask []Take, places []int) {
+// spendAll returns the takes that no lease covers, and where each take is among them: -1
+// for what was spent from a lease.
+func (l *leases) spendAll(takes []Take, results []Result) (ask []Take, places []int) {
 	if !leased(takes) {
 		return takes, nil
 	}
 	places = make([]int, len(takes))
 	for i := range takes {
-		if takes[i].Lot > 1 {
+		if takes[i].Lease > 1 {
 			if r, ok := l.spend(&takes[i]); ok {
 				results[i], places[i] = r, -1
 				continue
@@ -43,19 +43,19 @@ func (l *lots) spendAll(takes []Take, results []Result) (ask []Take, places []in
 	return ask, places
 }
 
-// leased reports whether any of the takes may come from a lot.
+// leased reports whether any of the takes may come from a lease.
 func leased(takes []Take) bool {
-	return slices.ContainsFunc(takes, func(t Take) bool { return t.Lot > 1 })
+	return slices.ContainsFunc(takes, func(t Take) bool { return t.Lease > 1 })
 }
 
-// coverRefused reports whether all that refused can be had from lots meanwhile, once those
+// coverRefused reports whether all that refused can be had from leases meanwhile, once those
 // that are under way have come.
-func (l *lots) coverRefused(ctx context.Context, takes []Take, results []Result) bool {
+func (l *leases) coverRefused(ctx context.Context, takes []Take, results []Result) bool {
 	for i := range takes {
 		if !results[i].Known || results[i].Allowed {
 			continue
 		}
-		if takes[i].Lot <= 1 {
+		if takes[i].Lease <= 1 {
 			return false
 		}
 		if l.fetches.wait(ctx, takes[i].ID); !l.covers(&takes[i]) {
@@ -65,8 +65,8 @@ func (l *lots) coverRefused(ctx context.Context, takes []Take, results []Result)
 	return true
 }
 
-// spend takes the cost from the key's lot, if there is that much, and says what is left.
-func (l *lots) spend(t *Take) (Result, bool) {
+// spend takes the cost from the key's lease, if there is that much, and says what is left.
+func (l *leases) spend(t *Take) (Result, bool) {
 	s := l.held.shard(t.ID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,20 +80,20 @@ func (l *lots) spend(t *Take) (Result, bool) {
 	return Result{Known: true, Allowed: true, Remaining: have.left + have.rest, ResetAfter: seconds(have.until - now)}, true
 }
 
-// covers reports whether the key's lot has the cost.
-func (l *lots) covers(t *Take) bool {
+// covers reports whether the key's lease has the cost.
+func (l *leases) covers(t *Take) bool {
 	have, ok := l.held.read(t.ID)
 	return ok && have.left >= t.cost() && have.until > l.now()
 }
 
 // giveBack returns what was spent in vain.
-func (l *lots) giveBack(t *Take, until float64) {
+func (l *leases) giveBack(t *Take, until float64) {
 	have, _ := l.held.read(t.ID)
 	l.add(t, t.cost(), until, have.rest)
 }
 
-// add puts something into the key's lot; rest is what Redis has besides.
-func (l *lots) add(t *Take, n int, until float64, rest int) {
+// add puts something into the key's lease; rest is what Redis has besides.
+func (l *leases) add(t *Take, n int, until float64, rest int) {
 	s := l.held.shard(t.ID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,5 +101,5 @@ func (l *lots) add(t *Take, n int, until float64, rest int) {
 		n += have.left
 		until = max(until, have.until)
 	}
-	s.put(t.ID, lot{left: n, until: until, rest: rest}, l.held.perShard)
+	s.put(t.ID, lease{left: n, until: until, rest: rest}, l.held.perShard)
 }

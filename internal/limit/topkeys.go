@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// maxOffenders is how many keys are counted at once.
-	maxOffenders = 256
-	// maxOffenderKey is how much of a key is kept, in bytes: keys can be the caller's text.
-	maxOffenderKey = 128
-	// offenderWindow is how long a key is remembered after its last refusal, in seconds.
-	offenderWindow = 600.0
+	// maxTopKeys is how many keys are counted at once.
+	maxTopKeys = 256
+	// maxTopKeyText is how much of a key is kept, in bytes: keys can be the caller's text.
+	maxTopKeyText = 128
+	// topKeyWindow is how long a key is remembered after its last refusal, in seconds.
+	topKeyWindow = 600.0
 )
 
-// Offender is a key that was refused.
-type Offender struct {
+// TopKey is a key that was refused.
+type TopKey struct {
 	// Zone and Key are what was counted.
 	Zone string `json:"zone"`
 	Key  string `json:"key"`
@@ -30,30 +30,30 @@ type Offender struct {
 	Last  time.Time `json:"last"`
 }
 
-// offenders counts refusals by key in bounded memory: "space saving" (Metwally et al.,
+// topKeys counts refusals by key in bounded memory: "space saving" (Metwally et al.,
 // 2005) finds those that are refused most, however many others come along.
-type offenders struct {
+type topKeys struct {
 	mu     sync.Mutex
-	counts map[ID]*offence
+	counts map[ID]*topKey
 }
 
-// offence is an [Offender] as it is counted, with times of a [clock].
-type offence struct {
+// topKey is a [TopKey] as it is counted, with times of a [clock].
+type topKey struct {
 	zone, key   string
 	refused     int64
 	first, last float64
 }
 
-func (o *offenders) note(t *Take, now float64) {
+func (o *topKeys) note(t *Take, now float64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.counts == nil {
-		o.counts = make(map[ID]*offence, maxOffenders)
+		o.counts = make(map[ID]*topKey, maxTopKeys)
 	}
 	known, ok := o.counts[t.ID]
 	if !ok {
-		known = &offence{zone: t.Zone, key: strings.Clone(t.Key[:min(len(t.Key), maxOffenderKey)]), first: now}
-		if len(o.counts) >= maxOffenders {
+		known = &topKey{zone: t.Zone, key: strings.Clone(t.Key[:min(len(t.Key), maxTopKeyText)]), first: now}
+		if len(o.counts) >= maxTopKeys {
 			known.refused = o.dropLeast(now)
 		}
 		o.counts[t.ID] = known
@@ -63,11 +63,11 @@ func (o *offenders) note(t *Take, now float64) {
 }
 
 // dropLeast makes room and returns the count that the newcomer inherits.
-func (o *offenders) dropLeast(now float64) int64 {
+func (o *topKeys) dropLeast(now float64) int64 {
 	var least ID
-	var found *offence
+	var found *topKey
 	for id, c := range o.counts {
-		if now-c.last > offenderWindow {
+		if now-c.last > topKeyWindow {
 			delete(o.counts, id)
 			return 0
 		}
@@ -79,22 +79,22 @@ func (o *offenders) dropLeast(now float64) int64 {
 	return found.refused
 }
 
-func (o *offenders) forget(zone, key string) {
+func (o *topKeys) forget(zone, key string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.counts, IDOf(zone, key))
 }
 
-func (o *offenders) top(n int, now float64) []Offender {
+func (o *topKeys) top(n int, now float64) []TopKey {
 	o.mu.Lock()
-	list := make([]Offender, 0, len(o.counts))
+	list := make([]TopKey, 0, len(o.counts))
 	for _, c := range o.counts {
-		if now-c.last <= offenderWindow {
-			list = append(list, Offender{Zone: c.zone, Key: c.key, Refused: c.refused, First: at(c.first), Last: at(c.last)})
+		if now-c.last <= topKeyWindow {
+			list = append(list, TopKey{Zone: c.zone, Key: c.key, Refused: c.refused, First: at(c.first), Last: at(c.last)})
 		}
 	}
 	o.mu.Unlock()
-	slices.SortFunc(list, func(a, b Offender) int {
+	slices.SortFunc(list, func(a, b TopKey) int {
 		return cmp.Or(cmp.Compare(b.Refused, a.Refused), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Key, b.Key))
 	})
 	return list[:min(n, len(list))]

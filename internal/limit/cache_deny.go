@@ -1,17 +1,17 @@
 package limit
 
-// denial is the arrival time that Redis returned for a key when it refused. As it never goes
+// denied is the arrival time that Redis returned for a key when it refused. As it never goes
 // back, and a refused call writes nothing, it says for any cost and any limit until when
 // Redis would refuse at least.
-type denial float64
+type denied float64
 
-func (d denial) lapses() float64 { return float64(d) }
+func (d denied) lapses() float64 { return float64(d) }
 
-// denials remembers refusals, so that somebody who keeps knocking costs no round trip.
-type denials struct{ known *keyed[denial] }
+// denyCache remembers refusals, so that somebody who keeps knocking costs no round trip.
+type denyCache struct{ known *keyed[denied] }
 
 // refuse fills in the result of the first key that is known to refuse.
-func (d denials) refuse(takes []Take, results []Result, now float64) bool {
+func (d denyCache) refuse(takes []Take, results []Result, now float64) bool {
 	for i := range takes {
 		t := &takes[i]
 		tat, ok := d.known.read(t.ID)
@@ -28,10 +28,10 @@ func (d denials) refuse(takes []Take, results []Result, now float64) bool {
 
 // note remembers the refusals among the results of a call that was made at asked: what
 // Redis counted from is no earlier, so nobody is refused too long.
-func (d denials) note(takes []Take, results []Result, asked float64) {
+func (d denyCache) note(takes []Take, results []Result, asked float64) {
 	for i, r := range results {
 		if !r.Allowed {
-			d.known.write(takes[i].ID, denial(asked+r.ResetAfter.Seconds()))
+			d.known.write(takes[i].ID, denied(asked+r.ResetAfter.Seconds()))
 		}
 	}
 }

@@ -68,8 +68,8 @@ func saturated(d time.Duration) time.Duration {
 	return d
 }
 
-// owe takes on credit; see [Limiter.Owe].
-func (s *shared) owe(ctx context.Context, takes []Take, maxDelay time.Duration, results []Result) error {
+// deferred takes on credit; see [Limiter.Defer].
+func (s *shared) deferred(ctx context.Context, takes []Take, maxDelay time.Duration, results []Result) error {
 	return s.run(ctx, takes, maxDelay.Seconds(), results, make([]int, len(takes)))
 }
 

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// fetches are the calls under way that bring lots, by key. Redis refuses the calls that
-// come after the one that gets the last lot, although there is enough for them in it: so
-// they wait until it is here.
+// fetches are the calls under way that bring leases, by key. Redis refuses the calls that
+// come after the one that leases the last of the allowance, although that is enough for
+// them: so they wait until it is here.
 type fetches struct {
 	mu       sync.Mutex
 	underWay map[ID]*fetch
@@ -19,10 +19,10 @@ type fetch struct {
 	done  chan struct{}
 }
 
-// begin notes the calls for lots; each needs an end.
+// begin notes the calls for leases; each needs an end.
 func (f *fetches) begin(takes []Take) {
 	for i := range takes {
-		if takes[i].Lot > 1 {
+		if takes[i].Lease > 1 {
 			f.enter(takes[i].ID)
 		}
 	}
@@ -42,7 +42,7 @@ func (f *fetches) enter(id ID) {
 
 func (f *fetches) end(takes []Take) {
 	for i := range takes {
-		if takes[i].Lot > 1 {
+		if takes[i].Lease > 1 {
 			f.leave(takes[i].ID)
 		}
 	}

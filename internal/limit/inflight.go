@@ -12,30 +12,30 @@ type Slot struct {
 }
 
 // underWay is how many requests of a key are under way. It never lapses.
-type underWay int
+type running int
 
-func (underWay) lapses() float64 { return math.Inf(1) }
+func (running) lapses() float64 { return math.Inf(1) }
 
-// flights counts the requests under way. They are bounded by the server, so no key is
+// inFlight counts the requests under way. They are bounded by the server, so no key is
 // ever forgotten for want of room in practice; one that is starts again at none.
-type flights struct{ counts *keyed[underWay] }
+type inFlight struct{ counts *keyed[running] }
 
-func newFlights(maxKeys int) flights { return flights{newKeyed[underWay](maxKeys)} }
+func newInFlight(maxKeys int) inFlight { return inFlight{newKeyed[running](maxKeys)} }
 
 // Enter takes all slots or none. It returns the index of the slot that is not free, or
 // -1 and the function that gives the slots back.
 func (l *Limiter) Enter(slots []Slot) (leave func(), refused int) {
 	for i := range slots {
-		if !l.flights.enter(slots[i]) {
-			l.flights.leave(slots[:i])
-			l.offenders.note(&Take{Zone: slots[i].Zone, Key: slots[i].Key, ID: slots[i].ID}, l.now())
+		if !l.inFlight.enter(slots[i]) {
+			l.inFlight.leave(slots[:i])
+			l.topKeys.note(&Take{Zone: slots[i].Zone, Key: slots[i].Key, ID: slots[i].ID}, l.now())
 			return nil, i
 		}
 	}
-	return func() { l.flights.leave(slots) }, -1
+	return func() { l.inFlight.leave(slots) }, -1
 }
 
-func (f flights) enter(slot Slot) bool {
+func (f inFlight) enter(slot Slot) bool {
 	s := f.counts.shard(slot.ID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (f flights) enter(slot Slot) bool {
 	return true
 }
 
-func (f flights) leave(slots []Slot) {
+func (f inFlight) leave(slots []Slot) {
 	for _, slot := range slots {
 		s := f.counts.shard(slot.ID)
 		s.mu.Lock()
