@@ -98,7 +98,7 @@ func TestNothingIsKeptToo(t *testing.T) {
 		var db table
 		for range 3 {
 			_, err := c.Get(t.Context(), "key", db.load)
-			require.ErrorIs(t, err, ErrNotFound)
+			require.ErrorIs(t, err, errNotFound)
 		}
 		require.EqualValues(t, 1, db.loads.Load())
 		db.set("value")
@@ -107,7 +107,7 @@ func TestNothingIsKeptToo(t *testing.T) {
 		db.value.Store(nil)
 		c.Invalidate(t.Context(), "key")
 		_, err := c.Get(t.Context(), "key", db.load)
-		require.ErrorIs(t, err, ErrNotFound)
+		require.ErrorIs(t, err, errNotFound)
 		db.set("value")
 		<-time.After(cfg.NegativeTTL)
 		requireGet(t, c, &db, "value", 4)
@@ -244,7 +244,7 @@ func TestCloseEndsLoads(t *testing.T) {
 	c.Close()
 	require.ErrorIs(t, <-failed, context.Canceled)
 	_, err = c.Get(t.Context(), "other", db.load)
-	require.ErrorIs(t, err, ErrClosed)
+	require.ErrorIs(t, err, errClosed)
 }
 
 func TestConfigNamesWhatIsWrong(t *testing.T) {

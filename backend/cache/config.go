@@ -13,22 +13,22 @@ import (
 
 // The defaults of [Config].
 const (
-	DefaultMaxBytes      = 64 << 20
-	DefaultMaxValueBytes = 256 << 10
-	DefaultSoftTTL       = 10 * time.Second
-	DefaultHardTTL       = time.Minute
+	defaultMaxBytes      = 64 << 20
+	defaultMaxValueBytes = 256 << 10
+	defaultSoftTTL       = 10 * time.Second
+	defaultHardTTL       = time.Minute
 	DefaultNegativeTTL   = 5 * time.Second
-	DefaultJitter        = 0.1
-	DefaultMaxLoads      = 256
-	DefaultLoadTimeout   = 5 * time.Second
-	DefaultRedisBudget   = 50 * time.Millisecond
+	defaultJitter        = 0.1
+	defaultMaxLoads      = 256
+	defaultLoadTimeout   = 5 * time.Second
+	defaultRedisBudget   = 50 * time.Millisecond
 )
 
 var (
-	// ErrNotFound is the default of [Config.NotFound].
-	ErrNotFound = errors.New("not found")
-	// ErrClosed is what a closed cache answers to what it does not have.
-	ErrClosed = errors.New("the cache is closed")
+	// errNotFound is the default of [Config.NotFound].
+	errNotFound = errors.New("not found")
+	// errClosed is what a closed cache answers to what it does not have.
+	errClosed = errors.New("the cache is closed")
 )
 
 // Config is what a Cache is made of. What is left at zero gets its default.
@@ -60,7 +60,7 @@ type Config[V any] struct {
 	// Fresh marks the context of a load that must see every commit before it; nil for none.
 	Fresh func(context.Context) context.Context
 	// NotFound is the error, or wrapped in the error, of a load that found nothing. That is
-	// kept, too, and answered with NotFound itself. Default [ErrNotFound].
+	// kept, too, and answered with NotFound itself. Default [errNotFound].
 	NotFound error
 	// MaxLoads is how many loads are under way at once at most. Further ones wait, those
 	// in the background are left out. Default 256.
@@ -105,18 +105,18 @@ func (JSON[V]) Decode(text []byte) (v V, err error) {
 
 // setDefaults fills in what was left at zero.
 func (c *Config[V]) setDefaults() {
-	setDefault(&c.MaxBytes, DefaultMaxBytes)
-	setDefault(&c.MaxValueBytes, DefaultMaxValueBytes)
-	setDefault(&c.SoftTTL, DefaultSoftTTL)
-	setDefault(&c.HardTTL, DefaultHardTTL)
+	setDefault(&c.MaxBytes, defaultMaxBytes)
+	setDefault(&c.MaxValueBytes, defaultMaxValueBytes)
+	setDefault(&c.SoftTTL, defaultSoftTTL)
+	setDefault(&c.HardTTL, defaultHardTTL)
 	setDefault(&c.NegativeTTL, DefaultNegativeTTL)
-	setDefault(&c.Jitter, DefaultJitter)
-	setDefault(&c.MaxLoads, DefaultMaxLoads)
-	setDefault(&c.LoadTimeout, DefaultLoadTimeout)
-	setDefault(&c.RedisBudget, DefaultRedisBudget)
+	setDefault(&c.Jitter, defaultJitter)
+	setDefault(&c.MaxLoads, defaultMaxLoads)
+	setDefault(&c.LoadTimeout, defaultLoadTimeout)
+	setDefault(&c.RedisBudget, defaultRedisBudget)
 	c.Jitter = max(0, c.Jitter)
 	if c.NotFound == nil {
-		c.NotFound = ErrNotFound
+		c.NotFound = errNotFound
 	}
 	if c.Codec == nil {
 		c.Codec = JSON[V]{}

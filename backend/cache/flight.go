@@ -51,7 +51,7 @@ func (c *Cache[V]) join(ctx context.Context, key string, load Load[V]) (*entry[V
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	case <-c.closing.Done():
-		return nil, nil, ErrClosed
+		return nil, nil, errClosed
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,7 +60,7 @@ func (c *Cache[V]) join(ctx context.Context, key string, load Load[V]) (*entry[V
 	}
 	<-c.slots
 	if e == nil && f == nil {
-		return nil, nil, ErrClosed
+		return nil, nil, errClosed
 	}
 	return e, f, nil
 }

@@ -78,7 +78,7 @@ func (t *table) load(ctx context.Context) (string, error) {
 		}
 	}
 	if value == nil {
-		return "", ErrNotFound
+		return "", errNotFound
 	}
 	return *value, nil
 }

@@ -78,7 +78,7 @@ func (m *model) read(ctx context.Context, p *process) error {
 	key := rand.N(modelKeys)
 	told, asked := p.toldOf(key), time.Now()
 	version, err := p.cache.Get(ctx, strconv.Itoa(key), func(ctx context.Context) (int, error) { return m.db.read(ctx, key) })
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, errNotFound) {
 		return nil // Nothing was answered.
 	}
 	m.reads.Add(1)

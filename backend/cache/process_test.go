@@ -57,7 +57,7 @@ func (h *history) read(ctx context.Context, key int) (int, error) {
 	case ctx.Err() != nil:
 		return 0, ctx.Err()
 	case version == 0:
-		return 0, ErrNotFound
+		return 0, errNotFound
 	}
 	return version, nil
 }

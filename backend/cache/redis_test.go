@@ -26,7 +26,7 @@ func TestRedisIsAskedFirst(t *testing.T) {
 	var nothing table
 	for _, c := range []*Cache[string]{one, two} {
 		_, err := c.Get(t.Context(), "nothing", nothing.load)
-		require.ErrorIs(t, err, ErrNotFound)
+		require.ErrorIs(t, err, errNotFound)
 		idle(t, c)
 	}
 	require.EqualValues(t, 1, nothing.loads.Load())

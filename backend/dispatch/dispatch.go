@@ -20,8 +20,8 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultConcurrency = 64
-	DefaultPrefetch    = 512
+	defaultConcurrency = 64
+	defaultPrefetch    = 512
 )
 
 const (
@@ -112,13 +112,13 @@ func New(cfg Config) (*Dispatcher, error) {
 }
 
 func (c *Config) setDefaults() {
-	setDefault(&c.Concurrency, DefaultConcurrency)
+	setDefault(&c.Concurrency, defaultConcurrency)
 	share := max(1, c.Concurrency/botShare)
 	if len(c.Bots) == 1 {
 		share = c.Concurrency
 	}
 	setDefault(&c.BotConcurrency, share)
-	setDefault(&c.Prefetch, max(DefaultPrefetch, heldPerRequest*c.Concurrency))
+	setDefault(&c.Prefetch, max(defaultPrefetch, heldPerRequest*c.Concurrency))
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -14,8 +14,8 @@ import (
 var (
 	// ErrRefused means that the receiver will never take the event.
 	ErrRefused = errors.New("refused for good")
-	// ErrUndelivered means that the receiver did not take the event in all attempts.
-	ErrUndelivered = errors.New("out of attempts")
+	// errUndelivered means that the receiver did not take the event in all attempts.
+	errUndelivered = errors.New("out of attempts")
 )
 
 // Sender sends events to one address as a [Dispatcher] sends them to a bot, one at a time,
@@ -40,7 +40,7 @@ func NewSender(receiver bots.Bot, run int) (*Sender, error) {
 }
 
 // Send makes attempts until the receiver has the event. Its error is ErrRefused,
-// ErrUndelivered or the context's; an attempt that the context ends may have arrived.
+// errUndelivered or the context's; an attempt that the context ends may have arrived.
 func (s *Sender) Send(ctx context.Context, e *event.Event) error {
 	for attempt := 1; ; attempt++ {
 		ans := s.target.post(ctx, s.client, e, s.run, time.Now())
@@ -52,7 +52,7 @@ func (s *Sender) Send(ctx context.Context, e *event.Event) error {
 		case v == permanent:
 			return fmt.Errorf("event %s: %w: %s", e.ID, ErrRefused, ans.reason())
 		case attempt >= s.target.maxAttempts:
-			return fmt.Errorf("event %s: %w: %s", e.ID, ErrUndelivered, ans.reason())
+			return fmt.Errorf("event %s: %w: %s", e.ID, errUndelivered, ans.reason())
 		}
 		pause := time.NewTimer(s.target.backoff.delay(attempt, ans.retryAfter))
 		select {

@@ -28,7 +28,7 @@ func TestSender(t *testing.T) {
 	for _, tc := range []struct {
 		status, attempts int32
 		want             error
-	}{{204, 1, nil}, {410, 1, ErrRefused}, {500, 3, ErrUndelivered}, {307, 3, ErrUndelivered}} {
+	}{{204, 1, nil}, {410, 1, ErrRefused}, {500, 3, errUndelivered}, {307, 3, errUndelivered}} {
 		status.Store(tc.status)
 		asked.Store(0)
 		require.ErrorIs(t, s.Send(t.Context(), newEvent("e-1")), tc.want)

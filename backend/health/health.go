@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// DefaultTimeout bounds a check when [Config] does not.
-const DefaultTimeout = 2 * time.Second
+// defaultTimeout bounds a check when [Config] does not.
+const defaultTimeout = 2 * time.Second
 
 // Check returns nil when what it looks at is well. It must end soon after ctx does.
 type Check func(ctx context.Context) error
@@ -50,7 +50,7 @@ func New(cfg Config) *Registry {
 		failed:  map[string]bool{},
 	}
 	if r.timeout <= 0 {
-		r.timeout = DefaultTimeout
+		r.timeout = defaultTimeout
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)

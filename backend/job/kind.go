@@ -80,11 +80,11 @@ func (l *later) Unwrap() error { return l.error }
 func Later(err error) error { return &later{err} }
 
 var (
-	// ErrInterrupted is returned by [Run.Save] when the worker has to stop here, as its slice is
+	// errInterrupted is returned by [Run.Save] when the worker has to stop here, as its slice is
 	// over or the process stops. The step is saved; the job is requeued.
-	ErrInterrupted = errors.New("the job is requeued")
-	// ErrCancelled is returned by [Run.Save] when the job is cancelled.
-	ErrCancelled = errors.New("the job was cancelled")
+	errInterrupted = errors.New("the job is requeued")
+	// errCancelled is returned by [Run.Save] when the job is cancelled.
+	errCancelled = errors.New("the job was cancelled")
 	// ErrLost is returned by [Run.Save] when the lease is lost. The step is not saved.
 	ErrLost = errors.New("the lease of the job is lost")
 )

@@ -45,7 +45,7 @@ func (r *Run) Job() Job {
 }
 
 // Save stores the checkpoint and the new parts of the file in one transaction, and renews the
-// lease. It returns ErrInterrupted, ErrCancelled, ErrLost, or an error of [Later].
+// lease. It returns errInterrupted, errCancelled, ErrLost, or an error of [Later].
 func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 	checkpoint, err := json.Marshal(p.Checkpoint)
 	if err != nil {
@@ -63,9 +63,9 @@ func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 	case err != nil:
 		return Later(fmt.Errorf("saving the progress of a job: %w", err))
 	case r.Job().CancelAsked:
-		return ErrCancelled
+		return errCancelled
 	case r.stopping.Err() != nil, time.Now().After(r.until):
-		return ErrInterrupted
+		return errInterrupted
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (r *Run) store(ctx context.Context, version string, change func(*Job), part
 	return err
 }
 
-// renew renews the lease until ctx ends. It calls stop with ErrCancelled or ErrLost when the
+// renew renews the lease until ctx ends. It calls stop with errCancelled or ErrLost when the
 // worker has to stop.
 func (r *Run) renew(ctx context.Context, stop context.CancelCauseFunc) {
 	interval := r.jobs.cfg.Lease / 3
@@ -153,7 +153,7 @@ func (r *Run) renew(ctx context.Context, stop context.CancelCauseFunc) {
 		case err != nil:
 			r.jobs.log.Warn("renewing the lease of a job failed", slog.String("job_id", current.ID), slog.Any("error", err))
 		case current.CancelAsked:
-			stop(ErrCancelled)
+			stop(errCancelled)
 			return
 		}
 	}

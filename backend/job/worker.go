@@ -134,14 +134,14 @@ func (j *Jobs) work(ctx context.Context, leased *Job) {
 	var renewal sync.WaitGroup
 	renewal.Go(func() { r.renew(renewing, stop) })
 	result, err := j.run(working, r)
-	if cause := context.Cause(working); err != nil && (errors.Is(cause, ErrLost) || errors.Is(cause, ErrCancelled)) {
+	if cause := context.Cause(working); err != nil && (errors.Is(cause, ErrLost) || errors.Is(cause, errCancelled)) {
 		err = cause
 	}
 	stopRenewing()
 	renewal.Wait()
 	stop(nil)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrCancelled) && !errors.Is(err, ErrLost) {
-		err = ErrInterrupted
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errCancelled) && !errors.Is(err, ErrLost) {
+		err = errInterrupted
 	}
 	j.settle(ctx, r, result, err)
 }
@@ -183,7 +183,7 @@ func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 	switch {
 	case after.Status.Final():
 		j.logFinal(&after)
-	case !errors.Is(err, ErrInterrupted):
+	case !errors.Is(err, errInterrupted):
 		j.metrics.retries.Inc()
 		log.Warn("a job is retried", slog.Time("due_at", after.DueAt), slog.Any("error", err))
 	}
@@ -196,9 +196,9 @@ func outcome(next *Job, result []byte, err error, stopped bool) {
 	case err == nil:
 		next.Result, next.Checkpoint = result, ""
 		next.finish(StatusDone, at)
-	case errors.Is(err, ErrCancelled), next.CancelAsked:
+	case errors.Is(err, errCancelled), next.CancelAsked:
 		next.finish(StatusCancelled, at)
-	case errors.Is(err, ErrInterrupted):
+	case errors.Is(err, errInterrupted):
 		if stopped {
 			next.Tries = max(0, next.Tries-1) // The job is not the reason.
 		}

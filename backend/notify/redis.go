@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// DefaultChannel is the default of [RedisConfig.Channel].
-	DefaultChannel = "botgate:notices"
-	// DefaultTimeout is the default of [RedisConfig.Timeout].
-	DefaultTimeout = time.Second
+	// defaultChannel is the default of [RedisConfig.Channel].
+	defaultChannel = "botgate:notices"
+	// defaultTimeout is the default of [RedisConfig.Timeout].
+	defaultTimeout = time.Second
 	// startTimeout bounds how long [NewRedis] waits for its subscription.
 	startTimeout = 2 * time.Second
 )
@@ -59,10 +59,10 @@ type Redis struct {
 // the metrics are registered already.
 func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:contextcheck // the bus ends with Close
 	if cfg.Channel == "" {
-		cfg.Channel = DefaultChannel
+		cfg.Channel = defaultChannel
 	}
 	if cfg.Timeout <= 0 {
-		cfg.Timeout = DefaultTimeout
+		cfg.Timeout = defaultTimeout
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

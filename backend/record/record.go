@@ -24,8 +24,8 @@ import (
 )
 
 const (
-	// DefaultBatchSize is the default of [Config.BatchSize].
-	DefaultBatchSize = 1000
+	// defaultBatchSize is the default of [Config.BatchSize].
+	defaultBatchSize = 1000
 	// Grace is how long Run goes on with the batches in flight once its context has ended.
 	Grace = 5 * time.Second
 
@@ -88,7 +88,7 @@ var errNotRunning = errors.New("record is not consuming")
 // name that is not fit.
 func New(cfg Config) (*Recorder, error) {
 	if cfg.BatchSize <= 0 {
-		cfg.BatchSize = DefaultBatchSize
+		cfg.BatchSize = defaultBatchSize
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -15,9 +15,9 @@ const (
 	TripAfter = 5
 	// ProbeEvery is how often one call tries again then.
 	ProbeEvery = 500 * time.Millisecond
-	// CalmFor is how long the server must answer in time before it counts as well again: one
+	// calmFor is how long the server must answer in time before it counts as well again: one
 	// on the edge does not fill the log.
-	CalmFor = 10 * time.Second
+	calmFor = 10 * time.Second
 )
 
 // ErrResting is why the server is not asked after it failed several times in a row.
@@ -35,7 +35,7 @@ type Breaker struct {
 }
 
 // New makes a breaker. It tells onChange an error when the server stops to answer in time,
-// and nil when it has been answering again for [CalmFor], once each.
+// and nil when it has been answering again for [calmFor], once each.
 func New(onChange func(err error)) *Breaker {
 	return &Breaker{onChange: onChange, started: time.Now()}
 }
@@ -76,7 +76,7 @@ func (b *Breaker) succeeded() {
 	if b.failures.Load() != 0 {
 		b.failures.Store(0)
 	}
-	if !b.degraded.Load() || b.now()-b.lastFailed.Load() < int64(CalmFor) {
+	if !b.degraded.Load() || b.now()-b.lastFailed.Load() < int64(calmFor) {
 		return
 	}
 	if b.degraded.CompareAndSwap(true, false) {

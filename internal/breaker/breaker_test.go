@@ -39,7 +39,7 @@ func TestServerThatFailsIsLeftAlone(t *testing.T) {
 		require.NoError(t, call(nil))
 		require.NoError(t, call(nil), "one success is enough to ask again")
 		require.Equal(t, []error{errTimeout}, changes, "not calm yet")
-		<-time.After(CalmFor)
+		<-time.After(calmFor)
 		require.NoError(t, call(nil))
 		require.NoError(t, call(nil))
 		require.Equal(t, []error{errTimeout, nil}, changes)

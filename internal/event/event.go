@@ -15,9 +15,9 @@ import (
 // MaxAttribute is the longest attribute value in bytes; Normalize cuts there.
 const MaxAttribute = 512
 
-// MaxDelay is how long after its acceptance an event may have to wait at most; see
+// maxDelay is how long after its acceptance an event may have to wait at most; see
 // [Event.NotBefore].
-const MaxDelay = 24 * time.Hour
+const maxDelay = 24 * time.Hour
 
 // Event is one accepted event with its CloudEvents 1.0 attributes
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
@@ -88,8 +88,8 @@ func (e *Event) Validate() error {
 		return errors.New("event: type is missing")
 	case e.Time.IsZero():
 		return errors.New("event: time is missing")
-	case e.NotBefore.After(e.Time.Add(MaxDelay)):
-		return fmt.Errorf("event: not before must be within %s", MaxDelay)
+	case e.NotBefore.After(e.Time.Add(maxDelay)):
+		return fmt.Errorf("event: not before must be within %s", maxDelay)
 	}
 	return nil
 }

@@ -241,7 +241,7 @@ func TestOnError(t *testing.T) {
 	require.False(t, d.Results[0].Known)
 	policy.OnError = Deny
 	_, err = l.Take(t.Context(), policy, []Take{take(key, 1)})
-	require.ErrorIs(t, err, ErrStore)
+	require.ErrorIs(t, err, errStore)
 	require.True(t, l.Defer(t.Context(), policy, []Take{take(key, 1)}, time.Hour).Degraded)
 }
 

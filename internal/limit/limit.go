@@ -12,8 +12,8 @@ import (
 	"github.com/go-redis/redis_rate/v10"
 )
 
-// ErrStore means that Redis could not decide in time and that the policy refuses then.
-var ErrStore = errors.New("rate limit: redis did not decide in time")
+// errStore means that Redis could not decide in time and that the policy refuses then.
+var errStore = errors.New("rate limit: redis did not decide in time")
 
 // ID stands for one key of one zone. It is the first half of a SHA-256, so all gateways
 // agree on it and Redis holds no user and no address.

@@ -21,7 +21,7 @@ const (
 	Local OnError = "local"
 	// Allow lets everything pass.
 	Allow OnError = "allow"
-	// Deny refuses everything, with [ErrStore].
+	// Deny refuses everything, with [errStore].
 	Deny OnError = "deny"
 )
 
@@ -113,7 +113,7 @@ func (l *Limiter) sweepUntil(ctx context.Context) {
 	}
 }
 
-// Take takes from all keys or from none; the keys must differ. The error is [ErrStore],
+// Take takes from all keys or from none; the keys must differ. The error is [errStore],
 // where the policy says so.
 func (l *Limiter) Take(ctx context.Context, p Policy, takes []Take) (Decision, error) {
 	d := Decision{Results: make([]Result, len(takes))}
@@ -205,7 +205,7 @@ func (l *Limiter) fallBack(p Policy, takes []Take, results []Result) (allowed bo
 		}
 		return true, nil
 	case Deny:
-		return false, ErrStore
+		return false, errStore
 	default:
 		return l.local.take(takes, p.Share, results), nil
 	}

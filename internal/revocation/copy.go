@@ -9,8 +9,8 @@ import (
 	"github.com/botgate/botgate/internal/retry"
 )
 
-// DefaultInterval is how soon a revocation works everywhere.
-const DefaultInterval = time.Second
+// defaultInterval is how soon a revocation works everywhere.
+const defaultInterval = time.Second
 
 // Copy follows a store. It may be used concurrently.
 type Copy struct {
@@ -25,10 +25,10 @@ type Copy struct {
 }
 
 // Follow starts to copy the store's revocations, and again every interval, which is
-// [DefaultInterval] when it is zero. While the store is unavailable, the last copy stays.
+// [defaultInterval] when it is zero. While the store is unavailable, the last copy stays.
 func Follow(store Store, interval time.Duration, logger *slog.Logger) *Copy {
 	if interval == 0 {
-		interval = DefaultInterval
+		interval = defaultInterval
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Copy{store: store, interval: interval, logger: logger, first: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
@@ -62,7 +62,7 @@ func (c *Copy) run(ctx context.Context) {
 
 // load reports whether it worked. It logs only when that changes.
 func (c *Copy) load(ctx context.Context, wasWell bool) bool {
-	attempt, cancel := context.WithTimeout(ctx, max(c.interval, DefaultInterval))
+	attempt, cancel := context.WithTimeout(ctx, max(c.interval, defaultInterval))
 	defer cancel()
 	list, err := c.store.Load(attempt, c.list.Load())
 	switch {

@@ -50,7 +50,7 @@ func (f *File) Revoke(ctx context.Context, entries ...Entry) error {
 		kept = append(kept, e.record())
 	}
 	if len(kept) > maxEntries {
-		return ErrFull
+		return errFull
 	}
 	return f.write(kept)
 }

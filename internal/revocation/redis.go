@@ -56,7 +56,7 @@ func (r *Redis) Revoke(ctx context.Context, entries ...Entry) error {
 		return fmt.Errorf("revoking: %w", err)
 	}
 	if added == 0 {
-		return ErrFull
+		return errFull
 	}
 	return nil
 }

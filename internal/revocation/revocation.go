@@ -14,9 +14,9 @@ import (
 const maxEntries = 200_000
 
 var (
-	// ErrFull means that there are too many revocations that are still needed. Change the
+	// errFull means that there are too many revocations that are still needed. Change the
 	// signing key instead.
-	ErrFull = errors.New("there are too many revocations; change the signing key instead")
+	errFull = errors.New("there are too many revocations; change the signing key instead")
 	// ErrInvalid means that an entry names neither or both of a token and a user, or has no end.
 	ErrInvalid = errors.New("a revocation names a token or a user, and when it can be forgotten")
 )

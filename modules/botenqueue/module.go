@@ -22,12 +22,12 @@ import (
 
 // Defaults of the options.
 const (
-	DefaultTimeout = 5 * time.Second
+	defaultTimeout = 5 * time.Second
 	DefaultType    = "{http.bot.type}"
-	// DefaultIdempotencyWindow is how long keys are remembered.
-	DefaultIdempotencyWindow = 24 * time.Hour
-	// DefaultIdempotencyBudget is how long Redis may take.
-	DefaultIdempotencyBudget = 20 * time.Millisecond
+	// defaultIdempotencyWindow is how long keys are remembered.
+	defaultIdempotencyWindow = 24 * time.Hour
+	// defaultIdempotencyBudget is how long Redis may take.
+	defaultIdempotencyBudget = 20 * time.Millisecond
 )
 
 func init() {
@@ -124,7 +124,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.MaxSize = payload.DefaultMaxSize
 	}
 	if h.Timeout == 0 {
-		h.Timeout = caddy.Duration(DefaultTimeout)
+		h.Timeout = caddy.Duration(defaultTimeout)
 	}
 	h.logger = ctx.Slogger()
 	h.now = time.Now
@@ -141,12 +141,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 // provisionStore takes hold of the keys that are known so far.
 func (h *Handler) provisionStore() (err error) {
-	window := DefaultIdempotencyWindow
+	window := defaultIdempotencyWindow
 	if h.IdempotencyWindow != nil {
 		window = time.Duration(*h.IdempotencyWindow)
 	}
 	if h.IdempotencyBudget == 0 {
-		h.IdempotencyBudget = caddy.Duration(DefaultIdempotencyBudget)
+		h.IdempotencyBudget = caddy.Duration(defaultIdempotencyBudget)
 	}
 	if window == 0 {
 		return nil

@@ -23,8 +23,8 @@ import (
 	"github.com/botgate/botgate/modules/internal/gateway"
 )
 
-// DefaultData is the folder of the embedded engines where none is configured.
-const DefaultData = "data"
+// defaultData is the folder of the embedded engines where none is configured.
+const defaultData = "data"
 
 // queueFile is the embedded queue's file in the data folder.
 const queueFile = "queue.db"
@@ -94,7 +94,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if a.Data == "" {
-		a.Data = DefaultData
+		a.Data = defaultData
 	}
 	if a.QueueURL == "" {
 		a.QueueURL = "sqlite:" + filepath.Join(a.Data, queueFile)

@@ -18,8 +18,8 @@ import (
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
-// DefaultMaxSize is the largest body in bytes, 25 MB: what GitHub sends at most.
-const DefaultMaxSize = 25_000_000
+// defaultMaxSize is the largest body in bytes, 25 MB: what GitHub sends at most.
+const defaultMaxSize = 25_000_000
 
 func init() {
 	caddy.RegisterModule(&Handler{})
@@ -73,7 +73,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.now = time.Now
 	h.security = security.NewLog()
 	if h.MaxSize == 0 {
-		h.MaxSize = DefaultMaxSize
+		h.MaxSize = defaultMaxSize
 	}
 	h.senders = make(map[string]*sender, len(h.Platforms))
 	for name, config := range h.Platforms {

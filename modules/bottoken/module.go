@@ -21,9 +21,9 @@ import (
 
 // Defaults of the options.
 const (
-	DefaultTTL     = 10 * time.Minute
-	DefaultRotate  = 720 * time.Hour
-	DefaultOverlap = time.Hour
+	defaultTTL     = 10 * time.Minute
+	defaultRotate  = 720 * time.Hour
+	defaultOverlap = time.Hour
 )
 
 // Limits of the options.
@@ -127,9 +127,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 func (h *Handler) setDefaults() {
-	setDefault(&h.TTL, DefaultTTL)
-	setDefault(&h.Rotate, DefaultRotate)
-	setDefault(&h.Overlap, DefaultOverlap)
+	setDefault(&h.TTL, defaultTTL)
+	setDefault(&h.Rotate, defaultRotate)
+	setDefault(&h.Overlap, defaultOverlap)
 	if h.Lockout == nil {
 		h.Lockout = &lockout.Config{
 			Failures: 10, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(15 * time.Minute),

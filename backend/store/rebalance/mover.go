@@ -44,7 +44,7 @@ func (m *mover) run(ctx context.Context) error {
 		case slices.Contains(pair, m.To):
 			between = append(between, b)
 		case pair != nil:
-			return fmt.Errorf("%w: bucket %d is between %s and %s; move it to one of them first", ErrMove, b, pair[0], pair[1])
+			return fmt.Errorf("%w: bucket %d is between %s and %s; move it to one of them first", errMove, b, pair[0], pair[1])
 		case owner == m.To:
 			there = append(there, b)
 		default:
@@ -128,7 +128,7 @@ func (m *mover) stillThere(ctx context.Context, from shard, buckets []int) error
 	}
 	for _, b := range buckets {
 		if shard, moved := fences[b]; moved {
-			return fmt.Errorf("%w: bucket %d went to %s meanwhile", ErrMove, b, shard)
+			return fmt.Errorf("%w: bucket %d went to %s meanwhile", errMove, b, shard)
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (m *mover) claim(ctx context.Context, buckets []int) error {
 			}
 			for _, b := range group {
 				if fences[b] != m.To {
-					return fmt.Errorf("%w: %s did not hand over bucket %d", ErrMove, name, b)
+					return fmt.Errorf("%w: %s did not hand over bucket %d", errMove, name, b)
 				}
 			}
 			return nil

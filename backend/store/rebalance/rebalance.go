@@ -21,8 +21,8 @@ const (
 	DefaultGroup = 64
 )
 
-// ErrMove means that a move can't be made as it was asked for.
-var ErrMove = errors.New("can't move")
+// errMove means that a move can't be made as it was asked for.
+var errMove = errors.New("can't move")
 
 // Move says which buckets are to be kept by another shard.
 type Move struct {
@@ -89,12 +89,12 @@ func (r *Rebalancer) Move(ctx context.Context, move Move) (err error) {
 	}
 	i := slices.IndexFunc(m.shards, func(s shard) bool { return s.name == move.To })
 	if i < 0 {
-		return fmt.Errorf("%w: there is no shard %q", ErrMove, move.To)
+		return fmt.Errorf("%w: there is no shard %q", errMove, move.To)
 	}
 	m.to = m.shards[i]
 	for _, b := range move.Buckets {
 		if b < 0 || b >= event.Buckets {
-			return fmt.Errorf("%w: there is no bucket %d", ErrMove, b)
+			return fmt.Errorf("%w: there is no bucket %d", errMove, b)
 		}
 	}
 	if err := m.survey(ctx); err != nil { // A shard that is down has no lock to give.

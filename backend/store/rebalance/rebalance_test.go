@@ -302,8 +302,8 @@ func TestMoveRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, fakes := open(t, cut("a", "b", "c"))
 		synctest.Wait()
-		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "z"}), ErrMove)
-		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1024}, To: "b"}), ErrMove)
+		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "z"}), errMove)
+		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1024}, To: "b"}), errMove)
 
 		fakes["c"].SetFail(refuse())
 		require.ErrorIs(t, New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "b"}), store.ErrUnavailable, "its marks may say otherwise")
@@ -318,7 +318,7 @@ func TestMoveRefuses(t *testing.T) {
 		require.NoError(t, fakes["a"].Fence(t.Context(), []int{1}, "b", nil))
 		require.NoError(t, fakes["b"].Fence(t.Context(), []int{1}, "a", nil))
 		err = New(s).Move(t.Context(), Move{Buckets: []int{1}, To: "c"})
-		require.ErrorIs(t, err, ErrMove)
+		require.ErrorIs(t, err, errMove)
 		require.ErrorContains(t, err, "bucket 1 is between a and b")
 		require.Empty(t, fakes["c"].Fenced)
 	})

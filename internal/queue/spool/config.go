@@ -8,11 +8,11 @@ import (
 
 // Defaults of the options.
 const (
-	DefaultMaxBytes       = 1_000_000_000
-	DefaultMaxAge         = 24 * time.Hour
-	DefaultConfirmTimeout = 2 * time.Second
-	DefaultTurnWait       = 250 * time.Millisecond
-	DefaultMaxEvent       = 16 << 20
+	defaultMaxBytes       = 1_000_000_000
+	defaultMaxAge         = 24 * time.Hour
+	defaultConfirmTimeout = 2 * time.Second
+	defaultTurnWait       = 250 * time.Millisecond
+	defaultMaxEvent       = 16 << 20
 )
 
 // Config says where the spool is.
@@ -38,7 +38,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.DrainTimeout = 5 * time.Second
 	}
 	if c.MaxEvent <= 0 {
-		c.MaxEvent = DefaultMaxEvent
+		c.MaxEvent = defaultMaxEvent
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -69,16 +69,16 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.MaxBytes <= 0 {
-		o.MaxBytes = DefaultMaxBytes
+		o.MaxBytes = defaultMaxBytes
 	}
 	if o.MaxAge <= 0 {
-		o.MaxAge = DefaultMaxAge
+		o.MaxAge = defaultMaxAge
 	}
 	if o.ConfirmTimeout <= 0 {
-		o.ConfirmTimeout = DefaultConfirmTimeout
+		o.ConfirmTimeout = defaultConfirmTimeout
 	}
 	if o.TurnWait <= 0 {
-		o.TurnWait = DefaultTurnWait
+		o.TurnWait = defaultTurnWait
 	}
 	return o
 }

@@ -19,7 +19,7 @@ const varKey = "botgate_delivery"
 const (
 	PlaceholderPlatform   = "http.bot.platform"
 	PlaceholderVerifiedBy = "http.bot.verified_by"
-	PlaceholderType       = "http.bot.type"
+	placeholderType       = "http.bot.type"
 	PlaceholderUser       = "http.bot.user"
 	PlaceholderOrderKey   = "http.bot.order_key"
 	PlaceholderDedupeID   = "http.bot.dedupe_id"
@@ -45,7 +45,7 @@ func Set(r *http.Request, d *Delivery) {
 
 // SetEvent points the placeholders at one of the events.
 func SetEvent(repl *caddy.Replacer, e platform.Event) {
-	repl.Set(PlaceholderType, e.Type)
+	repl.Set(placeholderType, e.Type)
 	repl.Set(PlaceholderUser, e.User)
 	repl.Set(PlaceholderOrderKey, e.OrderKey)
 	repl.Set(PlaceholderDedupeID, e.DedupeID)

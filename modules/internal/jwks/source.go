@@ -18,11 +18,11 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultRefresh  = 10 * time.Minute
-	DefaultMaxStale = 24 * time.Hour
-	DefaultTimeout  = 5 * time.Second
-	DefaultWait     = 2 * time.Second
-	DefaultMaxBody  = 1 << 20
+	defaultRefresh  = 10 * time.Minute
+	defaultMaxStale = 24 * time.Hour
+	defaultTimeout  = 5 * time.Second
+	defaultWait     = 2 * time.Second
+	defaultMaxBody  = 1 << 20
 )
 
 const (
@@ -62,11 +62,11 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	setDefault(&c.Refresh, DefaultRefresh)
-	setDefault(&c.MaxStale, DefaultMaxStale)
-	setDefault(&c.Timeout, DefaultTimeout)
-	setDefault(&c.Wait, DefaultWait)
-	setDefault(&c.MaxBody, DefaultMaxBody)
+	setDefault(&c.Refresh, defaultRefresh)
+	setDefault(&c.MaxStale, defaultMaxStale)
+	setDefault(&c.Timeout, defaultTimeout)
+	setDefault(&c.Wait, defaultWait)
+	setDefault(&c.MaxBody, defaultMaxBody)
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -2,10 +2,10 @@ package payload
 
 // The limits of a document where none are configured.
 const (
-	DefaultMaxDepth   = 64
-	DefaultMaxMembers = 1000
-	DefaultMaxItems   = 10_000
-	DefaultMaxNumber  = 64
+	defaultMaxDepth   = 64
+	defaultMaxMembers = 1000
+	defaultMaxItems   = 10_000
+	defaultMaxNumber  = 64
 )
 
 // maxExponent is the largest exponent of a number, in either direction. Validators compute
@@ -31,10 +31,10 @@ func (l Limits) orDefaults() Limits {
 		value    *int
 		fallback int
 	}{
-		{&l.MaxDepth, DefaultMaxDepth},
-		{&l.MaxMembers, DefaultMaxMembers},
-		{&l.MaxItems, DefaultMaxItems},
-		{&l.MaxNumber, DefaultMaxNumber},
+		{&l.MaxDepth, defaultMaxDepth},
+		{&l.MaxMembers, defaultMaxMembers},
+		{&l.MaxItems, defaultMaxItems},
+		{&l.MaxNumber, defaultMaxNumber},
 	} {
 		if *limit.value == 0 {
 			*limit.value = limit.fallback

@@ -14,8 +14,8 @@ import (
 	"github.com/botgate/botgate/internal/retry"
 )
 
-// DefaultInterval is how often files are looked at.
-const DefaultInterval = 2 * time.Second
+// defaultInterval is how often files are looked at.
+const defaultInterval = 2 * time.Second
 
 // Config says what is loaded, and from where.
 type Config[T any] struct {
@@ -43,7 +43,7 @@ type Value[T any] struct {
 // New loads the value, and then follows its files until Close.
 func New[T any](c Config[T]) (*Value[T], error) {
 	if c.Interval == 0 {
-		c.Interval = DefaultInterval
+		c.Interval = defaultInterval
 	}
 	v := &Value[T]{config: c, done: make(chan struct{})}
 	// What changes during the load is noticed at the first look.

@@ -14,8 +14,8 @@ import (
 	"go.uber.org/zap/exp/zapslog"
 )
 
-// LoggerName is what Caddy's log option includes or excludes.
-const LoggerName = "botgate.security"
+// loggerName is what Caddy's log option includes or excludes.
+const loggerName = "botgate.security"
 
 // Under attack, a reason is logged this often a second, and then one time in so many.
 const (
@@ -42,10 +42,10 @@ type window struct {
 	suppressed int
 }
 
-// NewLog makes a log that writes to Caddy's logger [LoggerName].
+// NewLog makes a log that writes to Caddy's logger [loggerName].
 func NewLog() *Log {
-	core := caddy.Log().Named(LoggerName).Core()
-	return newLog(slog.New(zapslog.NewHandler(core, zapslog.WithName(LoggerName))), time.Now)
+	core := caddy.Log().Named(loggerName).Core()
+	return newLog(slog.New(zapslog.NewHandler(core, zapslog.WithName(loggerName))), time.Now)
 }
 
 func newLog(logger *slog.Logger, now func() time.Time) *Log {
