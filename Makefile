@@ -41,7 +41,7 @@ test-deps: ## install what the tests need, or say what is missing
 test-unit: ## run the tests that need no services
 	$(GO) test -race -short -tags $(TAGS) ./...
 
-chaos: test-deps ## take everything away under load, and show that nothing is lost; a few minutes
+chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
 	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Reload|PlansOfALargeLog)' -timeout 30m ./integration ./backend/store/postgres
 
 lint: ## run the linters; installs golangci-lint into bin/ the first time

@@ -131,7 +131,7 @@ const retryAfter = 5 * time.Second
 const revocationWait = 2 * time.Second
 
 // challenges are the answers to requests that may not pass (RFC 6750, section 3).
-type challenges struct{ missing, two, invalid, scope, keysAway, revocationsAway *problem.Problem }
+type challenges struct{ missing, two, invalid, scope, keysUnavailable, revocationsUnavailable *problem.Problem }
 
 const realm = `Bearer realm="botgate"`
 
@@ -141,9 +141,9 @@ func newChallenges(scopes []string) challenges {
 			WithHeader("WWW-Authenticate", realm),
 		two: problem.New(http.StatusBadRequest, "two-tokens", "The request carries more than one token.").
 			WithHeader("WWW-Authenticate", realm+`, error="invalid_request"`),
-		revocationsAway: problem.New(http.StatusServiceUnavailable, "revocations-unavailable", "The request can't be verified at present.").
+		revocationsUnavailable: problem.New(http.StatusServiceUnavailable, "revocations-unavailable", "The request can't be verified at present.").
 			WithDetail("It could not be found out whether the token is still good. Send it again.").WithRetryAfter(retryAfter),
-		keysAway: problem.New(http.StatusServiceUnavailable, "keys-unavailable", "The request can't be verified at present.").
+		keysUnavailable: problem.New(http.StatusServiceUnavailable, "keys-unavailable", "The request can't be verified at present.").
 			WithDetail("The issuer's keys could not be had. Send it again.").WithRetryAfter(retryAfter),
 		invalid: problem.New(http.StatusUnauthorized, "invalid-token", "The bearer token was not accepted.").
 			WithHeader("WWW-Authenticate", realm+`, error="invalid_token"`),
@@ -172,9 +172,9 @@ func (c challenges) of(reason Reason) *problem.Problem {
 	case TwoTokens:
 		return c.two
 	case KeysUnavailable:
-		return c.keysAway
+		return c.keysUnavailable
 	case RevocationsUnavailable:
-		return c.revocationsAway
+		return c.revocationsUnavailable
 	case NoScope:
 		return c.scope
 	default:
