@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -24,10 +24,10 @@ const (
 	// diskPause is the pause after the file failed, settleTimeout bounds one attempt.
 	diskPause     = 200 * time.Millisecond
 	settleTimeout = 10 * time.Second
-
-	backoffMin = 50 * time.Millisecond
-	backoffMax = 2 * time.Second
 )
+
+// backoff is the pause after rounds in which the broker took nothing.
+var backoff = retry.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second, Jitter: .5}
 
 // drainer moves events from the file to the broker. The file hands out the oldest event of
 // each order key, and the next one after that was acknowledged: so there is one of each key
@@ -79,7 +79,7 @@ func (d *drainer) round() {
 	took := d.settle(offered, d.offer(offered))
 	if took == 0 {
 		d.failures++
-		pause(d.spool.ctx, backoff(d.failures))
+		retry.Sleep(d.spool.ctx, backoff.Delay(d.failures))
 		return
 	}
 	d.failures = 0
@@ -157,7 +157,7 @@ func (d *drainer) forget(offered, failed []*queue.Delivery) {
 	var group sync.WaitGroup
 	for _, f := range failed {
 		group.Go(func() {
-			d.persist(func(ctx context.Context) error { return d.spool.consumer.Postpone(ctx, f, backoff(4)) })
+			d.persist(func(ctx context.Context) error { return d.spool.consumer.Postpone(ctx, f, backoff.Delay(4)) })
 		})
 	}
 	group.Wait()
@@ -213,22 +213,6 @@ func (d *drainer) persist(change func(context.Context) error) bool {
 		if failures == 0 {
 			d.spool.log.Error("the spool's file cannot be written; draining waits for it", slog.Any("error", err))
 		}
-		pause(d.spool.ctx, diskPause)
-	}
-}
-
-// backoff is a random time that doubles with each failure.
-func backoff(failures int) time.Duration {
-	limit := min(backoffMin<<min(failures, 10), backoffMax)
-	return limit/2 + rand.N(limit/2)
-}
-
-// pause waits, or returns when the context ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+		retry.Sleep(d.spool.ctx, diskPause)
 	}
 }
