@@ -1,55 +1,17 @@
 package job_test
 
 import (
-	"path/filepath"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/botgate/botgate/backend/internal/sqldb"
+	"github.com/botgate/botgate/backend/internal/sqldb/sqldbtest"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store/postgres"
-	"github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/testsvc"
 )
-
-// openDatabase opens an empty database. What two calls return is the same one.
-type openDatabase func(t *testing.T) sqldb.DB
-
-// eachDatabase runs a test with PostgreSQL and SQLite.
-func eachDatabase(t *testing.T, test func(t *testing.T, fresh func(t *testing.T) openDatabase)) {
-	t.Helper()
-	for name, fresh := range map[string]func(t *testing.T) openDatabase{"PostgreSQL": freshPostgres, "SQLite": freshSQLite} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, fresh)
-		})
-	}
-}
-
-func freshPostgres(t *testing.T) openDatabase {
-	url := testsvc.Postgres(t)
-	return func(t *testing.T) sqldb.DB {
-		pool, err := pgxpool.New(t.Context(), url+"&pool_max_conns=4")
-		require.NoError(t, err)
-		t.Cleanup(pool.Close)
-		db := sqldb.FromPool(pool)
-		t.Cleanup(func() { require.NoError(t, db.Writer.Close()) })
-		return db
-	}
-}
-
-func freshSQLite(t *testing.T) openDatabase {
-	path := filepath.Join(t.TempDir(), "events.db")
-	return func(t *testing.T) sqldb.DB {
-		s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		return s.SQL()
-	}
-}
 
 func migrated(t *testing.T, db sqldb.DB) *job.SQL {
 	t.Helper()
@@ -60,7 +22,7 @@ func migrated(t *testing.T, db sqldb.DB) *job.SQL {
 
 func TestSQLConformance(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, fresh func(t *testing.T) openDatabase) {
+	sqldbtest.Each(t, func(t *testing.T, fresh func(t *testing.T) sqldbtest.Open) {
 		conformance(t, func(t *testing.T) openEngine {
 			open := fresh(t)
 			return func(t *testing.T) job.Engine { return migrated(t, open(t)) }
@@ -87,7 +49,7 @@ func TestSQLBesideEvents(t *testing.T) {
 
 func TestSQLNotMigrated(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, fresh func(t *testing.T) openDatabase) {
+	sqldbtest.Each(t, func(t *testing.T, fresh func(t *testing.T) sqldbtest.Open) {
 		e := job.NewSQL(fresh(t)(t), nil)
 		require.ErrorIs(t, e.Ready(t.Context()), job.ErrUnavailable)
 		_, err := e.Load(t.Context(), "42")
@@ -101,7 +63,7 @@ func TestSQLTableOfAnotherProgram(t *testing.T) {
 		"insert into jobs_migrations values (1000, 'later', 'x', 0)": "version 1000, newer than this program",
 		"update jobs_migrations set checksum = 'x'":                  "differs from 0001_jobs.sql",
 	} {
-		eachDatabase(t, func(t *testing.T, fresh func(t *testing.T) openDatabase) {
+		sqldbtest.Each(t, func(t *testing.T, fresh func(t *testing.T) sqldbtest.Open) {
 			db := fresh(t)(t)
 			e := migrated(t, db)
 			_, err := db.Writer.ExecContext(t.Context(), change)
@@ -116,7 +78,7 @@ func TestSQLTableOfAnotherProgram(t *testing.T) {
 
 func TestSQLClosed(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, fresh func(t *testing.T) openDatabase) {
+	sqldbtest.Each(t, func(t *testing.T, fresh func(t *testing.T) sqldbtest.Open) {
 		db := fresh(t)(t)
 		e := migrated(t, db)
 		require.NoError(t, db.Writer.Close())
