@@ -2,14 +2,15 @@ package integration
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +29,9 @@ const limitedCaddyfile = `{
 :{$BOTGATE_HTTP_PORT} {
 	bot_rate_limit {
 		zone all {
-			key  everybody
-			rate 1000/s
+			key   everybody
+			rate  100/s
+			burst 500
 		}
 		budget         {$BUDGET}
 		on_store_error local 50%
@@ -59,9 +61,9 @@ func startLimited(t *testing.T, redisURL, budget string) (base string) {
 	return "http://" + ports[0]
 }
 
-// TestLimitIsExactOverTwoGateways sends from 64 connections to two gateways for ten
-// seconds, far more than is allowed, and counts what passes: with one Redis, and with each
-// gateway keeping half of the limit on its own.
+// TestLimitIsExactOverTwoGateways sends from 64 connections to two gateways, more than is
+// allowed, and counts what passes: with one Redis, and with each gateway keeping half of the
+// limit on its own.
 func TestLimitIsExactOverTwoGateways(t *testing.T) {
 	for name, store := range map[string]struct{ url, budget string }{
 		// This is about counting, not about a slow machine.
@@ -70,44 +72,85 @@ func TestLimitIsExactOverTwoGateways(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			gateways := []string{startLimited(t, store.url, store.budget), startLimited(t, store.url, store.budget)}
-			const rate, burst, lasts = 1000, 1000, 10 * time.Second
-			began := time.Now()
-			accepted, refused := flood(t, gateways, began.Add(lasts))
+			const rate, burst = 100, 500
 			allowed := func(d time.Duration) float64 { return rate*d.Seconds() + burst }
-			t.Logf("%d accepted, %d refused, %.0f allowed", accepted, refused, allowed(lasts))
-			// The last requests begin before the end and may be answered after it.
-			require.LessOrEqual(t, float64(accepted), 1.01*allowed(time.Since(began)))
-			require.GreaterOrEqual(t, float64(accepted), 0.99*allowed(lasts))
+			f := flood{gateways: gateways}
+			f.run(t)
+			t.Logf("%d accepted, %d refused", f.accepted, f.refused)
+			require.LessOrEqual(t, float64(f.accepted), 1.01*allowed(f.ended.Sub(f.began)))
+			// Whoever was refused found nothing left of what was allowed until then.
+			require.GreaterOrEqual(t, float64(f.accepted), 0.99*allowed(f.exhausted.Sub(f.answered)))
 		})
 	}
 }
 
-// flood sends until the end from 64 connections and counts the answers.
-func flood(t *testing.T, gateways []string, end time.Time) (accepted, refused int64) {
+// flood sends to gateways from 64 connections and counts the answers.
+type flood struct {
+	gateways []string
+
+	mu                sync.Mutex
+	accepted, refused int
+	began, ended      time.Time // From before the first request to after the last answer.
+	answered          time.Time // When each gateway has answered.
+	exhausted         time.Time // When each gateway was sent a request that it refused.
+	first, last       map[string]time.Time
+}
+
+// run sends for five seconds, and until enough was refused.
+func (f *flood) run(t *testing.T) {
 	t.Helper()
-	var counts [2]atomic.Int64
+	const lasts, enough = 5 * time.Second, 500
+	f.first, f.last = map[string]time.Time{}, map[string]time.Time{}
+	f.began = time.Now()
 	var senders sync.WaitGroup
 	for i := range 64 {
+		gateway := f.gateways[i%len(f.gateways)]
 		senders.Go(func() {
-			for time.Now().Before(end) {
-				a, err := send(http.MethodPost, gateways[i%len(gateways)]+"/", nil, nil)
-				switch {
-				case err != nil:
+			for time.Since(f.began) < lasts || f.refusals() < enough {
+				sent := time.Now()
+				a, err := send(http.MethodPost, gateway+"/", nil, nil)
+				if err == nil && a.status != http.StatusAccepted && a.status != http.StatusTooManyRequests {
+					err = fmt.Errorf("answered %d: %s", a.status, a.body)
+				}
+				if err == nil && time.Since(f.began) > time.Minute {
+					err = errors.New("too little is refused")
+				}
+				if err != nil {
 					t.Error(err)
 					return
-				case a.status == http.StatusAccepted:
-					counts[0].Add(1)
-				case a.status == http.StatusTooManyRequests:
-					counts[1].Add(1)
-				default:
-					t.Errorf("answered %d: %s", a.status, a.body)
-					return
 				}
+				f.count(gateway, sent, a.status == http.StatusAccepted)
 			}
 		})
 	}
 	senders.Wait()
-	return counts[0].Load(), counts[1].Load()
+	f.ended = time.Now()
+	f.answered = slices.MaxFunc(slices.Collect(maps.Values(f.first)), time.Time.Compare)
+	f.exhausted = slices.MinFunc(slices.Collect(maps.Values(f.last)), time.Time.Compare)
+	require.Len(t, f.last, len(f.gateways), "each gateway refused")
+}
+
+func (f *flood) refusals() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused
+}
+
+// count counts the answer of a gateway.
+func (f *flood) count(gateway string, sent time.Time, accepted bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.first[gateway].IsZero() {
+		f.first[gateway] = time.Now()
+	}
+	if accepted {
+		f.accepted++
+		return
+	}
+	f.refused++
+	if sent.After(f.last[gateway]) {
+		f.last[gateway] = sent
+	}
 }
 
 // TestPlatformUserIsSlowedDown floods with the webhooks of one user: GitHub gets its

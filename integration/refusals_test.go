@@ -129,12 +129,12 @@ func TestOldWebhookIsRefused(t *testing.T) {
 	requireProblem(t, a, http.StatusUnauthorized, "invalid-signature")
 }
 
-// TestRateLimit sends more than the burst of the shipped Caddyfile at once. The rate is lower,
-// so that a slow machine meets the limit, too.
+// TestRateLimit sends more than the burst of the shipped Caddyfile at once. The rate is lower
+// and the budget larger, so that a slow machine meets the same limit.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	forEachEngine(t, func(t *testing.T, s *stack) {
-		path := s.caddyfileWith(t, "rate 100/s", "rate 10/s")
+		path := s.caddyfileWith(t, "rate 100/s\n\t\t\tburst 200\n\t\t}", "rate 1/s\n\t\t\tburst 200\n\t\t}\n\t\tbudget 20s")
 		_, stderr, code := run(t, s.dir, s.env, "", gatewayBinary, "reload", "--config", path, "--address", s.admin)
 		require.Zero(t, code, stderr)
 		token := s.token("eager")

@@ -101,7 +101,7 @@ func awaitJob(t *testing.T, h http.Handler, path string) (v jobView) {
 		require.Equal(t, http.StatusOK, w.Code)
 		v = jobOf(t, w)
 		return v.Status.Final()
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	return v
 }
 

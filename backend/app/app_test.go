@@ -26,7 +26,7 @@ import (
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) { testsvc.Main(m) }
 

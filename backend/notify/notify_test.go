@@ -58,7 +58,7 @@ func open(t *testing.T, url string, cfg notify.RedisConfig) (*notify.Redis, *tes
 }
 
 const (
-	patience = 30 * time.Second
+	patience = time.Minute
 	tick     = 5 * time.Millisecond
 )
 

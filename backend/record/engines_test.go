@@ -20,7 +20,7 @@ import (
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // TestShardDownWithRealQueues has a shard away while its process is replaced, on each engine
 // and with bodies that are kept elsewhere.

@@ -187,7 +187,7 @@ func TestPoisonWithRealStore(t *testing.T) {
 	events[11].VerifiedBy, events[11].Type = "botgate", "botgate.event.failed"
 	q := newQueue(events...)
 	r := start(t, Config{Queue: q, Store: s})
-	require.Eventually(t, func() bool { return q.left() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return q.left() == 0 }, time.Minute, time.Millisecond)
 	require.NoError(t, r.stop())
 	page, err := s.List(t.Context(), store.Query{Limit: 100})
 	require.NoError(t, err)

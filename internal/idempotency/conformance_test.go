@@ -81,7 +81,7 @@ func eventually(t *testing.T, s *Store, terms Terms, key Key, request Fingerprin
 	require.Eventually(t, func() bool {
 		claim = s.Begin(t.Context(), terms, key, request)
 		return claim.State == First
-	}, 30*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	return claim
 }
 
@@ -134,7 +134,7 @@ func TestKeyIsForgottenAfterItsWindow(t *testing.T) {
 
 		marks := []Key{newKey()}
 		one.Mark(t.Context(), brief, marks)
-		require.Eventually(t, func() bool { return !other.Seen(t.Context(), patient, marks)[0] }, 30*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return !other.Seen(t.Context(), patient, marks)[0] }, time.Minute, 5*time.Millisecond)
 	})
 }
 

@@ -16,7 +16,7 @@ var short = Terms{Window: time.Hour, Lease: time.Hour, Budget: 100 * time.Millis
 // sharedAgain waits until Redis decides.
 func sharedAgain(t *testing.T, s *Store) {
 	t.Helper()
-	require.Eventually(t, func() bool { return !s.Begin(t.Context(), short, newKey(), body).local }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return !s.Begin(t.Context(), short, newKey(), body).local }, time.Minute, 20*time.Millisecond)
 }
 
 // TestRedisUnavailable finds each gateway going on with what it knows itself.

@@ -26,7 +26,7 @@ func sharedAgain(t *testing.T, l *Limiter) {
 		d, err := l.Take(t.Context(), short, []Take{take(newKey(), 1)})
 		require.NoError(t, err)
 		return !d.Degraded
-	}, 30*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 // requireLocal finds the limit kept, by this process alone.
@@ -93,7 +93,7 @@ func TestSlowRedis(t *testing.T) {
 	requireLocal(t, l, 16)
 	d := decide(t, l, take(newKey(), 1))
 	require.True(t, d.Degraded, "the breaker is open")
-	require.Eventually(t, func() bool { return !decide(t, l, take(newKey(), 1)).Degraded }, 30*time.Second, 20*time.Millisecond,
+	require.Eventually(t, func() bool { return !decide(t, l, take(newKey(), 1)).Degraded }, time.Minute, 20*time.Millisecond,
 		"a larger budget waits")
 }
 
@@ -188,7 +188,7 @@ func awaitReplica(t *testing.T, master, sentinel *testsvc.Server) {
 		}
 		n, err := openRedis(t, master.URL).Do(t.Context(), "wait", 1, 1000).Int()
 		return err == nil && n == 1
-	}, 30*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 }
 
 func TestClusterCountsAllZonesTogether(t *testing.T) {
@@ -219,7 +219,7 @@ func joinCluster(t *testing.T, one, two *testsvc.Server) {
 		require.Eventually(t, func() bool {
 			info, err := node.Do(t.Context(), "cluster", "info").Text()
 			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:2")
-		}, 30*time.Second, 50*time.Millisecond)
+		}, time.Minute, 50*time.Millisecond)
 	}
 }
 

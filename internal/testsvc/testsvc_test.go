@@ -125,13 +125,13 @@ func TestNothingOutlivesTheProcess(t *testing.T) {
 				_ = conn.Close()
 			}
 			return err != nil
-		}, 10*time.Second, 20*time.Millisecond, "%s still answers", u.Scheme)
+		}, time.Minute, 20*time.Millisecond, "%s still answers", u.Scheme)
 	}
 	require.NoError(t, os.Remove(ready))
 	require.Eventually(t, func() bool {
 		left, err := os.ReadDir(folder)
 		return err == nil && len(left) == 0
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 // orphan starts servers, says so in the file ready, and waits to be killed.

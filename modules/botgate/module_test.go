@@ -118,7 +118,7 @@ func TestSpoolOutlivesReloads(t *testing.T) {
 	require.Error(t, last.Ready(t.Context()))
 
 	embedded := reload(&botgate.App{})
-	require.Eventually(t, func() bool { return !last.Spooling() }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !last.Spooling() }, time.Minute, time.Millisecond)
 	require.NoError(t, embedded.Publish(t.Context(), newCommand(t, 4)))
 	c, err := embedded.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{})
 	require.NoError(t, err)

@@ -94,7 +94,7 @@ func TestChangedSecretFileIsUsed(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, p := send(t, h, signed(t, "github", "new", `{}`))
 		return p.reached
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	_, p = send(t, h, signed(t, "github", "old", `{}`))
 	require.False(t, p.reached)
 }

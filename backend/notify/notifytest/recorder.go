@@ -13,7 +13,7 @@ import (
 
 const (
 	// patience is how long the suite waits for what must come.
-	patience = 30 * time.Second
+	patience = time.Minute
 	// tick is the pause between two looks.
 	tick = 2 * time.Millisecond
 )

@@ -118,6 +118,6 @@ func requireKeys(t testing.TB, source *jwks.Source, want ...string) *jwks.Docume
 		require.NoError(c, err)
 		require.Equal(c, want, ids(document))
 		last = document
-	}, 10*time.Second, 2*time.Millisecond)
+	}, time.Minute, 2*time.Millisecond)
 	return last
 }

@@ -26,7 +26,7 @@ func TestKeysAreReplacedAsAWhole(t *testing.T) {
 	require.Eventually(t, func() bool {
 		document, err := source.Current(t.Context())
 		return err == nil && len(document.Keys) == 0
-	}, 5*time.Second, time.Millisecond, "an emptied set lets nothing pass")
+	}, time.Minute, time.Millisecond, "an emptied set lets nothing pass")
 }
 
 // TestBogusKeyIDsAreNoFlood: krakend-jose and caddy-jwt ask the provider once per bogus id.
@@ -102,7 +102,7 @@ func TestFailureIsForgottenWithRecovery(t *testing.T) {
 	require.Eventually(t, func() bool {
 		document, err := source.Current(t.Context())
 		return err == nil && len(document.Keys) == 1
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 }
 
 func TestHangingProviderCostsABoundedWait(t *testing.T) {
@@ -121,11 +121,11 @@ func TestLastGoodKeysServeUntilTheyAreTooOld(t *testing.T) {
 	requireKeys(t, source, "a")
 	provider.turn(status(http.StatusInternalServerError))
 	failed := provider.count()
-	require.Eventually(t, func() bool { return provider.count() > failed+1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return provider.count() > failed+1 }, time.Minute, time.Millisecond)
 	require.Eventually(t, func() bool {
 		_, err := source.Current(t.Context())
 		return err != nil
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	_, err := source.Current(t.Context())
 	require.ErrorIs(t, err, jwks.ErrUnavailable)
 }
