@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -58,7 +59,7 @@ type App struct {
 	health   *health.Registry
 	bots     bots.Set
 	mux      *http.ServeMux
-	api      lazyAPI
+	api      atomic.Pointer[api.API] // Nil until it is open.
 	failed   chan error
 
 	// Set by Start; the listener and the queue by New when they were given to it.
@@ -69,9 +70,11 @@ type App struct {
 	store    *sharded.Store
 	sessions *session.Sessions
 	reader   api.Reader
-	// lazyQueue is the queue for the API.
-	lazyQueue *lazyQueue
-	jobs      *job.Jobs // Nil without the roles for it.
+	// forget has the cache forget an erased user; nil without a cache.
+	forget func(ctx context.Context, user string, ids []string)
+	// deadLetters are those of the queue.
+	deadLetters queue.DeadLetters
+	jobs        *job.Jobs // Nil without the roles for it.
 	// jobsReady returns nil when their table is there.
 	jobsReady func(context.Context) error
 

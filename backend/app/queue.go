@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,39 +29,44 @@ func (a *App) needsQueue() bool {
 	return a.settings.Has(config.Record) || a.settings.Has(config.Dispatch) || a.settings.Has(config.Jobs)
 }
 
-// openQueue opens the queue unless it was given, which is then its owner's to close.
+// openQueue opens the queue unless it was given, which is then its owner's to close. Where only the
+// API needs it, it is opened on first use.
 func (a *App) openQueue(ctx context.Context) error {
-	if !a.needsQueue() {
+	switch {
+	case a.queue != nil:
+	case !a.needsQueue():
+		lazy := &lazyQueue{settings: a.settings}
+		a.deadLetters = lazy
+		a.onClose("queue", closeQueue, lazy.close)
 		return nil
-	}
-	if a.queue == nil {
-		q, err := OpenQueue(ctx, a.settings, a.log)
+	default:
+		q, err := openQueue(ctx, a.settings, queueopen.Options{Logger: a.log})
 		if err != nil {
 			return err
 		}
 		a.queue = q
-		a.onStop(step{"queue", closeQueue, func(ctx context.Context) error { return within(ctx, q.Close) }})
+		a.onClose("queue", closeQueue, q.Close)
 		if err := metric.Register(a.registry, "the blob store", claimcheck.Collectors()...); err != nil {
 			return err
 		}
+	}
+	a.deadLetters = a.queue
+	if !a.needsQueue() {
+		return nil
 	}
 	a.health.Add("queue", a.queue.Ready)
 	return metric.Register(a.registry, "the queue", newDepths(a.queue))
 }
 
-// OpenQueue opens the queue of the settings, whose large bodies are in their blob store.
-// Errors name the option to change.
-func OpenQueue(ctx context.Context, settings config.Config, logger *slog.Logger) (queue.Queue, error) {
-	return openQueue(ctx, settings, queueopen.Options{History: settings.History, Logger: logger})
-}
-
-// VisitQueue is OpenQueue for a command, while other processes run the queue; see
-// [queueopen.Options.Guest].
+// VisitQueue opens the queue of the settings for a command, while other processes run the queue; see
+// [queueopen.Options.Guest]. Errors name the option to change.
 func VisitQueue(ctx context.Context, settings config.Config) (queue.Queue, error) {
-	return openQueue(ctx, settings, queueopen.Options{History: settings.History, Guest: true})
+	return openQueue(ctx, settings, queueopen.Options{Guest: true})
 }
 
+// openQueue opens the queue of the settings, whose large bodies are in their blob store.
 func openQueue(ctx context.Context, settings config.Config, opts queueopen.Options) (queue.Queue, error) {
+	opts.History = settings.History
 	q, err := queueopen.Open(ctx, settings.QueueURL, opts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", config.EnvQueueURL, err)
@@ -73,6 +78,73 @@ func openQueue(ctx context.Context, settings config.Config, opts queueopen.Optio
 		}
 	}
 	return claimcheck.New(q, cfg), nil
+}
+
+// lazyQueue has the dead letters of a queue that is opened when somebody asks for them.
+type lazyQueue struct {
+	settings config.Config
+
+	mu     sync.Mutex
+	queue  queue.Queue
+	closed bool
+}
+
+// get opens the queue unless it is open.
+func (l *lazyQueue) get(ctx context.Context) (queue.Queue, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return nil, queue.ErrUnavailable
+	case l.queue != nil:
+		return l.queue, nil
+	}
+	q, err := VisitQueue(context.WithoutCancel(ctx), l.settings)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
+	}
+	l.queue = q
+	return q, nil
+}
+
+// close closes the queue if get opened it.
+func (l *lazyQueue) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if l.queue == nil {
+		return nil
+	}
+	return l.queue.Close()
+}
+
+// ListDead implements [queue.DeadLetters].
+func (l *lazyQueue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.DeadPage, error) {
+	return withLazy(ctx, l, func(q queue.Queue) (*queue.DeadPage, error) { return q.ListDead(ctx, query) })
+}
+
+// GetDead implements [queue.DeadLetters].
+func (l *lazyQueue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, error) {
+	return withLazy(ctx, l, func(q queue.Queue) (*queue.DeadLetter, error) { return q.GetDead(ctx, id) })
+}
+
+// Redrive implements [queue.DeadLetters].
+func (l *lazyQueue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
+	return withLazy(ctx, l, func(q queue.Queue) (queue.DeadResult, error) { return q.Redrive(ctx, query) })
+}
+
+// DropDead implements [queue.DeadLetters].
+func (l *lazyQueue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
+	return withLazy(ctx, l, func(q queue.Queue) (queue.DeadResult, error) { return q.DropDead(ctx, query) })
+}
+
+// withLazy calls f with the queue, once it is open.
+func withLazy[T any](ctx context.Context, l *lazyQueue, f func(queue.Queue) (T, error)) (result T, err error) {
+	q, err := l.get(ctx)
+	if err != nil {
+		return result, err
+	}
+	return f(q)
 }
 
 // depths exports how many events each group holds. It asks the queue at each scrape; while the

@@ -5,20 +5,42 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dispatch"
+	"github.com/botgate/botgate/backend/document"
+	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/job/kind"
+	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/record"
+	"github.com/botgate/botgate/backend/store"
+	blobopen "github.com/botgate/botgate/internal/blob/open"
+	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/retry"
 )
 
-// How long a role may take to stop: its work under way, and giving back the rest.
+// How long a role may take to stop: its work under way, and nacking the rest.
 // Dispatch takes less when no bot has a timeout that long.
 const (
-	giveBack        = 5 * time.Second
-	stopRecord      = record.Grace + giveBack
-	maxStopDispatch = dispatch.MaxDrain + dispatch.Grace + giveBack
+	nackRest        = 5 * time.Second
+	stopRecord      = record.Grace + nackRest
+	stopJobs        = job.Grace + nackRest
+	maxStopDispatch = dispatch.MaxDrain + dispatch.Grace + nackRest
+	// stopSweeper bounds the wait for a sweep, which ends between two files.
+	stopSweeper = time.Second
+	// stopRetention bounds the wait for the retention, which ends between two days.
+	stopRetention = 5 * time.Second
 )
 
-// parts names what the roles of this process need to be well; readiness shows them.
+const (
+	// cleanEvery is the time from the end of one removal of what is too old to the next.
+	cleanEvery = time.Hour
+	// readyPause is the pause between two checks of the jobs' tables, which another process may make.
+	readyPause = 250 * time.Millisecond
+)
+
+// parts names what the roles of this process depend on; readiness shows them.
 func (a *App) parts() []string {
 	var names []string
 	if a.needsQueue() {
@@ -35,6 +57,17 @@ func (a *App) parts() []string {
 	return names
 }
 
+// background runs a role until the app stops.
+func (a *App) background(ctx context.Context, role config.Role, bound time.Duration, run func(context.Context) error, healthy func() error) {
+	s := a.supervise(ctx, "role "+string(role), bound, run)
+	a.health.Add(string(role), func(context.Context) error {
+		if err := s.check(); err != nil {
+			return err
+		}
+		return healthy()
+	})
+}
+
 func (a *App) startRecord(ctx context.Context) error {
 	if !a.settings.Has(config.Record) {
 		return nil
@@ -44,7 +77,7 @@ func (a *App) startRecord(ctx context.Context) error {
 		Store:      a.store,
 		Shards:     a.store.Names(),
 		Shard:      a.store.ShardOf,
-		Notify:     a.announce,
+		Notify:     a.publishNotices,
 		Logger:     a.log.With("role", string(config.Record)),
 		Registerer: a.registry,
 	})
@@ -53,6 +86,16 @@ func (a *App) startRecord(ctx context.Context) error {
 	}
 	a.background(ctx, config.Record, stopRecord, r.Run, r.Healthy)
 	return nil
+}
+
+// publishNotices has caches and streams learn of what was recorded.
+func (a *App) publishNotices(recorded []store.Entry) {
+	notices := make([]notify.Notice, len(recorded))
+	for i, e := range recorded {
+		notices[i] = notify.Of(e)
+	}
+	// Bounded by itself: recording must not wait for subscribers.
+	a.bus.Publish(context.Background(), notices)
 }
 
 func (a *App) startDispatch(ctx context.Context) error {
@@ -68,18 +111,125 @@ func (a *App) startDispatch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("role dispatch: %w", err)
 	}
-	a.background(ctx, config.Dispatch, d.Drain()+dispatch.Grace+giveBack, d.Run, d.Healthy)
+	a.background(ctx, config.Dispatch, d.Drain()+dispatch.Grace+nackRest, d.Run, d.Healthy)
 	return nil
 }
 
-// background runs a role until the app stops.
-func (a *App) background(ctx context.Context, role config.Role, bound time.Duration, run func(context.Context) error, healthy func() error) {
-	s := supervise(ctx, a.log, string(role), run)
-	a.onStop(step{"role " + string(role), bound, s.stop})
-	a.health.Add(string(role), func(ctx context.Context) error {
-		if err := s.check(ctx); err != nil {
+// openJobs opens the jobs, for the role api, which accepts them, and the role jobs.
+func (a *App) openJobs(ctx context.Context) error {
+	if !a.settings.Has(config.API) && !a.settings.Has(config.Jobs) {
+		return nil
+	}
+	engine := job.NewSQL(a.firstDatabase(), a.log)
+	if err := a.migrate(ctx, "schema of the jobs", engine.Migrate); err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	a.jobsReady = engine.Ready
+	kinds, err := a.jobKinds()
+	if err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	a.jobs, err = job.New(job.Config{
+		Engine: engine, Kinds: kinds, Logger: a.log.With("role", string(config.Jobs)), Registerer: a.registry,
+	})
+	return err
+}
+
+// jobKinds returns the kinds of jobs. Exports need a blob store for their files. A process that
+// only accepts replays need not have the queue open.
+func (a *App) jobKinds() (map[string]job.Kind, error) {
+	kinds := map[string]job.Kind{"rebuild": kind.Rebuild{Maintainer: a.store}, "replay": kind.Replay{Queue: a.queue}}
+	address := a.settings.Blobs()
+	if address == "" {
+		return kinds, nil
+	}
+	blobs, err := blobopen.Open(address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", config.EnvBlobURL, err)
+	}
+	a.onClose("files of the jobs", closeStore, blobs.Close)
+	kinds["export"] = kind.NewExport(kind.ExportConfig{Reader: a.store, Append: document.AppendLine, Blobs: blobs})
+	return kinds, nil
+}
+
+// startJobs works on jobs as soon as their tables are migrated.
+func (a *App) startJobs(ctx context.Context) error {
+	if !a.settings.Has(config.Jobs) {
+		return nil
+	}
+	run := func(ctx context.Context) error {
+		migrated := func() bool { return a.jobsReady(ctx) == nil }
+		if !(retry.Backoff{Min: readyPause}).Until(ctx, migrated) {
+			return nil
+		}
+		return a.jobs.Run(ctx)
+	}
+	a.background(ctx, config.Jobs, stopJobs, run, a.jobs.Healthy)
+	return nil
+}
+
+// startRetention drops days of the log that are too old, and makes those to come ready. It goes with
+// the role record: one that runs is enough, several do no harm.
+func (a *App) startRetention(ctx context.Context) error {
+	if !a.settings.Has(config.Record) {
+		return nil
+	}
+	a.supervise(ctx, "retention", stopRetention, hourly(func(ctx context.Context) error {
+		var before time.Time
+		if keep := a.settings.Data.Retention; keep > 0 {
+			before = time.Now().Add(-keep)
+		}
+		dropped, err := a.store.Retain(ctx, before)
+		if err != nil {
 			return err
 		}
-		return healthy()
+		for _, day := range dropped.Days {
+			a.log.Info("dropped a day of the log", "day", day.Format(time.DateOnly))
+		}
+		return nil
+	}))
+	return nil
+}
+
+// startSweeper removes large bodies that are older than anything that refers to them, from a blob
+// store that does not expire them by itself. It goes with the role record: one that runs is enough,
+// several do no harm.
+func (a *App) startSweeper(ctx context.Context) error {
+	if !a.settings.Has(config.Record) || a.settings.BodyRetention() == 0 || a.settings.Blobs() == "" {
+		return nil
+	}
+	blobs, err := blobopen.Open(a.settings.Blobs())
+	if err != nil {
+		return err
+	}
+	folder, ok := blobs.(interface {
+		Sweep(ctx context.Context, before time.Time) (removed int, err error)
 	})
+	if !ok {
+		return blobs.Close()
+	}
+	removed := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "botgate_blob_expired_total",
+		Help: "Bodies removed from the blob folder because they were older than the retention.",
+	})
+	if err := metric.Register(a.registry, "the blob store", removed); err != nil {
+		return err
+	}
+	a.supervise(ctx, "blob sweeper", stopSweeper, hourly(func(ctx context.Context) error {
+		n, err := folder.Sweep(ctx, time.Now().Add(-a.settings.BodyRetention()))
+		removed.Add(float64(n))
+		return err
+	}))
+	return nil
+}
+
+// hourly does something every hour until ctx ends.
+func hourly(do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for {
+			if err := do(ctx); err != nil || !retry.Sleep(ctx, cleanEvery) {
+				return err
+			}
+		}
+	}
 }

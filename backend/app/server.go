@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
 )
 
@@ -39,12 +40,12 @@ func (a *App) bind(ctx context.Context) error {
 		}
 		a.listener = l
 	}
-	a.onStop(step{"listener", closeListener, func(context.Context) error {
+	a.onStop("listener", closeListener, func(context.Context) error {
 		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		return nil
-	}})
+	})
 	return nil
 }
 
@@ -63,6 +64,7 @@ func listenError(address string, err error) error {
 	return fmt.Errorf("listen %s: %w; set %s", address, cause, config.EnvListen)
 }
 
+// routes are those of a server that may start before the app: the API answers 503 until it is open.
 func (a *App) routes() {
 	a.mux.HandleFunc("/healthz", a.health.ServeLive)
 	a.mux.HandleFunc("/readyz", a.health.ServeReady)
@@ -71,7 +73,29 @@ func (a *App) routes() {
 	if !a.settings.Has(config.API) {
 		return
 	}
-	a.mux.Handle("/", &a.api)
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if opened := a.api.Load(); opened != nil {
+			opened.ServeHTTP(w, r)
+			return
+		}
+		api.Unavailable(w)
+	})
+}
+
+// openAPI ties the API to what the app has opened by now.
+func (a *App) openAPI(context.Context) error {
+	if !a.settings.Has(config.API) {
+		return nil
+	}
+	opened, err := api.New(api.Config{
+		Reader: a.reader, Dead: a.deadLetters, Sessions: a.sessions, Jobs: a.jobs, Eraser: a.store, Forget: a.forget,
+		Notices: a.bus, Logger: a.log, Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.api.Store(opened)
+	return nil
 }
 
 // serve answers on the listener until the app stops.
@@ -97,13 +121,21 @@ func (a *App) serve(ctx context.Context) error {
 			a.failed <- fmt.Errorf("serving %s: %w", a.listener.Addr(), err)
 		}
 	}()
-	a.onStop(step{"listener", serverDrain, func(ctx context.Context) error {
+	a.onStop("listener", serverDrain, func(ctx context.Context) error {
 		err := server.Shutdown(ctx)
 		if err != nil {
 			err = errors.Join(err, server.Close())
 		}
 		<-done
 		return err
-	}})
+	})
+	return nil
+}
+
+// releaseRequests has the requests that the API holds open answered before the listener is drained.
+func (a *App) releaseRequests(context.Context) error {
+	if opened := a.api.Load(); opened != nil {
+		a.onClose("held requests", closeListener, noError(opened.Close))
+	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/internal/sqldb"
+	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
 	"github.com/botgate/botgate/backend/store/sharded"
@@ -24,6 +26,8 @@ const (
 	fitTimeout = time.Second
 	// closeStore bounds closing a store.
 	closeStore = 5 * time.Second
+	// stopSessions bounds the wait for the removal of ended sessions, which goes in steps.
+	stopSessions = 2 * time.Second
 )
 
 // needsStore reports whether a role of this process works with the databases.
@@ -41,7 +45,7 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	a.store = s
-	a.onStop(step{"store", closeStore, func(ctx context.Context) error { return within(ctx, s.Close) }})
+	a.onClose("store", closeStore, s.Close)
 	a.health.Add("store", s.Ready)
 	return nil
 }
@@ -61,15 +65,15 @@ func OpenShards(ctx context.Context, m sharded.Map, data config.Data, log *slog.
 	open := func(ctx context.Context, s sharded.Shard) (sharded.Engine, error) {
 		engine, err := openShard(ctx, data, s, log, reg)
 		if err == nil && !data.Migrate {
-			engine = asItIs{engine}
+			engine = noMigrate{engine}
 		}
 		return engine, err
 	}
 	return sharded.Open(ctx, sharded.Config{Map: m, Open: open, Logger: log, Registerer: reg})
 }
 
-// asItIs is an engine whose schema somebody else looks after.
-type asItIs struct{ sharded.Engine }
+// noMigrate is an engine without its method Migrate: the schema is not this process's to change.
+type noMigrate struct{ sharded.Engine }
 
 // shardMap says which databases there are.
 func shardMap(settings config.Config) (sharded.Map, error) {
@@ -107,19 +111,46 @@ func openShard(ctx context.Context, data config.Data, s sharded.Shard, log *slog
 	return engine, nil
 }
 
-// openPostgres refuses to start with more connections than the server takes. One that is away
-// is asked no longer than fitTimeout, and the log tells later.
+// openPostgres refuses to start with more connections than the server takes. A server that does
+// not answer is waited for no longer than fitTimeout, and a log line follows later.
 func openPostgres(ctx context.Context, cfg postgres.Config) (sharded.Engine, error) {
 	s, err := postgres.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	asking, cancel := context.WithTimeout(ctx, fitTimeout)
+	checking, cancel := context.WithTimeout(ctx, fitTimeout)
 	defer cancel()
-	if err := s.CheckConnections(asking); errors.Is(err, replicas.ErrTooManyConns) {
+	if err := s.CheckConnections(checking); errors.Is(err, replicas.ErrTooManyConns) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", config.EnvPool, err), s.Close())
 	}
 	return s, nil
+}
+
+// openSessions opens the sessions of bots: in Redis, or without one in the first database.
+func (a *App) openSessions(ctx context.Context) error {
+	if !a.settings.Has(config.API) {
+		return nil
+	}
+	var engine session.Engine
+	if a.redis != nil {
+		engine = session.NewRedis(a.redis, "botgate:session:")
+	} else {
+		database := session.NewSQL(a.firstDatabase(), a.log)
+		if err := a.migrate(ctx, "schema of the sessions", database.Migrate); err != nil {
+			return fmt.Errorf("sessions: %w", err)
+		}
+		engine = database
+	}
+	data := a.settings.Data
+	sessions, err := session.New(session.Config{
+		Engine: engine, TTL: data.SessionTTL, MaxTTL: data.SessionMaxTTL, MaxSize: int(data.SessionSize), Registerer: a.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("%s, %s: %w", config.EnvSessionTTL, config.EnvSessionMaxTTL, err)
+	}
+	a.sessions = sessions
+	a.supervise(ctx, "sessions", stopSessions, sessions.Run)
+	return nil
 }
 
 // firstDatabase is where tables are that are not spread over the shards.
@@ -129,14 +160,50 @@ func (a *App) firstDatabase() sqldb.DB {
 }
 
 // migrate brings the tables of a part up to date: those in a file at once, as with the events,
-// and those on a server, unless somebody else does, as soon as it can be reached.
+// and those on a server, unless that is left to the command migrate, as soon as it can be reached.
 func (a *App) migrate(ctx context.Context, name string, migrate func(context.Context) error) error {
 	switch {
 	case a.firstDatabase().Dialect == sqldb.SQLite:
 		return migrate(ctx)
 	case a.settings.Data.Migrate:
-		migration := supervise(ctx, a.log, name, migrate)
-		a.onStop(step{name, closeStore, migration.stop})
+		a.supervise(ctx, name, closeStore, migrate)
 	}
 	return nil
+}
+
+// Migrate brings the schemas of all databases up to date, and calls done for each that is. It
+// stops at the first that can't be, since new programs need all of them.
+func Migrate(ctx context.Context, settings config.Config, log *slog.Logger, done func(shard string)) error {
+	m, err := shardMap(settings)
+	if err != nil {
+		return err
+	}
+	first := m.Shards[0].Name
+	for _, s := range m.Shards {
+		first = min(first, s.Name)
+	}
+	for _, s := range m.Shards {
+		if err := migrateShard(ctx, settings.Data, s, s.Name == first, log); err != nil {
+			return fmt.Errorf("shard %s: %w", s.Name, err)
+		}
+		done(s.Name)
+	}
+	return nil
+}
+
+// migrateShard also makes what is in the first database only.
+func migrateShard(ctx context.Context, data config.Data, s sharded.Shard, first bool, log *slog.Logger) (err error) {
+	engine, err := openShard(ctx, data, s, log, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	// The schema of SQLite is up to date once it is open.
+	if events, ok := engine.(interface{ Migrate(context.Context) error }); ok {
+		err = events.Migrate(ctx)
+	}
+	if err != nil || !first {
+		return err
+	}
+	return errors.Join(session.NewSQL(engine.SQL(), log).Migrate(ctx), job.NewSQL(engine.SQL(), log).Migrate(ctx))
 }

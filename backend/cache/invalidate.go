@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"slices"
+
+	"github.com/botgate/botgate/backend/notify"
 )
 
 // chunk is how many keys are dropped in one step.
@@ -62,3 +64,26 @@ func (c *Cache[V]) DropAll() {
 	c.recent.addAll(c.now())
 	c.metrics.invalidatedAll.Inc()
 }
+
+// Subscriber invalidates the keys of what notices say was recorded; all of them when notices were lost.
+func (c *Cache[V]) Subscriber(key func(*notify.Notice) string) notify.Subscriber {
+	return subscriber[V]{c, key}
+}
+
+type subscriber[V any] struct {
+	cache *Cache[V]
+	key   func(*notify.Notice) string
+}
+
+// Notices implements [notify.Subscriber].
+func (s subscriber[V]) Notices(notices []notify.Notice) {
+	keys := make([]string, len(notices))
+	for i := range notices {
+		keys[i] = s.key(&notices[i])
+	}
+	slices.Sort(keys)
+	s.cache.Invalidate(context.Background(), slices.Compact(keys)...)
+}
+
+// Lost implements [notify.Subscriber].
+func (s subscriber[V]) Lost() { s.cache.DropAll() }

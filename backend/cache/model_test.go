@@ -60,7 +60,7 @@ func (m *model) start(t *testing.T, i int) *process {
 	cfg := m.cfg
 	cfg.Name = strconv.Itoa(i)
 	p.cache, _ = open(t, cfg, p.proxy.URL)
-	p.inner = Follower{Cache: p.cache, Keys: func(keys []string, n *notify.Notice) []string { return append(keys, n.EventID) }}
+	p.inner = p.cache.Subscriber(func(n *notify.Notice) string { return n.EventID })
 	client, err := redisclient.Open(p.proxy.URL)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })

@@ -81,7 +81,7 @@ type process struct {
 	bus   *notify.Redis
 	proxy *testsvc.Proxy
 	db    *history
-	inner Follower
+	inner notify.Subscriber
 
 	mu   sync.Mutex
 	told [modelKeys]int

@@ -97,22 +97,20 @@ func TestOldLoadDoesNotUseANewLease(t *testing.T) {
 	require.Equal(t, `"new"`, string(found.encoded))
 }
 
-func TestFollowerKeepsACacheTrue(t *testing.T) {
+func TestNoticesInvalidate(t *testing.T) {
 	t.Parallel()
 	bus, err := notify.NewLocal(nil)
 	require.NoError(t, err)
 	t.Cleanup(bus.Close)
 	c, _ := open(t, patient(), "")
-	t.Cleanup(bus.Subscribe(Follower{Cache: c, Keys: func(keys []string, n *notify.Notice) []string {
-		return append(keys, n.EventID, n.Subject)
-	}}))
+	t.Cleanup(bus.Subscribe(c.Subscriber(func(n *notify.Notice) string { return n.Subject })))
 	now := func(want string, db *table) func() bool {
 		return func() bool { got, _ := c.Get(t.Context(), "key", db.load); return got == want }
 	}
 	db := newTable("1")
 	requireGet(t, c, db, "1", 1)
 	db.set("2")
-	bus.Publish(t.Context(), []notify.Notice{{EventID: "key"}, {EventID: "x", Subject: "key"}})
+	bus.Publish(t.Context(), []notify.Notice{{Subject: "other"}, {Subject: "key"}, {Subject: "key"}})
 	await(t, now("2", db))
 	db.set("3")
 	bus.Lose()

@@ -20,7 +20,8 @@ func TestSupervisedPartStartsAgain(t *testing.T) {
 		var out bytes.Buffer
 		var runs atomic.Int32
 		broken := errors.New("broken")
-		s := supervise(t.Context(), slog.New(slog.NewTextHandler(&out, nil)), "part", func(ctx context.Context) error {
+		a := &App{log: slog.New(slog.NewTextHandler(&out, nil))}
+		s := a.supervise(t.Context(), "part", time.Minute, func(ctx context.Context) error {
 			if runs.Add(1) <= 10 {
 				return broken
 			}
@@ -28,9 +29,9 @@ func TestSupervisedPartStartsAgain(t *testing.T) {
 			return ctx.Err()
 		})
 		synctest.Wait()
-		require.ErrorIs(t, s.check(t.Context()), broken)
-		time.Sleep(10 * maxRestart) //nolint:forbidigo // In the bubble it passes at once.
-		require.NoError(t, s.check(t.Context()))
+		require.ErrorIs(t, s.check(), broken)
+		time.Sleep(10 * restart.Max) //nolint:forbidigo // In the bubble it passes at once.
+		require.NoError(t, s.check())
 		require.EqualValues(t, 11, runs.Load())
 		require.NoError(t, s.stop(t.Context()))
 		require.Equal(t, 10, strings.Count(out.String(), "starts again"))
@@ -41,9 +42,9 @@ func TestSupervisedPartStartsAgain(t *testing.T) {
 
 func TestSupervisedPartThatIsDone(t *testing.T) {
 	t.Parallel()
-	s := supervise(t.Context(), slog.New(slog.DiscardHandler), "part", func(context.Context) error { return nil })
+	s := (&App{}).supervise(t.Context(), "part", time.Second, func(context.Context) error { return nil })
 	<-s.done
-	require.NoError(t, s.check(t.Context()))
+	require.NoError(t, s.check())
 	require.NoError(t, s.stop(t.Context()))
 }
 
@@ -52,23 +53,26 @@ func TestStopIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		var order []string
+		order := make(chan string, 3)
 		a := &App{}
 		for _, name := range []string{"store", "queue", "role"} {
-			a.onStop(step{name, time.Second, func(ctx context.Context) error {
-				order = append(order, name)
+			a.onClose(name, time.Second, func() error {
+				order <- name
 				if name == "queue" {
 					return errors.New("broken")
 				}
-				return within(ctx, func() error { <-release; return nil })
-			}})
+				<-release
+				return nil
+			})
 		}
 		started := time.Now()
 		err := a.Stop(t.Context())
 		require.Equal(t, 2*time.Second, time.Since(started))
 		require.EqualError(t, err, "stopping the role: it did not stop in time\n"+
 			"stopping the queue: broken\nstopping the store: it did not stop in time")
-		require.Equal(t, []string{"role", "queue", "store"}, order)
+		for _, name := range []string{"role", "queue", "store"} {
+			require.Equal(t, name, <-order)
+		}
 		require.NoError(t, a.Stop(t.Context()))
 		close(release)
 	})
@@ -78,7 +82,7 @@ func TestDeafPartDoesNotHoldUpTheStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		s := supervise(t.Context(), slog.New(slog.DiscardHandler), "part", func(context.Context) error { <-release; return nil })
+		s := (&App{}).supervise(t.Context(), "part", time.Second, func(context.Context) error { <-release; return nil })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, s.stop(ctx), errNotInTime)
