@@ -1,6 +1,6 @@
 package postgres
 
-import "github.com/botgate/botgate/backend/store/internal/statement"
+import "github.com/botgate/botgate/backend/store/internal/sqlstore"
 
 // What the statements share.
 const (
@@ -8,18 +8,18 @@ const (
 
 	// countUsers adds rows of the log to the counters of their users. It is followed by their
 	// source and groupUsers. It is [store.CountUsers] in SQL.
-	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + statement.CountColumns + `)
-select subject, bot, ` + day + `, min(event_time), max(event_time), ` + statement.CountRows + ` from `
+	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
+select subject, bot, ` + day + `, min(event_time), max(event_time), ` + sqlstore.CountRows + ` from `
 	groupUsers = ` and subject <> '' group by 1, 2, 3 order by 1, 2, 3
 on conflict (subject, bot, day) do update set first_at = least(c.first_at, excluded.first_at),
-	last_at = greatest(c.last_at, excluded.last_at), ` + statement.AddCounts
+	last_at = greatest(c.last_at, excluded.last_at), ` + sqlstore.AddCounts
 
 	// countBots does the same for the statistics of bots, as [store.CountBots] does. Its $1 is
 	// the slot.
-	countBots = `insert into bot_stats as c (bot, minute, day, slot, duration_ms, ` + statement.CountColumns + `)
-select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + statement.CountRows + ` from `
+	countBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.CountColumns + `)
+select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + sqlstore.CountRows + ` from `
 	groupBots = ` group by 1, 2, 3 order by 1, 2, 3
-on conflict (bot, minute, day, slot) do update set duration_ms = c.duration_ms + excluded.duration_ms, ` + statement.AddCounts
+on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + excluded.took_ms, ` + sqlstore.AddCounts
 
 	// newer is the rule of [store.State.Merge]. An acceptance is never newer than a recorded
 	// state.

@@ -9,12 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 const (
-	selectErasures = `select subject_hash, before from erasures where subject_hash = any ($1)`
-	insertErasure  = `insert into erasures as e (subject_hash, before) values ($1, $2)
-on conflict (subject_hash) do update set before = greatest(e.before, excluded.before)`
+	selectErased   = `select subject_hash, before from erasures where subject_hash = any ($1)`
 	selectUserDays = `select distinct ` + day + ` from events where subject = $1 and subject <> '' and event_time < $2 order by 1`
 )
 
@@ -26,10 +25,7 @@ func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (st
 		return done, errors.New("erasing a user: no such user can be")
 	}
 	before = store.Micros(before)
-	err := s.exclusively(ctx, allDays, func(tx pgx.Tx) error {
-		return execute(ctx, tx, []any{store.HashSubject(subject), before}, insertErasure)
-	})
-	if err != nil {
+	if err := s.forEach(ctx, nil, sqlstore.InsertErasure, []any{store.HashSubject(subject), before}); err != nil {
 		return done, fmt.Errorf("erasing a user: %w", classify(err))
 	}
 	rows, _ := s.primary().Query(ctx, selectUserDays, planned, subject, before)
@@ -60,7 +56,7 @@ func (s *Store) withoutErased(ctx context.Context, rows []store.Entry) ([]store.
 	}
 	erased := map[string]time.Time{}
 	// ForEachRow returns the error of Query as well.
-	found, _ := s.primary().Query(ctx, selectErasures, hashes)
+	found, _ := s.primary().Query(ctx, selectErased, hashes)
 	var hash []byte
 	var before time.Time
 	_, err := pgx.ForEachRow(found, []any{&hash, &before}, func() error {

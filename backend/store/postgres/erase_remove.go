@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 // removeChunk is how many entries are removed in one transaction.
@@ -34,8 +36,7 @@ select count(*), count(*) filter (where ref is null), coalesce(array_agg(distinc
 	dropCounted  = `delete from user_counters where day = $1 and subject = any ($2)`
 	countAgain   = countUsers + `events where ` + ofDay + ` and subject = any ($3)` + groupUsers
 	dropZeroBots = `delete from bot_stats b using (
-	select bot, minute from bot_stats where day = $1 group by bot, minute having sum(accepted) = 0 and sum(delivered) = 0
-		and sum(failed) = 0 and sum(dead) = 0 and sum(expired) = 0 and sum(replayed) = 0
+	select bot, minute from bot_stats where day = $1 group by bot, minute having ` + sqlstore.NoCounts + `
 ) z where b.day = $1 and b.bot = z.bot and b.minute = z.minute`
 )
 
@@ -54,7 +55,7 @@ func (s *Store) remove(ctx context.Context, day time.Time, r removal) (entries, 
 	sql := fmt.Sprintf(removeEntries, pgx.Identifier{partition(day)}.Sanitize(), r.where, uncountBots)
 	err = s.exclusively(ctx, dayNumber(day), func(tx pgx.Tx) error {
 		var subjects []string
-		if err := tx.QueryRow(ctx, sql, planned, removeChunk, r.arg, day, nextDay(day)).Scan(&entries, &events, &subjects); err != nil {
+		if err := tx.QueryRow(ctx, sql, planned, removeChunk, r.arg, day, sqlstore.NextDay(day)).Scan(&entries, &events, &subjects); err != nil {
 			return err
 		}
 		if err := execute(ctx, tx, []any{day}, dropZeroBots); err != nil || len(subjects) == 0 {
@@ -63,7 +64,7 @@ func (s *Store) remove(ctx context.Context, day time.Time, r removal) (entries, 
 		if err := execute(ctx, tx, []any{day, subjects}, dropCounted); err != nil {
 			return err
 		}
-		return execute(ctx, tx, []any{day, nextDay(day), subjects}, countAgain)
+		return execute(ctx, tx, []any{day, sqlstore.NextDay(day), subjects}, countAgain)
 	})
 	if codeOf(err) == codeUndefined { // The day was dropped meanwhile.
 		return 0, 0, nil

@@ -11,6 +11,6 @@ insert into event_status select event_time, updated_at, 0, 0, 30, true, 'stray',
 update user_counters set accepted = accepted + 1, last_at = last_at + interval '1 s';
 insert into user_counters select first_at, last_at, day, 1, 1, 1, 1, 1, 1, 1, 'ghost', bot from user_counters on conflict do nothing;
 delete from bot_stats where ctid in (select ctid from bot_stats limit 2);
-update bot_stats set duration_ms = duration_ms * 2 + 1`)
+update bot_stats set took_ms = took_ms * 2 + 1`)
 	return err
 }

@@ -29,6 +29,22 @@ func (s *Store) exclusively(ctx context.Context, day int32, do func(pgx.Tx) erro
 	})
 }
 
+// forEach is [sqlstore.Base.Exclusively], for all days.
+func (s *Store) forEach(ctx context.Context, first func(context.Context) error, statement string, rows ...[]any) error {
+	return s.exclusively(ctx, allDays, func(tx pgx.Tx) error {
+		if first != nil {
+			if err := first(ctx); err != nil {
+				return err
+			}
+		}
+		batch := &pgx.Batch{}
+		for _, args := range rows {
+			batch.Queue(statement, args...)
+		}
+		return tx.SendBatch(ctx, batch).Close()
+	})
+}
+
 // execute runs statements one after the other with the same arguments, planned for them.
 func execute(ctx context.Context, tx pgx.Tx, args []any, statements ...string) error {
 	args = append([]any{planned}, args...)

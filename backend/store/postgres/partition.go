@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 const (
@@ -43,8 +44,6 @@ func daysOf(rows []store.Entry) []time.Time {
 	return days
 }
 
-func nextDay(day time.Time) time.Time { return day.Add(24 * time.Hour) }
-
 func partition(day time.Time) string { return partitionPrefix + day.Format(partitionDay) }
 
 // prepareDays makes missing partitions. A table is made first and attached then: unlike "create
@@ -64,7 +63,7 @@ func (s *Store) prepareDays(ctx context.Context, days []time.Time) error {
 			}
 			name := pgx.Identifier{partition(day)}.Sanitize()
 			_, err := tx.Exec(ctx, fmt.Sprintf("create table %s (like events including all);\nalter table events attach partition %s for values from ('%s') to ('%s')",
-				name, name, day.Format(time.RFC3339), nextDay(day).Format(time.RFC3339)))
+				name, name, day.Format(time.RFC3339), sqlstore.NextDay(day).Format(time.RFC3339)))
 			if err != nil {
 				return fmt.Errorf("making a partition: %w", err)
 			}

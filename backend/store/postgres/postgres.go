@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
 )
 
@@ -36,8 +36,11 @@ type database interface {
 	Close()
 }
 
+type base = sqlstore.Base
+
 // Store is a [store.Store] in a PostgreSQL database.
 type Store struct {
+	base
 	db    database
 	sql   sqldb.DB
 	log   *slog.Logger
@@ -58,7 +61,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func newStore(db database, cfg Config) *Store {
-	return &Store{db: db, sql: sqldb.FromPool(db.Primary()), log: cfg.Logger, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection}
+	s := &Store{db: db, sql: sqldb.FromPool(db.Primary()), log: cfg.Logger, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection}
+	s.base = base{
+		Read: s.read, Exclusively: s.forEach, Classify: classify,
+		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listLogQuery, LogQuery: logQuery,
+	}
+	return s
 }
 
 // Ready implements [store.Store].
@@ -83,23 +91,6 @@ func (s *Store) primary() *pgxpool.Pool { return s.db.Primary() }
 // CheckConnections asks the primary whether it has room for the connections of this process, and
 // returns [replicas.ErrTooManyConns] if not.
 func (s *Store) CheckConnections(ctx context.Context) error { return s.db.CheckConnections(ctx) }
-
-// collect reads rows from a replica, if one is current, with a statement that is planned for its
-// arguments.
-func collect[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], query string, args []any) (all []T, err error) {
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
-	args = append([]any{planned}, args...)
-	err = s.db.Read(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
-		rows, err := db.Query(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		all, err = pgx.AppendRows([]T(nil), rows, scan)
-		return err
-	})
-	return all, err
-}
 
 func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.callTimeout)

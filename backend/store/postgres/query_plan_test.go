@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/testsvc"
@@ -159,7 +160,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 				return drop(s.Stats(ctx, store.StatsQuery{Bot: "bot1", From: here, To: here.Add(5 * time.Minute)}))
 			},
 		},
-		"Retain":  {func() error { return drop(s.Retain(ctx, nextDay(firstDay))) }},
+		"Retain":  {func() error { return drop(s.Retain(ctx, sqlstore.NextDay(firstDay))) }},
 		"Days":    {func() error { return drop(s.Days(ctx)) }},
 		"Rebuild": {func() error { return drop(s.Rebuild(ctx, here)) }},
 		"Erase":   {func() error { return drop(s.Erase(ctx, "user-11", here.Add(240*time.Hour))) }},

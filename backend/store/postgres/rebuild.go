@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 const (
@@ -43,7 +44,7 @@ where s.event_time >= $1 and s.event_time < $2 and (s.event_time, s.bot, s.type,
 // Rebuild implements [store.Maintainer].
 func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
 	day = store.Day(day)
-	end := nextDay(day)
+	end := sqlstore.NextDay(day)
 	err = s.exclusively(ctx, dayNumber(day), func(tx pgx.Tx) error {
 		if err := execute(ctx, tx, []any{day, end}, rebuildStatus, deleteOrphans); err != nil {
 			return err

@@ -24,7 +24,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 var tables = []string{
 	"select event_id || ' ' || event_time || bot || type || known || status || ' ' || attempts || ' ' || replays || ' ' || updated_at from event_status order by event_id",
 	"select concat_ws(' ', subject, bot, day, first_at, last_at, accepted, deferred, delivered, failed, dead, expired, replayed) from user_counters order by subject, bot, day",
-	`select concat_ws(' ', bot, minute, day, sum(duration_ms), sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed))
+	`select concat_ws(' ', bot, minute, day, sum(took_ms), sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed))
 		from bot_stats group by bot, minute, day order by bot, minute, day`,
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 const (
@@ -37,35 +38,25 @@ const (
 // Retain implements [store.Maintainer]. Dropping a partition locks the whole log for a moment;
 // while long reads are in the way, that is tried again.
 func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
-	var done store.Retained
 	ahead := make([]time.Time, 0, daysAhead+2)
-	for day := store.Day(time.Now()).Add(-24 * time.Hour); len(ahead) < cap(ahead); day = nextDay(day) {
+	for day := store.Day(time.Now()).Add(-24 * time.Hour); len(ahead) < cap(ahead); day = sqlstore.NextDay(day) {
 		ahead = append(ahead, day)
 	}
 	if err := s.prepareDays(ctx, ahead); err != nil {
-		return done, fmt.Errorf("making partitions: %w", classify(err))
+		return store.Retained{}, fmt.Errorf("making partitions: %w", classify(err))
 	}
 	days, err := partitions(ctx, s.primary())
 	if err != nil {
-		return done, fmt.Errorf("reading the partitions: %w", classify(err))
+		return store.Retained{}, fmt.Errorf("reading the partitions: %w", classify(err))
 	}
-	for _, day := range days {
-		if nextDay(day).After(before) {
-			break
-		}
-		if err := s.dropDay(ctx, day); err != nil {
-			return done, fmt.Errorf("dropping %s: %w", day.Format(time.DateOnly), classify(err))
-		}
-		done.Days = append(done.Days, day)
-	}
-	return done, nil
+	return sqlstore.RetainDays(ctx, classify, days, before, s.dropDay)
 }
 
 // dropDay deletes a day from the read models, and then its partition: last, as the log says what
 // to delete.
 func (s *Store) dropDay(ctx context.Context, day time.Time) error {
 	since := time.Now().Add(-clockSkew)
-	for from := day; from.Before(nextDay(day)); from = from.Add(retainStep) {
+	for from := day; from.Before(sqlstore.NextDay(day)); from = from.Add(retainStep) {
 		if _, err := s.deleteBatch(ctx, day, dropStatuses, from, from.Add(retainStep)); err != nil {
 			return err
 		}
@@ -103,7 +94,7 @@ func (s *Store) deleteBatch(ctx context.Context, day time.Time, sql string, args
 }
 
 func dropPartition(ctx context.Context, tx pgx.Tx, day, since time.Time) error {
-	if err := execute(ctx, tx, []any{day, nextDay(day), since}, dropLate); err != nil {
+	if err := execute(ctx, tx, []any{day, sqlstore.NextDay(day), since}, dropLate); err != nil {
 		return err
 	}
 	if err := execute(ctx, tx, []any{day}, dropUserCounters, dropBotStats); err != nil {
@@ -125,7 +116,7 @@ func (s *Store) Days(ctx context.Context) ([]time.Time, error) {
 	used := days[:0]
 	for _, day := range days {
 		var some bool
-		if err := s.primary().QueryRow(ctx, selectUsed, planned, day, nextDay(day)).Scan(&some); err != nil {
+		if err := s.primary().QueryRow(ctx, selectUsed, planned, day, sqlstore.NextDay(day)).Scan(&some); err != nil {
 			return nil, fmt.Errorf("reading the days: %w", classify(err))
 		}
 		if some {

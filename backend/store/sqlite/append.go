@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 const (
 	// Most stores have neither, so that one query suffices.
 	selectExceptions = `select exists (select 1 from moved_buckets), exists (select 1 from erasures)`
-	selectFences     = `select bucket, shard from moved_buckets`
 	selectErased     = `select before from erasures where subject_hash = $1`
 
 	// The first entry of an event decides on its time.
@@ -119,7 +119,7 @@ func (t *transaction) record(ctx context.Context, entries []store.Entry, moved f
 
 // checkFences fails when the bucket of an entry is fenced.
 func (t *transaction) checkFences(ctx context.Context, entries []store.Entry) error {
-	moved, err := readFences(ctx, t)
+	moved, err := sqlstore.ReadFences(ctx, query(t))
 	if err != nil {
 		return err
 	}

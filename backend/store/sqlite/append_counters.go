@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/backend/store/internal/statement"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 const (
@@ -22,15 +22,15 @@ on conflict (event_id) do update set
 	newer = `(excluded.status = 40, excluded.replays, excluded.status, excluded.updated_at) > (s.status = 40, s.replays, s.status, s.updated_at)`
 
 	addUserCounts = `
-insert into user_counters as c (` + statement.CountColumns + `, subject, bot, day, first_at, last_at)
+insert into user_counters as c (` + sqlstore.CountColumns + `, subject, bot, day, first_at, last_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-on conflict (subject, bot, day) do update set ` + statement.AddCounts + `,
+on conflict (subject, bot, day) do update set ` + sqlstore.AddCounts + `,
 	first_at = min(c.first_at, excluded.first_at), last_at = max(c.last_at, excluded.last_at)`
 
 	addBotCounts = `
-insert into bot_stats as c (` + statement.CountColumns + `, bot, minute, day, took_ms)
+insert into bot_stats as c (` + sqlstore.CountColumns + `, bot, minute, day, took_ms)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-on conflict (bot, minute, day) do update set ` + statement.AddCounts + `, took_ms = c.took_ms + excluded.took_ms`
+on conflict (bot, minute, day) do update set ` + sqlstore.AddCounts + `, took_ms = c.took_ms + excluded.took_ms`
 )
 
 // project updates the read models with entries that are new in the log. The status of events is

@@ -6,15 +6,11 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
-const (
-	rememberErased = `insert into erasures as e (subject_hash, before) values ($1, $2)
-on conflict (subject_hash) do update set before = max(e.before, excluded.before)`
-
-	selectOfUser = `select ` + logColumns + ` from events e
+const selectOfUser = `select ` + sqlstore.LogColumns + ` from events e
 where e.subject = $1 and e.subject <> '' and e.event_time < $2 order by e.event_time, e.id limit $3`
-)
 
 // Erase implements [store.Maintainer].
 func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
@@ -22,10 +18,7 @@ func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (st
 	if subject == "" {
 		return erased, nil
 	}
-	err := s.step(ctx, func(ctx context.Context, t *transaction) error {
-		_, err := t.exec(ctx, rememberErased, store.HashSubject(subject), micros(before))
-		return err
-	})
+	err := s.forEach(ctx, nil, sqlstore.InsertErasure, []any{store.HashSubject(subject), before})
 	if err == nil {
 		err = inSteps(ctx, func() (last bool, err error) {
 			n, last, err := s.eraseSome(ctx, subject, before)
@@ -60,7 +53,7 @@ func (s *Store) eraseSome(ctx context.Context, subject string, before time.Time)
 
 // ofUser returns some of a user's entries, with all other entries of their events.
 func (t *transaction) ofUser(ctx context.Context, subject string, before time.Time) ([]store.Entry, error) {
-	rows, err := t.entries(ctx, selectOfUser, subject, micros(before), removeRows)
+	rows, err := t.entries(ctx, selectOfUser, subject, before, removeRows)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +65,7 @@ func (t *transaction) ofUser(ctx context.Context, subject string, before time.Ti
 		if e.Ref != "" {
 			continue
 		}
-		about, err := t.entries(ctx, selectAbout, e.EventTime.UnixMicro(), e.ID)
+		about, err := t.entries(ctx, selectAbout, e.EventTime, e.ID)
 		if err != nil {
 			return nil, err
 		}

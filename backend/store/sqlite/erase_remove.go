@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 // removeRows is how many rows are removed in one transaction, which takes some 10 ms.
@@ -12,7 +13,8 @@ const removeRows = 200
 const (
 	deleteLog    = `delete from events where event_time = $1 and id = $2`
 	deleteStatus = `delete from event_status where event_id = $1`
-	selectAbout  = `select ` + logColumns + ` from events e where e.event_time = $1 and (e.id = $2 or e.ref = $2) order by e.id`
+	selectAbout  = `select ` + sqlstore.LogColumns + aboutEvent
+	aboutEvent   = ` from events e where e.event_time = $1 and (e.id = $2 or e.ref = $2) order by e.ref nulls first, e.time, e.id`
 
 	subtractCounts = ` accepted = accepted - $1, deferred = deferred - $2, delivered = delivered - $3, failed = failed - $4,
 	dead = dead - $5, expired = expired - $6, replayed = replayed - $7`
@@ -77,7 +79,7 @@ func (t *transaction) recomputeStatus(ctx context.Context, p store.Projection) e
 
 func (t *transaction) subtractUserCount(ctx context.Context, c store.UserCount) error {
 	day := c.Day.UnixMicro()
-	args := append(c.Counts.Columns(), c.Subject, c.Bot, day, nextDay(c.Day).UnixMicro())
+	args := append(c.Counts.Columns(), c.Subject, c.Bot, day, sqlstore.NextDay(c.Day).UnixMicro())
 	if _, err := t.exec(ctx, subtractUserCounts, args...); err != nil {
 		return err
 	}

@@ -8,12 +8,13 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 // classify marks every error but those of the data as [store.ErrUnavailable]: an event is
 // dead-lettered only when it is itself the cause.
 func classify(err error) error {
-	if errors.Is(err, store.ErrFenced) || errors.Is(err, errNotFenced) {
+	if errors.Is(err, store.ErrFenced) || errors.Is(err, sqlstore.ErrNotFenced) {
 		return err
 	}
 	if refused := (*driver.Error)(nil); errors.As(err, &refused) {

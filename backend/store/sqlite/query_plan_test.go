@@ -11,7 +11,7 @@ import (
 
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/backend/store/internal/statement"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -21,8 +21,8 @@ func TestPlans(t *testing.T) {
 	s := openPlans(t)
 	require.Contains(t, plan(t, s, "select data from events")[0], "SCAN events", "the plan can be read")
 	for name, sql := range map[string]string{
-		"event": selectEvent, "changes": selectChanges, "user": statement.SelectUser, "user at": statement.SelectUserAt,
-		"minutes": selectMinutes, "minutes of a bot": selectBotMinutes,
+		"event's time": selectTime, "event": selectRows, "user": sqlstore.SelectUser, "user at": sqlstore.SelectUserAt,
+		"minutes": sqlstore.SelectMinutes, "minutes of a bot": sqlstore.SelectBotMinutes,
 		"claim": claimEvent, "claim earlier": claimEarlier, "time": selectEventTime, "insert": insertLog, "merge": mergeStatus,
 		"count users": addUserCounts, "count bots": addBotCounts, "erased": selectErased,
 		"day": selectDay, "next day": selectNextTime, "statuses of a day": deleteStatuses,
@@ -30,7 +30,7 @@ func TestPlans(t *testing.T) {
 		"entry": deleteLog, "status": deleteStatus, "about": selectAbout, "of a user": selectOfUser,
 		"subtract user": subtractUserCounts, "no user": deleteUserCount, "subtract bot": subtractBotCounts, "no bot": deleteBotCount,
 		"buckets": selectBuckets, "bucket rows": selectBucketRows, "late buckets": selectLateBuckets,
-		"remember erased": rememberErased, "move": insertFence, "move back": deleteFence,
+		"remember erased": sqlstore.InsertErasure, "move": sqlstore.InsertFence, "move back": sqlstore.DeleteFence,
 	} {
 		requireSearches(t, name, plan(t, s, sql))
 	}
@@ -109,7 +109,7 @@ func plan(t *testing.T, s *Store, sqlText string, args ...any) []string {
 	steps, err := sqldb.Query(t.Context(), s.writer, func(row *sql.Rows) (step string, err error) {
 		var id, parent, unused int
 		return step, row.Scan(&id, &parent, &unused, &step)
-	}, "explain query plan "+sqlText, append(args, make([]any, 20)...)...)
+	}, "explain query plan "+sqlText, append(inMicros(args), make([]any, 20)...)...)
 	require.NoError(t, err)
 	return steps
 }

@@ -2,20 +2,19 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math"
 	"time"
 
-	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 const (
 	// rebuildRows bounds the rows that Rebuild has in memory.
 	rebuildRows = 1000
 
-	selectDay = `select ` + logColumns + ` from events e
+	selectDay = `select ` + sqlstore.LogColumns + ` from events e
 where (e.event_time, e.id) > ($1, $2) and e.event_time < $3 order by e.event_time, e.id limit $4`
 
 	// selectNextTime finds the next day with entries.
@@ -40,7 +39,7 @@ func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err 
 }
 
 func (t *transaction) rebuild(ctx context.Context, day time.Time) (entries int64, err error) {
-	from, to := day.UnixMicro(), nextDay(day).UnixMicro()
+	from, to := day.UnixMicro(), sqlstore.NextDay(day).UnixMicro()
 	if _, err := t.exec(ctx, deleteStatuses, from, to); err != nil {
 		return 0, err
 	}
@@ -74,27 +73,25 @@ func (t *transaction) deleteCounts(ctx context.Context, day time.Time) error {
 }
 
 // entries reads rows of the log without bodies.
-func (t *transaction) entries(ctx context.Context, query string, args ...any) ([]store.Entry, error) {
-	return sqldb.Query(ctx, t, scanPlain, query, args...)
+func (t *transaction) entries(ctx context.Context, text string, args ...any) ([]store.Entry, error) {
+	return sqlstore.All(ctx, query(t), sqlstore.ScanEntry, text, args...)
 }
 
 // Days implements [store.Maintainer].
-func (s *Store) Days(ctx context.Context) ([]time.Time, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	var days []time.Time
-	for from := int64(math.MinInt64); ; {
-		times, err := sqldb.Query(ctx, s.reader, func(row *sql.Rows) (at int64, err error) { return at, row.Scan(&at) }, selectNextTime, from)
-		if err != nil {
-			return nil, fmt.Errorf("reading the days of the log: %w", classify(err))
+func (s *Store) Days(ctx context.Context) (days []time.Time, err error) {
+	err = s.read(ctx, func(ctx context.Context, db sqlstore.Query) error {
+		for from := any(math.MinInt64); ; {
+			times, err := sqlstore.All(ctx, db, sqlstore.ScanTime, selectNextTime, from)
+			if err != nil || len(times) == 0 {
+				return err
+			}
+			day := store.Day(times[0])
+			days = append(days, day)
+			from = sqlstore.NextDay(day)
 		}
-		if len(times) == 0 {
-			return days, nil
-		}
-		day := store.Day(fromMicros(times[0]))
-		days = append(days, day)
-		from = nextDay(day).UnixMicro()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the days of the log: %w", classify(err))
 	}
+	return days, nil
 }
-
-func nextDay(day time.Time) time.Time { return day.Add(24 * time.Hour) }

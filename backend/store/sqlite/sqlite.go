@@ -17,6 +17,7 @@ import (
 
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 const (
@@ -45,8 +46,11 @@ type Config struct {
 	Path string
 }
 
+type base = sqlstore.Base
+
 // Store is a [store.Store] in a file.
 type Store struct {
+	base
 	path string
 	// SQLite has one writer at a time; in a pool of one connection the others wait in order and
 	// without polling.
@@ -79,6 +83,10 @@ func open(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(err, writer.Close())
 	}
 	s := &Store{path: path, writer: writer, reader: reader, prepared: map[string]*sql.Stmt{}}
+	s.base = base{
+		Read: s.read, Exclusively: s.forEach, Classify: classify,
+		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listQuery, LogQuery: logQuery,
+	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

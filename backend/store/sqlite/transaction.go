@@ -114,3 +114,26 @@ func (s *Store) step(ctx context.Context, run func(context.Context, *transaction
 	defer cancel()
 	return s.write(ctx, func(t *transaction) error { return run(ctx, t) })
 }
+
+// forEach is [sqlstore.Base.Exclusively]. It holds the write lock while first runs, which must not
+// write to this store, and says itself how long that may take.
+func (s *Store) forEach(ctx context.Context, first func(context.Context) error, statement string, rows ...[]any) error {
+	if first == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = bounded(ctx)
+		defer cancel()
+	}
+	return s.write(ctx, func(t *transaction) error {
+		if first != nil {
+			if err := first(ctx); err != nil {
+				return err
+			}
+		}
+		for _, args := range rows {
+			if _, err := t.exec(ctx, statement, inMicros(args)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -81,7 +81,7 @@ create index user_counters_day on user_counters (day);
 -- Concurrent writers use a slot each, so that they do not wait for each other's row locks.
 create table bot_stats (
 	minute      timestamptz not null,
-	duration_ms bigint not null,
+	took_ms     bigint not null,
 	day         date not null,
 	slot        integer not null,
 	accepted    integer not null,

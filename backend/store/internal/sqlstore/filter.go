@@ -1,5 +1,4 @@
-// Package statement holds what the queries of PostgreSQL and SQLite have in common.
-package statement
+package sqlstore
 
 import (
 	"strconv"

@@ -1,0 +1,93 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/botgate/botgate/backend/store"
+)
+
+// The SQL of the counters, in the order of [store.Counts.Columns].
+const (
+	// CountColumns are the counters in user_counters and bot_stats.
+	CountColumns = `accepted, deferred, delivered, failed, dead, expired, replayed`
+
+	// CountRows are their values for rows of the log; see [store.CountsOf].
+	CountRows = `count(*) filter (where status in (10, 12)), count(*) filter (where status = 12),
+	count(*) filter (where status = 40), count(*) filter (where status = 20), count(*) filter (where status = 30),
+	count(*) filter (where status = 25), count(*) filter (where status = 15)`
+
+	sumCounts = `sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed)`
+
+	// NoCounts is the condition of a group whose counters add up to nothing.
+	NoCounts = `(` + sumCounts + `) = (0, 0, 0, 0, 0, 0, 0)`
+
+	// AddCounts are the assignments of an upsert into a table with the alias c.
+	AddCounts = `accepted = c.accepted + excluded.accepted, deferred = c.deferred + excluded.deferred,
+	delivered = c.delivered + excluded.delivered, failed = c.failed + excluded.failed, dead = c.dead + excluded.dead,
+	expired = c.expired + excluded.expired, replayed = c.replayed + excluded.replayed`
+)
+
+const (
+	// SelectUser reads the counters of user $1, at bot $2 unless that is empty.
+	SelectUser = `select bot, min(first_at), max(last_at), ` + sumCounts + ` from user_counters
+where subject = $1 and ($2 = '' or bot = $2) group by bot order by bot`
+
+	// SelectUserAt counts them in the log as it was at the time $3.
+	SelectUserAt = `select bot, min(event_time), max(event_time), ` + CountRows + ` from events
+where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3 group by bot order by bot`
+
+	// SelectMinutes reads the statistics of all bots, and SelectBotMinutes those of bot $4.
+	SelectMinutes    = selectMinutes + groupMinutes
+	SelectBotMinutes = selectMinutes + ` and bot = $4` + groupMinutes
+
+	selectMinutes = `select minute, sum(took_ms), ` + sumCounts + ` from bot_stats where minute >= $1 and minute < $2`
+	groupMinutes  = ` group by minute having not ` + NoCounts + ` order by minute limit $3`
+)
+
+// User implements [store.Store].
+func (b *Base) User(ctx context.Context, q store.UserQuery) (*store.User, error) {
+	user := &store.User{Subject: q.Subject}
+	if q.Subject == "" || !(store.Query{Subject: q.Subject, Bot: q.Bot}).Possible() {
+		return user, nil
+	}
+	query, args := SelectUser, []any{q.Subject, q.Bot}
+	if !q.At.IsZero() {
+		query, args = SelectUserAt, append(args, store.Micros(q.At))
+	}
+	var err error
+	if user.Bots, err = read(ctx, b, scanUser, query, args...); err != nil {
+		return nil, fmt.Errorf("reading a user: %w", b.Classify(err))
+	}
+	return user, nil
+}
+
+func scanUser(row Row) (b store.UserBot, err error) {
+	err = row.Scan(append([]any{&b.Bot, UTC(&b.First), UTC(&b.Last)}, b.Counts.Columns()...)...)
+	return b, err
+}
+
+// Stats implements [store.Store].
+func (b *Base) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error) {
+	if !(store.Query{Bot: q.Bot}).Possible() {
+		return nil, nil
+	}
+	// A minute is in the range as a whole.
+	query, args := SelectMinutes, []any{store.Micros(q.From).Truncate(time.Minute), store.Micros(q.To), store.MaxMinutes}
+	if q.Bot != "" {
+		query, args = SelectBotMinutes, append(args, q.Bot)
+	}
+	minutes, err := read(ctx, b, scanMinute, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading statistics: %w", b.Classify(err))
+	}
+	return minutes, nil
+}
+
+func scanMinute(row Row) (m store.Minute, err error) {
+	var millis int64
+	err = row.Scan(append([]any{UTC(&m.Minute), &millis}, m.Counts.Columns()...)...)
+	m.Duration = time.Duration(millis) * time.Millisecond
+	return m, err
+}

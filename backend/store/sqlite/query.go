@@ -1,0 +1,83 @@
+package sqlite
+
+import (
+	"math"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
+	"github.com/botgate/botgate/internal/event"
+)
+
+const (
+	selectTime = `select event_time from event_status where event_id = $1 and bot is not null`
+	selectRows = `select ` + sqlstore.LogColumns + `, e.data` + aboutEvent
+)
+
+// listQuery is [sqlstore.Base.ListQuery]. SQLite has no statistics, so the join order and the index are given.
+func listQuery(q store.Query) (string, []any) {
+	if q.Status != "" && q.Status != event.StatusDelivered && q.Subject == "" {
+		return listByStatus(q)
+	}
+	f := &sqlstore.Filter{}
+	f.And("e.ref is null")
+	f.Equal("e.subject", q.Subject)
+	f.Equal("e.type", q.Type)
+	f.Equal("e.bot", q.Bot)
+	if q.Status != "" {
+		f.And("s.status = " + f.Arg(store.Code(q.Status)))
+	}
+	index := "events_key"
+	switch {
+	case q.Subject != "":
+		index = "events_subject"
+		f.And("e.subject <> ''") // As the index has it.
+	case q.Type != "":
+		index = "events_type"
+	case q.Bot != "":
+		index = "events_bot"
+	}
+	from := `events e indexed by ` + index + ` cross join event_status s on s.event_id = e.id`
+	return page(f, q, from, "e.event_time", "e.id")
+}
+
+// listByStatus is for a status that few events have.
+func listByStatus(q store.Query) (string, []any) {
+	f := &sqlstore.Filter{}
+	f.And("s.bot is not null")
+	f.And("s.status <> 40") // As the index has it.
+	f.And("s.status = " + f.Arg(store.Code(q.Status)))
+	f.Equal("s.bot", q.Bot)
+	f.Equal("e.type", q.Type)
+	from := `event_status s indexed by event_status_open cross join events e on e.event_time = s.event_time and e.id = s.event_id`
+	return page(f, q, from, "s.event_time", "s.event_id")
+}
+
+func page(f *sqlstore.Filter, q store.Query, from, at, id string) (string, []any) {
+	before := any(math.MaxInt64)
+	if q.After != (store.Position{}) {
+		before = q.After.Time
+	}
+	f.And("(" + at + ", " + id + ") < (" + f.Arg(before) + ", " + f.Arg(q.After.ID) + ")")
+	return `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.updated_at from ` + from + f.Where() +
+		` order by ` + at + ` desc, ` + id + ` desc limit ` + f.Arg(sqlstore.PageSize(q)+1), f.Args
+}
+
+// logQuery reads all of a user's entries for each page, as they are few.
+func logQuery(q store.LogQuery) (string, []any) {
+	f := &sqlstore.Filter{}
+	f.And("(e.recorded_at, e.id) > (" + f.Arg(q.After.RecordedAt) + ", " + f.Arg(q.After.ID) + ")")
+	index := "events_recorded"
+	if q.Subject != "" {
+		index = "events_subject"
+		f.And("e.subject <> ''") // As the index has it.
+	}
+	f.Equal("e.subject", q.Subject)
+	f.Equal("e.bot", q.Bot)
+	f.Equal("e.type", q.Type)
+	data := "iif(e.ref is null, null, e.data)"
+	if q.Bodies {
+		data = "e.data"
+	}
+	return `select ` + sqlstore.LogColumns + `, ` + data + ` from events e indexed by ` + index + f.Where() +
+		` order by e.recorded_at, e.id limit ` + f.Arg(sqlstore.LogSize(q.Limit)), f.Args
+}
