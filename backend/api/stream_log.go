@@ -74,8 +74,7 @@ func (s *stream) advance(sure time.Time) {
 
 // send sends notices, except those that this stream sent before.
 func (s *stream) send(notices []notify.Notice) error {
-	for i := range notices {
-		n := &notices[i]
+	for _, n := range notices {
 		position, ok := store.ParseLogCursor(n.Cursor)
 		if !ok {
 			s.feed.lose() // The log has its position.

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/botgate/botgate/backend/notify"
-	"github.com/botgate/botgate/internal/event"
 )
 
 const (
@@ -17,18 +15,6 @@ const (
 	// retryMS is how long a client waits before it reconnects.
 	retryMS = 2000
 )
-
-// streamedView is what a stream says of an entry of the log, in one line.
-type streamedView struct {
-	ID         string       `json:"id"`
-	Bot        string       `json:"bot"`
-	Type       string       `json:"type"`
-	Subject    string       `json:"subject,omitempty"`
-	Status     event.Status `json:"status"`
-	Time       time.Time    `json:"time"`
-	At         time.Time    `json:"at"`
-	RecordedAt time.Time    `json:"recorded_at"`
-}
 
 // eventWriter writes server-sent events
 // (https://html.spec.whatwg.org/multipage/server-sent-events.html). Each write has its own timeout, and after one that
@@ -51,12 +37,10 @@ func (e *eventWriter) begin(id string) {
 // beat writes a heartbeat: a comment, and an id without an event, which clients remember.
 func (e *eventWriter) beat(id string) { fmt.Fprintf(&e.buf, ": beat\nid: %s\n\n", id) }
 
-// event writes what happened to an event.
-func (e *eventWriter) event(id string, n *notify.Notice) error {
-	line, err := json.Marshal(streamedView{
-		ID: n.EventID, Bot: n.Bot, Type: n.Type, Subject: n.Subject, Status: n.Status,
-		Time: n.Time.UTC(), At: n.At.UTC(), RecordedAt: n.RecordedAt.UTC(),
-	})
+// event writes what happened to an event, in one line. The cursor is not shown: the id has it.
+func (e *eventWriter) event(id string, n notify.Notice) error {
+	n.Cursor = ""
+	line, err := json.Marshal(n)
 	if err != nil {
 		return fmt.Errorf("encoding an event of a stream: %w", err)
 	}

@@ -7,54 +7,48 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
-	// askEvery is how often a silent Redis is asked whether it is there. One that does not
-	// answer for twice as long is left for a new connection.
-	askEvery = 2 * time.Second
-	// retryEvery is the pause before another try to connect.
-	retryEvery = 100 * time.Millisecond
+	// pingEvery is how often a silent connection is pinged. One that stays silent for twice as
+	// long is replaced.
+	pingEvery = 2 * time.Second
+	// reconnectAfter is the pause before another try to connect.
+	reconnectAfter = 100 * time.Millisecond
 	// connectTimeout bounds one try to connect.
 	connectTimeout = 5 * time.Second
 )
 
-// listener hears what comes through a channel of Redis, and keeps its subscription alive.
+// listener receives from a channel of Redis, and keeps its subscription alive.
 type listener struct {
 	client  redis.UniversalClient
 	channel string
-	// hear is told each message, and each time that the subscription stands.
-	hear func(text string, subscribed bool)
-	// subscribed gets a value when the subscription stands for the first time.
-	subscribed chan struct{}
+	// receive gets each message, and, without a text, each time that Redis confirmed the subscription.
+	receive func(text string, subscribed bool)
+	// subscribed is signalled when Redis confirmed the subscription.
+	subscribed retry.Wake
 }
 
 // run listens until the context ends.
 func (l *listener) run(ctx context.Context) {
-	for ctx.Err() == nil {
+	for ok := true; ok; ok = retry.Sleep(ctx, reconnectAfter) {
 		l.listen(ctx)
-		pause(ctx)
 	}
 }
 
-func pause(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(retryEvery):
-	}
-}
-
-// listen uses one subscription, which connects again by itself, until Redis is silent.
+// listen uses one subscription, which reconnects by itself, until Redis is silent.
 func (l *listener) listen(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	connect, connected := context.WithTimeout(ctx, connectTimeout)
 	sub := l.client.Subscribe(connect, l.channel)
 	connected()
 	started := time.Now()
-	var heard atomic.Int64 // When, since started.
+	var receivedAt atomic.Int64 // Since started.
 	var watcher sync.WaitGroup
 	watcher.Go(func() {
-		watch(ctx, sub, func() time.Duration { return time.Since(started) - time.Duration(heard.Load()) })
+		keepAlive(ctx, sub, func() time.Duration { return time.Since(started) - time.Duration(receivedAt.Load()) })
 		cancel()
 		_ = sub.Close()
 	})
@@ -63,43 +57,26 @@ func (l *listener) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		m, err := sub.Receive(ctx)
 		if err != nil {
-			pause(ctx)
+			retry.Sleep(ctx, reconnectAfter)
 			continue
 		}
-		heard.Store(int64(time.Since(started)))
+		receivedAt.Store(int64(time.Since(started)))
 		switch m := m.(type) {
 		case *redis.Subscription:
-			l.hear("", true)
-			l.report()
+			l.receive("", true)
+			l.subscribed.Signal()
 		case *redis.Message:
-			l.hear(m.Payload, false)
+			l.receive(m.Payload, false)
 		}
 	}
 }
 
-func (l *listener) report() {
-	select {
-	case l.subscribed <- struct{}{}:
-	default:
-	}
-}
-
-// watch returns when the context ends or nothing is heard for long: a connection may be
-// dead without anybody saying so.
-func watch(ctx context.Context, sub *redis.PubSub, silence func() time.Duration) {
-	tick := time.NewTicker(askEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if silence() > 2*askEvery {
-			return
-		}
-		ask, asked := context.WithTimeout(ctx, askEvery)
-		_ = sub.Ping(ask) // Without an answer, silence says it.
-		asked()
+// keepAlive pings until the context ends or nothing was received for long: a connection may
+// be dead without an error.
+func keepAlive(ctx context.Context, sub *redis.PubSub, silence func() time.Duration) {
+	for retry.Sleep(ctx, pingEvery) && silence() <= 2*pingEvery {
+		ping, cancel := context.WithTimeout(ctx, pingEvery)
+		_ = sub.Ping(ping) // Without an answer there is silence.
+		cancel()
 	}
 }

@@ -5,13 +5,19 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/retry"
 )
+
+// maxPending is how many notices wait for a slow subscriber. With more it misses them: a
+// batch of record is a tenth of that.
+const maxPending = 8192
 
 // Local is a [Bus] within one process, without any server. It must be closed.
 type Local struct {
-	metrics *metrics
-	mu      sync.RWMutex
-	boxes   map[*mailbox]struct{}
+	metrics       *metrics
+	mu            sync.RWMutex
+	subscriptions map[*subscription]struct{}
 }
 
 // NewLocal makes a bus. Reg gets its metrics, nil for none; it fails when they are
@@ -21,11 +27,7 @@ func NewLocal(reg prometheus.Registerer) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLocal(m), nil
-}
-
-func newLocal(m *metrics) *Local {
-	return &Local{metrics: m, boxes: map[*mailbox]struct{}{}}
+	return &Local{metrics: m, subscriptions: map[*subscription]struct{}{}}, nil
 }
 
 // Publish implements [Bus].
@@ -35,48 +37,109 @@ func (l *Local) Publish(_ context.Context, notices []Notice) {
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	for box := range l.boxes {
-		box.put(notices)
+	for s := range l.subscriptions {
+		s.put(notices)
 	}
 }
 
-// Lose tells all subscribers that anything may have been missed until now.
+// Lose notifies all subscribers that they may have missed anything until now.
 func (l *Local) Lose() {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	for box := range l.boxes {
-		box.lose()
+	for s := range l.subscriptions {
+		s.lose()
 	}
 }
 
 // Subscribe implements [Bus].
-func (l *Local) Subscribe(s Subscriber) (unsubscribe func()) {
-	box := newMailbox(s, l.metrics)
+func (l *Local) Subscribe(subscriber Subscriber) (unsubscribe func()) {
+	s := &subscription{subscriber: subscriber, metrics: l.metrics, ready: retry.NewWake(), stop: make(chan struct{})}
+	s.delivering.Go(s.deliver)
 	l.mu.Lock()
-	l.boxes[box] = struct{}{}
+	l.subscriptions[s] = struct{}{}
 	l.mu.Unlock()
-	return sync.OnceFunc(func() {
-		if l.remove(box) {
-			box.close()
-		}
-	})
-}
-
-func (l *Local) remove(box *mailbox) (found bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, found = l.boxes[box]
-	delete(l.boxes, box)
-	return found
+	return func() {
+		l.mu.Lock()
+		delete(l.subscriptions, s)
+		l.mu.Unlock()
+		s.close()
+	}
 }
 
 // Close ends all subscriptions and returns once no subscriber is used any more.
 func (l *Local) Close() {
 	l.mu.Lock()
-	boxes := l.boxes
-	l.boxes = map[*mailbox]struct{}{}
+	subscriptions := l.subscriptions
+	l.subscriptions = map[*subscription]struct{}{}
 	l.mu.Unlock()
-	for box := range boxes {
-		box.close()
+	for s := range subscriptions {
+		s.close()
+	}
+}
+
+// subscription buffers the notices that a subscriber has yet to get.
+type subscription struct {
+	subscriber Subscriber
+	metrics    *metrics
+	ready      retry.Wake
+	stopOnce   sync.Once
+	stop       chan struct{}
+	delivering sync.WaitGroup
+
+	mu      sync.Mutex
+	pending [][]Notice
+	waiting int // Notices in pending.
+	lost    bool
+}
+
+// close returns once the subscriber is no longer used.
+func (s *subscription) close() {
+	s.stopOnce.Do(func() { close(s.stop) })
+	s.delivering.Wait()
+}
+
+func (s *subscription) put(notices []Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending = append(s.pending, notices)
+	s.waiting += len(notices)
+	if s.waiting > maxPending {
+		s.metrics.slow.Inc()
+		s.pending, s.waiting, s.lost = nil, 0, true
+	}
+	s.ready.Signal()
+}
+
+// lose stands for all that was put before.
+func (s *subscription) lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending, s.waiting, s.lost = nil, 0, true
+	s.ready.Signal()
+}
+
+// take empties the buffer. What was lost came before the rest.
+func (s *subscription) take() (lost bool, batches [][]Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost, batches = s.lost, s.pending
+	s.pending, s.waiting, s.lost = nil, 0, false
+	return lost, batches
+}
+
+func (s *subscription) deliver() {
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.ready:
+		}
+		lost, batches := s.take()
+		if lost {
+			s.subscriber.Lost()
+		}
+		for _, notices := range batches {
+			s.subscriber.Notices(notices)
+		}
 	}
 }

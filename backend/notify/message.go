@@ -8,20 +8,20 @@ import (
 // maxMessage is how large a message becomes at most, in bytes, but for its frame.
 const maxMessage = 64 << 10
 
-// message is what travels through Redis.
-type message struct {
+// message is what is published through Redis. N is a Notice, or one that is encoded already.
+type message[N Notice | json.RawMessage] struct {
 	// From tells processes apart.
 	From string `json:"from"`
 	// Lost means that what was published before did not reach everybody.
 	Lost bool `json:"lost,omitempty"`
 	// Notices are in the order of their publishing.
-	Notices []json.RawMessage `json:"notices,omitempty"`
+	Notices []N `json:"notices,omitempty"`
 }
 
 // encode puts the notices into as few messages as there have to be. A notice that is too
 // large for any becomes one of a loss.
 func encode(from string, notices []Notice) (messages [][]byte, err error) {
-	current := message{From: from}
+	current := message[json.RawMessage]{From: from}
 	size := 0
 	flush := func() error {
 		if len(current.Notices) == 0 && !current.Lost {
@@ -29,7 +29,7 @@ func encode(from string, notices []Notice) (messages [][]byte, err error) {
 		}
 		text, err := json.Marshal(current)
 		messages = append(messages, text)
-		current, size = message{From: from}, 0
+		current, size = message[json.RawMessage]{From: from}, 0
 		return err
 	}
 	for i := range notices {
@@ -53,19 +53,4 @@ func encode(from string, notices []Notice) (messages [][]byte, err error) {
 		return nil, fmt.Errorf("encoding notices: %w", err)
 	}
 	return messages, nil
-}
-
-// received is a message as it is read.
-type received struct {
-	From    string   `json:"from"`
-	Lost    bool     `json:"lost"`
-	Notices []Notice `json:"notices"`
-}
-
-func decode(text string) (received, error) {
-	var m received
-	if err := json.Unmarshal([]byte(text), &m); err != nil {
-		return received{}, fmt.Errorf("decoding notices: %w", err)
-	}
-	return m, nil
 }

@@ -14,11 +14,11 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	published := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "botgate_notices_published_total",
-		Help: "Notices for the other processes by what came of them: sent, or failed, of which the others hear later that they missed something.",
+		Help: "Notices for the other processes by outcome: sent, or failed, after which the others learn later that they missed something.",
 	}, []string{"outcome"})
 	lost := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "botgate_notices_lost_total",
-		Help: "Times that subscribers were told that they may have missed notices, by cause: slow, subscribed (Redis was away, or this is the start), publisher (another process could not publish).",
+		Help: "Times that subscribers may have missed notices, by cause: slow, subscribed (Redis was unavailable, or this is the start), publisher (another process could not publish).",
 	}, []string{"cause"})
 	m := &metrics{
 		published:    published.WithLabelValues("sent"),

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/notify"
-	"github.com/botgate/botgate/backend/notify/notifytest"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
@@ -21,8 +20,8 @@ func TestMain(m *testing.M) { testsvc.Main(m) }
 
 func TestLocal(t *testing.T) {
 	t.Parallel()
-	notifytest.Run(t, func(*testing.T) notifytest.Harness {
-		return notifytest.Harness{Open: func(t *testing.T) notify.Bus {
+	runSuite(t, func(*testing.T) harness {
+		return harness{Open: func(t *testing.T) notify.Bus {
 			bus, err := notify.NewLocal(prometheus.NewRegistry())
 			require.NoError(t, err)
 			t.Cleanup(bus.Close)
@@ -34,9 +33,9 @@ func TestLocal(t *testing.T) {
 func TestRedis(t *testing.T) {
 	t.Parallel()
 	url := testsvc.Redis(t)
-	notifytest.Run(t, func(*testing.T) notifytest.Harness {
+	runSuite(t, func(*testing.T) harness {
 		channel := "test:" + uuid.NewString()
-		return notifytest.Harness{Separate: true, Open: func(t *testing.T) notify.Bus {
+		return harness{Separate: true, Open: func(t *testing.T) notify.Bus {
 			bus, _ := open(t, url, notify.RedisConfig{Channel: channel})
 			return bus
 		}}
@@ -75,27 +74,27 @@ func TestRedisUnreachable(t *testing.T) {
 			reg := prometheus.NewRegistry()
 			here, log := open(t, server.URL, notify.RedisConfig{Timeout: 100 * time.Millisecond, Registerer: reg})
 			there, _ := open(t, server.URL, notify.RedisConfig{})
-			own, other := notifytest.Subscribe(t, here), notifytest.Subscribe(t, there)
+			own, other := subscribe(t, here), subscribe(t, there)
 			heard := func(cursor int) bool {
-				here.Publish(t.Context(), notifytest.Notices(cursor, 1))
-				heard := other.Heard()
+				here.Publish(t.Context(), makeNotices(cursor, 1))
+				heard := other.heardSoFar()
 				return len(heard) > 0 && heard[len(heard)-1].Cursor == strconv.Itoa(cursor)
 			}
 			// A first connection may take longer than the timeout.
 			require.Eventually(t, func() bool { return heard(0) }, patience, 100*time.Millisecond)
-			before := len(own.Heard())
+			before := len(own.heardSoFar())
 
 			fault.begin(server)
 			began := time.Now()
 			for i := range 100 {
-				here.Publish(t.Context(), notifytest.Notices(1+i, 1))
+				here.Publish(t.Context(), makeNotices(1+i, 1))
 			}
-			require.Less(t, time.Since(began), 20*time.Second, "a bound for each, and a Redis that is away is left alone")
-			own.Await(t, before+100)
-			losses := other.Losses()
+			require.Less(t, time.Since(began), 20*time.Second, "a bound for each, and a Redis that is unavailable is left alone")
+			own.await(t, before+100)
+			losses := other.losses()
 
 			fault.end(server)
-			require.Eventually(t, func() bool { return other.Losses() > losses }, patience, tick, "although nothing more is published")
+			require.Eventually(t, func() bool { return other.losses() > losses }, patience, tick, "although nothing more is published")
 			require.Eventually(t, func() bool { return heard(1000) }, patience, 100*time.Millisecond)
 			require.Contains(t, log.String(), "level=WARN")
 			require.Positive(t, sum(t, reg, "botgate_notices_published_total", "failed"))
@@ -111,14 +110,14 @@ func TestConnectionThatIsSilent(t *testing.T) {
 	channel := "test:" + uuid.NewString()
 	here, _ := open(t, url, notify.RedisConfig{Channel: channel})
 	there, _ := open(t, proxy.URL, notify.RedisConfig{Channel: channel})
-	other := notifytest.Subscribe(t, there)
+	other := subscribe(t, there)
 	proxy.Mute()
-	here.Publish(t.Context(), notifytest.Notices(0, 1))
+	here.Publish(t.Context(), makeNotices(0, 1))
 	proxy.AwaitDropped(t)
-	require.Eventually(t, func() bool { return other.Losses() > 0 }, patience, tick)
-	require.Empty(t, other.Heard())
-	here.Publish(t.Context(), notifytest.Notices(1, 1))
-	require.Equal(t, "1", other.Await(t, 1)[0].Cursor)
+	require.Eventually(t, func() bool { return other.losses() > 0 }, patience, tick)
+	require.Empty(t, other.heardSoFar())
+	here.Publish(t.Context(), makeNotices(1, 1))
+	require.Equal(t, "1", other.await(t, 1)[0].Cursor)
 }
 
 // TestStartWithoutRedis finds a loss once Redis is there: caches were filled meanwhile.
@@ -127,12 +126,12 @@ func TestStartWithoutRedis(t *testing.T) {
 	server := testsvc.StartRedis(t)
 	server.Kill()
 	bus, _ := open(t, server.URL, notify.RedisConfig{})
-	r := notifytest.Subscribe(t, bus)
-	bus.Publish(t.Context(), notifytest.Notices(0, 1))
-	r.Await(t, 1)
-	require.Zero(t, r.Losses())
+	r := subscribe(t, bus)
+	bus.Publish(t.Context(), makeNotices(0, 1))
+	r.await(t, 1)
+	require.Zero(t, r.losses())
 	server.Restart()
-	require.Eventually(t, func() bool { return r.Losses() == 1 }, patience, tick)
+	require.Eventually(t, func() bool { return r.losses() == 1 }, patience, tick)
 }
 
 // TestForeignMessage finds whatever comes through the channel harmless.
@@ -140,15 +139,15 @@ func TestForeignMessage(t *testing.T) {
 	t.Parallel()
 	url, channel := testsvc.Redis(t), "test:"+uuid.NewString()
 	bus, _ := open(t, url, notify.RedisConfig{Channel: channel})
-	r := notifytest.Subscribe(t, bus)
+	r := subscribe(t, bus)
 	client, err := redisclient.Open(url)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, client.Close()) }()
 	for i, text := range []string{"", "{", `{"notices":[{"time":"yesterday"}]}`} {
 		require.NoError(t, client.Publish(t.Context(), channel, text).Err())
-		require.Eventually(t, func() bool { return r.Losses() == i+1 }, patience, tick)
+		require.Eventually(t, func() bool { return r.losses() == i+1 }, patience, tick)
 	}
-	require.Empty(t, r.Heard())
+	require.Empty(t, r.heardSoFar())
 }
 
 // TestNoticeTooLargeForAnyMessage reaches this process, and the others as a loss.
@@ -157,13 +156,13 @@ func TestNoticeTooLargeForAnyMessage(t *testing.T) {
 	url, channel := testsvc.Redis(t), "test:"+uuid.NewString()
 	here, _ := open(t, url, notify.RedisConfig{Channel: channel})
 	there, _ := open(t, url, notify.RedisConfig{Channel: channel})
-	own, other := notifytest.Subscribe(t, here), notifytest.Subscribe(t, there)
-	notices := notifytest.Notices(0, 2)
+	own, other := subscribe(t, here), subscribe(t, there)
+	notices := makeNotices(0, 2)
 	notices[0].Subject = strings.Repeat("x", 100_000)
 	here.Publish(t.Context(), notices)
-	own.Await(t, 2)
-	require.Equal(t, "1", other.Await(t, 1)[0].Cursor)
-	require.Equal(t, 1, other.Losses())
+	own.await(t, 2)
+	require.Equal(t, "1", other.await(t, 1)[0].Cursor)
+	require.Equal(t, 1, other.losses())
 }
 
 // sum adds up the series of a metric that have the label's value.

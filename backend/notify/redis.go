@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/breaker"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -28,12 +30,12 @@ type RedisConfig struct {
 	// Client is the Redis that all processes share. It must honour the deadlines of contexts
 	// and is not closed. Required.
 	Client redis.UniversalClient
-	// Channel is where the notices travel: the same for all processes of an installation.
+	// Channel is where notices are published: the same for all processes of an installation.
 	// Default "botgate:notices".
 	Channel string
 	// Timeout is how long Publish may wait for Redis. Default 1 second.
 	Timeout time.Duration
-	// Logger hears when Redis stops and starts to take notices. Default: discard.
+	// Logger gets when Redis stops and starts to take notices. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.
 	Registerer prometheus.Registerer
@@ -42,21 +44,21 @@ type RedisConfig struct {
 // Redis is a [Bus] between processes, over one channel of Redis. It must be closed.
 //
 // Pub/sub forgets: what is published while a subscription is broken, or can't be published,
-// is gone. Subscribers hear of each such gap once it is over.
+// is gone. Subscribers learn of each such gap once it is over.
 type Redis struct {
+	*Local
 	cfg     RedisConfig
-	local   *Local
 	self    string
 	breaker *breaker.Breaker
-	// owed wakes the goroutine that tells the others of what they missed.
-	owed    chan struct{}
+	// failed wakes the goroutine that notifies the others of what they missed.
+	failed  retry.Wake
 	stop    context.CancelFunc
 	workers sync.WaitGroup
 }
 
-// NewRedis starts a bus, and waits up to 2 seconds until it hears the others. Without
-// Redis it goes on, and subscribers are told of a loss when Redis answers. It fails when
-// the metrics are registered already.
+// NewRedis starts a bus, and waits up to 2 seconds for its subscription. Without Redis it
+// goes on, and subscribers get a loss when Redis answers. It fails when the metrics are
+// registered already.
 func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:contextcheck // the bus ends with Close
 	if cfg.Channel == "" {
 		cfg.Channel = defaultChannel
@@ -67,7 +69,7 @@ func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:c
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	m, err := newMetrics(cfg.Registerer)
+	local, err := NewLocal(cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
@@ -75,29 +77,20 @@ func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:c
 	if err != nil {
 		return nil, fmt.Errorf("naming this process on the bus: %w", err)
 	}
-	r := &Redis{cfg: cfg, local: newLocal(m), self: self.String(), owed: make(chan struct{}, 1)}
-	r.breaker = breaker.New(r.tell)
+	r := &Redis{Local: local, cfg: cfg, self: self.String(), failed: retry.NewWake()}
+	r.breaker = breaker.New(r.logChange)
 	work, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	l := listener{client: cfg.Client, channel: cfg.Channel, hear: r.hear, subscribed: make(chan struct{}, 1)}
+	l := listener{client: cfg.Client, channel: cfg.Channel, receive: r.receive, subscribed: retry.NewWake()}
 	r.workers.Go(func() { l.run(work) })
-	r.workers.Go(func() { r.settle(work) })
-	r.awaitSubscription(ctx, l.subscribed)
+	r.workers.Go(func() { r.publishLosses(work) })
+	// The first subscription must find nobody yet who might have missed anything: a restart must
+	// not make caches distrust all that is in Redis.
+	retry.Wait(ctx, l.subscribed, startTimeout)
 	return r, nil
 }
 
-// awaitSubscription sees to it that the first subscription finds nobody yet who might
-// have missed anything: a restart must not make caches distrust all that is in Redis.
-func (r *Redis) awaitSubscription(ctx context.Context, subscribed <-chan struct{}) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	select {
-	case <-subscribed:
-	case <-ctx.Done():
-	}
-}
-
-func (r *Redis) tell(err error) {
+func (r *Redis) logChange(err error) {
 	if err != nil {
 		r.cfg.Logger.Warn("redis does not take notices, caches of other processes may be out of date up to their time to live",
 			slog.Any("error", err))
@@ -110,37 +103,31 @@ func (r *Redis) tell(err error) {
 func (r *Redis) Close() {
 	r.stop()
 	r.workers.Wait()
-	r.local.Close()
+	r.Local.Close()
 }
-
-// Subscribe implements [Bus].
-func (r *Redis) Subscribe(s Subscriber) (unsubscribe func()) { return r.local.Subscribe(s) }
 
 // Publish implements [Bus].
 func (r *Redis) Publish(ctx context.Context, notices []Notice) {
 	if len(notices) == 0 {
 		return
 	}
-	r.local.Publish(ctx, notices)
+	r.Local.Publish(ctx, notices)
 	messages, err := encode(r.self, notices)
 	if err == nil {
 		err = r.send(ctx, messages)
 	}
 	if err != nil {
-		r.local.metrics.failed.Add(float64(len(notices)))
-		r.owe()
+		r.metrics.failed.Add(float64(len(notices)))
+		r.failed.Signal()
 		return
 	}
-	r.local.metrics.published.Add(float64(len(notices)))
+	r.metrics.published.Add(float64(len(notices)))
 }
 
 // send publishes in one round trip.
 func (r *Redis) send(ctx context.Context, messages [][]byte) error {
-	// What was committed is to be told also when the process is about to end.
+	// What was committed is published also when the process is about to end.
 	return r.breaker.Call(context.WithoutCancel(ctx), r.cfg.Timeout, func(ctx context.Context) error {
-		if len(messages) == 1 {
-			return r.cfg.Client.Publish(ctx, r.cfg.Channel, messages[0]).Err()
-		}
 		_, err := r.cfg.Client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, m := range messages {
 				p.Publish(ctx, r.cfg.Channel, m)
@@ -151,53 +138,38 @@ func (r *Redis) send(ctx context.Context, messages [][]byte) error {
 	})
 }
 
-func (r *Redis) owe() {
-	select {
-	case r.owed <- struct{}{}:
-	default:
-	}
-}
-
-// settle tells the others that they missed something, as soon as Redis takes it.
-func (r *Redis) settle(ctx context.Context) {
-	message := []byte(`{"from":"` + r.self + `","lost":true}`)
+// publishLosses notifies the others that they missed something, as soon as Redis takes it.
+func (r *Redis) publishLosses(ctx context.Context) {
+	loss := [][]byte{[]byte(`{"from":"` + r.self + `","lost":true}`)}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.owed:
+		case <-r.failed:
 		}
-		if err := r.send(ctx, [][]byte{message}); err == nil {
-			continue
-		}
-		r.owe()
-		select {
-		case <-ctx.Done():
-		case <-time.After(breaker.ProbeEvery):
-		}
+		sent := func() bool { return r.send(ctx, loss) == nil }
+		retry.Backoff{Min: breaker.ProbeEvery}.Until(ctx, sent)
 	}
 }
 
-// hear passes on what came through the channel: a message, or that the subscription
-// stands, before which anything may have been missed.
-func (r *Redis) hear(text string, subscribed bool) {
+// receive passes on what came through the channel: a message, or that Redis confirmed the
+// subscription, before which anything may have been missed.
+func (r *Redis) receive(text string, subscribed bool) {
 	if subscribed {
-		r.local.metrics.resubscribed.Inc()
-		r.local.Lose()
+		r.metrics.resubscribed.Inc()
+		r.Lose()
 		return
 	}
-	m, err := decode(text)
-	switch {
-	case err != nil:
-		// Somebody else's text. Whatever it was to say, nobody relies on it.
-		r.local.metrics.remote.Inc()
-		r.local.Lose()
+	var m message[Notice]
+	// A message that is none of ours counts as a loss: nobody relies on what it was to say.
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		m = message[Notice]{Lost: true}
+	} else if m.From == r.self {
 		return
-	case m.From == r.self:
-		return
-	case m.Lost:
-		r.local.metrics.remote.Inc()
-		r.local.Lose()
 	}
-	r.local.Publish(context.Background(), m.Notices)
+	if m.Lost {
+		r.metrics.remote.Inc()
+		r.Lose()
+	}
+	r.Local.Publish(context.Background(), m.Notices)
 }
