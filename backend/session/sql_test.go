@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -33,7 +34,7 @@ func TestSQLConformance(t *testing.T) {
 // TestSQLBesideEvents has both parts make their tables in one database at once.
 func TestSQLBesideEvents(t *testing.T) {
 	t.Parallel()
-	events, err := postgres.Open(t.Context(), postgres.Config{URL: testsvc.Postgres(t)})
+	events, err := postgres.Open(t.Context(), postgres.Config{URL: testsvc.Postgres(t) + "&connect_timeout=60", AcquireTimeout: time.Minute})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, events.Close()) })
 	e := session.NewSQL(events.SQL(), nil)

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -15,10 +16,13 @@ import (
 
 func TestMain(m *testing.M) { testsvc.Main(m) }
 
-// open returns a store whose schema is not there yet. The URL has parameters.
+// open returns a store whose schema is not there yet. The URL has parameters. On a busy machine the
+// server takes long to connect.
 func open(t testing.TB, url string) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), postgres.Config{URL: url + "&pool_max_conns=6"})
+	s, err := postgres.Open(t.Context(), postgres.Config{
+		URL: url + "&pool_max_conns=6&connect_timeout=60", AcquireTimeout: time.Minute, StatementTimeout: time.Minute,
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -81,8 +85,8 @@ func TestNotMigrated(t *testing.T) {
 func TestSchemaOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]struct{ sql, want string }{
-		"newer":   {"insert into schema_migrations values (1000, 'later', 'x', 0)", "version 1000, newer than this program"},
-		"changed": {"update schema_migrations set checksum = 'x'", "differs from 0001_events.sql"},
+		"newer":   {"insert into events_migrations values (1000, 'later', 'x', 0)", "version 1000, newer than this program"},
+		"changed": {"update events_migrations set checksum = 'x'", "differs from 0001_events.sql"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

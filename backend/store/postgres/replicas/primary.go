@@ -16,13 +16,15 @@ var (
 	errReadOnly = errors.New("the server takes no writes")
 )
 
-// connectToPrimary makes a pool connect to the primary only. The first connection waits until
-// all servers were probed, since more than one of them may take writes. The known primary is
+// connectToPrimary makes a pool connect to the primary only. Of several hosts the first connection
+// waits until all servers were probed, since more than one of them may take writes. The known primary is
 // tried first: the hosts before it may be down, and time out one after the other.
 func (c *Cluster) connectToPrimary(cfg *pgxpool.Config) {
 	several := len(hosts(&cfg.ConnConfig.Config)) > 1
 	cfg.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
-		c.awaitSurvey(ctx, conn.ConnectTimeout)
+		if several {
+			c.awaitSurvey(ctx, conn.ConnectTimeout)
+		}
 		if address, known := c.primaryAddress(); known {
 			hostFirst(&conn.Config, address)
 		}
