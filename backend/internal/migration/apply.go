@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -27,30 +26,31 @@ const (
 )`
 )
 
-// Apply applies what is missing, one process at a time, and all of it or nothing. It has no
-// time limit, since a migration may rewrite a large table. A SQLite file that another process
-// keeps locked is waited for until the context ends: a backend that is about to end, as at a
-// reload, may write what it has first.
+// Migrate makes the tables, or brings them up to date: one process at a time, and all of it or
+// nothing. It has to succeed before anything else can. It has no time limit, since a migration may
+// rewrite a large table. A SQLite file that another process keeps locked is waited for until the
+// context ends: a backend that is about to end, as at a reload, may write what it has first.
 //
-// An error is ErrSchema, or the driver's.
-func (s Set) Apply(ctx context.Context, db sqldb.DB, log *slog.Logger) error {
+// An error that is not the part's error of an unavailable database, as of a schema newer than the
+// program, stays until an operator acts.
+func (t Tables) Migrate(ctx context.Context) error {
 	for {
-		err := s.applyOnce(ctx, db, log)
+		err := t.apply(ctx)
 		busy := (*driver.Error)(nil)
 		if !errors.As(err, &busy) || busy.Code()&0xff != sqlite3.SQLITE_BUSY || ctx.Err() != nil {
-			return err
+			return t.Failed("preparing the tables of the "+t.part, err)
 		}
 	}
 }
 
-// applyOnce waits for the lock of a SQLite file as long as the pragmas of the handle say.
-func (s Set) applyOnce(ctx context.Context, db sqldb.DB, log *slog.Logger) error {
-	tx, err := db.Writer.BeginTx(ctx, nil)
+// apply waits for the lock of a SQLite file as long as the pragmas of the handle say.
+func (t Tables) apply(ctx context.Context) error {
+	tx, err := t.DB.Writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if db.Dialect == sqldb.Postgres {
+	if t.DB.Dialect == sqldb.Postgres {
 		// The lock of a transaction, unlike that of a session, passes connection poolers.
 		for _, query := range []string{"set local statement_timeout = 0", fmt.Sprintf("select pg_advisory_xact_lock(%d)", postgresLock)} {
 			if _, err := tx.ExecContext(ctx, query); err != nil {
@@ -58,60 +58,53 @@ func (s Set) applyOnce(ctx context.Context, db sqldb.DB, log *slog.Logger) error
 			}
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "create table if not exists "+s.table+columns); err != nil {
+	if _, err := tx.ExecContext(ctx, "create table if not exists "+t.table()+columns); err != nil {
 		return err
 	}
-	pending, err := s.missing(ctx, tx)
+	pending, err := t.pending(ctx, tx)
 	if err != nil {
 		return err
 	}
-	for _, m := range pending {
-		if err := s.apply(ctx, tx, m); err != nil {
-			return fmt.Errorf("%s: %w", m.Name, err)
+	for _, v := range pending {
+		if _, err := tx.ExecContext(ctx, v.sql); err != nil {
+			return fmt.Errorf("%s: %w", v.name, err)
 		}
-		log.Info("applied a migration", "table", s.table, "schema_version", m.Version)
+		//nolint:gosec // The name of the table is the program's.
+		_, err := tx.ExecContext(ctx, "insert into "+t.table()+" (version, name, checksum, applied_at) values ($1, $2, $3, $4)",
+			v.number, v.name, v.checksum, time.Now().UnixMicro())
+		if err != nil {
+			return fmt.Errorf("%s: %w", v.name, err)
+		}
+		t.log.Info("applied a migration", "table", t.table(), "schema_version", v.number)
 	}
 	return tx.Commit()
 }
 
-func (s Set) apply(ctx context.Context, tx *sql.Tx, m Migration) error {
-	if _, err := tx.ExecContext(ctx, m.SQL); err != nil {
-		return err
-	}
-	//nolint:gosec // The name of the table is the program's.
-	_, err := tx.ExecContext(ctx, "insert into "+s.table+" (version, name, checksum, applied_at) values ($1, $2, $3, $4)",
-		m.Version, m.Name, m.Checksum, time.Now().UnixMicro())
-	return err
-}
+func (t Tables) table() string { return t.part + "_migrations" }
 
-// Check returns nil when the database has all of it. An error is ErrSchema, the driver's, or
-// says what is missing.
-func (s Set) Check(ctx context.Context, db sqldb.DB) error {
-	pending, err := s.missing(ctx, db.Reader)
+// Ready returns nil when the tables are up to date.
+func (t Tables) Ready(ctx context.Context) error {
+	pending, err := t.pending(ctx, t.DB.Reader)
 	if err == nil && len(pending) > 0 {
-		err = fmt.Errorf("%s lacks version %d", s.table, pending[0].Version)
+		err = fmt.Errorf("%s lacks version %d", t.table(), pending[0].number)
 	}
-	return err
+	return t.Failed("reading the schema version of the "+t.part, err)
 }
 
-func (s Set) missing(ctx context.Context, db sqldb.Querier) ([]Migration, error) {
-	type row struct {
-		version  int
-		checksum string
-	}
-	rows, err := sqldb.Query(ctx, db, func(rows *sql.Rows) (r row, err error) {
-		err = rows.Scan(&r.version, &r.checksum)
-		return r, err
-	}, "select version, checksum from "+s.table)
-	if missing := (*pgconn.PgError)(nil); errors.As(err, &missing) && missing.Code == "42P01" {
-		return s.pending(nil) // undefined_table
+func (t Tables) pending(ctx context.Context, db sqldb.Querier) ([]version, error) {
+	applied := map[int]string{}
+	_, err := sqldb.Query(ctx, db, func(rows *sql.Rows) (none struct{}, err error) {
+		var number int
+		var checksum string
+		err = rows.Scan(&number, &checksum)
+		applied[number] = checksum
+		return none, err
+	}, "select version, checksum from "+t.table())
+	if undefined := (*pgconn.PgError)(nil); errors.As(err, &undefined) && undefined.Code == "42P01" { // undefined_table
+		err = nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	applied := map[int]string{}
-	for _, r := range rows {
-		applied[r.version] = r.checksum
-	}
-	return s.pending(applied)
+	return missing(t.all, applied)
 }

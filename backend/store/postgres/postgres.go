@@ -3,16 +3,20 @@ package postgres
 
 import (
 	"context"
-	"log/slog"
+	"embed"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
 )
+
+//go:embed migrations/*/*.sql
+var migrationFiles embed.FS
 
 // waitForConnection is what a call may take beyond its statements.
 const waitForConnection = 5 * time.Second
@@ -41,10 +45,9 @@ type base = sqlstore.Base
 // Store is a [store.Store] in a PostgreSQL database.
 type Store struct {
 	base
-	db    database
-	sql   sqldb.DB
-	log   *slog.Logger
-	slots *slots
+	db     database
+	tables migration.Tables
+	slots  *slots
 	// callTimeout bounds a call when the server hangs and enforces no statement_timeout.
 	callTimeout time.Duration
 }
@@ -61,7 +64,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func newStore(db database, cfg Config) *Store {
-	s := &Store{db: db, sql: sqldb.FromPool(db.Primary()), log: cfg.Logger, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection}
+	s := &Store{
+		db: db, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection,
+		tables: migration.NewTables("events", migrationFiles, sqldb.FromPool(db.Primary()), cfg.Logger, store.ErrUnavailable),
+	}
 	s.base = base{
 		Read: s.read, Exclusively: s.forEach, Classify: classify,
 		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listLogQuery, LogQuery: logQuery,
@@ -73,18 +79,23 @@ func newStore(db database, cfg Config) *Store {
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	return schemaError("reading the schema version", migrations.Check(ctx, s.sql))
+	return s.tables.Ready(ctx)
 }
+
+// Migrate brings the schema up to date, in one transaction without a time limit, one process at a
+// time. It returns [store.ErrUnavailable] while the server can't be reached; any other error, as of
+// a schema newer than the program, needs an operator.
+func (s *Store) Migrate(ctx context.Context) error { return s.tables.Migrate(ctx) }
 
 // Close implements [store.Store]. It waits for running calls and is safe to call twice.
 func (s *Store) Close() error {
-	err := s.sql.Writer.Close()
+	err := s.tables.DB.Writer.Close()
 	s.db.Close()
 	return err
 }
 
 // SQL returns the primary, for other parts of the backend that keep tables there.
-func (s *Store) SQL() sqldb.DB { return s.sql }
+func (s *Store) SQL() sqldb.DB { return s.tables.DB }
 
 func (s *Store) primary() *pgxpool.Pool { return s.db.Primary() }
 

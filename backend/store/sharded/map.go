@@ -40,8 +40,8 @@ func Single(url, replicaURL string) Map {
 	return m
 }
 
-// Shard returns the shard with a name.
-func (m Map) Shard(name string) (Shard, bool) {
+// shard returns the shard with a name.
+func (m Map) shard(name string) (Shard, bool) {
 	i := slices.IndexFunc(m.Shards, func(s Shard) bool { return s.Name == name })
 	if i < 0 {
 		return Shard{}, false
@@ -71,7 +71,7 @@ func (m Map) Check() error {
 		databases[s.URL] = s.Name
 	}
 	for bucket, owner := range m.Owners {
-		if _, known := m.Shard(owner); !known {
+		if _, known := m.shard(owner); !known {
 			return fmt.Errorf("buckets: bucket %d belongs to %q, which is not among the shards", bucket, owner)
 		}
 	}

@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
@@ -23,6 +25,8 @@ import (
 const (
 	// callTimeout bounds every call, together with the caller's context.
 	callTimeout = 30 * time.Second
+	// migrationTimeout bounds the wait for a file that another process holds locked.
+	migrationTimeout = time.Hour
 	// readers bounds the connections for reads.
 	readers = 4
 
@@ -33,6 +37,9 @@ const (
 		"&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(4096)&_pragma=journal_size_limit(67108864)"
 	readerPragmas = "_pragma=busy_timeout(2000)&_pragma=query_only(1)"
 )
+
+//go:embed migrations/*/*.sql
+var migrationFiles embed.FS
 
 var (
 	_ store.Store      = (*Store)(nil)
@@ -94,10 +101,12 @@ func open(ctx context.Context, path string) (*Store, error) {
 }
 
 func (s *Store) prepare(ctx context.Context) (err error) {
-	if err := s.migrate(ctx); err != nil {
+	migrating, cancel := context.WithTimeout(ctx, migrationTimeout)
+	defer cancel()
+	if err := migration.NewTables("events", migrationFiles, s.SQL(), nil, store.ErrUnavailable).Migrate(migrating); err != nil {
 		return err
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel = bounded(ctx)
 	defer cancel()
 	for _, query := range appendStatements {
 		if s.prepared[query], err = s.writer.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // Closed with the connection.
