@@ -3,6 +3,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,19 +44,12 @@ type Registry struct {
 
 // New returns a Registry without checks, which is ready.
 func New(cfg Config) *Registry {
-	r := &Registry{
-		timeout: cfg.Timeout,
-		log:     cfg.Logger,
+	return &Registry{
+		timeout: cmp.Or(cfg.Timeout, defaultTimeout),
+		log:     cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)),
 		checks:  map[string]Check{},
 		failed:  map[string]bool{},
 	}
-	if r.timeout <= 0 {
-		r.timeout = defaultTimeout
-	}
-	if r.log == nil {
-		r.log = slog.New(slog.DiscardHandler)
-	}
-	return r
 }
 
 // Add adds a check under a name that the answer of /readyz shows to anyone. An earlier
@@ -88,24 +82,28 @@ func (r *Registry) run(ctx context.Context) map[string]error {
 	}
 	r.mu.Unlock()
 
-	deadline := time.NewTimer(r.timeout)
-	defer deadline.Stop()
-	expired := false
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
+	defer cancel()
 	results := make(map[string]error, len(pending))
 	for name, result := range pending {
-		if expired {
-			results[name] = poll(result)
-			continue
-		}
-		select {
-		case res := <-result:
-			results[name] = res.Err
-		case <-deadline.C:
-			expired = true
-			results[name] = context.DeadlineExceeded
-		}
+		results[name] = await(ctx, result)
 	}
 	return results
+}
+
+// await returns the result of a check; one that has none when ctx ends failed.
+func await(ctx context.Context, result <-chan singleflight.Result) error {
+	select {
+	case r := <-result:
+		return r.Err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-result: // Another check was waited for until now.
+		return r.Err
+	default:
+		return ctx.Err()
+	}
 }
 
 // start runs a check, or joins it when it runs already: however many ask for the
@@ -119,15 +117,6 @@ func (r *Registry) start(ctx context.Context, name string, check Check) <-chan s
 		r.note(name, err)
 		return nil, err
 	})
-}
-
-func poll(result <-chan singleflight.Result) error {
-	select {
-	case res := <-result:
-		return res.Err
-	default:
-		return context.DeadlineExceeded
-	}
 }
 
 // note logs changes only: a probe comes every few seconds.
