@@ -4,6 +4,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -66,18 +67,10 @@ func (c *Config) setDefaults() {
 	if c.Forget == nil {
 		c.Forget = func(context.Context, string, []string) {}
 	}
-	if c.MaxWaits <= 0 {
-		c.MaxWaits = defaultMaxWaits
-	}
-	if c.MaxStreams <= 0 {
-		c.MaxStreams = defaultMaxStreams
-	}
-	if c.Timeout <= 0 {
-		c.Timeout = defaultTimeout
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.MaxWaits = cmp.Or(c.MaxWaits, defaultMaxWaits)
+	c.MaxStreams = cmp.Or(c.MaxStreams, defaultMaxStreams)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 }
 
 // API answers the requests. It must be closed.

@@ -2,18 +2,20 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/botgate/botgate/backend/dead"
+	"github.com/botgate/botgate/backend/eventjson"
+	"github.com/botgate/botgate/internal/duration"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/queue"
 )
 
 // deadPageView is one page of dead letters.
 type deadPageView struct {
-	Dead       []dead.View `json:"dead"`
-	NextCursor string      `json:"next_cursor,omitempty"`
+	Dead       []eventjson.DeadLetter `json:"dead"`
+	NextCursor string                 `json:"next_cursor,omitempty"`
 	// Truncated is set when there are dead letters that can't be reached.
 	Truncated bool `json:"truncated,omitempty"`
 }
@@ -41,9 +43,9 @@ func (a *API) listDead(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	view := deadPageView{Dead: make([]dead.View, len(page.Letters)), NextCursor: page.Next, Truncated: page.Truncated}
+	view := deadPageView{Dead: make([]eventjson.DeadLetter, len(page.Letters)), NextCursor: page.Next, Truncated: page.Truncated}
 	for i, l := range page.Letters {
-		view.Dead[i] = dead.NewView(l)
+		view.Dead[i] = eventjson.NewDeadLetter(l)
 	}
 	return w.send(http.StatusOK, view)
 }
@@ -61,7 +63,7 @@ func (a *API) getDead(w *response, r *http.Request, c caller) error {
 	if !c.may(l.Event.Bot) {
 		return unknownDeadLetter
 	}
-	body, err := dead.Document(l)
+	body, err := eventjson.DeadLetterWithBody(l)
 	if err != nil {
 		return err
 	}
@@ -69,55 +71,53 @@ func (a *API) getDead(w *response, r *http.Request, c caller) error {
 	return nil
 }
 
-// replayDead answers POST /v1/dead/replay.
-func (a *API) replayDead(w *response, r *http.Request, c caller) error {
-	return a.moveMatching(w, r, c, "replay", a.cfg.Dead.Redrive)
-}
+// action is what can be done with dead letters.
+type action string
 
-// dropDead answers DELETE /v1/dead.
-func (a *API) dropDead(w *response, r *http.Request, c caller) error {
-	return a.moveMatching(w, r, c, "drop", a.cfg.Dead.DropDead)
-}
+const (
+	replayDead action = "replay"
+	dropDead   action = "drop"
+)
 
-// replayOneDead answers POST /v1/dead/{id}/replay.
-func (a *API) replayOneDead(w *response, r *http.Request, c caller) error {
-	return a.moveOne(w, r, c, "replay", a.cfg.Dead.Redrive)
-}
-
-// dropOneDead answers DELETE /v1/dead/{id}.
-func (a *API) dropOneDead(w *response, r *http.Request, c caller) error {
-	return a.moveOne(w, r, c, "drop", a.cfg.Dead.DropDead)
-}
-
-// moveMatching moves what a filter matches. All dead letters have to be asked for explicitly.
-func (a *API) moveMatching(w *response, r *http.Request, c caller, action string, move dead.Move) error {
-	q, all, err := readDeadQuery(r, queue.MaxDeadPage)
-	switch {
-	case err != nil:
-		return err
-	case q.After != "":
-		return problem.Malformed.WithDetail("The parameter cursor is for lists only.")
-	case dead.Everything(q.DeadFilter) != all:
-		return problem.Malformed.WithDetail("Give filters, or all=true for every dead letter.")
+// moveDead answers POST /v1/dead/replay and DELETE /v1/dead, which move what a filter matches. All dead letters have to
+// be asked for explicitly.
+func (a *API) moveDead(do action) endpoint {
+	return func(w *response, r *http.Request, c caller) error {
+		q, all, err := readDeadQuery(r, queue.MaxDeadPage)
+		switch {
+		case err != nil:
+			return err
+		case q.After != "":
+			return problem.Malformed.WithDetail("The parameter cursor is for lists only.")
+		case all != (q.DeadFilter == queue.DeadFilter{}):
+			return problem.Malformed.WithDetail("Give filters, or all=true for every dead letter.")
+		}
+		if err := c.restrict(&q.Bot); err != nil {
+			return err
+		}
+		return a.move(r.Context(), w, do, q.DeadFilter, q.Limit)
 	}
-	if err := c.restrict(&q.Bot); err != nil {
-		return err
-	}
-	return a.move(r.Context(), w, action, q.DeadFilter, q.Limit, move)
 }
 
-// moveOne moves the dead letters of one event, of which there is usually one.
-func (a *API) moveOne(w *response, r *http.Request, c caller, action string, move dead.Move) error {
-	id := r.PathValue("id")
-	if !searchable(id, maxID) {
-		return unknownDeadLetter
+// moveOneDead answers POST /v1/dead/{id}/replay and DELETE /v1/dead/{id}, which move the dead letters of one event, of
+// which there is usually one.
+func (a *API) moveOneDead(do action) endpoint {
+	return func(w *response, r *http.Request, c caller) error {
+		id := r.PathValue("id")
+		if !searchable(id, maxID) {
+			return unknownDeadLetter
+		}
+		return a.move(r.Context(), w, do, queue.DeadFilter{ID: id, Bot: c.bot}, queue.MaxDeadPage)
 	}
-	return a.move(r.Context(), w, action, queue.DeadFilter{ID: id, Bot: c.bot}, queue.MaxDeadPage, move)
 }
 
-func (a *API) move(ctx context.Context, w *response, action string, filter queue.DeadFilter, limit int, move dead.Move) error {
-	result, err := dead.All(ctx, filter, limit, time.Now(), move)
-	a.cfg.Logger.Info("dead letters moved", "action", action, "count", result.Done)
+func (a *API) move(ctx context.Context, w *response, do action, filter queue.DeadFilter, limit int) error {
+	move := a.cfg.Dead.Redrive
+	if do == dropDead {
+		move = a.cfg.Dead.DropDead
+	}
+	result, err := queue.DeadMove(move).All(ctx, filter, limit)
+	a.cfg.Logger.Info("dead letters moved", "action", do, "count", result.Done)
 	switch {
 	case err != nil:
 		return err
@@ -127,22 +127,32 @@ func (a *API) move(ctx context.Context, w *response, action string, filter queue
 		return unknownDeadLetter
 	}
 	view := movedView{Skipped: result.Skipped, More: result.Next != "" || result.Truncated}
-	if action == "replay" {
-		view.Replayed = &result.Done
-	} else {
+	if do == dropDead {
 		view.Dropped = &result.Done
+	} else {
+		view.Replayed = &result.Done
 	}
 	return w.send(http.StatusOK, view)
 }
 
 // readDeadQuery reads the filters for dead letters, and the parameter "all", which asks for no filter explicitly.
-func readDeadQuery(r *http.Request, limit int) (q queue.DeadQuery, all bool, err error) {
-	q.Limit = limit
+func readDeadQuery(r *http.Request, size int) (q queue.DeadQuery, all bool, err error) {
+	q.Limit = size
 	everything := ""
-	p := parameters{"all": oneOf(&everything, "true", "false")}
-	for _, name := range dead.Parameters() {
-		p[name] = func(name, value string) error { return dead.Set(&q, name, value, time.Now()) }
-	}
-	err = p.read(r)
+	err = parameters{
+		"bot": text(&q.Bot), "type": text(&q.Type), "user": text(&q.Subject), "reason": text(&q.Reason),
+		"since": timeOrAge(&q.Since), "until": timeOrAge(&q.Until), "all": oneOf(&everything, "true", "false"),
+		"limit": limit(&q.Limit, queue.MaxDeadPage), "cursor": text(&q.After),
+	}.read(r)
 	return q, everything == "true", err
+}
+
+// timeOrAge reads a time, or a duration before now.
+func timeOrAge(field *time.Time) func(name, value string) error {
+	return func(name, value string) (err error) {
+		if *field, err = duration.ParseTime(value, time.Now()); err != nil {
+			return fmt.Errorf("%s must be a time like 2026-03-01T12:00:00Z, or a duration like 24h before now", name)
+		}
+		return nil
+	}
 }

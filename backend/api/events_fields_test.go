@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/backend/document"
+	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
@@ -37,7 +37,7 @@ func TestFields(t *testing.T) {
 	}
 	all := ask(t, h, "GET", "/v1/events/id-1?fields=").Body.String()
 	require.Equal(t, ask(t, h, "GET", "/v1/events/id-1").Body.String(), all, "empty is none")
-	require.Equal(t, all, ask(t, h, "GET", "/v1/events/id-1?fields="+strings.Join(slices.DeleteFunc(document.Detailed.Names(), func(name string) bool { return name == "data_base64" }), ",")).Body.String())
+	require.Equal(t, all, ask(t, h, "GET", "/v1/events/id-1?fields="+strings.Join(slices.DeleteFunc(eventjson.Detailed.Names(), func(name string) bool { return name == "data_base64" }), ",")).Body.String())
 	for _, target := range []string{
 		"/v1/events/id-1?fields=user", "/v1/events/id-1?fields=id,", "/v1/events/id-1?fields=id,%20bot", "/v1/events/id-1?fields=ID",
 		"/v1/events/id-1?fields=id&fields=bot", "/v1/events/id-1?field=id", "/v1/events?fields=data", "/v1/events?fields=attempts",

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/botgate/botgate/backend/document"
+	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/problem"
 )
@@ -19,12 +19,12 @@ const maxID = 64
 // getEvent answers GET /v1/events/{id}: how the event is now, was at a time, or will be once it is final.
 func (a *API) getEvent(w *response, r *http.Request, c caller) error {
 	var (
-		wanted document.Fields
+		wanted eventjson.Fields
 		at     time.Time
 		wait   time.Duration
 	)
 	err := parameters{
-		"fields": fields(&wanted, document.Detailed), "at": timestamp(&at), "wait": duration(&wait, maxWait),
+		"fields": fields(&wanted, eventjson.Detailed), "at": timestamp(&at), "wait": span(&wait, maxWait),
 	}.read(r)
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func (a *API) getEvent(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	body, err := document.Detailed.Append(nil, record, wanted)
+	body, err := eventjson.Detailed.Append(nil, record, wanted)
 	if err != nil {
 		return err
 	}
@@ -71,10 +71,10 @@ func (a *API) readEvent(ctx context.Context, id string, c caller) (*store.Record
 }
 
 // fields reads a list of names of members.
-func fields(wanted *document.Fields, of *document.View) func(name, value string) error {
+func fields(wanted *eventjson.Fields, of *eventjson.View) func(name, value string) error {
 	return func(name, value string) error {
 		known := of.Names()
-		*wanted = document.Fields{}
+		*wanted = eventjson.Fields{}
 		for member := range strings.SplitSeq(value, ",") {
 			if !slices.Contains(known, member) {
 				return fmt.Errorf("%s must be names from %s; with commas between", name, strings.Join(known, ", "))

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/botgate/botgate/backend/document"
+	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
@@ -12,10 +12,10 @@ import (
 // listEvents answers GET /v1/events.
 func (a *API) listEvents(w *response, r *http.Request, c caller) error {
 	q := store.Query{Limit: defaultLimit}
-	var wanted document.Fields
+	var wanted eventjson.Fields
 	err := parameters{
 		"bot": text(&q.Bot), "user": text(&q.Subject), "type": text(&q.Type), "status": oneOf(&q.Status, event.Statuses()...),
-		"limit": limit(&q.Limit), "cursor": cursor(&q.After), "fields": fields(&wanted, document.Listed),
+		"limit": limit(&q.Limit, store.MaxLimit), "cursor": cursor(&q.After), "fields": fields(&wanted, eventjson.Listed),
 	}.read(r)
 	if err != nil {
 		return err
@@ -36,13 +36,13 @@ func (a *API) listEvents(w *response, r *http.Request, c caller) error {
 }
 
 // appendPage appends {"events":[…],"next_cursor":"…","incomplete":true}. Clients do not learn the names of shards.
-func appendPage(body []byte, page *store.Page, wanted document.Fields) (_ []byte, err error) {
+func appendPage(body []byte, page *store.Page, wanted eventjson.Fields) (_ []byte, err error) {
 	body = append(body, `{"events":[`...)
 	for i, record := range page.Records {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		if body, err = document.Listed.Append(body, record, wanted); err != nil {
+		if body, err = eventjson.Listed.Append(body, record, wanted); err != nil {
 			return nil, err
 		}
 	}

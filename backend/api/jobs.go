@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"time"
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
@@ -30,19 +29,9 @@ const (
 
 // jobView is a job as callers see it.
 type jobView struct {
-	ID          string          `json:"id"`
-	Kind        string          `json:"kind"`
-	Parameters  json.RawMessage `json:"parameters"`
-	Status      job.Status      `json:"status"`
-	CancelAsked bool            `json:"cancel_asked,omitempty"`
-	Done        int64           `json:"done"`
-	Total       int64           `json:"total,omitempty"`
-	Result      json.RawMessage `json:"result,omitempty"`
-	ResultPath  string          `json:"result_path,omitempty"`
-	Error       string          `json:"error,omitempty"`
-	CreatedAt   time.Time       `json:"created_at"`
-	UpdatedAt   time.Time       `json:"updated_at"`
-	FinishedAt  *time.Time      `json:"finished_at,omitempty"`
+	*job.Job
+
+	ResultPath string `json:"result_path,omitempty"`
 }
 
 type jobPageView struct {
@@ -53,15 +42,9 @@ type jobPageView struct {
 func jobPath(j *job.Job) string { return "/v1/jobs/" + j.ID }
 
 func viewJob(j *job.Job) jobView {
-	v := jobView{
-		ID: j.ID, Kind: j.Kind, Parameters: j.Parameters, Status: j.Status, CancelAsked: j.CancelAsked, Done: j.Done, Total: j.Total,
-		Result: j.Result, Error: j.Error, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
-	}
+	v := jobView{Job: j}
 	if j.Parts > 0 && j.Status == job.StatusDone {
 		v.ResultPath = jobPath(j) + "/result"
-	}
-	if !j.FinishedAt.IsZero() {
-		v.FinishedAt = &j.FinishedAt
 	}
 	return v
 }
@@ -109,43 +92,34 @@ func readJobRequest(w *response, r *http.Request) (request job.Request, err erro
 	return request, nil
 }
 
-// getJob answers GET /v1/jobs/{id}.
-func (a *API) getJob(w *response, r *http.Request, c caller) error {
-	return oneJob(w, r, c, a.cfg.Jobs.Get)
-}
-
-// cancelJob answers DELETE /v1/jobs/{id}.
-func (a *API) cancelJob(w *response, r *http.Request, c caller) error {
-	return oneJob(w, r, c, a.cfg.Jobs.Cancel)
-}
-
-func oneJob(w *response, r *http.Request, c caller, do func(ctx context.Context, id, bot string) (*job.Job, error)) error {
-	if err := (parameters{}).read(r); err != nil {
-		return err
+// oneJob answers GET and DELETE /v1/jobs/{id} with the job as it is, or after it was cancelled.
+func oneJob(do func(ctx context.Context, id, bot string) (*job.Job, error)) endpoint {
+	return func(w *response, r *http.Request, c caller) error {
+		if err := (parameters{}).read(r); err != nil {
+			return err
+		}
+		id := r.PathValue("id")
+		if !store.ValidID(id) {
+			return unknownJob
+		}
+		found, err := do(r.Context(), id, c.bot)
+		if err != nil {
+			return err
+		}
+		return w.send(http.StatusOK, viewJob(found))
 	}
-	id := r.PathValue("id")
-	if !store.ValidID(id) {
-		return unknownJob
-	}
-	found, err := do(r.Context(), id, c.bot)
-	if err != nil {
-		return err
-	}
-	return w.send(http.StatusOK, viewJob(found))
 }
 
 // listJobs answers GET /v1/jobs, newest first.
 func (a *API) listJobs(w *response, r *http.Request, c caller) error {
 	q := job.Query{Bot: c.bot, Limit: defaultLimit}
-	var after store.Position
 	err := parameters{
 		"status": oneOf(&q.Status, job.StatusQueued, job.StatusRunning, job.StatusDone, job.StatusFailed, job.StatusCancelled),
-		"limit":  limit(&q.Limit), "cursor": cursor(&after),
+		"limit":  limit(&q.Limit, store.MaxLimit), "cursor": cursor(&q.After),
 	}.read(r)
 	if err != nil {
 		return err
 	}
-	q.After = job.Position{CreatedAt: after.Time, ID: after.ID}
 	q.Limit++ // One more tells that there is a next page.
 	jobs, err := a.cfg.Jobs.List(r.Context(), q)
 	if err != nil {
@@ -154,8 +128,7 @@ func (a *API) listJobs(w *response, r *http.Request, c caller) error {
 	page := jobPageView{Jobs: []jobView{}}
 	if len(jobs) == q.Limit {
 		jobs = jobs[:q.Limit-1]
-		last := jobs[len(jobs)-1]
-		page.NextCursor = store.Position{Time: last.CreatedAt, ID: last.ID}.Cursor()
+		page.NextCursor = jobs[len(jobs)-1].Position().Cursor()
 	}
 	for _, j := range jobs {
 		page.Jobs = append(page.Jobs, viewJob(j))

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,25 +26,28 @@ func (a *API) jobFile(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	write := partWriter(w, r, info)
+	unpack := info.Encoding != "" && !acceptsGzip(r)
+	if unpack {
+		info.Encoding = ""
+	}
 	for part, err := range parts {
 		if err != nil {
 			return fmt.Errorf("reading the file of job %s: %w", id, err)
 		}
 		if !w.begun {
-			beginFile(w, r, info)
+			beginFile(w, info)
 		}
 		if r.Method == http.MethodHead {
 			return nil
 		}
 		w.extend(partMargin)
-		if err := write(part); err != nil {
+		if err := writePart(w, part, unpack); err != nil {
 			return fmt.Errorf("sending the file of job %s: %w", id, err)
 		}
 	}
 	if !w.begun {
 		info.Encoding = "" // An empty file is not valid gzip.
-		beginFile(w, r, info)
+		beginFile(w, info)
 	}
 	return nil
 }
@@ -61,30 +63,26 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-func beginFile(w *response, r *http.Request, info job.File) {
+func beginFile(w *response, info job.File) {
 	h := w.Header()
 	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", info.Name))
 	h.Set("Vary", "Accept-Encoding")
-	if info.Encoding != "" && acceptsGzip(r) {
+	if info.Encoding != "" {
 		h.Set("Content-Encoding", info.Encoding)
 	}
 	w.begin(http.StatusOK, info.ContentType, notKept)
 }
 
-// partWriter returns what writes a part of the file, decompressed for clients that do not accept gzip.
-func partWriter(w http.ResponseWriter, r *http.Request, info job.File) func([]byte) error {
-	if info.Encoding == "" || acceptsGzip(r) {
-		return func(part []byte) error {
-			_, err := w.Write(part)
-			return err
-		}
+// writePart writes a part of the file, decompressed for clients that do not accept gzip.
+func writePart(w http.ResponseWriter, part []byte, unpack bool) error {
+	if !unpack {
+		_, err := w.Write(part)
+		return err
 	}
-	return func(part []byte) error {
-		plain, err := gzip.NewReader(bytes.NewReader(part))
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(w, plain) //nolint:gosec // a part that a worker of ours compressed
-		return errors.Join(err, plain.Close())
+	plain, err := gzip.NewReader(bytes.NewReader(part))
+	if err != nil {
+		return err
 	}
+	_, err = io.Copy(w, plain) //nolint:gosec // a part that a worker of ours compressed
+	return err
 }

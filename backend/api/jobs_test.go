@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/backend/document"
+	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/jobtest"
 	"github.com/botgate/botgate/internal/event"
@@ -255,13 +255,13 @@ func TestExportedLine(t *testing.T) {
 	t.Parallel()
 	r := record("application/json", []byte(`{"n": 1}`))
 	r.Attempts = []event.Change{{Attempt: 1, Status: event.StatusFailed, At: at}}
-	got, err := document.AppendLine([]byte("x"), r)
+	got, err := eventjson.AppendLine([]byte("x"), r)
 	require.NoError(t, err)
 	h := handler(t, Config{Reader: &fakeReader{record: r}})
 	require.Equal(t, "x"+ask(t, h, http.MethodGet, "/v1/events/id-1").Body.String(), string(got))
 
 	r.Event.Data = []byte("{\r\n\"text\": \"a\\nb\"\n}")
-	got, err = document.AppendLine(nil, r)
+	got, err = eventjson.AppendLine(nil, r)
 	require.NoError(t, err)
 	require.NotContains(t, string(got), "\n")
 	require.Contains(t, string(got), `"data":{  "text": "a\nb" }`, "one line, with what the text says")

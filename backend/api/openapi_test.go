@@ -19,7 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/botgate/botgate/backend/api/openapitest"
-	"github.com/botgate/botgate/backend/document"
+	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -80,8 +80,8 @@ func TestDescriptionSaysWhatThereIs(t *testing.T) {
 	t.Parallel()
 	c := contract(t)
 	members, _ := c.At("#/components/schemas/Event/properties")
-	require.Len(t, members, len(document.Detailed.Names()))
-	for _, name := range document.Detailed.Names() {
+	require.Len(t, members, len(eventjson.Detailed.Names()))
+	for _, name := range eventjson.Detailed.Names() {
 		require.Contains(t, members, name)
 	}
 	status, _ := c.At("#/components/schemas/Status")

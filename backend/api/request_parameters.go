@@ -16,9 +16,8 @@ import (
 )
 
 const (
-	// defaultLimit is the page size when the request has none, maxLimit the largest one.
+	// defaultLimit is the page size when the request has none.
 	defaultLimit = 50
-	maxLimit     = store.MaxLimit
 
 	cursorForm = "must be the next_cursor of an earlier answer"
 )
@@ -88,7 +87,7 @@ func timestamp(field *time.Time) func(name, value string) error {
 	}
 }
 
-func duration(field *time.Duration, longest time.Duration) func(name, value string) error {
+func span(field *time.Duration, longest time.Duration) func(name, value string) error {
 	return func(name, value string) (err error) {
 		if *field, err = time.ParseDuration(value); err != nil || *field <= 0 || *field > longest {
 			return fmt.Errorf("%s must be a duration like 10s, at most %s", name, longest)
@@ -106,10 +105,10 @@ func oneOf[T ~string](field *T, known ...T) func(name, value string) error {
 	}
 }
 
-func limit(field *int) func(name, value string) error {
+func limit(field *int, largest int) func(name, value string) error {
 	return func(name, value string) (err error) {
-		if *field, err = strconv.Atoi(value); err != nil || *field < 1 || *field > maxLimit {
-			return fmt.Errorf("%s must be a number from 1 to %d", name, maxLimit)
+		if *field, err = strconv.Atoi(value); err != nil || *field < 1 || *field > largest {
+			return fmt.Errorf("%s must be a number from 1 to %d", name, largest)
 		}
 		return nil
 	}

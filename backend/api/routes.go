@@ -40,18 +40,18 @@ func (a *API) routes() []route {
 		{"GET /v1/users/{user}", "user", query, a.getUser},
 		{"GET /v1/bots/{bot}/stats", "stats", query, a.botStats},
 		{"GET /v1/dead", "dead", deadTimeout, a.listDead},
-		{"DELETE /v1/dead", "dead", deadTimeout, a.dropDead},
+		{"DELETE /v1/dead", "dead", deadTimeout, a.moveDead(dropDead)},
 		{"GET /v1/dead/{id}", "dead", deadTimeout, a.getDead},
-		{"DELETE /v1/dead/{id}", "dead", deadTimeout, a.dropOneDead},
-		{"POST /v1/dead/{id}/replay", "dead", deadTimeout, a.replayOneDead},
-		{"POST /v1/dead/replay", "dead", deadTimeout, a.replayDead},
+		{"DELETE /v1/dead/{id}", "dead", deadTimeout, a.moveOneDead(dropDead)},
+		{"POST /v1/dead/{id}/replay", "dead", deadTimeout, a.moveOneDead(replayDead)},
+		{"POST /v1/dead/replay", "dead", deadTimeout, a.moveDead(replayDead)},
 	}
 	if a.cfg.Jobs != nil {
 		all = append(all, []route{
 			{"GET /v1/jobs", "jobs", query, a.listJobs},
 			{"POST /v1/jobs", "jobs", query, a.submitJob},
-			{"GET /v1/jobs/{id}", "job", query, a.getJob},
-			{"DELETE /v1/jobs/{id}", "job", query, a.cancelJob},
+			{"GET /v1/jobs/{id}", "job", query, oneJob(a.cfg.Jobs.Get)},
+			{"DELETE /v1/jobs/{id}", "job", query, oneJob(a.cfg.Jobs.Cancel)},
 			{"GET /v1/jobs/{id}/result", "job_result", held, a.jobFile},
 		}...)
 	}

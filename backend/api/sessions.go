@@ -30,21 +30,19 @@ const (
 	expiresHeader = "Botgate-Session-Expires"
 )
 
-// sessionKey returns the session of a request. Unlike events, other bots' sessions are rejected even if there is none.
-func sessionKey(r *http.Request, c caller) (session.Key, error) {
+// sessionKey returns the session of a request, and reads its query. Unlike events, other bots' sessions are rejected even
+// if there is none.
+func sessionKey(r *http.Request, c caller, query parameters) (session.Key, error) {
 	key := session.Key{Bot: r.PathValue("bot"), User: r.PathValue("user")}
 	if !c.may(key.Bot) {
 		return key, otherBot
 	}
-	return key, nil
+	return key, query.read(r)
 }
 
 // getSession answers GET /v1/sessions/{bot}/{user}.
 func (a *API) getSession(w *response, r *http.Request, c caller) error {
-	key, err := sessionKey(r, c)
-	if err == nil {
-		err = parameters{}.read(r)
-	}
+	key, err := sessionKey(r, c, nil)
 	if err != nil {
 		return err
 	}
@@ -87,12 +85,9 @@ type writeFunc func(ctx context.Context, key session.Key, body []byte, ttl time.
 
 // writeSession returns the session as written, with status 201 if it is new and otherwise 200.
 func (a *API) writeSession(w *response, r *http.Request, c caller, mediaType string, write writeFunc) (s *session.Session, status int, err error) {
-	key, err := sessionKey(r, c)
-	if err != nil {
-		return nil, 0, err
-	}
 	var ttl time.Duration
-	if err := (parameters{"ttl": duration(&ttl, a.cfg.Sessions.MaxTTL())}).read(r); err != nil {
+	key, err := sessionKey(r, c, parameters{"ttl": span(&ttl, a.cfg.Sessions.MaxTTL())})
+	if err != nil {
 		return nil, 0, err
 	}
 	when, err := condition(r.Header)
@@ -103,19 +98,17 @@ func (a *API) writeSession(w *response, r *http.Request, c caller, mediaType str
 	if err != nil {
 		return nil, 0, err
 	}
+	status = http.StatusOK
 	s, created, err := write(r.Context(), key, body, ttl, when)
 	if created {
-		return s, http.StatusCreated, err
+		status = http.StatusCreated
 	}
-	return s, http.StatusOK, err
+	return s, status, err
 }
 
 // deleteSession answers DELETE /v1/sessions/{bot}/{user}.
 func (a *API) deleteSession(w *response, r *http.Request, c caller) error {
-	key, err := sessionKey(r, c)
-	if err == nil {
-		err = parameters{}.read(r)
-	}
+	key, err := sessionKey(r, c, nil)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/botgate/botgate/backend/document"
+	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
@@ -19,15 +19,6 @@ const (
 	exportLife  = 15 * time.Minute
 	exportPause = 30 * time.Second
 )
-
-// sessionLine is a session in an export.
-type sessionLine struct {
-	Bot       string          `json:"bot"`
-	User      string          `json:"user"`
-	UpdatedAt time.Time       `json:"updated_at"`
-	ExpiresAt time.Time       `json:"expires_at"`
-	Data      json.RawMessage `json:"data"`
-}
 
 // exportUser answers GET /v1/users/{user}/data with a line of JSON for each event, newest first, and then for each
 // session.
@@ -66,7 +57,7 @@ func (a *API) exportEvents(ctx context.Context, w *response, user, bot string) e
 		if err != nil {
 			return fmt.Errorf("reading an event of a user: %w", err)
 		}
-		line, err := document.AppendLine([]byte(`{"event":`), record)
+		line, err := eventjson.AppendLine([]byte(`{"event":`), record)
 		if err != nil {
 			return err
 		}
@@ -102,7 +93,7 @@ func (a *API) exportSessions(ctx context.Context, w *response, user, bot string)
 		if bot != "" && s.Bot != bot {
 			continue
 		}
-		line, err := encodeSession(s)
+		line, err := json.Marshal(map[string]*session.Session{"session": s})
 		if err != nil {
 			return fmt.Errorf("encoding a session: %w", err)
 		}
@@ -111,12 +102,6 @@ func (a *API) exportSessions(ctx context.Context, w *response, user, bot string)
 		}
 	}
 	return nil
-}
-
-func encodeSession(s *session.Session) ([]byte, error) {
-	return json.Marshal(map[string]sessionLine{"session": {
-		Bot: s.Bot, User: s.User, UpdatedAt: s.UpdatedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Data: s.Data,
-	}})
 }
 
 func writeLine(w *response, line []byte) error {

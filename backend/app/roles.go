@@ -9,7 +9,6 @@ import (
 
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dispatch"
-	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/notify"
@@ -148,7 +147,7 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 		return nil, fmt.Errorf("%s: %w", config.EnvBlobURL, err)
 	}
 	a.onClose("files of the jobs", closeStore, blobs.Close)
-	kinds["export"] = kind.NewExport(kind.ExportConfig{Reader: a.store, Append: document.AppendLine, Blobs: blobs})
+	kinds["export"] = kind.NewExport(kind.ExportConfig{Reader: a.store, Blobs: blobs})
 	return kinds, nil
 }
 

@@ -161,8 +161,7 @@ func list(t *testing.T, open openEngine) {
 			break
 		}
 		all = append(all, ids(page)...)
-		last := page[len(page)-1]
-		q.After = job.Position{CreatedAt: last.CreatedAt, ID: last.ID}
+		q.After = page[len(page)-1].Position()
 	}
 	require.Equal(t, []string{"job-009", "job-008", "job-007", "job-006", "job-005", "job-004", "job-003", "job-002", "job-001", "job-000"}, all)
 	require.Equal(t, []string{"job-008"}, ids(ask(job.Query{Bot: "demo", Status: job.StatusDone, Limit: 10})))

@@ -7,8 +7,11 @@ package job
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/botgate/botgate/backend/store"
 )
 
 // Status is the state of a job.
@@ -27,9 +30,6 @@ const (
 func (s Status) Final() bool {
 	return s == StatusDone || s == StatusFailed || s == StatusCancelled
 }
-
-// Valid reports whether there is such a status.
-func (s Status) Valid() bool { return s == StatusQueued || s == StatusRunning || s.Final() }
 
 var (
 	// ErrNotFound means that there is no job with the id, or none that the caller may see.
@@ -50,43 +50,50 @@ var (
 )
 
 // Job is a piece of work and how far it is. Times are UTC, in microseconds; the zero time
-// stands for none.
+// stands for none. As JSON it is what those who asked for it see.
 type Job struct {
-	ID string
-	// Kind is the name of a [Kind], Parameters are what it prepared, as JSON.
-	Kind       string
-	Parameters []byte
+	ID string `json:"id"`
+	// Kind is the name of a [Kind], Parameters are what it prepared.
+	Kind       string          `json:"kind"`
+	Parameters json.RawMessage `json:"parameters"`
 	// Bot is the bot that the caller was restricted to, and thus the job; empty for no
 	// restriction.
-	Bot string
+	Bot string `json:"-"`
 
-	Status Status
+	Status Status `json:"status"`
 	// CancelAsked is set from the cancel of a running job until its worker notices.
-	CancelAsked bool
+	CancelAsked bool `json:"cancel_asked,omitempty"`
 	// Done and Total are the progress, in units of the kind; Total is 0 while it is unknown.
-	Done, Total int64
+	Done  int64 `json:"done"`
+	Total int64 `json:"total,omitempty"`
 	// Checkpoint is where to resume, as the kind's JSON; empty at the beginning.
-	Checkpoint string
+	Checkpoint string `json:"-"`
 	// Parts is how many parts of a file there are, see [Part].
-	Parts int
-	// Result is the result of a job that is done, as JSON.
-	Result []byte
+	Parts int `json:"-"`
+	// Result is the result of a job that is done.
+	Result json.RawMessage `json:"result,omitempty"`
 	// Error says why a job failed, to those who asked for it.
-	Error string
+	Error string `json:"error,omitempty"`
 
 	// Tries counts the attempts since the last checkpoint, Crashes those whose worker died.
-	Tries, Crashes int
+	Tries   int `json:"-"`
+	Crashes int `json:"-"`
 	// Owner is the worker that leases the job until LeaseUntil.
-	Owner      string
-	LeaseUntil time.Time
+	Owner      string    `json:"-"`
+	LeaseUntil time.Time `json:"-"`
 	// DueAt is when a worker may take the job: at once, after a backoff, or when the lease
 	// expires.
-	DueAt time.Time
+	DueAt time.Time `json:"-"`
 
-	CreatedAt, UpdatedAt, FinishedAt time.Time
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
 	// Version is random and new with each write, for optimistic locking.
-	Version string
+	Version string `json:"-"`
 }
+
+// Position is the job's place in the order of a list.
+func (j *Job) Position() store.Position { return store.Position{Time: j.CreatedAt, ID: j.ID} }
 
 // leased reports whether a worker leases the job.
 func (j *Job) leased(at time.Time) bool { return j.Owner != "" && at.Before(j.LeaseUntil) }
@@ -106,21 +113,7 @@ type Query struct {
 	// Limit is how many are returned at most, from 1.
 	Limit int
 	// After continues behind a job; zero starts with the newest.
-	After Position
-}
-
-// Position is a place in a list of jobs.
-type Position struct {
-	CreatedAt time.Time
-	ID        string
-}
-
-// orNewest is the position, or for the zero one the beginning of a list.
-func (p Position) orNewest() Position {
-	if p.CreatedAt.IsZero() {
-		return Position{CreatedAt: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
-	}
-	return p
+	After store.Position
 }
 
 // Engine keeps jobs. Each call is atomic, may be made concurrently and by several processes,

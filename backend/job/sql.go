@@ -9,13 +9,30 @@ import (
 
 	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/internal/sqldb"
+	"github.com/botgate/botgate/backend/store"
 )
 
 //go:embed migrations/*/*.sql
 var migrationFiles embed.FS
 
-const columns = `id, kind, parameters, bot, status, cancel_asked, done, total, checkpoint, parts, result, error,
-	tries, crashes, owner, lease_until, due_at, created_at, updated_at, finished_at, version`
+// changing are the columns that Store writes, fixed those that only Create does.
+const (
+	changing = `status, cancel_asked, done, total, checkpoint, parts, result, error,
+	tries, crashes, owner, lease_until, due_at, updated_at, finished_at, version`
+	fixed   = `id, kind, parameters, bot, created_at`
+	columns = changing + `, ` + fixed
+)
+
+// changes are the values of the columns changing.
+func changes(j *Job) []any {
+	return []any{
+		string(j.Status), j.CancelAsked, j.Done, j.Total, j.Checkpoint, j.Parts, string(j.Result), j.Error,
+		j.Tries, j.Crashes, j.Owner, micros(j.LeaseUntil), micros(j.DueAt), micros(j.UpdatedAt), micros(j.FinishedAt), j.Version,
+	}
+}
+
+// newest is the beginning of a list: no job is from then.
+var newest = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 var _ Engine = (*SQL)(nil)
 
@@ -40,10 +57,7 @@ func micros(t time.Time) any {
 func (e *SQL) Create(ctx context.Context, j *Job) error {
 	n, err := sqldb.Exec(ctx, e.DB.Writer, `insert into jobs (`+columns+`)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
-on conflict (id) do nothing`,
-		j.ID, j.Kind, string(j.Parameters), j.Bot, string(j.Status), j.CancelAsked, j.Done, j.Total, j.Checkpoint, j.Parts,
-		string(j.Result), j.Error, j.Tries, j.Crashes, j.Owner, micros(j.LeaseUntil), micros(j.DueAt), micros(j.CreatedAt),
-		micros(j.UpdatedAt), micros(j.FinishedAt), j.Version)
+on conflict (id) do nothing`, append(changes(j), j.ID, j.Kind, string(j.Parameters), j.Bot, micros(j.CreatedAt))...)
 	if err == nil && n == 0 {
 		return ErrExists
 	}
@@ -65,8 +79,9 @@ func (e *SQL) Load(ctx context.Context, id string) (*Job, error) {
 func scan(rows *sql.Rows) (*Job, error) {
 	j := &Job{}
 	var lease, due, created, updated, finished sql.NullInt64
-	err := rows.Scan(&j.ID, &j.Kind, &j.Parameters, &j.Bot, &j.Status, &j.CancelAsked, &j.Done, &j.Total, &j.Checkpoint, &j.Parts,
-		&j.Result, &j.Error, &j.Tries, &j.Crashes, &j.Owner, &lease, &due, &created, &updated, &finished, &j.Version)
+	err := rows.Scan(&j.Status, &j.CancelAsked, &j.Done, &j.Total, &j.Checkpoint, &j.Parts, (*[]byte)(&j.Result), &j.Error,
+		&j.Tries, &j.Crashes, &j.Owner, &lease, &due, &updated, &finished, &j.Version,
+		&j.ID, &j.Kind, (*[]byte)(&j.Parameters), &j.Bot, &created)
 	if len(j.Result) == 0 {
 		j.Result = nil
 	}
@@ -88,12 +103,8 @@ func (e *SQL) Store(ctx context.Context, next *Job, was string, parts ...Part) e
 	}
 	defer func() { _ = tx.Rollback() }()
 	n, err := sqldb.Exec(ctx, tx, `
-update jobs set status = $2, cancel_asked = $3, done = $4, total = $5, checkpoint = $6, parts = $7, result = $8, error = $9,
-	tries = $10, crashes = $11, owner = $12, lease_until = $13, due_at = $14, updated_at = $15, finished_at = $16, version = $17
-where id = $1 and version = $18`,
-		next.ID, string(next.Status), next.CancelAsked, next.Done, next.Total, next.Checkpoint, next.Parts, string(next.Result), next.Error,
-		next.Tries, next.Crashes, next.Owner, micros(next.LeaseUntil), micros(next.DueAt), micros(next.UpdatedAt), micros(next.FinishedAt),
-		next.Version, was)
+update jobs set (`+changing+`) = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+where id = $17 and version = $18`, append(changes(next), next.ID, was)...)
 	if err == nil && n == 0 {
 		return ErrConflict
 	}
@@ -118,10 +129,13 @@ func (e *SQL) Parts(ctx context.Context, id string, skip, limit int) ([]Part, er
 
 // List implements [Engine].
 func (e *SQL) List(ctx context.Context, q Query) ([]*Job, error) {
-	after := q.After.orNewest()
+	after := q.After
+	if after == (store.Position{}) {
+		after.Time = newest
+	}
 	jobs, err := sqldb.Query(ctx, e.DB.Reader, scan, `select `+columns+` from jobs
 where ($1 = '' or status = $1) and ($2 = '' or bot = $2) and (created_at, id) < ($3, $4)
-order by created_at desc, id desc limit $5`, string(q.Status), q.Bot, micros(after.CreatedAt), after.ID, q.Limit)
+order by created_at desc, id desc limit $5`, string(q.Status), q.Bot, micros(after.Time), after.ID, q.Limit)
 	return jobs, e.Failed("listing jobs", err)
 }
 

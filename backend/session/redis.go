@@ -82,7 +82,7 @@ func (e *Redis) Load(ctx context.Context, key Key, at time.Time) (*Session, erro
 func (e *Redis) Store(ctx context.Context, next *Session, was string) error {
 	updated, expires := next.UpdatedAt.UnixMicro(), next.ExpiresAt.UnixMicro()
 	written, err := storeScript.Run(ctx, e.client, []string{e.key(next.Key), e.userKey(next.User)},
-		was, next.Version, next.Data, strconv.FormatInt(updated, 10), strconv.FormatInt(expires, 10),
+		was, next.Version, []byte(next.Data), strconv.FormatInt(updated, 10), strconv.FormatInt(expires, 10),
 		(expires-updated+999)/1000, next.Bot).Bool()
 	return conflict("writing a session", written, err)
 }

@@ -5,6 +5,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -39,7 +40,10 @@ var (
 )
 
 // Key identifies a session: one bot and one user.
-type Key struct{ Bot, User string }
+type Key struct {
+	Bot  string `json:"bot"`
+	User string `json:"user"`
+}
 
 // check refuses what no event has as a bot or a subject.
 func (k Key) check() error {
@@ -51,17 +55,18 @@ func (k Key) check() error {
 	return nil
 }
 
-// Session is one version of what a bot remembers about a user.
+// Session is one version of what a bot remembers about a user. As JSON it is a line of the
+// export of a user. Times are UTC.
 type Session struct {
 	Key
 	// Version is random and new with each write, even after the session was removed.
-	Version string
-	// Data is a JSON object.
-	Data []byte
+	Version string `json:"-"`
 	// UpdatedAt is when this version was written.
-	UpdatedAt time.Time
+	UpdatedAt time.Time `json:"updated_at"`
 	// ExpiresAt is when it expires unless it is written again.
-	ExpiresAt time.Time
+	ExpiresAt time.Time `json:"expires_at"`
+	// Data is a JSON object.
+	Data json.RawMessage `json:"data"`
 }
 
 // Condition is a precondition of a write. The zero value always holds.

@@ -33,7 +33,7 @@ func (e *SQL) Load(ctx context.Context, key Key, at time.Time) (*Session, error)
 	err := e.DB.Reader.QueryRowContext(ctx,
 		`select version, data, updated_at, expires_at from sessions where subject = $1 and bot = $2 and expires_at > $3`,
 		key.User, key.Bot, at.UnixMicro()).
-		Scan(&s.Version, &s.Data, &updated, &expires)
+		Scan(&s.Version, (*[]byte)(&s.Data), &updated, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
@@ -43,7 +43,7 @@ func (e *SQL) Load(ctx context.Context, key Key, at time.Time) (*Session, error)
 
 // Store implements [Engine].
 func (e *SQL) Store(ctx context.Context, next *Session, was string) error {
-	args := []any{next.User, next.Bot, next.Version, next.Data, next.UpdatedAt.UnixMicro(), next.ExpiresAt.UnixMicro()}
+	args := []any{next.User, next.Bot, next.Version, []byte(next.Data), next.UpdatedAt.UnixMicro(), next.ExpiresAt.UnixMicro()}
 	if was == "" {
 		// An expired session does not count.
 		return e.changeOne(ctx, "writing a session", `

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/botgate/botgate/backend/config"
-	"github.com/botgate/botgate/backend/dead"
+	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -60,6 +60,9 @@ func (d *deadRun) command(use, short string, args cobra.PositionalArgs, work dea
 		if d.timeout <= 0 {
 			return errors.New("--timeout must be positive")
 		}
+		if d.query.Limit < 0 || d.query.Limit == 0 && cmd.Flags().Changed("limit") {
+			return errors.New("--limit must be positive")
+		}
 		settings, err := load(cmd, d.getenv)
 		if err != nil {
 			return err
@@ -74,24 +77,20 @@ func (d *deadRun) command(use, short string, args cobra.PositionalArgs, work dea
 }
 
 func (d *deadRun) addFilters(cmd *cobra.Command) {
-	now := time.Now()
-	for _, f := range []struct{ name, help string }{
-		{"bot", "events of this bot"},
-		{"type", "events of this type"},
-		{"user", "events of this user"},
-		{"reason", "the reason has this text, in upper or lower case"},
-		{"since", "died then or later: 2026-03-01T12:00:00Z, or 24h for a day ago"},
-		{"until", "died earlier than that"},
-		{"limit", "at most so many (default all)"},
-	} {
-		cmd.Flags().Func(f.name, f.help, func(value string) error { return dead.Set(&d.query, f.name, value, now) })
-	}
+	f, now := cmd.Flags(), time.Now()
+	f.StringVar(&d.query.Bot, "bot", "", "events of this bot")
+	f.StringVar(&d.query.Type, "type", "", "events of this type")
+	f.StringVar(&d.query.Subject, "user", "", "events of this user")
+	f.StringVar(&d.query.Reason, "reason", "", "the reason has this text, in upper or lower case")
+	f.Func("since", "died then or later: 2026-03-01T12:00:00Z, or 24h for a day ago", timeVar(&d.query.Since, now))
+	f.Func("until", "died earlier than that", timeVar(&d.query.Until, now))
+	f.IntVar(&d.query.Limit, "limit", 0, "at most so many (default all)")
 }
 
 // chosen checks that what is to be moved is named in one way.
 func (d *deadRun) chosen(cmd *cobra.Command, ids []string) error {
 	ways := 0
-	for _, way := range []bool{len(ids) > 0, !dead.Everything(d.query.DeadFilter), d.all} {
+	for _, way := range []bool{len(ids) > 0, d.query.DeadFilter != queue.DeadFilter{}, d.all} {
 		if way {
 			ways++
 		}
@@ -117,7 +116,7 @@ func (d *deadRun) list(ctx context.Context, q queue.Queue, _ []string, out io.Wr
 			return err
 		}
 		for _, l := range page.Letters {
-			if err := d.line(table, dead.NewView(l)); err != nil {
+			if err := d.line(table, eventjson.NewDeadLetter(l)); err != nil {
 				return err
 			}
 		}
@@ -131,7 +130,7 @@ func (d *deadRun) list(ctx context.Context, q queue.Queue, _ []string, out io.Wr
 	return reachable(truncated)
 }
 
-func (d *deadRun) line(out io.Writer, v dead.View) error {
+func (d *deadRun) line(out io.Writer, v eventjson.DeadLetter) error {
 	if !d.json {
 		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", clean(v.ID), clean(v.Bot), clean(v.Type), clean(v.User),
 			v.DiedAt.Format(time.RFC3339), v.Attempts, clean(v.Reason))
@@ -166,7 +165,7 @@ func (d *deadRun) show(ctx context.Context, q queue.Queue, ids []string, out io.
 	if err != nil {
 		return fmt.Errorf("%s: %w", clean(ids[0]), err)
 	}
-	object, err := dead.Document(l)
+	object, err := eventjson.DeadLetterWithBody(l)
 	if err != nil {
 		return err
 	}
@@ -178,7 +177,7 @@ func (d *deadRun) show(ctx context.Context, q queue.Queue, ids []string, out io.
 	return nil
 }
 
-func (d *deadRun) move(ctx context.Context, move dead.Move, verb string, ids []string, out io.Writer) error {
+func (d *deadRun) move(ctx context.Context, move queue.DeadMove, verb string, ids []string, out io.Writer) error {
 	filters := []queue.DeadFilter{d.query.DeadFilter}
 	if len(ids) > 0 {
 		filters = nil
@@ -189,7 +188,7 @@ func (d *deadRun) move(ctx context.Context, move dead.Move, verb string, ids []s
 	var total queue.DeadResult
 	var failures []error
 	for _, filter := range filters {
-		result, err := dead.All(ctx, filter, d.query.Limit, time.Now(), move)
+		result, err := move.All(ctx, filter, d.query.Limit)
 		total.Done += result.Done
 		total.Skipped += result.Skipped
 		switch {

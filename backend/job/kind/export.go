@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/blob"
@@ -37,8 +38,6 @@ type Reader interface {
 type ExportConfig struct {
 	// Reader has the events. Required where exports are worked on.
 	Reader Reader
-	// Append appends the JSON object that shows an event, in one line. Required where exports are worked on.
-	Append func(out []byte, r *store.Record) ([]byte, error)
 	// Blobs keeps the files; they are there for as long as it keeps bodies. Required.
 	Blobs blob.Store
 	// PartSize is how many bytes a part of a file has before it is compressed, or a bit more.
@@ -110,15 +109,9 @@ func (k *Export) resume(r *job.Run) (*writer, error) {
 		return nil, err
 	}
 	w.query = store.Query{Bot: p.Filter.Bot, Subject: p.Filter.User, Type: p.Filter.Type, Status: p.Filter.Status, Limit: store.MaxLimit}
-	if p.Filter.From != nil {
-		w.from = *p.Filter.From
-	}
-	switch {
-	case j.Checkpoint != "":
-	case p.Filter.To != nil:
-		w.at.Time = store.Micros(*p.Filter.To)
-	default:
-		w.at.Time = j.CreatedAt
+	w.from = p.Filter.From
+	if j.Checkpoint == "" {
+		w.at.Time = cmp.Or(store.Micros(p.Filter.To), j.CreatedAt)
 	}
 	return w, nil
 }
@@ -210,20 +203,12 @@ func (w *writer) lines(ctx context.Context, records []*store.Record) ([][]byte, 
 			if err != nil {
 				return fmt.Errorf("reading an event: %w", err)
 			}
-			lines[i], err = w.line(whole)
+			line, err := eventjson.AppendLine(nil, whole)
+			lines[i] = append(line, '\n')
 			return err
 		})
 	}
 	return lines, group.Wait()
-}
-
-// line is an event in one line.
-func (w *writer) line(r *store.Record) ([]byte, error) {
-	line, err := w.cfg.Append(nil, r)
-	if err != nil {
-		return nil, fmt.Errorf("showing an event: %w", err)
-	}
-	return append(line, '\n'), nil
 }
 
 // save stores a part and the checkpoint.

@@ -15,11 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind"
-	"github.com/botgate/botgate/backend/store"
 	storefile "github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/backend/store/storetest"
 	"github.com/botgate/botgate/internal/blob/file"
@@ -59,7 +57,7 @@ func open(ctx context.Context, folder string, lease time.Duration, reader func(k
 	if err != nil {
 		return nil, err
 	}
-	exports := kind.NewExport(kind.ExportConfig{Reader: reader(events), Append: appendEvent, Blobs: blobs, PartSize: partSize})
+	exports := kind.NewExport(kind.ExportConfig{Reader: reader(events), Blobs: blobs, PartSize: partSize})
 	jobs, err := job.New(job.Config{
 		Engine: engine, Kinds: map[string]job.Kind{"export": exports}, Lease: lease, PollInterval: 20 * time.Millisecond,
 	})
@@ -82,13 +80,6 @@ func openAt(t *testing.T, folder string) *place {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.close()) })
 	return p
-}
-
-// appendEvent shows of an event what the tests look at.
-func appendEvent(out []byte, r *store.Record) ([]byte, error) {
-	object, err := json.Marshal(map[string]any{"id": r.Event.ID, "status": r.Status, "attempts": len(r.Attempts)})
-	line := bytes.ReplaceAll(document.WithBody(object, r.Event), []byte("\r\n"), []byte(" "))
-	return append(out, line...), err
 }
 
 // fill records n events, of two bots in turn.
@@ -139,7 +130,7 @@ func (p *place) work(t *testing.T, id string) *job.Job {
 type line struct {
 	ID       string
 	Status   event.Status
-	Attempts int
+	Attempts []event.Change
 	Data     struct{ N int }
 }
 

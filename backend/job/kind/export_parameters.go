@@ -56,7 +56,7 @@ func (p *exportParameters) check(bot string) error {
 		return job.BadParameter("The member format must be %s.", ndjson)
 	case f.Status != "" && store.Code(f.Status) == 0:
 		return job.BadParameter("The member status must be accepted, deferred, delivered, failed, dead, expired or replayed.")
-	case f.From != nil && f.To != nil && !f.From.Before(*f.To):
+	case !f.To.IsZero() && !f.From.Before(f.To):
 		return job.BadParameter("The member from must be before to.")
 	}
 	return nil

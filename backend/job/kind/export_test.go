@@ -38,7 +38,7 @@ func TestExport(t *testing.T) {
 		require.Equal(t, n, l.Data.N, "the body is there")
 	}
 	require.Equal(t, event.StatusDelivered, lines[450-1-3].Status)
-	require.Equal(t, 1, lines[450-1-3].Attempts)
+	require.Len(t, lines[450-1-3].Attempts, 1)
 }
 
 func TestExportFilters(t *testing.T) {

@@ -20,8 +20,8 @@ type filter struct {
 	User string `json:"user,omitempty"`
 	Type string `json:"type,omitempty"`
 	// From is included, To is not; without To it is the time of the request.
-	From *time.Time `json:"from,omitempty"`
-	To   *time.Time `json:"to,omitempty"`
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
 }
 
 // decode reads a JSON object strictly: another value, unknown members and what follows the
@@ -40,8 +40,8 @@ func decode(given []byte, into any, help string) error {
 
 // checkYears refuses times that can't be kept.
 func checkYears(f filter, first, last int) error {
-	for _, at := range []*time.Time{f.From, f.To} {
-		if at != nil && (at.Year() < first || at.Year() > last) {
+	for _, at := range []time.Time{f.From, f.To} {
+		if !at.IsZero() && (at.Year() < first || at.Year() > last) {
 			return job.BadParameter("The members from and to must be times like 2026-03-01T12:00:00Z.")
 		}
 	}

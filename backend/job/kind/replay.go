@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,14 +115,8 @@ func (k Replay) plan(j job.Job) (cfg replay.Config, at replayCheckpoint, err err
 	target := replay.Group{Queue: k.Queue, Group: p.Group, ReplayID: queue.NewReplayID(j.CreatedAt)}
 	cfg = replay.Config{
 		History: k.Queue, Target: target, Rate: p.Rate,
-		Range:  queue.HistoryRange{After: at.Offset},
-		Filter: replay.Filter{Bot: p.Filter.Bot, Type: p.Filter.Type, Subject: p.Filter.User, Until: j.CreatedAt},
-	}
-	if p.Filter.From != nil {
-		cfg.Range.Since = *p.Filter.From
-	}
-	if p.Filter.To != nil {
-		cfg.Filter.Until = *p.Filter.To
+		Range:  queue.HistoryRange{After: at.Offset, Since: p.Filter.From},
+		Filter: replay.Filter{Bot: p.Filter.Bot, Type: p.Filter.Type, Subject: p.Filter.User, Until: cmp.Or(p.Filter.To, j.CreatedAt)},
 	}
 	return cfg, at, nil
 }

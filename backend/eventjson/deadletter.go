@@ -1,16 +1,15 @@
-package dead
+package eventjson
 
 import (
 	"encoding/json"
 	"fmt"
 	"time"
 
-	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// View is a dead letter as the API and the command line show it.
-type View struct {
+// DeadLetter is a dead letter as the API and the command line show it, without its body.
+type DeadLetter struct {
 	ID          string          `json:"id"`
 	Bot         string          `json:"bot"`
 	Type        string          `json:"type"`
@@ -28,9 +27,9 @@ type View struct {
 	History     []queue.Outcome `json:"history"`
 }
 
-// NewView shows a dead letter without its body.
-func NewView(l *queue.DeadLetter) View {
-	v := View{
+// NewDeadLetter shows a dead letter.
+func NewDeadLetter(l *queue.DeadLetter) DeadLetter {
+	v := DeadLetter{
 		ID: l.Event.ID, Bot: l.Event.Bot, Type: l.Event.Type, User: l.Event.Subject, Time: l.Event.Time.UTC(),
 		OrderKey: l.Event.OrderKey, VerifiedBy: l.Event.VerifiedBy, ContentType: l.Event.ContentType, Size: l.Size,
 		Group: l.Group, Reason: l.Reason, Attempts: l.Attempts, DiedAt: l.At.UTC(),
@@ -42,11 +41,11 @@ func NewView(l *queue.DeadLetter) View {
 	return v
 }
 
-// Document shows a dead letter with its body, as JSON.
-func Document(l *queue.DeadLetter) ([]byte, error) {
-	object, err := json.Marshal(NewView(l))
+// DeadLetterWithBody returns the JSON object that shows a dead letter, with its body.
+func DeadLetterWithBody(l *queue.DeadLetter) ([]byte, error) {
+	object, err := json.Marshal(NewDeadLetter(l))
 	if err != nil {
 		return nil, fmt.Errorf("encoding a dead letter: %w", err)
 	}
-	return document.WithBody(object, l.Event), nil
+	return withBody(object, l.Event), nil
 }

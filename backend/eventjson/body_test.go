@@ -1,4 +1,4 @@
-package document_test
+package eventjson
 
 import (
 	"encoding/json"
@@ -7,23 +7,22 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/backend/document"
 	"github.com/botgate/botgate/internal/event"
 )
 
 func TestBodyAlone(t *testing.T) {
 	t.Parallel()
 	e := &event.Event{ContentType: "application/json", Data: []byte(`[ 1 ]`)}
-	require.Equal(t, `{"data":[ 1 ]}`, string(document.WithBody([]byte(`{}`), e)))
+	require.Equal(t, `{"data":[ 1 ]}`, string(withBody([]byte(`{}`), e)))
 	e.ContentType = ""
-	require.Equal(t, `{"data_base64":"WyAxIF0="}`, string(document.WithBody([]byte(`{}`), e)))
+	require.Equal(t, `{"data_base64":"WyAxIF0="}`, string(withBody([]byte(`{}`), e)))
 }
 
 func FuzzBody(f *testing.F) {
 	f.Add("application/json", []byte(`{"a":1}`))
 	f.Add("text/plain", []byte("\xff"))
 	f.Fuzz(func(t *testing.T, contentType string, data []byte) {
-		object := document.WithBody([]byte(`{"id":"x"}`), &event.Event{ContentType: contentType, Data: data})
+		object := withBody([]byte(`{"id":"x"}`), &event.Event{ContentType: contentType, Data: data})
 		var back struct {
 			Data       json.RawMessage `json:"data"`
 			DataBase64 []byte          `json:"data_base64"`

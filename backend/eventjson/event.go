@@ -1,5 +1,5 @@
-// Package document shows events as JSON documents.
-package document
+// Package eventjson shows events and dead letters as JSON objects.
+package eventjson
 
 import (
 	"encoding/json"
@@ -123,7 +123,7 @@ func (v *View) Append(out []byte, r *store.Record, wanted Fields) ([]byte, error
 	}
 	out = append(out, '}')
 	if v.body && (wanted.has(bodyNames[0]) || wanted.has(bodyNames[1])) {
-		out = WithBody(out, r.Event)
+		out = withBody(out, r.Event)
 	}
 	return out, nil
 }

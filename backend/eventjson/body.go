@@ -1,4 +1,4 @@
-package document
+package eventjson
 
 import (
 	"encoding/base64"
@@ -11,13 +11,13 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// bodyNames are the members that [WithBody] adds one of. A caller who wants either wants the body.
+// bodyNames are the members that [withBody] adds one of. A caller who wants either wants the body.
 var bodyNames = [2]string{"data", "data_base64"}
 
-// WithBody adds the event's body as the last member of the JSON object that ends the given bytes, and overwrites them:
+// withBody adds the event's body as the last member of the JSON object that ends the given bytes, and overwrites them:
 // "data" with the very bytes when they are JSON, else "data_base64". It does so by hand because encoding/json would
 // rewrite the body's white space and escapes.
-func WithBody(object []byte, e *event.Event) []byte {
+func withBody(object []byte, e *event.Event) []byte {
 	out := slices.Grow(object[:len(object)-1], base64.StdEncoding.EncodedLen(len(e.Data))+len(`,"data_base64":""}`))
 	if out[len(out)-1] != '{' {
 		out = append(out, ',')
