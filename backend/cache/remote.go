@@ -81,20 +81,11 @@ type need struct {
 }
 
 func newRemote(c remoteConfig) *remote {
-	r := &remote{remoteConfig: c, started: time.Now()}
-	r.breaker = breaker.New(r.tell)
-	return r
-}
-
-func (r *remote) tell(err error) {
-	if err != nil {
-		r.degraded.Set(1)
-		r.logger.Warn("redis does not answer in time, this process uses only its own cache and the database",
-			slog.String("cache", r.name), slog.Any("error", err))
-		return
-	}
-	r.degraded.Set(0)
-	r.logger.Info("redis answers again and is used by the cache", slog.String("cache", r.name))
+	return &remote{remoteConfig: c, started: time.Now(), breaker: breaker.New(breaker.Config{
+		Logger:   c.logger.With(slog.String("cache", c.name)),
+		Effect:   "this process uses only its own cache and the database",
+		Degraded: c.degraded,
+	})}
 }
 
 // names are those of the value and of the lease, in one slot of a cluster. Keys may be

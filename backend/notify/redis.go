@@ -78,7 +78,10 @@ func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:c
 		return nil, fmt.Errorf("naming this process on the bus: %w", err)
 	}
 	r := &Redis{Local: local, cfg: cfg, self: self.String(), failed: retry.NewWake()}
-	r.breaker = breaker.New(r.logChange)
+	r.breaker = breaker.New(breaker.Config{
+		Logger: cfg.Logger,
+		Effect: "redis takes no notices, caches of other processes may be out of date up to their time to live",
+	})
 	work, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	l := listener{client: cfg.Client, channel: cfg.Channel, receive: r.receive, subscribed: retry.NewWake()}
@@ -88,15 +91,6 @@ func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:c
 	// not make caches distrust all that is in Redis.
 	retry.Wait(ctx, l.subscribed, startTimeout)
 	return r, nil
-}
-
-func (r *Redis) logChange(err error) {
-	if err != nil {
-		r.cfg.Logger.Warn("redis does not take notices, caches of other processes may be out of date up to their time to live",
-			slog.Any("error", err))
-		return
-	}
-	r.cfg.Logger.Info("redis takes notices again")
 }
 
 // Close ends all subscriptions and what runs in the background, and waits for both.

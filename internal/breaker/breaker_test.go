@@ -3,14 +3,24 @@ package breaker
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testlog"
 )
 
 var errTimeout = errors.New("i/o timeout")
+
+// lines is how many warnings the log has, and how many other lines.
+func lines(log *testlog.Buffer) []int {
+	return []int{strings.Count(log.String(), "level=WARN"), strings.Count(log.String(), "level=INFO")}
+}
 
 // counted makes calls that end with an error, and counts those that were made.
 func counted(t *testing.T, b *Breaker) (call func(error) error, calls *int) {
@@ -24,8 +34,8 @@ func counted(t *testing.T, b *Breaker) (call func(error) error, calls *int) {
 func TestServerThatFailsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var changes []error
-		b := New(func(err error) { changes = append(changes, err) })
+		log, degraded := new(testlog.Buffer), prometheus.NewGauge(prometheus.GaugeOpts{})
+		b := New(Config{Logger: log.Logger(), Effect: "limits are local", Degraded: degraded})
 		call, calls := counted(t, b)
 		for range 100 {
 			require.Error(t, call(errTimeout))
@@ -38,49 +48,57 @@ func TestServerThatFailsIsLeftAlone(t *testing.T) {
 		<-time.After(ProbeEvery)
 		require.NoError(t, call(nil))
 		require.NoError(t, call(nil), "one success is enough to ask again")
-		require.Equal(t, []error{errTimeout}, changes, "not calm yet")
+		require.InDelta(t, 1, testutil.ToFloat64(degraded), 0, "not calm yet")
+		require.Contains(t, log.String(), `level=WARN msg="redis does not answer in time" effect="limits are local" error="i/o timeout"`)
+		require.NotContains(t, log.String(), "level=INFO")
 		<-time.After(calmFor)
 		require.NoError(t, call(nil))
 		require.NoError(t, call(nil))
-		require.Equal(t, []error{errTimeout, nil}, changes)
-		require.False(t, b.Degraded())
+		require.Equal(t, []int{1, 1}, lines(log))
+		require.Zero(t, testutil.ToFloat64(degraded))
 	})
 }
 
 func TestChangeIsToldOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		changes := 0
-		b := New(func(error) { changes++ })
+		log, degraded := new(testlog.Buffer), prometheus.NewGauge(prometheus.GaugeOpts{})
+		b := New(Config{Logger: log.Logger(), Degraded: degraded})
 		call, _ := counted(t, b)
 		require.NoError(t, call(nil))
-		require.Zero(t, changes)
+		require.Equal(t, []int{0, 0}, lines(log))
 		for range 100 {
 			require.Error(t, call(errTimeout))
 			<-time.After(time.Second)
 			require.NoError(t, call(nil))
 		}
-		require.Equal(t, 1, changes, "a server on the edge is not well")
-		require.True(t, b.Degraded())
+		require.Equal(t, []int{1, 0}, lines(log), "a server on the edge is not well")
+		require.InDelta(t, 1, testutil.ToFloat64(degraded), 0)
+		b.Forget()
+		b.Forget()
+		require.Zero(t, testutil.ToFloat64(degraded))
 	})
 }
 
 func TestCallerThatLeftIsNoFault(t *testing.T) {
 	t.Parallel()
-	b := New(func(error) { t.Error("told of a change") })
+	log := new(testlog.Buffer)
+	b := New(Config{Logger: log.Logger()})
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	for range 2 * TripAfter {
 		require.ErrorIs(t, b.Call(gone, time.Second, func(ctx context.Context) error { return ctx.Err() }), context.Canceled)
 	}
+	require.Empty(t, log.String())
 }
 
 func TestBudgetBoundsACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := New(func(error) {})
+		log := new(testlog.Buffer)
+		b := New(Config{Logger: log.Logger()})
 		err := b.Call(t.Context(), time.Second, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.True(t, b.Degraded())
+		require.Equal(t, []int{1, 0}, lines(log))
 	})
 }

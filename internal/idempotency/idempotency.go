@@ -8,36 +8,7 @@
 // marks: [Store.Seen] before the work and [Store.Mark] after it.
 package idempotency
 
-import (
-	"log/slog"
-	"time"
-
-	"github.com/redis/go-redis/v9"
-)
-
-// Config is what a Store is made of.
-type Config struct {
-	// Client is the Redis that remembers for all processes; nil remembers in this process.
-	// It must honour the deadlines of contexts. It is not closed.
-	Client redis.UniversalClient
-	// MaxKeys bounds the keys that are remembered in this process, at less than half a
-	// kilobyte each. With more, older ones are forgotten. Required.
-	MaxKeys int
-	// Logger hears when Redis stops and starts to answer. Required.
-	Logger *slog.Logger
-	// OnDegraded is called with true when Redis stops to answer, with false when it answers again. Required.
-	OnDegraded func(degraded bool)
-}
-
-// tell lets the operator know that Redis stopped to answer, or answers again.
-func (c *Config) tell(err error) {
-	c.OnDegraded(err != nil)
-	if err != nil {
-		c.Logger.Warn("redis does not answer in time, each gateway knows only its own idempotency keys", slog.Any("error", err))
-		return
-	}
-	c.Logger.Info("redis answers again, gateways share what was asked under idempotency keys")
-}
+import "time"
 
 // Terms say how long things last. All must be positive.
 type Terms struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/sharedstate"
 	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
@@ -21,7 +22,7 @@ var patient = Terms{Window: time.Hour, Lease: time.Hour, Budget: 20 * time.Secon
 func newStore(t testing.TB, url string) (*Store, *testlog.Buffer) {
 	t.Helper()
 	log := new(testlog.Buffer)
-	c := Config{MaxKeys: 10_000, Logger: log.Logger(), OnDegraded: func(bool) {}}
+	c := sharedstate.Config{MaxKeys: 10_000, Logger: log.Logger()}
 	if url != "" {
 		client, err := redisclient.Open(url)
 		require.NoError(t, err)
@@ -29,7 +30,7 @@ func newStore(t testing.TB, url string) (*Store, *testlog.Buffer) {
 		c.Client = client
 	}
 	s := New(c)
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s, log
 }
 

@@ -10,18 +10,20 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/sharedstate"
 )
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	const maxKeys = 1024
-	s := New(Config{MaxKeys: maxKeys, Logger: slog.New(slog.DiscardHandler), OnDegraded: func(bool) {}})
-	defer s.Close()
+	s := New(sharedstate.Config{MaxKeys: maxKeys, Logger: slog.New(slog.DiscardHandler)})
+	defer func() { require.NoError(t, s.Close()) }()
 	for range 20 * maxKeys {
 		s.Finish(t.Context(), s.Begin(t.Context(), patient, newKey(), body), answer)
 		s.Mark(t.Context(), patient, []Key{newKey()})
 	}
-	require.LessOrEqual(t, s.local.len(), maxKeys)
+	require.LessOrEqual(t, s.local.entries.Len(), maxKeys)
 	last := newKey()
 	s.Begin(t.Context(), patient, last, body)
 	require.Equal(t, InFlight, s.Begin(t.Context(), patient, last, body).State, "the newest is not what is forgotten")
@@ -30,8 +32,8 @@ func TestMemoryIsBounded(t *testing.T) {
 // TestBytesPerKey measures what Config.MaxKeys promises.
 func TestBytesPerKey(t *testing.T) {
 	const n = 100_000
-	s := New(Config{MaxKeys: 2 * n, Logger: slog.New(slog.DiscardHandler), OnDegraded: func(bool) {}})
-	defer s.Close()
+	s := New(sharedstate.Config{MaxKeys: 2 * n, Logger: slog.New(slog.DiscardHandler)})
+	defer func() { require.NoError(t, s.Close()) }()
 	heap := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -47,7 +49,7 @@ func TestBytesPerKey(t *testing.T) {
 	each := (heap() - before) / n
 	t.Logf("%d bytes for each key", each)
 	require.Less(t, each, uint64(512))
-	require.Equal(t, n, s.local.len())
+	require.Equal(t, n, s.local.entries.Len())
 }
 
 func TestWhatIsOverIsSwept(t *testing.T) {
@@ -60,6 +62,6 @@ func TestWhatIsOverIsSwept(t *testing.T) {
 		s.Begin(t.Context(), patient, newKey(), body)
 		<-time.After(sweepEvery)
 		synctest.Wait()
-		require.Equal(t, 1, s.local.len())
+		require.Equal(t, 1, s.local.entries.Len())
 	})
 }

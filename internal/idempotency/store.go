@@ -3,10 +3,9 @@ package idempotency
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
 	"time"
 
-	"github.com/botgate/botgate/internal/breaker"
+	"github.com/botgate/botgate/internal/sharedstate"
 )
 
 // sweepEvery is how often what is over is forgotten in this process.
@@ -14,44 +13,19 @@ const sweepEvery = time.Minute
 
 // Store remembers. It may be used concurrently, and must be closed.
 type Store struct {
+	sharedstate.Base
 	local  *local
 	shared *shared
-	guard  *breaker.Breaker
-
-	stop    context.CancelFunc
-	sweeper sync.WaitGroup
 }
 
-// New starts a store.
-func New(c Config) *Store {
-	s := &Store{local: newLocal(c.MaxKeys)}
+// New starts a store. A key costs less than half a kilobyte of this process' memory.
+func New(c sharedstate.Config) *Store {
+	s := &Store{Base: sharedstate.New(c, "each gateway knows only its own idempotency keys"), local: newLocal(c.MaxKeys)}
 	if c.Client != nil {
 		s.shared = &shared{client: c.Client}
 	}
-	s.guard = breaker.New(c.tell)
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	s.sweeper.Go(func() { s.sweepUntil(ctx) })
+	s.Every(sweepEvery, func(context.Context) { s.local.entries.Sweep(s.local.now()) })
 	return s
-}
-
-// Close ends what runs in the background and waits for it.
-func (s *Store) Close() {
-	s.stop()
-	s.sweeper.Wait()
-}
-
-func (s *Store) sweepUntil(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			s.local.sweep()
-		}
-	}
 }
 
 // Begin claims a key for a request, or says what became of the key. While Redis does not
@@ -73,7 +47,7 @@ func (s *Store) beginShared(ctx context.Context, c Claim) Claim {
 	if s.local.done(&c) {
 		return c
 	}
-	err := s.guard.Call(ctx, c.terms.Budget, func(ctx context.Context) error { return s.shared.begin(ctx, &c) })
+	err := s.Breaker.Call(ctx, c.terms.Budget, func(ctx context.Context) error { return s.shared.begin(ctx, &c) })
 	if err != nil {
 		c.local = true
 		s.local.begin(&c)
@@ -101,7 +75,7 @@ func (s *Store) Abandon(ctx context.Context, c Claim) {
 // It reports whether this process has to remember the end of the claim.
 func (s *Store) settleShared(ctx context.Context, c Claim, answer ...any) bool {
 	// That the sender left does not undo what was done.
-	err := s.guard.Call(context.WithoutCancel(ctx), c.terms.Budget, func(ctx context.Context) error {
+	err := s.Breaker.Call(context.WithoutCancel(ctx), c.terms.Budget, func(ctx context.Context) error {
 		return s.shared.settle(ctx, &c, answer...)
 	})
 	return err != nil || c.local
@@ -117,7 +91,7 @@ func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []bool {
 	}
 	if s.shared != nil && !all {
 		// Without an answer, that is what this process knows.
-		_ = s.guard.Call(ctx, t.Budget, func(ctx context.Context) error { return s.shared.seen(ctx, keys, marked) })
+		_ = s.Breaker.Call(ctx, t.Budget, func(ctx context.Context) error { return s.shared.seen(ctx, keys, marked) })
 	}
 	return marked
 }
@@ -125,7 +99,7 @@ func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []bool {
 // Mark marks the keys for the window.
 func (s *Store) Mark(ctx context.Context, t Terms, keys []Key) {
 	if s.shared != nil {
-		err := s.guard.Call(context.WithoutCancel(ctx), t.Budget, func(ctx context.Context) error {
+		err := s.Breaker.Call(context.WithoutCancel(ctx), t.Budget, func(ctx context.Context) error {
 			return s.shared.mark(ctx, keys, t.Window)
 		})
 		if err == nil {

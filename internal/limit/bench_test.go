@@ -17,7 +17,7 @@ import (
 
 // twoZones is what most routes ask: a user's and an address' allowance.
 func twoZones(user, address string) []Take {
-	perSecond := redis_rate.Limit{Rate: 1_000_000, Burst: 1_000_000, Period: time.Second}
+	perSecond := redis_rate.Limit{Rate: 1_000_000_000, Burst: 1_000_000_000, Period: time.Second}
 	return []Take{
 		{Zone: "user", Key: user, ID: IDOf("user", user), Limit: perSecond, Cost: 1},
 		{Zone: "address", Key: address, ID: IDOf("address", address), Limit: perSecond, Cost: 1},

@@ -14,6 +14,7 @@ import (
 	"github.com/go-redis/redis_rate/v10"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/background"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -24,8 +25,10 @@ func TestEqualsRedisRate(t *testing.T) {
 	client := openRedis(t, testsvc.Redis(t))
 	oracle := redis_rate.NewLimiter(client)
 	script := newShared(client)
-	t.Cleanup(script.close)
-	inProcess := newLocal(1000)
+	tasks := background.New()
+	tasks.Go(script.calls.work)
+	t.Cleanup(func() { require.NoError(t, tasks.Close()) })
+	inProcess := newLocal(newClock(), 1000)
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	for range 40 {
@@ -206,10 +209,10 @@ func TestRefillsAtTheTimeThatWasTold(t *testing.T) {
 		require.False(t, decide(t, l, quick).Allowed, "a moment early")
 		<-time.After(time.Millisecond + time.Microsecond)
 		require.True(t, decide(t, l, quick).Allowed)
-		require.Equal(t, 1, l.local.arrivals.len())
+		require.Equal(t, 1, l.local.arrivals.Len())
 		<-time.After(sweepEvery + 2*time.Second)
 		synctest.Wait()
-		require.Zero(t, l.local.arrivals.len(), "a key with its full allowance is forgotten")
+		require.Zero(t, l.local.arrivals.Len(), "a key with its full allowance is forgotten")
 		require.Equal(t, 3, decide(t, l, quick).Results[0].Remaining)
 		l.Close()
 	})
@@ -217,15 +220,15 @@ func TestRefillsAtTheTimeThatWasTold(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	const most = 10 * shards
-	l := newLocal(most)
+	const most = 640
+	l := newLocal(newClock(), most)
 	results := make([]Result, 1)
 	heavy := []Take{take("heavy", 16)}
 	require.True(t, l.take(heavy, 1, results))
 	for i := range 20 * most {
 		l.take([]Take{take(fmt.Sprint(i), 1)}, 1, results)
 	}
-	require.LessOrEqual(t, l.arrivals.len(), most)
-	require.Greater(t, l.arrivals.len(), most/2)
+	require.LessOrEqual(t, l.arrivals.Len(), most)
+	require.Greater(t, l.arrivals.Len(), most/2)
 	require.False(t, l.take(heavy, 1, results), "inventing keys must not win back an allowance")
 }

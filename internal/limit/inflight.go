@@ -1,6 +1,11 @@
 package limit
 
-import "math"
+import (
+	"math"
+	"time"
+
+	"github.com/botgate/botgate/internal/expiring"
+)
 
 // Slot is a place among the requests of a key that are under way in this process.
 type Slot struct {
@@ -11,16 +16,13 @@ type Slot struct {
 	Max int
 }
 
-// underWay is how many requests of a key are under way. It never lapses.
-type running int
+// inFlight counts the requests of each key that are under way. They are bounded by the server,
+// so no key is ever forgotten for want of room in practice; one that is starts again at none.
+type inFlight struct{ counts *expiring.Map[ID, int] }
 
-func (running) lapses() float64 { return math.Inf(1) }
-
-// inFlight counts the requests under way. They are bounded by the server, so no key is
-// ever forgotten for want of room in practice; one that is starts again at none.
-type inFlight struct{ counts *keyed[running] }
-
-func newInFlight(maxKeys int) inFlight { return inFlight{newKeyed[running](maxKeys)} }
+func newInFlight(maxKeys int) inFlight {
+	return inFlight{expiring.New[ID](maxKeys, func(int) time.Duration { return math.MaxInt64 })}
+}
 
 // Enter takes all slots or none. It returns the index of the slot that is not free, or
 // -1 and the function that gives the slots back.
@@ -35,27 +37,18 @@ func (l *Limiter) Enter(slots []Slot) (leave func(), refused int) {
 	return func() { l.inFlight.leave(slots) }, -1
 }
 
-func (f inFlight) enter(slot Slot) bool {
-	s := f.counts.shard(slot.ID)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n, _ := s.get(slot.ID)
-	if int(n) >= slot.Max {
-		return false
-	}
-	s.put(slot.ID, n+1, f.counts.perShard)
-	return true
+func (f inFlight) enter(slot Slot) (entered bool) {
+	f.counts.Update(slot.ID, func(n int, _ bool) (int, bool) {
+		if entered = n < slot.Max; entered {
+			n++
+		}
+		return n, n > 0
+	})
+	return entered
 }
 
 func (f inFlight) leave(slots []Slot) {
 	for _, slot := range slots {
-		s := f.counts.shard(slot.ID)
-		s.mu.Lock()
-		if n, ok := s.get(slot.ID); ok && n > 1 {
-			s.values[slot.ID] = n - 1
-		} else {
-			delete(s.values, slot.ID)
-		}
-		s.mu.Unlock()
+		f.counts.Update(slot.ID, func(n int, _ bool) (int, bool) { return n - 1, n > 1 })
 	}
 }

@@ -3,6 +3,9 @@ package limit
 import (
 	"context"
 	"slices"
+	"time"
+
+	"github.com/botgate/botgate/internal/expiring"
 )
 
 // lease is what was taken of a key's allowance and not spent yet. It is forgotten when the
@@ -14,13 +17,17 @@ type lease struct {
 	rest int
 }
 
-func (l lease) lapses() float64 { return l.until }
+func (l lease) ends() time.Duration { return seconds(l.until) }
 
 // leases holds what this process took in leases.
 type leases struct {
 	clock
-	held    *keyed[lease]
+	held    *expiring.Map[ID, lease]
 	fetches fetches
+}
+
+func newLeases(c clock, maxKeys int) leases {
+	return leases{clock: c, held: expiring.New[ID](maxKeys, lease.ends)}
 }
 
 // spendAll returns the takes that no lease covers, and where each take is among them: -1
@@ -66,40 +73,38 @@ func (l *leases) coverRefused(ctx context.Context, takes []Take, results []Resul
 }
 
 // spend takes the cost from the key's lease, if there is that much, and says what is left.
-func (l *leases) spend(t *Take) (Result, bool) {
-	s := l.held.shard(t.ID)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	have, ok := s.get(t.ID)
+func (l *leases) spend(t *Take) (r Result, spent bool) {
 	now := l.now()
-	if !ok || have.left < t.cost() || have.until <= now {
-		return Result{}, false
-	}
-	have.left -= t.cost()
-	s.put(t.ID, have, l.held.perShard)
-	return Result{Known: true, Allowed: true, Remaining: have.left + have.rest, ResetAfter: seconds(have.until - now)}, true
+	l.held.Update(t.ID, func(have lease, ok bool) (lease, bool) {
+		if spent = ok && have.left >= t.cost() && have.until > now; spent {
+			have.left -= t.cost()
+			r = Result{Known: true, Allowed: true, Remaining: have.left + have.rest, ResetAfter: seconds(have.until - now)}
+		}
+		return have, ok
+	})
+	return r, spent
 }
 
 // covers reports whether the key's lease has the cost.
 func (l *leases) covers(t *Take) bool {
-	have, ok := l.held.read(t.ID)
+	have, ok := l.held.Get(t.ID)
 	return ok && have.left >= t.cost() && have.until > l.now()
 }
 
 // giveBack returns what was spent in vain.
 func (l *leases) giveBack(t *Take, until float64) {
-	have, _ := l.held.read(t.ID)
+	have, _ := l.held.Get(t.ID)
 	l.add(t, t.cost(), until, have.rest)
 }
 
 // add puts something into the key's lease; rest is what Redis has besides.
 func (l *leases) add(t *Take, n int, until float64, rest int) {
-	s := l.held.shard(t.ID)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if have, ok := s.get(t.ID); ok && have.until > l.now() {
-		n += have.left
-		until = max(until, have.until)
-	}
-	s.put(t.ID, lease{left: n, until: until, rest: rest}, l.held.perShard)
+	now := l.now()
+	l.held.Update(t.ID, func(have lease, ok bool) (lease, bool) {
+		if ok && have.until > now {
+			n += have.left
+			until = max(until, have.until)
+		}
+		return lease{left: n, until: until, rest: rest}, true
+	})
 }

@@ -2,14 +2,9 @@ package limit
 
 import (
 	"context"
-	"log/slog"
-	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
-	"github.com/botgate/botgate/internal/breaker"
-	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/sharedstate"
 )
 
 // OnError says what decides while Redis does not.
@@ -36,32 +31,9 @@ type Policy struct {
 	Share float64
 }
 
-// Config is what a Limiter is made of.
-type Config struct {
-	// Client is the Redis that counts for all processes; nil counts in this process. It
-	// must honour the deadlines of contexts. It is not closed.
-	Client redis.UniversalClient
-	// MaxKeys bounds the keys that are remembered in this process, in each of its tables.
-	// With more, those that are nearest to a full allowance are forgotten. Required.
-	MaxKeys int
-	// Logger hears when Redis stops and starts to answer. Required.
-	Logger *slog.Logger
-	// OnDegraded is called with true when Redis stops to answer, with false when it answers again. Required.
-	OnDegraded func(degraded bool)
-}
-
-// tell lets the operator know that Redis stopped to answer, or answers again.
-func (c *Config) tell(err error) {
-	c.OnDegraded(err != nil)
-	if err != nil {
-		c.Logger.Warn("redis does not answer in time, on_store_error decides about rate limits", slog.Any("error", err))
-		return
-	}
-	c.Logger.Info("redis answers again, rate limits are shared")
-}
-
 // Limiter decides. It may be used concurrently, and must be closed.
 type Limiter struct {
+	sharedstate.Base
 	clock
 	local     *local
 	shared    *shared
@@ -69,48 +41,35 @@ type Limiter struct {
 	leases    leases
 	inFlight  inFlight
 	topKeys   topKeys
-	breaker   *breaker.Breaker
 	resets    resets
-
-	stop    context.CancelFunc
-	workers sync.WaitGroup
 }
 
 // sweepEvery is how often what lapsed is forgotten.
 const sweepEvery = 10 * time.Second
 
 // New starts a limiter.
-func New(c Config) *Limiter {
-	l := &Limiter{clock: newClock(), local: newLocal(c.MaxKeys), inFlight: newInFlight(c.MaxKeys)}
-	l.denyCache = denyCache{newKeyed[denied](c.MaxKeys)}
-	l.leases.clock, l.leases.held = l.clock, newKeyed[lease](c.MaxKeys)
-	l.breaker = breaker.New(c.tell)
-	ctx, stop := context.WithCancel(context.Background())
-	l.stop = stop
-	l.workers.Go(func() { l.sweepUntil(ctx) })
+func New(c sharedstate.Config) *Limiter {
+	clock := newClock()
+	l := &Limiter{
+		Base: sharedstate.New(c, "on_store_error decides about rate limits"), clock: clock,
+		local: newLocal(clock, c.MaxKeys), denyCache: denyCache{newArrivals(c.MaxKeys)},
+		leases: newLeases(clock, c.MaxKeys), inFlight: newInFlight(c.MaxKeys),
+	}
+	l.Every(sweepEvery, func(context.Context) { l.sweep() })
 	if c.Client != nil {
 		l.shared = newShared(c.Client)
-		l.resets = resets{client: c.Client, forget: l.forget, forgetAll: l.denyCache.known.clear}
-		l.workers.Go(func() { l.resets.follow(ctx) })
+		l.resets = resets{client: c.Client, forget: l.forget, forgetAll: l.denyCache.known.Clear}
+		l.Go(l.shared.calls.work)
+		l.Go(l.resets.follow)
 	}
 	return l
 }
 
-// Close ends what runs in the background and waits for it.
-func (l *Limiter) Close() {
-	l.stop()
-	if l.shared != nil {
-		l.shared.close()
-	}
-	l.workers.Wait()
-}
-
-func (l *Limiter) sweepUntil(ctx context.Context) {
-	for retry.Sleep(ctx, sweepEvery) {
-		l.local.arrivals.sweep(l.local.now())
-		l.denyCache.known.sweep(l.now())
-		l.leases.held.sweep(l.now())
-	}
+func (l *Limiter) sweep() {
+	now := seconds(l.now())
+	l.local.arrivals.Sweep(now)
+	l.denyCache.known.Sweep(now)
+	l.leases.held.Sweep(now)
 }
 
 // Take takes from all keys or from none; the keys must differ. The error is [errStore],
@@ -178,7 +137,7 @@ func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Res
 	l.leases.fetches.begin(takes)
 	defer l.leases.fetches.end(takes)
 	taken := make([]int, len(takes))
-	err = l.breaker.Call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
+	err = l.Breaker.Call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
 	if err != nil {
 		allowed, err = l.fallBack(p, takes, results)
 		return allowed, true, err
@@ -218,7 +177,7 @@ func (l *Limiter) Defer(ctx context.Context, p Policy, takes []Take, maxDelay ti
 	d := Decision{Results: make([]Result, len(takes)), Allowed: true}
 	if l.shared == nil {
 		l.local.deferred(takes, 1, maxDelay, d.Results)
-	} else if err := l.breaker.Call(ctx, p.Budget, func(ctx context.Context) error {
+	} else if err := l.Breaker.Call(ctx, p.Budget, func(ctx context.Context) error {
 		return l.shared.deferred(ctx, takes, maxDelay, d.Results)
 	}); err != nil {
 		d.Degraded = true
@@ -251,9 +210,9 @@ func (l *Limiter) Reset(ctx context.Context, zone, key string) error {
 
 // forget drops what this process knows of a key.
 func (l *Limiter) forget(id ID) {
-	l.local.arrivals.remove(id)
-	l.denyCache.known.remove(id)
-	l.leases.held.remove(id)
+	l.local.arrivals.Delete(id)
+	l.denyCache.known.Delete(id)
+	l.leases.held.Delete(id)
 }
 
 // TopKeys lists the keys that were refused or put off most in the last minutes, at

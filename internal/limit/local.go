@@ -1,26 +1,37 @@
 package limit
 
-import "time"
+import (
+	"iter"
+	"time"
+
+	"github.com/botgate/botgate/internal/expiring"
+)
 
 // arrival is the theoretical arrival time of a key. A key whose arrival time has passed
 // has its full allowance, just as one that was never seen.
 type arrival float64
 
-func (a arrival) lapses() float64 { return float64(a) }
+func (a arrival) ends() time.Duration { return seconds(float64(a)) }
+
+// arrivals are the arrival times of keys.
+type arrivals = *expiring.Map[ID, arrival]
+
+func newArrivals(maxKeys int) arrivals { return expiring.New[ID](maxKeys, arrival.ends) }
 
 // local counts in this process.
 type local struct {
 	clock
-	arrivals *keyed[arrival]
+	arrivals arrivals
 }
 
-func newLocal(maxKeys int) *local {
-	return &local{clock: newClock(), arrivals: newKeyed[arrival](maxKeys)}
+func newLocal(c clock, maxKeys int) *local {
+	return &local{clock: c, arrivals: newArrivals(maxKeys)}
 }
 
 // take fills in the results and takes from all keys or from none. The keys must differ.
 func (l *local) take(takes []Take, share float64, results []Result) (allowed bool) {
-	defer l.arrivals.lockAll(takes)()
+	keys := l.arrivals.Lock(ids(takes))
+	defer keys.Unlock()
 	now := l.now()
 	var space [8]arrival
 	next := space[:0]
@@ -33,7 +44,7 @@ func (l *local) take(takes []Take, share float64, results []Result) (allowed boo
 		if all := b.offset / b.interval; cost > all {
 			cost = all
 		}
-		r, tat := b.take(l.tat(t.ID, now), now, cost)
+		r, tat := b.take(tatOf(keys, t.ID, now), now, cost)
 		results[i] = r
 		next = append(next, arrival(tat))
 		allowed = allowed && r.Allowed
@@ -42,9 +53,9 @@ func (l *local) take(takes []Take, share float64, results []Result) (allowed boo
 		t := &takes[i]
 		switch {
 		case allowed:
-			l.arrivals.shard(t.ID).put(t.ID, next[i], l.arrivals.perShard)
+			keys.Set(t.ID, next[i])
 		case results[i].Allowed:
-			results[i] = newBucket(t.Limit, share).peek(l.tat(t.ID, now), now)
+			results[i] = newBucket(t.Limit, share).peek(tatOf(keys, t.ID, now), now)
 		}
 	}
 	return allowed
@@ -52,19 +63,31 @@ func (l *local) take(takes []Take, share float64, results []Result) (allowed boo
 
 // deferred takes on credit; see [Limiter.Defer].
 func (l *local) deferred(takes []Take, share float64, maxDelay time.Duration, results []Result) {
-	defer l.arrivals.lockAll(takes)()
+	keys := l.arrivals.Lock(ids(takes))
+	defer keys.Unlock()
 	now := l.now()
 	for i := range takes {
 		t := &takes[i]
-		r, tat := newBucket(t.Limit, share).deferred(l.tat(t.ID, now), now, float64(t.cost()), maxDelay.Seconds())
+		r, tat := newBucket(t.Limit, share).deferred(tatOf(keys, t.ID, now), now, float64(t.cost()), maxDelay.Seconds())
 		results[i] = r
-		l.arrivals.shard(t.ID).put(t.ID, arrival(tat), l.arrivals.perShard)
+		keys.Set(t.ID, arrival(tat))
 	}
 }
 
-// tat is the key's arrival time; the caller has the lock.
-func (l *local) tat(id ID, now float64) float64 {
-	if a, ok := l.arrivals.shard(id).get(id); ok {
+// ids are the keys of the takes.
+func ids(takes []Take) iter.Seq[ID] {
+	return func(yield func(ID) bool) {
+		for i := range takes {
+			if !yield(takes[i].ID) {
+				return
+			}
+		}
+	}
+}
+
+// tatOf is the key's arrival time.
+func tatOf(keys expiring.Locked[ID, arrival], id ID, now float64) float64 {
+	if a, ok := keys.Get(id); ok {
 		return float64(a)
 	}
 	return now

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/sharedstate"
 	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
@@ -36,12 +37,12 @@ func openRedis(t testing.TB, url string) redis.UniversalClient {
 func newLimiter(t testing.TB, url string) (*Limiter, *testlog.Buffer) {
 	t.Helper()
 	log := new(testlog.Buffer)
-	c := Config{MaxKeys: 10_000, Logger: log.Logger(), OnDegraded: func(bool) {}}
+	c := sharedstate.Config{MaxKeys: 10_000, Logger: log.Logger()}
 	if url != "" {
 		c.Client = openRedis(t, url)
 	}
 	l := New(c)
-	t.Cleanup(l.Close)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return l, log
 }
 

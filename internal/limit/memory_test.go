@@ -152,7 +152,7 @@ func TestRefusalGivesTheLotBack(t *testing.T) {
 func TestALotIsForgottenWithItsAllowance(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		held := leases{clock: newClock(), held: newKeyed[lease](100)}
+		held := newLeases(newClock(), 100)
 		quick := take("k", 1)
 		held.add(&quick, 5, held.now()+1, 0)
 		_, ok := held.spend(&quick)
@@ -234,5 +234,5 @@ func TestEnter(t *testing.T) {
 	require.Equal(t, -1, refused)
 	second()
 	third()
-	require.Zero(t, l.inFlight.counts.len())
+	require.Zero(t, l.inFlight.counts.Len())
 }

@@ -37,8 +37,6 @@ func newShared(client redis.UniversalClient) *shared {
 	return &shared{calls: calls, rate: redis_rate.NewLimiter(calls)}
 }
 
-func (s *shared) close() { s.calls.close() }
-
 // take fills in the results and how much was taken from each key: from all or from none.
 func (s *shared) take(ctx context.Context, takes []Take, results []Result, taken []int) error {
 	if len(takes) == 1 && takes[0].most() == takes[0].cost() {

@@ -3,7 +3,7 @@ package limit
 import (
 	"context"
 	"errors"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -26,10 +26,9 @@ var errBusy = errors.New("rate limit: too many calls wait for redis")
 // costs more than it saves. It stands in for the client where redis_rate and scripts want one.
 type pipeline struct {
 	redis.UniversalClient
-	calls  chan *call
-	ctx    context.Context
-	stop   context.CancelFunc
-	worker sync.WaitGroup
+	calls chan *call
+	// ended is closed when nobody makes the calls any more.
+	ended chan struct{}
 }
 
 // call is one script to run. Its command belongs to the pipeline until done is closed.
@@ -40,16 +39,7 @@ type call struct {
 }
 
 func newPipeline(client redis.UniversalClient) *pipeline {
-	p := &pipeline{UniversalClient: client, calls: make(chan *call, maxWaiting)}
-	p.ctx, p.stop = context.WithCancel(context.Background())
-	p.worker.Go(p.work)
-	return p
-}
-
-// close ends the pipeline and waits for it. The client is its owner's.
-func (p *pipeline) close() {
-	p.stop()
-	p.worker.Wait()
+	return &pipeline{UniversalClient: client, calls: make(chan *call, maxWaiting), ended: make(chan struct{})}
 }
 
 // EvalSha runs a script in the next batch. The context needs a deadline, beyond which
@@ -73,8 +63,8 @@ func (p *pipeline) EvalSha(ctx context.Context, sha1 string, keys []string, args
 		return c.cmd
 	case <-ctx.Done():
 		return failed(ctx, ctx.Err())
-	case <-p.ctx.Done():
-		return failed(ctx, p.ctx.Err())
+	case <-p.ended:
+		return failed(ctx, context.Canceled)
 	}
 }
 
@@ -84,20 +74,22 @@ func failed(ctx context.Context, err error) *redis.Cmd {
 	return cmd
 }
 
-func (p *pipeline) work() {
-	p.connect()
+// work makes the calls until the context ends.
+func (p *pipeline) work(ctx context.Context) {
+	defer close(p.ended)
+	p.connect(ctx)
 	batch := make([]*call, 0, maxBatch)
 	for {
 		select {
-		case <-p.ctx.Done():
+		case <-ctx.Done():
 			return
 		case c := <-p.calls:
 			batch = p.fill(append(batch[:0], c))
-			err := p.run(p.stillWaiting(batch))
+			err := p.run(ctx, p.stillWaiting(batch))
 			clear(batch)
 			// An error of Redis itself leaves the connection as it is.
 			if answer := redis.Error(nil); err != nil && !errors.As(err, &answer) {
-				p.connect()
+				p.connect(ctx)
 			}
 		}
 	}
@@ -106,8 +98,8 @@ func (p *pipeline) work() {
 // connect sees to a connection to where the keys are. A new one takes several round trips,
 // and with a sentinel or a cluster questions to others first: within the budget of a
 // request it might never stand.
-func (p *pipeline) connect() {
-	ctx, cancel := context.WithTimeout(p.ctx, connectTimeout)
+func (p *pipeline) connect(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	_ = p.Exists(ctx, keyPrefix+hashTag).Err() // The next call finds out.
 }
@@ -143,17 +135,12 @@ func (p *pipeline) stillWaiting(batch []*call) []*call {
 
 // run makes one round trip, for as long as anybody waits for it. Each command gets its
 // own result or error.
-func (p *pipeline) run(batch []*call) (err error) {
+func (p *pipeline) run(ctx context.Context, batch []*call) (err error) {
 	if len(batch) == 0 {
 		return nil
 	}
-	last := batch[0].deadline
-	for _, c := range batch[1:] {
-		if c.deadline.After(last) {
-			last = c.deadline
-		}
-	}
-	ctx, cancel := context.WithDeadline(p.ctx, last)
+	last := slices.MaxFunc(batch, func(a, b *call) int { return a.deadline.Compare(b.deadline) }).deadline
+	ctx, cancel := context.WithDeadline(ctx, last)
 	defer cancel()
 	if len(batch) == 1 {
 		err = p.Process(ctx, batch[0].cmd)

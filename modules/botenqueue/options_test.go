@@ -15,6 +15,7 @@ import (
 
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/redisclient"
 )
 
 // loadedApp is the botgate app in a configuration.
@@ -96,11 +97,13 @@ func TestOptions(t *testing.T) {
 }
 
 func TestOperatorSeesThatRedisIsUnreachable(t *testing.T) {
-	_, release, err := acquire(nil, slog.New(slog.DiscardHandler))
+	client, err := redisclient.Open("redis://127.0.0.1:1")
 	require.NoError(t, err)
-	showDegraded(true)
+	defer func() { require.NoError(t, client.Close()) }()
+	store, release, err := acquire(client, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	store.Mark(t.Context(), idempotency.Terms{Window: time.Hour, Budget: time.Minute}, []idempotency.Key{{}})
 	require.InDelta(t, 1, testutil.ToFloat64(degradedState), 0)
-	showDegraded(false)
-	require.InDelta(t, 0, testutil.ToFloat64(degradedState), 0)
 	require.NoError(t, release())
+	require.InDelta(t, 0, testutil.ToFloat64(degradedState), 0)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/sharedstate"
 	"github.com/botgate/botgate/internal/testsvc"
 	"github.com/botgate/botgate/modules/internal/delivery"
 )
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) { testsvc.Main(m) }
 func remembering(t testing.TB, f *fakeApp, url string) *Handler {
 	t.Helper()
 	h := newHandler(f)
-	c := idempotency.Config{MaxKeys: 10_000, Logger: slog.New(slog.DiscardHandler), OnDegraded: func(bool) {}}
+	c := sharedstate.Config{MaxKeys: 10_000, Logger: slog.New(slog.DiscardHandler)}
 	if url != "" {
 		client, err := redisclient.Open(url)
 		require.NoError(t, err)
@@ -38,7 +39,7 @@ func remembering(t testing.TB, f *fakeApp, url string) *Handler {
 		c.Client = client
 	}
 	h.store = idempotency.New(c)
-	t.Cleanup(h.store.Close)
+	t.Cleanup(func() { require.NoError(t, h.store.Close()) })
 	// A generous budget: these tests are not about a slow machine.
 	h.terms = idempotency.Terms{Window: time.Hour, Lease: time.Hour, Budget: 20 * time.Second}
 	return h

@@ -55,7 +55,7 @@ func serveTopKeys(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	list := []limit.TopKey{}
-	each(func(l *limit.Limiter) { list = append(list, l.TopKeys(n)...) })
+	limiters.Each(func(l *limit.Limiter) { list = append(list, l.TopKeys(n)...) })
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(map[string]any{"offenders": list[:min(n, len(list))]})
 }
@@ -71,7 +71,7 @@ func serveReset(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), resetTimeout)
 	defer cancel()
 	var errs error
-	each(func(l *limit.Limiter) { errs = errors.Join(errs, l.Reset(ctx, asked.Zone, asked.Key)) })
+	limiters.Each(func(l *limit.Limiter) { errs = errors.Join(errs, l.Reset(ctx, asked.Zone, asked.Key)) })
 	if errs != nil {
 		return refuse(http.StatusBadGateway, fmt.Errorf("the key is reset in this process, but redis did not take it: %w", errs))
 	}
@@ -80,12 +80,6 @@ func serveReset(w http.ResponseWriter, r *http.Request) error {
 }
 
 func refuse(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
-
-// each goes through the limiters in use: one, but for the moment of a reload that
-// changes the Redis.
-func each(f func(*limit.Limiter)) {
-	limiters.Each(func(s shared) { f(s.Limiter) })
-}
 
 // Interface guard.
 var _ caddy.AdminRouter = Admin{}

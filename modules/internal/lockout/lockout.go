@@ -9,7 +9,6 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,18 +16,19 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/botgate/botgate/internal/breaker"
-	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/expiring"
+	"github.com/botgate/botgate/internal/sharedstate"
 	"github.com/botgate/botgate/modules/internal/option"
 )
 
 const (
-	// budget is what a failed request waits for Redis at most.
+	// budget is the one of [Guard].
 	budget = 20 * time.Millisecond
 	// pollInterval is how soon a lock that another gateway made works here.
 	pollInterval = time.Second
-	// maxLockedKeys bounds the table of those who are locked out.
-	maxLockedKeys = 100_000
+	// maxKeys bounds the tables of those who failed and of those who are locked out, to some
+	// 10 MB each.
+	maxKeys = 100_000
 	// maxOption bounds the window and the duration.
 	maxOption = 7 * 24 * time.Hour
 )
@@ -91,130 +91,119 @@ func (c *Config) check() error {
 
 // Guard keeps count. It may be used concurrently.
 type Guard struct {
+	sharedstate.Base
 	config Config
 	poolID string
 	now    func() time.Time
+	// budget is what a failed request waits for Redis at most.
+	budget time.Duration
 
-	shared  *shared
-	local   *counters
-	breaker *breaker.Breaker
+	shared *shared
+	local  *expiring.Map[string, counter]
+	locked *expiring.Map[string, time.Time]
+	// until is when the last lock ends, in Unix nanoseconds: the only thing that most
+	// requests look at.
+	until atomic.Int64
+}
 
-	// some is whether anybody is locked out: the only thing that most requests look at.
-	some   atomic.Bool
-	mu     sync.RWMutex
-	locked map[string]time.Time
-
-	cancel context.CancelFunc
-	done   chan struct{}
+// counter is how often a key failed in the window that ends then.
+type counter struct {
+	count int
+	ends  time.Time
 }
 
 func newGuard(name string, c Config, client redis.UniversalClient, logger *slog.Logger) *Guard {
-	ctx, cancel := context.WithCancel(context.Background())
 	g := &Guard{
-		breaker: breaker.New(func(err error) { report(logger, err) }),
-		config:  c, now: time.Now, local: newCounters(),
-		locked: map[string]time.Time{}, cancel: cancel, done: make(chan struct{}),
+		Base:   sharedstate.New(sharedstate.Config{Logger: logger}, "this process counts failures by itself"),
+		config: c, now: time.Now, budget: budget,
+		local:  expiring.New[string](maxKeys, func(c counter) time.Duration { return since(c.ends) }),
+		locked: expiring.New[string](maxKeys, since),
 	}
-	if client == nil {
-		close(g.done)
-		return g
+	if client != nil {
+		g.shared = newShared(client, name)
+		g.Every(pollInterval, g.poll)
 	}
-	g.shared = newShared(client, name)
-	go g.follow(ctx)
 	return g
 }
 
+// since is a time as [expiring.Map] wants it.
+func since(t time.Time) time.Duration { return time.Duration(t.UnixNano()) }
+
 // Locked reports whether the key is locked out, and for how much longer. It costs no I/O.
 func (g *Guard) Locked(key string) (time.Duration, bool) {
-	if !g.some.Load() {
+	last := g.until.Load()
+	if last == 0 {
 		return 0, false
 	}
-	g.mu.RLock()
-	until, ok := g.locked[digest(key)]
-	g.mu.RUnlock()
-	left := until.Sub(g.now())
-	return left, ok && left > 0
+	now := g.now()
+	if now.UnixNano() >= last {
+		return 0, false
+	}
+	until, _ := g.locked.Get(digest(key))
+	left := until.Sub(now)
+	return left, left > 0
 }
 
 // Failed counts a failure of the key and locks it out when it was one too many. While
 // Redis does not answer in time, this process counts for itself.
 func (g *Guard) Failed(ctx context.Context, key string) {
 	id := digest(key)
-	if left, err := g.countShared(ctx, id); err == nil {
-		g.lock(id, left)
-		return
+	if g.shared != nil {
+		if left, err := g.countShared(ctx, id); err == nil {
+			g.lock(id, left)
+			return
+		}
 	}
-	if g.local.add(id, g.now(), time.Duration(g.config.Window)) >= g.config.Failures {
+	if g.count(id) >= g.config.Failures {
 		g.lock(id, time.Duration(g.config.Duration))
 	}
 }
 
-// errNoRedis means that this process counts for itself.
-var errNoRedis = errors.New("no Redis is configured")
-
 func (g *Guard) countShared(ctx context.Context, id string) (left time.Duration, err error) {
-	if g.shared == nil {
-		return 0, errNoRedis
-	}
-	err = g.breaker.Call(ctx, budget, func(ctx context.Context) error {
+	err = g.Breaker.Call(ctx, g.budget, func(ctx context.Context) error {
 		left, err = g.shared.count(ctx, id, g.config)
 		return err
 	})
 	return left, err
 }
 
-// report logs when Redis stops and starts to answer.
-func report(logger *slog.Logger, err error) {
-	if err != nil {
-		logger.Warn("redis does not answer in time, this process counts failures by itself", slog.Any("error", err))
-		return
-	}
-	logger.Info("redis answers again, gateways count failures together")
+// count adds a failure in this process and returns how many there are in the window.
+func (g *Guard) count(id string) (failures int) {
+	now := g.now()
+	g.local.Update(id, func(c counter, _ bool) (counter, bool) {
+		if !now.Before(c.ends) {
+			c = counter{ends: now.Add(time.Duration(g.config.Window))}
+		}
+		c.count++
+		failures = c.count
+		return c, true
+	})
+	return failures
 }
 
 func (g *Guard) lock(id string, left time.Duration) {
 	if left <= 0 {
 		return
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.locked) >= maxLockedKeys {
-		g.forget()
+	until := g.now().Add(left)
+	g.locked.Set(id, until)
+	for last := g.until.Load(); last < until.UnixNano(); last = g.until.Load() {
+		g.until.CompareAndSwap(last, until.UnixNano())
 	}
-	if _, known := g.locked[id]; known || len(g.locked) < maxLockedKeys {
-		g.locked[id] = g.now().Add(left)
-	}
-	g.some.Store(true)
 }
 
-// forget drops those whose time is over. The caller holds the lock.
-func (g *Guard) forget() {
-	now := g.now()
-	for id, until := range g.locked {
-		if !until.After(now) {
-			delete(g.locked, id)
-		}
+// poll takes over the locks that other gateways made.
+func (g *Guard) poll(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pollInterval)
+	defer cancel()
+	locked, err := g.shared.locked(ctx)
+	if err != nil {
+		return // Failed says it when it matters.
 	}
-	g.some.Store(len(g.locked) > 0)
-}
-
-// follow takes over the locks that other gateways made.
-func (g *Guard) follow(ctx context.Context) {
-	defer close(g.done)
-	for retry.Sleep(ctx, pollInterval) {
-		pollCtx, cancel := context.WithTimeout(ctx, pollInterval)
-		locked, err := g.shared.locked(pollCtx)
-		cancel()
-		if err != nil {
-			continue // Failed says it when it matters.
-		}
-		for id, left := range locked {
-			g.lock(id, left)
-		}
-		g.mu.Lock()
-		g.forget()
-		g.mu.Unlock()
+	for id, left := range locked {
+		g.lock(id, left)
 	}
+	g.locked.Sweep(since(g.now()))
 }
 
 // digest keeps addresses and ids out of Redis.

@@ -28,10 +28,3 @@ func Acquire(name string, c Config, client redis.UniversalClient, logger *slog.L
 
 // Release lets go of the guard. The last one to do so ends it.
 func (g *Guard) Release() error { return pool.Release(g.poolID) }
-
-// Close ends what runs in the background. It is for the pool; others call Release.
-func (g *Guard) Close() error {
-	g.cancel()
-	<-g.done
-	return nil
-}

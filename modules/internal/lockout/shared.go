@@ -20,7 +20,7 @@ func newShared(client redis.UniversalClient, name string) *shared {
 	return &shared{client: client, prefix: "botgate:{lockout:" + name + "}:"}
 }
 
-// count adds a failure, and at the last one locks the key out. It returns for how many
+// countScript adds a failure, and at the last one locks the key out. It returns for how many
 // milliseconds the key is locked out.
 var countScript = redis.NewScript(`
 local t = redis.call('TIME')
@@ -56,7 +56,7 @@ return found
 `)
 
 func (s *shared) locked(ctx context.Context) (map[string]time.Duration, error) {
-	found, err := lockedScript.Run(ctx, s.client, []string{s.prefix + "locked"}, maxLockedKeys).StringSlice()
+	found, err := lockedScript.Run(ctx, s.client, []string{s.prefix + "locked"}, maxKeys).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("reading who is locked out: %w", err)
 	}

@@ -1,20 +1,16 @@
 package limit
 
-// denied is the arrival time that Redis returned for a key when it refused. As it never goes
-// back, and a refused call writes nothing, it says for any cost and any limit until when
-// Redis would refuse at least.
-type denied float64
-
-func (d denied) lapses() float64 { return float64(d) }
-
-// denyCache remembers refusals, so that somebody who keeps knocking costs no round trip.
-type denyCache struct{ known *keyed[denied] }
+// denyCache remembers refusals, so that somebody who keeps knocking costs no round trip. It has
+// the arrival time that Redis returned for a key when it refused. As that never goes back, and
+// a refused call writes nothing, it says for any cost and any limit until when Redis would
+// refuse at least.
+type denyCache struct{ known arrivals }
 
 // refuse fills in the result of the first key that is known to refuse.
 func (d denyCache) refuse(takes []Take, results []Result, now float64) bool {
 	for i := range takes {
 		t := &takes[i]
-		tat, ok := d.known.read(t.ID)
+		tat, ok := d.known.Get(t.ID)
 		if !ok {
 			continue
 		}
@@ -31,7 +27,7 @@ func (d denyCache) refuse(takes []Take, results []Result, now float64) bool {
 func (d denyCache) note(takes []Take, results []Result, asked float64) {
 	for i, r := range results {
 		if !r.Allowed {
-			d.known.write(takes[i].ID, denied(asked+r.ResetAfter.Seconds()))
+			d.known.Set(takes[i].ID, arrival(asked+r.ResetAfter.Seconds()))
 		}
 	}
 }
