@@ -11,7 +11,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X $(STAMP).versi
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-unit chaos lint docs fuzz bench xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint docs fuzz bench xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -36,10 +36,23 @@ test: test-deps ## run all tests, with Redis, RabbitMQ, PostgreSQL and S3, race 
 
 test-deps: ## install what the tests need, or say what is missing
 	@sh internal/testsvc/install.sh
+	@$(MAKE) --no-print-directory test-npm
+
+test-npm:
 	@cd integration && npm ci --silent --no-audit --no-fund
 
 test-unit: ## run the tests that need no services
 	$(GO) test -race -short -tags $(TAGS) ./...
+
+# What is tested on newer servers, and what of it with Valkey as the Redis, too.
+NEWER_REDIS := ./internal/limit ./internal/idempotency ./internal/revocation ./backend/cache ./backend/notify ./backend/session
+NEWER       := $(NEWER_REDIS) ./internal/queue/... ./backend/store/... ./backend/job ./backend/app ./backend/record \
+	./backend/dispatch ./integration
+test-newer: test-npm ## run the tests of queue, stores and the whole path on newer servers (root on Debian)
+	@BOTGATE_TEST_ROOT=$$(sh internal/testsvc/newer.sh) && export BOTGATE_TEST_ROOT && set -x && \
+	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -timeout 20m $(NEWER) && \
+	BOTGATE_TEST_REDIS_PROGRAM=valkey-server \
+	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 $(NEWER_REDIS)
 
 chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
 	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Reload|PlansOfALargeLog)' -timeout 30m ./integration ./backend/store/postgres

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 )
 
@@ -19,8 +20,13 @@ type folder struct {
 // The servers may be dying at that moment and still write, hence the repeats.
 const janitorScript = `cat; for i in 1 2 3 4 5 6 7 8 9; do rm -rf "$0" && exit; sleep 0.2; done`
 
-func newFolder() (*folder, error) {
-	path, err := os.MkdirTemp("", "botgate-test-")
+// newFolder makes a folder that is seen from the root, which may be empty.
+func newFolder(root string) (*folder, error) {
+	parent := os.TempDir()
+	if root != "" {
+		parent = filepath.Join(root, "tmp")
+	}
+	path, err := os.MkdirTemp(parent, "botgate-test-")
 	if err != nil {
 		return nil, err
 	}

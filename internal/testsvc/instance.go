@@ -32,25 +32,30 @@ type instance struct {
 	dir    string
 	// credential is the account to run as; nil for our own.
 	credential *syscall.Credential
-	ports      []int
-	url        string
+	// root is what the server sees as /; empty for the machine's own.
+	root  string
+	ports []int
+	// held keeps other test processes off the ports until close.
+	held []port
+	url  string
 
 	server, helper *process
 }
 
-// launch starts a server on free ports. Between finding a port and binding it somebody
-// else may take it, so a server that ends at once gets others.
+// launch starts a server on free ports. Between finding a port and binding it something that
+// is no test may take it, so a server that ends at once gets others.
 func launch(ctx context.Context, k *kind) (*instance, error) {
-	binary, err := k.find()
+	root := k.root()
+	binary, err := k.find(root)
 	if err != nil {
 		return nil, k.missing(err)
 	}
-	credential, err := k.credential()
+	credential, err := k.credential(root)
 	if err != nil {
 		return nil, k.missing(err)
 	}
 	for range launchTries {
-		i := &instance{kind: k, binary: binary, credential: credential}
+		i := &instance{kind: k, binary: binary, credential: credential, root: root}
 		if err = i.create(ctx); err == nil {
 			return i, nil
 		}
@@ -71,24 +76,31 @@ func (k *kind) missing(err error) error {
 }
 
 // credential is the account that the server runs as; servers refuse to run as root.
-func (k *kind) credential() (*syscall.Credential, error) {
+func (k *kind) credential(root string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 || k.account == "" {
 		return nil, nil
+	}
+	if root != "" {
+		return rootAccount(root, k.account)
 	}
 	account, err := user.Lookup(k.account)
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", k.account, errNotInstalled)
 	}
-	uid, errUID := strconv.ParseUint(account.Uid, 10, 32)
-	gid, errGID := strconv.ParseUint(account.Gid, 10, 32)
+	return credential(account.Uid, account.Gid)
+}
+
+func credential(user, group string) (*syscall.Credential, error) {
+	uid, errUID := strconv.ParseUint(user, 10, 32)
+	gid, errGID := strconv.ParseUint(group, 10, 32)
 	if err := errors.Join(errUID, errGID); err != nil {
-		return nil, fmt.Errorf("account %s: %w", k.account, err)
+		return nil, fmt.Errorf("an account's numbers: %w", err)
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
 func (i *instance) create(ctx context.Context) (err error) {
-	if i.folder, err = newFolder(); err != nil {
+	if i.folder, err = newFolder(i.root); err != nil {
 		return err
 	}
 	i.dir = i.folder.path
@@ -97,9 +109,10 @@ func (i *instance) create(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if i.ports, err = FreePorts(ctx, i.kind.ports); err != nil {
+	if i.held, err = holdPorts(ctx, i.kind.ports); err != nil {
 		return err
 	}
+	i.ports = numbers(i.held)
 	i.url = i.kind.url(i)
 	if err := i.kind.setup(i); err != nil {
 		return fmt.Errorf("preparing: %w", err)
@@ -110,7 +123,11 @@ func (i *instance) create(ctx context.Context) (err error) {
 // start runs the processes and waits until the server takes connections.
 func (i *instance) start(ctx context.Context) (err error) {
 	if i.kind.helper != nil && !i.helper.running() {
-		if i.helper, err = i.spawn(i.kind.helper(i)); err != nil {
+		helper, err := i.kind.helper(i)
+		if err != nil {
+			return err
+		}
+		if i.helper, err = i.spawn(helper); err != nil {
 			return err
 		}
 	}
@@ -163,7 +180,7 @@ func (i *instance) run(cmd *exec.Cmd) error {
 
 func (i *instance) attributes() *syscall.SysProcAttr {
 	// A group of its own keeps a Ctrl-C for us, who end the server ourselves.
-	attr := &syscall.SysProcAttr{Setpgid: true, Credential: i.credential}
+	attr := &syscall.SysProcAttr{Setpgid: true, Credential: i.credential, Chroot: i.root}
 	orphanSignal(attr, i.kind.crash)
 	return attr
 }
@@ -188,6 +205,7 @@ func (i *instance) resume() error              { return i.server.signal(syscall.
 func (i *instance) close() {
 	_ = i.server.end(i.kind.crash)
 	_ = i.helper.end(syscall.SIGKILL)
+	releasePorts(i.held)
 	if i.folder != nil {
 		i.folder.remove()
 	}

@@ -26,14 +26,14 @@ type kind struct {
 	// stop asks the server to end in order; crash ends it at once. The server also
 	// gets crash when the test process dies.
 	stop, crash syscall.Signal
-	// find returns the server's binary.
-	find func() (string, error)
+	// find returns the server's binary, in the root where that is not empty.
+	find func(root string) (string, error)
 	// url is where clients reach the server.
 	url func(i *instance) string
 	// setup fills the instance's folder, once.
 	setup func(i *instance) error
 	// helper is a process that runs beside the server; nil for none.
-	helper func(i *instance) *exec.Cmd
+	helper func(i *instance) (*exec.Cmd, error)
 	// server is the process itself. It stays in the foreground.
 	server func(i *instance) *exec.Cmd
 	// ready connects once.
@@ -41,18 +41,24 @@ type kind struct {
 }
 
 // locate finds a program in the folders that match the pattern, the last first, for
-// versions sort upwards, or else in PATH.
-func locate(program, pattern string) (string, error) {
-	found, err := filepath.Glob(filepath.Join(pattern, program))
-	if err != nil {
-		return "", fmt.Errorf("looking for %s: %w", program, err)
+// versions sort upwards, or else in PATH: of the root where that is not empty.
+func locate(root, program, pattern string) (string, error) {
+	if root != "" && pattern == "" {
+		pattern = "/usr/bin"
 	}
-	if len(found) > 0 {
-		return found[len(found)-1], nil
+	if pattern != "" {
+		found, err := filepath.Glob(filepath.Join(root, pattern, program))
+		if err != nil {
+			return "", fmt.Errorf("looking for %s: %w", program, err)
+		}
+		if len(found) > 0 {
+			return found[len(found)-1], nil
+		}
 	}
-	path, err := exec.LookPath(program)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", program, errNotInstalled)
+	if root == "" {
+		if path, err := exec.LookPath(program); err == nil {
+			return path, nil
+		}
 	}
-	return path, nil
+	return "", fmt.Errorf("%s: %w", program, errNotInstalled)
 }

@@ -17,26 +17,74 @@ const (
 	portTries = 100
 )
 
-// FreePorts returns ports on 127.0.0.1 that nobody listens on. All are held at once, so that
-// they differ.
+// port is a port on 127.0.0.1 that no other test process takes while it is held.
+type port struct {
+	number int
+	// held is a socket of the same number for UDP, which no server here uses: a server's own
+	// port is free while it starts, restarts or is down.
+	held net.PacketConn
+}
+
+// FreePorts returns ports on 127.0.0.1 that nobody listens on.
 func FreePorts(ctx context.Context, n int) ([]int, error) {
-	ports := make([]int, 0, n)
-	var err error
-	for try := 0; len(ports) < n; try++ {
-		if try == portTries*n {
-			return nil, errors.Join(errors.New("finding a free port"), err)
-		}
-		port := firstPort + rand.N(lastPort-firstPort+1)
-		var listener net.Listener
-		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	ports, err := holdPorts(ctx, n)
+	defer releasePorts(ports)
+	return numbers(ports), err
+}
+
+// holdPorts returns ports that nobody listens on, which are to be released.
+func holdPorts(ctx context.Context, n int) ([]port, error) {
+	var ports []port
+	for range n {
+		p, err := holdPort(ctx)
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil, fmt.Errorf("finding a free port: %w", ctx.Err())
-			}
-			continue
+			releasePorts(ports)
+			return nil, err
 		}
-		defer func() { _ = listener.Close() }()
-		ports = append(ports, port)
+		ports = append(ports, p)
 	}
 	return ports, nil
+}
+
+func releasePorts(ports []port) {
+	for _, p := range ports {
+		_ = p.held.Close()
+	}
+}
+
+func numbers(ports []port) []int {
+	var all []int
+	for _, p := range ports {
+		all = append(all, p.number)
+	}
+	return all
+}
+
+func holdPort(ctx context.Context) (port, error) {
+	var err error
+	for range portTries {
+		var p port
+		if p, err = tryPort(ctx, firstPort+rand.N(lastPort-firstPort+1)); err == nil {
+			return p, nil
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return port{}, fmt.Errorf("finding a free port: %w", errors.Join(ctx.Err(), err))
+}
+
+func tryPort(ctx context.Context, number int) (port, error) {
+	var config net.ListenConfig
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(number))
+	held, err := config.ListenPacket(ctx, "udp", address)
+	if err != nil {
+		return port{}, err
+	}
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		_ = held.Close()
+		return port{}, err
+	}
+	return port{number: number, held: held}, listener.Close()
 }

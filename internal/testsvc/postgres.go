@@ -26,7 +26,7 @@ var postgresKind = kind{
 	stop:    syscall.SIGINT,
 	// SIGKILL would leave the server's shared memory behind.
 	crash: syscall.SIGQUIT,
-	find:  func() (string, error) { return locate("postgres", "/usr/lib/postgresql/*/bin") },
+	find:  func(root string) (string, error) { return locate(root, "postgres", "/usr/lib/postgresql/*/bin") },
 	url: func(i *instance) string {
 		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", i.ports[0])
 	},

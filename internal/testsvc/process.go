@@ -10,7 +10,7 @@ import (
 )
 
 // endTimeout bounds how long a process may take to end in order, or to stop.
-const endTimeout = 20 * time.Second
+const endTimeout = time.Minute
 
 // command is tied to no context: what we start ends with its owner, or with us.
 func command(path string, args ...string) *exec.Cmd {

@@ -34,15 +34,16 @@ var rabbitKind = kind{
 	ports:   rabbitPorts,
 	stop:    syscall.SIGTERM,
 	crash:   syscall.SIGKILL,
-	find:    func() (string, error) { return locate("rabbitmq-server", rabbitBin) },
+	find:    func(root string) (string, error) { return locate(root, "rabbitmq-server", rabbitBin) },
 	url: func(i *instance) string {
 		return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", i.ports[rabbitAMQP])
 	},
 	setup: setupRabbit,
-	helper: func(i *instance) *exec.Cmd {
+	helper: func(i *instance) (*exec.Cmd, error) {
 		// An Erlang node starts its port mapper as a daemon that outlives it, unless
 		// one is there already.
-		return command("epmd", "-port", strconv.Itoa(i.ports[rabbitEpmd]), "-address", "127.0.0.1")
+		epmd, err := locate(i.root, "epmd", "")
+		return command(epmd, "-port", strconv.Itoa(i.ports[rabbitEpmd]), "-address", "127.0.0.1"), err
 	},
 	server: func(i *instance) *exec.Cmd {
 		cmd := command(i.binary)
@@ -53,7 +54,12 @@ var rabbitKind = kind{
 		conn, err := amqp.DialConfig(i.url, amqp.Config{
 			Dial: func(network, addr string) (net.Conn, error) {
 				dialer := net.Dialer{Timeout: 5 * time.Second}
-				return dialer.DialContext(ctx, network, addr)
+				conn, err := dialer.DialContext(ctx, network, addr)
+				if err != nil {
+					return nil, err
+				}
+				// Bounds the handshake; the client takes it off afterwards.
+				return conn, conn.SetDeadline(time.Now().Add(30 * time.Second))
 			},
 		})
 		if err != nil {
@@ -64,12 +70,11 @@ var rabbitKind = kind{
 }
 
 func setupRabbit(i *instance) error {
-	if _, err := exec.LookPath("epmd"); err != nil {
-		return fmt.Errorf("epmd: %w", errNotInstalled)
-	}
 	conf := fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\n", i.ports[rabbitAMQP]) +
 		"loopback_users = none\nlog.console = true\nlog.file = false\n" +
-		"disk_free_limit.absolute = 50MB\nvm_memory_high_watermark.relative = 0.3\n"
+		"disk_free_limit.absolute = 50MB\nvm_memory_high_watermark.relative = 0.3\n" +
+		// In a root there is no /proc to ask for memory.
+		"total_memory_available_override_value = 8GB\nvm_memory_calculation_strategy = allocated\n"
 	for name, content := range map[string]string{
 		"rabbitmq.conf": conf, "enabled_plugins": "[].", "env.conf": "",
 	} {
@@ -110,11 +115,11 @@ func rabbitEnv(i *instance) []string {
 }
 
 func rabbitmqctl(i *instance, args ...string) (string, error) {
-	path, err := locate("rabbitmqctl", rabbitBin)
+	path, err := locate(i.root, "rabbitmqctl", rabbitBin)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env, cmd.Dir, cmd.SysProcAttr = rabbitEnv(i), i.dir, i.attributes()

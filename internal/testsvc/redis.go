@@ -1,6 +1,7 @@
 package testsvc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ var redisKind = kind{
 	ports:   1,
 	stop:    syscall.SIGTERM,
 	crash:   syscall.SIGKILL,
-	find:    func() (string, error) { return locate("redis-server", "") },
+	find:    findRedis,
 	url:     func(i *instance) string { return fmt.Sprintf("redis://127.0.0.1:%d/0", i.ports[0]) },
 	setup:   func(*instance) error { return nil },
 	server: func(i *instance) *exec.Cmd {
@@ -30,6 +31,13 @@ var redisKind = kind{
 			"--save", "", "--appendonly", "yes", "--appendfsync", "no", "--dir", i.dir)
 	},
 	ready: pingRedis,
+}
+
+// redisProgramEnv names another program that can take the place of redis-server.
+const redisProgramEnv = "BOTGATE_TEST_REDIS_PROGRAM"
+
+func findRedis(root string) (string, error) {
+	return locate(root, cmp.Or(os.Getenv(redisProgramEnv), "redis-server"), "")
 }
 
 // redisWith is a Redis with further arguments, which replace those of before. It has
