@@ -38,21 +38,3 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	return m, metric.Register(reg, "record", events, m.batch, m.duration, m.retries)
 }
-
-// registerUp shows whether a shard takes events, where there are several.
-func (b *breaker) registerUp(reg prometheus.Registerer) error {
-	if b.shard == "" {
-		return nil
-	}
-	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "botgate_record_shard_up",
-		Help:        "1 while the database shard takes events, 0 while they are parked in the queue.",
-		ConstLabels: prometheus.Labels{"shard": b.shard},
-	}, func() float64 {
-		if b.failure() != nil {
-			return 0
-		}
-		return 1
-	})
-	return metric.Register(reg, "record", up)
-}

@@ -110,9 +110,6 @@ func New(cfg Config) (*Recorder, error) {
 			return nil, fmt.Errorf("database shards: %w", err)
 		}
 		r.breakers[name] = newBreaker(name, cfg.BatchSize, m, cfg.Logger)
-		if err := r.breakers[name].registerUp(cfg.Registerer); err != nil {
-			return nil, err
-		}
 	}
 	r.queueErr.Store(&errNotRunning)
 	return r, nil

@@ -3,15 +3,12 @@ package record
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
@@ -66,10 +63,9 @@ func newDown(names ...string) *downShards {
 func TestShardDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		registry := prometheus.NewPedanticRegistry()
 		down := newDown("b")
 		q, s := newParkingQueue(), newStore(down.fail)
-		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry, BatchSize: 20, Registerer: registry})
+		r := start(t, Config{Queue: q, Store: s, Shards: shards, Shard: shardOfEntry, BatchSize: 20})
 		n, well := 0, 0
 		for began := time.Now(); time.Since(began) < time.Minute; n++ {
 			e := shardEvent(n, shards[n%3])
@@ -85,13 +81,6 @@ func TestShardDown(t *testing.T) {
 		require.GreaterOrEqual(t, q.lots["b"].left(), n-well-20)
 		require.Zero(t, q.lots["a"].left()+q.lots["c"].left())
 		require.NoError(t, r.Healthy(), "the others are well")
-		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP botgate_record_shard_up 1 while the database shard takes events, 0 while they are parked in the queue.
-# TYPE botgate_record_shard_up gauge
-botgate_record_shard_up{shard="a"} 1
-botgate_record_shard_up{shard="b"} 0
-botgate_record_shard_up{shard="c"} 1
-`), "botgate_record_shard_up"))
 
 		down.set("b", nil)
 		advance(maxBackoff)

@@ -28,6 +28,7 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entr
 		return nil, err
 	}
 	recorded, err := m.Append(ctx, entries)
+	m.noteWrite(err)
 	if errors.Is(err, store.ErrFenced) {
 		s.metrics.rerouted.Inc()
 		if stale := m.refresh(ctx); stale != nil {

@@ -40,6 +40,9 @@ const (
 	ReadWindow = 15 * time.Second
 	// firstWait bounds how long a call waits for the first read of the fences.
 	firstWait = 2 * time.Second
+	// refusedFor is how long a shard that refused a write counts as down, unless it takes one. It is
+	// longer than the pauses of those who try again.
+	refusedFor = 15 * time.Second
 )
 
 // migrateBackoff is how long a schema that could not be applied waits for the next try.
@@ -51,7 +54,7 @@ var (
 )
 
 // member is one shard with its fences, which are a lease on reading it: without them it is
-// not known which buckets it has. Whether it takes writes it says itself.
+// not known which buckets it has. It is up while it answers the polls and takes what is written.
 type member struct {
 	Engine
 	name string
@@ -68,7 +71,10 @@ type member struct {
 	migrated bool
 	readAt   time.Time // When the read began that returned fences.
 	fences   Fences
-	down     error // Of the last try to reach it; nil when the shard is up.
+	down     error // Of the last try to reach it; nil when it answered.
+	// refused is why the last write failed, at refusedAt; nil when it was taken.
+	refused   error
+	refusedAt time.Time
 }
 
 // refresh reads the fences. When it returns nil the routes are as new as the call.
@@ -101,11 +107,30 @@ func (m *member) update(began time.Time, fences Fences) (news bool) {
 	return news
 }
 
-// note keeps how a try to reach the shard ended, and logs changes only.
+// note keeps how a try to reach the shard ended.
 func (m *member) note(err error) {
+	m.change(func() { m.down = err })
+	m.firstOnce.Do(func() { close(m.first) })
+}
+
+// noteWrite keeps whether the shard took a write. A write that it refused for what is in it, or
+// whose caller left, says nothing against it.
+func (m *member) noteWrite(err error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return
+	case !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded):
+		err = nil
+	}
+	m.change(func() { m.refused, m.refusedAt = err, time.Now() })
+}
+
+// change updates the health of the shard, and logs when it goes down or comes up.
+func (m *member) change(update func()) {
 	m.mu.Lock()
-	before := m.down
-	m.down = err
+	before := m.failureLocked()
+	update()
+	err := m.failureLocked()
 	m.mu.Unlock()
 	switch {
 	case err != nil && before == nil:
@@ -113,7 +138,6 @@ func (m *member) note(err error) {
 	case err == nil && before != nil:
 		m.log.Info("shard is up again", slog.String("shard", m.name))
 	}
-	m.firstOnce.Do(func() { close(m.first) })
 }
 
 // run brings the schema up to date and then polls the fences, until ctx ends.
@@ -215,5 +239,12 @@ func (m *member) known() Fences {
 func (m *member) failure() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.failureLocked()
+}
+
+func (m *member) failureLocked() error {
+	if m.down == nil && time.Since(m.refusedAt) < refusedFor {
+		return m.refused
+	}
 	return m.down
 }

@@ -19,7 +19,7 @@ func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
 }
 
 var upDesc = prometheus.NewDesc("botgate_shard_up",
-	"Whether the shard answered the last poll, by its name in the configuration; once a second where there are several.",
+	"1 while the shard answers, which is asked once a second where there are several, and takes events; by its name in the configuration.",
 	[]string{"shard"}, nil)
 
 // up shows which shards are up. Their names are those of the configuration.

@@ -551,6 +551,31 @@ func TestOpenFails(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestShardThatRefusesWritesIsDown although it answers the polls.
+func TestShardThatRefusesWritesIsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, fakes := open(t, cut("a", "b"))
+		record := func() error {
+			_, err := storetest.RecordRouted(t.Context(), s, []*event.Event{storetest.NewEvent(t, storetest.UserOf(600), time.Now())})
+			return err
+		}
+		fakes["b"].SetFail(refuse("Append"))
+		require.ErrorIs(t, record(), store.ErrUnavailable)
+		advance(2 * pollEvery)
+		require.ErrorIs(t, s.member("b").failure(), errDown)
+		require.NoError(t, s.member("a").failure())
+		fakes["b"].SetFail(nil)
+		require.NoError(t, record())
+		require.NoError(t, s.member("b").failure())
+
+		fakes["b"].SetFail(refuse("Append"))
+		require.ErrorIs(t, record(), store.ErrUnavailable)
+		advance(refusedFor)
+		require.NoError(t, s.member("b").failure(), "nobody wrote to it for long")
+	})
+}
+
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	fakes := map[string]*storetest.Fake{"a": storetest.NewFake(), "b": storetest.NewFake()}
@@ -564,7 +589,7 @@ func TestMetrics(t *testing.T) {
 	defer func() { require.NoError(t, s.Close()) }()
 	require.NoError(t, s.Ready(t.Context()))
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP botgate_shard_up Whether the shard answered the last poll, by its name in the configuration; once a second where there are several.
+# HELP botgate_shard_up 1 while the shard answers, which is asked once a second where there are several, and takes events; by its name in the configuration.
 # TYPE botgate_shard_up gauge
 botgate_shard_up{shard="a"} 1
 botgate_shard_up{shard="b"} 0
