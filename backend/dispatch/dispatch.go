@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
@@ -76,7 +77,7 @@ type Dispatcher struct {
 	targets map[string]*target
 	drain   time.Duration
 	client  *http.Client
-	slots   chan struct{} // Holds one value for each request under way.
+	slots   *semaphore.Weighted // Bounds the requests to all bots.
 	metrics *metrics
 	log     *slog.Logger
 	trouble atomic.Pointer[error]
@@ -92,7 +93,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	for _, t := range targets {
-		t.slots = make(chan struct{}, cfg.BotConcurrency)
+		t.slots = semaphore.NewWeighted(int64(cfg.BotConcurrency))
 	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
@@ -103,7 +104,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		targets: targets,
 		drain:   drainOf(targets),
 		client:  newClient(cfg.Concurrency),
-		slots:   make(chan struct{}, cfg.Concurrency),
+		slots:   semaphore.NewWeighted(int64(cfg.Concurrency)),
 		metrics: m,
 		log:     cfg.Logger,
 	}
@@ -124,7 +125,7 @@ func (c *Config) setDefaults() {
 	}
 }
 
-func setDefault[T int | time.Duration](field *T, value T) {
+func setDefault(field *int, value int) {
 	if *field <= 0 {
 		*field = value
 	}

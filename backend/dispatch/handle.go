@@ -20,7 +20,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if wait := time.Until(delivery.Event.NotBefore); wait > 0 {
 		return s.postpone(delivery, wait)
 	}
-	if reason, poisonous := delivery.Poison(); poisonous {
+	if reason, poison := delivery.Poison(); poison {
 		change := newChange(delivery)
 		change.Error = reason
 		return s.conclude(delivery, change, 0)
@@ -31,7 +31,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		change.Status, change.Attempt, change.Error = event.StatusExpired, delivery.Attempt-1, "older than the bot's expire_after"
 		return s.conclude(delivery, change, 0)
 	}
-	err := s.guard(delivery, func() error {
+	err := s.recovered(delivery, func() error {
 		change, delay, ended := s.attempt(delivery)
 		if !ended {
 			return nil
@@ -42,21 +42,21 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		return err
 	}
 	change, delay := judge(newChange(delivery), answer{err: errPanicked}, s.targets[delivery.Event.Bot])
-	return s.guard(delivery, func() error { return s.conclude(delivery, change, delay) })
+	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay) })
 }
 
-// postpone holds back an event of a user who is over a limit. Those of other users go on.
+// postpone delays an event of a user who is over a limit. Those of other users go on.
 func (s *session) postpone(delivery *queue.Delivery, wait time.Duration) error {
 	s.metrics.postponed.Inc()
-	err := s.insist(func(ctx context.Context) error { return s.consumer.Postpone(ctx, delivery, wait) })
+	err := s.retry(func(ctx context.Context) error { return s.consumer.Postpone(ctx, delivery, wait) })
 	if err != nil && !errors.Is(err, queue.ErrLost) {
 		return fmt.Errorf("postponing event %s: %w", delivery.Event.ID, err)
 	}
 	return nil
 }
 
-// guard turns a panic into an error: whatever is wrong with one event, the others go on.
-func (s *session) guard(delivery *queue.Delivery, f func() error) (err error) {
+// recovered turns a panic into an error: whatever is wrong with one event, the others go on.
+func (s *session) recovered(delivery *queue.Delivery, f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.log.Error("handling a delivery panicked", "event_id", delivery.Event.ID,
@@ -71,7 +71,7 @@ func newChange(delivery *queue.Delivery) event.Change {
 	return event.Change{Attempt: delivery.Attempt, Replays: delivery.Replays, Status: event.StatusDead, At: time.Now()}
 }
 
-// attempt tries the delivery once and returns what is to be told about it, and with
+// attempt tries the delivery once and returns the change to publish, and with
 // StatusFailed the delay until the next attempt. It returns false when the end of Run
 // kept it from an answer, which says nothing about the bot.
 func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay time.Duration, ended bool) {
@@ -81,11 +81,11 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 		change.Error = "unknown bot"
 		return change, 0, true
 	}
-	leave, entered := s.enter(t)
-	if !entered {
+	release, ok := s.acquire(t)
+	if !ok {
 		return change, 0, false
 	}
-	defer leave()
+	defer release()
 	started := time.Now()
 	ans := s.send(s.attempts, t, delivery, started)
 	if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
@@ -100,37 +100,25 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 	return change, delay, true
 }
 
-// enter waits until a request to the bot may run. The bot's own slot comes first, so
+// acquire waits until a request to the bot may run. The bot's own slot comes first, so
 // that what waits for a bot that hangs takes no slot that others need; it only counts
 // for [Config.Prefetch]. It returns false when Run has to end.
-func (s *session) enter(t *target) (leave func(), entered bool) {
+func (s *session) acquire(t *target) (release func(), ok bool) {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
-	if !take(s.starting, t.slots) {
+	if t.slots.Acquire(s.starting, 1) != nil {
 		return nil, false
 	}
-	if !take(s.starting, s.slots) {
-		<-t.slots
+	if s.slots.Acquire(s.starting, 1) != nil {
+		t.slots.Release(1)
 		return nil, false
 	}
 	s.metrics.inFlight.Inc()
 	return func() {
 		s.metrics.inFlight.Dec()
-		<-s.slots
-		<-t.slots
+		s.slots.Release(1)
+		t.slots.Release(1)
 	}, true
-}
-
-func take(ctx context.Context, slots chan<- struct{}) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	select {
-	case slots <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // judge completes a change by what an answer means for the bot, which is nil for an
@@ -143,10 +131,10 @@ func judge(change event.Change, ans answer, t *target) (event.Change, time.Durat
 		change.Status, change.Error = event.StatusDelivered, ""
 	case v == permanent:
 		change.Error = "refused for good: " + change.Error
-	case t == nil || change.Attempt >= t.maxAttempts:
+	case t == nil || change.Attempt >= t.bot.MaxAttempts:
 		change.Error = "out of attempts: " + change.Error
 	default:
-		delay := t.backoff.delay(change.Attempt, ans.retryAfter)
+		delay := t.delay(change.Attempt, ans.retryAfter)
 		next := change.At.Add(delay).UTC()
 		change.Status, change.NextAttempt = event.StatusFailed, &next
 		return change, delay

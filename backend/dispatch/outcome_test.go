@@ -261,14 +261,14 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	t.Parallel()
-	pauses := newBackoff(bots.Bot{})
+	bot := target{bot: bots.Bot{}.WithDefaults()}
 	for attempt, ceiling := range map[int]time.Duration{
 		0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 7: 64 * time.Second,
 		8: 2 * time.Minute, 9: 2 * time.Minute, 1 << 40: 2 * time.Minute,
 	} {
 		var longest time.Duration
 		for range 300 {
-			delay := pauses.delay(attempt, 0)
+			delay := bot.delay(attempt, 0)
 			require.Positive(t, delay)
 			require.LessOrEqual(t, delay, ceiling)
 			longest = max(longest, delay)
@@ -295,7 +295,7 @@ func TestBackoffIsTheBots(t *testing.T) {
 		require.LessOrEqual(t, got.delay, 90*time.Minute)
 		longest = max(longest, got.delay)
 	}
-	require.Greater(t, longest, bots.DefaultMaxBackoff, "the default bounds nothing here")
+	require.Greater(t, longest, 2*time.Minute, "the default bounds nothing here")
 }
 
 func FuzzRetryAfter(f *testing.F) {

@@ -67,7 +67,7 @@ func (d *Dispatcher) send(ctx context.Context, t *target, delivery *queue.Delive
 
 // post sends an event to the bot, bounded by its timeout.
 func (t *target) post(ctx context.Context, client *http.Client, e *event.Event, replays int, now time.Time) answer {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	ctx, cancel := context.WithTimeout(ctx, t.bot.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url.String(), bytes.NewReader(e.Data))
 	if err != nil {

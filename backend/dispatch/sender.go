@@ -9,6 +9,7 @@ import (
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 var (
@@ -51,18 +52,14 @@ func (s *Sender) Send(ctx context.Context, e *event.Event) error {
 			return ctx.Err()
 		case v == permanent:
 			return fmt.Errorf("event %s: %w: %s", e.ID, ErrRefused, ans.reason())
-		case attempt >= s.target.maxAttempts:
+		case attempt >= s.target.bot.MaxAttempts:
 			return fmt.Errorf("event %s: %w: %s", e.ID, errUndelivered, ans.reason())
 		}
-		pause := time.NewTimer(s.target.backoff.delay(attempt, ans.retryAfter))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if !retry.Sleep(ctx, s.target.delay(attempt, ans.retryAfter)) {
 			return ctx.Err()
 		}
 	}
 }
 
-// Close lets go of the connections.
+// Close closes the idle connections.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }

@@ -4,31 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
-// How long to wait before asking a queue again that did not answer.
-const (
-	minPause = 100 * time.Millisecond
-	maxPause = 5 * time.Second
-)
+// queueBackoff is for a queue that does not answer.
+var queueBackoff = retry.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second, Jitter: 1}
 
 // conclude publishes what came of an attempt and settles the delivery. The change goes
 // first: a crash in between repeats the attempt, while the other order would lose the
 // news for good.
 func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay time.Duration) error {
 	s.metrics.attempts.WithLabelValues(string(change.Status)).Inc()
-	if err := s.tell(delivery.Event, change); err != nil {
+	if err := s.publish(delivery.Event, change); err != nil {
 		return fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
 	}
 	if change.Status != event.StatusDelivered {
 		delivery.Note(queue.Outcome{Attempt: change.Attempt, At: change.At.UTC(), StatusCode: change.StatusCode, Error: change.Error})
 	}
-	err := s.insist(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay) })
+	err := s.retry(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay) })
 	switch {
 	case errors.Is(err, queue.ErrLost):
 		return nil // It will be redelivered.
@@ -41,15 +38,15 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	return nil
 }
 
-// tell publishes a change. One that the queue will never take is given up: the event
+// publish publishes a change. One that the queue will never take is dropped: the event
 // itself matters more than its history, and its order key would stand still.
-func (s *session) tell(about *event.Event, change event.Change) error {
+func (s *session) publish(about *event.Event, change event.Change) error {
 	news, err := event.NewChange(about, change)
 	if err != nil {
 		return err
 	}
-	err = s.insist(func(ctx context.Context) error { return s.cfg.Queue.Publish(ctx, news) })
-	if hopeless(err) {
+	err = s.retry(func(ctx context.Context) error { return s.cfg.Queue.Publish(ctx, news) })
+	if unpublishable(err) {
 		s.log.Error("queue refuses what happened to an event, so its history lacks that",
 			"event_id", about.ID, "status", string(change.Status), "error", err)
 		return nil
@@ -68,31 +65,32 @@ func (s *session) settle(ctx context.Context, delivery *queue.Delivery, change e
 	}
 }
 
-// insist repeats an operation of the queue until it succeeds or makes no more sense.
-// While the queue is away nothing could be settled anyway, so waiting costs nothing
+// retry repeats an operation of the queue until it succeeds or makes no more sense.
+// While the queue is unavailable nothing could be settled anyway, so waiting costs nothing
 // and keeps the promise that every outcome is published. At the end of the drain time it
 // tries once more.
-func (s *session) insist(operation func(context.Context) error) error {
-	for ceiling := minPause; ; ceiling = min(2*ceiling, maxPause) {
-		err := operation(s.settling)
-		switch {
+func (s *session) retry(operation func(context.Context) error) (err error) {
+	ended := queueBackoff.Until(s.attempts, func() bool {
+		failure := operation(s.settling)
+		switch err = failure; {
 		case err == nil:
 			s.trouble.Store(nil)
-			return nil
-		case s.attempts.Err() != nil, hopeless(err), errors.Is(err, queue.ErrLost), errors.Is(err, queue.ErrClosed):
-			return err
+			return true
+		case s.attempts.Err() != nil, unpublishable(err), errors.Is(err, queue.ErrLost), errors.Is(err, queue.ErrClosed):
+			return true
 		}
-		if s.trouble.Swap(&err) == nil {
+		if s.trouble.Swap(&failure) == nil {
 			s.log.Warn("queue does not take the outcome of a delivery; trying again", "error", err)
 		}
-		select {
-		case <-s.attempts.Done():
-		case <-time.After(rand.N(ceiling) + 1):
-		}
+		return false
+	})
+	if !ended {
+		return operation(s.settling)
 	}
+	return err
 }
 
-// hopeless reports whether the queue will never take what it was given.
-func hopeless(err error) bool {
+// unpublishable reports whether the queue will never take what it was given.
+func unpublishable(err error) bool {
 	return errors.Is(err, queue.ErrInvalid) || errors.Is(err, queue.ErrTooLarge)
 }

@@ -18,9 +18,9 @@ import (
 func TestDrainIsAsLongAsTheSlowestBotTakes(t *testing.T) {
 	t.Parallel()
 	for want, timeouts := range map[time.Duration][]time.Duration{
-		7 * time.Second:     {time.Second, 7 * time.Second},
-		bots.DefaultTimeout: {time.Second, 0},
-		MaxDrain:            {time.Second, time.Minute},
+		7 * time.Second:  {time.Second, 7 * time.Second},
+		10 * time.Second: {time.Second, 0},
+		MaxDrain:         {time.Second, time.Minute},
 	} {
 		set := bots.Set{}
 		for i, timeout := range timeouts {

@@ -9,27 +9,34 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // target is a bot in the form that an attempt needs.
 type target struct {
-	url         *url.URL
-	secrets     []platform.Secret
-	timeout     time.Duration
-	maxAttempts int
-	expireAfter time.Duration // 0 for never.
-	backoff     backoff
-	slots       chan struct{} // Holds one value for each request to the bot.
+	bot     bots.Bot // With its defaults.
+	url     *url.URL
+	secrets []platform.Secret
+	slots   *semaphore.Weighted // Bounds the requests to the bot.
 }
 
 // expired reports whether an event is too old for the bot; t is nil for an unknown one.
 // A replay is delivered, however old the event is.
 func (t *target) expired(d *queue.Delivery, now time.Time) bool {
-	return t != nil && t.expireAfter > 0 && d.Replays == 0 && now.Sub(d.Event.Time) > t.expireAfter
+	return t != nil && t.bot.ExpireAfter > 0 && d.Replays == 0 && now.Sub(d.Event.Time) > t.bot.ExpireAfter
+}
+
+// delay is the time until the attempt after this one: a backoff with full jitter, so that a
+// bot that comes back is not met by everything at once, and not before the bot wants it.
+func (t *target) delay(attempt int, retryAfter time.Duration) time.Duration {
+	backoff := retry.Backoff{Min: t.bot.MinBackoff, Max: t.bot.MaxBackoff, Jitter: 1}
+	return max(1, backoff.Delay(attempt), min(retryAfter, t.bot.MaxRetryAfter))
 }
 
 // Check reports the bot whose address or secrets don't do, without making a Dispatcher.
@@ -56,9 +63,7 @@ func newTarget(bot bots.Bot) (*target, error) {
 		// The error of url.Parse repeats the address, which may hold a password.
 		return nil, errors.New("url: must be an http or https address")
 	}
-	t := &target{url: u, timeout: bot.Timeout, maxAttempts: bot.MaxAttempts, expireAfter: bot.ExpireAfter, backoff: newBackoff(bot)}
-	setDefault(&t.timeout, bots.DefaultTimeout)
-	setDefault(&t.maxAttempts, bots.DefaultMaxAttempts)
+	t := &target{bot: bot.WithDefaults(), url: u}
 	for i, raw := range bot.Secrets {
 		secret, err := platform.ParseStandardWebhooksSecret(raw)
 		if err != nil {
@@ -76,7 +81,7 @@ func newTarget(bot bots.Bot) (*target, error) {
 func drainOf(targets map[string]*target) time.Duration {
 	var longest time.Duration
 	for _, t := range targets {
-		longest = max(longest, t.timeout)
+		longest = max(longest, t.bot.Timeout)
 	}
 	return min(longest, MaxDrain)
 }

@@ -4,9 +4,11 @@ package bots
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,16 +19,11 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// Defaults of a bot's delivery settings.
-const (
-	DefaultTimeout       = 10 * time.Second
-	DefaultMaxAttempts   = 12
-	DefaultMinBackoff    = time.Second
-	DefaultMaxBackoff    = 2 * time.Minute
-	DefaultMaxRetryAfter = 10 * time.Minute
-)
+// maxDuration bounds every duration of the file: nobody means to wait longer, and the
+// arithmetic of delays stays far from its limits.
+const maxDuration = 24 * time.Hour
 
-// Bot is one bot of the bots file.
+// Bot is one bot of the bots file. [Load] and [Bot.WithDefaults] set the defaults.
 type Bot struct {
 	// Name is the bot's name in URLs and events.
 	Name string
@@ -51,18 +48,26 @@ type Bot struct {
 	ExpireAfter time.Duration
 }
 
+// WithDefaults returns the bot with the defaults of what is zero. Where only one of the backoffs
+// is set, the default of the other gives way to it.
+func (b Bot) WithDefaults() Bot {
+	b.Timeout = cmp.Or(b.Timeout, 10*time.Second)
+	b.MaxAttempts = cmp.Or(b.MaxAttempts, 12)
+	b.MaxRetryAfter = cmp.Or(b.MaxRetryAfter, 10*time.Minute)
+	minBackoff, maxBackoff := time.Second, 2*time.Minute
+	if b.MaxBackoff > 0 {
+		minBackoff = min(minBackoff, b.MaxBackoff)
+	}
+	b.MinBackoff = cmp.Or(b.MinBackoff, minBackoff)
+	b.MaxBackoff = cmp.Or(b.MaxBackoff, max(maxBackoff, b.MinBackoff))
+	return b
+}
+
 // Set holds the bots by name.
 type Set map[string]Bot
 
 // Names returns the names in alphabetical order.
-func (s Set) Names() []string {
-	names := make([]string, 0, len(s))
-	for name := range s {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (s Set) Names() []string { return slices.Sorted(maps.Keys(s)) }
 
 // entry is a bot in the file's own form.
 type entry struct {
@@ -84,11 +89,7 @@ func Names(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := Set{}
-	for name := range entries {
-		set[name] = Bot{}
-	}
-	return set.Names(), nil
+	return slices.Sorted(maps.Keys(entries)), nil
 }
 
 // Load reads the bots file at path:
@@ -149,7 +150,37 @@ func (e entry) bot(name, dir string) (Bot, error) {
 		return b, err
 	}
 	b.Secrets, err = e.secrets(dir)
-	return b, err
+	return b.WithDefaults(), err
+}
+
+// retries reads how often and how soon a bot is tried.
+func (e entry) retries(b *Bot) error {
+	for _, d := range []struct {
+		name, text string
+		field      *time.Duration
+	}{
+		{"timeout", e.Timeout, &b.Timeout},
+		{"min_backoff", e.MinBackoff, &b.MinBackoff},
+		{"max_backoff", e.MaxBackoff, &b.MaxBackoff},
+		{"max_retry_after", e.MaxRetryAfter, &b.MaxRetryAfter},
+		{"expire_after", e.ExpireAfter, &b.ExpireAfter},
+	} {
+		if d.text == "" {
+			continue
+		}
+		value, err := time.ParseDuration(d.text)
+		if err != nil || value <= 0 || value > maxDuration {
+			return fmt.Errorf("%s: %q is not a duration like 10s, of at most %s", d.name, d.text, maxDuration)
+		}
+		*d.field = value
+	}
+	if b.MaxAttempts = e.MaxAttempts; b.MaxAttempts < 0 {
+		return errors.New("max_attempts: must be positive")
+	}
+	if b.MaxBackoff > 0 && b.MinBackoff > b.MaxBackoff {
+		return fmt.Errorf("min_backoff: %s is more than max_backoff, %s", e.MinBackoff, e.MaxBackoff)
+	}
+	return nil
 }
 
 func (e entry) secrets(dir string) ([]string, error) {
