@@ -13,31 +13,19 @@ const (
 // botframework verifies requests of the Bot Framework's connector
 // (https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connector-authentication).
 // Its token does not cover the body, apart from the service URL and the channel.
-type botframework struct {
-	policy   tokenPolicy
-	metadata string
-}
+type botframework struct{ tokenScheme }
 
 func newBotFramework(o *options) Platform {
-	return botframework{
-		policy:   tokenPolicy{issuer: o.text("issuer", botframeworkIssuer), audience: o.required("app_id")},
-		metadata: o.text("metadata", botframeworkMetadata),
-	}
+	return botframework{tokenScheme{
+		issuer: o.text("issuer", botframeworkIssuer), audience: o.required("app_id"),
+		keys: KeySource{Metadata: o.text("metadata", botframeworkMetadata)},
+	}}
 }
-
-// Name returns "botframework".
-func (botframework) Name() string { return "botframework" }
-
-// ParseSecret takes the connector's key set.
-func (botframework) ParseSecret(raw []byte) (Secret, error) { return parseTokenKeys(raw) }
-
-// Keys is the connector's metadata.
-func (b botframework) Keys() KeySource { return KeySource{Metadata: b.metadata} }
 
 // Verify checks the token, that it is for the service URL in the body, and that its key
 // may speak for the channel in the body.
 func (b botframework) Verify(req *Request, secrets []Secret) error {
-	claims, key, err := verifyToken(req, secrets, b.policy)
+	claims, key, err := b.verify(req, secrets)
 	if err != nil {
 		return err
 	}
@@ -47,10 +35,10 @@ func (b botframework) Verify(req *Request, secrets []Secret) error {
 		service, ok = claims["serviceUrl"].(string)
 	}
 	if !ok || service == "" || service != text(parts[0]) {
-		return ServiceURL
+		return badServiceURL
 	}
 	if channel := text(parts[1]); channel == "" || !slices.Contains(key.endorsements, channel) {
-		return Endorsement
+		return badEndorsement
 	}
 	return nil
 }

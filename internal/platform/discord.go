@@ -1,11 +1,11 @@
 package platform
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"slices"
 )
 
 const (
@@ -21,9 +21,6 @@ type discord struct {
 }
 
 func newDiscord(o *options) Platform { return discord{ephemeral: o.flag("ephemeral")} }
-
-// Name returns "discord".
-func (discord) Name() string { return "discord" }
 
 // ParseSecret takes the application's public key, in hex.
 func (discord) ParseSecret(raw []byte) (Secret, error) {
@@ -43,21 +40,12 @@ func (discord) Verify(req *Request, secrets []Secret) error {
 	}
 	signature, err := hex.DecodeString(digits)
 	if err != nil || len(signature) != ed25519.SignatureSize {
-		return BadEncoding
+		return badEncoding
 	}
-	var message []byte
-	for _, secret := range secrets {
-		if secret.public == nil {
-			continue
-		}
-		if message == nil {
-			message = slices.Concat([]byte(timestamp), req.Body)
-		}
-		if ed25519.Verify(secret.public, message, signature) {
-			return nil
-		}
+	if !anyEd25519(secrets, [][]byte{signature}, []byte(timestamp), req.Body) {
+		return SignatureMismatch
 	}
-	return SignatureMismatch
+	return nil
 }
 
 // The types of interactions.
@@ -119,9 +107,7 @@ func discordWebhookEvent(kind string, event []byte) Delivery {
 		return handshake(jsonReply(`{"type":1}`))
 	}
 	parts := members(event, "type", "data")
-	name := text(parts[0])
-	if name == "" {
-		name = "unknown"
-	}
-	return single(Event{Type: "discord.event." + name, User: firstID(members(parts[1], "user")[0])}, emptyReply(http.StatusNoContent))
+	return single(Event{
+		Type: "discord.event." + cmp.Or(text(parts[0]), "unknown"), User: firstID(members(parts[1], "user")[0]),
+	}, emptyReply(http.StatusNoContent))
 }

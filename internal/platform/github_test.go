@@ -20,12 +20,12 @@ func TestGitHubRefuses(t *testing.T) {
 		"good":                {"sha256=" + good, ""},
 		"upper-case digits":   {"sha256=" + strings.ToUpper(good), ""},
 		"empty":               {"", platform.HeaderMissing},
-		"no scheme":           {good, platform.BadEncoding},
-		"other scheme":        {"sha512=" + good, platform.BadEncoding},
-		"upper-case scheme":   {"SHA256=" + good, platform.BadEncoding},
-		"empty digits":        {"sha256=", platform.BadEncoding},
-		"cut by two digits":   {"sha256=" + good[2:], platform.BadEncoding},
-		"two digits too many": {"sha256=" + good + "00", platform.BadEncoding},
+		"no scheme":           {good, badEncoding},
+		"other scheme":        {"sha512=" + good, badEncoding},
+		"upper-case scheme":   {"SHA256=" + good, badEncoding},
+		"empty digits":        {"sha256=", badEncoding},
+		"cut by two digits":   {"sha256=" + good[2:], badEncoding},
+		"two digits too many": {"sha256=" + good + "00", badEncoding},
 		"last digit differs":  {"sha256=" + good[:63] + "8", platform.SignatureMismatch},
 	}
 	p := get(t, "github")

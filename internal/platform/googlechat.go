@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -16,42 +17,32 @@ const (
 // the address of the endpoint (https://developers.google.com/workspace/chat/verify-requests-from-chat).
 // The token does not cover the body.
 type googleChat struct {
-	policy tokenPolicy
+	tokenScheme
 	// endpoint is whether the audience is an address; the token is then of any Google
 	// account that asked for one, and must be Chat's.
 	endpoint bool
-	jwks     string
 }
 
 func newGoogleChat(o *options) Platform {
-	g := googleChat{policy: tokenPolicy{issuer: googleChatAccount, audience: o.required("audience")}, jwks: googleChatKeys}
+	issuer, audience, keys := googleChatAccount, o.required("audience"), googleChatKeys
+	endpoint := strings.HasPrefix(audience, "https://")
 	switch {
-	case strings.HasPrefix(g.policy.audience, "https://"):
-		g.endpoint, g.policy.issuer, g.jwks = true, googleIDIssuer, googleIDKeys
-	case strings.Trim(g.policy.audience, googleProjectChars) != "":
+	case endpoint:
+		issuer, keys = googleIDIssuer, googleIDKeys
+	case strings.Trim(audience, googleProjectChars) != "":
 		o.fail("option audience: it must be the project number, or the https address of the endpoint")
 	}
-	g.jwks = o.text("jwks", g.jwks)
-	return g
+	return googleChat{tokenScheme{issuer, audience, KeySource{JWKS: o.text("jwks", keys)}}, endpoint}
 }
-
-// Name returns "google-chat".
-func (googleChat) Name() string { return "google-chat" }
-
-// ParseSecret takes Google's key set.
-func (googleChat) ParseSecret(raw []byte) (Secret, error) { return parseTokenKeys(raw) }
-
-// Keys is where Google publishes the keys of the kind of token.
-func (g googleChat) Keys() KeySource { return KeySource{JWKS: g.jwks} }
 
 // Verify checks the token, and for an endpoint's also that it is Chat's own.
 func (g googleChat) Verify(req *Request, secrets []Secret) error {
-	claims, _, err := verifyToken(req, secrets, g.policy)
+	claims, _, err := g.verify(req, secrets)
 	if err != nil {
 		return err
 	}
 	if g.endpoint && (claims["email"] != googleChatAccount || claims["email_verified"] != true) {
-		return Email
+		return badEmail
 	}
 	return nil
 }
@@ -61,8 +52,8 @@ func (googleChat) Read(_ *Request, document []byte) Delivery {
 	parts := members(document, "type", "eventTime", "space", "user", "message")
 	space, user := field(parts[2], "name"), field(parts[3], "name")
 	event := Event{
-		Type: "google-chat." + orText(text(parts[0]), "event"), User: user,
-		OrderKey: orText(field(parts[4], "thread", "name"), space),
+		Type: "google-chat." + cmp.Or(text(parts[0]), "event"), User: user,
+		OrderKey: cmp.Or(field(parts[4], "thread", "name"), space),
 	}
 	if when := text(parts[1]); when != "" {
 		event.DedupeID = strings.Join([]string{when, space, user, text(parts[0])}, " ")

@@ -41,14 +41,14 @@ func TestHMACTemplate(t *testing.T) {
 		require.NoError(t, p.Verify(req, secrets))
 		require.Equal(t, []platform.Event{{Type: "hmac.k", User: "5", OrderKey: "r", DedupeID: "d1"}}, p.Read(req, req.Body).Events)
 
-		for name, reason := range map[string]platform.Reason{"X-Id": platform.SignatureMismatch, "X-Region": platform.SignatureMismatch, "X-Time": platform.BadTimestamp} {
+		for name, reason := range map[string]platform.Reason{"X-Id": platform.SignatureMismatch, "X-Region": platform.SignatureMismatch, "X-Time": badTimestamp} {
 			changed := *req
 			changed.Header = req.Header.Clone()
 			changed.Header.Set(name, "other")
 			require.ErrorIs(t, p.Verify(&changed, secrets), reason, name)
 		}
 		req.Now = req.Now.Add(time.Second)
-		require.ErrorIs(t, p.Verify(req, secrets), platform.TimestampOutOfTolerance)
+		require.ErrorIs(t, p.Verify(req, secrets), timestampOutOfTolerance)
 	}
 }
 

@@ -1,44 +1,34 @@
 package platform
 
 import (
-	"crypto/sha256"
+	"cmp"
 	"net/http"
 	"strings"
 )
 
-const hook0Signature = "X-Hook0-Signature"
-
 // hook0 verifies what a Hook0 server sends (https://documentation.hook0.com/). The header
 // offers a code v0 over the body, or v1 over chosen headers too; the stronger one decides.
-type hook0 struct{}
+type hook0 struct{ macScheme }
 
-func newHook0(*options) Platform { return hook0{} }
-
-// Name returns "hook0".
-func (hook0) Name() string { return "hook0" }
-
-// ParseSecret takes the subscription's secret as it is shown.
-func (hook0) ParseSecret(raw []byte) (Secret, error) { return newMACSecret(sha256.New, raw) }
+func newHook0(o *options) Platform {
+	return hook0{newMACScheme(o, macScheme{
+		header: "X-Hook0-Signature", field: "v0", timestampField: "t", idHeader: "X-Event-Id",
+	}, "{timestamp}.{body}")}
+}
 
 // Verify checks the timestamp in both directions, then v1, or v0 where that is all there is.
-func (hook0) Verify(req *Request, secrets []Secret) error {
-	header := req.Header.Get(hook0Signature)
-	if header == "" {
-		return HeaderMissing
+func (h hook0) Verify(req *Request, secrets []Secret) error {
+	header := req.Header.Get(h.header)
+	if firstField(header, "v1") == "" {
+		return h.macScheme.Verify(req, secrets)
 	}
-	fields := parseFields(header)
-	timestamp := fields.first("t")
-	if err := checkTimestamp(timestamp, req.Now, DefaultTolerance); err != nil {
-		return err
-	}
-	if fields.first("v1") == "" {
-		return fields.verifyHex("v0", sha256.Size, secrets, []byte(timestamp+"."), req.Body)
-	}
-	covered, err := hook0Headers(fields.first("h"), req.Header)
+	covered, err := hook0Headers(firstField(header, "h"), req.Header)
 	if err != nil {
 		return err
 	}
-	return fields.verifyHex("v1", sha256.Size, secrets, []byte(timestamp+"."+covered+"."), req.Body)
+	v1 := h.macScheme
+	v1.field, v1.signed = "v1", template{{variable: "timestamp"}, {text: []byte("." + covered + ".")}, {variable: "body"}}
+	return v1.Verify(req, secrets)
 }
 
 // hook0Headers joins the names of the covered headers and their values.
@@ -54,7 +44,7 @@ func hook0Headers(names string, header http.Header) (string, error) {
 }
 
 // Read leaves user and order key empty: what the events are about is for the sender to say.
-func (hook0) Read(req *Request, document []byte) Delivery {
-	name := orText(req.Header.Get("X-Event-Type"), field(document, "event"))
-	return single(Event{Type: "hook0." + orText(name, "event"), DedupeID: req.Header.Get("X-Event-Id")}, nil)
+func (h hook0) Read(req *Request, document []byte) Delivery {
+	name := cmp.Or(req.Header.Get("X-Event-Type"), field(document, "event"), "event")
+	return single(Event{Type: "hook0." + name, DedupeID: req.Header.Get(h.idHeader)}, nil)
 }

@@ -1,32 +1,24 @@
 package platform
 
 import (
-	"crypto/sha256"
+	"cmp"
 	"crypto/subtle"
-	"encoding/hex"
 	"net/http"
 	"net/url"
 )
 
 // meta verifies webhooks of WhatsApp, Messenger and Instagram
-// (https://developers.facebook.com/docs/graph-api/webhooks/getting-started).
+// (https://developers.facebook.com/docs/graph-api/webhooks/getting-started): X-Hub-Signature-256
+// over the raw body, in which text is escaped. Those bytes are signed, and no others that mean the
+// same. Delivery ids are in the body, one for each event.
 type meta struct {
+	macScheme
 	// verifyToken is what Meta's console was told to name in its challenge.
 	verifyToken string
 }
 
-func newMeta(o *options) Platform { return meta{verifyToken: o.text("verify_token", "")} }
-
-// Name returns "meta".
-func (meta) Name() string { return "meta" }
-
-// ParseSecret takes the app secret as it is shown.
-func (meta) ParseSecret(raw []byte) (Secret, error) { return newMACSecret(sha256.New, raw) }
-
-// Verify checks X-Hub-Signature-256 over the raw body, in which text is escaped: those
-// bytes are signed, and no others that mean the same.
-func (meta) Verify(req *Request, secrets []Secret) error {
-	return verifyHex(req.Header.Get(githubSignature), githubScheme, sha256.Size, secrets, req.Body)
+func newMeta(o *options) Platform {
+	return meta{macScheme: newMACScheme(o, hubSignature, "{body}"), verifyToken: o.text("verify_token", "")}
 }
 
 // Probe answers the challenge of a new address, or refuses one that does not know the
@@ -79,7 +71,7 @@ func (m meta) Read(_ *Request, document []byte) Delivery {
 // part of the change.
 func metaChange(change []byte) []Event {
 	parts := members(change, "field", "value")
-	name, value := orText(text(parts[0]), "change"), parts[1]
+	name, value := cmp.Or(text(parts[0]), "change"), parts[1]
 	inner := members(value, "messages", "statuses", "metadata", "from", "id")
 	account := field(inner[2], "phone_number_id")
 	messages, statuses := elements(inner[0]), elements(inner[1])
@@ -135,9 +127,4 @@ func (e Event) keyed(kind string) Event {
 		e.DedupeID = kind + ":" + e.User + ":" + e.DedupeID
 	}
 	return e
-}
-
-// Sign returns the signature. Delivery ids are in the body, one for each event.
-func (meta) Sign(secret Secret, req *Request, _ string) http.Header {
-	return http.Header{githubSignature: {githubScheme + hex.EncodeToString(secret.sum(req.Body))}}
 }

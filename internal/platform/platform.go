@@ -4,15 +4,17 @@
 package platform
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
 // Platform is one kind of sender. Implementations keep no state and may be shared.
 // A new one is a file in this package and a line in the registry.
 type Platform interface {
-	// Name is how configuration and URLs call the platform, such as "github".
-	Name() string
 	// ParseSecret checks a secret as the platform's console shows it. Its errors
 	// never repeat the secret.
 	ParseSecret(raw []byte) (Secret, error)
@@ -24,6 +26,43 @@ type Platform interface {
 	// left empty, also when the document is not JSON.
 	Read(req *Request, document []byte) Delivery
 }
+
+// registry makes each platform from its options, by the name that configuration and URLs use.
+var registry = map[string]func(*options) Platform{
+	"botframework":      newBotFramework,
+	"discord":           newDiscord,
+	"github":            newGitHub,
+	"google-chat":       newGoogleChat,
+	"hmac":              newGeneric,
+	"hook0":             newHook0,
+	"line":              newLine,
+	"meta":              newMeta,
+	"shopify":           newShopify,
+	"slack":             newSlack,
+	"standard-webhooks": newStandardWebhooks,
+	"stripe":            newStripe,
+	"teams-outgoing":    newTeams,
+	"telegram":          newTelegram,
+	"twilio":            newTwilio,
+}
+
+// New returns the platform of that name with the settings, which are its options by
+// name. An option that is unknown, missing or malformed is an error.
+func New(name string, settings map[string]string) (Platform, error) {
+	build, ok := registry[name]
+	if !ok {
+		return nil, fmt.Errorf("unknown platform %q; there are %s", name, strings.Join(Names(), ", "))
+	}
+	o := &options{given: settings}
+	p := build(o)
+	if err := o.done(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Names lists the platforms in alphabetical order.
+func Names() []string { return slices.Sorted(maps.Keys(registry)) }
 
 // Prober is a platform that also sends requests without a signature, to try an address out.
 type Prober interface {
@@ -91,33 +130,9 @@ type Event struct {
 	Body []byte
 }
 
-// single is the delivery of a request that is one event.
-func single(e Event, reply *Reply) Delivery { return Delivery{Events: []Event{e}, Reply: reply} }
-
-// handshake is the delivery of a request that only tries an address out.
-func handshake(reply *Reply) Delivery { return Delivery{Reply: reply} }
-
 // Reply is a platform's own success answer.
 type Reply struct {
 	Status      int
 	ContentType string
 	Body        []byte
 }
-
-const (
-	typeJSON = "application/json"
-	typeText = "text/plain; charset=utf-8"
-)
-
-// jsonReply is 200 with a JSON body.
-func jsonReply(body string) *Reply {
-	return &Reply{Status: http.StatusOK, ContentType: typeJSON, Body: []byte(body)}
-}
-
-// textReply is 200 with a text.
-func textReply(body string) *Reply {
-	return &Reply{Status: http.StatusOK, ContentType: typeText, Body: []byte(body)}
-}
-
-// emptyReply is the status alone.
-func emptyReply(status int) *Reply { return &Reply{Status: status} }

@@ -15,6 +15,14 @@ import (
 	"github.com/botgate/botgate/internal/platform"
 )
 
+// The reasons that only metrics and logs tell apart.
+const (
+	badEncoding             platform.Reason = "bad_encoding"
+	unknownVersion          platform.Reason = "unknown_version"
+	badTimestamp            platform.Reason = "bad_timestamp"
+	timestampOutOfTolerance platform.Reason = "timestamp_out_of_tolerance"
+)
+
 // required are the settings without which a platform can't be made.
 var required = map[string]map[string]string{
 	"botframework": {"app_id": "app"},
@@ -115,12 +123,11 @@ func TestSignThenVerify(t *testing.T) {
 func TestRegistry(t *testing.T) {
 	t.Parallel()
 	for _, name := range platform.Names() {
-		require.Equal(t, name, get(t, name).Name())
 		_, err := platform.New(name, map[string]string{"colour": "red"})
 		require.ErrorContains(t, err, `"colour"`, name)
 	}
 	_, err := platform.New("GitHub", nil)
-	require.ErrorIs(t, err, platform.ErrUnknown)
+	require.ErrorContains(t, err, "unknown platform")
 	require.ErrorContains(t, err, "standard-webhooks")
 }
 
@@ -159,7 +166,7 @@ func TestParseSecretErrorsDoNotRepeatTheSecret(t *testing.T) {
 func TestReasonIsAnError(t *testing.T) {
 	t.Parallel()
 	var reason platform.Reason
-	require.ErrorAs(t, fmt.Errorf("wrapped: %w", platform.BadTimestamp), &reason)
-	require.Equal(t, platform.BadTimestamp, reason)
+	require.ErrorAs(t, fmt.Errorf("wrapped: %w", badTimestamp), &reason)
+	require.Equal(t, badTimestamp, reason)
 	require.Equal(t, "bad_timestamp", reason.Error())
 }

@@ -1,45 +1,20 @@
 package platform
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 )
 
-const (
-	slackSignature = "X-Slack-Signature"
-	slackTimestamp = "X-Slack-Request-Timestamp"
-	slackScheme    = "v0="
-)
-
 // slack verifies requests of the Events API, slash commands and interactivity
-// (https://docs.slack.dev/authentication/verifying-requests-from-slack).
-type slack struct{}
+// (https://docs.slack.dev/authentication/verifying-requests-from-slack). The delivery id is in the body.
+type slack struct{ macScheme }
 
-func newSlack(*options) Platform { return slack{} }
-
-// Name returns "slack".
-func (slack) Name() string { return "slack" }
-
-// ParseSecret takes the signing secret of the app as it is shown.
-func (slack) ParseSecret(raw []byte) (Secret, error) { return newMACSecret(sha256.New, raw) }
-
-// Verify checks the timestamp in both directions, then the signature over it and the raw body.
-func (slack) Verify(req *Request, secrets []Secret) error {
-	timestamp, signature := req.Header.Get(slackTimestamp), req.Header.Get(slackSignature)
-	if timestamp == "" || signature == "" {
-		return HeaderMissing
-	}
-	if err := checkTimestamp(timestamp, req.Now, DefaultTolerance); err != nil {
-		return err
-	}
-	return verifyHex(signature, slackScheme, sha256.Size, secrets, slackPrefix(timestamp), req.Body)
+func newSlack(o *options) Platform {
+	scheme := macScheme{header: "X-Slack-Signature", prefix: "v0=", timestampHeader: "X-Slack-Request-Timestamp"}
+	return slack{newMACScheme(o, scheme, "v0:{timestamp}:{body}")}
 }
-
-func slackPrefix(timestamp string) []byte { return []byte("v0:" + timestamp + ":") }
 
 // Probe answers ssl_check, with which Slack tries the certificate of a command's address.
 func (slack) Probe(req *Request) *Reply {
@@ -80,12 +55,9 @@ func (slack) Read(req *Request, document []byte) Delivery {
 func slackEvent(document []byte) Delivery {
 	parts := members(document, "event", "event_id", "team_id")
 	inner := members(parts[0], "type", "user", "channel", "thread_ts", "item", "ts")
-	channel := textOrID(inner[2])
-	if channel == "" {
-		channel = field(inner[4], "channel")
-	}
+	channel := cmp.Or(textOrID(inner[2]), field(inner[4], "channel"))
 	return single(Event{
-		Type:     slackType(text(inner[0]), "event"),
+		Type:     "slack." + cmp.Or(text(inner[0]), "event"),
 		User:     textOrID(inner[1]),
 		OrderKey: slackOrder(text(parts[2]), channel, text(inner[3])),
 		DedupeID: text(parts[1]),
@@ -95,7 +67,7 @@ func slackEvent(document []byte) Delivery {
 func slackInteraction(kind string, document []byte) Delivery {
 	parts := members(document, "user", "team", "channel", "message", "trigger_id")
 	return single(Event{
-		Type:     slackType(kind, "interaction"),
+		Type:     "slack." + cmp.Or(kind, "interaction"),
 		User:     textOrID(parts[0]),
 		OrderKey: slackOrder(textOrID(parts[1]), textOrID(parts[2]), field(parts[3], "thread_ts")),
 		DedupeID: text(parts[4]),
@@ -112,26 +84,10 @@ func slackCommand(req *Request) Delivery {
 	}, emptyReply(http.StatusOK))
 }
 
-func slackType(name, fallback string) string {
-	if name == "" {
-		name = fallback
-	}
-	return "slack." + name
-}
-
 // slackOrder is empty without a channel: the user is the order then.
 func slackOrder(team, channel, thread string) string {
 	if channel == "" {
 		return ""
 	}
 	return strings.TrimSuffix(strings.Join([]string{team, channel, thread}, ":"), ":")
-}
-
-// Sign returns the two headers. Slack's delivery id is in the body.
-func (slack) Sign(secret Secret, req *Request, _ string) http.Header {
-	timestamp := strconv.FormatInt(req.Now.Unix(), 10)
-	return http.Header{
-		slackTimestamp: {timestamp},
-		slackSignature: {slackScheme + hex.EncodeToString(secret.sum(slackPrefix(timestamp), req.Body))},
-	}
 }

@@ -1,14 +1,13 @@
 package platform
 
 import (
+	"cmp"
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,9 +39,6 @@ func newStandardWebhooks(*options) Platform { return standardWebhooks{} }
 // StandardWebhooks returns the platform as which Botgate itself signs what it delivers.
 func StandardWebhooks() Platform { return standardWebhooks{} }
 
-// Name returns "standard-webhooks".
-func (standardWebhooks) Name() string { return "standard-webhooks" }
-
 // ParseSecret takes a secret "whsec_<base64>" or a public key "whpk_<base64>".
 func (standardWebhooks) ParseSecret(raw []byte) (Secret, error) {
 	encoded, ok := strings.CutPrefix(string(raw), publicPrefix)
@@ -51,7 +47,8 @@ func (standardWebhooks) ParseSecret(raw []byte) (Secret, error) {
 	}
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(key) != ed25519.PublicKeySize {
-		return Secret{}, fmt.Errorf("what follows %q in the key is not %d bytes in base64", publicPrefix, ed25519.PublicKeySize)
+		return Secret{}, fmt.Errorf("what follows %q in the key is not %d bytes in base64",
+			publicPrefix, ed25519.PublicKeySize)
 	}
 	return Secret{public: key}, nil
 }
@@ -82,19 +79,16 @@ func (standardWebhooks) Verify(req *Request, secrets []Secret) error {
 	if id == "" || timestamp == "" || header == "" {
 		return HeaderMissing
 	}
-	if err := checkTimestamp(timestamp, req.Now, DefaultTolerance); err != nil {
+	if err := checkTimestamp(timestamp, req.Now, defaultTolerance); err != nil {
 		return err
 	}
-	signatures, err := parseStandardSignatures(header)
+	v1, v1a, err := standardSignatures(header)
 	if err != nil {
 		return err
 	}
 	prefix := signedPrefix(id, timestamp)
-	for _, secret := range secrets {
-		if secret.macs != nil && anyEqual(signatures.v1, secret.sum(prefix, req.Body)) ||
-			secret.public != nil && anySignedBy(secret.public, signatures.v1a, prefix, req.Body) {
-			return nil
-		}
+	if anyMAC(secrets, v1, prefix, req.Body) || anyEd25519(secrets, v1a, prefix, req.Body) {
+		return nil
 	}
 	return SignatureMismatch
 }
@@ -107,58 +101,31 @@ func standardHeaders(h http.Header) (id, timestamp, signature string) {
 	return h.Get("Svix-Id"), h.Get("Svix-Timestamp"), h.Get("Svix-Signature")
 }
 
-// standardSignatures are the decoded signatures of a header by version.
-type standardSignatures struct{ v1, v1a [][]byte }
-
-func parseStandardSignatures(header string) (standardSignatures, error) {
-	var found standardSignatures
-	reason, count := UnknownVersion, 0
+// standardSignatures decodes the signatures of a header by version.
+func standardSignatures(header string) (v1, v1a [][]byte, err error) {
+	reason := unknownVersion
 	for item := range strings.FieldsSeq(header) {
 		version, encoded, _ := strings.Cut(item, ",")
 		if version != versionMAC && version != versionEd25519 {
 			continue
 		}
 		signature, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil {
-			reason = BadEncoding
-			continue
+		switch {
+		case err != nil:
+			reason = badEncoding
+		case version == versionMAC:
+			v1 = append(v1, signature)
+		default:
+			v1a = append(v1a, signature)
 		}
-		if version == versionMAC {
-			found.v1 = append(found.v1, signature)
-		} else {
-			found.v1a = append(found.v1a, signature)
-		}
-		if count++; count == maxSignatures {
+		if len(v1)+len(v1a) == maxSignatures {
 			break
 		}
 	}
-	if count == 0 {
-		return found, reason
+	if len(v1)+len(v1a) == 0 {
+		return nil, nil, reason
 	}
-	return found, nil
-}
-
-// anySignedBy joins the message only when there is a signature to check.
-func anySignedBy(key ed25519.PublicKey, signatures [][]byte, prefix, body []byte) bool {
-	if len(signatures) == 0 {
-		return false
-	}
-	message := slices.Concat(prefix, body)
-	for _, signature := range signatures {
-		if ed25519.Verify(key, message, signature) {
-			return true
-		}
-	}
-	return false
-}
-
-func anyEqual(signatures [][]byte, want []byte) bool {
-	for _, signature := range signatures {
-		if hmac.Equal(signature, want) {
-			return true
-		}
-	}
-	return false
+	return v1, v1a, nil
 }
 
 func signedPrefix(id, timestamp string) []byte {
@@ -169,13 +136,7 @@ func signedPrefix(id, timestamp string) []byte {
 // event waits for no other. A body without a "type" is of type "standard.event".
 func (standardWebhooks) Read(req *Request, document []byte) Delivery {
 	id, _, _ := standardHeaders(req.Header)
-	event := Event{Type: "standard.event", DedupeID: id}
-	if value := members(document, "type")[0]; len(value) > 0 && value[0] == '"' {
-		if name := unquote(value); name != "" {
-			event.Type = "standard." + name
-		}
-	}
-	return single(event, nil)
+	return single(Event{Type: "standard." + cmp.Or(unquote(members(document, "type")[0]), "event"), DedupeID: id}, nil)
 }
 
 // Sign returns the three webhook-* headers.

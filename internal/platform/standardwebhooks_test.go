@@ -40,19 +40,19 @@ func TestStandardWebhooksRefuses(t *testing.T) {
 		"good beyond the limit":    {id, at, strings.Repeat(standardOther+" ", 16) + standardGood, platform.SignatureMismatch},
 		"no signature":             {id, at, "", platform.HeaderMissing},
 		"no timestamp":             {id, "", standardGood, platform.HeaderMissing},
-		"only spaces":              {id, at, " ", platform.UnknownVersion},
+		"only spaces":              {id, at, " ", unknownVersion},
 		"asymmetric version alone": {id, at, "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhq", platform.SignatureMismatch},
 		"good under another name":  {id, at, "v1a" + standardGood[2:], platform.SignatureMismatch},
-		"unknown version alone":    {id, at, "v3" + standardGood[2:], platform.UnknownVersion},
-		"no version":               {id, at, standardGood[3:], platform.UnknownVersion},
-		"not base64":               {id, at, "v1,***", platform.BadEncoding},
+		"unknown version alone":    {id, at, "v3" + standardGood[2:], unknownVersion},
+		"no version":               {id, at, standardGood[3:], unknownVersion},
+		"not base64":               {id, at, "v1,***", badEncoding},
 		"cut":                      {id, at, standardGood[:len(standardGood)-4], platform.SignatureMismatch},
 		"empty signature":          {id, at, "v1,", platform.SignatureMismatch},
-		"timestamp in words":       {id, "today", standardGood, platform.BadTimestamp},
-		"timestamp with fraction":  {id, at + ".5", standardGood, platform.BadTimestamp},
-		"timestamp too large":      {id, "99999999999999999999", standardGood, platform.BadTimestamp},
-		"timestamp of the end":     {id, "9223372036854775807", standardGood, platform.TimestampOutOfTolerance},
-		"timestamp of the start":   {id, "-9223372036854775808", standardGood, platform.TimestampOutOfTolerance},
+		"timestamp in words":       {id, "today", standardGood, badTimestamp},
+		"timestamp with fraction":  {id, at + ".5", standardGood, badTimestamp},
+		"timestamp too large":      {id, "99999999999999999999", standardGood, badTimestamp},
+		"timestamp of the end":     {id, "9223372036854775807", standardGood, timestampOutOfTolerance},
+		"timestamp of the start":   {id, "-9223372036854775808", standardGood, timestampOutOfTolerance},
 		"timestamp changed":        {id, "1614265331", standardGood, platform.SignatureMismatch},
 		"id changed":               {id + "0", at, standardGood, platform.SignatureMismatch},
 	}
@@ -72,7 +72,7 @@ func TestStandardWebhooksTolerance(t *testing.T) {
 	p := get(t, "standard-webhooks")
 	secret := parse(t, p, standardSecret)
 	for offset, want := range map[int64]platform.Reason{
-		-301: platform.TimestampOutOfTolerance, -300: "", 0: "", 300: "", 301: platform.TimestampOutOfTolerance,
+		-301: timestampOutOfTolerance, -300: "", 0: "", 300: "", 301: timestampOutOfTolerance,
 	} {
 		req := standardRequest("msg_1", "", "")
 		req.Now = time.Unix(standardAt+offset, 0)

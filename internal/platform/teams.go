@@ -1,19 +1,14 @@
 package platform
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
+	"cmp"
 	"encoding/json"
-	"errors"
-	"net/http"
-	"strings"
 )
-
-const teamsScheme = "HMAC "
 
 // teams verifies outgoing webhooks of Microsoft Teams
 // (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook).
 type teams struct {
+	macScheme
 	// reply is the message that Teams shows at once, as JSON.
 	reply string
 }
@@ -23,32 +18,9 @@ func newTeams(o *options) Platform {
 	if err != nil {
 		o.fail("option reply: %w", err)
 	}
-	return teams{reply: string(message)}
-}
-
-// Name returns "teams-outgoing".
-func (teams) Name() string { return "teams-outgoing" }
-
-// ParseSecret takes the security token, which is base64.
-func (teams) ParseSecret(raw []byte) (Secret, error) {
-	key, err := base64.StdEncoding.DecodeString(string(raw))
-	if err != nil {
-		return Secret{}, errors.New("the security token is not base64")
-	}
-	return newMACSecret(sha256.New, key)
-}
-
-// Verify checks the signature in the Authorization header over the raw body.
-func (teams) Verify(req *Request, secrets []Secret) error {
-	header := req.Header.Get("Authorization")
-	if header == "" {
-		return HeaderMissing
-	}
-	signature, ok := strings.CutPrefix(header, teamsScheme)
-	if !ok || signature == "" {
-		return BadEncoding
-	}
-	return verifyBase64(signature, secrets, req.Body)
+	base64 := codecs["base64"]
+	scheme := macScheme{header: "Authorization", prefix: "HMAC ", encoding: base64, secretEncoding: base64}
+	return teams{newMACScheme(o, scheme, "{body}"), string(message)}
 }
 
 // Read keeps order in a conversation. Teams wants a message for an answer, within five
@@ -57,16 +29,11 @@ func (t teams) Read(_ *Request, document []byte) Delivery {
 	return single(activity("teams-outgoing", document), jsonReply(t.reply))
 }
 
-// Sign returns the signature. The delivery id is in the body.
-func (teams) Sign(secret Secret, req *Request, _ string) http.Header {
-	return http.Header{"Authorization": {teamsScheme + base64.StdEncoding.EncodeToString(secret.sum(req.Body))}}
-}
-
 // activity reads an activity of the Bot Framework. Its id is unique in its conversation.
 func activity(platform string, document []byte) Event {
 	parts := members(document, "type", "id", "from", "conversation")
 	event := Event{
-		Type: platform + "." + orText(text(parts[0]), "activity"), User: firstID(parts[2]), OrderKey: firstID(parts[3]),
+		Type: platform + "." + cmp.Or(text(parts[0]), "activity"), User: firstID(parts[2]), OrderKey: firstID(parts[3]),
 	}
 	if id := text(parts[1]); id != "" {
 		event.DedupeID = event.OrderKey + ":" + id

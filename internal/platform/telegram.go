@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -17,9 +18,6 @@ var validTelegramSecret = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 type telegram struct{}
 
 func newTelegram(*options) Platform { return telegram{} }
-
-// Name returns "telegram".
-func (telegram) Name() string { return "telegram" }
 
 // ParseSecret takes the secret_token that was given to setWebhook.
 func (telegram) ParseSecret(raw []byte) (Secret, error) {
@@ -46,25 +44,12 @@ func (telegram) Verify(req *Request, secrets []Secret) error {
 // Read takes the kind of update from the one member beside update_id. Order is kept in a
 // chat, as Telegram itself keeps it; updates of no chat are ordered by their user.
 func (telegram) Read(_ *Request, document []byte) Delivery {
-	event := Event{Type: "telegram.update", DedupeID: field(document, "update_id")}
 	kind, update := otherMember(document, "update_id")
-	if kind != "" {
-		event.Type = "telegram." + kind
-	}
 	parts := members(update, "from", "user", "chat", "message", "sender_chat")
-	event.User = firstID(parts[0], parts[1], parts[4])
-	event.OrderKey = firstID(parts[2], members(parts[3], "chat")[0])
-	return single(event, emptyReply(http.StatusOK))
-}
-
-// firstID returns the first "id" that one of the objects has.
-func firstID(objects ...[]byte) string {
-	for _, object := range objects {
-		if id := field(object, "id"); id != "" {
-			return id
-		}
-	}
-	return ""
+	return single(Event{
+		Type: "telegram." + cmp.Or(kind, "update"), User: firstID(parts[0], parts[1], parts[4]),
+		OrderKey: firstID(parts[2], members(parts[3], "chat")[0]), DedupeID: field(document, "update_id"),
+	}, emptyReply(http.StatusOK))
 }
 
 // Sign sets the secret token. The delivery id is in the body, as update_id.

@@ -1,12 +1,14 @@
 package platform
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1" // What Twilio signs with.
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"iter"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -39,9 +41,6 @@ func newTwilio(o *options) Platform {
 	return twilio{base: base}
 }
 
-// Name returns "twilio".
-func (twilio) Name() string { return "twilio" }
-
 // ParseSecret takes the account's auth token as it is shown.
 func (twilio) ParseSecret(raw []byte) (Secret, error) { return newMACSecret(sha1.New, raw) }
 
@@ -69,7 +68,7 @@ func (t twilio) Verify(req *Request, secrets []Secret) error {
 		return SignatureMismatch
 	}
 	for variant := range twilioVariants(*address) {
-		if madeBy(secrets, signature, []byte(variant), suffix) {
+		if anyMAC(secrets, [][]byte{signature}, []byte(variant), suffix) {
 			return nil
 		}
 	}
@@ -91,16 +90,9 @@ func twilioSuffix(address *url.URL, req *Request) ([]byte, bool) {
 	if err != nil || len(form) > maxTwilioParams {
 		return nil, false
 	}
-	names := make([]string, 0, len(form))
-	for name := range form {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	var joined []byte
-	for _, name := range names {
-		values := slices.Clone(form[name])
-		slices.Sort(values)
-		for _, value := range slices.Compact(values) {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for _, value := range slices.Compact(slices.Sorted(slices.Values(form[name]))) {
 			joined = append(append(joined, name...), value...)
 		}
 	}
@@ -118,7 +110,7 @@ func twilioVariants(address url.URL) iter.Seq[string] {
 	if address.Scheme == "http" {
 		port = "80"
 	}
-	full := net.JoinHostPort(address.Hostname(), orText(address.Port(), port))
+	full := net.JoinHostPort(address.Hostname(), cmp.Or(address.Port(), port))
 	return func(yield func(string) bool) {
 		for _, address.Host = range []string{address.Host, host, full} {
 			spelling := address.String()
@@ -156,7 +148,7 @@ func (twilio) Read(req *Request, document []byte) Delivery {
 		event.OrderKey = event.User + ":" + get("To")
 	}
 	for _, kind := range []struct{ name, id, status string }{
-		{"message", orText(get("MessageSid"), get("SmsSid")), orText(get("MessageStatus"), get("SmsStatus"))},
+		{"message", cmp.Or(get("MessageSid"), get("SmsSid")), cmp.Or(get("MessageStatus"), get("SmsStatus"))},
 		{"call", get("CallSid"), get("CallStatus")},
 	} {
 		if kind.id != "" {
@@ -164,7 +156,7 @@ func (twilio) Read(req *Request, document []byte) Delivery {
 			break
 		}
 	}
-	event.DedupeID = orText(req.Header.Get("I-Twilio-Idempotency-Token"), event.DedupeID)
+	event.DedupeID = cmp.Or(req.Header.Get("I-Twilio-Idempotency-Token"), event.DedupeID)
 	return single(event, &Reply{
 		Status: http.StatusOK, ContentType: "text/xml",
 		Body: []byte(`<?xml version="1.0" encoding="UTF-8"?><Response></Response>`),

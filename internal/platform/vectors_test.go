@@ -105,9 +105,9 @@ func vectors(t testing.TB) []vector {
 // sameReason maps other words for the reasons to ours.
 var sameReason = map[string]platform.Reason{
 	"code_mismatch":        platform.SignatureMismatch,
-	"outside_tolerance":    platform.TimestampOutOfTolerance,
+	"outside_tolerance":    timestampOutOfTolerance,
 	"header_not_delivered": platform.HeaderMissing,
-	"code_not_hexadecimal": platform.BadEncoding,
+	"code_not_hexadecimal": badEncoding,
 }
 
 func TestVectors(t *testing.T) {

@@ -43,31 +43,31 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if h.guard != nil {
 		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
-			return h.refuse(w, r, from.Name(), &refusal{outcomeLockedOut, lockout.Problem(left)})
+			return h.refuse(w, r, from.name, &refusal{outcomeLockedOut, lockout.Problem(left)})
 		}
 	}
 	// What is wrong whatever the body may be is refused before the body is read.
 	reason := reasonOf(from.Verify(h.request(r, nil), nil))
 	if reason == platform.HeaderMissing {
 		if reply := h.probe(r, from); reply != nil {
-			requestsTotal.WithLabelValues(from.Name(), outcomeHandshake).Inc()
+			requestsTotal.WithLabelValues(from.name, outcomeHandshake).Inc()
 			delivery.WriteReply(w, reply)
 			return nil
 		}
 	}
 	if r.Method != http.MethodPost {
-		return h.refuse(w, r, from.Name(), &refusal{outcomeMethod, problem.MethodNotAllowed(http.MethodPost)})
+		return h.refuse(w, r, from.name, &refusal{outcomeMethod, problem.MethodNotAllowed(http.MethodPost)})
 	}
 	// Without secrets these two are all that a well-formed request can be told.
 	if reason != platform.SignatureMismatch && reason != platform.UnknownKey {
-		return h.refuse(w, r, from.Name(), from.refusal(reason))
+		return h.refuse(w, r, from.name, from.refusal(reason))
 	}
 	body, err := payload.Of(r, h.MaxSize)
 	if err != nil {
-		return h.refuse(w, r, from.Name(), &refusal{readOutcome(err), payload.Problem(err)})
+		return h.refuse(w, r, from.name, &refusal{readOutcome(err), payload.Problem(err)})
 	}
 	if refused := from.verify(r.Context(), h.request(r, body.Raw)); refused != nil {
-		return h.refuse(w, r, from.Name(), refused)
+		return h.refuse(w, r, from.name, refused)
 	}
 	return h.accept(w, r, from, body, next)
 }
@@ -81,14 +81,14 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, from *sender, b
 	if content, err := body.Content(); err == nil {
 		request.Body = content
 	}
-	d := &delivery.Delivery{Platform: from.Name(), Delivery: from.Read(request, document)}
+	d := &delivery.Delivery{Platform: from.name, Delivery: from.Read(request, document)}
 	delivery.Set(r, d)
 	if len(d.Events) == 0 {
-		requestsTotal.WithLabelValues(from.Name(), outcomeHandshake).Inc()
+		requestsTotal.WithLabelValues(from.name, outcomeHandshake).Inc()
 		delivery.WriteReply(w, d.Reply)
 		return nil
 	}
-	requestsTotal.WithLabelValues(from.Name(), outcomeVerified).Inc()
+	requestsTotal.WithLabelValues(from.name, outcomeVerified).Inc()
 	return next.ServeHTTP(w, r)
 }
 

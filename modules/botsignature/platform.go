@@ -39,10 +39,10 @@ func (c *PlatformConfig) open(name string, logger *slog.Logger) (*sender, error)
 	switch {
 	case len(c.Files)+len(c.Envs) > 0:
 		secrets, err := openSecrets(c, p, logger)
-		return newSender(p, secrets), err
+		return newSender(name, p, secrets), err
 	case published:
 		secrets, err := openKeySet(keyed.Keys(), p, logger)
-		return newSender(p, secrets), err
+		return newSender(name, p, secrets), err
 	}
 	return nil, errors.New("option secret_file or secret_env: at least one secret is required")
 }

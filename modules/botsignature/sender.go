@@ -13,15 +13,16 @@ import (
 // sender is a platform with the secrets that it may sign with.
 type sender struct {
 	platform.Platform
+	name         string
 	secrets      secretSource
 	unauthorized *problem.Problem
 }
 
-func newSender(p platform.Platform, secrets secretSource) *sender {
+func newSender(name string, p platform.Platform, secrets secretSource) *sender {
 	return &sender{
-		Platform: p, secrets: secrets,
+		Platform: p, name: name, secrets: secrets,
 		unauthorized: problem.New(http.StatusUnauthorized, "invalid-signature", "The signature was not accepted.").
-			WithHeader("WWW-Authenticate", fmt.Sprintf("Signature realm=%q", p.Name())),
+			WithHeader("WWW-Authenticate", fmt.Sprintf("Signature realm=%q", name)),
 	}
 }
 

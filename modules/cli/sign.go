@@ -57,7 +57,7 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s signs with a key that only the platform has", name)
 	}
-	secret, err := signingSecret(fl, sender)
+	secret, err := signingSecret(fl, name, sender)
 	if err != nil {
 		return nil, err
 	}
@@ -85,10 +85,10 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 	return header, nil
 }
 
-func signingSecret(fl caddycmd.Flags, sender platform.Platform) (platform.Secret, error) {
+func signingSecret(fl caddycmd.Flags, name string, sender platform.Platform) (platform.Secret, error) {
 	path := fl.String("secret-file")
 	if path == "" {
-		path = filepath.Join(fl.String("data"), sender.Name()+secretFileType)
+		path = filepath.Join(fl.String("data"), name+secretFileType)
 	}
 	raw, err := readSecret(path)
 	if err != nil {

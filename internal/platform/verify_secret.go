@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -52,11 +53,34 @@ func (s Secret) sum(parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-// madeBy reports whether one of the secrets made the signature of the joined parts.
-func madeBy(secrets []Secret, signature []byte, parts ...[]byte) bool {
+// anyMAC reports whether one of the secrets made one of the signatures of the joined parts.
+func anyMAC(secrets []Secret, signatures [][]byte, parts ...[]byte) bool {
 	for _, secret := range secrets {
-		if secret.macs != nil && hmac.Equal(signature, secret.sum(parts...)) {
+		if secret.macs == nil {
+			continue
+		}
+		sum := secret.sum(parts...)
+		if slices.ContainsFunc(signatures, func(signature []byte) bool { return hmac.Equal(signature, sum) }) {
 			return true
+		}
+	}
+	return false
+}
+
+// anyEd25519 is anyMAC for public keys.
+func anyEd25519(secrets []Secret, signatures [][]byte, parts ...[]byte) bool {
+	var message []byte
+	for _, secret := range secrets {
+		if secret.public == nil || len(signatures) == 0 {
+			continue
+		}
+		if message == nil {
+			message = slices.Concat(parts...)
+		}
+		for _, signature := range signatures {
+			if ed25519.Verify(secret.public, message, signature) {
+				return true
+			}
 		}
 	}
 	return false

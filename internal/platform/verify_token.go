@@ -62,33 +62,43 @@ func rsaKey(modulus, exponent string) (*rsa.PublicKey, bool) {
 	return key, key.N.BitLen() >= minRSABits && key.E >= 3
 }
 
-// tokenPolicy is what a platform's token must say.
-type tokenPolicy struct{ issuer, audience string }
+// tokenScheme says what the tokens of a platform must say, and where its keys are. A platform that
+// sends tokens embeds one, and has ParseSecret and [Keyed] from it.
+type tokenScheme struct {
+	issuer, audience string
+	keys             KeySource
+}
 
-// verifyToken checks the bearer token of a request, RS256 only, and returns its claims and
+// ParseSecret takes the platform's key set.
+func (tokenScheme) ParseSecret(raw []byte) (Secret, error) { return parseTokenKeys(raw) }
+
+// Keys is where the platform publishes its keys.
+func (s tokenScheme) Keys() KeySource { return s.keys }
+
+// verify checks the bearer token of a request, RS256 only, and returns its claims and
 // the key that signed it.
-func verifyToken(req *Request, secrets []Secret, policy tokenPolicy) (jwt.MapClaims, *tokenKey, error) {
+func (s tokenScheme) verify(req *Request, secrets []Secret) (jwt.MapClaims, *tokenKey, error) {
 	header := req.Header.Get("Authorization")
 	if header == "" {
 		return nil, nil, HeaderMissing
 	}
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") || len(token) > maxToken {
-		return nil, nil, BadEncoding
+		return nil, nil, badEncoding
 	}
 	var signer *tokenKey
 	claims := jwt.MapClaims{}
 	parser := jwt.NewParser(
 		jwt.WithExpirationRequired(), jwt.WithLeeway(tokenLeeway), jwt.WithStrictDecoding(),
 		jwt.WithTimeFunc(func() time.Time { return req.Now }),
-		jwt.WithIssuer(policy.issuer), jwt.WithAudience(policy.audience),
+		jwt.WithIssuer(s.issuer), jwt.WithAudience(s.audience),
 	)
 	_, err := parser.ParseWithClaims(strings.TrimSpace(token), claims, func(token *jwt.Token) (any, error) {
 		if token.Method.Alg() != jwt.SigningMethodRS256.Alg() {
-			return nil, Algorithm
+			return nil, badAlgorithm
 		}
 		if _, critical := token.Header["crit"]; critical {
-			return nil, BadEncoding
+			return nil, badEncoding
 		}
 		id, _ := token.Header["kid"].(string)
 		if signer = findKey(secrets, id); signer == nil {
@@ -120,19 +130,19 @@ func tokenReason(err error) error {
 	}
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return BadEncoding
+		return badEncoding
 	case errors.Is(err, jwt.ErrTokenUnverifiable):
-		return Algorithm
+		return badAlgorithm
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return SignatureMismatch
 	case errors.Is(err, jwt.ErrTokenExpired), errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return TokenExpired
+		return tokenExpired
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
-		return TokenNotYetValid
+		return tokenNotYetValid
 	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
-		return Issuer
+		return badIssuer
 	case errors.Is(err, jwt.ErrTokenInvalidAudience):
-		return Audience
+		return badAudience
 	}
-	return BadEncoding
+	return badEncoding
 }

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -9,7 +10,10 @@ import (
 type template []templatePart
 
 // templatePart is a text, or the name of a variable.
-type templatePart struct{ text, variable string }
+type templatePart struct {
+	text     []byte
+	variable string
+}
 
 // caddyNames are what a Caddyfile makes of these variables.
 var caddyNames = map[string]string{
@@ -25,7 +29,7 @@ func parseTemplate(o *options, raw string) template {
 	for raw != "" {
 		before, rest, found := strings.Cut(raw, "{")
 		if before != "" {
-			parsed = append(parsed, templatePart{text: before})
+			parsed = append(parsed, templatePart{text: []byte(before)})
 		}
 		if !found {
 			break
@@ -46,7 +50,8 @@ func parseTemplate(o *options, raw string) template {
 		case "body", "timestamp", "id", "method", "url", "uri", "path":
 		default:
 			if !strings.HasPrefix(name, headerVariable) || name == headerVariable {
-				o.fail("option signed: there is no variable {%s}; there are body, timestamp, id, method, url, uri, path and header.<Name>", name)
+				o.fail("option signed: there is no variable {%s}; there are body, timestamp, id, method, url, uri, path"+
+					" and header.<Name>", name)
 			}
 		}
 		parsed = append(parsed, templatePart{variable: name})
@@ -56,12 +61,7 @@ func parseTemplate(o *options, raw string) template {
 }
 
 func (t template) has(variable string) bool {
-	for _, part := range t {
-		if part.variable == variable {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t, func(part templatePart) bool { return part.variable == variable })
 }
 
 // fill returns the pieces of what is signed; the body is not copied.
@@ -70,7 +70,7 @@ func (t template) fill(req *Request, timestamp, id string) [][]byte {
 	for i, part := range t {
 		switch part.variable {
 		case "":
-			pieces[i] = []byte(part.text)
+			pieces[i] = part.text
 		case "body":
 			pieces[i] = req.Body
 		case "timestamp":

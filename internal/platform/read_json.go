@@ -2,7 +2,9 @@ package platform
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"iter"
 	"slices"
 )
 
@@ -12,29 +14,33 @@ import (
 // nearly no memory. What follows malformed JSON is not looked at.
 func members(object []byte, names ...string) [][]byte {
 	values := make([][]byte, len(names))
-	i := skipSpace(object, 0)
-	if i >= len(object) || object[i] != '{' {
-		return values
-	}
-	for i++; ; i++ {
-		start := skipSpace(object, i)
-		keyEnd := skipString(object, start)
-		colon := skipSpace(object, keyEnd)
-		if keyEnd == start || colon >= len(object) || object[colon] != ':' {
-			return values
-		}
-		from := skipSpace(object, colon+1)
-		to := skipValue(object, from)
-		if to == from {
-			return values
-		}
+	for key, value := range entries(object) {
 		for n, name := range names {
-			if isKey(object[start:keyEnd], name) {
-				values[n] = object[from:to]
+			if isKey(key, name) {
+				values[n] = value
 			}
 		}
-		if i = skipSpace(object, to); i >= len(object) || object[i] != ',' {
-			return values
+	}
+	return values
+}
+
+// entries yields the names of an object's members, in quotes, and their raw values, up to where
+// the JSON is malformed.
+func entries(object []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		for i, open := skipSpace(object, 0), byte('{'); i < len(object) && object[i] == open; open = ',' {
+			start := skipSpace(object, i+1)
+			end := skipString(object, start)
+			colon := skipSpace(object, end)
+			if end == start || colon >= len(object) || object[colon] != ':' {
+				return
+			}
+			from := skipSpace(object, colon+1)
+			to := skipValue(object, from)
+			if to == from || !yield(object[start:end], object[from:to]) {
+				return
+			}
+			i = skipSpace(object, to)
 		}
 	}
 }
@@ -50,43 +56,25 @@ func field(object []byte, path ...string) string {
 // elements returns the raw values of a JSON array, nil for anything else. What follows
 // malformed JSON is left out.
 func elements(array []byte) [][]byte {
-	i := skipSpace(array, 0)
-	if i >= len(array) || array[i] != '[' {
-		return nil
-	}
 	var values [][]byte
-	for i++; ; i++ {
-		from := skipSpace(array, i)
+	for i, open := skipSpace(array, 0), byte('['); i < len(array) && array[i] == open; open = ',' {
+		from := skipSpace(array, i+1)
 		to := skipValue(array, from)
 		if to == from {
-			return values
+			break
 		}
 		values = append(values, array[from:to])
-		if i = skipSpace(array, to); i >= len(array) || array[i] != ',' {
-			return values
-		}
+		i = skipSpace(array, to)
 	}
+	return values
 }
 
 // otherMember returns the first member of an object whose name is not the given one.
 func otherMember(object []byte, name string) (string, []byte) {
-	i := skipSpace(object, 0)
-	for i < len(object) && (object[i] == '{' || object[i] == ',') {
-		start := skipSpace(object, i+1)
-		end := skipString(object, start)
-		colon := skipSpace(object, end)
-		if end == start || colon >= len(object) || object[colon] != ':' {
-			break
+	for quoted, value := range entries(object) {
+		if key := unquote(quoted); key != name {
+			return key, value
 		}
-		from := skipSpace(object, colon+1)
-		to := skipValue(object, from)
-		if to == from {
-			break
-		}
-		if key := unquote(object[start:end]); key != name {
-			return key, object[from:to]
-		}
-		i = skipSpace(object, to)
 	}
 	return "", nil
 }
@@ -103,13 +91,13 @@ func withMember(object []byte, name string, value []byte) []byte {
 func listOf(value []byte) []byte { return slices.Concat([]byte("["), value, []byte("]")) }
 
 // textOrID returns the text of a value, or of the member "id" of an object.
-func textOrID(value []byte) string { return orText(text(value), field(value, "id")) }
+func textOrID(value []byte) string { return cmp.Or(text(value), field(value, "id")) }
 
-// orText returns the first text that is not empty.
-func orText(texts ...string) string {
-	for _, one := range texts {
-		if one != "" {
-			return one
+// firstID returns the first "id" that one of the objects has.
+func firstID(objects ...[]byte) string {
+	for _, object := range objects {
+		if id := field(object, "id"); id != "" {
+			return id
 		}
 	}
 	return ""

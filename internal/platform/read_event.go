@@ -1,0 +1,36 @@
+package platform
+
+import (
+	"mime"
+	"net/http"
+)
+
+// single is the delivery of a request that is one event.
+func single(e Event, reply *Reply) Delivery { return Delivery{Events: []Event{e}, Reply: reply} }
+
+// handshake is the delivery of a request that only tries an address out.
+func handshake(reply *Reply) Delivery { return Delivery{Reply: reply} }
+
+// isForm reports whether the body is a form.
+func isForm(header http.Header) bool {
+	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	return err == nil && media == "application/x-www-form-urlencoded"
+}
+
+const (
+	typeJSON = "application/json"
+	typeText = "text/plain; charset=utf-8"
+)
+
+// jsonReply is 200 with a JSON body.
+func jsonReply(body string) *Reply {
+	return &Reply{Status: http.StatusOK, ContentType: typeJSON, Body: []byte(body)}
+}
+
+// textReply is 200 with a text.
+func textReply(body string) *Reply {
+	return &Reply{Status: http.StatusOK, ContentType: typeText, Body: []byte(body)}
+}
+
+// emptyReply is the status alone.
+func emptyReply(status int) *Reply { return &Reply{Status: status} }
