@@ -3,6 +3,7 @@ package config_test
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"strings"
 	"testing"
 
@@ -31,31 +32,31 @@ func page() string {
 
 ` + "`botgate-backend`" + ` takes each setting from its flag, else from its environment variable, else the default; a
 variable that is empty counts as unset. Addresses with a password belong in the environment, since every user
-of the machine can read a process's flags. In the gateway's process, [` + "`botgate_embedded`" + `](embedded.md) has
-options of the names in the third column; the others are those of the option [` + "`botgate`" + `](botgate.md).
-
-| variable | flag | ` + "`botgate_embedded`" + ` | default | meaning |
-|---|---|---|---|---|
+of the machine can read a process's flags. In the gateway's process, some are options of
+[` + "`botgate_embedded`" + `](embedded.md); the others are those of the option [` + "`botgate`" + `](botgate.md).
 `)
 	for _, o := range config.Options {
-		meaning := o.Help
-		if o.Page != "" {
-			meaning += " ([more](../" + o.Page + "))"
+		fmt.Fprintf(&b, "\n## `%s`\n\n%s\n\n- Flag: `--%s`\n", o.Env, sentence(o.Help), o.Flag)
+		if o.Caddy != "" {
+			fmt.Fprintf(&b, "- Option of `botgate_embedded`: `%s`\n", o.Caddy)
 		}
-		fmt.Fprintf(&b, "| `%s` | `--%s` | %s | %s | %s |\n", o.Env, o.Flag, code(o.Caddy), cmp.Or(code(o.Default), o.Unset, "none"), escape(meaning))
+		if o.Default != "" {
+			fmt.Fprintf(&b, "- Default: `%s`\n", o.Default)
+		} else {
+			fmt.Fprintf(&b, "- Default: %s\n", cmp.Or(o.Unset, "none"))
+		}
+		if o.Page != "" {
+			fmt.Fprintf(&b, "- More: [%s](%s)\n", path.Base(o.Page), strings.TrimPrefix("../"+o.Page, "../reference/"))
+		}
 	}
-	return strings.ReplaceAll(b.String(), "(../reference/", "(")
+	return b.String()
 }
 
-func code(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "`" + s + "`"
+// sentence begins with a capital letter and ends with a full stop. What would be HTML, such as <path>, is escaped.
+func sentence(s string) string {
+	s = strings.ToUpper(s[:1]) + s[1:] + "."
+	return strings.NewReplacer("<", "&lt;", "….", "…").Replace(s)
 }
-
-// escape shows what would be HTML, such as <path>.
-func escape(s string) string { return strings.ReplaceAll(s, "<", "&lt;") }
 
 func TestOptionsAreComplete(t *testing.T) {
 	t.Parallel()

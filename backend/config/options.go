@@ -80,7 +80,7 @@ var Options = []Option{
 		value: func(c *Config) value { return (*text)(&c.History) },
 		check: func(c Config) error { return queueopen.CheckHistory(c.History) },
 	}, {
-		Flag: "blobs", Env: EnvBlobURL, Unset: "the folder blobs beside the embedded queue, none for RabbitMQ",
+		Flag: "blobs", Env: EnvBlobURL, Unset: "the folder blobs beside a queue file, none for RabbitMQ",
 		Help: "large bodies, as the gateways have it: file:<folder> or s3://…", Page: "guides/claim_check.md",
 		value: func(c *Config) value { return (*url)(&c.BlobURL) },
 		check: func(c Config) error { return ifSet(c.BlobURL, blobopen.Check) },
@@ -178,11 +178,11 @@ var Options = []Option{
 		check: func(c Config) error { return ifSet(c.Listen, checkListen) },
 	}, {
 		Flag: "log-level", Env: "BOTGATE_LOG_LEVEL", Default: "info",
-		Help:  "debug, info, warn or error",
+		Help:  "what is logged: debug, info, warn or error",
 		value: func(c *Config) value { return (*level)(&c.LogLevel) },
 	}, {
 		Flag: "log-format", Env: "BOTGATE_LOG_FORMAT", Default: "text",
-		Help:  "text or json",
+		Help:  "how it is logged: text or json",
 		value: func(c *Config) value { return (*text)(&c.LogFormat) },
 		check: func(c Config) error { return must(c.LogFormat == "text" || c.LogFormat == "json", "text or json") },
 	},

@@ -27,8 +27,12 @@ func Compare(t *testing.T, path, page string) {
 	require.Equal(t, page, string(committed), "make docs writes it anew")
 }
 
-// manyLines are more blank lines than Markdown needs.
-var manyLines = regexp.MustCompile(`\n{3,}`)
+var (
+	// manyLines are more blank lines than Markdown needs.
+	manyLines = regexp.MustCompile(`\n{3,}`)
+	// seeAlso is a link to another command with what that does, which has its own line here.
+	seeAlso = regexp.MustCompile(`(?m)^(\* \[.*\]\(.*\))\t - (.*)$`)
+)
 
 // Commands returns a page with the help of a command and of all below it.
 func Commands(t *testing.T, root *cobra.Command) string {
@@ -37,7 +41,8 @@ func Commands(t *testing.T, root *cobra.Command) string {
 	page.WriteString("# Commands of " + root.Name() + "\n\n<!-- Made by \"make docs\" from the commands' help. -->\n\n")
 	root.DisableAutoGenTag = true
 	appendCommand(t, &page, root)
-	return strings.TrimSpace(manyLines.ReplaceAllString(page.String(), "\n\n")) + "\n"
+	text := seeAlso.ReplaceAllString(page.String(), "$1:\n  $2")
+	return strings.TrimSpace(manyLines.ReplaceAllString(text, "\n\n")) + "\n"
 }
 
 func appendCommand(t *testing.T, page *bytes.Buffer, cmd *cobra.Command) {
