@@ -8,14 +8,9 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// Replayer is a queue that replays records of its history; see [queue.History].
-type Replayer interface {
-	Replay(ctx context.Context, group queue.Group, replayID int, records ...queue.HistoryRecord) error
-}
-
 // Group is a group of the queue as a target.
 type Group struct {
-	Queue Replayer
+	Queue queue.History
 	Group queue.Group
 	// ReplayID is the number of the replay; see [queue.NewReplayID].
 	ReplayID int

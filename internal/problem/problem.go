@@ -73,23 +73,26 @@ func (p *Problem) Slug() string { return p.Type[len(typePrefix):] }
 
 // WithDetail returns a copy that explains this occurrence to the client.
 func (p *Problem) WithDetail(format string, args ...any) *Problem {
-	c := p.clone()
+	c := *p
 	c.Detail = fmt.Sprintf(format, args...)
-	return c
+	return &c
 }
 
 // WithErrors returns a copy that lists what is wrong with the request body.
 func (p *Problem) WithErrors(errs []FieldError) *Problem {
-	c := p.clone()
+	c := *p
 	c.Errors = errs
-	return c
+	return &c
 }
 
 // WithHeader returns a copy that is answered with one more header.
 func (p *Problem) WithHeader(name, value string) *Problem {
-	c := p.clone()
+	c := *p
+	if c.header = p.header.Clone(); c.header == nil {
+		c.header = http.Header{}
+	}
 	c.header.Add(name, value)
-	return c
+	return &c
 }
 
 // WithRetryAfter returns a copy that asks the client to retry after d, in whole seconds
@@ -115,13 +118,4 @@ func (p *Problem) Write(w http.ResponseWriter) error {
 	// The client may be gone; then nobody reads the answer.
 	_, _ = w.Write(body)
 	return nil
-}
-
-func (p *Problem) clone() *Problem {
-	c := *p
-	c.header = p.header.Clone()
-	if c.header == nil {
-		c.header = http.Header{}
-	}
-	return &c
 }
