@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/eventjson"
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/duration"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/queue"
@@ -43,9 +44,9 @@ func (a *API) listDead(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	view := deadPageView{Dead: make([]eventjson.DeadLetter, len(page.Letters)), NextCursor: page.Next, Truncated: page.Truncated}
-	for i, l := range page.Letters {
-		view.Dead[i] = eventjson.NewDeadLetter(l)
+	view := deadPageView{Dead: []eventjson.DeadLetter{}, NextCursor: page.Next, Truncated: page.Truncated}
+	for _, l := range page.Letters {
+		view.Dead = append(view.Dead, eventjson.NewDeadLetter(l))
 	}
 	return w.send(http.StatusOK, view)
 }
@@ -53,7 +54,7 @@ func (a *API) listDead(w *response, r *http.Request, c caller) error {
 // getDead answers GET /v1/dead/{id}.
 func (a *API) getDead(w *response, r *http.Request, c caller) error {
 	id := r.PathValue("id")
-	if !searchable(id, maxID) {
+	if !store.ValidID(id) {
 		return unknownDeadLetter
 	}
 	l, err := a.cfg.Dead.GetDead(r.Context(), id)
@@ -104,7 +105,7 @@ func (a *API) moveDead(do action) endpoint {
 func (a *API) moveOneDead(do action) endpoint {
 	return func(w *response, r *http.Request, c caller) error {
 		id := r.PathValue("id")
-		if !searchable(id, maxID) {
+		if !store.ValidID(id) {
 			return unknownDeadLetter
 		}
 		return a.move(r.Context(), w, do, queue.DeadFilter{ID: id, Bot: c.bot}, queue.MaxDeadPage)

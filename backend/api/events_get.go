@@ -13,9 +13,6 @@ import (
 	"github.com/botgate/botgate/internal/problem"
 )
 
-// maxID is the longest id of an event, in bytes.
-const maxID = 64
-
 // getEvent answers GET /v1/events/{id}: how the event is now, was at a time, or will be once it is final.
 func (a *API) getEvent(w *response, r *http.Request, c caller) error {
 	var (
@@ -55,7 +52,7 @@ func (a *API) getEvent(w *response, r *http.Request, c caller) error {
 
 // readEvent reads an event that the caller may see, within the time of a query.
 func (a *API) readEvent(ctx context.Context, id string, c caller) (*store.Record, error) {
-	if !searchable(id, maxID) {
+	if !store.ValidID(id) {
 		return nil, store.ErrNotFound
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
@@ -63,17 +62,11 @@ func (p parameters) names() []string {
 // text reads what is compared with attributes of events.
 func text(field *string) func(name, value string) error {
 	return func(name, value string) error {
-		if *field = value; !searchable(value, event.MaxAttribute) {
+		if *field = value; !event.ValidText(value) {
 			return fmt.Errorf("%s must be text as events have it", name)
 		}
 		return nil
 	}
-}
-
-// searchable reports whether a value can occur in the store: databases answer what
-// can't be text with an error of their own.
-func searchable(value string, limit int) bool {
-	return len(value) <= limit && utf8.ValidString(value) && !strings.ContainsRune(value, 0)
 }
 
 func timestamp(field *time.Time) func(name, value string) error {

@@ -30,8 +30,8 @@ const (
 	expiresHeader = "Botgate-Session-Expires"
 )
 
-// sessionKey returns the session of a request, and reads its query. Unlike events, other bots' sessions are rejected even
-// if there is none.
+// sessionKey returns the session of a request, and reads its query. Unlike events, other bots' sessions are rejected
+// even if there is none.
 func sessionKey(r *http.Request, c caller, query parameters) (session.Key, error) {
 	key := session.Key{Bot: r.PathValue("bot"), User: r.PathValue("user")}
 	if !c.may(key.Bot) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/backend/notify"
@@ -48,7 +49,7 @@ func (s *stream) readLog(ctx context.Context) error {
 			break
 		}
 		q.After = entries[len(entries)-1].Position()
-		s.advance(earlier(q.After.RecordedAt, settled))
+		s.advance(slices.MinFunc([]time.Time{q.After.RecordedAt, settled}, time.Time.Compare))
 	}
 	s.advance(settled)
 	return nil
@@ -97,13 +98,6 @@ func (s *stream) id(p store.LogPosition) string {
 		p = store.LogPosition{RecordedAt: limit}
 	}
 	return p.Cursor()
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // maxSent bounds how many entries a stream remembers.

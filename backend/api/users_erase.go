@@ -34,7 +34,7 @@ func (a *API) eraseUser(w *response, r *http.Request, c caller) error {
 	if err := (parameters{}).read(r); err != nil {
 		return err
 	}
-	if user == "" || !searchable(user, event.MaxAttribute) {
+	if user == "" || !event.ValidText(user) {
 		return unknownUser
 	}
 	events, err := a.erase(r.Context(), user)

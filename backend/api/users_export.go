@@ -30,7 +30,7 @@ func (a *API) exportUser(w *response, r *http.Request, c caller) error {
 	if err := c.restrict(&bot); err != nil {
 		return err
 	}
-	if user == "" || !searchable(user, event.MaxAttribute) {
+	if user == "" || !event.ValidText(user) {
 		return unknownUser
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), exportLife)

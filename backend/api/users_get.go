@@ -50,7 +50,7 @@ func (a *API) getUser(w *response, r *http.Request, c caller) error {
 	if err := c.restrict(&q.Bot); err != nil {
 		return err
 	}
-	if !searchable(q.Subject, event.MaxAttribute) {
+	if !event.ValidText(q.Subject) {
 		return unknownUser
 	}
 	user, err := a.cfg.Reader.User(r.Context(), q)

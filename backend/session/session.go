@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/botgate/botgate/internal/event"
 )
@@ -48,7 +46,7 @@ type Key struct {
 // check refuses what no event has as a bot or a subject.
 func (k Key) check() error {
 	for _, name := range []string{k.Bot, k.User} {
-		if name == "" || len(name) > event.MaxAttribute || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		if name == "" || !event.ValidText(name) {
 			return ErrKey
 		}
 	}

@@ -81,7 +81,8 @@ func (s *Sessions) Get(ctx context.Context, key Key) (found *Session, err error)
 }
 
 // Put creates a session and returns true, or replaces it and returns false. It expires after
-// ttl, or after the default when that is 0. Errors that the caller can correct are ErrKey, ErrTTL, ErrDocument, ErrTooLarge, ErrTooDeep, ErrCondition and ErrBusy.
+// ttl, or after the default when that is 0. Errors that the caller can correct are ErrKey,
+// ErrTTL, ErrDocument, ErrTooLarge, ErrTooDeep, ErrCondition and ErrBusy.
 func (s *Sessions) Put(ctx context.Context, key Key, document []byte, ttl time.Duration, when Condition) (written *Session, created bool, err error) {
 	defer func() { s.metrics.count("put", err) }()
 	if err := s.check(document); err != nil {

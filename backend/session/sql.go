@@ -43,7 +43,8 @@ func (e *SQL) Load(ctx context.Context, key Key, at time.Time) (*Session, error)
 
 // Store implements [Engine].
 func (e *SQL) Store(ctx context.Context, next *Session, was string) error {
-	args := []any{next.User, next.Bot, next.Version, []byte(next.Data), next.UpdatedAt.UnixMicro(), next.ExpiresAt.UnixMicro()}
+	updated, expires := next.UpdatedAt.UnixMicro(), next.ExpiresAt.UnixMicro()
+	args := []any{next.User, next.Bot, next.Version, []byte(next.Data), updated, expires}
 	if was == "" {
 		// An expired session does not count.
 		return e.changeOne(ctx, "writing a session", `
@@ -59,7 +60,8 @@ where subject = $1 and bot = $2 and version = $7`, append(args, was)...)
 
 // Remove implements [Engine].
 func (e *SQL) Remove(ctx context.Context, key Key, was string) error {
-	return e.changeOne(ctx, "removing a session", `delete from sessions where subject = $1 and bot = $2 and version = $3`, key.User, key.Bot, was)
+	return e.changeOne(ctx, "removing a session",
+		`delete from sessions where subject = $1 and bot = $2 and version = $3`, key.User, key.Bot, was)
 }
 
 // changeOne returns ErrConflict when the statement changes no row.

@@ -110,6 +110,12 @@ func ValidBot(name string) bool {
 	return true
 }
 
+// ValidText reports whether an attribute may be compared with s: databases answer what can't be
+// text with errors of their own.
+func ValidText(s string) bool {
+	return len(s) <= MaxAttribute && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
+
 func clean(s string) string {
 	if len(s) <= MaxAttribute && isClean(s) {
 		return s
