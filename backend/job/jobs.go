@@ -8,14 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -64,8 +62,6 @@ type Jobs struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	// processors limits the tasks of [Run.Compute] to one for each processor.
-	processors *semaphore.Weighted
 	// failure is why jobs are not worked on; nil while they are.
 	failure atomic.Pointer[error]
 	// submitted wakes the worker of this process, which need not wait for its next poll.
@@ -82,10 +78,7 @@ func New(cfg Config) (*Jobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Jobs{
-		cfg: cfg, log: cfg.Logger, metrics: m, submitted: retry.NewWake(),
-		processors: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
-	}
+	j := &Jobs{cfg: cfg, log: cfg.Logger, metrics: m, submitted: retry.NewWake()}
 	j.failure.Store(&errNotRunning)
 	return j, nil
 }

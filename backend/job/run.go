@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/botgate/botgate/internal/retry"
 )
 
@@ -68,22 +66,6 @@ func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 		return errInterrupted
 	}
 	return nil
-}
-
-// Compute runs tasks that keep a processor busy, at most one for each processor at once in this
-// process. It returns the first error.
-func (r *Run) Compute(ctx context.Context, tasks ...func() error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, task := range tasks {
-		group.Go(func() error {
-			if err := r.jobs.processors.Acquire(ctx, 1); err != nil {
-				return err
-			}
-			defer r.jobs.processors.Release(1)
-			return task()
-		})
-	}
-	return group.Wait()
 }
 
 // lease leases the job to its owner, or renews the lease. It is due again when that expires.

@@ -27,7 +27,8 @@ const (
 func changes(j *Job) []any {
 	return []any{
 		string(j.Status), j.CancelAsked, j.Done, j.Total, j.Checkpoint, j.Parts, string(j.Result), j.Error,
-		j.Tries, j.Crashes, j.Owner, micros(j.LeaseUntil), micros(j.DueAt), micros(j.UpdatedAt), micros(j.FinishedAt), j.Version,
+		j.Tries, j.Crashes, j.Owner, micros(j.LeaseUntil), micros(j.DueAt),
+		micros(j.UpdatedAt), micros(j.FinishedAt), j.Version,
 	}
 }
 
@@ -79,8 +80,8 @@ func (e *SQL) Load(ctx context.Context, id string) (*Job, error) {
 func scan(rows *sql.Rows) (*Job, error) {
 	j := &Job{}
 	var lease, due, created, updated, finished sql.NullInt64
-	err := rows.Scan(&j.Status, &j.CancelAsked, &j.Done, &j.Total, &j.Checkpoint, &j.Parts, (*[]byte)(&j.Result), &j.Error,
-		&j.Tries, &j.Crashes, &j.Owner, &lease, &due, &updated, &finished, &j.Version,
+	err := rows.Scan(&j.Status, &j.CancelAsked, &j.Done, &j.Total, &j.Checkpoint, &j.Parts,
+		(*[]byte)(&j.Result), &j.Error, &j.Tries, &j.Crashes, &j.Owner, &lease, &due, &updated, &finished, &j.Version,
 		&j.ID, &j.Kind, (*[]byte)(&j.Parameters), &j.Bot, &created)
 	if len(j.Result) == 0 {
 		j.Result = nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func (k *Export) Run(ctx context.Context, r *job.Run) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for !w.over {
+	for !w.over() {
 		part, err := w.part(ctx)
 		if err != nil {
 			return nil, temporary(err)
@@ -98,7 +99,9 @@ type writer struct {
 	from  time.Time
 	at    exportCheckpoint
 	done  int64
-	over  bool
+	// listed are the next events, and last is set when no others follow.
+	listed []*store.Record
+	last   bool
 }
 
 func (k *Export) resume(r *job.Run) (*writer, error) {
@@ -113,6 +116,7 @@ func (k *Export) resume(r *job.Run) (*writer, error) {
 	if j.Checkpoint == "" {
 		w.at.Time = cmp.Or(store.Micros(p.Filter.To), j.CreatedAt)
 	}
+	w.query.After = store.Position{Time: w.at.Time, ID: w.at.ID}
 	return w, nil
 }
 
@@ -123,70 +127,57 @@ type piece struct {
 	events int64
 }
 
-// part reads until a part is full or no event is left.
+// part reads a few events at a time until a part is full or no event is left: a page of large
+// bodies would not fit into memory.
 func (w *writer) part(ctx context.Context) (p piece, err error) {
 	full := time.Now().Add(partTime)
-	for !w.over && p.size < w.cfg.PartSize && time.Now().Before(full) {
-		records, err := w.page(ctx)
+	for !w.over() && p.size < w.cfg.PartSize && time.Now().Before(full) {
+		if len(w.listed) == 0 {
+			if err := w.list(ctx); err != nil {
+				return p, err
+			}
+			continue
+		}
+		records := w.listed[:min(readers, len(w.listed))]
+		lines, err := w.lines(ctx, records)
 		if err != nil {
 			return p, err
-		}
-		if err := w.fill(ctx, &p, records); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
-}
-
-// fill adds the events of a page to a part until that is full, and leaves the others to the
-// next part: a page of large bodies would not fit into memory.
-func (w *writer) fill(ctx context.Context, p *piece, records []*store.Record) error {
-	for len(records) > 0 {
-		n := min(readers, len(records))
-		lines, err := w.lines(ctx, records[:n])
-		if err != nil {
-			return err
 		}
 		for _, line := range lines {
 			if line != nil {
 				p.lines, p.size, p.events = append(p.lines, line), p.size+len(line), p.events+1
 			}
 		}
-		if last := records[n-1].Event; p.size >= w.cfg.PartSize && n < len(records) {
-			w.at.Time, w.at.ID, w.over = last.Time, last.ID, false
-			return nil
-		}
-		records = records[n:]
+		last := records[len(records)-1].Event
+		w.at.Time, w.at.ID, w.listed = last.Time, last.ID, w.listed[len(records):]
 	}
-	return nil
+	return p, nil
 }
 
-// page returns the next events.
-func (w *writer) page(ctx context.Context) ([]*store.Record, error) {
-	if time.Since(w.at.Time) < settled {
+// over reports whether no event is left.
+func (w *writer) over() bool { return w.last && len(w.listed) == 0 }
+
+// list lists the next events.
+func (w *writer) list(ctx context.Context) error {
+	if time.Since(w.query.After.Time) < settled {
 		ctx = store.Fresh(ctx)
 	}
-	w.query.After = store.Position{Time: w.at.Time, ID: w.at.ID}
 	page, err := w.cfg.Reader.List(ctx, w.query)
 	if err != nil {
-		return nil, fmt.Errorf("listing events: %w", err)
+		return fmt.Errorf("listing events: %w", err)
 	}
 	if len(page.Missing) > 0 {
-		return nil, fmt.Errorf("listing events: %w: %s did not answer", store.ErrUnavailable, strings.Join(page.Missing, ", "))
+		return fmt.Errorf("listing events: %w: %s did not answer", store.ErrUnavailable, strings.Join(page.Missing, ", "))
 	}
-	records := page.Records
-	for i, r := range records {
-		if r.Event.Time.Before(w.from) {
-			records, page.Next = records[:i], nil
-			break
-		}
+	older := func(r *store.Record) bool { return r.Event.Time.Before(w.from) }
+	w.listed = page.Records
+	if i := slices.IndexFunc(w.listed, older); i >= 0 {
+		w.listed, page.Next = w.listed[:i], nil
 	}
-	if page.Next == nil {
-		w.over = true
-	} else {
-		w.at.Time, w.at.ID = page.Next.Time, page.Next.ID
+	if w.last = page.Next == nil; !w.last {
+		w.query.After = *page.Next
 	}
-	return records, nil
+	return nil
 }
 
 // lines reads events with their bodies, concurrently, and returns the line of each, nil for
@@ -213,7 +204,7 @@ func (w *writer) lines(ctx context.Context, records []*store.Record) ([][]byte, 
 
 // save stores a part and the checkpoint.
 func (w *writer) save(ctx context.Context, p piece) error {
-	data, err := compress(ctx, w.run, p.lines)
+	data, err := compress(p.lines)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/internal/blob"
 )
@@ -36,16 +38,16 @@ func (k *Export) ReadPart(ctx context.Context, p job.Part) ([]byte, error) {
 
 // compress makes gzip members of the lines, one for each processor. Concatenated members are a
 // gzip file.
-func compress(ctx context.Context, r *job.Run, lines [][]byte) ([]byte, error) {
+func compress(lines [][]byte) ([]byte, error) {
 	share := (len(lines) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	var members []*bytes.Buffer
-	var tasks []func() error
+	var group errgroup.Group
 	for chunk := range slices.Chunk(lines, share) {
 		member := &bytes.Buffer{}
 		members = append(members, member)
-		tasks = append(tasks, func() error { return deflate(member, chunk) })
+		group.Go(func() error { return deflate(member, chunk) })
 	}
-	if err := r.Compute(ctx, tasks...); err != nil {
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	var file []byte

@@ -1,9 +1,8 @@
 package kind
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
-	"unicode/utf8"
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
@@ -40,11 +39,9 @@ func (p *exportParameters) check(bot string) error {
 	if bot != "" && f.Bot != "" && f.Bot != bot {
 		return job.ErrForbidden
 	}
-	if bot != "" {
-		f.Bot = bot
-	}
+	f.Bot = cmp.Or(bot, f.Bot)
 	for _, value := range []string{f.Bot, f.User, f.Type} {
-		if len(value) > event.MaxAttribute || !utf8.ValidString(value) || bytes.ContainsRune([]byte(value), 0) {
+		if !event.ValidText(value) {
 			return job.BadParameter("The members bot, user and type must be text as events have it.")
 		}
 	}
