@@ -1,38 +1,38 @@
 package revocation
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
+	"github.com/botgate/botgate/internal/background"
 	"github.com/botgate/botgate/internal/retry"
 )
 
 // defaultInterval is how soon a revocation works everywhere.
 const defaultInterval = time.Second
 
-// Copy follows a store. It may be used concurrently.
+// Copy follows a store until it is closed; the last copy stays. It may be used concurrently.
 type Copy struct {
+	*background.Tasks
 	store    Store
 	interval time.Duration
 	logger   *slog.Logger
 	list     atomic.Pointer[List]
 	// first is closed after the first copy was made.
-	first  chan struct{}
-	cancel context.CancelFunc
-	done   chan struct{}
+	first chan struct{}
 }
 
 // Follow starts to copy the store's revocations, and again every interval, which is
 // [defaultInterval] when it is zero. While the store is unavailable, the last copy stays.
 func Follow(store Store, interval time.Duration, logger *slog.Logger) *Copy {
-	if interval == 0 {
-		interval = defaultInterval
+	c := &Copy{
+		Tasks: background.New(), store: store, interval: cmp.Or(interval, defaultInterval), logger: logger,
+		first: make(chan struct{}),
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	c := &Copy{store: store, interval: interval, logger: logger, first: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
-	go c.run(ctx)
+	c.Go(c.run)
 	return c
 }
 
@@ -46,15 +46,7 @@ func (c *Copy) Current(ctx context.Context, wait time.Duration) *List {
 	return c.list.Load()
 }
 
-// Close stops to follow the store and waits for what runs. The last copy stays.
-func (c *Copy) Close() error {
-	c.cancel()
-	<-c.done
-	return nil
-}
-
 func (c *Copy) run(ctx context.Context) {
-	defer close(c.done)
 	for well := c.load(ctx, true); retry.Sleep(ctx, c.interval); {
 		well = c.load(ctx, well)
 	}

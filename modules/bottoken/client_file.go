@@ -16,8 +16,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// MinCost is the least bcrypt cost of a secret's hash.
-const MinCost = 12
+// leastCost is the least bcrypt cost of a secret's hash.
+const leastCost = 12
 
 const (
 	// maxCost and maxHashes bound the time that a guess takes.

@@ -21,7 +21,7 @@ func TestParseClients(t *testing.T) {
 		{"id": "ci", "secret_hashes": [%q], "scopes": ["commands:write", "events:read"],
 		 "subject": "build-server", "claims": {"bot": "demo", "level": 3}},
 		{"id": "plain", "secret_hashes": [%q, %q]}
-	]`, realHash, realHash, strings.Replace(realHash, "$2a$12", "$2y$13", 1)), MinCost)
+	]`, realHash, realHash, strings.Replace(realHash, "$2a$12", "$2y$13", 1)), leastCost)
 	require.NoError(t, err)
 	require.Len(t, d.byID, 2)
 	ci, plain := d.byID["ci"], d.byID["plain"]
@@ -30,7 +30,7 @@ func TestParseClients(t *testing.T) {
 	require.Equal(t, []any{"plain", 3}, []any{plain.subject, plain.work()}, "a cost of 13 is twice the work")
 	require.Equal(t, 3, d.work)
 
-	empty, err := parseClients([]byte("[]"), MinCost)
+	empty, err := parseClients([]byte("[]"), leastCost)
 	require.NoError(t, err, "nobody gets a token, which an operator may want")
 	require.Equal(t, 1, empty.work)
 }
@@ -68,7 +68,7 @@ func TestBadClientsAreRefused(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := parseClients([]byte(tt.file), MinCost)
+			_, err := parseClients([]byte(tt.file), leastCost)
 			require.ErrorContains(t, err, tt.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -79,6 +79,6 @@ func TestBadClientsAreRefused(t *testing.T) {
 func TestDecoyIsAHash(t *testing.T) {
 	t.Parallel()
 	require.ErrorIs(t, bcrypt.CompareHashAndPassword(decoy(bcrypt.MinCost), []byte("guess")), bcrypt.ErrMismatchedHashAndPassword)
-	_, err := parseHash(string(decoy(MinCost)), MinCost)
+	_, err := parseHash(string(decoy(leastCost)), leastCost)
 	require.NoError(t, err)
 }

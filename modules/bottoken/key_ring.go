@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/botgate/botgate/internal/background"
 	"github.com/botgate/botgate/internal/filelock"
-	"github.com/botgate/botgate/internal/retry"
 )
 
 // lookInterval is how often the folder is looked at, for keys that are due and for what
@@ -22,13 +22,11 @@ const lookInterval = 10 * time.Second
 // keyring has the keys of a folder, which several processes may share, and rotates them.
 // It may be used concurrently.
 type keyring struct {
+	*background.Tasks
 	folder   string
 	schedule schedule
 	logger   *slog.Logger
-
-	current atomic.Pointer[keys]
-	cancel  context.CancelFunc
-	done    chan struct{}
+	current  atomic.Pointer[keys]
 }
 
 // keys is what the folder held when it was looked at last.
@@ -38,42 +36,30 @@ type keys struct {
 }
 
 // openKeyring makes the folder and the first key where they are missing, and then looks
-// after the keys until close.
+// after the keys until Close.
 func openKeyring(ctx context.Context, folder string, s schedule, logger *slog.Logger) (*keyring, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	r := &keyring{folder: folder, schedule: s, logger: logger, done: make(chan struct{})}
+	r := &keyring{folder: folder, schedule: s, logger: logger, Tasks: background.New()}
 	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
-	// The keys are looked after until close, which is not when provisioning ends.
-	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	go r.follow(ctx)
+	r.Every(lookInterval, r.follow)
 	return r, nil
 }
 
-// signer returns the key that signs now, also after close.
+// signer returns the key that signs now, also after Close.
 func (r *keyring) signer(now time.Time) key { return signing(r.current.Load().private, now) }
 
 // published returns the JSON Web Key Set (RFC 7517) of all keys that verify tokens.
 func (r *keyring) published() []byte { return r.current.Load().public }
 
-// close stops looking after the keys, and waits until that has ended.
-func (r *keyring) close() error {
-	r.cancel()
-	<-r.done
-	return nil
-}
-
 func (r *keyring) follow(ctx context.Context) {
-	defer close(r.done)
-	for retry.Sleep(ctx, lookInterval) {
-		if err := r.look(ctx); err != nil && ctx.Err() == nil {
-			rotationErrorsTotal.Inc()
-			r.logger.ErrorContext(ctx, "keys could not be looked after, the ones that were there sign on",
-				slog.String("folder", r.folder), slog.Any("error", err))
-		}
+	if err := r.look(ctx); err != nil && ctx.Err() == nil {
+		rotationErrorsTotal.Inc()
+		r.logger.ErrorContext(ctx, "keys could not be looked after, the ones that were there sign on",
+			slog.String("folder", r.folder), slog.Any("error", err))
 	}
 }
 

@@ -23,7 +23,7 @@ func openRing(t *testing.T, folder string) *keyring {
 	t.Helper()
 	r, err := openKeyring(t.Context(), folder, hourly, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, r.close()) })
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
 	return r
 }
 

@@ -3,6 +3,7 @@
 package bottoken
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -127,28 +128,20 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 func (h *Handler) setDefaults() {
-	setDefault(&h.TTL, defaultTTL)
-	setDefault(&h.Rotate, defaultRotate)
-	setDefault(&h.Overlap, defaultOverlap)
+	h.TTL = cmp.Or(h.TTL, caddy.Duration(defaultTTL))
+	h.Rotate = cmp.Or(h.Rotate, caddy.Duration(defaultRotate))
+	h.Overlap = cmp.Or(h.Overlap, caddy.Duration(defaultOverlap))
 	if h.Lockout == nil {
 		h.Lockout = &lockout.Config{
 			Failures: 10, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(15 * time.Minute),
 		}
 	}
-	if h.minCost == 0 {
-		h.minCost = MinCost
-	}
+	h.minCost = cmp.Or(h.minCost, leastCost)
 	h.issuer = issuer{name: h.Issuer, audiences: h.Audiences, ttl: time.Duration(h.TTL)}
 	h.security = security.NewLog()
 	// A cached key set is renewed well within the time that a new key does not sign.
 	age := min(maxKeysAge, time.Duration(h.Overlap)/4)
 	h.cacheKeys = fmt.Sprintf("public, max-age=%d", age/time.Second)
-}
-
-func setDefault(option *caddy.Duration, value time.Duration) {
-	if *option == 0 {
-		*option = caddy.Duration(value)
-	}
 }
 
 // check checks the options before anything is made of them.
@@ -191,7 +184,7 @@ func (h *Handler) acquire(ctx caddy.Context, client redis.UniversalClient) (err 
 	if h.keys, err = openKeyring(ctx, h.Folder, s, logger); err != nil {
 		return fmt.Errorf("option folder: %w", err)
 	}
-	h.release = append(h.release, h.keys.close)
+	h.release = append(h.release, h.keys.Close)
 	return nil
 }
 

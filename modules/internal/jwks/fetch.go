@@ -105,8 +105,6 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
 	return raw, nil
 }
 
-func (f *fetcher) close() { f.client.CloseIdleConnections() }
-
 func checkAddress(address string) error {
 	parsed, err := url.Parse(address)
 	if err != nil {

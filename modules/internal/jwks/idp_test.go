@@ -1,4 +1,4 @@
-package jwks_test
+package jwks
 
 import (
 	"crypto/rand"
@@ -15,8 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/botgate/botgate/modules/internal/jwks"
 )
 
 var discard = slog.New(slog.DiscardHandler)
@@ -92,16 +90,16 @@ func hanging(t testing.TB) http.HandlerFunc {
 	}
 }
 
-func acquire(t testing.TB, c jwks.Config) *jwks.Source {
+func open(t testing.TB, c Config) *source {
 	t.Helper()
 	c.Logger = discard
-	source, err := jwks.Acquire(c)
+	source, err := acquire(c)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, source.Release()) })
+	t.Cleanup(func() { require.NoError(t, source.release()) })
 	return source
 }
 
-func ids(document *jwks.Document) []string {
+func ids(document *Document) []string {
 	var ids []string
 	for _, key := range document.Keys {
 		ids = append(ids, key.KeyID)
@@ -110,11 +108,11 @@ func ids(document *jwks.Document) []string {
 }
 
 // requireKeys waits until the source has exactly these keys.
-func requireKeys(t testing.TB, source *jwks.Source, want ...string) *jwks.Document {
+func requireKeys(t testing.TB, source *source, want ...string) *Document {
 	t.Helper()
-	var last *jwks.Document
+	var last *Document
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		document, err := source.Current(t.Context())
+		document, err := source.latest(t.Context())
 		require.NoError(c, err)
 		require.Equal(c, want, ids(document))
 		last = document

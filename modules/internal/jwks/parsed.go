@@ -8,7 +8,7 @@ import (
 
 // Parsed is a source with what its document was parsed into, once for all requests.
 type Parsed[T any] struct {
-	source *Source
+	source *source
 	parse  func(*Document) (T, error)
 	last   atomic.Pointer[version[T]]
 }
@@ -21,16 +21,17 @@ type version[T any] struct {
 // Follow acquires the source of the configuration. A document that does not parse counts
 // as unavailable.
 func Follow[T any](c Config, parse func(*Document) (T, error)) (*Parsed[T], error) {
-	source, err := Acquire(c)
+	source, err := acquire(c)
 	if err != nil {
 		return nil, err
 	}
 	return &Parsed[T]{source: source, parse: parse}, nil
 }
 
-// Current is [Source.Current], parsed.
+// Current returns the keys at hand. It waits only for the first ones, and no longer than
+// Config.Wait; then, or when the keys are too old, the error is [ErrUnavailable].
 func (p *Parsed[T]) Current(ctx context.Context) (T, error) {
-	document, err := p.source.Current(ctx)
+	document, err := p.source.latest(ctx)
 	if err != nil {
 		var none T
 		return none, err
@@ -38,13 +39,14 @@ func (p *Parsed[T]) Current(ctx context.Context) (T, error) {
 	return p.of(document)
 }
 
-// Newer is [Source.Refetch] for a request that met the last version that Current returned.
+// Newer returns keys that are newer than the last that Current returned, for a request whose key
+// is not among those; false when there are none.
 func (p *Parsed[T]) Newer(ctx context.Context) (value T, ok bool) {
 	last := p.last.Load()
 	if last == nil {
 		return value, false
 	}
-	document, ok := p.source.Refetch(ctx, last.number)
+	document, ok := p.source.refetch(ctx, last.number)
 	if !ok {
 		return value, false
 	}
@@ -53,7 +55,7 @@ func (p *Parsed[T]) Newer(ctx context.Context) (value T, ok bool) {
 }
 
 // Close lets go of the source. What it had last can still be used.
-func (p *Parsed[T]) Close() error { return p.source.Release() }
+func (p *Parsed[T]) Close() error { return p.source.release() }
 
 func (p *Parsed[T]) of(document *Document) (T, error) {
 	if last := p.last.Load(); last != nil && last.number == document.Version {

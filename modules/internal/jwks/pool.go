@@ -7,27 +7,20 @@ import (
 	"github.com/botgate/botgate/modules/internal/pooled"
 )
 
-var pool = pooled.New[string, *Source]()
+var pool = pooled.New[string, *source]()
 
-// Acquire returns the source of the configuration, which begins to fetch when it is new.
-// Every Acquire needs one Release.
-func Acquire(c Config) (*Source, error) {
+// acquire returns the source of the configuration, which begins to fetch when it is new.
+// Every acquire needs one release.
+func acquire(c Config) (*source, error) {
 	c.setDefaults()
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return pool.Acquire(c.key(), func() (*Source, error) { return newSource(c), nil })
+	return pool.Acquire(c.key(), func() (*source, error) { return newSource(c), nil })
 }
 
-// Release lets go of the source. The last one to do so stops it; its keys stay.
-func (s *Source) Release() error { return pool.Release(s.config.key()) }
-
-// Close stops the source. It is for the pool; others call Release.
-func (s *Source) Close() error {
-	s.cancel()
-	<-s.done
-	return nil
-}
+// release lets go of the source. The last one to do so stops it; its keys stay.
+func (s *source) release() error { return pool.Release(s.config.key()) }
 
 func (c *Config) check() error {
 	set := 0

@@ -4,6 +4,7 @@ package jwks
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/botgate/botgate/internal/background"
 	"github.com/botgate/botgate/internal/retry"
 )
 
@@ -62,22 +64,16 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	setDefault(&c.Refresh, defaultRefresh)
-	setDefault(&c.MaxStale, defaultMaxStale)
-	setDefault(&c.Timeout, defaultTimeout)
-	setDefault(&c.Wait, defaultWait)
-	setDefault(&c.MaxBody, defaultMaxBody)
+	c.Refresh = cmp.Or(c.Refresh, defaultRefresh)
+	c.MaxStale = cmp.Or(c.MaxStale, defaultMaxStale)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.Wait = cmp.Or(c.Wait, defaultWait)
+	c.MaxBody = cmp.Or(c.MaxBody, defaultMaxBody)
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
-// Source follows one key set. It may be used concurrently.
-type Source struct {
+// source follows one key set. It may be used concurrently.
+type source struct {
+	*background.Tasks
 	config  Config
 	fetcher *fetcher
 	current atomic.Pointer[Document]
@@ -94,25 +90,23 @@ type Source struct {
 	// pending is closed after the fetch that was asked for; nil when none was.
 	pending chan struct{}
 
-	cancel context.CancelFunc
-	done   chan struct{}
+	// ended is closed when nothing is fetched any more.
+	ended chan struct{}
 }
 
-func newSource(c Config) *Source {
-	c.setDefaults()
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &Source{
-		config: c, fetcher: newFetcher(c), first: make(chan struct{}), asked: retry.NewWake(),
+func newSource(c Config) *source {
+	s := &source{
+		Tasks: background.New(), config: c, fetcher: newFetcher(c),
+		first: make(chan struct{}), asked: retry.NewWake(), ended: make(chan struct{}),
 		tokens: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
-		cancel: cancel, done: make(chan struct{}),
 	}
-	go s.run(ctx)
+	s.Go(s.run)
 	return s
 }
 
-// Current returns the keys at hand. It waits only for the first ones, and no longer than
+// latest returns the keys at hand. It waits only for the first ones, and no longer than
 // Config.Wait; then, or when the keys are too old, the error is [ErrUnavailable].
-func (s *Source) Current(ctx context.Context) (*Document, error) {
+func (s *source) latest(ctx context.Context) (*Document, error) {
 	if document := s.usable(); document != nil {
 		return document, nil
 	}
@@ -123,10 +117,10 @@ func (s *Source) Current(ctx context.Context) (*Document, error) {
 	return nil, ErrUnavailable
 }
 
-// Refetch is for a request whose key is not in the version that was seen. It returns newer
+// refetch is for a request whose key is not in the version that was seen. It returns newer
 // keys, or false when there are none. All callers share one fetch, and there are only so
 // many fetches: what is unknown to the provider too must not become a flood there.
-func (s *Source) Refetch(ctx context.Context, seen uint64) (*Document, bool) {
+func (s *source) refetch(ctx context.Context, seen uint64) (*Document, bool) {
 	if document := s.usable(); document != nil && document.Version != seen {
 		return document, true
 	}
@@ -140,7 +134,7 @@ func (s *Source) Refetch(ctx context.Context, seen uint64) (*Document, bool) {
 }
 
 // usable returns the keys unless they are too old.
-func (s *Source) usable() *Document {
+func (s *source) usable() *Document {
 	if time.Since(time.Unix(0, s.fetched.Load())) > s.config.MaxStale {
 		return nil
 	}
@@ -149,7 +143,7 @@ func (s *Source) usable() *Document {
 
 // ask makes the fetcher's goroutine fetch now, and returns what is closed when it has; nil
 // when it was asked too often.
-func (s *Source) ask() chan struct{} {
+func (s *source) ask() chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pending == nil {
@@ -162,21 +156,21 @@ func (s *Source) ask() chan struct{} {
 	return s.pending
 }
 
-func (s *Source) await(ctx context.Context, what <-chan struct{}) {
+func (s *source) await(ctx context.Context, what <-chan struct{}) {
 	timer := time.NewTimer(s.config.Wait)
 	defer timer.Stop()
 	select {
 	case <-what:
 	case <-timer.C:
-	case <-s.done:
+	case <-s.ended:
 	case <-ctx.Done():
 	}
 }
 
 // run makes all fetches, one after the other.
-func (s *Source) run(ctx context.Context) {
-	defer close(s.done)
-	defer s.fetcher.close()
+func (s *source) run(ctx context.Context) {
+	defer close(s.ended)
+	defer s.fetcher.client.CloseIdleConnections()
 	failures := s.refresh(ctx, 0)
 	close(s.first)
 	for {
@@ -192,7 +186,7 @@ func (s *Source) run(ctx context.Context) {
 }
 
 // answer lets those go on who asked for a fetch.
-func (s *Source) answer() {
+func (s *source) answer() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.pending)
@@ -201,7 +195,7 @@ func (s *Source) answer() {
 
 // pause is the time until the next fetch. It is random in part, which keeps many gateways
 // from asking at the same moment.
-func (s *Source) pause(failures int) time.Duration {
+func (s *source) pause(failures int) time.Duration {
 	if failures > 0 {
 		return retry.Backoff{Min: firstRetry, Max: min(lastRetry, s.config.Refresh), Jitter: 0.2}.Delay(failures)
 	}
@@ -209,7 +203,7 @@ func (s *Source) pause(failures int) time.Duration {
 }
 
 // refresh fetches the keys and returns how many fetches failed in a row by now.
-func (s *Source) refresh(ctx context.Context, failures int) int {
+func (s *source) refresh(ctx context.Context, failures int) int {
 	raw, err := s.fetcher.fetch(ctx)
 	if err == nil {
 		err = s.replace(raw)
@@ -226,7 +220,7 @@ func (s *Source) refresh(ctx context.Context, failures int) int {
 }
 
 // replace puts a new set in the place of the old one, whose keys then stop working.
-func (s *Source) replace(raw []byte) error {
+func (s *source) replace(raw []byte) error {
 	old, version := s.current.Load(), uint64(1)
 	if old != nil {
 		version = old.Version + 1

@@ -1,4 +1,4 @@
-package jwks_test
+package jwks
 
 import (
 	"context"
@@ -9,14 +9,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/botgate/botgate/modules/internal/jwks"
 )
 
 func TestKeysAreReplacedAsAWhole(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, serving(t, "a", "b"))
-	source := acquire(t, jwks.Config{URL: provider.URL, Refresh: 10 * time.Millisecond})
+	source := open(t, Config{URL: provider.URL, Refresh: 10 * time.Millisecond})
 	first := requireKeys(t, source, "a", "b")
 	provider.turn(serving(t, "b"))
 	second := requireKeys(t, source, "b")
@@ -24,7 +22,7 @@ func TestKeysAreReplacedAsAWhole(t *testing.T) {
 
 	provider.turn(body(`{"keys":[]}`))
 	require.Eventually(t, func() bool {
-		document, err := source.Current(t.Context())
+		document, err := source.latest(t.Context())
 		return err == nil && len(document.Keys) == 0
 	}, time.Minute, time.Millisecond, "an emptied set lets nothing pass")
 }
@@ -33,12 +31,12 @@ func TestKeysAreReplacedAsAWhole(t *testing.T) {
 func TestBogusKeyIDsAreNoFlood(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, serving(t, "a"))
-	source := acquire(t, jwks.Config{URL: provider.URL})
+	source := open(t, Config{URL: provider.URL})
 	seen := requireKeys(t, source, "a").Version
 	var callers sync.WaitGroup
 	for range 200 {
 		callers.Go(func() {
-			_, newer := source.Refetch(t.Context(), seen)
+			_, newer := source.refetch(t.Context(), seen)
 			require.False(t, newer)
 		})
 	}
@@ -51,15 +49,15 @@ func TestBogusKeyIDsAreNoFlood(t *testing.T) {
 func TestRotationServesTheRequestThatMeetsIt(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, serving(t, "old"))
-	source := acquire(t, jwks.Config{URL: provider.URL})
+	source := open(t, Config{URL: provider.URL})
 	seen := requireKeys(t, source, "old").Version
 	provider.turn(serving(t, "old", "new"))
-	newer, ok := source.Refetch(t.Context(), seen)
+	newer, ok := source.refetch(t.Context(), seen)
 	require.True(t, ok)
 	require.Equal(t, []string{"old", "new"}, ids(newer))
 
 	before := provider.count()
-	again, ok := source.Refetch(t.Context(), seen)
+	again, ok := source.refetch(t.Context(), seen)
 	require.True(t, ok)
 	require.Equal(t, newer.Version, again.Version)
 	require.Equal(t, before, provider.count(), "what is there already is not fetched")
@@ -69,7 +67,7 @@ func TestRotationServesTheRequestThatMeetsIt(t *testing.T) {
 func TestKnownKeysDoNotWaitForASlowProvider(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, serving(t, "a"))
-	source := acquire(t, jwks.Config{URL: provider.URL, Wait: time.Hour})
+	source := open(t, Config{URL: provider.URL, Wait: time.Hour})
 	seen := requireKeys(t, source, "a").Version
 	reached := make(chan struct{})
 	hang := hanging(t)
@@ -80,11 +78,11 @@ func TestKnownKeysDoNotWaitForASlowProvider(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var bogus sync.WaitGroup
 	bogus.Go(func() {
-		_, newer := source.Refetch(ctx, seen)
+		_, newer := source.refetch(ctx, seen)
 		require.False(t, newer)
 	})
 	<-reached
-	document, err := source.Current(t.Context())
+	document, err := source.latest(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, seen, document.Version)
 	cancel()
@@ -95,39 +93,39 @@ func TestKnownKeysDoNotWaitForASlowProvider(t *testing.T) {
 func TestFailureIsForgottenWithRecovery(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, status(http.StatusServiceUnavailable))
-	source := acquire(t, jwks.Config{URL: provider.URL})
-	_, err := source.Current(t.Context())
-	require.ErrorIs(t, err, jwks.ErrUnavailable)
+	source := open(t, Config{URL: provider.URL})
+	_, err := source.latest(t.Context())
+	require.ErrorIs(t, err, ErrUnavailable)
 	provider.turn(serving(t, "a"))
 	require.Eventually(t, func() bool {
-		document, err := source.Current(t.Context())
+		document, err := source.latest(t.Context())
 		return err == nil && len(document.Keys) == 1
 	}, time.Minute, 5*time.Millisecond)
 }
 
 func TestHangingProviderCostsABoundedWait(t *testing.T) {
 	t.Parallel()
-	source := acquire(t, jwks.Config{URL: newIDP(t, hanging(t)).URL, Wait: time.Millisecond})
-	_, err := source.Current(t.Context())
-	require.ErrorIs(t, err, jwks.ErrUnavailable)
-	_, newer := source.Refetch(t.Context(), 0)
+	source := open(t, Config{URL: newIDP(t, hanging(t)).URL, Wait: time.Millisecond})
+	_, err := source.latest(t.Context())
+	require.ErrorIs(t, err, ErrUnavailable)
+	_, newer := source.refetch(t.Context(), 0)
 	require.False(t, newer)
 }
 
 func TestLastGoodKeysServeUntilTheyAreTooOld(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, serving(t, "a"))
-	source := acquire(t, jwks.Config{URL: provider.URL, Refresh: 5 * time.Millisecond, MaxStale: 300 * time.Millisecond})
+	source := open(t, Config{URL: provider.URL, Refresh: 5 * time.Millisecond, MaxStale: 300 * time.Millisecond})
 	requireKeys(t, source, "a")
 	provider.turn(status(http.StatusInternalServerError))
 	failed := provider.count()
 	require.Eventually(t, func() bool { return provider.count() > failed+1 }, time.Minute, time.Millisecond)
 	require.Eventually(t, func() bool {
-		_, err := source.Current(t.Context())
+		_, err := source.latest(t.Context())
 		return err != nil
 	}, time.Minute, time.Millisecond)
-	_, err := source.Current(t.Context())
-	require.ErrorIs(t, err, jwks.ErrUnavailable)
+	_, err := source.latest(t.Context())
+	require.ErrorIs(t, err, ErrUnavailable)
 }
 
 func TestHostileAnswersKeepTheKeysAtHand(t *testing.T) {
@@ -148,13 +146,13 @@ func TestHostileAnswersKeepTheKeysAtHand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			provider := newIDP(t, body(`{"keys":[]}`))
-			source := acquire(t, jwks.Config{URL: provider.URL, MaxBody: 500})
-			first, err := source.Current(t.Context())
+			source := open(t, Config{URL: provider.URL, MaxBody: 500})
+			first, err := source.latest(t.Context())
 			require.NoError(t, err)
 			provider.turn(answer)
-			_, newer := source.Refetch(t.Context(), first.Version)
+			_, newer := source.refetch(t.Context(), first.Version)
 			require.False(t, newer)
-			document, err := source.Current(t.Context())
+			document, err := source.latest(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, first.Version, document.Version)
 		})
@@ -179,8 +177,8 @@ func TestDiscovery(t *testing.T) {
 		}
 	}
 	provider.turn(metadata(provider.URL, keys.URL))
-	requireKeys(t, acquire(t, jwks.Config{Issuer: provider.URL}), "a")
-	requireKeys(t, acquire(t, jwks.Config{MetadataURL: provider.URL + "/.well-known/openid-configuration"}), "a")
+	requireKeys(t, open(t, Config{Issuer: provider.URL}), "a")
+	requireKeys(t, open(t, Config{MetadataURL: provider.URL + "/.well-known/openid-configuration"}), "a")
 
 	for name, answer := range map[string]http.HandlerFunc{
 		"another issuer": metadata("https://other.example", keys.URL),
@@ -189,36 +187,36 @@ func TestDiscovery(t *testing.T) {
 		"not JSON":       body("x"),
 	} {
 		provider.turn(answer)
-		source := acquire(t, jwks.Config{Issuer: provider.URL, MaxBody: int64(1000 + len(name))})
-		_, err := source.Current(t.Context())
-		require.ErrorIs(t, err, jwks.ErrUnavailable, name)
+		source := open(t, Config{Issuer: provider.URL, MaxBody: int64(1000 + len(name))})
+		_, err := source.latest(t.Context())
+		require.ErrorIs(t, err, ErrUnavailable, name)
 	}
 }
 
 func TestSourcesAreSharedAndSurviveReloads(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, serving(t, "a"))
-	first := acquire(t, jwks.Config{URL: provider.URL})
+	first := open(t, Config{URL: provider.URL})
 	requireKeys(t, first, "a")
-	second, err := jwks.Acquire(jwks.Config{URL: provider.URL})
+	second, err := acquire(Config{URL: provider.URL})
 	require.NoError(t, err)
 	require.Same(t, first, second)
-	require.NoError(t, second.Release())
+	require.NoError(t, second.release())
 	require.Equal(t, 1, provider.count())
 
-	other, err := jwks.Acquire(jwks.Config{URL: provider.URL + "/x", Logger: discard})
+	other, err := acquire(Config{URL: provider.URL + "/x", Logger: discard})
 	require.NoError(t, err)
 	requireKeys(t, other, "a")
-	require.NoError(t, other.Release())
-	document, err := other.Current(t.Context())
+	require.NoError(t, other.release())
+	document, err := other.latest(t.Context())
 	require.NoError(t, err, "requests of the old configuration go on")
-	_, newer := other.Refetch(t.Context(), document.Version)
+	_, newer := other.refetch(t.Context(), document.Version)
 	require.False(t, newer)
 }
 
 func TestAddressesMustBeTrustworthy(t *testing.T) {
 	t.Parallel()
-	for name, config := range map[string]jwks.Config{
+	for name, config := range map[string]Config{
 		"plain http":     {URL: "http://idp.example/keys"},
 		"not loopback":   {URL: "http://127.0.0.1.example/keys"},
 		"no host":        {URL: "https:///keys"},
@@ -230,7 +228,7 @@ func TestAddressesMustBeTrustworthy(t *testing.T) {
 		"metadata":       {MetadataURL: "ftp://idp.example"},
 		"not an address": {URL: "https://a b/%zz"},
 	} {
-		_, err := jwks.Acquire(config)
+		_, err := acquire(config)
 		require.Error(t, err, name)
 	}
 }
