@@ -9,12 +9,12 @@ import (
 
 // BenchmarkVerify stands beside BenchmarkLibrary, which does the least that is safe.
 func BenchmarkVerify(b *testing.B) {
-	for _, algorithm := range Algorithms() {
+	for _, algorithm := range algorithmNames() {
 		b.Run(algorithm, func(b *testing.B) {
 			c := config(b)
 			c.Scopes = []string{"a"}
 			c.Trusts[0].Issuers, c.Trusts[0].Audiences = []string{"issuer"}, []string{"botgate"}
-			v := newVerifier(b, c)
+			v := verifierOf(b, c)
 			token := sign(b, algorithm, nil, claims(jwt.MapClaims{"scope": "a b"}))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -27,9 +27,9 @@ func BenchmarkVerify(b *testing.B) {
 }
 
 func BenchmarkLibrary(b *testing.B) {
-	for _, algorithm := range Algorithms() {
+	for _, algorithm := range algorithmNames() {
 		b.Run(algorithm, func(b *testing.B) {
-			key := parseKey(b, algorithm, "").material
+			key := keyOf(b, algorithm, "").material
 			parser := jwt.NewParser(jwt.WithValidMethods([]string{algorithm}), jwt.WithExpirationRequired(),
 				jwt.WithTimeFunc(func() time.Time { return time.Unix(now, 0) }))
 			token := sign(b, algorithm, nil, claims(jwt.MapClaims{"scope": "a b"}))

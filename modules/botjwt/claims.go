@@ -17,8 +17,8 @@ import (
 // maxUser is the longest user id in bytes.
 const maxUser = 256
 
-// Claims is what a verified token says.
-type Claims struct {
+// tokenClaims is what a verified token says.
+type tokenClaims struct {
 	// User is the user claim; never empty.
 	User   string
 	values jwt.MapClaims
@@ -26,8 +26,8 @@ type Claims struct {
 	payload string
 }
 
-func newClaims(values jwt.MapClaims, token, userClaim string) Claims {
-	c := Claims{values: values, payload: strings.Split(token, ".")[1]}
+func newClaims(values jwt.MapClaims, token, userClaim string) tokenClaims {
+	c := tokenClaims{values: values, payload: strings.Split(token, ".")[1]}
 	switch values[userClaim].(type) {
 	case string, float64:
 		if user, ok := c.Text(userClaim); ok && identifies(user) {
@@ -45,7 +45,7 @@ func identifies(user string) bool {
 }
 
 // issuedAt is when the token was issued; the zero time where it does not say.
-func (c Claims) issuedAt() time.Time {
+func (c tokenClaims) issuedAt() time.Time {
 	issued, err := c.values.GetIssuedAt()
 	if err != nil || issued == nil {
 		return time.Time{}
@@ -56,7 +56,7 @@ func (c Claims) issuedAt() time.Time {
 // Text returns a claim as text: strings as they are, numbers as the token writes them,
 // "true" and "false", and arrays and objects as compact JSON, so that no two values
 // look alike. It reports whether the token has the claim; null counts as absent.
-func (c Claims) Text(name string) (string, bool) {
+func (c tokenClaims) Text(name string) (string, bool) {
 	switch value := c.values[name].(type) {
 	case nil:
 		return "", false
@@ -69,7 +69,7 @@ func (c Claims) Text(name string) (string, bool) {
 
 // raw returns a claim's JSON. Few requests ask for a claim that is not a string, so
 // only those decode the claims in a way that keeps it.
-func (c Claims) raw(name string) (string, bool) {
+func (c tokenClaims) raw(name string) (string, bool) {
 	payload, err := base64.RawURLEncoding.DecodeString(c.payload)
 	if err != nil {
 		return "", false
@@ -89,27 +89,18 @@ func hasScopes(values jwt.MapClaims, required []string) bool {
 	if len(required) == 0 {
 		return true
 	}
-	granted := map[string]bool{}
+	var granted []any
 	for _, name := range []string{"scope", "scp"} {
 		switch value := values[name].(type) {
 		case string:
 			for scope := range strings.FieldsSeq(value) {
-				granted[scope] = true
+				granted = append(granted, scope)
 			}
 		case []any:
-			for _, item := range value {
-				if scope, ok := item.(string); ok {
-					granted[scope] = true
-				}
-			}
+			granted = append(granted, value...)
 		}
 	}
-	for _, scope := range required {
-		if !granted[scope] {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(required, func(scope string) bool { return !slices.Contains(granted, any(scope)) })
 }
 
 // hasClaims reports whether each required claim has one of its values, or is an array with

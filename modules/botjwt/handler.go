@@ -28,14 +28,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if h.guard != nil {
 		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
-			return h.refuse(w, r, LockedOut, lockout.Problem(left))
+			return h.refuse(w, r, reasonLockedOut, lockout.Problem(left))
 		}
 	}
 	claims, err := h.authenticate(r)
 	if err != nil {
-		reason := BadClaims
-		errors.As(err, &reason)
-		return h.refuse(w, r, reason, h.challenge.of(reason))
+		why := reasonBadClaims
+		errors.As(err, &why)
+		return h.refuse(w, r, why, h.challenge.of(why))
 	}
 	requestsTotal.WithLabelValues(outcomeVerified).Inc()
 	setPlaceholders(r, claims)
@@ -47,10 +47,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return next.ServeHTTP(w, r)
 }
 
-func (h *Handler) authenticate(r *http.Request) (Claims, error) {
+func (h *Handler) authenticate(r *http.Request) (tokenClaims, error) {
 	token, err := tokenOf(r, h.Sources)
 	if err != nil {
-		return Claims{}, err
+		return tokenClaims{}, err
 	}
 	claims, err := h.verifier.Verify(r.Context(), token)
 	if err == nil && h.revoked != nil {
@@ -60,22 +60,22 @@ func (h *Handler) authenticate(r *http.Request) (Claims, error) {
 }
 
 // checkRevocation is apart from the verifier and its cache, so that it is always up to date.
-func (h *Handler) checkRevocation(ctx context.Context, claims Claims) error {
+func (h *Handler) checkRevocation(ctx context.Context, claims tokenClaims) error {
 	list := h.revoked.Current(ctx, revocationWait)
 	if list == nil {
-		return RevocationsUnavailable
+		return reasonRevocationsUnavailable
 	}
 	jti, _ := claims.Text("jti")
 	if list.Revoked(jti, claims.User, claims.issuedAt()) {
-		return Revoked
+		return reasonRevoked
 	}
 	return nil
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, reason Reason, answer *problem.Problem) error {
-	requestsTotal.WithLabelValues(string(reason)).Inc()
-	h.security.Refused(r, "bot_jwt", string(reason))
-	if h.guard != nil && counts(reason) {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why reason, answer *problem.Problem) error {
+	requestsTotal.WithLabelValues(string(why)).Inc()
+	h.security.Refused(r, "bot_jwt", string(why))
+	if h.guard != nil && counts(why) {
 		h.guard.Failed(r.Context(), lockout.Address(r))
 	}
 	return answer.Write(w)
@@ -83,9 +83,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, reason Reason, 
 
 // counts reports whether the reason is a failure of the caller: who sent no token tried
 // nothing, and a good token that lacks a scope was not guessed.
-func counts(reason Reason) bool {
-	switch reason {
-	case Missing, NoScope, KeysUnavailable, RevocationsUnavailable, LockedOut, Expired:
+func counts(why reason) bool {
+	switch why {
+	case reasonMissing, reasonNoScope, reasonKeysUnavailable, reasonRevocationsUnavailable, reasonLockedOut, reasonExpired:
 		return false
 	default:
 		return true
@@ -111,7 +111,7 @@ func keepInConnection(h http.Header, header string) {
 	}
 }
 
-func setPlaceholders(r *http.Request, claims Claims) {
+func setPlaceholders(r *http.Request, claims tokenClaims) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	repl.Set(claimPrefix+"id", claims.User)
 	repl.Set("http.bot.verified_by", "jwt")
@@ -154,31 +154,31 @@ func newChallenges(scopes []string) challenges {
 
 // details explains what is of use to whoever has a token. What concerns its signature is
 // not explained: that would help only those who try tokens out.
-var details = map[Reason]string{
-	NoExpiry:     `The token has no claim "exp".`,
-	Expired:      "The token has expired.",
-	NotYetValid:  "The token is not valid yet.",
-	BadIssuer:    "The token's issuer is not trusted here.",
-	BadAudience:  "The token is meant for somebody else.",
-	Revoked:      "The token was revoked.",
-	NoUser:       "The token names no user.",
-	MissingClaim: "The token lacks a claim that is required here.",
+var details = map[reason]string{
+	reasonNoExpiry:     `The token has no claim "exp".`,
+	reasonExpired:      "The token has expired.",
+	reasonNotYetValid:  "The token is not valid yet.",
+	reasonBadIssuer:    "The token's issuer is not trusted here.",
+	reasonBadAudience:  "The token is meant for somebody else.",
+	reasonRevoked:      "The token was revoked.",
+	reasonNoUser:       "The token names no user.",
+	reasonMissingClaim: "The token lacks a claim that is required here.",
 }
 
-func (c challenges) of(reason Reason) *problem.Problem {
-	switch reason {
-	case Missing:
+func (c challenges) of(why reason) *problem.Problem {
+	switch why {
+	case reasonMissing:
 		return c.missing
-	case TwoTokens:
+	case reasonTwoTokens:
 		return c.two
-	case KeysUnavailable:
+	case reasonKeysUnavailable:
 		return c.keysUnavailable
-	case RevocationsUnavailable:
+	case reasonRevocationsUnavailable:
 		return c.revocationsUnavailable
-	case NoScope:
+	case reasonNoScope:
 		return c.scope
 	default:
-		if detail, ok := details[reason]; ok {
+		if detail, ok := details[why]; ok {
 			return c.invalid.WithDetail("%s", detail)
 		}
 		return c.invalid

@@ -1,9 +1,18 @@
 package botjwt
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/botgate/botgate/modules/internal/jwks"
+	"github.com/botgate/botgate/modules/internal/reload"
+	"github.com/botgate/botgate/modules/internal/secret"
 )
 
 // IssuerConfig is who issues tokens, for whom, and where the keys are: Keys and JWKFiles,
@@ -34,8 +43,6 @@ type IssuerConfig struct {
 	Algorithms []string `json:"algorithms,omitempty"`
 }
 
-func (c *IssuerConfig) maxStale() time.Duration { return time.Duration(c.MaxStale) }
-
 // isEmpty reports whether nothing is configured.
 func (c *IssuerConfig) isEmpty() bool {
 	return len(c.Keys)+len(c.JWKFiles) == 0 && c.JWKS == "" && !c.OIDC
@@ -46,7 +53,7 @@ type KeyConfig struct {
 	// Algorithm is one of [Algorithms].
 	Algorithm string `json:"algorithm,omitempty"`
 
-	// File holds the key: see [ParseKey]. A line break at the end is not part of it. It
+	// File holds the key: see [parseKey]. A line break at the end is not part of it. It
 	// is read again when it changes.
 	File string `json:"file,omitempty"`
 
@@ -58,4 +65,122 @@ type KeyConfig struct {
 
 	// KID is the key id. Default: none, the key fits every token of its algorithm.
 	KID string `json:"kid,omitempty"`
+}
+
+// ownKeys are in the configuration, in files and in environment variables.
+type ownKeys struct{ *reload.Value[*keySet] }
+
+// Current implements [keySource].
+func (k ownKeys) Current(context.Context) (*keySet, error) { return k.Get(), nil }
+
+// Newer implements [keySource]: changed files are noticed by themselves.
+func (ownKeys) Newer(context.Context) (*keySet, bool) { return nil, false }
+
+// openKeys makes the source of a trust's keys and starts to follow it.
+func (c *IssuerConfig) openKeys(logger *slog.Logger) (keySource, error) {
+	published := c.JWKS != "" || c.OIDC
+	own := len(c.Keys)+len(c.JWKFiles) > 0
+	switch {
+	case c.JWKS != "" && c.OIDC:
+		return nil, errors.New("option oidc: jwks is set too")
+	case published && own:
+		return nil, errors.New("option key: jwks or oidc is set too; keys of another kind need an issuer block of their own")
+	case published:
+		return c.openPublished(logger)
+	case own:
+		value, err := reload.New(reload.Config[*keySet]{Files: c.files(), Logger: logger, Load: c.load})
+		if err != nil {
+			return nil, err
+		}
+		return ownKeys{value}, nil
+	}
+	return nil, errors.New("option key: at least one is required, or jwk_file, jwks or oidc")
+}
+
+func (c *IssuerConfig) openPublished(logger *slog.Logger) (keySource, error) {
+	config := jwks.Config{URL: c.JWKS, MaxStale: time.Duration(c.MaxStale), Logger: logger}
+	option := "jwks"
+	if c.OIDC {
+		config.Issuer, option = c.Issuer, "oidc"
+	}
+	source, err := jwks.Follow(config, func(document *jwks.Document) (*keySet, error) {
+		var keys []verificationKey
+		for _, key := range document.Keys {
+			keys = append(keys, fromJWK(key)...)
+		}
+		return newKeySet(keys, c.Algorithms), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("option %s: %w", option, err)
+	}
+	return source, nil
+}
+
+func (c *IssuerConfig) files() []string {
+	files := slices.Clone(c.JWKFiles)
+	for _, key := range c.Keys {
+		if key.File != "" {
+			files = append(files, key.File)
+		}
+	}
+	return files
+}
+
+// load reads all keys. It fails when one of them can't be used.
+func (c *IssuerConfig) load() (*keySet, error) {
+	var keys []verificationKey
+	for _, config := range c.Keys {
+		key, err := config.load()
+		if err != nil {
+			return nil, fmt.Errorf("option key: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	for _, path := range c.JWKFiles {
+		raw, err := secret.FromFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("option jwk_file: %w", err)
+		}
+		parsed, err := parseJWKs(raw)
+		if err != nil {
+			return nil, fmt.Errorf("option jwk_file: %s: %w", path, err)
+		}
+		keys = append(keys, parsed...)
+	}
+	set := newKeySet(keys, c.Algorithms)
+	if len(set.keys) == 0 {
+		return nil, errors.New("option algorithms: no key is for any of them")
+	}
+	return set, nil
+}
+
+func (k KeyConfig) load() (verificationKey, error) {
+	var raw []byte
+	var err error
+	switch {
+	case len(slices.DeleteFunc([]string{k.File, k.Env, k.Value}, func(s string) bool { return s == "" })) != 1:
+		return verificationKey{}, errors.New("exactly one of a file, an environment variable and a value must be named")
+	case k.File != "":
+		raw, err = secret.FromFile(k.File)
+	case k.Env != "":
+		raw, err = secret.FromEnv(k.Env)
+	default:
+		raw = []byte(caddy.NewReplacer().ReplaceKnown(k.Value, ""))
+	}
+	if err != nil {
+		return verificationKey{}, err
+	}
+	key, err := parseKey(k.Algorithm, k.KID, raw)
+	if err != nil {
+		return verificationKey{}, fmt.Errorf("%s: %w", k.place(), err)
+	}
+	return key, nil
+}
+
+// place names where the key is, and never the key.
+func (k KeyConfig) place() string {
+	if k.Value != "" {
+		return "value"
+	}
+	return k.File + k.Env
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -13,102 +14,104 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 )
 
 // minRSABits is the least that RFC 7518 section 3.3 allows.
 const minRSABits = 2048
 
-// Key verifies the tokens of one algorithm. Make keys with [ParseKey].
-type Key struct {
+// verificationKey verifies the tokens of one algorithm.
+type verificationKey struct {
 	algorithm string
 	id        string
 	material  jwt.VerificationKey
 }
 
-// algorithms says, for each algorithm, which key material fits it.
-var algorithms = map[string]func(raw []byte) (jwt.VerificationKey, error){
-	"HS256": secretOf(32), "HS384": secretOf(48), "HS512": secretOf(64),
-	"RS256": rsaPublicKey, "RS384": rsaPublicKey, "RS512": rsaPublicKey,
-	"PS256": rsaPublicKey, "PS384": rsaPublicKey, "PS512": rsaPublicKey,
-	"ES256": ecdsaPublicKey(elliptic.P256()), "ES384": ecdsaPublicKey(elliptic.P384()), "ES512": ecdsaPublicKey(elliptic.P521()),
-	"EdDSA": ed25519PublicKey,
+// algorithms says, for each algorithm, why key material does not fit it. A curve has only one
+// algorithm (RFC 7518, section 3.4).
+var algorithms = map[string]func(material any) error{
+	"HS256": needSecret(32), "HS384": needSecret(48), "HS512": needSecret(64),
+	"RS256": needRSA, "RS384": needRSA, "RS512": needRSA, "PS256": needRSA, "PS384": needRSA, "PS512": needRSA,
+	"ES256": needECDSA(elliptic.P256()), "ES384": needECDSA(elliptic.P384()), "ES512": needECDSA(elliptic.P521()),
+	"EdDSA": needEd25519,
 }
 
-// Algorithms lists the supported algorithms in alphabetical order.
-func Algorithms() []string { return slices.Sorted(maps.Keys(algorithms)) }
+// algorithmNames lists the supported algorithms in alphabetical order.
+func algorithmNames() []string { return slices.Sorted(maps.Keys(algorithms)) }
 
-// ParseKey makes a key for tokens of that algorithm. HS algorithms take the secret's own
-// bytes, the others a public key or a certificate in PEM; a certificate's dates are not looked
-// at. The id may be empty: the key then fits every token of its algorithm.
-func ParseKey(algorithm, id string, raw []byte) (Key, error) {
-	parse, ok := algorithms[algorithm]
-	if !ok {
-		return Key{}, fmt.Errorf("unknown algorithm %q; there are %s", algorithm, strings.Join(Algorithms(), ", "))
-	}
-	material, err := parse(raw)
-	if err != nil {
-		return Key{}, fmt.Errorf("%s %w", algorithm, err)
-	}
-	return Key{algorithm: algorithm, id: id, material: material}, nil
-}
-
-// secretOf takes secrets of the hash's size, the least that RFC 7518 section 3.2 allows.
-func secretOf(minBytes int) func(raw []byte) (jwt.VerificationKey, error) {
-	return func(raw []byte) (jwt.VerificationKey, error) {
-		// A public key taken for a secret would let everybody sign.
-		if block, _ := pem.Decode(raw); block != nil {
-			return nil, errors.New("needs a secret, not a key in PEM")
+// needSecret takes secrets of the hash's size, the least that RFC 7518 section 3.2 allows.
+func needSecret(minBytes int) func(material any) error {
+	return func(material any) error {
+		if secret, ok := material.([]byte); !ok || len(secret) < minBytes {
+			return fmt.Errorf("needs a secret of at least %d bytes, this one has %d", minBytes, len(secret))
 		}
-		if len(raw) < minBytes {
-			return nil, fmt.Errorf("needs a secret of at least %d bytes, this one has %d", minBytes, len(raw))
-		}
-		return slices.Clone(raw), nil
+		return nil
 	}
 }
 
-func rsaPublicKey(raw []byte) (jwt.VerificationKey, error) {
-	parsed, err := publicKey(raw)
-	if err != nil {
-		return nil, err
-	}
-	key, ok := parsed.(*rsa.PublicKey)
+func needRSA(material any) error {
+	key, ok := material.(*rsa.PublicKey)
 	if !ok {
-		return nil, errors.New("needs an RSA key")
+		return errors.New("needs an RSA key")
 	}
 	if bits := key.N.BitLen(); bits < minRSABits {
-		return nil, fmt.Errorf("needs an RSA key of at least %d bits, this one has %d", minRSABits, bits)
+		return fmt.Errorf("needs an RSA key of at least %d bits, this one has %d", minRSABits, bits)
 	}
-	return key, nil
+	return nil
 }
 
-func ecdsaPublicKey(curve elliptic.Curve) func(raw []byte) (jwt.VerificationKey, error) {
-	return func(raw []byte) (jwt.VerificationKey, error) {
-		parsed, err := publicKey(raw)
-		if err != nil {
-			return nil, err
+func needECDSA(curve elliptic.Curve) func(material any) error {
+	return func(material any) error {
+		if key, ok := material.(*ecdsa.PublicKey); !ok || key.Curve != curve {
+			return fmt.Errorf("needs an ECDSA key on the curve %s", curve.Params().Name)
 		}
-		key, ok := parsed.(*ecdsa.PublicKey)
-		if !ok || key.Curve != curve {
-			return nil, fmt.Errorf("needs an ECDSA key on the curve %s", curve.Params().Name)
-		}
-		return key, nil
+		return nil
 	}
 }
 
-func ed25519PublicKey(raw []byte) (jwt.VerificationKey, error) {
-	parsed, err := publicKey(raw)
-	if err != nil {
-		return nil, err
+func needEd25519(material any) error {
+	if _, ok := material.(ed25519.PublicKey); !ok {
+		return errors.New("needs an Ed25519 key")
 	}
-	key, ok := parsed.(ed25519.PublicKey)
+	return nil
+}
+
+// parseKey makes a key for tokens of that algorithm. HS algorithms take the secret's own
+// bytes, the others a public key or a certificate in PEM; a certificate's dates are not looked
+// at. The id may be empty: the key then fits every token of its algorithm.
+func parseKey(algorithm, id string, raw []byte) (verificationKey, error) {
+	check, ok := algorithms[algorithm]
 	if !ok {
-		return nil, errors.New("needs an Ed25519 key")
+		return verificationKey{}, errUnknownAlgorithm(algorithm)
 	}
-	return key, nil
+	parse := parsePublic
+	if strings.HasPrefix(algorithm, "HS") {
+		parse = parseSecret
+	}
+	material, err := parse(raw)
+	if err == nil {
+		err = check(material)
+	}
+	if err != nil {
+		return verificationKey{}, fmt.Errorf("%s %w", algorithm, err)
+	}
+	return verificationKey{algorithm: algorithm, id: id, material: material}, nil
 }
 
-func publicKey(raw []byte) (key any, err error) {
+func errUnknownAlgorithm(name string) error {
+	return fmt.Errorf("unknown algorithm %q; there are %s", name, strings.Join(algorithmNames(), ", "))
+}
+
+func parseSecret(raw []byte) (any, error) {
+	// A public key taken for a secret would let everybody sign.
+	if block, _ := pem.Decode(raw); block != nil {
+		return nil, errors.New("needs a secret, not a key in PEM")
+	}
+	return slices.Clone(raw), nil
+}
+
+func parsePublic(raw []byte) (key any, err error) {
 	block, _ := pem.Decode(raw)
 	if block == nil {
 		return nil, errors.New("needs a public key in PEM")
@@ -130,4 +133,47 @@ func publicKey(raw []byte) (key any, err error) {
 		return nil, fmt.Errorf("has a malformed key: %w", err)
 	}
 	return key, nil
+}
+
+// fromJWK makes the keys for the algorithms that a JSON Web Key fits: the one that it
+// names, or those of its type. A key that fits none makes none.
+func fromJWK(jwk jose.JSONWebKey) (keys []verificationKey) {
+	if jwk.Use != "" && jwk.Use != "sig" {
+		return nil
+	}
+	for algorithm, check := range algorithms {
+		if (jwk.Algorithm == "" || jwk.Algorithm == algorithm) && check(jwk.Key) == nil {
+			keys = append(keys, verificationKey{algorithm: algorithm, id: jwk.KeyID, material: jwk.Key})
+		}
+	}
+	return keys
+}
+
+// parseJWKs reads a file with a JSON Web Key or a set of them (RFC 7517). Of private keys
+// the public part is used. A key that no algorithm fits is an error: the file is the
+// operator's own.
+func parseJWKs(raw []byte) ([]verificationKey, error) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(raw, &set); err != nil {
+		return nil, errors.New("it is not a JSON Web Key Set")
+	}
+	if set.Keys == nil {
+		var one jose.JSONWebKey
+		if err := one.UnmarshalJSON(raw); err != nil {
+			return nil, errors.New("it is not a JSON Web Key")
+		}
+		set.Keys = []jose.JSONWebKey{one}
+	}
+	var keys []verificationKey
+	for i, jwk := range set.Keys {
+		if _, secret := jwk.Key.([]byte); !secret && !jwk.IsPublic() {
+			jwk = jwk.Public()
+		}
+		fitting := fromJWK(jwk)
+		if len(fitting) == 0 {
+			return nil, fmt.Errorf("key %d fits no algorithm, or another than it names", i+1)
+		}
+		keys = append(keys, fitting...)
+	}
+	return keys, nil
 }

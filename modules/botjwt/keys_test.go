@@ -103,9 +103,9 @@ func certificatePEM(t testing.TB, signer crypto.Signer) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-func parseKey(t testing.TB, algorithm, id string) Key {
+func keyOf(t testing.TB, algorithm, id string) verificationKey {
 	t.Helper()
-	key, err := ParseKey(algorithm, id, ring().public(t, algorithm))
+	key, err := parseKey(algorithm, id, ring().public(t, algorithm))
 	require.NoError(t, err)
 	return key
 }
@@ -113,9 +113,9 @@ func parseKey(t testing.TB, algorithm, id string) Key {
 // TestKeysFitTheirAlgorithms is the table of all algorithms and all kinds of keys.
 func TestKeysFitTheirAlgorithms(t *testing.T) {
 	t.Parallel()
-	for _, algorithm := range Algorithms() {
-		for _, kind := range Algorithms() {
-			_, err := ParseKey(algorithm, "", ring().public(t, kind))
+	for _, algorithm := range algorithmNames() {
+		for _, kind := range algorithmNames() {
+			_, err := parseKey(algorithm, "", ring().public(t, kind))
 			if fits(algorithm, kind) {
 				require.NoError(t, err, algorithm)
 			} else {
@@ -135,9 +135,9 @@ func TestKeyForms(t *testing.T) {
 		"EdDSA": {certificatePEM(t, k.ed)},
 	} {
 		for _, raw := range forms {
-			key, err := ParseKey(algorithm, "", raw)
+			key, err := parseKey(algorithm, "", raw)
 			require.NoError(t, err)
-			require.Equal(t, parseKey(t, algorithm, "").material, key.material)
+			require.Equal(t, keyOf(t, algorithm, "").material, key.material)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func TestKeysRefused(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := ParseKey(tt.algorithm, "", tt.raw)
+			_, err := parseKey(tt.algorithm, "", tt.raw)
 			require.ErrorContains(t, err, tt.want)
 			require.NotContains(t, err.Error(), "s3cret")
 		})

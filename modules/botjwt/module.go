@@ -3,6 +3,7 @@
 package botjwt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,7 +30,7 @@ func init() {
 // Handler verifies the bearer token of a request (RFC 6750). It sets the placeholders
 //
 //	{http.auth.user.id}       the user, from the user claim
-//	{http.auth.user.<claim>}  any claim, see [Claims.Text]; the user goes before a claim "id"
+//	{http.auth.user.<claim>}  any claim as text, or as compact JSON; the user goes before a claim "id"
 //	{http.bot.verified_by}    "jwt"
 //
 // It answers 401 with a WWW-Authenticate header where the token is missing or did not
@@ -86,8 +87,8 @@ type Handler struct {
 	// Default: none.
 	Lockout *lockout.Config `json:"lockout,omitempty"`
 
-	verifier  *Verifier
-	trusts    []*Trust
+	verifier  *verifier
+	trusts    []*trust
 	challenge challenges
 	guard     *lockout.Guard
 	revoked   *revocation.Copy
@@ -113,7 +114,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("bot_jwt: %w", err)
 	}
 	var err error
-	h.verifier, err = NewVerifier(Config{
+	h.verifier, err = newVerifier(verifierConfig{
 		Trusts: h.trusts, Scopes: h.RequireScopes, Require: h.RequireClaims, WithoutExpiry: h.AllowNoExpiry,
 		Leeway: time.Duration(*h.Leeway), UserClaim: h.UserClaim, MaxTokenSize: h.MaxTokenSize,
 		CacheSize: max(0, h.CacheSize), Now: time.Now,
@@ -176,14 +177,14 @@ func (h *Handler) openTrusts(logger *slog.Logger) error {
 func (h *Handler) openTrust(c *IssuerConfig, issuers []string, logger *slog.Logger) error {
 	for _, algorithm := range c.Algorithms {
 		if _, ok := algorithms[algorithm]; !ok {
-			return fmt.Errorf("option algorithms: unknown algorithm %q; there are %s", algorithm, strings.Join(Algorithms(), ", "))
+			return fmt.Errorf("option algorithms: %w", errUnknownAlgorithm(algorithm))
 		}
 	}
 	keys, err := c.openKeys(logger)
 	if err != nil {
 		return err
 	}
-	h.trusts = append(h.trusts, &Trust{Issuers: issuers, Audiences: c.Audiences, Keys: keys})
+	h.trusts = append(h.trusts, &trust{Issuers: issuers, Audiences: c.Audiences, Keys: keys})
 	return nil
 }
 
@@ -205,18 +206,12 @@ func (h *Handler) Cleanup() error {
 
 func (h *Handler) setDefaults() {
 	if h.Leeway == nil {
-		leeway := caddy.Duration(DefaultLeeway)
-		h.Leeway = &leeway
+		h.Leeway = new(caddy.Duration)
+		*h.Leeway = caddy.Duration(defaultLeeway)
 	}
-	if h.UserClaim == "" {
-		h.UserClaim = DefaultUserClaim
-	}
-	if h.MaxTokenSize == 0 {
-		h.MaxTokenSize = DefaultMaxTokenSize
-	}
-	if h.CacheSize == 0 {
-		h.CacheSize = DefaultCacheSize
-	}
+	h.UserClaim = cmp.Or(h.UserClaim, defaultUserClaim)
+	h.MaxTokenSize = cmp.Or(h.MaxTokenSize, defaultMaxTokenSize)
+	h.CacheSize = cmp.Or(h.CacheSize, defaultCacheSize)
 	if len(h.Sources) == 0 {
 		h.Sources = []SourceConfig{{In: inHeader}}
 	}

@@ -1,54 +1,33 @@
 package botjwt
 
-// Reason is why a request was refused. It is an error whose text labels metrics: the
+// reason is why a request was refused. It is an error whose text labels metrics: the
 // values below are all there are.
-type Reason string
+type reason string
 
-// The reasons, in the order of the checks.
+// The reasons, in the order of the checks, each with what it says of the request or its token.
 const (
-	// Missing: the request carries no bearer token.
-	Missing Reason = "missing"
-	// TwoTokens: the request carries more than one token.
-	TwoTokens Reason = "two_tokens"
-	// LockedOut: there were too many bad tokens from this address.
-	LockedOut Reason = "locked_out"
-	// TooLarge: the token is longer than allowed.
-	TooLarge Reason = "too_large"
-	// Malformed: it is not a JSON Web Token in compact form.
-	Malformed Reason = "malformed"
-	// UnknownAlgorithm: no key serves the token's algorithm.
-	UnknownAlgorithm Reason = "unknown_algorithm"
-	// CriticalHeader: the token asks for an extension with "crit" (RFC 7515, section 4.1.11).
-	CriticalHeader Reason = "critical_header"
-	// UnknownKey: no key of the token's algorithm has its key id.
-	UnknownKey Reason = "unknown_key"
-	// KeysUnavailable: no keys could be had, which says nothing about the token.
-	KeysUnavailable Reason = "keys_unavailable"
-	// BadSignature: no key made this signature.
-	BadSignature Reason = "bad_signature"
-	// NoExpiry: the claim "exp" is missing.
-	NoExpiry Reason = "no_expiry"
-	// Expired: "exp" is in the past.
-	Expired Reason = "expired"
-	// NotYetValid: "nbf" or "iat" is in the future.
-	NotYetValid Reason = "not_yet_valid"
-	// BadClaims: a registered claim is not of its type.
-	BadClaims Reason = "bad_claims"
-	// BadIssuer: "iss" is none of those allowed.
-	BadIssuer Reason = "bad_issuer"
-	// BadAudience: "aud" names none of those required.
-	BadAudience Reason = "bad_audience"
-	// MissingClaim: a required claim is missing or has another value.
-	MissingClaim Reason = "missing_claim"
-	// Revoked: the token was ended before its time.
-	Revoked Reason = "revoked"
-	// RevocationsUnavailable: whether the token was revoked could not be found out.
-	RevocationsUnavailable Reason = "revocations_unavailable"
-	// NoUser: the user claim is missing, or unfit to identify anybody.
-	NoUser Reason = "no_user"
-	// NoScope: a required scope is missing. All else about the token is good.
-	NoScope Reason = "no_scope"
+	reasonMissing                reason = "missing"                 // the request carries no bearer token
+	reasonTwoTokens              reason = "two_tokens"              // the request carries more than one token
+	reasonLockedOut              reason = "locked_out"              // too many bad tokens came from its address
+	reasonTooLarge               reason = "too_large"               // the token is longer than allowed
+	reasonMalformed              reason = "malformed"               // it is not a JSON Web Token in compact form
+	reasonUnknownAlgorithm       reason = "unknown_algorithm"       // no key serves the token's algorithm
+	reasonCriticalHeader         reason = "critical_header"         // it asks for an extension with "crit" (RFC 7515)
+	reasonUnknownKey             reason = "unknown_key"             // no key of the token's algorithm has its key id
+	reasonKeysUnavailable        reason = "keys_unavailable"        // no keys could be had: it may be good
+	reasonBadSignature           reason = "bad_signature"           // no key made this signature
+	reasonNoExpiry               reason = "no_expiry"               // the claim "exp" is missing
+	reasonExpired                reason = "expired"                 // "exp" is in the past
+	reasonNotYetValid            reason = "not_yet_valid"           // "nbf" or "iat" is in the future
+	reasonBadClaims              reason = "bad_claims"              // a registered claim is not of its type
+	reasonBadIssuer              reason = "bad_issuer"              // "iss" is none of those allowed
+	reasonBadAudience            reason = "bad_audience"            // "aud" names none of those required
+	reasonMissingClaim           reason = "missing_claim"           // a required claim is missing or another
+	reasonRevoked                reason = "revoked"                 // the token was ended before its time
+	reasonRevocationsUnavailable reason = "revocations_unavailable" // whether it was revoked is not known
+	reasonNoUser                 reason = "no_user"                 // the user claim is missing or identifies nobody
+	reasonNoScope                reason = "no_scope"                // a required scope is missing; all else is good
 )
 
 // Error returns the reason itself.
-func (r Reason) Error() string { return string(r) }
+func (r reason) Error() string { return string(r) }

@@ -141,7 +141,7 @@ func TestCachedTokenExpires(t *testing.T) {
 	clock := time.Unix(now, 0)
 	c := config(t)
 	c.CacheSize, c.Now = 10, func() time.Time { return clock }
-	v := newVerifier(t, c)
+	v := verifierOf(t, c)
 	token := sign(t, "HS256", nil, claims(nil))
 	for range 2 {
 		got, err := v.Verify(t.Context(), token)
@@ -153,7 +153,7 @@ func TestCachedTokenExpires(t *testing.T) {
 	require.NoError(t, err)
 	clock = time.Unix(now+60+30, 0)
 	_, err = v.Verify(t.Context(), token)
-	require.ErrorIs(t, err, Expired)
+	require.ErrorIs(t, err, reasonExpired)
 }
 
 func TestLockout(t *testing.T) {
@@ -189,7 +189,7 @@ func TestLockout(t *testing.T) {
 func BenchmarkCachedToken(b *testing.B) {
 	c := config(b)
 	c.Scopes, c.CacheSize = []string{"a"}, 1000
-	v := newVerifier(b, c)
+	v := verifierOf(b, c)
 	token := sign(b, "RS256", nil, claims(jwt.MapClaims{"scope": "a b"}))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -45,18 +45,18 @@ func tokenOf(r *http.Request, sources []SourceConfig) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", Missing
+		return "", reasonMissing
 	case 1:
 		return found[0], nil
 	}
-	return "", TwoTokens
+	return "", reasonTwoTokens
 }
 
 // bearers returns the tokens of the Authorization header (RFC 6750, section 2.1).
 func bearers(header http.Header) ([]string, error) {
 	values := header.Values("Authorization")
 	if len(values) > 1 {
-		return nil, TwoTokens
+		return nil, reasonTwoTokens
 	}
 	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {

@@ -10,12 +10,12 @@ import (
 // maxCandidates bounds the work for a token without a key id.
 const maxCandidates = 16
 
-// KeySet is one version of a trust's keys; versions are told apart by their addresses.
-type KeySet struct{ keys []Key }
+// keySet is one version of a trust's keys; versions are told apart by their addresses.
+type keySet struct{ keys []verificationKey }
 
-// NewKeySet makes a set of those keys whose algorithm is allowed; none allowed means all.
-func NewKeySet(keys []Key, allowed []string) *KeySet {
-	set := &KeySet{}
+// newKeySet makes a set of those keys whose algorithm is allowed; none allowed means all.
+func newKeySet(keys []verificationKey, allowed []string) *keySet {
+	set := &keySet{}
 	for _, key := range keys {
 		if len(allowed) == 0 || slices.Contains(allowed, key.algorithm) {
 			set.keys = append(set.keys, key)
@@ -25,7 +25,7 @@ func NewKeySet(keys []Key, allowed []string) *KeySet {
 }
 
 // matching returns the keys of the algorithm that the key id leaves in question.
-func (s *KeySet) matching(algorithm, id string) jwt.VerificationKeySet {
+func (s *keySet) matching(algorithm, id string) jwt.VerificationKeySet {
 	var found jwt.VerificationKeySet
 	for _, key := range s.keys {
 		if key.algorithm == algorithm && (id == "" || key.id == "" || id == key.id) && len(found.Keys) < maxCandidates {
@@ -36,44 +36,44 @@ func (s *KeySet) matching(algorithm, id string) jwt.VerificationKeySet {
 }
 
 // serves reports whether any key is for the algorithm.
-func (s *KeySet) serves(algorithm string) bool {
-	return slices.ContainsFunc(s.keys, func(key Key) bool { return key.algorithm == algorithm })
+func (s *keySet) serves(algorithm string) bool {
+	return slices.ContainsFunc(s.keys, func(key verificationKey) bool { return key.algorithm == algorithm })
 }
 
-// KeySource has the keys of a trust at present.
-type KeySource interface {
+// keySource has the keys of a trust at present.
+type keySource interface {
 	// Current returns them, or an error when none could be had.
-	Current(ctx context.Context) (*KeySet, error)
+	Current(ctx context.Context) (*keySet, error)
 	// Newer returns keys newer than those of Current, for a token whose key is not among
 	// them; false when there are none.
-	Newer(ctx context.Context) (*KeySet, bool)
+	Newer(ctx context.Context) (*keySet, bool)
 	// Close lets go of files and connections; the last keys stay.
 	Close() error
 }
 
-// Trust is who may issue tokens, for whom, and with which keys.
-type Trust struct {
+// trust is who may issue tokens, for whom, and with which keys.
+type trust struct {
 	// Issuers are the allowed values of "iss". Empty: any.
 	Issuers []string
 	// Audiences must share a value with "aud". Empty: any.
 	Audiences []string
 	// Keys verify the tokens.
-	Keys KeySource
+	Keys keySource
 }
 
 // check compares the parties that the token names.
-func (t *Trust) check(claims jwt.MapClaims) error {
+func (t *trust) check(claims jwt.MapClaims) error {
 	if len(t.Issuers) > 0 {
 		issuer, err := claims.GetIssuer()
 		if err != nil || !slices.Contains(t.Issuers, issuer) {
-			return BadIssuer
+			return reasonBadIssuer
 		}
 	}
 	if len(t.Audiences) > 0 {
 		audiences, err := claims.GetAudience()
 		isOurs := func(audience string) bool { return slices.Contains(t.Audiences, audience) }
 		if err != nil || !slices.ContainsFunc(audiences, isOurs) {
-			return BadAudience
+			return reasonBadAudience
 		}
 	}
 	return nil
@@ -81,12 +81,12 @@ func (t *Trust) check(claims jwt.MapClaims) error {
 
 // trustOf returns the trust that names the token's issuer, else the one that names none.
 // The first trust is taken when it is the only one: its check says what is wrong.
-func trustOf(trusts []*Trust, claims jwt.MapClaims) (*Trust, error) {
+func trustOf(trusts []*trust, claims jwt.MapClaims) (*trust, error) {
 	if len(trusts) == 1 {
 		return trusts[0], nil
 	}
 	issuer, _ := claims.GetIssuer()
-	var open *Trust
+	var open *trust
 	for _, trust := range trusts {
 		if slices.Contains(trust.Issuers, issuer) {
 			return trust, nil
@@ -96,7 +96,7 @@ func trustOf(trusts []*Trust, claims jwt.MapClaims) (*Trust, error) {
 		}
 	}
 	if open == nil {
-		return nil, BadIssuer
+		return nil, reasonBadIssuer
 	}
 	return open, nil
 }

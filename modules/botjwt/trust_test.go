@@ -182,9 +182,9 @@ func TestParseJWK(t *testing.T) {
 	}
 	named := published("RS256", "k")
 	named.Algorithm = "RS512"
-	keys, err := ParseJWK([]byte(raw(named)))
+	keys, err := parseJWKs([]byte(raw(named)))
 	require.NoError(t, err)
-	require.Equal(t, []Key{{algorithm: "RS512", id: "k", material: ring().rsa.Public()}}, keys)
+	require.Equal(t, []verificationKey{{algorithm: "RS512", id: "k", material: ring().rsa.Public()}}, keys)
 
 	wrong, encryption := published("RS256", "k"), published("ES256", "k")
 	wrong.Algorithm, encryption.Use = "ES256", "enc"
@@ -196,7 +196,7 @@ func TestParseJWK(t *testing.T) {
 		"no key":                    "{}",
 		"one of two":                `{"keys":[` + raw(named) + `,` + raw(wrong) + `]}`,
 	} {
-		_, err := ParseJWK([]byte(text))
+		_, err := parseJWKs([]byte(text))
 		require.Error(t, err, name)
 	}
 }

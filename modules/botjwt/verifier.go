@@ -4,25 +4,27 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/maypok86/otter/v2"
 )
 
-// Defaults of [Config].
+// Defaults of [verifierConfig].
 const (
-	DefaultLeeway       = 30 * time.Second
-	DefaultUserClaim    = "sub"
-	DefaultMaxTokenSize = 8000
-	DefaultCacheSize    = 10_000
+	defaultLeeway       = 30 * time.Second
+	defaultUserClaim    = "sub"
+	defaultMaxTokenSize = 8000
+	defaultCacheSize    = 10_000
 )
 
-// Config is what a [Verifier] asks of a token. All fields without "empty" are required.
-type Config struct {
+// verifierConfig is what a [verifier] asks of a token. All fields without "empty" are required.
+type verifierConfig struct {
 	// Trusts say who may issue tokens. A token is that of the trust with its issuer, else
 	// of the one that names no issuer.
-	Trusts []*Trust
+	Trusts []*trust
 	// Algorithms are those that any of the trusts' keys may have. Empty: all there are.
 	Algorithms []string
 	// Scopes must all be in "scope" or "scp". Empty: none needed.
@@ -43,19 +45,31 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Verifier verifies tokens. It may be used concurrently.
-type Verifier struct {
-	config  Config
+// verifier verifies tokens. It may be used concurrently.
+type verifier struct {
+	config  verifierConfig
 	methods []string
 	parser  *jwt.Parser
-	cache   *cache
+	// cache remembers verified tokens by their hash, so that a token's signature is computed
+	// once. An entry holds for as long as the keys that verified it are the trust's present
+	// ones, and no longer than the token.
+	cache *otter.Cache[[sha256.Size]byte, verified]
 }
 
-// NewVerifier makes a verifier.
-func NewVerifier(c Config) (*Verifier, error) {
-	v := &Verifier{config: c, methods: c.Algorithms}
+// verified is what was found out about a token.
+type verified struct {
+	claims tokenClaims
+	trust  *trust
+	keys   *keySet
+	// expires is zero for a token that never does.
+	expires time.Time
+}
+
+// newVerifier makes a verifier.
+func newVerifier(c verifierConfig) (*verifier, error) {
+	v := &verifier{config: c, methods: c.Algorithms}
 	if len(v.methods) == 0 {
-		v.methods = Algorithms()
+		v.methods = algorithmNames()
 	}
 	options := []jwt.ParserOption{
 		// The choice of keys by algorithm is enough; this guards against a mistake there.
@@ -73,34 +87,37 @@ func NewVerifier(c Config) (*Verifier, error) {
 		return v, nil
 	}
 	var err error
-	v.cache, err = newCache(c.CacheSize)
-	return v, err
+	if v.cache, err = otter.New(&otter.Options[[sha256.Size]byte, verified]{MaximumSize: c.CacheSize}); err != nil {
+		return nil, fmt.Errorf("making the token cache: %w", err)
+	}
+	return v, nil
 }
 
-// Verify checks a token and returns its claims, or a [Reason]. With [NoScope] it
+// Verify checks a token and returns its claims, or a [reason]. With [reasonNoScope] it
 // returns the claims too.
-func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
+func (v *verifier) Verify(ctx context.Context, token string) (tokenClaims, error) {
 	if len(token) > v.config.MaxTokenSize {
-		return Claims{}, TooLarge
+		return tokenClaims{}, reasonTooLarge
 	}
 	if v.cache == nil {
-		found, _, err := v.verify(ctx, token)
+		found, err := v.verify(ctx, token)
 		return found.claims, err
 	}
 	hash := sha256.Sum256([]byte(token))
-	if found, ok := v.cache.get(hash); ok && v.holds(ctx, found) {
+	if found, ok := v.cache.GetIfPresent(hash); ok && v.holds(ctx, found) {
 		return found.claims, nil
 	}
-	found, values, err := v.verify(ctx, token)
-	if err == nil {
-		v.cache.put(hash, found, values)
+	found, err := v.verify(ctx, token)
+	// Nothing would end the entry of a token that never expires.
+	if err == nil && !found.expires.IsZero() {
+		v.cache.Set(hash, found)
 	}
 	return found.claims, err
 }
 
 // holds reports whether what was verified once still is: the token is of age, and its
 // trust has the keys of then.
-func (v *Verifier) holds(ctx context.Context, found verified) bool {
+func (v *verifier) holds(ctx context.Context, found verified) bool {
 	if !v.config.Now().Before(found.expires.Add(v.config.Leeway)) {
 		return false
 	}
@@ -108,41 +125,44 @@ func (v *Verifier) holds(ctx context.Context, found verified) bool {
 	return err == nil && keys == found.keys
 }
 
-func (v *Verifier) verify(ctx context.Context, token string) (verified, jwt.MapClaims, error) {
+func (v *verifier) verify(ctx context.Context, token string) (verified, error) {
 	var found verified
 	values := jwt.MapClaims{}
 	parsed, err := v.parser.ParseWithClaims(token, values, func(token *jwt.Token) (any, error) {
 		return v.candidates(ctx, token, values, &found)
 	})
 	if err != nil {
-		return verified{}, nil, v.reason(parsed, err)
+		return verified{}, v.reason(parsed, err)
 	}
 	if err := found.trust.check(values); err != nil {
-		return verified{}, nil, err
+		return verified{}, err
 	}
 	if !hasClaims(values, v.config.Require) {
-		return verified{}, nil, MissingClaim
+		return verified{}, reasonMissingClaim
 	}
 	found.claims = newClaims(values, token, v.config.UserClaim)
 	if found.claims.User == "" {
-		return verified{}, nil, NoUser
+		return verified{}, reasonNoUser
 	}
 	if !hasScopes(values, v.config.Scopes) {
-		return found, nil, NoScope
+		return found, reasonNoScope
 	}
-	return found, values, nil
+	if expires, err := values.GetExpirationTime(); err == nil && expires != nil {
+		found.expires = expires.Time
+	}
+	return found, nil
 }
 
 // candidates returns the keys that the token's own header leaves in question, and notes
 // whose they are. What else the header brings along (jwk, jku, x5u, x5c) is never used.
-func (v *Verifier) candidates(ctx context.Context, token *jwt.Token, values jwt.MapClaims, found *verified) (any, error) {
+func (v *verifier) candidates(ctx context.Context, token *jwt.Token, values jwt.MapClaims, found *verified) (any, error) {
 	if _, ok := token.Header["crit"]; ok {
-		return nil, CriticalHeader
+		return nil, reasonCriticalHeader
 	}
 	id := ""
 	if given, ok := token.Header["kid"]; ok {
 		if id, ok = given.(string); !ok {
-			return nil, Malformed
+			return nil, reasonMalformed
 		}
 	}
 	var err error
@@ -150,7 +170,7 @@ func (v *Verifier) candidates(ctx context.Context, token *jwt.Token, values jwt.
 		return nil, err
 	}
 	if found.keys, err = found.trust.Keys.Current(ctx); err != nil {
-		return nil, KeysUnavailable
+		return nil, reasonKeysUnavailable
 	}
 	if matching := found.keys.matching(token.Method.Alg(), id); len(matching.Keys) > 0 {
 		return matching, nil
@@ -163,30 +183,30 @@ func (v *Verifier) candidates(ctx context.Context, token *jwt.Token, values jwt.
 	case len(matching.Keys) > 0:
 		return matching, nil
 	case !found.keys.serves(token.Method.Alg()):
-		return nil, UnknownAlgorithm
+		return nil, reasonUnknownAlgorithm
 	}
-	return nil, UnknownKey
+	return nil, reasonUnknownKey
 }
 
 // reason sorts the library's errors, which may be several at once.
-func (v *Verifier) reason(token *jwt.Token, err error) Reason {
-	if own := Reason(""); errors.As(err, &own) {
+func (v *verifier) reason(token *jwt.Token, err error) reason {
+	if own := reason(""); errors.As(err, &own) {
 		return own
 	}
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return Malformed
+		return reasonMalformed
 	case errors.Is(err, jwt.ErrTokenUnverifiable), !slices.Contains(v.methods, token.Method.Alg()):
-		return UnknownAlgorithm
+		return reasonUnknownAlgorithm
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return BadSignature
+		return reasonBadSignature
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return NoExpiry
+		return reasonNoExpiry
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return Expired
+		return reasonExpired
 	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
-		return NotYetValid
+		return reasonNotYetValid
 	default:
-		return BadClaims
+		return reasonBadClaims
 	}
 }

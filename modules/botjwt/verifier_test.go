@@ -34,36 +34,36 @@ func sign(t testing.TB, algorithm string, header map[string]any, c jwt.MapClaims
 }
 
 // config accepts good tokens of all algorithms.
-func config(t testing.TB) Config {
-	c := Config{
+func config(t testing.TB) verifierConfig {
+	c := verifierConfig{
 		Leeway: 30 * time.Second, UserClaim: "sub", MaxTokenSize: 2000,
 		Now: func() time.Time { return time.Unix(now, 0) },
 	}
-	var keys []Key
-	for _, algorithm := range Algorithms() {
-		keys = append(keys, parseKey(t, algorithm, ""))
+	var keys []verificationKey
+	for _, algorithm := range algorithmNames() {
+		keys = append(keys, keyOf(t, algorithm, ""))
 	}
-	c.Trusts = []*Trust{{Keys: fixed(keys...)}}
+	c.Trusts = []*trust{{Keys: fixed(keys...)}}
 	return c
 }
 
 // fixedKeys never change.
-type fixedKeys struct{ set *KeySet }
+type fixedKeys struct{ set *keySet }
 
-func fixed(keys ...Key) KeySource                            { return fixedKeys{NewKeySet(keys, nil)} }
-func (f fixedKeys) Current(context.Context) (*KeySet, error) { return f.set, nil }
-func (fixedKeys) Newer(context.Context) (*KeySet, bool)      { return nil, false }
+func fixed(keys ...verificationKey) keySource                { return fixedKeys{newKeySet(keys, nil)} }
+func (f fixedKeys) Current(context.Context) (*keySet, error) { return f.set, nil }
+func (fixedKeys) Newer(context.Context) (*keySet, bool)      { return nil, false }
 func (fixedKeys) Close() error                               { return nil }
 
-func newVerifier(t testing.TB, c Config) *Verifier {
+func verifierOf(t testing.TB, c verifierConfig) *verifier {
 	t.Helper()
-	v, err := NewVerifier(c)
+	v, err := newVerifier(c)
 	require.NoError(t, err)
 	return v
 }
 
 // requireReason compares the outcome of Verify; "" stands for success.
-func requireReason(t testing.TB, want Reason, err error) {
+func requireReason(t testing.TB, want reason, err error) {
 	t.Helper()
 	if want == "" {
 		require.NoError(t, err)
@@ -77,38 +77,38 @@ func TestVerifyClaims(t *testing.T) {
 	c := config(t)
 	c.Scopes = []string{"a", "b"}
 	c.Trusts[0].Issuers, c.Trusts[0].Audiences = []string{"other", "issuer"}, []string{"botgate", "else"}
-	v := newVerifier(t, c)
+	v := verifierOf(t, c)
 	tests := map[string]struct {
 		changes jwt.MapClaims
-		want    Reason
+		want    reason
 	}{
 		"good":                     {nil, ""},
 		"other issuer":             {jwt.MapClaims{"iss": "other"}, ""},
 		"several audiences":        {jwt.MapClaims{"aud": []string{"x", "else"}}, ""},
 		"expired within leeway":    {jwt.MapClaims{"exp": now - 29}, ""},
-		"expired":                  {jwt.MapClaims{"exp": now - 30}, Expired},
-		"no expiry":                {jwt.MapClaims{"exp": nil}, NoExpiry},
-		"expiry zero":              {jwt.MapClaims{"exp": 0}, NoExpiry},
-		"expiry as text":           {jwt.MapClaims{"exp": "tomorrow"}, BadClaims},
+		"expired":                  {jwt.MapClaims{"exp": now - 30}, reasonExpired},
+		"no expiry":                {jwt.MapClaims{"exp": nil}, reasonNoExpiry},
+		"expiry zero":              {jwt.MapClaims{"exp": 0}, reasonNoExpiry},
+		"expiry as text":           {jwt.MapClaims{"exp": "tomorrow"}, reasonBadClaims},
 		"expiry with fraction":     {jwt.MapClaims{"exp": now + 0.5}, ""},
 		"not before within leeway": {jwt.MapClaims{"nbf": now + 30}, ""},
-		"not before":               {jwt.MapClaims{"nbf": now + 31}, NotYetValid},
+		"not before":               {jwt.MapClaims{"nbf": now + 31}, reasonNotYetValid},
 		"issued within leeway":     {jwt.MapClaims{"iat": now + 30}, ""},
-		"issued in future":         {jwt.MapClaims{"iat": now + 31}, NotYetValid},
-		"issued as text":           {jwt.MapClaims{"iat": "now"}, BadClaims},
-		"wrong issuer":             {jwt.MapClaims{"iss": "issuer2"}, BadIssuer},
-		"no issuer":                {jwt.MapClaims{"iss": nil}, BadIssuer},
-		"issuer of wrong type":     {jwt.MapClaims{"iss": []string{"issuer"}}, BadIssuer},
-		"wrong audience":           {jwt.MapClaims{"aud": "botgate2"}, BadAudience},
-		"no audience":              {jwt.MapClaims{"aud": nil}, BadAudience},
-		"audience of wrong type":   {jwt.MapClaims{"aud": []any{1}}, BadAudience},
-		"no user":                  {jwt.MapClaims{"sub": nil}, NoUser},
-		"empty user":               {jwt.MapClaims{"sub": ""}, NoUser},
-		"user of wrong type":       {jwt.MapClaims{"sub": []string{"ada"}}, NoUser},
-		"user with control char":   {jwt.MapClaims{"sub": "ada\x00"}, NoUser},
-		"user too long":            {jwt.MapClaims{"sub": strings.Repeat("a", 257)}, NoUser},
-		"scope missing":            {jwt.MapClaims{"scope": "a ab"}, NoScope},
-		"no scopes":                {jwt.MapClaims{"scope": nil}, NoScope},
+		"issued in future":         {jwt.MapClaims{"iat": now + 31}, reasonNotYetValid},
+		"issued as text":           {jwt.MapClaims{"iat": "now"}, reasonBadClaims},
+		"wrong issuer":             {jwt.MapClaims{"iss": "issuer2"}, reasonBadIssuer},
+		"no issuer":                {jwt.MapClaims{"iss": nil}, reasonBadIssuer},
+		"issuer of wrong type":     {jwt.MapClaims{"iss": []string{"issuer"}}, reasonBadIssuer},
+		"wrong audience":           {jwt.MapClaims{"aud": "botgate2"}, reasonBadAudience},
+		"no audience":              {jwt.MapClaims{"aud": nil}, reasonBadAudience},
+		"audience of wrong type":   {jwt.MapClaims{"aud": []any{1}}, reasonBadAudience},
+		"no user":                  {jwt.MapClaims{"sub": nil}, reasonNoUser},
+		"empty user":               {jwt.MapClaims{"sub": ""}, reasonNoUser},
+		"user of wrong type":       {jwt.MapClaims{"sub": []string{"ada"}}, reasonNoUser},
+		"user with control char":   {jwt.MapClaims{"sub": "ada\x00"}, reasonNoUser},
+		"user too long":            {jwt.MapClaims{"sub": strings.Repeat("a", 257)}, reasonNoUser},
+		"scope missing":            {jwt.MapClaims{"scope": "a ab"}, reasonNoScope},
+		"no scopes":                {jwt.MapClaims{"scope": nil}, reasonNoScope},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestVerifyClaims(t *testing.T) {
 			maps.Copy(all, tt.changes)
 			got, err := v.Verify(t.Context(), sign(t, "HS256", nil, claims(all)))
 			requireReason(t, tt.want, err)
-			require.Equal(t, tt.want == "" || tt.want == NoScope, got.User == "ada")
+			require.Equal(t, tt.want == "" || tt.want == reasonNoScope, got.User == "ada")
 		})
 	}
 }
@@ -148,19 +148,19 @@ func TestScopes(t *testing.T) {
 // verifier that has only the key of one.
 func TestAlgorithmConfusion(t *testing.T) {
 	t.Parallel()
-	for _, configured := range Algorithms() {
+	for _, configured := range algorithmNames() {
 		c := config(t)
-		c.Trusts[0].Keys = fixed(parseKey(t, configured, ""))
-		v := newVerifier(t, c)
-		for _, signed := range Algorithms() {
+		c.Trusts[0].Keys = fixed(keyOf(t, configured, ""))
+		v := verifierOf(t, c)
+		for _, signed := range algorithmNames() {
 			good := sign(t, signed, nil, claims(nil))
 			_, err := v.Verify(t.Context(), good)
 			if signed == configured {
 				require.NoError(t, err, configured)
 			} else {
-				require.ErrorIs(t, err, UnknownAlgorithm, "%s by %s", configured, signed)
+				require.ErrorIs(t, err, reasonUnknownAlgorithm, "%s by %s", configured, signed)
 			}
-			for _, claimed := range append(Algorithms(), "none", "NONE", "hs256", "") {
+			for _, claimed := range append(algorithmNames(), "none", "NONE", "hs256", "") {
 				if claimed == signed {
 					continue
 				}
@@ -174,12 +174,12 @@ func TestAlgorithmConfusion(t *testing.T) {
 // TestPublicKeyAsSecret is the classic: the RSA key, which is public, used to sign HS256.
 func TestPublicKeyAsSecret(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, config(t))
+	v := verifierOf(t, config(t))
 	for _, algorithm := range []string{"RS256", "ES256", "EdDSA"} {
 		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims(nil)).SignedString(ring().public(t, algorithm))
 		require.NoError(t, err)
 		_, err = v.Verify(t.Context(), token)
-		require.ErrorIs(t, err, BadSignature, algorithm)
+		require.ErrorIs(t, err, reasonBadSignature, algorithm)
 	}
 }
 
@@ -194,25 +194,25 @@ func withAlgorithm(t testing.TB, token, algorithm string) string {
 func TestVerifyHeader(t *testing.T) {
 	t.Parallel()
 	c := config(t)
-	c.Trusts[0].Keys = fixed(parseKey(t, "HS256", "one"), parseKey(t, "ES256", ""))
-	v := newVerifier(t, c)
+	c.Trusts[0].Keys = fixed(keyOf(t, "HS256", "one"), keyOf(t, "ES256", ""))
+	v := verifierOf(t, c)
 	for name, tt := range map[string]struct {
 		algorithm string
 		header    map[string]any
-		want      Reason
+		want      reason
 	}{
 		"the key's id":          {"HS256", map[string]any{"kid": "one"}, ""},
 		"no id":                 {"HS256", nil, ""},
 		"empty id":              {"HS256", map[string]any{"kid": ""}, ""},
-		"another id":            {"HS256", map[string]any{"kid": "two"}, UnknownKey},
-		"id of wrong type":      {"HS256", map[string]any{"kid": 1}, Malformed},
+		"another id":            {"HS256", map[string]any{"kid": "two"}, reasonUnknownKey},
+		"id of wrong type":      {"HS256", map[string]any{"kid": 1}, reasonMalformed},
 		"id for a key without":  {"ES256", map[string]any{"kid": "one"}, ""},
-		"critical extension":    {"HS256", map[string]any{"crit": []string{"exp"}}, CriticalHeader},
-		"empty critical header": {"HS256", map[string]any{"crit": nil}, CriticalHeader},
+		"critical extension":    {"HS256", map[string]any{"crit": []string{"exp"}}, reasonCriticalHeader},
+		"empty critical header": {"HS256", map[string]any{"crit": nil}, reasonCriticalHeader},
 		"a key of its own":      {"HS256", map[string]any{"jwk": map[string]any{"kty": "oct", "k": "AAAA"}}, ""},
-		"no algorithm":          {"HS256", map[string]any{"alg": nil}, UnknownAlgorithm},
-		"unheard-of algorithm":  {"HS256", map[string]any{"alg": "XS256"}, UnknownAlgorithm},
-		"not configured":        {"EdDSA", nil, UnknownAlgorithm},
+		"no algorithm":          {"HS256", map[string]any{"alg": nil}, reasonUnknownAlgorithm},
+		"unheard-of algorithm":  {"HS256", map[string]any{"alg": "XS256"}, reasonUnknownAlgorithm},
+		"not configured":        {"EdDSA", nil, reasonUnknownAlgorithm},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,27 +224,27 @@ func TestVerifyHeader(t *testing.T) {
 
 func TestVerifyForm(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, config(t))
+	v := verifierOf(t, config(t))
 	good := sign(t, "HS256", nil, claims(nil))
 	parts := strings.Split(good, ".")
 	for name, tt := range map[string]struct {
 		token string
-		want  Reason
+		want  reason
 	}{
-		"empty":              {"", Malformed},
-		"one part":           {parts[0], Malformed},
-		"two parts":          {parts[0] + "." + parts[1], Malformed},
-		"four parts":         {good + ".x", Malformed},
-		"no signature":       {parts[0] + "." + parts[1] + ".", BadSignature},
-		"padding":            {good + "=", Malformed},
-		"not base64":         {"*" + good, Malformed},
-		"header not JSON":    {"e30x." + parts[1] + "." + parts[2], Malformed},
-		"claims not JSON":    {parts[0] + ".e30x." + parts[2], Malformed},
-		"claims null":        {parts[0] + ".bnVsbA." + parts[2], BadSignature},
-		"signature cut":      {good[:len(good)-4], BadSignature},
-		"other claims":       {parts[0] + "." + strings.Split(sign(t, "HS256", nil, claims(jwt.MapClaims{"sub": "eve"})), ".")[1] + "." + parts[2], BadSignature},
-		"as long as allowed": {good + strings.Repeat("A", 2000-len(good)), BadSignature},
-		"too long":           {good + strings.Repeat("A", 2001-len(good)), TooLarge},
+		"empty":              {"", reasonMalformed},
+		"one part":           {parts[0], reasonMalformed},
+		"two parts":          {parts[0] + "." + parts[1], reasonMalformed},
+		"four parts":         {good + ".x", reasonMalformed},
+		"no signature":       {parts[0] + "." + parts[1] + ".", reasonBadSignature},
+		"padding":            {good + "=", reasonMalformed},
+		"not base64":         {"*" + good, reasonMalformed},
+		"header not JSON":    {"e30x." + parts[1] + "." + parts[2], reasonMalformed},
+		"claims not JSON":    {parts[0] + ".e30x." + parts[2], reasonMalformed},
+		"claims null":        {parts[0] + ".bnVsbA." + parts[2], reasonBadSignature},
+		"signature cut":      {good[:len(good)-4], reasonBadSignature},
+		"other claims":       {parts[0] + "." + strings.Split(sign(t, "HS256", nil, claims(jwt.MapClaims{"sub": "eve"})), ".")[1] + "." + parts[2], reasonBadSignature},
+		"as long as allowed": {good + strings.Repeat("A", 2000-len(good)), reasonBadSignature},
+		"too long":           {good + strings.Repeat("A", 2001-len(good)), reasonTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -257,19 +257,19 @@ func TestVerifyForm(t *testing.T) {
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	c := config(t)
-	fresh, err := ParseKey("HS256", "", []byte(strings.Repeat("another ", 4)))
+	fresh, err := parseKey("HS256", "", []byte(strings.Repeat("another ", 4)))
 	require.NoError(t, err)
-	c.Trusts[0].Keys = fixed(fresh, parseKey(t, "HS256", ""))
-	_, err = newVerifier(t, c).Verify(t.Context(), sign(t, "HS256", nil, claims(nil)))
+	c.Trusts[0].Keys = fixed(fresh, keyOf(t, "HS256", ""))
+	_, err = verifierOf(t, c).Verify(t.Context(), sign(t, "HS256", nil, claims(nil)))
 	require.NoError(t, err)
 	c.Trusts[0].Keys = fixed(fresh)
-	_, err = newVerifier(t, c).Verify(t.Context(), sign(t, "HS256", nil, claims(nil)))
-	require.ErrorIs(t, err, BadSignature)
+	_, err = verifierOf(t, c).Verify(t.Context(), sign(t, "HS256", nil, claims(nil)))
+	require.ErrorIs(t, err, reasonBadSignature)
 }
 
 func TestClaimsText(t *testing.T) {
 	t.Parallel()
-	got, err := newVerifier(t, config(t)).Verify(t.Context(), sign(t, "HS256", nil, claims(jwt.MapClaims{
+	got, err := verifierOf(t, config(t)).Verify(t.Context(), sign(t, "HS256", nil, claims(jwt.MapClaims{
 		"sub": 12345678901234567, "admin": true, "roles": []string{"a", "b c"}, "org": map[string]any{"id": 9007199254740993},
 		"empty": "", "half": 0.5,
 	})))
