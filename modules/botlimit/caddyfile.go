@@ -97,7 +97,7 @@ func (z *Zone) unmarshalRate(d *caddyfile.Dispenser) (err error) {
 	if !d.AllArgs(&value) {
 		return d.ArgErr()
 	}
-	if z.Rate, err = ParseRate(value); err != nil {
+	if z.Rate, err = parseRate(value); err != nil {
 		return d.Errf("rate: %v", err)
 	}
 	return nil
@@ -113,7 +113,7 @@ func (z *Zone) unmarshalPlans(d *caddyfile.Dispenser) error {
 		if len(args) != 1 && len(args) != 2 {
 			return d.ArgErr()
 		}
-		rate, err := ParseRate(args[0])
+		rate, err := parseRate(args[0])
 		if err != nil {
 			return d.Errf("plan %s: rate: %v", name, err)
 		}

@@ -69,7 +69,7 @@ func TestDelayIsBounded(t *testing.T) {
 		sent := time.Now()
 		send(t, h, caller{address: "192.0.2.1", batch: []string{"ada"}, inside: func(r *http.Request) {
 			if at := delivery.NotBefore(r, 0); !at.IsZero() {
-				require.WithinDuration(t, sent.Add(DefaultMaxDelay), at, 10*time.Second)
+				require.WithinDuration(t, sent.Add(defaultMaxDelay), at, 10*time.Second)
 			}
 		}})
 	}
@@ -87,7 +87,7 @@ func TestLatestOfSeveralZonesCounts(t *testing.T) {
 
 func TestRejectOnAPlatformRoute(t *testing.T) {
 	t.Parallel()
-	h := serving(t, "", Handler{Zones: []Zone{zone(3, "{http.bot.user}")}, OverLimit: Reject})
+	h := serving(t, "", Handler{Zones: []Zone{zone(3, "{http.bot.user}")}, OverLimit: overLimitReject})
 	require.Equal(t, http.StatusAccepted, send(t, h, caller{address: "192.0.2.1", batch: []string{"ada", "ada", "bob"}}).Code)
 	require.Equal(t, http.StatusTooManyRequests, send(t, h, caller{address: "192.0.2.1", batch: []string{"bob", "ada", "ada"}}).Code)
 	require.Equal(t, http.StatusAccepted, send(t, h, caller{address: "192.0.2.1", batch: []string{"ada", "bob", "bob"}}).Code,
@@ -96,7 +96,7 @@ func TestRejectOnAPlatformRoute(t *testing.T) {
 
 func TestDeferForClients(t *testing.T) {
 	t.Parallel()
-	h := serving(t, "", Handler{Zones: []Zone{zone(1, "{http.auth.user.id}")}, OverLimit: Defer})
+	h := serving(t, "", Handler{Zones: []Zone{zone(1, "{http.auth.user.id}")}, OverLimit: overLimitDefer})
 	late := 0
 	ada := user("ada")
 	ada.inside = func(r *http.Request) {

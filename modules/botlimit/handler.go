@@ -13,9 +13,9 @@ import (
 	"github.com/botgate/botgate/modules/internal/delivery"
 )
 
-// PlaceholderExceeded is the name of the zone that refused the request, or that slows it
+// placeholderExceeded is the name of the zone that refused the request, or that slows it
 // down.
-const PlaceholderExceeded = "http.bot.limit_exceeded"
+const placeholderExceeded = "http.bot.limit_exceeded"
 
 // crowdedRetry is how long callers with too many requests under way are asked to wait:
 // when one of these will end is not known.
@@ -51,7 +51,7 @@ func (h *Handler) defers(r *http.Request) bool {
 	if h.OverLimit == "" {
 		return delivery.Of(r) != nil
 	}
-	return h.OverLimit == Defer
+	return h.OverLimit == overLimitDefer
 }
 
 // enter takes the places among the requests under way, or says why there is none.
@@ -77,7 +77,9 @@ func (h *Handler) take(header http.Header, r *http.Request, a *ask) *problem.Pro
 	}
 	d, err := h.limiter.Take(r.Context(), h.policy, a.takes)
 	if d.Degraded {
-		a.each(func(i int) { a.from[i].zone.counters.degraded.Inc() })
+		for _, from := range a.from {
+			from.zone.counters.degraded.Inc()
+		}
 	}
 	if err != nil {
 		if h.DryRun {
@@ -89,7 +91,9 @@ func (h *Handler) take(header http.Header, r *http.Request, a *ask) *problem.Pro
 		h.addHeaders(header, a, d.Results, false)
 	}
 	if d.Allowed {
-		a.each(func(i int) { a.from[i].zone.counters.allowed.Inc() })
+		for _, from := range a.from {
+			from.zone.counters.allowed.Inc()
+		}
 		return nil
 	}
 	refused := a.from[d.Refused()]
@@ -120,8 +124,8 @@ func (h *Handler) slowDown(header http.Header, r *http.Request) {
 	}
 	d := h.limiter.Defer(r.Context(), h.policy, a.takes, time.Duration(h.MaxDelay))
 	now := time.Now()
-	a.each(func(i int) {
-		from, delay := a.from[i], d.Results[i].Delay
+	for i, from := range a.from {
+		delay := d.Results[i].Delay
 		if d.Degraded {
 			from.zone.counters.degraded.Inc()
 		}
@@ -135,20 +139,14 @@ func (h *Handler) slowDown(header http.Header, r *http.Request) {
 			from.zone.counters.deferred.Inc()
 			delivery.Postpone(r, from.event, now.Add(delay))
 		}
-	})
+	}
 	if !h.DryRun {
 		h.addHeaders(header, a, d.Results, true)
 	}
 }
 
 func mark(r *http.Request, zone *Zone) {
-	r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set(PlaceholderExceeded, zone.Name)
-}
-
-func (a *ask) each(f func(i int)) {
-	for i := range a.takes {
-		f(i)
-	}
+	r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set(placeholderExceeded, zone.Name)
 }
 
 // addHeaders tells the caller the limits and what is left of them; of a batch that is

@@ -3,6 +3,7 @@
 package botlimit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,26 +19,23 @@ import (
 
 // Defaults of the options.
 const (
-	DefaultKey        = "{http.vars.client_ip}"
-	DefaultBudget     = 20 * time.Millisecond
-	DefaultMaxDelay   = 30 * time.Second
-	DefaultIPv6Prefix = 64
-	DefaultShare      = 1.0
+	defaultKey        = "{http.vars.client_ip}"
+	defaultBudget     = 20 * time.Millisecond
+	defaultMaxDelay   = 30 * time.Second
+	defaultIPv6Prefix = 64
+	defaultShare      = 1.0
 )
 
 func init() {
 	caddy.RegisterModule(&Handler{})
 }
 
-// OverLimit says what becomes of requests above a limit.
-type OverLimit string
-
-// The ways to treat a request above a limit.
+// What becomes of requests above a limit, as [Handler.OverLimit] says it.
 const (
-	// Reject answers 429.
-	Reject OverLimit = "reject"
-	// Defer accepts it and has its events delivered later, as fast as the rate allows.
-	Defer OverLimit = "defer"
+	// overLimitReject answers 429.
+	overLimitReject = "reject"
+	// overLimitDefer accepts them and has their events delivered later, as fast as the rate allows.
+	overLimitDefer = "defer"
 )
 
 // Handler counts each request in its zones: in all of them, or, when one of them is used
@@ -64,7 +62,7 @@ type Handler struct {
 	// OverLimit is "reject" or "defer". Default: defer for requests that bot_signature
 	// verified, since platforms do not all send again what they are refused, and
 	// otherwise reject.
-	OverLimit OverLimit `json:"over_limit,omitempty"`
+	OverLimit string `json:"over_limit,omitempty"`
 
 	// MaxDelay is how much later events are delivered at most. Default: 30s.
 	MaxDelay caddy.Duration `json:"max_delay,omitempty"`
@@ -123,21 +121,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 func (h *Handler) setDefaults() {
-	if h.Budget == 0 {
-		h.Budget = caddy.Duration(DefaultBudget)
-	}
-	if h.OnStoreError == "" {
-		h.OnStoreError = limit.Local
-	}
-	if h.LocalShare == 0 {
-		h.LocalShare = DefaultShare
-	}
-	if h.MaxDelay == 0 {
-		h.MaxDelay = caddy.Duration(DefaultMaxDelay)
-	}
-	if h.IPv6Prefix == 0 {
-		h.IPv6Prefix = DefaultIPv6Prefix
-	}
+	h.Budget = cmp.Or(h.Budget, caddy.Duration(defaultBudget))
+	h.OnStoreError = cmp.Or(h.OnStoreError, limit.Local)
+	h.LocalShare = cmp.Or(h.LocalShare, defaultShare)
+	h.MaxDelay = cmp.Or(h.MaxDelay, caddy.Duration(defaultMaxDelay))
+	h.IPv6Prefix = cmp.Or(h.IPv6Prefix, defaultIPv6Prefix)
 }
 
 // Validate checks the options.
@@ -151,7 +139,7 @@ func (h *Handler) Validate() error {
 		return fmt.Errorf("bot_rate_limit: option on_store_error: %q is none of local, allow and deny", h.OnStoreError)
 	case h.LocalShare <= 0 || h.LocalShare > 1:
 		return errors.New("bot_rate_limit: option on_store_error: the share must be above 0 and at most 1")
-	case h.OverLimit != "" && h.OverLimit != Reject && h.OverLimit != Defer:
+	case h.OverLimit != "" && h.OverLimit != overLimitReject && h.OverLimit != overLimitDefer:
 		return fmt.Errorf("bot_rate_limit: option over_limit: %q is none of reject and defer", h.OverLimit)
 	case h.MaxDelay < 0 || time.Duration(h.MaxDelay) > maxMaxDelay:
 		return fmt.Errorf("bot_rate_limit: option max_delay: must be from 1ms to %s", maxMaxDelay)

@@ -24,8 +24,8 @@ type Rate struct {
 	Period time.Duration
 }
 
-// ParseRate parses "<count>/<period>"; the period is s, m, h, or a duration such as 30s.
-func ParseRate(text string) (Rate, error) {
+// parseRate parses "<count>/<period>"; the period is s, m, h, or a duration such as 30s.
+func parseRate(text string) (Rate, error) {
 	count, period, ok := strings.Cut(text, "/")
 	n, err := strconv.Atoi(count)
 	if !ok || err != nil {
@@ -47,29 +47,25 @@ func ParseRate(text string) (Rate, error) {
 	return Rate{Count: n, Period: d}, nil
 }
 
-// String is the form that [ParseRate] reads.
+// String is the form that [parseRate] reads.
 func (r Rate) String() string {
+	period := strconv.Itoa(int(r.Period/time.Second)) + "s"
 	switch r.Period {
 	case time.Second:
-		return strconv.Itoa(r.Count) + "/s"
+		period = "s"
 	case time.Minute:
-		return strconv.Itoa(r.Count) + "/m"
+		period = "m"
 	case time.Hour:
-		return strconv.Itoa(r.Count) + "/h"
-	default:
-		return strconv.Itoa(r.Count) + "/" + strconv.Itoa(int(r.Period/time.Second)) + "s"
+		period = "h"
 	}
+	return strconv.Itoa(r.Count) + "/" + period
 }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (r *Rate) UnmarshalText(text []byte) error {
-	parsed, err := ParseRate(string(text))
-	if err != nil {
-		return err
-	}
-	*r = parsed
-	return nil
+func (r *Rate) UnmarshalText(text []byte) (err error) {
+	*r, err = parseRate(string(text))
+	return err
 }

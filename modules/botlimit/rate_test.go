@@ -17,7 +17,7 @@ func TestParseRate(t *testing.T) {
 		"1/24h":    {1, 24 * time.Hour},
 		"3/1h1m5s": {3, 3665 * time.Second},
 	} {
-		rate, err := ParseRate(text)
+		rate, err := parseRate(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, rate, text)
 	}
@@ -25,7 +25,7 @@ func TestParseRate(t *testing.T) {
 		"", "10", "/s", "10/", "x/s", "10/x", "10/d", "0/s", "-1/s", "1000001/s", "1/25h", "1/0s",
 		"1/-5s", "1/500ms", "1/1500ms", "10 / s", "1/s/s", "99999999999999999999/s",
 	} {
-		_, err := ParseRate(text)
+		_, err := parseRate(text)
 		require.Error(t, err, text)
 	}
 }
@@ -35,11 +35,11 @@ func FuzzParseRate(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		rate, err := ParseRate(text)
+		rate, err := parseRate(text)
 		if err != nil {
 			return
 		}
-		again, err := ParseRate(rate.String())
+		again, err := parseRate(rate.String())
 		require.NoError(t, err)
 		require.Equal(t, rate, again)
 	})

@@ -1,11 +1,13 @@
 package botlimit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,9 +80,7 @@ type allowance struct {
 }
 
 func newAllowance(zone string, rate Rate, burst int) *allowance {
-	if burst == 0 {
-		burst = rate.Count
-	}
+	burst = cmp.Or(burst, rate.Count)
 	// The burst comes back at the rate, which takes w seconds.
 	refill := math.Ceil(rate.Period.Seconds() * float64(burst) / float64(max(1, rate.Count)))
 	return &allowance{
@@ -91,21 +91,14 @@ func newAllowance(zone string, rate Rate, burst int) *allowance {
 }
 
 func (z *Zone) provision() error {
-	if z.Key == "" {
-		z.Key = DefaultKey
-	}
-	if z.Burst == 0 {
-		z.Burst = z.Rate.Count
-	}
+	z.Key = cmp.Or(z.Key, defaultKey)
+	z.Burst = cmp.Or(z.Burst, z.Rate.Count)
 	z.standard = newAllowance(z.Name, z.Rate, z.Burst)
 	z.plans = make(map[string]*allowance, len(z.Plans))
 	for name, plan := range z.Plans {
 		z.plans[name] = newAllowance(z.Name, plan.Rate, plan.Burst)
 	}
-	z.cost = -1
-	if n, ok := parseCost(z.Cost); ok {
-		z.cost = n
-	}
+	z.cost = fixedCost(z.Cost)
 	z.counters = countersOf(z.Name)
 	return z.parseExempt()
 }
@@ -183,22 +176,15 @@ func (z *Zone) exempts(key string) bool {
 		return false
 	}
 	address, err := netip.ParseAddr(key)
-	if err != nil {
-		return false
-	}
 	address = address.Unmap().WithZone("")
-	for _, r := range z.ranges {
-		if r.Contains(address) {
-			return true
-		}
-	}
-	return false
+	return err == nil && slices.ContainsFunc(z.ranges, func(r netip.Prefix) bool { return r.Contains(address) })
 }
 
-func parseCost(text string) (int, bool) {
-	if text == "" {
-		return 1, true
+// fixedCost is the cost where it is a plain number in bounds, otherwise -1.
+func fixedCost(text string) int {
+	n, err := strconv.Atoi(cmp.Or(text, "1"))
+	if err != nil || n < 0 || n > maxCount {
+		return -1
 	}
-	n, err := strconv.Atoi(text)
-	return n, err == nil && n >= 0 && n <= maxCount
+	return n
 }
