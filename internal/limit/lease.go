@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/botgate/botgate/internal/expiring"
@@ -107,4 +108,64 @@ func (l *leases) add(t *Take, n int, until float64, rest int) {
 		}
 		return lease{left: n, until: until, rest: rest}, true
 	})
+}
+
+// fetches are the calls under way that bring leases, by key. Redis refuses the calls that
+// come after the one that leases the last of the allowance, although that is enough for
+// them: so they wait until it is here.
+type fetches struct {
+	mu       sync.Mutex
+	underWay map[ID]*fetch
+}
+
+// fetch is one or more calls for the same key; done is closed with the last of them.
+type fetch struct {
+	calls int
+	done  chan struct{}
+}
+
+// begin notes the calls for leases; each needs an end.
+func (f *fetches) begin(takes []Take) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.underWay == nil {
+		f.underWay = make(map[ID]*fetch)
+	}
+	for i := range takes {
+		if id := takes[i].ID; takes[i].Lease > 1 {
+			if f.underWay[id] == nil {
+				f.underWay[id] = &fetch{done: make(chan struct{})}
+			}
+			f.underWay[id].calls++
+		}
+	}
+}
+
+func (f *fetches) end(takes []Take) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range takes {
+		if takes[i].Lease <= 1 {
+			continue
+		}
+		call := f.underWay[takes[i].ID]
+		if call.calls--; call.calls == 0 {
+			close(call.done)
+			delete(f.underWay, takes[i].ID)
+		}
+	}
+}
+
+// wait returns when the calls for the key have ended, or the context has.
+func (f *fetches) wait(ctx context.Context, id ID) {
+	f.mu.Lock()
+	call := f.underWay[id]
+	f.mu.Unlock()
+	if call == nil {
+		return
+	}
+	select {
+	case <-call.done:
+	case <-ctx.Done():
+	}
 }

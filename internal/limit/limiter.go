@@ -134,8 +134,10 @@ func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Res
 	if l.denyCache.refuse(takes, results, now) {
 		return false, false, nil
 	}
-	l.leases.fetches.begin(takes)
-	defer l.leases.fetches.end(takes)
+	if leased(takes) {
+		l.leases.fetches.begin(takes)
+		defer l.leases.fetches.end(takes)
+	}
 	taken := make([]int, len(takes))
 	err = l.Breaker.Call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
 	if err != nil {

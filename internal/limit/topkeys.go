@@ -13,8 +13,8 @@ const (
 	maxTopKeys = 256
 	// maxTopKeyText is how much of a key is kept, in bytes: keys can be the caller's text.
 	maxTopKeyText = 128
-	// topKeyWindow is how long a key is remembered after its last refusal, in seconds.
-	topKeyWindow = 600.0
+	// topKeyWindow is how long a key is remembered after its last refusal.
+	topKeyWindow = 10 * time.Minute
 )
 
 // TopKey is a key that was refused.
@@ -34,49 +34,43 @@ type TopKey struct {
 // 2005) finds those that are refused most, however many others come along.
 type topKeys struct {
 	mu     sync.Mutex
-	counts map[ID]*topKey
+	counts map[ID]*TopKey
 }
 
-// topKey is a [TopKey] as it is counted, with times of a [clock].
-type topKey struct {
-	zone, key   string
-	refused     int64
-	first, last float64
-}
-
-func (o *topKeys) note(t *Take, now float64) {
+func (o *topKeys) note(t *Take, seconds float64) {
+	now := at(seconds)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.counts == nil {
-		o.counts = make(map[ID]*topKey, maxTopKeys)
+		o.counts = make(map[ID]*TopKey, maxTopKeys)
 	}
 	known, ok := o.counts[t.ID]
 	if !ok {
-		known = &topKey{zone: t.Zone, key: strings.Clone(t.Key[:min(len(t.Key), maxTopKeyText)]), first: now}
+		known = &TopKey{Zone: t.Zone, Key: strings.Clone(t.Key[:min(len(t.Key), maxTopKeyText)]), First: now}
 		if len(o.counts) >= maxTopKeys {
-			known.refused = o.dropLeast(now)
+			known.Refused = o.dropLeast(now)
 		}
 		o.counts[t.ID] = known
 	}
-	known.refused++
-	known.last = now
+	known.Refused++
+	known.Last = now
 }
 
 // dropLeast makes room and returns the count that the newcomer inherits.
-func (o *topKeys) dropLeast(now float64) int64 {
+func (o *topKeys) dropLeast(now time.Time) int64 {
 	var least ID
-	var found *topKey
+	var found *TopKey
 	for id, c := range o.counts {
-		if now-c.last > topKeyWindow {
+		if now.Sub(c.Last) > topKeyWindow {
 			delete(o.counts, id)
 			return 0
 		}
-		if found == nil || c.refused < found.refused {
+		if found == nil || c.Refused < found.Refused {
 			least, found = id, c
 		}
 	}
 	delete(o.counts, least)
-	return found.refused
+	return found.Refused
 }
 
 func (o *topKeys) forget(zone, key string) {
@@ -85,12 +79,13 @@ func (o *topKeys) forget(zone, key string) {
 	delete(o.counts, IDOf(zone, key))
 }
 
-func (o *topKeys) top(n int, now float64) []TopKey {
+func (o *topKeys) top(n int, seconds float64) []TopKey {
+	now := at(seconds)
 	o.mu.Lock()
 	list := make([]TopKey, 0, len(o.counts))
 	for _, c := range o.counts {
-		if now-c.last <= topKeyWindow {
-			list = append(list, TopKey{Zone: c.zone, Key: c.key, Refused: c.refused, First: at(c.first), Last: at(c.last)})
+		if now.Sub(c.Last) <= topKeyWindow {
+			list = append(list, *c)
 		}
 	}
 	o.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/filelock"
@@ -26,10 +27,9 @@ func NewFile(path string) *File { return &File{path: path, now: time.Now} }
 
 // Revoke implements [Store]. Entries that are over are dropped on the way.
 func (f *File) Revoke(ctx context.Context, entries ...Entry) error {
-	for _, e := range entries {
-		if err := e.check(); err != nil {
-			return err
-		}
+	added, err := recordsOf(entries)
+	if err != nil {
+		return err
 	}
 	held, err := filelock.Lock(ctx, f.path+".lock")
 	if err != nil {
@@ -40,15 +40,8 @@ func (f *File) Revoke(ctx context.Context, entries ...Entry) error {
 	if err != nil {
 		return err
 	}
-	var kept []record
-	for _, r := range records {
-		if r.Until >= f.now().Unix() {
-			kept = append(kept, r)
-		}
-	}
-	for _, e := range entries {
-		kept = append(kept, e.record())
-	}
+	over := func(r record) bool { return r.Until < f.now().Unix() }
+	kept := append(slices.DeleteFunc(records, over), added...)
 	if len(kept) > maxEntries {
 		return errFull
 	}

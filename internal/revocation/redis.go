@@ -40,16 +40,17 @@ return 1
 
 // Revoke implements [Store].
 func (r *Redis) Revoke(ctx context.Context, entries ...Entry) error {
+	records, err := recordsOf(entries)
+	if err != nil {
+		return err
+	}
 	args := []any{r.now().Unix(), maxEntries}
-	for _, e := range entries {
-		if err := e.check(); err != nil {
-			return err
-		}
-		raw, err := json.Marshal(e.record())
+	for _, record := range records {
+		raw, err := json.Marshal(record)
 		if err != nil {
 			return fmt.Errorf("revoking: %w", err)
 		}
-		args = append(args, e.Until.Unix(), raw)
+		args = append(args, record.Until, raw)
 	}
 	added, err := addScript.Run(ctx, r.client, []string{redisRecords, redisVersion}, args...).Int()
 	if err != nil {
@@ -69,10 +70,7 @@ func (r *Redis) Load(ctx context.Context, known *List) (*List, error) {
 	}
 	// A version never disappears by itself: a Redis without one was restarted empty, and
 	// what it forgot must not become good again.
-	if known != nil && version == "" {
-		return known, nil
-	}
-	if known != nil && known.version == version {
+	if known != nil && (version == "" || version == known.version) {
 		return known, nil
 	}
 	members, err := r.client.ZRangeByScore(ctx, redisRecords, &redis.ZRangeBy{

@@ -62,6 +62,18 @@ const (
 	kindUser  = "user"
 )
 
+// recordsOf are the entries as they are stored.
+func recordsOf(entries []Entry) ([]record, error) {
+	records := make([]record, len(entries))
+	for i, e := range entries {
+		if err := e.check(); err != nil {
+			return nil, err
+		}
+		records[i] = e.record()
+	}
+	return records, nil
+}
+
 func (e Entry) record() record {
 	if e.JTI != "" {
 		return record{Kind: kindToken, ID: digest(e.JTI), Until: e.Until.Unix()}

@@ -1,6 +1,7 @@
 package botjwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err != nil {
 		why := reasonBadClaims
 		errors.As(err, &why)
-		return h.refuse(w, r, why, h.challenge.of(why))
+		return h.refuse(w, r, why, cmp.Or(h.challenges[why], h.challenges[reasonMalformed]))
 	}
 	requestsTotal.WithLabelValues(outcomeVerified).Inc()
 	setPlaceholders(r, claims)
@@ -130,26 +131,33 @@ const retryAfter = 5 * time.Second
 // revocationWait bounds the wait for the first copy of the revocations.
 const revocationWait = 2 * time.Second
 
-// challenges are the answers to requests that may not pass (RFC 6750, section 3).
-type challenges struct{ missing, two, invalid, scope, keysUnavailable, revocationsUnavailable *problem.Problem }
-
 const realm = `Bearer realm="botgate"`
 
-func newChallenges(scopes []string) challenges {
-	return challenges{
-		missing: problem.New(http.StatusUnauthorized, "missing-token", "A bearer token is required.").
-			WithHeader("WWW-Authenticate", realm),
-		two: problem.New(http.StatusBadRequest, "two-tokens", "The request carries more than one token.").
-			WithHeader("WWW-Authenticate", realm+`, error="invalid_request"`),
-		revocationsUnavailable: problem.New(http.StatusServiceUnavailable, "revocations-unavailable", "The request can't be verified at present.").
-			WithDetail("It could not be found out whether the token is still good. Send it again.").WithRetryAfter(retryAfter),
-		keysUnavailable: problem.New(http.StatusServiceUnavailable, "keys-unavailable", "The request can't be verified at present.").
-			WithDetail("The issuer's keys could not be had. Send it again.").WithRetryAfter(retryAfter),
-		invalid: problem.New(http.StatusUnauthorized, "invalid-token", "The bearer token was not accepted.").
-			WithHeader("WWW-Authenticate", realm+`, error="invalid_token"`),
-		scope: problem.New(http.StatusForbidden, "insufficient-scope", "The bearer token does not allow this.").
-			WithHeader("WWW-Authenticate", fmt.Sprintf(`%s, error="insufficient_scope", scope="%s"`, realm, strings.Join(scopes, " "))),
+// newChallenges makes the answers to requests that may not pass (RFC 6750, section 3). What is
+// not among them is answered as [reasonMalformed] is.
+func newChallenges(scopes []string) map[reason]*problem.Problem {
+	unavailable := func(slug, detail string) *problem.Problem {
+		return problem.New(http.StatusServiceUnavailable, slug, "The request can't be verified at present.").
+			WithDetail("%s", detail).WithRetryAfter(retryAfter)
 	}
+	challenge := func(status int, slug, title, parameters string) *problem.Problem {
+		return problem.New(status, slug, title).WithHeader("WWW-Authenticate", realm+parameters)
+	}
+	invalid := challenge(http.StatusUnauthorized, "invalid-token", "The bearer token was not accepted.", `, error="invalid_token"`)
+	challenges := map[reason]*problem.Problem{
+		reasonMissing:   challenge(http.StatusUnauthorized, "missing-token", "A bearer token is required.", ""),
+		reasonMalformed: invalid,
+		reasonTwoTokens: challenge(http.StatusBadRequest, "two-tokens", "The request carries more than one token.", `, error="invalid_request"`),
+		reasonNoScope: challenge(http.StatusForbidden, "insufficient-scope", "The bearer token does not allow this.",
+			fmt.Sprintf(`, error="insufficient_scope", scope="%s"`, strings.Join(scopes, " "))),
+		reasonKeysUnavailable: unavailable("keys-unavailable", "The issuer's keys could not be had. Send it again."),
+		reasonRevocationsUnavailable: unavailable("revocations-unavailable",
+			"It could not be found out whether the token is still good. Send it again."),
+	}
+	for why, detail := range details {
+		challenges[why] = invalid.WithDetail("%s", detail)
+	}
+	return challenges
 }
 
 // details explains what is of use to whoever has a token. What concerns its signature is
@@ -163,24 +171,4 @@ var details = map[reason]string{
 	reasonRevoked:      "The token was revoked.",
 	reasonNoUser:       "The token names no user.",
 	reasonMissingClaim: "The token lacks a claim that is required here.",
-}
-
-func (c challenges) of(why reason) *problem.Problem {
-	switch why {
-	case reasonMissing:
-		return c.missing
-	case reasonTwoTokens:
-		return c.two
-	case reasonKeysUnavailable:
-		return c.keysUnavailable
-	case reasonRevocationsUnavailable:
-		return c.revocationsUnavailable
-	case reasonNoScope:
-		return c.scope
-	default:
-		if detail, ok := details[why]; ok {
-			return c.invalid.WithDetail("%s", detail)
-		}
-		return c.invalid
-	}
 }

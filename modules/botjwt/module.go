@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/revocation"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/jwks"
@@ -87,12 +88,12 @@ type Handler struct {
 	// Default: none.
 	Lockout *lockout.Config `json:"lockout,omitempty"`
 
-	verifier  *verifier
-	trusts    []*trust
-	challenge challenges
-	guard     *lockout.Guard
-	revoked   *revocation.Copy
-	security  *security.Log
+	verifier   *verifier
+	trusts     []*trust
+	challenges map[reason]*problem.Problem
+	guard      *lockout.Guard
+	revoked    *revocation.Copy
+	security   *security.Log
 }
 
 // CaddyModule returns the Caddy module information.
@@ -122,7 +123,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bot_jwt: option cache_size: %w", err)
 	}
-	h.challenge = newChallenges(h.RequireScopes)
+	h.challenges = newChallenges(h.RequireScopes)
 	if h.Lockout != nil || h.Revocation {
 		shared, err := ctx.App("botgate")
 		if err == nil {
