@@ -3,7 +3,6 @@ package expiring
 
 import (
 	"hash/maphash"
-	"iter"
 	"math/bits"
 	"sync"
 	"time"
@@ -145,9 +144,9 @@ type Locked[K comparable, V any] struct {
 
 // Lock locks the keys until Unlock. Two calls never wait for each other, since both lock
 // in the order of the shards.
-func (m *Map[K, V]) Lock(keys iter.Seq[K]) Locked[K, V] {
+func (m *Map[K, V]) Lock(keys ...K) Locked[K, V] {
 	l := Locked[K, V]{m: m}
-	for key := range keys {
+	for _, key := range keys {
 		l.set |= 1 << m.number(key)
 	}
 	for rest := l.set; rest != 0; rest &= rest - 1 {

@@ -1,7 +1,6 @@
 package expiring_test
 
 import (
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func TestLockedKeysChangeTogether(t *testing.T) {
 		callers.Go(func() {
 			for i := range 1000 {
 				from, to := (caller+i)%10, (caller+3*i+1)%10
-				locked := m.Lock(slices.Values([]int{from, to}))
+				locked := m.Lock(from, to)
 				amount, _ := locked.Get(from)
 				locked.Set(from, amount-1)
 				amount, _ = locked.Get(to)

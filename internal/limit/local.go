@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"iter"
 	"time"
 
 	"github.com/botgate/botgate/internal/expiring"
@@ -30,7 +29,7 @@ func newLocal(c clock, maxKeys int) *local {
 
 // take fills in the results and takes from all keys or from none. The keys must differ.
 func (l *local) take(takes []Take, share float64, results []Result) (allowed bool) {
-	keys := l.arrivals.Lock(ids(takes))
+	keys := l.lock(takes)
 	defer keys.Unlock()
 	now := l.now()
 	var space [8]arrival
@@ -63,7 +62,7 @@ func (l *local) take(takes []Take, share float64, results []Result) (allowed boo
 
 // deferred takes on credit; see [Limiter.Defer].
 func (l *local) deferred(takes []Take, share float64, maxDelay time.Duration, results []Result) {
-	keys := l.arrivals.Lock(ids(takes))
+	keys := l.lock(takes)
 	defer keys.Unlock()
 	now := l.now()
 	for i := range takes {
@@ -74,15 +73,13 @@ func (l *local) deferred(takes []Take, share float64, maxDelay time.Duration, re
 	}
 }
 
-// ids are the keys of the takes.
-func ids(takes []Take) iter.Seq[ID] {
-	return func(yield func(ID) bool) {
-		for i := range takes {
-			if !yield(takes[i].ID) {
-				return
-			}
-		}
+func (l *local) lock(takes []Take) expiring.Locked[ID, arrival] {
+	var space [8]ID
+	ids := space[:0]
+	for i := range takes {
+		ids = append(ids, takes[i].ID)
 	}
+	return l.arrivals.Lock(ids...)
 }
 
 // tatOf is the key's arrival time.
