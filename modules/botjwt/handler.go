@@ -38,7 +38,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		errors.As(err, &why)
 		return h.refuse(w, r, why, cmp.Or(h.challenges[why], h.challenges[reasonMalformed]))
 	}
-	requestsTotal.WithLabelValues(outcomeVerified).Inc()
+	requestsTotal.WithLabelValues("verified").Inc()
 	setPlaceholders(r, claims)
 	for header, claim := range h.ClaimHeaders {
 		if value, ok := claims.Text(claim); ok {
@@ -143,11 +143,13 @@ func newChallenges(scopes []string) map[reason]*problem.Problem {
 	challenge := func(status int, slug, title, parameters string) *problem.Problem {
 		return problem.New(status, slug, title).WithHeader("WWW-Authenticate", realm+parameters)
 	}
-	invalid := challenge(http.StatusUnauthorized, "invalid-token", "The bearer token was not accepted.", `, error="invalid_token"`)
+	invalid := challenge(http.StatusUnauthorized, "invalid-token", "The bearer token was not accepted.",
+		`, error="invalid_token"`)
 	challenges := map[reason]*problem.Problem{
 		reasonMissing:   challenge(http.StatusUnauthorized, "missing-token", "A bearer token is required.", ""),
 		reasonMalformed: invalid,
-		reasonTwoTokens: challenge(http.StatusBadRequest, "two-tokens", "The request carries more than one token.", `, error="invalid_request"`),
+		reasonTwoTokens: challenge(http.StatusBadRequest, "two-tokens", "The request carries more than one token.",
+			`, error="invalid_request"`),
 		reasonNoScope: challenge(http.StatusForbidden, "insufficient-scope", "The bearer token does not allow this.",
 			fmt.Sprintf(`, error="insufficient_scope", scope="%s"`, strings.Join(scopes, " "))),
 		reasonKeysUnavailable: unavailable("keys-unavailable", "The issuer's keys could not be had. Send it again."),

@@ -6,8 +6,6 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 )
 
-const outcomeVerified = "verified"
-
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: "jwt", Name: "requests_total",

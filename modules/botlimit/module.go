@@ -109,11 +109,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
-	source, ok := app.(redisSource)
-	if !ok {
-		return errors.New("bot_rate_limit: the app botgate has no Redis to share")
-	}
-	if h.limiter, h.release, err = acquire(source.Redis(), h.logger); err != nil {
+	if h.limiter, h.release, err = acquire(app.(redisSource).Redis(), h.logger); err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
 	h.policy = limit.Policy{Budget: time.Duration(h.Budget), OnError: h.OnStoreError, Share: h.LocalShare}

@@ -56,7 +56,7 @@ func (h *Handler) admit(r *http.Request) (*client, []string, *refusal) {
 		return nil, nil, wrongMethod
 	}
 	address := lockout.Address(r)
-	if left, locked := h.lockouts.addressLocked(address); locked {
+	if left, locked := h.lockouts.address.Locked(address); locked {
 		return nil, nil, lockedOut(left)
 	}
 	asked, refused := read(r)

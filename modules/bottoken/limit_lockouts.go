@@ -34,11 +34,6 @@ func acquireLockouts(c lockout.Config, shared redis.UniversalClient, logger *slo
 
 func (l *lockouts) release() error { return errors.Join(l.client.Release(), l.address.Release()) }
 
-// addressLocked reports whether the address is locked out, and for how much longer.
-func (l *lockouts) addressLocked(address string) (time.Duration, bool) {
-	return l.address.Locked(address)
-}
-
 // locked reports whether the address is locked out, be it only as this client.
 func (l *lockouts) locked(address, client string) (time.Duration, bool) {
 	if left, locked := l.address.Locked(address); locked {

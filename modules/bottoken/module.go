@@ -114,10 +114,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bot_token: %w", err)
 	}
-	shared, ok := app.(botgateApp)
-	if !ok {
-		return errors.New("bot_token: the app botgate has no Redis and data folder to share")
-	}
+	shared := app.(botgateApp)
 	if h.Folder == "" {
 		h.Folder = filepath.Join(shared.Settings().Data, "token")
 	}

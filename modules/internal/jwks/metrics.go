@@ -6,11 +6,6 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 )
 
-const (
-	outcomeOK     = "ok"
-	outcomeFailed = "failed"
-)
-
 var fetchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Namespace: metric.Namespace, Subsystem: "jwks", Name: "fetches_total",
 	Help: "Fetches of published keys: ok, or failed.",

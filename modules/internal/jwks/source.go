@@ -209,11 +209,11 @@ func (s *source) refresh(ctx context.Context, failures int) int {
 		err = s.replace(raw)
 	}
 	if err == nil {
-		fetchesTotal.WithLabelValues(outcomeOK).Inc()
+		fetchesTotal.WithLabelValues("ok").Inc()
 		return 0
 	}
 	if ctx.Err() == nil {
-		fetchesTotal.WithLabelValues(outcomeFailed).Inc()
+		fetchesTotal.WithLabelValues("failed").Inc()
 		s.config.Logger.WarnContext(ctx, "keys could not be fetched, those at hand stay in use", slog.Any("error", err))
 	}
 	return failures + 1
