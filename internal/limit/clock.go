@@ -17,7 +17,7 @@ func newClock() clock { return clock{started: time.Now(), offset: time.Since(epo
 
 // at is the time of day at a time of the clock.
 func at(seconds float64) time.Time {
-	return epoch.Add(time.Duration(seconds * float64(time.Second))).Truncate(time.Millisecond)
+	return epoch.Add(time.Duration(seconds * float64(time.Second)))
 }
 
 func (c clock) now() float64 { return c.offset + time.Since(c.started).Seconds() }

@@ -85,7 +85,9 @@ func (o *topKeys) top(n int, seconds float64) []TopKey {
 	list := make([]TopKey, 0, len(o.counts))
 	for _, c := range o.counts {
 		if now.Sub(c.Last) <= topKeyWindow {
-			list = append(list, *c)
+			shown := *c
+			shown.First, shown.Last = c.First.Truncate(time.Millisecond), c.Last.Truncate(time.Millisecond)
+			list = append(list, shown)
 		}
 	}
 	o.mu.Unlock()
