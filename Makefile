@@ -32,7 +32,7 @@ validate: build ## check the shipped Caddyfile; makes secrets in data/ when ther
 	@bin/botgate validate --config Caddyfile
 
 test: test-deps ## run all tests, with Redis, RabbitMQ, PostgreSQL and S3, race detector on
-	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -timeout 15m ./...
+	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -timeout 30m ./...
 
 test-deps: ## install what the tests need, or say what is missing
 	@sh internal/testsvc/install.sh

@@ -53,6 +53,7 @@ func TestFirstRun(t *testing.T) {
 		}
 		return nil
 	})
+	require.NotContains(t, p.output.String(), "not formatted", "the Caddyfile is as \"botgate fmt\" leaves it")
 	commands := regexp.MustCompile(`(?m)^   (.+)$`).FindAllStringSubmatch(p.output.String(), -1)
 	require.Len(t, commands, 3)
 	for i, want := range []string{"202 Accepted", "202 Accepted", "200 OK"} {

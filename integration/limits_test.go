@@ -159,7 +159,8 @@ func (f *flood) count(gateway string, sent time.Time, accepted bool) {
 func TestPlatformUserIsSlowedDown(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, s *stack) {
 		s.reloads++
-		path := s.caddyfileWith(t, "rate   50/s\n\t\t\t\t\tburst  500", "rate   4/s\n\t\t\t\t\tburst  2")
+		path := s.caddyfileWith(t, "rate 50/s\n\t\t\t\t\tburst 500", "rate 4/s\n\t\t\t\t\tburst 2",
+			"\t\t\tbot_rate_limit {\n\t\t\t\tzone {args[0]}", "\t\t\tbot_rate_limit {\n\t\t\t\tbudget 20s\n\t\t\t\tzone {args[0]}")
 		_, stderr, code := run(t, s.dir, s.env, "", gatewayBinary, "reload", "--config", path, "--address", s.admin)
 		require.Zero(t, code, stderr)
 		const flooded = 8

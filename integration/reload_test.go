@@ -110,15 +110,17 @@ func (s *stack) reloadByAPI(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status, string(a.body))
 }
 
-// caddyfileWith writes a copy of the shipped Caddyfile with one change, wherever it applies,
-// and returns its path.
-func (s *stack) caddyfileWith(t *testing.T, old, replacement string) string {
+// caddyfileWith writes a copy of the shipped Caddyfile with changes, pairs of old and new,
+// wherever they apply, and returns its path.
+func (s *stack) caddyfileWith(t *testing.T, changes ...string) string {
 	t.Helper()
 	caddyfile, err := os.ReadFile("../Caddyfile")
 	require.NoError(t, err)
-	require.Contains(t, string(caddyfile), old)
+	for i := 0; i < len(changes); i += 2 {
+		require.Contains(t, string(caddyfile), changes[i])
+	}
 	path := filepath.Join(s.dir, "Caddyfile")
-	changed := strings.ReplaceAll(string(caddyfile), old, replacement)
+	changed := strings.NewReplacer(changes...).Replace(string(caddyfile))
 	require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
 	return path
 }
