@@ -17,13 +17,7 @@ import (
 )
 
 const (
-	defaultStatementTimeout = 10 * time.Second
-	defaultAcquireTimeout   = 3 * time.Second
-	defaultMaxLag           = 2 * time.Second
-	defaultProbeInterval    = 500 * time.Millisecond
-	defaultConnLifetime     = 30 * time.Minute
-	defaultHealthCheck      = 15 * time.Second
-	pingTimeout             = 2 * time.Second
+	pingTimeout = 2 * time.Second
 	// A dead host delays the attempts at the others.
 	connectTimeout          = 5 * time.Second
 	connectTimeoutEachOfAll = 2 * time.Second
@@ -70,10 +64,10 @@ type Config struct {
 func (c Config) WithDefaults() Config {
 	c.Name = cmp.Or(c.Name, "main")
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
-	c.StatementTimeout = cmp.Or(c.StatementTimeout, defaultStatementTimeout)
-	c.AcquireTimeout = cmp.Or(c.AcquireTimeout, defaultAcquireTimeout)
-	c.MaxLag = cmp.Or(c.MaxLag, defaultMaxLag)
-	c.ProbeInterval = min(cmp.Or(c.ProbeInterval, defaultProbeInterval), c.MaxLag/4)
+	c.StatementTimeout = cmp.Or(c.StatementTimeout, 10*time.Second)
+	c.AcquireTimeout = cmp.Or(c.AcquireTimeout, 3*time.Second)
+	c.MaxLag = cmp.Or(c.MaxLag, 2*time.Second)
+	c.ProbeInterval = min(cmp.Or(c.ProbeInterval, 500*time.Millisecond), c.MaxLag/4)
 	return c
 }
 
@@ -104,14 +98,14 @@ func (c Config) poolConfig(raw string) (*pgxpool.Config, error) {
 	}
 	made.PingTimeout = pingTimeout
 	if !given.Has("pool_max_conn_lifetime") {
-		made.MaxConnLifetime = defaultConnLifetime
+		made.MaxConnLifetime = 30 * time.Minute
 	}
 	if !given.Has("pool_max_conn_lifetime_jitter") {
 		// Connections made together should not end together.
 		made.MaxConnLifetimeJitter = made.MaxConnLifetime / 10
 	}
 	if !given.Has("pool_health_check_period") {
-		made.HealthCheckPeriod = defaultHealthCheck
+		made.HealthCheckPeriod = 15 * time.Second
 	}
 	switch {
 	case c.MaxConns > 0:

@@ -30,21 +30,16 @@ func tryInOrder(c *pgconn.Config, all []*pgconn.FallbackConfig) {
 }
 
 // keepHost leaves one host of a URL.
-func keepHost(c *pgconn.Config, address string) {
-	tryInOrder(c, slices.DeleteFunc(fallbacks(c), func(f *pgconn.FallbackConfig) bool { return addressOf(f) != address }))
-}
+func keepHost(c *pgconn.Config, address string) { tryInOrder(c, ofHost(c, address, true)) }
 
 // hostFirst moves one host of a URL to the front.
 func hostFirst(c *pgconn.Config, address string) {
-	var first, rest []*pgconn.FallbackConfig
-	for _, f := range fallbacks(c) {
-		if addressOf(f) == address {
-			first = append(first, f)
-		} else {
-			rest = append(rest, f)
-		}
-	}
-	tryInOrder(c, append(first, rest...))
+	tryInOrder(c, append(ofHost(c, address, true), ofHost(c, address, false)...))
+}
+
+// ofHost lists what is to be tried at a host, or at all others.
+func ofHost(c *pgconn.Config, address string, same bool) []*pgconn.FallbackConfig {
+	return slices.DeleteFunc(fallbacks(c), func(f *pgconn.FallbackConfig) bool { return (addressOf(f) == address) != same })
 }
 
 func addressOf(f *pgconn.FallbackConfig) string {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 )
 
 // ErrTooManyConns means that this process alone may open more connections than the server
@@ -27,7 +27,7 @@ const budgetQuery = `select least(
            - coalesce(current_setting('reserved_connections', true)::int, 0),
          (select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user),
          (select nullif(datconnlimit, -1) from pg_database where datname = current_database())),
-       application_name, count(*), current_setting('application_name')
+       coalesce(application_name, '') as application_name, count(*), current_setting('application_name')
 from pg_stat_activity
 where usesysid is not null and coalesce(backend_type, 'client backend') = 'client backend'
 group by application_name`
@@ -82,20 +82,15 @@ func maxConnsOf(name string) (int, bool) {
 }
 
 // readBudget asks the server of a connection.
-func (c *Cluster) readBudget(ctx context.Context, conn *pgconn.PgConn) (connectionBudget, error) {
-	results, err := conn.Exec(ctx, budgetQuery).ReadAll()
-	if err != nil {
-		return connectionBudget{}, fmt.Errorf("asking for the connections: %w", err)
-	}
+func (c *Cluster) readBudget(ctx context.Context, conn *pgx.Conn) (connectionBudget, error) {
 	b := connectionBudget{own: int(c.primary.Stat().MaxConns()) + 1}
-	for _, row := range results[0].Rows {
-		limit, errLimit := strconv.Atoi(string(row[0]))
-		count, errCount := strconv.Atoi(string(row[2]))
-		if err := errors.Join(errLimit, errCount); err != nil {
-			return connectionBudget{}, fmt.Errorf("reading the connections: %w", err)
-		}
-		b.limit = limit
-		b.add(string(row[1]), count, string(row[3]))
+	var name, own string
+	var count int
+	// ForEachRow returns the error of Query as well.
+	rows, _ := conn.Query(ctx, budgetQuery, pgx.QueryExecModeSimpleProtocol)
+	_, err := pgx.ForEachRow(rows, []any{&b.limit, &name, &count, &own}, func() error { b.add(name, count, own); return nil })
+	if err != nil {
+		return b, fmt.Errorf("asking for the connections: %w", err)
 	}
 	if b.processes == 0 { // The URL sets another application_name.
 		b.total, b.processes = b.own, 1
@@ -112,14 +107,14 @@ func (c *Cluster) CheckConnections(ctx context.Context) error {
 		return err
 	}
 	defer conn.Release()
-	b, err := c.readBudget(ctx, conn.Conn().PgConn())
+	b, err := c.readBudget(ctx, conn.Conn())
 	if err != nil {
 		return err
 	}
 	return b.err()
 }
 
-func (c *Cluster) warnIfOvercommitted(ctx context.Context, conn *pgconn.PgConn, n *node) {
+func (c *Cluster) warnIfOvercommitted(ctx context.Context, conn *pgx.Conn, n *node) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.StatementTimeout)
 	defer cancel()
 	b, err := c.readBudget(ctx, conn)

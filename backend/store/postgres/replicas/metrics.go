@@ -42,93 +42,78 @@ func (c *Cluster) register(reg prometheus.Registerer) error {
 	if reg == nil {
 		return nil
 	}
-	reg = prometheus.WrapRegistererWith(prometheus.Labels{"shard": c.cfg.Name}, reg)
-	return metric.Register(reg, "the database", c.counters.reads, c.counters.failovers, newGauges(c))
-}
-
-// gauges reads the pools and the topology.
-type gauges struct {
-	cluster                                *Cluster
-	connections, limit, waits, timeouts    *prometheus.Desc
-	primaryUp, replicas, lag, acquireWaits *prometheus.Desc
-}
-
-func newGauges(c *Cluster) *gauges {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("botgate_database_"+name, help, labels, nil)
-	}
-	return &gauges{
-		cluster:      c,
-		connections:  desc("connections", "Connections by pool and state: acquired, idle, or connecting.", "pool", "state"),
-		limit:        desc("connections_max", "Connections that the pools may have.", "pool"),
-		waits:        desc("acquire_wait_seconds_total", "Time spent waiting for a connection because none was idle.", "pool"),
-		acquireWaits: desc("acquire_waits_total", "Calls that waited for a connection because none was idle.", "pool"),
-		timeouts:     desc("acquire_timeouts_total", "Calls that failed because they got no connection in time.", "pool"),
-		primaryUp:    desc("primary_up", "Whether there is a primary and it answers."),
-		replicas:     desc("replicas", "Replicas by state: current, lagging, or down.", "state"),
-		lag:          desc("replica_lag_seconds", "Largest replication lag of the replicas that answer, at most."),
-	}
-}
-
-// Describe implements [prometheus.Collector].
-func (g *gauges) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.connections, g.limit, g.waits, g.acquireWaits, g.timeouts, g.primaryUp, g.replicas, g.lag} {
-		descs <- d
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (g *gauges) Collect(metrics chan<- prometheus.Metric) {
-	replicas := []*pool{}
-	for _, n := range g.cluster.nodes {
+	all := append([]prometheus.Collector{c.counters.reads, c.counters.failovers}, c.serverGauges()...)
+	all = append(all, poolMetrics("primary", c.primary)...)
+	var replicas []*pool
+	for _, n := range c.nodes {
 		if n.reads != nil {
 			replicas = append(replicas, n.reads)
 		}
 	}
-	g.collectPools(metrics, "primary", g.cluster.primary)
 	if len(replicas) > 0 {
-		g.collectPools(metrics, "replica", replicas...)
+		all = append(all, poolMetrics("replica", replicas...)...)
 	}
-	g.collectServers(metrics, time.Now())
+	reg = prometheus.WrapRegistererWith(prometheus.Labels{"shard": c.cfg.Name}, reg)
+	return metric.Register(reg, "the database", all...)
 }
 
-func (g *gauges) collectPools(metrics chan<- prometheus.Metric, label string, pools ...*pool) {
-	var acquired, idle, connecting, limit, waits, timeouts, waited float64
-	for _, p := range pools {
-		s := p.Stat()
-		acquired += float64(s.AcquiredConns())
-		idle += float64(s.IdleConns())
-		connecting += float64(s.ConstructingConns())
-		limit += float64(s.MaxConns())
-		waits += float64(s.EmptyAcquireCount())
-		waited += s.EmptyAcquireWaitTime().Seconds()
-		timeouts += float64(p.tracer.timeouts.Load())
+// poolMetrics are the sums of pools.
+func poolMetrics(label string, pools ...*pool) []prometheus.Collector {
+	sum := func(of func(*pool) float64) func() float64 {
+		return func() (all float64) {
+			for _, p := range pools {
+				all += of(p)
+			}
+			return all
+		}
 	}
-	gauge(metrics, g.connections, acquired, label, "acquired")
-	gauge(metrics, g.connections, idle, label, "idle")
-	gauge(metrics, g.connections, connecting, label, "connecting")
-	gauge(metrics, g.limit, limit, label)
-	counter(metrics, g.waits, waited, label)
-	counter(metrics, g.acquireWaits, waits, label)
-	counter(metrics, g.timeouts, timeouts, label)
+	labels := prometheus.Labels{"pool": label}
+	counter := func(name, help string, of func(*pool) float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, sum(of))
+	}
+	connections := func(state string, of func(*pool) float64) prometheus.Collector {
+		return newGauge("botgate_database_connections", "Connections by pool and state: acquired, idle, or connecting.",
+			prometheus.Labels{"pool": label, "state": state}, sum(of))
+	}
+	return []prometheus.Collector{
+		connections("acquired", func(p *pool) float64 { return float64(p.Stat().AcquiredConns()) }),
+		connections("idle", func(p *pool) float64 { return float64(p.Stat().IdleConns()) }),
+		connections("connecting", func(p *pool) float64 { return float64(p.Stat().ConstructingConns()) }),
+		newGauge("botgate_database_connections_max", "Connections that the pools may have.", labels,
+			sum(func(p *pool) float64 { return float64(p.Stat().MaxConns()) })),
+		counter("botgate_database_acquire_wait_seconds_total", "Time spent waiting for a connection because none was idle.",
+			func(p *pool) float64 { return p.Stat().EmptyAcquireWaitTime().Seconds() }),
+		counter("botgate_database_acquire_waits_total", "Calls that waited for a connection because none was idle.",
+			func(p *pool) float64 { return float64(p.Stat().EmptyAcquireCount()) }),
+		counter("botgate_database_acquire_timeouts_total", "Calls that failed because they got no connection in time.",
+			func(p *pool) float64 { return float64(p.timeouts.Load()) }),
+	}
 }
 
-func (g *gauges) collectServers(metrics chan<- prometheus.Metric, now time.Time) {
-	c := g.cluster
-	c.mu.Lock()
-	known := c.topology.summarize(now, c.cfg.MaxLag)
-	c.mu.Unlock()
-	gauge(metrics, g.primaryUp, known.primaries)
-	gauge(metrics, g.replicas, known.current, "current")
-	gauge(metrics, g.replicas, known.lagging, "lagging")
-	gauge(metrics, g.replicas, known.down, "down")
-	gauge(metrics, g.lag, known.maxLag.Seconds())
+// serverGauges show the topology.
+func (c *Cluster) serverGauges() []prometheus.Collector {
+	of := func(of func(summary) float64) func() float64 {
+		return func() float64 {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return of(c.topology.summarize(time.Now(), c.cfg.MaxLag))
+		}
+	}
+	replicas := func(state string, number func(summary) float64) prometheus.Collector {
+		return newGauge("botgate_database_replicas", "Replicas by state: current, lagging, or down.",
+			prometheus.Labels{"state": state}, of(number))
+	}
+	return []prometheus.Collector{
+		newGauge("botgate_database_primary_up", "Whether there is a primary and it answers.", nil,
+			of(func(s summary) float64 { return s.primaries })),
+		replicas("current", func(s summary) float64 { return s.current }),
+		replicas("lagging", func(s summary) float64 { return s.lagging }),
+		replicas("down", func(s summary) float64 { return s.down }),
+		newGauge("botgate_database_replica_lag_seconds", "Largest replication lag of the replicas that answer, at most.", nil,
+			of(func(s summary) float64 { return s.maxLag.Seconds() })),
+	}
 }
 
-func gauge(metrics chan<- prometheus.Metric, d *prometheus.Desc, value float64, labels ...string) {
-	metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-}
-
-func counter(metrics chan<- prometheus.Metric, d *prometheus.Desc, value float64, labels ...string) {
-	metrics <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
+func newGauge(name, help string, labels prometheus.Labels, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value)
 }

@@ -20,39 +20,44 @@ var errAcquireTimeout = errors.New("no database connection in time")
 // errNoAnswer is the cause of an [errAcquireTimeout] of a pool with room.
 var errNoAnswer = errors.New("the server does not answer")
 
-// pool is a pgxpool with its tracer.
+// pool is a pgxpool with what that leaves out: a bound on the wait for a connection, and a reset
+// when an error shows that the server's role has changed.
 type pool struct {
 	*pgxpool.Pool
-	tracer *poolTracer
+	acquireTimeout time.Duration
+	timeouts       atomic.Int64
+}
+
+var _ pgxpool.AcquireTracer = (*pool)(nil)
+
+// roleChanged are the codes that mean that the other connections are of no use either.
+var roleChanged = []string{
+	"25006", // read_only_sql_transaction: it is no primary any more
+	"57P01", // admin_shutdown
+	"57P02", // crash_shutdown
 }
 
 func (c *Cluster) newPool(ctx context.Context, cfg *pgxpool.Config, change func(*pgxpool.Config)) (*pool, error) {
 	cfg = cfg.Copy()
 	cfg.ConnConfig.ValidateConnect = nil
-	t := &poolTracer{acquireTimeout: c.cfg.AcquireTimeout}
-	cfg.ConnConfig.Tracer = t
+	made := &pool{acquireTimeout: c.cfg.AcquireTimeout}
+	cfg.ConnConfig.Tracer = made
+	var reset atomic.Value // Connections may be made before the pool is returned.
+	closeIfFatal := cfg.ConnConfig.OnPgError
+	cfg.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if now, ok := reset.Load().(func()); ok && slices.Contains(roleChanged, err.Code) {
+			now()
+		}
+		return closeIfFatal(conn, err)
+	}
 	change(cfg)
-	made := &pool{tracer: t}
-	t.reset = func() { made.Reset() }
 	var err error
-	made.Pool, err = pgxpool.NewWithConfig(ctx, cfg)
-	return made, err
+	if made.Pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		return nil, err
+	}
+	reset.Store(made.Reset)
+	return made, nil
 }
-
-// poolTracer adds to a pool what pgxpool leaves out: a bound on the wait for a connection, and
-// a reset when an error shows that the server's role has changed.
-type poolTracer struct {
-	acquireTimeout time.Duration
-	timeouts       atomic.Int64
-	// reset closes the pool's connections.
-	reset func()
-}
-
-var (
-	_ pgxpool.AcquireTracer = (*poolTracer)(nil)
-	_ pgx.QueryTracer       = (*poolTracer)(nil)
-	_ pgx.BatchTracer       = (*poolTracer)(nil)
-)
 
 // acquireContext is the context of one wait for a connection, whose error says why it ended.
 type acquireContext struct {
@@ -76,53 +81,25 @@ func (a *acquireContext) Err() error {
 }
 
 // TraceAcquireStart implements [pgxpool.AcquireTracer].
-func (t *poolTracer) TraceAcquireStart(caller context.Context, pool *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
-	ctx, cancel := context.WithTimeout(caller, t.acquireTimeout)
-	return &acquireContext{ctx, caller, cancel, t.acquireTimeout, pool}
+func (p *pool) TraceAcquireStart(caller context.Context, pool *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+	ctx, cancel := context.WithTimeout(caller, p.acquireTimeout)
+	return &acquireContext{ctx, caller, cancel, p.acquireTimeout, pool}
 }
 
 // TraceAcquireEnd implements [pgxpool.AcquireTracer].
-func (t *poolTracer) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
+func (p *pool) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
 	if errors.Is(data.Err, errAcquireTimeout) {
-		t.timeouts.Add(1)
+		p.timeouts.Add(1)
 	}
 	if a, ok := ctx.(*acquireContext); ok {
 		a.cancel()
 	}
 }
 
-// roleChanged are the codes that mean that the other connections are of no use either.
-var roleChanged = []string{
-	"25006", // read_only_sql_transaction: it is no primary any more
-	"57P01", // admin_shutdown
-	"57P02", // crash_shutdown
-}
-
-func (t *poolTracer) resetIfRoleChanged(err error) {
-	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && slices.Contains(roleChanged, refused.Code) {
-		t.reset()
-	}
-}
-
-// TraceQueryStart implements [pgx.QueryTracer].
-func (*poolTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+// TraceQueryStart implements [pgx.QueryTracer], without which pgx takes no tracer.
+func (*pool) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	return ctx
 }
 
 // TraceQueryEnd implements [pgx.QueryTracer].
-func (t *poolTracer) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
-	t.resetIfRoleChanged(data.Err)
-}
-
-// TraceBatchStart implements [pgx.BatchTracer].
-func (*poolTracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-// TraceBatchQuery implements [pgx.BatchTracer].
-func (*poolTracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-
-// TraceBatchEnd implements [pgx.BatchTracer].
-func (t *poolTracer) TraceBatchEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchEndData) {
-	t.resetIfRoleChanged(data.Err)
-}
+func (*pool) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}

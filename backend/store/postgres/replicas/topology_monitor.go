@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // monitor probes one server until the end of the context.
@@ -39,7 +38,7 @@ func (c *Cluster) monitor(ctx context.Context, i int) {
 type prober struct {
 	node    *node
 	timeout time.Duration
-	conn    *pgconn.PgConn
+	conn    *pgx.Conn
 }
 
 // probe asks once, after connecting if need be.
@@ -50,11 +49,11 @@ func (p *prober) probe(ctx context.Context) (connected bool, s status, err error
 		if err != nil {
 			return false, s, err
 		}
-		p.conn, connected = conn.PgConn(), true
+		p.conn, connected = conn, true
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	if s, err = readStatus(ctx, p.conn); err != nil {
+	if s, err = readStatus(ctx, p.conn.PgConn()); err != nil {
 		p.disconnect(ctx)
 	}
 	return connected, s, err
