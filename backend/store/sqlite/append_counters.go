@@ -40,18 +40,25 @@ func (t *transaction) project(ctx context.Context, recorded []store.Entry) error
 	if err := t.mergeStatuses(ctx, changes); err != nil {
 		return err
 	}
-	return t.count(ctx, recorded)
+	return t.count(ctx, recorded, 1)
 }
 
-// count adds entries that are new in the log to the counters and the statistics.
-func (t *transaction) count(ctx context.Context, entries []store.Entry) error {
+// count adds entries to the counters and the statistics, sign times: 1 for those that are new in the
+// log, and -1 for those that were removed.
+func (t *transaction) count(ctx context.Context, entries []store.Entry, sign int64) error {
 	for _, c := range store.CountUsers(entries) {
-		if err := t.addUserCount(ctx, c); err != nil {
+		var counts store.Counts
+		counts.Add(c.Counts, sign)
+		args := append(counts.Columns(), c.Subject, c.Bot, c.Day.UnixMicro(), c.First.UnixMicro(), c.Last.UnixMicro())
+		if _, err := t.exec(ctx, addUserCounts, args...); err != nil {
 			return err
 		}
 	}
 	for _, c := range store.CountBots(entries) {
-		if err := t.addBotCount(ctx, c); err != nil {
+		var counts store.Counts
+		counts.Add(c.Counts, sign)
+		args := append(counts.Columns(), c.Bot, c.Minute.UnixMicro(), c.Day.UnixMicro(), sign*c.Duration.Milliseconds())
+		if _, err := t.exec(ctx, addBotCounts, args...); err != nil {
 			return err
 		}
 	}
@@ -71,16 +78,4 @@ func (t *transaction) mergeStatuses(ctx context.Context, entries []store.Entry) 
 		}
 	}
 	return nil
-}
-
-func (t *transaction) addUserCount(ctx context.Context, c store.UserCount) error {
-	args := append(c.Counts.Columns(), c.Subject, c.Bot, c.Day.UnixMicro(), c.First.UnixMicro(), c.Last.UnixMicro())
-	_, err := t.exec(ctx, addUserCounts, args...)
-	return err
-}
-
-func (t *transaction) addBotCount(ctx context.Context, c store.BotCount) error {
-	args := append(c.Counts.Columns(), c.Bot, c.Minute.UnixMicro(), c.Day.UnixMicro(), c.Duration.Milliseconds())
-	_, err := t.exec(ctx, addBotCounts, args...)
-	return err
 }

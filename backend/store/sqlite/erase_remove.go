@@ -16,22 +16,16 @@ const (
 	selectAbout  = `select ` + sqlstore.LogColumns + aboutEvent
 	aboutEvent   = ` from events e where e.event_time = $1 and (e.id = $2 or e.ref = $2) order by e.ref nulls first, e.time, e.id`
 
-	subtractCounts = ` accepted = accepted - $1, deferred = deferred - $2, delivered = delivered - $3, failed = failed - $4,
-	dead = dead - $5, expired = expired - $6, replayed = replayed - $7`
-	noCounts = ` and (accepted, deferred, delivered, failed, dead, expired, replayed) = (0, 0, 0, 0, 0, 0, 0)`
+	noCounts = ` and (` + sqlstore.CountColumns + `) = (0, 0, 0, 0, 0, 0, 0)`
 
-	// The times are those of what remains of the user on that day.
-	subtractUserCounts = `update user_counters set` + subtractCounts + `,
-	first_at = coalesce((select e.event_time from events e where e.subject = $8 and e.subject <> '' and e.bot = $9
-		and e.event_time >= $10 and e.event_time < $11 order by e.event_time, e.id limit 1), first_at),
-	last_at = coalesce((select e.event_time from events e where e.subject = $8 and e.subject <> '' and e.bot = $9
-		and e.event_time >= $10 and e.event_time < $11 order by e.event_time desc, e.id desc limit 1), last_at)
-where subject = $8 and bot = $9 and day = $10`
+	// updateUserTimes makes the times those of what remains of the user on the day.
+	updateUserTimes = `update user_counters set
+	first_at = coalesce((select e.event_time` + onDay + ` order by e.event_time, e.id limit 1), first_at),
+	last_at = coalesce((select e.event_time` + onDay + ` order by e.event_time desc, e.id desc limit 1), last_at)
+where subject = $1 and bot = $2 and day = $3`
+	onDay           = ` from events e where e.subject = $1 and e.subject <> '' and e.bot = $2 and e.event_time >= $3 and e.event_time < $4`
 	deleteUserCount = `delete from user_counters where subject = $1 and bot = $2 and day = $3` + noCounts
-
-	subtractBotCounts = `update bot_stats set` + subtractCounts + `, took_ms = took_ms - $8
-where bot = $9 and minute = $10 and day = $11`
-	deleteBotCount = `delete from bot_stats where bot = $1 and minute = $2 and day = $3` + noCounts
+	deleteBotCount  = `delete from bot_stats where bot = $1 and minute = $2 and day = $3` + noCounts
 )
 
 // remove removes entries from the log and the read models. Another process may have removed some
@@ -52,13 +46,20 @@ func (t *transaction) remove(ctx context.Context, found []store.Entry) error {
 			return err
 		}
 	}
+	if err := t.count(ctx, entries, -1); err != nil {
+		return err
+	}
 	for _, c := range store.CountUsers(entries) {
-		if err := t.subtractUserCount(ctx, c); err != nil {
+		day := c.Day.UnixMicro()
+		if _, err := t.exec(ctx, updateUserTimes, c.Subject, c.Bot, day, sqlstore.NextDay(c.Day).UnixMicro()); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, deleteUserCount, c.Subject, c.Bot, day); err != nil {
 			return err
 		}
 	}
 	for _, c := range store.CountBots(entries) {
-		if err := t.subtractBotCount(ctx, c); err != nil {
+		if _, err := t.exec(ctx, deleteBotCount, c.Bot, c.Minute.UnixMicro(), c.Day.UnixMicro()); err != nil {
 			return err
 		}
 	}
@@ -75,23 +76,4 @@ func (t *transaction) recomputeStatus(ctx context.Context, p store.Projection) e
 		return err
 	}
 	return t.mergeStatuses(ctx, rest)
-}
-
-func (t *transaction) subtractUserCount(ctx context.Context, c store.UserCount) error {
-	day := c.Day.UnixMicro()
-	args := append(c.Counts.Columns(), c.Subject, c.Bot, day, sqlstore.NextDay(c.Day).UnixMicro())
-	if _, err := t.exec(ctx, subtractUserCounts, args...); err != nil {
-		return err
-	}
-	_, err := t.exec(ctx, deleteUserCount, c.Subject, c.Bot, day)
-	return err
-}
-
-func (t *transaction) subtractBotCount(ctx context.Context, c store.BotCount) error {
-	minute, day := c.Minute.UnixMicro(), c.Day.UnixMicro()
-	if _, err := t.exec(ctx, subtractBotCounts, append(c.Counts.Columns(), c.Duration.Milliseconds(), c.Bot, minute, day)...); err != nil {
-		return err
-	}
-	_, err := t.exec(ctx, deleteBotCount, c.Bot, minute, day)
-	return err
 }

@@ -28,7 +28,7 @@ func TestPlans(t *testing.T) {
 		"day": selectDay, "next day": selectNextTime, "statuses of a day": deleteStatuses,
 		"users of a day": deleteUserCounts, "bots of a day": deleteBotCounts,
 		"entry": deleteLog, "status": deleteStatus, "about": selectAbout, "of a user": selectOfUser,
-		"subtract user": subtractUserCounts, "no user": deleteUserCount, "subtract bot": subtractBotCounts, "no bot": deleteBotCount,
+		"times of a user": updateUserTimes, "no user": deleteUserCount, "no bot": deleteBotCount,
 		"buckets": selectBuckets, "bucket rows": selectBucketRows, "late buckets": selectLateBuckets,
 		"remember erased": sqlstore.InsertErasure, "move": sqlstore.InsertFence, "move back": sqlstore.DeleteFence,
 	} {

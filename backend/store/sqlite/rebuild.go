@@ -54,7 +54,7 @@ func (t *transaction) rebuild(ctx context.Context, day time.Time) (entries int64
 		if err := t.mergeStatuses(ctx, rows); err != nil {
 			return 0, err
 		}
-		if err := t.count(ctx, rows); err != nil {
+		if err := t.count(ctx, rows, 1); err != nil {
 			return 0, err
 		}
 		last := rows[len(rows)-1]
