@@ -261,8 +261,8 @@ func (d describedUsers) List(ctx context.Context, q store.Query) (*store.Page, e
 	return d.fakeReader.List(ctx, q)
 }
 
-func (d describedUsers) Erase(context.Context, string, time.Time) (store.Erased, error) {
-	return store.Erased{Events: 7}, d.err
+func (d describedUsers) Erase(context.Context, string, time.Time) (int64, error) {
+	return 7, d.err
 }
 
 // describedServer answers from stores that have everything, or fail with an error.

@@ -13,7 +13,7 @@ import (
 
 // Eraser removes a user's events from the store.
 type Eraser interface {
-	Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error)
+	Erase(ctx context.Context, subject string, before time.Time) (events int64, err error)
 }
 
 // maxForgotten is how many events are dropped from a cache by their ids; of more, it drops everything.
@@ -61,9 +61,9 @@ func (a *API) erase(ctx context.Context, user string) (events int64, err error) 
 	}
 	erased, err := a.cfg.Eraser.Erase(ctx, user, now)
 	if err != nil {
-		return erased.Events, fmt.Errorf("erasing a user's events: %w", err)
+		return erased, fmt.Errorf("erasing a user's events: %w", err)
 	}
-	return erased.Events, nil
+	return erased, nil
 }
 
 var errTooMany = errors.New("too many events")

@@ -35,8 +35,8 @@ func (f fakeUsers) List(ctx context.Context, q store.Query) (*store.Page, error)
 	return &store.Page{Records: page.Records, Next: &store.Position{Time: at, ID: "x"}, Missing: page.Missing}, err
 }
 
-func (f fakeUsers) Erase(context.Context, string, time.Time) (store.Erased, error) {
-	return store.Erased{Events: 7}, f.err
+func (f fakeUsers) Erase(context.Context, string, time.Time) (int64, error) {
+	return 7, f.err
 }
 
 // usersConfig has a session of alice at the bot "demo", besides an event.

@@ -182,7 +182,7 @@ func (a *App) startRetention(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, day := range dropped.Days {
+		for _, day := range dropped {
 			a.log.Info("dropped a day of the log", "day", day.Format(time.DateOnly))
 		}
 		return nil

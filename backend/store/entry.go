@@ -39,6 +39,18 @@ func (e Entry) Position() LogPosition { return LogPosition{e.RecordedAt, e.ID} }
 // About is the id of the event that the entry belongs to.
 func (e Entry) About() string { return cmp.Or(e.Ref, e.ID) }
 
+// At returns the entry with the time that its event has in the log, since the first entry of an
+// event decides on that.
+func (e Entry) At(at time.Time) Entry {
+	if e.Ref == "" && !e.Time.Equal(at) {
+		accepted := *e.Event
+		accepted.Time, e.State.UpdatedAt = at, at
+		e.Event = &accepted
+	}
+	e.EventTime = at
+	return e
+}
+
 // Distinct returns a copy of the entries, each id once (the first one counts) and sorted by id,
 // which is the lock order of all transactions.
 func Distinct(entries []Entry) []Entry {

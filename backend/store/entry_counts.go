@@ -116,6 +116,15 @@ func CountBots(entries []Entry) []BotCount {
 	})
 }
 
+// SumMinutes sums up what happened in the same minute, in order and in place; at most MaxMinutes.
+func SumMinutes(all []Minute) []Minute {
+	all = sum(all, func(a, b Minute) int { return a.Minute.Compare(b.Minute) }, func(into *Minute, m Minute) {
+		into.Counts.Add(m.Counts, 1)
+		into.Duration += m.Duration
+	})
+	return all[:min(len(all), MaxMinutes)]
+}
+
 // sum sorts and adds up what is equal in order, in place.
 func sum[T any](all []T, order func(a, b T) int, add func(into *T, other T)) []T {
 	slices.SortStableFunc(all, order)

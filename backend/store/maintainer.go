@@ -19,22 +19,22 @@ var ErrMoveInProgress = errors.New("another move of buckets is in progress")
 type Maintainer interface {
 	// Retain drops the days of the log that ended before a time, with the read models of their
 	// events, and prepares the next days. It goes in short transactions, so that it blocks
-	// nothing for long. The zero time drops nothing.
-	Retain(ctx context.Context, before time.Time) (Retained, error)
+	// nothing for long, and returns the days that it dropped. The zero time drops nothing.
+	Retain(ctx context.Context, before time.Time) (days []time.Time, err error)
 	// Days returns the days of the log that have entries, oldest first.
 	Days(ctx context.Context) ([]time.Time, error)
 	// Rebuild rebuilds the read models of the events of a day from the log, in one transaction,
 	// and returns how many entries it read. Appends to that day wait; reads do not.
 	Rebuild(ctx context.Context, day time.Time) (entries int64, err error)
 	// Erase removes the events of a user that were accepted before a time, with their changes,
-	// from the log and the read models, and refuses those that arrive later. It goes in short
-	// transactions, and can be called again after an error.
-	Erase(ctx context.Context, subject string, before time.Time) (Erased, error)
+	// from the log and the read models, and refuses those that arrive later. It returns how many
+	// events it removed. It goes in short transactions, and can be called again after an error.
+	Erase(ctx context.Context, subject string, before time.Time) (events int64, err error)
 
 	// ReadBuckets returns entries of buckets in the order of (EventTime, ID), with
-	// bodies: at most limit, behind the position, and of those recorded at since or
-	// later.
-	ReadBuckets(ctx context.Context, buckets []int, after BucketPosition, since time.Time, limit int) ([]Entry, error)
+	// bodies: at most limit, behind the position of an entry (its EventTime and ID), and of those
+	// recorded at since or later.
+	ReadBuckets(ctx context.Context, buckets []int, after Position, since time.Time, limit int) ([]Entry, error)
 	// Import records entries of another store, with their times of recording. What is
 	// recorded already is left as it is, and what was erased is left out. It ignores
 	// fences: the buckets may be on their way back.
@@ -43,7 +43,7 @@ type Maintainer interface {
 	// commit, then last runs; if last fails, nothing is fenced. Afterwards Append returns
 	// ErrFenced for events of these buckets. An empty shard lifts the fence.
 	Fence(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error
-	// Fences returns the fenced buckets and the shard that each was handed to.
+	// Fences returns the fenced buckets and the shard that has each now.
 	Fences(ctx context.Context) (map[int]string, error)
 	// DropFenced removes the entries of buckets; it is an error unless all are fenced.
 	DropFenced(ctx context.Context, buckets []int) error
@@ -78,22 +78,4 @@ type Erasure struct {
 func HashSubject(subject string) []byte {
 	hash := sha256.Sum256([]byte("botgate erased user\x00" + subject))
 	return hash[:]
-}
-
-// BucketPosition is a place among the entries of buckets.
-type BucketPosition struct {
-	EventTime time.Time
-	ID        string
-}
-
-// Retained says what [Maintainer.Retain] did.
-type Retained struct {
-	// Days are those that were dropped.
-	Days []time.Time
-}
-
-// Erased says what [Maintainer.Erase] did.
-type Erased struct {
-	// Events is how many events were removed, without their changes.
-	Events int64
 }

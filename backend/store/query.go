@@ -1,6 +1,8 @@
 package store
 
 import (
+	"cmp"
+	"context"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -10,7 +12,7 @@ import (
 type Query struct {
 	Bot, Subject, Type string
 	Status             event.Status
-	// Limit is the page size, clamped to 1 and MaxLimit.
+	// Limit is the page size; see [Query.Size].
 	Limit int
 	// After continues behind this position; zero starts with the newest.
 	After Position
@@ -28,6 +30,9 @@ func (q Query) Possible() bool {
 	return year >= 0 && year <= 9999
 }
 
+// Size is the limit, clamped to 1 and MaxLimit.
+func (q Query) Size() int { return min(max(q.Limit, 1), MaxLimit) }
+
 const (
 	// MaxLimit is the largest page.
 	MaxLimit = 200
@@ -41,6 +46,11 @@ type Position struct {
 	ID   string
 }
 
+// Compare compares in the list order.
+func (p Position) Compare(other Position) int {
+	return cmp.Or(other.Time.Compare(p.Time), cmp.Compare(other.ID, p.ID))
+}
+
 // Page is one page of a list.
 type Page struct {
 	Records []*Record
@@ -50,3 +60,12 @@ type Page struct {
 	// when it is complete.
 	Missing []string
 }
+
+type freshKey struct{}
+
+// Fresh returns a context whose reads see every commit that was confirmed before they began: they
+// go to the primary.
+func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }
+
+// IsFresh reports whether ctx is one of [Fresh].
+func IsFresh(ctx context.Context) bool { return ctx.Value(freshKey{}) != nil }

@@ -58,3 +58,6 @@ type Record struct {
 	// Attempts are the attempts and replays, oldest first and at most MaxAttempts; nil in lists.
 	Attempts []event.Change
 }
+
+// Position is where the event stands in lists.
+func (r *Record) Position() Position { return Position{r.Event.Time, r.Event.ID} }

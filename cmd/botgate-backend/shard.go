@@ -56,7 +56,7 @@ interrupted. All processes must know the new shard before.`,
 	})
 	moving.Flags().StringVar(&spans, "buckets", "", "those to move: 512-575,600")
 	moving.Flags().StringVar(&move.To, "to", "", "the shard that gets them")
-	moving.Flags().IntVar(&move.Group, "group", rebalance.DefaultGroup, "how many are copied and handed over together")
+	moving.Flags().IntVar(&move.Group, "group", rebalance.DefaultGroup, "how many are copied and fenced together")
 	addOptionOf(list, config.EnvShardsFile)
 	addOptionOf(moving, config.EnvShardsFile)
 	return group("shard", "Shows which shard keeps which buckets of users, and moves buckets", list, moving)

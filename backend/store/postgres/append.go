@@ -19,7 +19,7 @@ const (
 	// larger.
 	maxChunk = 16 << 20
 	// maxTries bounds the attempts at a batch that the database refuses for a reason that can be
-	// mended in between.
+	// removed in between.
 	maxTries = 6
 )
 
@@ -178,16 +178,9 @@ func queueLog(b *pgx.Batch, rows []store.Entry, slot int32, times map[string]tim
 func newlyRecorded(rows []store.Entry, times map[string]time.Time) []store.Entry {
 	entries := make([]store.Entry, 0, len(times))
 	for _, e := range rows {
-		at, fresh := times[e.ID]
-		if !fresh {
-			continue
+		if at, fresh := times[e.ID]; fresh {
+			entries = append(entries, e.At(at))
 		}
-		if e.EventTime = at; e.Ref == "" && !e.Time.Equal(at) {
-			accepted := *e.Event
-			accepted.Time = at
-			e.Event, e.State.UpdatedAt = &accepted, at
-		}
-		entries = append(entries, e)
 	}
 	return entries
 }

@@ -19,28 +19,27 @@ const (
 
 // Erase implements [store.Maintainer]. The erasure is noted under the exclusive lock, so that
 // every later Append sees it.
-func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
-	var done store.Erased
+func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {
 	if !(store.Query{Subject: subject}).Possible() || subject == "" {
-		return done, errors.New("erasing a user: no such user can be")
+		return events, errors.New("erasing a user: no such user can be")
 	}
 	before = store.Micros(before)
 	if err := s.forEach(ctx, nil, sqlstore.InsertErasure, []any{store.HashSubject(subject), before}); err != nil {
-		return done, fmt.Errorf("erasing a user: %w", classify(err))
+		return events, fmt.Errorf("erasing a user: %w", classify(err))
 	}
 	rows, _ := s.primary().Query(ctx, selectUserDays, planned, subject, before)
 	days, err := pgx.CollectRows(rows, pgx.RowTo[time.Time]) // Returns the error of Query as well.
 	if err != nil {
-		return done, fmt.Errorf("erasing a user: %w", classify(err))
+		return events, fmt.Errorf("erasing a user: %w", classify(err))
 	}
 	for _, day := range days {
-		events, err := s.removeAll(ctx, day, ofUser(subject, before))
-		done.Events += events
+		some, err := s.removeAll(ctx, day, ofUser(subject, before))
+		events += some
 		if err != nil {
-			return done, fmt.Errorf("erasing a user: %w", classify(err))
+			return events, fmt.Errorf("erasing a user: %w", classify(err))
 		}
 	}
-	return done, nil
+	return events, nil
 }
 
 // ofUser matches the entries of a user's events before a time.

@@ -59,12 +59,12 @@ func logQuery(q store.LogQuery) (string, []any) {
 	f.Equal("bot", q.Bot)
 	f.Equal("type", q.Type)
 	if q.Subject == "" {
-		return selectLog + f.Where() + inLogOrder + f.Arg(sqlstore.LogSize(q.Limit)), f.Args
+		return selectLog + f.Where() + inLogOrder + f.Arg(q.Size()), f.Args
 	}
 	f.Equal("subject", q.Subject)
 	f.And("subject <> ''") // As the index has it.
 	return "with positions as materialized (select event_time, id, recorded_at from events" + f.Where() + ")" +
 		" select " + sqlstore.LogColumns + bodyColumn + " from (select event_time as day, id as entry from positions" +
-		inLogOrder + f.Arg(sqlstore.LogSize(q.Limit)) + ") p" +
+		inLogOrder + f.Arg(q.Size()) + ") p" +
 		" cross join lateral (select * from events where event_time = day and id = entry offset 0) e order by e.recorded_at, e.id", f.Args
 }

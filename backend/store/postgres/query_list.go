@@ -67,7 +67,7 @@ func listLogQuery(q store.Query) (string, []any) {
 		status += " and status = " + f.Arg(store.Code(q.Status))
 	}
 	return listLog + status + " offset 0) s" + f.Where() +
-		" order by event_time desc, id desc limit " + f.Arg(sqlstore.PageSize(q)+1), f.Args
+		" order by event_time desc, id desc limit " + f.Arg(q.Size()+1), f.Args
 }
 
 func listStatusQuery(q store.Query) (string, []any) {
@@ -78,7 +78,7 @@ func listStatusQuery(q store.Query) (string, []any) {
 	f.Equal("bot", q.Bot)
 	f.Equal("type", q.Type)
 	behind(f, q.After, "event_id")
-	return listStatus + f.Where() + " order by event_time desc, event_id desc limit " + f.Arg(sqlstore.PageSize(q)+1), f.Args
+	return listStatus + f.Where() + " order by event_time desc, event_id desc limit " + f.Arg(q.Size()+1), f.Args
 }
 
 // readStatusPage reads the statuses first, and then the events from the partitions between the

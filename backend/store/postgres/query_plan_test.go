@@ -165,7 +165,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 		"Rebuild": {func() error { return drop(s.Rebuild(ctx, here)) }},
 		"Erase":   {func() error { return drop(s.Erase(ctx, "user-11", here.Add(240*time.Hour))) }},
 		"ReadBuckets": {func() error {
-			return drop(s.ReadBuckets(ctx, []int{1, 2}, store.BucketPosition{EventTime: here}, here, 10))
+			return drop(s.ReadBuckets(ctx, []int{1, 2}, store.Position{Time: here}, here, 10))
 		}},
 		"Import":   {func() error { return nil }}, // Has the statements of Append.
 		"Fences":   {func() error { return drop(s.Fences(ctx)) }},

@@ -15,30 +15,22 @@ const (
 	and (event_time, id) > ($5, $6) and recorded_at >= $7 order by event_time, id limit $8`
 )
 
-func smallints(buckets []int) []int16 {
-	small := make([]int16, len(buckets))
-	for i, b := range buckets {
-		small[i] = int16(b)
-	}
-	return small
-}
-
 // ReadBuckets implements [store.Maintainer]. It reads the log day by day: an index by bucket
 // would slow down every Append.
-func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
-	limit = sqlstore.LogSize(limit)
+func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Position, since time.Time, limit int) ([]store.Entry, error) {
+	limit = store.LogQuery{Limit: limit}.Size()
 	days, err := partitions(ctx, s.primary())
 	if err != nil {
 		return nil, fmt.Errorf("reading buckets: %w", classify(err))
 	}
 	var all []store.Entry
 	for _, day := range days {
-		if !sqlstore.NextDay(day).After(after.EventTime) {
+		if !sqlstore.NextDay(day).After(after.Time) {
 			continue
 		}
-		from := slices.MaxFunc([]time.Time{day, after.EventTime}, time.Time.Compare)
+		from := slices.MaxFunc([]time.Time{day, after.Time}, time.Time.Compare)
 		some, err := sqlstore.All(ctx, query(s.primary()), sqlstore.ScanWithBody, selectBuckets,
-			true, from, sqlstore.NextDay(day), smallints(buckets), after.EventTime, after.ID, since, limit-len(all))
+			true, from, sqlstore.NextDay(day), buckets, after.Time, after.ID, since, limit-len(all))
 		if err != nil {
 			return nil, fmt.Errorf("reading buckets: %w", classify(err))
 		}
@@ -73,7 +65,7 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 		return fmt.Errorf("dropping buckets: %w", classify(err))
 	}
 	for _, day := range days {
-		if _, err := s.removeAll(ctx, day, removal{where: "bucket = any ($2)", arg: smallints(buckets)}); err != nil {
+		if _, err := s.removeAll(ctx, day, removal{where: "bucket = any ($2)", arg: buckets}); err != nil {
 			return fmt.Errorf("dropping buckets: %w", classify(err))
 		}
 	}

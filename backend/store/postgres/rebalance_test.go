@@ -25,7 +25,7 @@ func TestFence(t *testing.T) {
 		buckets[i] = i
 	}
 	copyAll := func(since time.Time) {
-		after := store.BucketPosition{}
+		after := store.Position{}
 		for {
 			entries, err := from.ReadBuckets(t.Context(), buckets, after, since, 7)
 			require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestFence(t *testing.T) {
 			}
 			require.NoError(t, to.Import(t.Context(), entries))
 			last := entries[len(entries)-1]
-			after = store.BucketPosition{EventTime: last.EventTime, ID: last.ID}
+			after = store.Position{Time: last.EventTime, ID: last.ID}
 		}
 	}
 	copyAll(time.Time{})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -37,17 +38,17 @@ const (
 
 // Retain implements [store.Maintainer]. Dropping a partition locks the whole log for a moment;
 // while long reads are in the way, that is tried again.
-func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
+func (s *Store) Retain(ctx context.Context, before time.Time) ([]time.Time, error) {
 	ahead := make([]time.Time, 0, daysAhead+2)
 	for day := store.Day(time.Now()).Add(-24 * time.Hour); len(ahead) < cap(ahead); day = sqlstore.NextDay(day) {
 		ahead = append(ahead, day)
 	}
 	if err := s.prepareDays(ctx, ahead); err != nil {
-		return store.Retained{}, fmt.Errorf("making partitions: %w", classify(err))
+		return nil, fmt.Errorf("making partitions: %w", classify(err))
 	}
 	days, err := partitions(ctx, s.primary())
 	if err != nil {
-		return store.Retained{}, fmt.Errorf("reading the partitions: %w", classify(err))
+		return nil, fmt.Errorf("reading the partitions: %w", classify(err))
 	}
 	return sqlstore.RetainDays(ctx, classify, days, before, s.dropDay)
 }
@@ -74,10 +75,8 @@ func (s *Store) dropDay(ctx context.Context, day time.Time) error {
 		if codeOf(err) != codeLocked || try == dropTries {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, dropPause) {
 			return ctx.Err()
-		case <-time.After(dropPause):
 		}
 	}
 }

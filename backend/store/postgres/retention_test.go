@@ -54,13 +54,13 @@ func TestRetain(t *testing.T) {
 
 	done, err := s.Retain(t.Context(), time.Time{})
 	require.NoError(t, err)
-	require.Empty(t, done.Days)
+	require.Empty(t, done)
 	done, err = s.Retain(t.Context(), day.Add(24*time.Hour-1))
 	require.NoError(t, err)
-	require.Empty(t, done.Days, "the day has not ended before")
+	require.Empty(t, done, "the day has not ended before")
 	done, err = s.Retain(t.Context(), day.Add(24*time.Hour))
 	require.NoError(t, err)
-	require.Equal(t, []time.Time{day}, done.Days)
+	require.Equal(t, []time.Time{day}, done)
 
 	days, err := s.Days(t.Context())
 	require.NoError(t, err)
@@ -116,7 +116,7 @@ func TestErase(t *testing.T) {
 	}
 	done, err := s.Erase(t.Context(), "alice", before)
 	require.NoError(t, err)
-	require.Equal(t, want, done.Events)
+	require.Equal(t, want, done)
 	requireRebuilt(t, s, url)
 
 	late, other, news := at("late", "alice", before.Add(-1)), at("other", "bob", before.Add(-1)), at("news", "alice", before)

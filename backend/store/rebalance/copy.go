@@ -3,6 +3,7 @@ package rebalance
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
@@ -62,7 +63,7 @@ func (c *copying) most(ctx context.Context) error {
 func (c *copying) rest(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lastTime)
 	defer cancel()
-	if err := c.pass(ctx, "hand over"); err != nil {
+	if err := c.pass(ctx, "fence"); err != nil {
 		return fmt.Errorf("with %s to spare: %w", lastTime, err)
 	}
 	return nil
@@ -74,7 +75,7 @@ func (c *copying) pass(ctx context.Context, step string) error {
 	// When this one began, the clock of those who record had come as far as newest.
 	begin := latest(c.newest.Add(-late), time.Now().Add(-late-maxSkew))
 	var done int64
-	var after store.BucketPosition
+	var after store.Position
 	for limit := firstPage; ; {
 		entries, err := c.from.ReadBuckets(store.Fresh(ctx), c.buckets, after, c.since, limit)
 		if err != nil {
@@ -90,7 +91,7 @@ func (c *copying) pass(ctx context.Context, step string) error {
 			c.newest = latest(c.newest, e.RecordedAt)
 		}
 		last := entries[len(entries)-1]
-		after = store.BucketPosition{EventTime: last.EventTime, ID: last.ID}
+		after = store.Position{Time: last.EventTime, ID: last.ID}
 		done += int64(len(entries))
 		c.progress(step, done)
 		if len(entries) < limit {
@@ -102,12 +103,7 @@ func (c *copying) pass(ctx context.Context, step string) error {
 	return nil
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // nextPage is how many entries of that size make a page.
 func nextPage(entries []store.Entry) int {

@@ -200,7 +200,7 @@ func complete(t *testing.T, m sharded.Map, moved []int, all []*event.Event) {
 	require.Equal(t, store.Counts{Accepted: int64(events), Delivered: int64(changes)}, counts)
 	a, err := s.Engine("a")
 	require.NoError(t, err)
-	left, err := a.ReadBuckets(t.Context(), moved, store.BucketPosition{}, time.Time{}, 1)
+	left, err := a.ReadBuckets(t.Context(), moved, store.Position{}, time.Time{}, 1)
 	require.NoError(t, err)
 	require.Empty(t, left)
 }

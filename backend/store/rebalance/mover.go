@@ -81,7 +81,7 @@ func (m *mover) move(ctx context.Context, from shard, buckets []int) error {
 	if err := m.locks.held(ctx); err != nil {
 		return err
 	}
-	m.report("hand over", from.name, buckets, 0)
+	m.report("fence", from.name, buckets, 0)
 	err := from.Fence(ctx, buckets, m.To, func(ctx context.Context) error {
 		if err := m.stillThere(ctx, from, buckets); err != nil {
 			return err
@@ -134,8 +134,8 @@ func (m *mover) stillThere(ctx context.Context, from shard, buckets []int) error
 	return nil
 }
 
-// claim lifts the fences that the new shard has from when it handed the buckets over, once
-// the shards that have them fenced them for it.
+// claim lifts the fences of the new shard, which has them from when it had the buckets before, once
+// the shards that have them fenced them in its favour.
 func (m *mover) claim(ctx context.Context, buckets []int) error {
 	fences := m.routes.Fences[m.To]
 	fenced := map[string][]int{}
@@ -156,7 +156,7 @@ func (m *mover) claim(ctx context.Context, buckets []int) error {
 			}
 			for _, b := range group {
 				if fences[b] != m.To {
-					return fmt.Errorf("%w: %s did not hand over bucket %d", errMove, name, b)
+					return fmt.Errorf("%w: %s did not fence bucket %d", errMove, name, b)
 				}
 			}
 			return nil
@@ -191,7 +191,7 @@ func (m *mover) cleanUp(ctx context.Context, buckets []int) error {
 	return m.drop(ctx, others, buckets)
 }
 
-// drop removes buckets from shards that handed them over, once nobody reads them there.
+// drop removes buckets from shards that fenced them, once nobody reads them there.
 func (m *mover) drop(ctx context.Context, from []shard, buckets []int) error {
 	for _, other := range from {
 		m.report("wait", other.name, buckets, 0)

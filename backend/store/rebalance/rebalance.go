@@ -42,7 +42,7 @@ type Move struct {
 
 // Progress reports how far a move is.
 type Progress struct {
-	// Step is what is being done: copy, catch up, hand over, wait or drop.
+	// Step is what is being done: copy, catch up, fence, wait or drop.
 	Step string
 	// Buckets are those that it is done with.
 	Buckets []int

@@ -30,7 +30,7 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entr
 	recorded, err := m.Append(ctx, entries)
 	m.noteWrite(err)
 	if errors.Is(err, store.ErrFenced) {
-		s.metrics.rerouted.Inc()
+		s.rerouted.Inc()
 		if stale := m.refresh(ctx); stale != nil {
 			return nil, stale
 		}

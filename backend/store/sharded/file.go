@@ -2,7 +2,6 @@ package sharded
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,6 +123,7 @@ func addressOf(field, plain, env, path, dir string, getenv func(string) string) 
 
 // owners spreads ranges over the buckets.
 func owners(ranges []fileRange) (all [event.Buckets]string, err error) {
+	var none, twice []int
 	for i, r := range ranges {
 		if r.From == nil || r.To == nil || *r.From < 0 || *r.To < *r.From || *r.To >= event.Buckets {
 			return all, fmt.Errorf("element %d: from and to must be numbers from 0 to %d, in that order", i, event.Buckets-1)
@@ -131,22 +131,23 @@ func owners(ranges []fileRange) (all [event.Buckets]string, err error) {
 		if r.Shard == "" {
 			return all, fmt.Errorf("element %d: shard is missing", i)
 		}
-	}
-	ranges = slices.SortedFunc(slices.Values(ranges), func(a, b fileRange) int { return cmp.Compare(*a.From, *b.From) })
-	next := 0
-	for _, r := range ranges {
-		switch {
-		case *r.From > next:
-			return all, fmt.Errorf("no range has the buckets %s", span(next, *r.From-1))
-		case *r.From < next:
-			return all, fmt.Errorf("two ranges have the buckets %s", span(*r.From, min(*r.To, next-1)))
-		}
-		for ; next <= *r.To; next++ {
-			all[next] = r.Shard
+		for b := *r.From; b <= *r.To; b++ {
+			if all[b] != "" {
+				twice = append(twice, b)
+			}
+			all[b] = r.Shard
 		}
 	}
-	if next < event.Buckets {
-		return all, fmt.Errorf("no range has the buckets %s", span(next, event.Buckets-1))
+	for b, owner := range all {
+		if owner == "" {
+			none = append(none, b)
+		}
+	}
+	switch {
+	case none != nil:
+		return all, fmt.Errorf("no range has the buckets %s", Spans(none))
+	case twice != nil:
+		return all, fmt.Errorf("two ranges have the buckets %s", Spans(twice))
 	}
 	return all, nil
 }

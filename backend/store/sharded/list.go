@@ -1,7 +1,6 @@
 package sharded
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,7 +20,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 		})
 		return page, err
 	}
-	q.Limit = min(max(q.Limit, 1), store.MaxLimit)
+	q.Limit = q.Size()
 	parts, absent, err := gather(ctx, s, q.Limit, bucketOfRecord, listPages(q))
 	if err == nil && len(absent) > 0 && len(absent) == len(s.routes.Load().has) {
 		err = joined(absent)
@@ -29,10 +28,10 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", err)
 	}
-	records, more := merge(parts, q.Limit, newest)
+	records, more := merge(parts, q.Limit, func(a, b *store.Record) int { return a.Position().Compare(b.Position()) })
 	page = &store.Page{Records: records}
 	if more && len(records) > 0 {
-		next := position(records[len(records)-1])
+		next := records[len(records)-1].Position()
 		page.Next = &next
 	}
 	for _, a := range absent {
@@ -46,7 +45,7 @@ func listPages(q store.Query) pager[*store.Record] {
 	return func(ctx context.Context, e Engine, last **store.Record) ([]*store.Record, bool, error) {
 		q := q
 		if last != nil {
-			q.After = position(*last)
+			q.After = (*last).Position()
 		}
 		page, err := e.List(ctx, q)
 		if err != nil {
@@ -58,15 +57,6 @@ func listPages(q store.Query) pager[*store.Record] {
 
 func bucketOfRecord(r *store.Record) int { return event.BucketOfID(r.Event.ID) }
 
-func position(r *store.Record) store.Position {
-	return store.Position{Time: r.Event.Time, ID: r.Event.ID}
-}
-
-// newest is the order of lists.
-func newest(a, b *store.Record) int {
-	return cmp.Or(b.Event.Time.Compare(a.Event.Time), cmp.Compare(b.Event.ID, a.Event.ID))
-}
-
 // Log returns a page of the log over all shards, or of a user's. It fails where a shard
 // does not answer: what follows behind the page would never have what is missing.
 func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entry, err error) {
@@ -77,7 +67,7 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entr
 		})
 		return entries, err
 	}
-	q.Limit = min(max(q.Limit, 1), store.MaxLogLimit)
+	q.Limit = q.Size()
 	parts, absent, err := gather(ctx, s, q.Limit, func(e store.Entry) int { return e.Bucket }, logPages(q))
 	if err == nil {
 		err = joined(absent)
@@ -85,7 +75,7 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entr
 	if err != nil {
 		return nil, fmt.Errorf("reading the log: %w", err)
 	}
-	entries, _ = merge(parts, q.Limit, recorded)
+	entries, _ = merge(parts, q.Limit, func(a, b store.Entry) int { return a.Position().Compare(b.Position()) })
 	return entries, nil
 }
 
@@ -98,9 +88,4 @@ func logPages(q store.LogQuery) pager[store.Entry] {
 		entries, err := e.Log(ctx, q)
 		return entries, len(entries) == q.Limit, err
 	}
-}
-
-// recorded is the order of the log.
-func recorded(a, b store.Entry) int {
-	return cmp.Or(a.RecordedAt.Compare(b.RecordedAt), cmp.Compare(a.ID, b.ID))
 }

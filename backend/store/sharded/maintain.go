@@ -5,18 +5,13 @@ import (
 	"errors"
 	"slices"
 	"time"
-
-	"github.com/botgate/botgate/backend/store"
 )
 
 // Retain is [store.Maintainer.Retain] in every shard. The days are those that any shard
 // dropped, even if others failed.
-func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
-	days, err := fromAll(ctx, s, func(m *member) ([]time.Time, error) {
-		r, err := m.Retain(ctx, before)
-		return r.Days, err
-	})
-	return store.Retained{Days: union(days)}, err
+func (s *Store) Retain(ctx context.Context, before time.Time) ([]time.Time, error) {
+	days, err := fromAll(ctx, s, func(m *member) ([]time.Time, error) { return m.Retain(ctx, before) })
+	return union(days), err
 }
 
 // Days returns the days of the log that have entries in any shard, oldest first. All have
@@ -45,12 +40,9 @@ func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err 
 // Erase is [store.Maintainer.Erase] in every shard: a copy of the user's events may be on its
 // way to another one, or be left over from a move. So all have to be there; after an error
 // it is to be called again.
-func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
-	parts, err := fromAll(ctx, s, func(m *member) (int64, error) {
-		erased, err := m.Erase(ctx, subject, before)
-		return erased.Events, err
-	})
-	return store.Erased{Events: slices.Max(parts)}, err
+func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {
+	parts, err := fromAll(ctx, s, func(m *member) (int64, error) { return m.Erase(ctx, subject, before) })
+	return slices.Max(parts), err
 }
 
 // fromAll calls f for every shard, and joins the errors.

@@ -156,7 +156,7 @@ func (m *member) run(ctx context.Context) {
 }
 
 // migrate tries until the schema is current; it returns false when ctx ended before. Even
-// an error that an operator has to mend is tried again: it may be mended meanwhile.
+// an error that an operator has to correct is tried again: it may be corrected meanwhile.
 func (m *member) migrate(ctx context.Context) bool {
 	engine, ok := m.Engine.(migrator)
 	done := !ok || migrateBackoff.Until(ctx, func() bool {

@@ -6,35 +6,30 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 )
 
-type metrics struct {
-	rerouted prometheus.Counter
-}
-
-func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
-	m := &metrics{rerouted: prometheus.NewCounter(prometheus.CounterOpts{
+// newRerouted makes the metric that the store counts itself.
+func newRerouted() prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "botgate_shard_rerouted_total",
 		Help: "Batches that met a fenced bucket, whose users had moved, and were routed again.",
-	})}
-	return m, metric.Register(reg, "the shards", m.rerouted, up{s})
+	})
 }
 
-var upDesc = prometheus.NewDesc("botgate_shard_up",
-	"1 while the shard answers, which is asked once a second where there are several, and takes events; by its name in the configuration.",
-	[]string{"shard"}, nil)
-
-// up shows which shards are up. Their names are those of the configuration.
-type up struct{ s *Store }
-
-// Describe implements [prometheus.Collector].
-func (up) Describe(ch chan<- *prometheus.Desc) { ch <- upDesc }
-
-// Collect implements [prometheus.Collector].
-func (u up) Collect(ch chan<- prometheus.Metric) {
-	for _, m := range u.s.members {
-		value := 1.0
-		if m.failure() != nil {
-			value = 0
-		}
-		ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, value, m.name)
+// register registers the metrics of the store and its shards, whose names are those of the
+// configuration.
+func (s *Store) register(reg prometheus.Registerer) error {
+	all := []prometheus.Collector{s.rerouted}
+	for _, m := range s.members {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "botgate_shard_up",
+			Help: "1 while the shard answers, which is asked once a second where there are several, and takes events; " +
+				"by its name in the configuration.",
+			ConstLabels: prometheus.Labels{"shard": m.name},
+		}, func() float64 {
+			if m.failure() != nil {
+				return 0
+			}
+			return 1
+		}))
 	}
+	return metric.Register(reg, "the shards", all...)
 }

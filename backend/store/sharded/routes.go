@@ -6,7 +6,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// Fences are the buckets that a shard handed over, and the shards that got them.
+// Fences are the buckets that a shard has fenced, and the shards that got them.
 type Fences map[int]string
 
 // Routes say which shard has each bucket: where the configuration has it, and from there

@@ -46,7 +46,7 @@ type Store struct {
 	configured [event.Buckets]string
 	members    []*member // Sorted by name.
 	log        *slog.Logger
-	metrics    *metrics
+	rerouted   prometheus.Counter
 
 	routes  atomic.Pointer[Routes]
 	routing sync.Mutex
@@ -64,13 +64,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.Map.Check(); err != nil {
 		return nil, err
 	}
-	s := &Store{configured: cfg.Map.Owners, log: cfg.Logger}
+	s := &Store{configured: cfg.Map.Owners, log: cfg.Logger, rerouted: newRerouted()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
-	}
-	var err error
-	if s.metrics, err = newMetrics(cfg.Registerer, s); err != nil {
-		return nil, err
 	}
 	for _, shard := range cfg.Map.Shards {
 		engine, err := cfg.Open(ctx, shard)
@@ -83,6 +79,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		})
 	}
 	slices.SortFunc(s.members, func(a, b *member) int { return strings.Compare(a.name, b.name) })
+	if err := s.register(cfg.Registerer); err != nil {
+		return nil, errors.Join(err, s.closeEngines())
+	}
 	s.reroute(func() bool { return true })
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, m := range s.members {
@@ -112,7 +111,7 @@ func (s *Store) closeEngines() error {
 }
 
 // Ready returns nil when at least one shard is ready: the users of the others wait, which
-// taking this process out of use would not mend. Shards that are down are in the log and in
+// taking this process out of use would not help. Shards that are down are in the log and in
 // botgate_shard_up.
 func (s *Store) Ready(ctx context.Context) error {
 	errs := s.onEach(ctx, func(_ int, m *member) error { return m.Ready(ctx) })

@@ -320,7 +320,7 @@ func TestHangingShardIsBounded(t *testing.T) {
 func handOver(t *testing.T, from, to *storetest.Fake, name string, buckets ...int) {
 	t.Helper()
 	require.NoError(t, from.Fence(t.Context(), buckets, name, func(ctx context.Context) error {
-		entries, err := from.ReadBuckets(ctx, buckets, store.BucketPosition{}, time.Time{}, 1000)
+		entries, err := from.ReadBuckets(ctx, buckets, store.Position{}, time.Time{}, 1000)
 		require.NoError(t, err)
 		return to.Import(ctx, entries)
 	}))
@@ -471,7 +471,7 @@ func TestCopiesAreNotListed(t *testing.T) {
 			buckets = append(buckets, bucket)
 		}
 		some := buckets[:len(buckets)/2]
-		entries, err := fakes["a"].ReadBuckets(t.Context(), some, store.BucketPosition{}, time.Time{}, 1000)
+		entries, err := fakes["a"].ReadBuckets(t.Context(), some, store.Position{}, time.Time{}, 1000)
 		require.NoError(t, err)
 		require.NotEmpty(t, entries)
 		require.NoError(t, fakes["b"].Import(t.Context(), entries))
@@ -522,7 +522,7 @@ func TestKeeping(t *testing.T) {
 	require.EqualValues(t, 2, entries)
 	retained, err := s.Retain(t.Context(), day.Add(24*time.Hour))
 	require.NoError(t, err)
-	require.Equal(t, days[:1], retained.Days)
+	require.Equal(t, days[:1], retained)
 
 	fakes["b"].SetFail(refuse("Erase", "Rebuild"))
 	_, err = s.Rebuild(t.Context(), days[0])

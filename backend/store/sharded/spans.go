@@ -18,7 +18,11 @@ func Spans(buckets []int) string {
 		for end+1 < len(sorted) && sorted[end+1] == sorted[end]+1 {
 			end++
 		}
-		parts = append(parts, span(sorted[i], sorted[end]))
+		part := strconv.Itoa(sorted[i])
+		if end > i {
+			part += "-" + strconv.Itoa(sorted[end])
+		}
+		parts = append(parts, part)
 		i = end + 1
 	}
 	return strings.Join(parts, ",")
@@ -42,12 +46,4 @@ func ParseSpans(text string) (buckets []int, err error) {
 	}
 	slices.Sort(buckets)
 	return slices.Compact(buckets), nil
-}
-
-// span writes a range as the command line takes it.
-func span(from, to int) string {
-	if from == to {
-		return fmt.Sprint(from)
-	}
-	return fmt.Sprintf("%d-%d", from, to)
 }

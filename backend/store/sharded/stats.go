@@ -23,24 +23,5 @@ func (s *Store) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, 
 	if err := errors.Join(append(errs, joined(absent))...); err != nil {
 		return nil, fmt.Errorf("reading statistics: %w", err)
 	}
-	return sumMinutes(parts), nil
-}
-
-// sumMinutes adds up what happened in the same minute.
-func sumMinutes(parts [][]store.Minute) []store.Minute {
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	all := slices.Concat(parts...)
-	slices.SortStableFunc(all, func(a, b store.Minute) int { return a.Minute.Compare(b.Minute) })
-	sum := all[:0]
-	for _, m := range all {
-		if n := len(sum); n > 0 && sum[n-1].Minute.Equal(m.Minute) {
-			sum[n-1].Counts.Add(m.Counts, 1)
-			sum[n-1].Duration += m.Duration
-			continue
-		}
-		sum = append(sum, m)
-	}
-	return sum[:min(len(sum), store.MaxMinutes)]
+	return store.SumMinutes(slices.Concat(parts...)), nil
 }

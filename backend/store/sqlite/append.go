@@ -105,7 +105,7 @@ func (t *transaction) record(ctx context.Context, entries []store.Entry, moved f
 		if erased(e) {
 			continue
 		}
-		e = atEventTime(e, times[e.About()])
+		e = e.At(fromMicros(times[e.About()]))
 		fresh, err := t.exec(ctx, insertLog, logRow(e)...)
 		if err != nil {
 			return nil, err
@@ -185,21 +185,6 @@ func (t *transaction) claim(ctx context.Context, e store.Entry, at int64) (int64
 	}
 	err = t.row(ctx, selectEventTime, []any{e.ID}, &at)
 	return at, err
-}
-
-// atEventTime returns an entry with the time that its event has in the log.
-func atEventTime(e store.Entry, micros int64) store.Entry {
-	at := fromMicros(micros)
-	if at.Equal(e.EventTime) {
-		return e
-	}
-	e.EventTime = at
-	if e.Ref == "" {
-		moved := *e.Event
-		moved.Time, e.State.UpdatedAt = at, at
-		e.Event = &moved
-	}
-	return e
 }
 
 func logRow(e store.Entry) []any {

@@ -13,23 +13,22 @@ const selectOfUser = `select ` + sqlstore.LogColumns + ` from events e
 where e.subject = $1 and e.subject <> '' and e.event_time < $2 order by e.event_time, e.id limit $3`
 
 // Erase implements [store.Maintainer].
-func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (store.Erased, error) {
-	var erased store.Erased
+func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {
 	if subject == "" {
-		return erased, nil
+		return events, nil
 	}
-	err := s.forEach(ctx, nil, sqlstore.InsertErasure, []any{store.HashSubject(subject), before})
+	err = s.forEach(ctx, nil, sqlstore.InsertErasure, []any{store.HashSubject(subject), before})
 	if err == nil {
 		err = inSteps(ctx, func() (last bool, err error) {
 			n, last, err := s.eraseSome(ctx, subject, before)
-			erased.Events += n
+			events += n
 			return last, err
 		})
 	}
 	if err != nil {
-		return erased, fmt.Errorf("erasing a user's events: %w", classify(err))
+		return events, fmt.Errorf("erasing a user's events: %w", classify(err))
 	}
-	return erased, nil
+	return events, nil
 }
 
 func (s *Store) eraseSome(ctx context.Context, subject string, before time.Time) (events int64, last bool, err error) {

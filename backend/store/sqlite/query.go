@@ -59,7 +59,7 @@ func page(f *sqlstore.Filter, q store.Query, from, at, id string) (string, []any
 	}
 	f.And("(" + at + ", " + id + ") < (" + f.Arg(before) + ", " + f.Arg(q.After.ID) + ")")
 	return `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.updated_at from ` + from + f.Where() +
-		` order by ` + at + ` desc, ` + id + ` desc limit ` + f.Arg(sqlstore.PageSize(q)+1), f.Args
+		` order by ` + at + ` desc, ` + id + ` desc limit ` + f.Arg(q.Size()+1), f.Args
 }
 
 // logQuery reads all of a user's entries for each page, as they are few.
@@ -79,5 +79,5 @@ func logQuery(q store.LogQuery) (string, []any) {
 		data = "e.data"
 	}
 	return `select ` + sqlstore.LogColumns + `, ` + data + ` from events e indexed by ` + index + f.Where() +
-		` order by e.recorded_at, e.id limit ` + f.Arg(sqlstore.LogSize(q.Limit)), f.Args
+		` order by e.recorded_at, e.id limit ` + f.Arg(q.Size()), f.Args
 }

@@ -25,8 +25,8 @@ order by e.event_time, e.id limit $4`
 )
 
 // ReadBuckets implements [store.Maintainer].
-func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
-	text, args := selectBuckets, []any{after.EventTime, after.ID, list(buckets), limit}
+func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Position, since time.Time, limit int) ([]store.Entry, error) {
+	text, args := selectBuckets, []any{after.Time, after.ID, list(buckets), limit}
 	if !since.IsZero() {
 		text, args = selectLateBuckets, append(args, since)
 	}

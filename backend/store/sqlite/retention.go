@@ -4,18 +4,17 @@ import (
 	"context"
 	"time"
 
-	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
 // Retain implements [store.Maintainer]. Freed pages are reused; the file does not shrink.
-func (s *Store) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
+func (s *Store) Retain(ctx context.Context, before time.Time) ([]time.Time, error) {
 	if before.IsZero() {
-		return store.Retained{}, nil
+		return nil, nil
 	}
 	days, err := s.Days(ctx)
 	if err != nil {
-		return store.Retained{}, err
+		return nil, err
 	}
 	return sqlstore.RetainDays(ctx, classify, days, before, s.drop)
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // transaction is a write transaction. No other process writes to the file meanwhile.
@@ -98,11 +100,7 @@ func inSteps(ctx context.Context, step func() (last bool, err error)) error {
 		if last, err := step(); err != nil || last {
 			return err
 		}
-		pause := time.NewTimer(time.Since(began))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if !retry.Sleep(ctx, time.Since(began)) {
 			return ctx.Err()
 		}
 	}

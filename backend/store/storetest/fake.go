@@ -1,12 +1,8 @@
 package storetest
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -179,23 +175,19 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 		return nil, err
 	}
 	page := &store.Page{}
-	limit := min(max(q.Limit, 1), store.MaxLimit)
-	backwards := func(a, b store.Entry) int {
-		return newestFirst(store.Position{Time: a.EventTime, ID: a.ID}, store.Position{Time: b.EventTime, ID: b.ID})
-	}
-	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, backwards)
+	limit := q.Size()
+	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, func(a, b store.Entry) int { return byEvent(b, a) })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range events {
 		r := f.record(e)
-		after := q.After == (store.Position{}) || newestFirst(q.After, store.Position{Time: r.Event.Time, ID: r.Event.ID}) < 0
+		after := q.After == (store.Position{}) || q.After.Compare(r.Position()) < 0
 		if !after || q.Bot != "" && q.Bot != e.Bot || q.Type != "" && q.Type != e.EventType ||
 			q.Subject != "" && q.Subject != e.Subject || q.Status != "" && q.Status != r.Status {
 			continue
 		}
 		if len(page.Records) == limit {
-			last := page.Records[limit-1].Event
-			next := store.Position{Time: last.Time, ID: last.ID}
+			next := page.Records[limit-1].Position()
 			page.Next = &next
 			break
 		}
@@ -228,7 +220,7 @@ func (f *Fake) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, e
 	for _, e := range f.sorted(func(e store.Entry) bool { return q.Bot == "" || q.Bot == e.Bot }, byRecording) {
 		all = append(all, store.Minute{Minute: e.Time.Truncate(time.Minute), Counts: store.CountsOf(e.State.Status), Duration: e.Took})
 	}
-	return sumMinutes(all), nil
+	return store.SumMinutes(all), nil
 }
 
 // Log implements [store.Store].
@@ -243,200 +235,4 @@ func (f *Fake) Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
 	return all[:min(len(all), q.Limit)], nil
 }
 
-// Retain implements [store.Maintainer].
-func (f *Fake) Retain(ctx context.Context, before time.Time) (store.Retained, error) {
-	days, err := f.Days(ctx)
-	days = slices.DeleteFunc(days, func(day time.Time) bool { return day.Add(24 * time.Hour).After(before) })
-	return store.Retained{Days: days}, err
-}
-
-// Days implements [store.Maintainer].
-func (f *Fake) Days(ctx context.Context) ([]time.Time, error) {
-	days := map[time.Time]bool{}
-	for _, e := range f.sorted(func(store.Entry) bool { return true }, byRecording) {
-		days[store.Day(e.EventTime)] = true
-	}
-	return slices.SortedFunc(maps.Keys(days), time.Time.Compare), f.begin(ctx, "Days")
-}
-
-// Rebuild implements [store.Maintainer].
-func (f *Fake) Rebuild(ctx context.Context, day time.Time) (int64, error) {
-	entries := f.sorted(func(e store.Entry) bool { return store.Day(e.EventTime).Equal(day) }, byRecording)
-	return int64(len(entries)), f.begin(ctx, "Rebuild")
-}
-
-// Erase implements [store.Maintainer].
-func (f *Fake) Erase(ctx context.Context, subject string, before time.Time) (e store.Erased, err error) {
-	if err := f.begin(ctx, "Erase"); err != nil {
-		return e, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.Erased[subject] = before
-	maps.DeleteFunc(f.Rows, func(_ string, entry store.Entry) bool {
-		gone := entry.Subject == subject && entry.EventTime.Before(before)
-		if gone && entry.Ref == "" {
-			e.Events++
-		}
-		return gone
-	})
-	return e, nil
-}
-
-func newestFirst(a, b store.Position) int {
-	return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.ID, a.ID))
-}
-
-func byRecording(a, b store.Entry) int {
-	return cmp.Or(a.RecordedAt.Compare(b.RecordedAt), cmp.Compare(a.ID, b.ID))
-}
-
-// sumMinutes adds up what happened in the same minute.
-func sumMinutes(all []store.Minute) (sum []store.Minute) {
-	slices.SortStableFunc(all, func(a, b store.Minute) int { return a.Minute.Compare(b.Minute) })
-	for _, m := range all {
-		if n := len(sum); n > 0 && sum[n-1].Minute.Equal(m.Minute) {
-			sum[n-1].Counts.Add(m.Counts, 1)
-			sum[n-1].Duration += m.Duration
-			continue
-		}
-		sum = append(sum, m)
-	}
-	return sum
-}
-
-func byEvent(a, b store.Entry) int {
-	return cmp.Or(a.EventTime.Compare(b.EventTime), cmp.Compare(a.ID, b.ID))
-}
-
-// ReadBuckets implements [store.Maintainer].
-func (f *Fake) ReadBuckets(ctx context.Context, buckets []int, after store.BucketPosition, since time.Time, limit int) ([]store.Entry, error) {
-	if err := f.begin(ctx, "ReadBuckets"); err != nil {
-		return nil, err
-	}
-	last := store.Entry{Event: &event.Event{ID: after.ID}, EventTime: after.EventTime}
-	all := f.sorted(func(e store.Entry) bool {
-		return slices.Contains(buckets, e.Bucket) && byEvent(last, e) < 0 && !e.RecordedAt.Before(since)
-	}, byEvent)
-	return all[:min(len(all), limit)], nil
-}
-
-// Import implements [store.Maintainer].
-func (f *Fake) Import(ctx context.Context, entries []store.Entry) error {
-	if err := f.begin(ctx, "Import"); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, e := range entries {
-		f.insert(e)
-	}
-	return f.done(ctx, "Import")
-}
-
-// Fence implements [store.Maintainer].
-func (f *Fake) Fence(ctx context.Context, buckets []int, shard string, last func(context.Context) error) error {
-	if err := f.begin(ctx, "Fence"); err != nil {
-		return err
-	}
-	f.writing.Lock()
-	defer f.writing.Unlock()
-	if last != nil {
-		if err := last(ctx); err != nil {
-			return err
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, b := range buckets {
-		if f.Fenced[b] = shard; shard == "" {
-			delete(f.Fenced, b)
-		}
-	}
-	return f.done(ctx, "Fence")
-}
-
-// Fences implements [store.Maintainer].
-func (f *Fake) Fences(ctx context.Context) (map[int]string, error) {
-	if err := f.begin(ctx, "Fences"); err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return maps.Clone(f.Fenced), nil
-}
-
-// DropFenced implements [store.Maintainer].
-func (f *Fake) DropFenced(ctx context.Context, buckets []int) error {
-	if err := f.begin(ctx, "DropFenced"); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, b := range buckets {
-		if f.Fenced[b] == "" {
-			return errors.New("bucket was not handed over")
-		}
-	}
-	maps.DeleteFunc(f.Rows, func(_ string, e store.Entry) bool { return slices.Contains(buckets, e.Bucket) })
-	return f.done(ctx, "DropFenced")
-}
-
-// Erasures implements [store.Maintainer].
-func (f *Fake) Erasures(ctx context.Context, after []byte, limit int) ([]store.Erasure, error) {
-	if err := f.begin(ctx, "Erasures"); err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var all []store.Erasure
-	for subject, before := range f.Erased { // The fake keeps names where engines keep hashes.
-		if bytes.Compare([]byte(subject), after) > 0 {
-			all = append(all, store.Erasure{Hash: []byte(subject), Before: before})
-		}
-	}
-	slices.SortFunc(all, func(a, b store.Erasure) int { return bytes.Compare(a.Hash, b.Hash) })
-	return all[:min(len(all), limit)], nil
-}
-
-// ImportErasures implements [store.Maintainer].
-func (f *Fake) ImportErasures(ctx context.Context, all []store.Erasure) error {
-	if err := f.begin(ctx, "ImportErasures"); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, e := range all {
-		if e.Before.After(f.Erased[string(e.Hash)]) {
-			f.Erased[string(e.Hash)] = e.Before
-		}
-	}
-	return nil
-}
-
-// LockMoves implements [store.Maintainer].
-func (f *Fake) LockMoves(ctx context.Context) (store.MoveLock, error) {
-	if err := f.begin(ctx, "LockMoves"); err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.Locked {
-		return nil, store.ErrMoveInProgress
-	}
-	f.Locked = true
-	return fakeLock{f}, nil
-}
-
-type fakeLock struct{ f *Fake }
-
-// Held implements [store.MoveLock].
-func (l fakeLock) Held(ctx context.Context) error { return l.f.begin(ctx, "Held") }
-
-// Unlock implements [store.MoveLock].
-func (l fakeLock) Unlock() error {
-	l.f.mu.Lock()
-	defer l.f.mu.Unlock()
-	l.f.Locked = false
-	return nil
-}
+func byRecording(a, b store.Entry) int { return a.Position().Compare(b.Position()) }

@@ -65,7 +65,7 @@ func readBuckets(t *testing.T, s Store, buckets []int, since time.Time, limit in
 }
 
 func copyBuckets(ctx context.Context, s Store, buckets []int, since time.Time, limit int, to func([]store.Entry) error) (all []store.Entry, err error) {
-	for after := (store.BucketPosition{}); ; {
+	for after := (store.Position{}); ; {
 		entries, err := s.ReadBuckets(ctx, buckets, after, since, limit)
 		if err != nil || len(entries) == 0 {
 			return all, err
@@ -75,7 +75,7 @@ func copyBuckets(ctx context.Context, s Store, buckets []int, since time.Time, l
 		}
 		all = append(all, entries...)
 		last := entries[len(entries)-1]
-		after = store.BucketPosition{EventTime: last.EventTime, ID: last.ID}
+		after = store.Position{Time: last.EventTime, ID: last.ID}
 	}
 }
 

@@ -104,6 +104,6 @@ func readAll(ctx context.Context, s Store) error {
 	_, pastErr := s.User(ctx, store.UserQuery{Subject: "u1", At: start.Add(24 * time.Hour)})
 	_, statsErr := s.Stats(ctx, store.StatsQuery{From: longAgo, To: farFuture})
 	_, logErr := s.Log(ctx, store.LogQuery{Limit: 30})
-	_, bucketsErr := s.ReadBuckets(ctx, []int{1, 2}, store.BucketPosition{}, time.Time{}, 30)
+	_, bucketsErr := s.ReadBuckets(ctx, []int{1, 2}, store.Position{}, time.Time{}, 30)
 	return errors.Join(userErr, pastErr, statsErr, logErr, bucketsErr)
 }

@@ -38,19 +38,13 @@ func (f *Filter) Where() string {
 	return " where " + strings.Join(f.where, " and ")
 }
 
-// PageSize is the limit of a query, brought into its range.
-func PageSize(q store.Query) int { return min(max(q.Limit, 1), store.MaxLimit) }
-
-// LogSize is the limit of a query of the log, brought into its range.
-func LogSize(limit int) int { return min(max(limit, 1), store.MaxLogLimit) }
-
 // Paginate makes a page of the rows that the query of List gave: one more than the page has
 // when another page follows.
 func Paginate(q store.Query, rows []*store.Record) *store.Page {
-	size := PageSize(q)
+	size := q.Size()
 	if len(rows) <= size {
 		return &store.Page{Records: rows}
 	}
-	last := rows[size-1].Event
-	return &store.Page{Records: rows[:size], Next: &store.Position{Time: last.Time, ID: last.ID}}
+	next := rows[size-1].Position()
+	return &store.Page{Records: rows[:size], Next: &next}
 }

@@ -83,7 +83,7 @@ func (b *Base) Fences(ctx context.Context) (map[int]string, error) {
 	return fences, nil
 }
 
-// ReadFences returns the shard that each fenced bucket was handed to.
+// ReadFences returns the fenced buckets and the shard that has each now.
 func ReadFences(ctx context.Context, db Query) (map[int]string, error) {
 	fences := map[int]string{}
 	_, err := All(ctx, db, func(row Row) (none struct{}, err error) {
@@ -109,7 +109,7 @@ func CheckFenced(fences map[int]string, buckets []int) error {
 // RetainDays drops those of the days, oldest first, that ended before a time.
 func RetainDays(ctx context.Context, classify func(error) error, days []time.Time, before time.Time,
 	drop func(context.Context, time.Time) error,
-) (done store.Retained, err error) {
+) (done []time.Time, err error) {
 	for _, day := range days {
 		if NextDay(day).After(before) {
 			break
@@ -117,7 +117,7 @@ func RetainDays(ctx context.Context, classify func(error) error, days []time.Tim
 		if err := drop(ctx, day); err != nil {
 			return done, fmt.Errorf("dropping %s: %w", day.Format(time.DateOnly), classify(err))
 		}
-		done.Days = append(done.Days, day)
+		done = append(done, day)
 	}
 	return done, nil
 }
