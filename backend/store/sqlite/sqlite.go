@@ -8,18 +8,14 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
-	"os"
-	"path/filepath"
 	"time"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
+	"github.com/botgate/botgate/internal/sqlitefile"
 )
 
 const (
@@ -29,13 +25,17 @@ const (
 	migrationTimeout = time.Hour
 	// readers bounds the connections for reads.
 	readers = 4
+)
 
-	// Waiting for the lock of another process does not end with the context, so it is short. A
-	// batch touches pages all over the indexes: a cache of 32 MB keeps it from spilling before
-	// the commit, and a WAL of 16 MB has fewer checkpoints.
-	writerPragmas = "_txlock=immediate&_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(4096)&_pragma=journal_size_limit(67108864)"
-	readerPragmas = "_pragma=busy_timeout(2000)&_pragma=query_only(1)"
+// Waiting for the lock of another process does not end with the context, so it is short. A batch
+// touches pages all over the indexes: a cache of 32 MB keeps it from spilling before the commit, and a
+// WAL of 16 MB has fewer checkpoints.
+var (
+	writerOptions = url.Values{"_txlock": {"immediate"}, "_pragma": {
+		"busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)",
+		"cache_size(-32768)", "wal_autocheckpoint(4096)", "journal_size_limit(67108864)",
+	}}
+	readerOptions = url.Values{"_pragma": {"busy_timeout(2000)", "query_only(1)"}}
 )
 
 //go:embed migrations/*/*.sql
@@ -78,14 +78,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func open(ctx context.Context, path string) (*Store, error) {
-	if err := createPrivate(path); err != nil {
+	if err := sqlitefile.Create(path); err != nil {
 		return nil, err
 	}
-	writer, err := connect(path, writerPragmas, 1)
+	writer, err := sqlitefile.Open(path, 1, writerOptions)
 	if err != nil {
 		return nil, err
 	}
-	reader, err := connect(path, readerPragmas, readers)
+	reader, err := sqlitefile.Open(path, readers, readerOptions)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -106,56 +106,14 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 	if err := migration.NewTables("events", migrationFiles, s.SQL(), nil, store.ErrUnavailable).Migrate(migrating); err != nil {
 		return err
 	}
+	if err := sqlitefile.MakePrivate(s.path); err != nil {
+		return err
+	}
 	ctx, cancel = bounded(ctx)
 	defer cancel()
 	for _, query := range appendStatements {
 		if s.prepared[query], err = s.writer.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // Closed with the connection.
 			return classify(err)
-		}
-	}
-	return nil
-}
-
-// connect makes a pool whose connections are kept, since opening one reads the schema.
-func connect(path, pragmas string, size int) (*sql.DB, error) {
-	// The path is part of a URI, where '?', '#' and '%' would mean something else.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(size)
-	db.SetMaxIdleConns(size)
-	return db, nil
-}
-
-// createPrivate makes the file with mode 0600, which SQLite uses for the -wal and -shm files as
-// well. An existing file is not opened: closing it would drop the POSIX locks that this process
-// may hold on it through another store.
-func createPrivate(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return makePrivate(path, path+"-wal", path+"-shm")
-	}
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-// makePrivate removes the permissions of other users from files that another program made, or
-// that were restored from a backup.
-func makePrivate(paths ...string) error {
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&^0o600 != 0 {
-			err = os.Chmod(path, info.Mode().Perm()&0o600)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // Another process may remove the side files.
-			return fmt.Errorf("making it private: %w", err)
 		}
 	}
 	return nil

@@ -5,102 +5,118 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 
-	_ "modernc.org/sqlite" // The driver "sqlite".
+	"github.com/botgate/botgate/internal/sqlitefile"
 )
 
-// createFile makes an empty file with mode 0600, where there is none, and its folder. It
-// never opens the final name: closing a file drops all locks that the process has on it,
-// and another handle of this process may hold some. The link is made by [os.Link].
-func createFile(path string, link func(from, to string) error) error {
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(dir, ".queue-*")
-	if err != nil {
-		return err
-	}
-	err = temp.Close()
-	if err == nil {
-		err = link(temp.Name(), path)
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		// Some file systems have no hard links.
-		err = createExclusively(path)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		err = nil
-	}
-	return errors.Join(err, os.Remove(temp.Name()))
-}
+// readConns bounds the connections that read events, depths and owners.
+const readConns = 4
 
-// createExclusively is second best: between its two calls the file can be seen and locked.
-func createExclusively(path string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	return file.Close()
-}
-
-// makePrivate denies other users access to the files. It must not run before it
-// is certain that they are a queue's.
-func makePrivate(path string) error {
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
-		info, err := os.Stat(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil && info.Mode().Perm()&0o077 != 0 {
-			err = os.Chmod(name, 0o600)
-		}
-		if err != nil {
-			return fmt.Errorf("denying other users access (mode 0600): %w", err)
-		}
-	}
-	return nil
-}
-
-// openDB opens a pool on the file. No connection is made before the first use.
-func openDB(cfg Config, conns int, pragmas ...string) (*sql.DB, error) {
-	query := url.Values{"_pragma": append([]string{
-		"busy_timeout(" + strconv.FormatInt(cfg.BusyTimeout.Milliseconds(), 10) + ")",
-		"journal_mode(wal)",
-		"synchronous(full)",
-	}, pragmas...)}
-	name := url.URL{Path: filepath.ToSlash(cfg.Path)}
-	db, err := sql.Open("sqlite", "file:"+name.EscapedPath()+"?"+query.Encode())
+// Open opens a queue file, which is created when it does not exist, and releases the leases
+// of processes that are gone. The context bounds the opening only.
+func Open(ctx context.Context, cfg Config) (*Queue, error) {
+	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
+	q := &Queue{cfg: cfg, log: cfg.Logger, consumers: map[*consumer]struct{}{}}
+	if err := q.acquire(ctx); err != nil {
+		return nil, errors.Join(openError(cfg, err), q.release())
+	}
+	if err := q.reap(ctx); err != nil {
+		return nil, errors.Join(openError(cfg, err), q.release())
+	}
+	helperCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	q.stopHelpers = stop
+	q.helpers.Go(func() { q.janitor(helperCtx) })
+	q.helpers.Go(func() { q.watch(helperCtx) })
+	return q, nil
 }
 
-// prepareFile creates the file and its tables.
-func prepareFile(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+// acquire opens everything; release undoes it, also when it failed half-way.
+func (q *Queue) acquire(ctx context.Context) (err error) {
+	if err := sqlitefile.Create(q.cfg.Path); err != nil {
 		return err
 	}
-	err := createTables(ctx, conn)
+	if q.writeDB, err = openDB(q.cfg, 1, "cache_size(-32768)", "journal_size_limit(67108864)"); err != nil {
+		return err
+	}
+	if q.reader, err = openDB(q.cfg, readConns, "query_only(1)"); err != nil {
+		return err
+	}
+	if q.watchDB, err = openDB(q.cfg, 1, "query_only(1)"); err != nil {
+		return err
+	}
+	if err := q.startWriter(ctx); err != nil {
+		return err
+	}
+	if err := sqlitefile.MakePrivate(q.cfg.Path); err != nil {
+		return err
+	}
+	if q.readEvent, err = q.reader.PrepareContext(ctx,
+		"SELECT attributes, content_type, data FROM events WHERE seq = ?"); err != nil {
+		return err
+	}
+	// Only what was accepted before can have been kept.
+	if err := q.reader.QueryRowContext(ctx, "SELECT next_seq FROM counters").Scan(&q.cutTo); err != nil {
+		return err
+	}
+	if q.watcher, err = q.watchDB.PrepareContext(ctx, "PRAGMA data_version"); err != nil {
+		return err
+	}
+	return removeLeftovers(q.cfg.Path)
+}
+
+func (q *Queue) startWriter(ctx context.Context) error {
+	conn, err := q.writeDB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	err = createTables(ctx, conn)
+	var stmts *statements
 	if err == nil {
-		_, err = conn.ExecContext(ctx, "COMMIT")
+		stmts, err = prepare(ctx, conn)
+	}
+	if err == nil {
+		// From here on the writer itself waits for other processes.
+		_, err = conn.ExecContext(ctx, "PRAGMA busy_timeout = 0")
 	}
 	if err != nil {
-		_, rollback := conn.ExecContext(ctx, "ROLLBACK")
-		return errors.Join(err, rollback)
+		return errors.Join(err, conn.Close())
+	}
+	q.writer = newWriter(ctx, conn, stmts, q.cfg, func(tx *transaction) { q.wake(tx.touched) })
+	return nil
+}
+
+// release closes what is open. The last connection of all processes folds the log into the file.
+func (q *Queue) release() error {
+	var errs []error
+	if q.writer != nil {
+		errs = append(errs, q.writer.close())
+	}
+	for _, stmt := range []*sql.Stmt{q.readEvent, q.watcher} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	for _, db := range []*sql.DB{q.watchDB, q.reader, q.writeDB} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("closing the queue file %s: %w", q.cfg.Path, err)
 	}
 	return nil
+}
+
+// openDB opens a pool on the file.
+func openDB(cfg Config, conns int, pragmas ...string) (*sql.DB, error) {
+	busy := "busy_timeout(" + strconv.FormatInt(cfg.BusyTimeout.Milliseconds(), 10) + ")"
+	pragmas = append(pragmas, busy, "journal_mode(wal)", "synchronous(full)")
+	return sqlitefile.Open(cfg.Path, conns, url.Values{"_pragma": pragmas})
 }
 
 // openError says which file is concerned and what can be changed.

@@ -88,9 +88,14 @@ const (
 	stateUnreadable = 4 // Can't be decoded; kept for those who look into the file.
 )
 
-// createTables makes the tables of a new file. It must run inside a write transaction, so that
-// of two processes which open a new file only one does.
+// createTables makes the tables of a new file, in a write transaction, so that of two processes
+// which open a new file only one does.
 func createTables(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	// It fails where the transaction was committed.
+	defer func() { _, _ = conn.ExecContext(ctx, "ROLLBACK") }()
 	var version int
 	err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	switch {
@@ -102,6 +107,6 @@ func createTables(ctx context.Context, conn *sql.Conn) error {
 		return fmt.Errorf("it has format %d and this version of Botgate knows format %d; "+
 			"use the Botgate that made it, or choose another file", version, schemaVersion)
 	}
-	_, err = conn.ExecContext(ctx, numbers.Replace(schema)+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+	_, err = conn.ExecContext(ctx, numbers.Replace(schema)+fmt.Sprintf("PRAGMA user_version = %d; COMMIT", schemaVersion))
 	return err
 }

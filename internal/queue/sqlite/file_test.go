@@ -84,24 +84,3 @@ func TestOtherFilesKeepTheirMode(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o644), info.Mode().Perm())
 }
-
-func TestCreateFile(t *testing.T) {
-	t.Parallel()
-	for name, link := range map[string]func(from, to string) error{
-		"with hard links":    os.Link,
-		"without hard links": func(string, string) error { return errors.ErrUnsupported },
-		"when another process was faster": func(from, to string) error {
-			return errors.Join(os.Link(from, to), os.Link(from, to))
-		},
-		"when it was without hard links": func(_, to string) error {
-			return errors.Join(os.WriteFile(to, nil, 0o600), errors.ErrUnsupported)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := filepath.Join(t.TempDir(), "new")
-			require.NoError(t, createFile(filepath.Join(dir, "queue.db"), link))
-			requirePrivate(t, dir, 1)
-		})
-	}
-}
