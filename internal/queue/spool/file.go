@@ -3,6 +3,7 @@ package spool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,9 +28,7 @@ func (s *Spool) openFile(ctx context.Context) (err error) {
 	if err := s.lockFile(ctx); err != nil {
 		return err
 	}
-	s.store, err = sqlite.Open(ctx, sqlite.Config{
-		Path: s.cfg.Path, DispatchOnly: true, PrefetchBytes: prefetchBytes, Logger: s.log,
-	})
+	s.store, err = sqlite.OpenSpool(ctx, sqlite.Config{Path: s.cfg.Path, PrefetchBytes: prefetchBytes, Logger: s.log})
 	if err != nil {
 		return err
 	}
@@ -61,15 +60,15 @@ func (s *Spool) lockFile(ctx context.Context) (err error) {
 // load reads what an earlier process left.
 func (s *Spool) load(ctx context.Context) (index, error) {
 	found := newIndex()
-	err := s.store.Each(ctx, func(group queue.Group, e *event.Event, size int64) {
-		if group == queue.Dispatch {
-			found.add(e, size)
-		} else {
+	err := s.store.Each(ctx, func(e *event.Event, size int64, dead bool) {
+		if dead {
 			found.keep(e, size)
+		} else {
+			found.add(e, size)
 		}
 	})
 	if err != nil {
-		return found, err
+		return found, fmt.Errorf("reading what is in the spool: %w", err)
 	}
 	found.oldest, err = s.store.Oldest(ctx)
 	return found, err

@@ -26,7 +26,7 @@ type Spool struct {
 
 	// The file. Before usable is set, only the goroutine that opens it may use them.
 	lock     *filelock.Held // Keeps other processes out.
-	store    *sqlite.Queue
+	store    *sqlite.SpoolFile
 	consumer queue.Consumer
 
 	// ctx ends when the publishes under way have ended and the drainer should.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,9 +32,6 @@ type Config struct {
 	// BusyTimeout is how long a write waits for another process that writes, before it
 	// fails with [queue.ErrUnavailable]. Default 5s.
 	BusyTimeout time.Duration
-	// DispatchOnly queues every event for [queue.Dispatch] alone, changes too, so that one
-	// consumer gets all of them in the order of their keys. It is for spools. Default false.
-	DispatchOnly bool
 	// History says how much is kept in the file to be replayed; see [Queue.ReadHistory]. The
 	// file grows by that and does not shrink again. Every process that has the file open
 	// should have the same. Default: nothing is kept.
@@ -43,6 +41,9 @@ type Config struct {
 	Guest bool
 	// Logger gets what no call returns. Default: nothing is logged.
 	Logger *slog.Logger
+
+	// spool is set by [OpenSpool].
+	spool bool
 }
 
 // withDefaults fills in what is not set, and makes the path independent of the working directory.
@@ -55,20 +56,10 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("finding the queue file %s: %w", c.Path, err)
 	}
 	c.Path = path
-	if c.RepeatWindow <= 0 {
-		c.RepeatWindow = 24 * time.Hour
-	}
-	if c.MaxBatch <= 0 {
-		c.MaxBatch = 1024
-	}
-	if c.PrefetchBytes <= 0 {
-		c.PrefetchBytes = 64 << 20
-	}
-	if c.BusyTimeout <= 0 {
-		c.BusyTimeout = 5 * time.Second
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.RepeatWindow = cmp.Or(max(c.RepeatWindow, 0), 24*time.Hour)
+	c.MaxBatch = cmp.Or(max(c.MaxBatch, 0), 1024)
+	c.PrefetchBytes = cmp.Or(max(c.PrefetchBytes, 0), 64<<20)
+	c.BusyTimeout = cmp.Or(max(c.BusyTimeout, 0), 5*time.Second)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -29,8 +30,8 @@ type consumer struct {
 	prefetch int
 
 	buffer chan *queue.Delivery // Holds what is leased and not handed out; never blocks.
-	wake   chan struct{}        // Something may have become ready.
-	room   chan struct{}        // Something was settled or handed out.
+	wake   retry.Wake           // Something may have become ready.
+	room   retry.Wake           // Something was settled or handed out.
 	ctx    context.Context      // Ends when the consumer is closed.
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -56,8 +57,8 @@ func newConsumer(q *Queue, owner *owner, group queue.Group, number, prefetch int
 		number:   number,
 		prefetch: prefetch,
 		buffer:   make(chan *queue.Delivery, prefetch),
-		wake:     make(chan struct{}, 1),
-		room:     make(chan struct{}, 1),
+		wake:     retry.NewWake(),
+		room:     retry.NewWake(),
 		ctx:      ctx,
 		cancel:   cancel,
 		ended:    make(chan struct{}),
@@ -102,7 +103,7 @@ collect:
 	if c.closed {
 		return nil, queue.ErrClosed
 	}
-	signal(c.room)
+	c.room.Signal()
 	return ds, nil
 }
 
@@ -112,7 +113,7 @@ func (c *consumer) run() {
 	for c.ctx.Err() == nil {
 		free := c.free()
 		if free.none() {
-			c.wait(c.room, longestWait)
+			retry.Wait(c.ctx, c.room, longestWait)
 			continue
 		}
 		got, err := c.q.lease(c.ctx, c.owner.id, c.number, free)
@@ -123,7 +124,7 @@ func (c *consumer) run() {
 		c.accept(got.leases)
 		if !got.full {
 			c.q.waiting.Add(1)
-			c.wait(c.wake, untilDue(got.due))
+			retry.Wait(c.ctx, c.wake, untilDue(got.due))
 			c.q.waiting.Add(-1)
 		}
 	}
@@ -159,7 +160,7 @@ func (c *consumer) forget(id int64) {
 		c.heldBytes -= l.size
 		if l.suspect() {
 			c.suspects--
-			signal(c.wake) // The next suspect may be leased.
+			c.wake.Signal() // The next suspect may be leased.
 		}
 	}
 }
@@ -197,18 +198,7 @@ func (c *consumer) holdUp(err error) {
 		return
 	}
 	c.q.log.Warn("a consumer of the queue file is held up", slog.String("group", string(c.group)), slog.Any("error", err))
-	c.wait(nil, retryPause)
-}
-
-// wait ends with the signal, after the time at the latest, or when the consumer is closed.
-func (c *consumer) wait(signalled <-chan struct{}, longest time.Duration) {
-	timer := time.NewTimer(longest)
-	defer timer.Stop()
-	select {
-	case <-signalled:
-	case <-timer.C:
-	case <-c.ctx.Done():
-	}
+	retry.Sleep(c.ctx, retryPause)
 }
 
 func untilDue(due time.Time) time.Duration {
@@ -216,12 +206,4 @@ func untilDue(due time.Time) time.Duration {
 		return longestWait
 	}
 	return min(max(time.Until(due), 0), longestWait)
-}
-
-// signal wakes the goroutine that waits on a channel of capacity 1, or the next that will.
-func signal(ch chan struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
-	}
 }

@@ -130,11 +130,7 @@ func (c *consumer) seize(deliveries ...*queue.Delivery) (leases []*lease, err er
 // settle executes what settles leases. When that fails they stay with the consumer, which
 // may try again.
 func (c *consumer) settle(ctx context.Context, leases []*lease, apply func(*transaction) error) error {
-	err := c.q.enter()
-	if err == nil {
-		err = c.q.writer.do(ctx, len(leases), apply)
-		c.q.leave()
-	}
+	err := c.q.write(ctx, len(leases), apply)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range leases {
@@ -145,7 +141,7 @@ func (c *consumer) settle(ctx context.Context, leases []*lease, apply func(*tran
 			c.forget(l.id)
 		}
 	}
-	signal(c.room)
+	c.room.Signal()
 	return err
 }
 

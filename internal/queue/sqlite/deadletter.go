@@ -36,12 +36,11 @@ type letter struct {
 func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.DeadPage, error) {
 	query = query.Bounded()
 	page := &queue.DeadPage{}
-	next, err := q.walkDead(ctx, query, func(found []letter) (int, error) {
-		found = found[:min(len(found), query.Limit-len(page.Letters))]
+	next, err := q.walkDead(ctx, query, func(found []letter) error {
 		for _, l := range found {
 			page.Letters = append(page.Letters, l.DeadLetter)
 		}
-		return len(found), nil
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing dead letters: %w", err)
@@ -52,66 +51,66 @@ func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.Dea
 
 // GetDead implements [queue.DeadLetters]. It looks at all dead letters.
 func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, error) {
-	var last *letter
+	var last letter
 	query := queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: id}, Limit: queue.MaxDeadPage}
 	for first := true; first || query.After != ""; first = false {
 		var err error
-		query.After, err = q.walkDead(ctx, query, func(found []letter) (int, error) {
+		query.After, err = q.walkDead(ctx, query, func(found []letter) error {
 			for _, l := range found {
-				if last == nil || l.At.After(last.At) {
-					last = &l
+				if last.DeadLetter == nil || l.At.After(last.At) {
+					last = l
 				}
 			}
-			return len(found), nil
+			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("looking for a dead letter: %w", err)
 		}
 	}
-	if last == nil {
+	if last.DeadLetter == nil {
 		return nil, queue.ErrNotFound
 	}
-	events, err := q.readEvents(ctx, []*lease{{id: last.id}})
-	if err != nil {
-		return nil, fmt.Errorf("reading a dead letter: %w: %w", queue.ErrUnavailable, err)
-	}
-	if last.Event = events[seqOf(last.id)]; last.Event == nil {
+	err := q.read(ctx, func() error {
+		events, err := q.readEvents(ctx, []*lease{{id: last.id}})
+		last.Event = events[seqOf(last.id)]
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading a dead letter: %w", err)
+	case last.Event == nil:
 		return nil, queue.ErrNotFound
 	}
 	return last.DeadLetter, nil
 }
 
 // walkDead shows what matches to use, chunk by chunk, until the limit, the most that one
-// call looks at, or the end is reached. use returns how many of a chunk it took. next is
-// where to go on, empty at the end.
-func (q *Queue) walkDead(ctx context.Context, query queue.DeadQuery, use func([]letter) (int, error)) (next string, err error) {
+// call looks at, or the end is reached. next is where to go on, empty at the end.
+func (q *Queue) walkDead(ctx context.Context, query queue.DeadQuery, use func([]letter) error) (next string, err error) {
 	after, err := parseDeadCursor(query.After)
 	if err != nil {
 		return "", err
 	}
-	if err := q.enter(); err != nil {
-		return "", err
-	}
-	defer q.leave()
-	for scanned, used := 0, 0; scanned < queue.MaxDeadScan; scanned += deadChunk {
+	for scanned, left := 0, query.Limit; scanned < queue.MaxDeadScan; scanned += deadChunk {
 		chunk, err := q.readDead(ctx, after)
-		if err != nil {
-			return "", fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
-		}
-		matching := slices.DeleteFunc(slices.Clone(chunk), func(l letter) bool { return !query.Matches(l.DeadLetter) })
-		matching = matching[:min(len(matching), query.Limit-used)]
-		n, err := use(matching)
 		if err != nil {
 			return "", err
 		}
-		used += n
-		if used >= query.Limit && n > 0 {
-			return strconv.FormatInt(matching[n-1].id, 10), nil
+		end := len(chunk) < deadChunk
+		if !end {
+			after = chunk[len(chunk)-1].id
 		}
-		if len(chunk) < deadChunk {
+		matching := slices.DeleteFunc(chunk, func(l letter) bool { return !query.Matches(l.DeadLetter) })
+		matching = matching[:min(len(matching), left)]
+		if err := use(matching); err != nil {
+			return "", err
+		}
+		if left -= len(matching); left == 0 {
+			return strconv.FormatInt(matching[len(matching)-1].id, 10), nil
+		}
+		if end {
 			return "", nil
 		}
-		after = chunk[len(chunk)-1].id
 	}
 	return strconv.FormatInt(after, 10), nil
 }
@@ -130,19 +129,22 @@ func parseDeadCursor(cursor string) (int64, error) {
 
 // readDead reads the next chunk of dead letters, without bodies.
 func (q *Queue) readDead(ctx context.Context, after int64) (chunk []letter, err error) {
-	rows, err := q.reader.QueryContext(ctx, selectDead, after, deadChunk)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		l, err := scanDead(rows)
+	err = q.read(ctx, func() error {
+		rows, err := q.reader.QueryContext(ctx, selectDead, after, deadChunk)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		chunk = append(chunk, l)
-	}
-	return chunk, rows.Err()
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			l, err := scanDead(rows)
+			if err != nil {
+				return err
+			}
+			chunk = append(chunk, l)
+		}
+		return rows.Err()
+	})
+	return chunk, err
 }
 
 func scanDead(rows *sql.Rows) (letter, error) {

@@ -17,9 +17,7 @@ var errNoEvent = errors.New("it is no event")
 // Redrive implements [queue.DeadLetters]. An event that comes back stands before those of
 // its order key that still wait, since it was accepted before them.
 func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
-	result, err := q.moveDead(ctx, query, func(tx *transaction, l letter, now time.Time) (bool, error) {
-		return tx.redrive(l, now)
-	})
+	result, err := q.moveDead(ctx, query, (*transaction).redrive)
 	if err != nil {
 		return result, fmt.Errorf("redriving dead letters: %w", err)
 	}
@@ -28,9 +26,7 @@ func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadR
 
 // DropDead implements [queue.DeadLetters].
 func (q *Queue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
-	result, err := q.moveDead(ctx, query, func(tx *transaction, l letter, _ time.Time) (bool, error) {
-		return tx.forgetDead(l)
-	})
+	result, err := q.moveDead(ctx, query, (*transaction).forgetDead)
 	if err != nil {
 		return result, fmt.Errorf("dropping dead letters: %w", err)
 	}
@@ -40,19 +36,18 @@ func (q *Queue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.Dead
 // moveDead has step move what matches, one transaction for each chunk. Dead
 // letters that a consumer has leased, or that have just been moved, are skipped.
 func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery,
-	step func(*transaction, letter, time.Time) (bool, error),
+	step func(*transaction, letter) (bool, error),
 ) (result queue.DeadResult, err error) {
 	query = query.Bounded()
-	result.Next, err = q.walkDead(ctx, query, func(found []letter) (int, error) {
+	result.Next, err = q.walkDead(ctx, query, func(found []letter) error {
 		if len(found) == 0 {
-			return 0, nil
+			return nil
 		}
 		var done, skipped int
-		err := q.writer.do(ctx, len(found), func(tx *transaction) error {
+		err := q.write(ctx, len(found), func(tx *transaction) error {
 			done, skipped = 0, 0
-			now := time.Now()
 			for _, l := range found {
-				moved, err := step(tx, l, now)
+				moved, err := step(tx, l)
 				switch {
 				case errors.Is(err, errNoEvent):
 					skipped++
@@ -64,18 +59,16 @@ func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery,
 			}
 			return nil
 		})
-		if err != nil {
-			return 0, err
+		if err == nil {
+			result.Done, result.Skipped = result.Done+done, result.Skipped+skipped
 		}
-		result.Done += done
-		result.Skipped += skipped
-		return len(found), nil
+		return err
 	})
 	return result, err
 }
 
 // redrive moves a dead letter back to its group and queues the change that reports it, in the same transaction.
-func (tx *transaction) redrive(l letter, now time.Time) (bool, error) {
+func (tx *transaction) redrive(l letter) (bool, error) {
 	if l.Event.ID == "" {
 		return false, errNoEvent
 	}
@@ -94,6 +87,7 @@ func (tx *transaction) redrive(l letter, now time.Time) (bool, error) {
 	if err := tx.leave(groupDead, sql.NullInt64{}); err != nil || group != groupDispatch {
 		return true, err
 	}
+	now := time.Now()
 	news, err := event.NewReplay(l.Event, l.Replays+1, now)
 	if err != nil {
 		return false, err

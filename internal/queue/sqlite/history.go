@@ -54,7 +54,7 @@ func (q *Queue) historyRange(ctx context.Context, r queue.HistoryRange) (from, e
 			return 0, 0, queue.ErrOffset
 		}
 	}
-	err = q.reading(ctx, func() error {
+	err = q.read(ctx, func() error {
 		err := q.reader.QueryRowContext(ctx, "SELECT floor, next_seq FROM counters").Scan(&from, &end)
 		if err != nil || after >= 0 || r.Since.IsZero() {
 			return err
@@ -88,7 +88,7 @@ func (q *Queue) seqAt(ctx context.Context, low, high int64, since time.Time) (in
 // be decoded are left out.
 func (q *Queue) historyChunk(ctx context.Context, from, end int64) (records []queue.HistoryRecord, next int64, err error) {
 	next = end
-	err = q.reading(ctx, func() error {
+	err = q.read(ctx, func() error {
 		rows, err := q.reader.QueryContext(ctx, `SELECT seq, attributes, content_type, data FROM events
 			WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?`, from, end, historyChunk)
 		if err != nil {
@@ -119,29 +119,10 @@ func (q *Queue) historyChunk(ctx context.Context, from, end int64) (records []qu
 	return records, next, err
 }
 
-// reading lets read use the file; what fails there is a file that can't be read.
-func (q *Queue) reading(ctx context.Context, read func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := q.enter(); err != nil {
-		return err
-	}
-	defer q.leave()
-	if err := read(); err != nil {
-		return errors.Join(ctx.Err(), fmt.Errorf("%w: %w", queue.ErrUnavailable, err))
-	}
-	return nil
-}
-
 // Replay implements [queue.History]. What comes again stands where it stood among the
 // events of its order key, so before later ones that still wait; what is in the dead
 // letters leaves them. A record that still waits in the group does not come twice.
 func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, records ...queue.HistoryRecord) error {
-	if err := q.enter(); err != nil {
-		return err
-	}
-	defer q.leave()
 	rows := make([]replayed, len(records))
 	for i, record := range records {
 		var err error
@@ -149,10 +130,7 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, rec
 			return fmt.Errorf("replaying: %w", err)
 		}
 	}
-	if len(rows) == 0 {
-		return ctx.Err()
-	}
-	err := q.writer.do(ctx, len(rows), func(tx *transaction) error {
+	err := q.write(ctx, len(rows), func(tx *transaction) error {
 		now := time.Now().UnixNano()
 		for i := range rows {
 			if err := tx.replayRecord(&rows[i], now); err != nil {

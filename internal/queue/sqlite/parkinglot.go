@@ -38,18 +38,17 @@ func (q *Queue) numberOf(ctx context.Context, group queue.Group) (number int, er
 	if !ok {
 		return 0, fmt.Errorf("there is no group %q", group)
 	}
-	if err := q.enter(); err != nil {
-		return 0, err
-	}
-	defer q.leave()
-	err = q.reader.QueryRowContext(ctx, "SELECT grp FROM parking_lots WHERE name = ?", name).Scan(&number)
-	if !errors.Is(err, sql.ErrNoRows) {
-		if err != nil {
-			err = fmt.Errorf("%w: looking for the parking lot %s: %w", queue.ErrUnavailable, name, err)
+	err = q.read(ctx, func() error {
+		err := q.reader.QueryRowContext(ctx, "SELECT grp FROM parking_lots WHERE name = ?", name).Scan(&number)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
 		}
+		return err
+	})
+	if err != nil || number > 0 {
 		return number, err
 	}
-	err = q.writer.do(ctx, 1, func(tx *transaction) error {
+	err = q.write(ctx, 1, func(tx *transaction) error {
 		if _, err := tx.exec(tx.addLot, name); err != nil {
 			return err
 		}

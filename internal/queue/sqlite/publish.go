@@ -26,31 +26,23 @@ func (r *row) size() int64 { return int64(len(r.attributes) + len(r.contentType)
 // Publish implements [queue.Queue]. It returns after the fsync of a transaction that holds
 // all the events.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
-	_, err := q.PublishNew(ctx, events...)
+	_, err := q.publish(ctx, events)
 	return err
 }
 
-// PublishNew is Publish that also says, for each event in turn, whether it was queued; the
-// others are repeats. Where it fails it says nothing.
-func (q *Queue) PublishNew(ctx context.Context, events ...*event.Event) (queued []bool, err error) {
-	if err := q.enter(); err != nil {
-		return nil, err
-	}
-	defer q.leave()
+// publish also says, for each event in turn, whether it was queued; the others are repeats.
+func (q *Queue) publish(ctx context.Context, events []*event.Event) (queued []bool, err error) {
 	rows := make([]row, len(events))
 	for i, e := range events {
 		if rows[i], err = newRow(e); err != nil {
 			return nil, err
 		}
-		if q.cfg.DispatchOnly {
+		if q.cfg.spool {
 			rows[i].record, rows[i].dispatch = false, true
 		}
 	}
-	if len(rows) == 0 {
-		return nil, ctx.Err()
-	}
 	queued = make([]bool, len(rows))
-	err = q.writer.do(ctx, len(rows), func(tx *transaction) (err error) {
+	err = q.write(ctx, len(rows), func(tx *transaction) (err error) {
 		now := time.Now().UnixNano()
 		for i := range rows {
 			if queued[i], err = tx.add(&rows[i], now); err != nil {
@@ -59,10 +51,7 @@ func (q *Queue) PublishNew(ctx context.Context, events ...*event.Event) (queued 
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return queued, nil
+	return queued, err
 }
 
 func newRow(e *event.Event) (row, error) {

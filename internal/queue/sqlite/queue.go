@@ -72,12 +72,10 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 
 // Depths implements [queue.Queue]. It costs the same however many events wait.
 func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
-	if err := q.enter(); err != nil {
-		return nil, err
-	}
-	defer q.leave()
 	var record, dispatch, dead, parked int64
-	err := q.reader.QueryRowContext(ctx, "SELECT record, dispatch, dead, parked FROM counters").Scan(&record, &dispatch, &dead, &parked)
+	err := q.read(ctx, func() error {
+		return q.reader.QueryRowContext(ctx, "SELECT record, dispatch, dead, parked FROM counters").Scan(&record, &dispatch, &dead, &parked)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the depths of the queue file: %w", err)
 	}
@@ -87,14 +85,10 @@ func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
 // Ready implements [queue.Queue]. After a failed write it says no until a write succeeds,
 // and makes one to find out.
 func (q *Queue) Ready(ctx context.Context) error {
-	if err := q.enter(); err != nil {
-		return err
-	}
-	defer q.leave()
 	if !q.writer.failed.Load() {
-		return ctx.Err()
+		return q.read(ctx, func() error { return nil })
 	}
-	return q.writer.do(ctx, 1, func(tx *transaction) error {
+	return q.write(ctx, 1, func(tx *transaction) error {
 		tx.changed = true
 		return nil
 	})
@@ -124,18 +118,36 @@ func (q *Queue) close() error {
 	return errors.Join(append(errs, q.release())...)
 }
 
-// enter lets a call use the queue; leave must follow.
-func (q *Queue) enter() error {
+// use runs a call that uses the file; Close waits for it.
+func (q *Queue) use(call func() error) error {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	if q.closed {
+		q.mu.Unlock()
 		return queue.ErrClosed
 	}
 	q.inflight.Add(1)
-	return nil
+	q.mu.Unlock()
+	defer q.inflight.Done()
+	return call()
 }
 
-func (q *Queue) leave() { q.inflight.Done() }
+// write is [writer.do] for the calls of others.
+func (q *Queue) write(ctx context.Context, rows int, apply func(*transaction) error) error {
+	return q.use(func() error { return q.writer.do(ctx, rows, apply) })
+}
+
+// read has a call of others read the file. What fails there is a file that can't be read.
+func (q *Queue) read(ctx context.Context, read func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return q.use(func() error {
+		if err := read(); err != nil {
+			return errors.Join(ctx.Err(), fmt.Errorf("%w: %w", queue.ErrUnavailable, err))
+		}
+		return nil
+	})
+}
 
 // remove forgets a consumer that was closed.
 func (q *Queue) remove(c *consumer) {
@@ -153,7 +165,7 @@ func (q *Queue) wake(groups [groupCount + 1]bool) {
 	defer q.mu.Unlock()
 	for c := range q.consumers {
 		if groups[slot(c.number)] {
-			signal(c.wake)
+			c.wake.Signal()
 		}
 	}
 }
