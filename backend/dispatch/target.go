@@ -89,10 +89,9 @@ func drainOf(targets map[string]*target) time.Duration {
 // header returns the headers of an attempt: the event's attributes in the binary mode
 // of the CloudEvents HTTP binding 1.0.2, and the signatures of Standard Webhooks 1.0.0.
 func (t *target) header(e *event.Event, now time.Time) http.Header {
-	attributes := e.Attributes()
-	h := make(http.Header, len(attributes)+5)
-	for _, a := range attributes {
-		h.Set("ce-"+a.Name, percentEncode(a.Value))
+	h := http.Header{}
+	for name, value := range e.Attributes() {
+		h.Set("ce-"+name, percentEncode(value))
 	}
 	if e.ContentType != "" {
 		h.Set("Content-Type", e.ContentType)

@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -12,50 +13,42 @@ const (
 	sourcePrefix = "/bots/"
 )
 
-// Attribute is one CloudEvents context attribute in its string form.
-type Attribute struct{ Name, Value string }
+// part is a field of an event under the name of its attribute.
+type part[T any] struct {
+	name  string
+	field *T
+}
 
-// Attributes lists the event's context attributes, those that are empty left out.
-// Transports prefix the names as their binding asks: "cloudEvents:" in AMQP, "ce-" in
-// HTTP. The content type is not among them: every transport has a place of its own for it.
-func (e *Event) Attributes() []Attribute {
-	all := [...]Attribute{
-		{"specversion", specVersion},
-		{"id", e.ID},
-		{"source", e.Source()},
-		{"type", e.Type},
-		{"subject", e.Subject},
-		{"time", e.Time.UTC().Format(time.RFC3339Nano)},
-		{"bot", e.Bot},
-		{"orderkey", e.OrderKey},
-		{"partition", strconv.Itoa(e.Partition())},
-		{"verifiedby", e.VerifiedBy},
-		{"traceparent", e.TraceParent},
-		{"notbefore", formatTime(e.NotBefore)},
-		{"dataref", e.DataRef},
+func (e *Event) texts() []part[string] {
+	return []part[string]{
+		{"id", &e.ID}, {"type", &e.Type}, {"subject", &e.Subject}, {"orderkey", &e.OrderKey},
+		{"verifiedby", &e.VerifiedBy}, {"traceparent", &e.TraceParent}, {"dataref", &e.DataRef},
 	}
-	set := make([]Attribute, 0, len(all))
-	for _, a := range all {
-		if a.Value != "" {
-			set = append(set, a)
+}
+
+func (e *Event) times() []part[time.Time] {
+	return []part[time.Time]{{"time", &e.Time}, {"notbefore", &e.NotBefore}}
+}
+
+// Attributes yields the names and values of the event's CloudEvents context attributes, those that
+// are empty left out. Transports prefix the names as their binding asks: "cloudEvents:" in AMQP,
+// "ce-" in HTTP. The content type is not among them: every transport has a place of its own for it.
+func (e *Event) Attributes() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		all := append(e.texts(), part[string]{"bot", &e.Bot})
+		for _, t := range e.times() {
+			if !t.field.IsZero() {
+				text := t.field.UTC().Format(time.RFC3339Nano)
+				all = append(all, part[string]{t.name, &text})
+			}
 		}
+		for _, a := range all {
+			if *a.field != "" && !yield(a.name, *a.field) {
+				return
+			}
+		}
+		_ = yield("specversion", specVersion) && yield("source", e.Source()) && yield("partition", strconv.Itoa(e.Partition()))
 	}
-	return set
-}
-
-// formatTime leaves the zero time out.
-func formatTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}
-
-func parseTime(name, text string) (t time.Time, err error) {
-	if t, err = time.Parse(time.RFC3339Nano, text); err != nil {
-		return t, fmt.Errorf("event: %s: %w", name, err)
-	}
-	return t, nil
 }
 
 // FromAttributes rebuilds an event from what get returns for each attribute name
@@ -64,29 +57,19 @@ func FromAttributes(get func(name string) string, contentType string, data []byt
 	if v := get("specversion"); v != specVersion {
 		return nil, fmt.Errorf("event: specversion %q is not %s", v, specVersion)
 	}
-	at, err := parseTime("time", get("time"))
-	if err != nil {
-		return nil, err
+	e := &Event{Bot: strings.TrimPrefix(get("source"), sourcePrefix), ContentType: contentType, Data: data}
+	for _, t := range e.texts() {
+		*t.field = get(t.name)
 	}
-	var notBefore time.Time
-	if text := get("notbefore"); text != "" {
-		if notBefore, err = parseTime("notbefore", text); err != nil {
-			return nil, err
+	for _, t := range e.times() {
+		text := get(t.name)
+		if text == "" {
+			continue
 		}
-	}
-	e := &Event{
-		ID:          get("id"),
-		Bot:         strings.TrimPrefix(get("source"), sourcePrefix),
-		Type:        get("type"),
-		Subject:     get("subject"),
-		Time:        at,
-		NotBefore:   notBefore,
-		OrderKey:    get("orderkey"),
-		VerifiedBy:  get("verifiedby"),
-		TraceParent: get("traceparent"),
-		ContentType: contentType,
-		Data:        data,
-		DataRef:     get("dataref"),
+		var err error
+		if *t.field, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return nil, fmt.Errorf("event: %s: %w", t.name, err)
+		}
 	}
 	if err := e.Validate(); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -61,10 +62,7 @@ func TestAttributesRoundTrip(t *testing.T) {
 	t.Parallel()
 	e := valid()
 	e.Normalize()
-	attributes := map[string]string{}
-	for _, a := range e.Attributes() {
-		attributes[a.Name] = a.Value
-	}
+	attributes := maps.Collect(e.Attributes())
 	require.Equal(t, "/bots/demo", attributes["source"])
 	require.Equal(t, "1.0", attributes["specversion"])
 	back, err := event.FromAttributes(func(name string) string { return attributes[name] }, e.ContentType, e.Data)
@@ -77,10 +75,7 @@ func TestFromAttributesRefuses(t *testing.T) {
 	for _, missing := range []string{"specversion", "id", "source", "type", "time"} {
 		t.Run(missing, func(t *testing.T) {
 			t.Parallel()
-			attributes := map[string]string{}
-			for _, a := range valid().Attributes() {
-				attributes[a.Name] = a.Value
-			}
+			attributes := maps.Collect(valid().Attributes())
 			delete(attributes, missing)
 			_, err := event.FromAttributes(func(name string) string { return attributes[name] }, "", nil)
 			require.Error(t, err)

@@ -79,8 +79,8 @@ func plainPublisher(b *testing.B, url, prefix string) func(*event.Event) error {
 		ch := <-channels
 		defer func() { channels <- ch }()
 		headers := amqp.Table{}
-		for _, a := range e.Attributes() {
-			headers["cloudEvents:"+a.Name] = a.Value
+		for name, value := range e.Attributes() {
+			headers["cloudEvents:"+name] = value
 		}
 		confirm, err := ch.PublishWithDeferredConfirm(prefix+".events", "bot.3", true, false, amqp.Publishing{
 			MessageId: e.ID, DeliveryMode: amqp.Persistent, Headers: headers, Body: e.Data,

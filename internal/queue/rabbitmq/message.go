@@ -41,10 +41,9 @@ type message struct {
 }
 
 func newMessage(t topology, e *event.Event) message {
-	attributes := e.Attributes()
-	headers := make(amqp.Table, len(attributes)+1)
-	for _, a := range attributes {
-		headers[attributePrefix+a.Name] = a.Value
+	headers := amqp.Table{}
+	for name, value := range e.Attributes() {
+		headers[attributePrefix+name] = value
 	}
 	p := amqp.Publishing{
 		Headers:      headers,

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -58,11 +59,7 @@ func newRow(e *event.Event) (row, error) {
 	if err := e.Validate(); err != nil {
 		return row{}, fmt.Errorf("%w: %w", queue.ErrInvalid, err)
 	}
-	attributes := make(map[string]string, 12)
-	for _, a := range e.Attributes() {
-		attributes[a.Name] = a.Value
-	}
-	encoded, err := json.Marshal(attributes)
+	encoded, err := json.Marshal(maps.Collect(e.Attributes()))
 	if err != nil {
 		return row{}, fmt.Errorf("encoding the attributes of event %s: %w", e.ID, err)
 	}
