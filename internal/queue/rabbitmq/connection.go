@@ -34,9 +34,11 @@ type connection struct {
 	turn     atomic.Uint32
 	// blocked is why the broker takes no messages; nil while it does.
 	blocked atomic.Pointer[string]
-	failed  chan error
-	watch   sync.WaitGroup
-	config  Config
+	// life ends with the first call of fail, whose error is the cause.
+	life   context.Context
+	fail   context.CancelCauseFunc
+	watch  sync.WaitGroup
+	config Config
 	// restoresHistory is whether it binds a history again that did not work before.
 	restoresHistory bool
 
@@ -46,7 +48,8 @@ type connection struct {
 
 // newConnection watches a fresh connection. The caller runs or closes it.
 func newConnection(raw *amqp.Connection) *connection {
-	conn := &connection{amqp: raw, failed: make(chan error, 1)}
+	conn := &connection{amqp: raw}
+	conn.life, conn.fail = context.WithCancelCause(context.Background())
 	conn.watchClose(raw.NotifyClose(make(chan *amqp.Error, 1)), new(atomic.Bool))
 	blocks := raw.NotifyBlocked(make(chan amqp.Blocking, 8))
 	conn.watch.Go(func() {
@@ -101,14 +104,6 @@ func (conn *connection) watchClose(closes <-chan *amqp.Error, meant *atomic.Bool
 	})
 }
 
-// fail asks run to end; the first reason counts.
-func (conn *connection) fail(err error) {
-	select {
-	case conn.failed <- err:
-	default:
-	}
-}
-
 // takesMessages is nil unless the broker blocks publishers, which it does when it is short of
 // memory or disk.
 func (conn *connection) takesMessages() error {
@@ -122,8 +117,8 @@ func (conn *connection) takesMessages() error {
 func (conn *connection) run(ctx context.Context) error {
 	defer conn.close()
 	select {
-	case err := <-conn.failed:
-		return err
+	case <-conn.life.Done():
+		return context.Cause(conn.life)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

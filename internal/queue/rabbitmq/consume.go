@@ -40,12 +40,13 @@ type consumer struct {
 	subscriptionLoops sync.WaitGroup
 	started           chan struct{} // Closed once all subscriptions are attached.
 	wake              retry.Wake    // There may be something to receive.
+	suspected         retry.Wake    // There may be a suspect.
 
 	mu            sync.Mutex
 	unstarted     int
 	subscriptions map[*subscription]struct{}
 	queued        []*item // Ready, but for suspects.
-	suspects      suspects
+	suspects      []*item // Ready, to be handed out alone; see poison.go.
 	inflight      inflight
 }
 
@@ -69,7 +70,7 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 		wake:          retry.NewWake(),
 		unstarted:     queues,
 		subscriptions: map[*subscription]struct{}{},
-		suspects:      suspects{wake: retry.NewWake()},
+		suspected:     retry.NewWake(),
 		inflight:      inflight{},
 	}
 	c.ctx, c.cancel = context.WithCancel(q.ctx)
@@ -160,7 +161,8 @@ func (c *consumer) next(limit int) (ds []*queue.Delivery, repeats []*item) {
 func (c *consumer) push(it *item) {
 	it.state = ready
 	if c.done != nil && it.suspect() {
-		c.queueSuspect(it)
+		c.suspects = append(c.suspects, it)
+		c.suspected.Signal()
 		return
 	}
 	c.queued = append(c.queued, it)
@@ -274,7 +276,7 @@ func (c *consumer) detach(sub *subscription) {
 		}
 	}
 	lost := func(it *item) bool { return it.state != ready }
-	c.queued, c.suspects.waiting = slices.DeleteFunc(c.queued, lost), slices.DeleteFunc(c.suspects.waiting, lost)
+	c.queued, c.suspects = slices.DeleteFunc(c.queued, lost), slices.DeleteFunc(c.suspects, lost)
 }
 
 // unsettled counts what the consumer holds.

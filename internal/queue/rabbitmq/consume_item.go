@@ -22,7 +22,7 @@ type item struct {
 	// delivery is what was handed out last. A retry makes a new one, so the old one
 	// cannot be settled again.
 	delivery *queue.Delivery
-	message  *amqp.Delivery // For DeadLetter and Park.
+	message  *amqp.Delivery // To be moved.
 	retries  int
 	due      time.Time   // When a retry may go.
 	timer    *time.Timer // Only while it sleeps.

@@ -60,7 +60,7 @@ func (in inflight) expire(before time.Time) {
 	}
 }
 
-// redeliveryPending is why an item can't be dead-lettered now, nil when it can: while its
+// redeliveryPending is why an item can't be moved now, nil when it can: while its
 // redelivery is outstanding, another process may have the message. The lock is held.
 func (c *consumer) redeliveryPending(it *item) error {
 	if !c.inflight.has(it) {

@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -131,50 +132,62 @@ func (c *consumer) requeue(d *queue.Delivery, delay time.Duration, attempts int)
 	return nil
 }
 
-// DeadLetter implements [queue.Consumer]. The dead letter is confirmed before the delivery is
-// acknowledged: a crash in between leaves both, never neither. On ErrUnavailable and
-// ErrUnconfirmed the caller still holds the delivery.
+// DeadLetter implements [queue.Consumer]. On ErrUnavailable and ErrUnconfirmed the caller still
+// holds the delivery.
 func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason string) error {
-	it, m, err := c.takeToDeadLetter(d)
-	if err != nil {
-		return fmt.Errorf("dead-lettering: %w", err)
-	}
 	info := queue.NewDeadInfo(d, c.group, reason)
-	err = c.queue.publish(ctx, []message{newDeadLetter(c.queue.topology, m, info)})
+	err := c.move(ctx, []*queue.Delivery{d}, func(m *amqp.Delivery) message {
+		return newDeadLetter(c.queue.topology, m, info)
+	})
 	if err != nil {
-		c.handBack(it)
 		return fmt.Errorf("dead-lettering: %w", err)
-	}
-	// Not done: a redrive wants it handled again.
-	c.mu.Lock()
-	c.decide(it)
-	c.mu.Unlock()
-	if c.finish([]*item{it}) > 0 {
-		return fmt.Errorf("dead-lettering: %w", queue.ErrLost)
 	}
 	return nil
 }
 
-// takeToDeadLetter also returns the message, because it may be redelivered meanwhile.
-func (c *consumer) takeToDeadLetter(d *queue.Delivery) (*item, *amqp.Delivery, error) {
+// move publishes deliveries to another queue and acknowledges them once all are confirmed there: a
+// crash in between leaves both, never neither. They are not done: they are to be handled when they
+// come from there. Those that are lost do not keep the others from being moved.
+func (c *consumer) move(ctx context.Context, deliveries []*queue.Delivery, forward func(*amqp.Delivery) message) error {
+	items, messages, err := c.takeToMove(deliveries, forward)
+	if err == nil {
+		err = c.queue.publish(ctx, messages)
+	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	it := c.held(d)
-	if it == nil {
-		return nil, nil, queue.ErrLost
+	for _, it := range items {
+		switch {
+		case err == nil:
+			c.decide(it)
+		case it.state == moving:
+			it.state = out
+		}
 	}
-	if err := c.redeliveryPending(it); err != nil {
-		return nil, nil, err
+	c.mu.Unlock()
+	if err != nil {
+		return err
 	}
-	it.state = moving
-	return it, it.message, nil
+	if lost := len(deliveries) - len(items) + c.finish(items); lost > 0 {
+		return fmt.Errorf("%d of %d deliveries: %w", lost, len(deliveries), queue.ErrLost)
+	}
+	return nil
 }
 
-// handBack lets the caller hold an item again that could not be moved.
-func (c *consumer) handBack(it *item) {
+// takeToMove also returns the messages, because they may be redelivered meanwhile.
+func (c *consumer) takeToMove(deliveries []*queue.Delivery, forward func(*amqp.Delivery) message) (items []*item, messages []message, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if it.state == moving {
-		it.state = out
+	for _, d := range deliveries {
+		it := c.held(d)
+		if it == nil {
+			continue
+		}
+		switch err := c.redeliveryPending(it); {
+		case err == nil:
+			it.state = moving
+			items, messages = append(items, it), append(messages, forward(it.message))
+		case !errors.Is(err, queue.ErrLost):
+			return items, nil, err
+		}
 	}
+	return items, messages, nil
 }

@@ -24,7 +24,7 @@ type subscription struct {
 	name    string // The queue's.
 	channel amqp.Acknowledger
 	rejects sync.WaitGroup
-	failed  chan error
+	fail    context.CancelCauseFunc // Ends it; the first reason counts.
 
 	// acking keeps the acks that are sent in the order of [acks], which the broker relies
 	// on. Sending one only writes to a buffer.
@@ -40,16 +40,8 @@ type subscription struct {
 
 func newSubscription(name string, channel amqp.Acknowledger) *subscription {
 	return &subscription{
-		name: name, channel: channel, failed: make(chan error, 1), acks: newAcks(),
+		name: name, channel: channel, acks: newAcks(),
 		items: map[uint64]*item{}, ids: map[string]struct{}{}, orderKeys: newOrderKeys[*item](),
-	}
-}
-
-// fail ends the subscription; the first reason counts.
-func (sub *subscription) fail(err error) {
-	select {
-	case sub.failed <- err:
-	default:
 	}
 }
 
@@ -100,9 +92,9 @@ func (c *consumer) subscribeOnce(ctx context.Context, conn *connection, name str
 	c.attach(sub)
 	// The consumer loses its items before the broker can deliver them elsewhere.
 	defer c.detach(sub)
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, sub.fail = context.WithCancelCause(ctx)
 	defer sub.rejects.Wait()
-	defer cancel()
+	defer sub.fail(nil)
 	for {
 		select {
 		case d, ok := <-arriving:
@@ -117,10 +109,8 @@ func (c *consumer) subscribeOnce(ctx context.Context, conn *connection, name str
 			// The next connection declares the queue again.
 			conn.fail(errQueueDeleted)
 			return errQueueDeleted
-		case err := <-sub.failed:
-			return err
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }

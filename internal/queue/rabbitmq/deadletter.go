@@ -1,12 +1,11 @@
 package rabbitmq
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -17,16 +16,19 @@ import (
 // looks through all dead letters within [queue.MaxDeadScan].
 func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.DeadPage, error) {
 	query = query.Bounded()
-	after, err := parseDeadCursor(query.After)
-	if err != nil {
-		return nil, fmt.Errorf("listing dead letters: %w", err)
+	after := query.After
+	switch {
+	case after == frontAgain:
+		after = ""
+	case after != "" && !validDeadCursor.MatchString(after):
+		return nil, fmt.Errorf("listing dead letters: %w", queue.ErrCursor)
 	}
-	var found []*queue.DeadLetter
+	found := map[string]*queue.DeadLetter{}
 	more, err := q.browse(ctx, func(batch []*deadMessage) (bool, error) {
 		for _, l := range batch {
-			if query.Matches(l.DeadLetter) && after.before(deadCursorOf(l.DeadLetter)) {
+			if cursor := deadCursor(l.DeadLetter); cursor > after && query.Matches(l.DeadLetter) {
 				l.Event.Data = nil
-				found = append(found, l.DeadLetter)
+				found[cursor] = l.DeadLetter
 			}
 		}
 		return false, nil
@@ -34,11 +36,13 @@ func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.Dea
 	if err != nil {
 		return nil, fmt.Errorf("listing dead letters: %w", err)
 	}
-	slices.SortStableFunc(found, func(a, b *queue.DeadLetter) int { return deadCursorOf(a).compare(deadCursorOf(b)) })
-	page := &queue.DeadPage{Letters: found, Truncated: more}
-	if len(found) > query.Limit {
-		page.Letters = found[:query.Limit]
-		page.Next = deadCursorOf(found[query.Limit-1]).String()
+	cursors, page := slices.Sorted(maps.Keys(found)), &queue.DeadPage{Truncated: more}
+	if len(cursors) > query.Limit {
+		cursors = cursors[:query.Limit]
+		page.Next = cursors[query.Limit-1]
+	}
+	for _, cursor := range cursors {
+		page.Letters = append(page.Letters, found[cursor])
 	}
 	return page, nil
 }
@@ -66,7 +70,7 @@ func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, erro
 // Redrive implements [queue.DeadLetters]. Redriven events stand behind everything that waits. A
 // query's After is ignored, since each redrive begins at the front.
 func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
-	result, err := q.moveDead(ctx, query, func(chosen []*deadMessage) error {
+	result, err := q.moveDead(ctx, query, func(l *deadMessage) bool { return l.isEvent }, func(chosen []*deadMessage) error {
 		var messages []message
 		for _, l := range chosen {
 			redriven, err := q.newRedrive(l)
@@ -76,7 +80,7 @@ func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadR
 			messages = append(messages, redriven...)
 		}
 		return q.publish(ctx, messages)
-	}, func(l *deadMessage) bool { return l.isEvent })
+	})
 	if err != nil {
 		return result, fmt.Errorf("redriving dead letters: %w", err)
 	}
@@ -85,7 +89,7 @@ func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadR
 
 // DropDead implements [queue.DeadLetters]; a query's After is ignored, as in Redrive.
 func (q *Queue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
-	result, err := q.moveDead(ctx, query, func([]*deadMessage) error { return nil }, func(*deadMessage) bool { return true })
+	result, err := q.moveDead(ctx, query, func(*deadMessage) bool { return true }, func([]*deadMessage) error { return nil })
 	if err != nil {
 		return result, fmt.Errorf("dropping dead letters: %w", err)
 	}
@@ -94,9 +98,10 @@ func (q *Queue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.Dead
 
 // moveDead acks the dead letters that match and are fit, once move has published them where they
 // belong.
-func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery, move func([]*deadMessage) error, fit func(*deadMessage) bool) (queue.DeadResult, error) {
+func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery,
+	fit func(*deadMessage) bool, move func([]*deadMessage) error,
+) (result queue.DeadResult, err error) {
 	query = query.Bounded()
-	var result queue.DeadResult
 	more, err := q.browse(ctx, func(batch []*deadMessage) (bool, error) {
 		var chosen []*deadMessage
 		for _, l := range batch {
@@ -152,31 +157,9 @@ func (q *Queue) newRedrive(l *deadMessage) ([]message, error) {
 	return []message{m, newMessage(q.topology, change)}, nil
 }
 
-// deadCursor is where a dead letter stands in a list.
-type deadCursor struct {
-	at int64 // Microseconds since 1970.
-	id string
+// deadCursor is where a dead letter stands in a list: cursors sort like the times of dead-lettering.
+func deadCursor(l *queue.DeadLetter) string {
+	return fmt.Sprintf("%016x.%s", max(0, l.At.UnixMicro()), l.Event.ID)
 }
 
-func deadCursorOf(l *queue.DeadLetter) deadCursor { return deadCursor{l.At.UnixMicro(), l.Event.ID} }
-
-func (p deadCursor) compare(other deadCursor) int {
-	return cmp.Or(cmp.Compare(p.at, other.at), strings.Compare(p.id, other.id))
-}
-
-// before reports whether the cursor is before the other; the zero one is before all.
-func (p deadCursor) before(other deadCursor) bool { return p == deadCursor{} || p.compare(other) < 0 }
-
-func (p deadCursor) String() string { return strconv.FormatInt(p.at, 10) + "." + p.id }
-
-func parseDeadCursor(cursor string) (deadCursor, error) {
-	if cursor == "" || cursor == frontAgain {
-		return deadCursor{}, nil
-	}
-	at, id, found := strings.Cut(cursor, ".")
-	n, err := strconv.ParseInt(at, 10, 64)
-	if !found || err != nil {
-		return deadCursor{}, queue.ErrCursor
-	}
-	return deadCursor{n, id}, nil
-}
+var validDeadCursor = regexp.MustCompile(`^[0-9a-f]{16}\.`)

@@ -19,9 +19,9 @@ const (
 	browseTimeout = 2 * time.Minute
 	// browsePause is the pause between two polls of the broker.
 	browsePause = 50 * time.Millisecond
-	// transitPolls is how many polls in a row have to find the queue empty before nothing
-	// can be in transit any more.
-	transitPolls = 40
+	// transitWait is how long nothing may arrive from an empty queue before nothing can be in
+	// transit any more.
+	transitWait = 2 * time.Second
 	// requeueWait bounds how long browse waits for the broker to requeue.
 	requeueWait = 5 * time.Second
 )
@@ -176,11 +176,11 @@ func (b *browser) take(ctx context.Context, n int) ([]*deadMessage, error) {
 	}
 	var batch []*deadMessage
 	for len(batch) < n {
-		d, ok, err := b.next(ctx, arriving)
+		d, err := b.next(ctx, arriving)
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
+		if d == nil {
 			break
 		}
 		batch = append(batch, newDeadMessage(d))
@@ -195,29 +195,23 @@ func (b *browser) take(ctx context.Context, n int) ([]*deadMessage, error) {
 	return batch, nil
 }
 
-// next waits for a message; false when somebody else consumed the rest.
-func (b *browser) next(ctx context.Context, arriving <-chan amqp.Delivery) (*amqp.Delivery, bool, error) {
-	idle := time.NewTicker(browsePause)
-	defer idle.Stop()
-	for empty := 0; ; {
+// next waits for a message; nil when somebody else consumed the rest.
+func (b *browser) next(ctx context.Context, arriving <-chan amqp.Delivery) (*amqp.Delivery, error) {
+	silence := time.NewTicker(transitWait)
+	defer silence.Stop()
+	for {
 		select {
 		case d, open := <-arriving:
 			if !open {
-				return nil, false, errBrokerClosed
+				return nil, errBrokerClosed
 			}
-			return &d, true, nil
-		case <-idle.C:
-			state, err := inspect(b.ch, b.name)
-			if err != nil {
-				return nil, false, err
-			}
-			if empty++; state.Messages > 0 {
-				empty = 0
-			} else if empty == transitPolls {
-				return nil, false, nil
+			return &d, nil
+		case <-silence.C:
+			if state, err := inspect(b.ch, b.name); err != nil || state.Messages == 0 {
+				return nil, err
 			}
 		case <-ctx.Done():
-			return nil, false, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }

@@ -5,60 +5,26 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// Park implements [queue.Consumer]. All are confirmed in the parking lot before any is
-// acknowledged. Deliveries whose connection was lost are not parked but redelivered, here or to
-// another process.
+// Park implements [queue.Consumer].
 func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.Delivery) error {
 	if c.group != queue.Record {
 		return fmt.Errorf("parking: the group %s has no parking lots", c.group)
 	}
-	if err := c.queue.useParkingLot(ctx, name); err != nil {
+	err := c.queue.useParkingLot(ctx, name)
+	if err == nil {
+		lot := c.queue.topology.parkingLot(name)
+		err = c.move(ctx, deliveries, func(m *amqp.Delivery) message { return forward(m, lot) })
+	}
+	if err != nil {
 		return fmt.Errorf("parking: %w", err)
-	}
-	items, messages := c.takeToPark(deliveries, c.queue.topology.parkingLot(name))
-	if err := c.queue.publish(ctx, messages); err != nil {
-		for _, it := range items {
-			c.handBack(it)
-		}
-		return fmt.Errorf("parking: %w", err)
-	}
-	// Not done: they are to be handled when they come from the parking lot.
-	c.mu.Lock()
-	for _, it := range items {
-		c.decide(it)
-	}
-	c.mu.Unlock()
-	lost := len(deliveries) - len(items) + c.finish(items)
-	if lost > 0 {
-		return fmt.Errorf("parking %d of %d deliveries: %w", lost, len(deliveries), queue.ErrLost)
 	}
 	return nil
-}
-
-// takeToPark also returns the messages, because they may be redelivered meanwhile.
-func (c *consumer) takeToPark(deliveries []*queue.Delivery, name string) (items []*item, messages []message) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, d := range deliveries {
-		it := c.held(d)
-		switch {
-		case it == nil:
-		case c.inflight.has(it):
-			it.redeliver(0)
-			it.state, it.due = waiting, time.Now()
-		default:
-			it.state = moving
-			items, messages = append(items, it), append(messages, forward(it.message, name))
-		}
-	}
-	return items, messages
 }
 
 // useParkingLot makes sure that a parking lot exists.

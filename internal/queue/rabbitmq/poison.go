@@ -7,7 +7,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -17,8 +16,6 @@ const (
 	suspectReturns = 8
 	// markExpiry is how long the broker keeps the unused marks of an event.
 	markExpiry = 24 * time.Hour
-	// suspectPause is the pause after a mark that could not be published.
-	suspectPause = 200 * time.Millisecond
 	// unmarkTimeout bounds the removal of marks when the consumer ends.
 	unmarkTimeout = 2 * time.Second
 )
@@ -29,13 +26,6 @@ const (
 // publishes a mark to a queue for that event, and deletes that queue when it no longer holds
 // the event. A consumer that crashes can't, so the marks of an event count the crashes that no
 // other suspect can have caused.
-
-// suspects are the items of a consumer that wait to be handed out alone. The consumer's lock
-// guards them.
-type suspects struct {
-	waiting []*item
-	wake    retry.Wake // There may be one.
-}
 
 // suspect reports whether an item has to be handed out alone.
 func (it *item) suspect() bool {
@@ -52,26 +42,24 @@ func (it *item) release() {
 
 // handOutSuspects hands out suspects, one after the other, until the consumer is closed.
 func (c *consumer) handOutSuspects() {
-	for {
+	for c.ctx.Err() == nil {
 		it := c.nextSuspect()
 		if it == nil {
 			select {
-			case <-c.suspects.wake:
-				continue
+			case <-c.suspected:
 			case <-c.ctx.Done():
-				return
 			}
-		}
-		name := c.queue.topology.suspect(c.group, it.id)
-		marks, err := c.queue.mark(c.ctx, name)
-		if err != nil {
-			c.requeueSuspect(it)
-			retry.Sleep(c.ctx, suspectPause)
 			continue
 		}
-		if released := c.handOutSuspect(it, marks); released != nil {
+		name, marks := c.queue.topology.suspect(c.group, it.id), 0
+		marked := reconnectBackoff.Until(c.ctx, func() bool {
+			var err error
+			marks, err = c.queue.mark(c.ctx, name)
+			return err == nil
+		})
+		if marked {
 			select {
-			case <-released:
+			case <-c.handOutSuspect(it, marks):
 			case <-c.ctx.Done():
 			}
 		}
@@ -83,9 +71,9 @@ func (c *consumer) handOutSuspects() {
 func (c *consumer) nextSuspect() *item {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.suspects.waiting) > 0 {
-		it := c.suspects.waiting[0]
-		c.suspects.waiting = c.suspects.waiting[1:]
+	for len(c.suspects) > 0 {
+		it := c.suspects[0]
+		c.suspects = c.suspects[1:]
 		if it.state == ready {
 			return it
 		}
@@ -93,34 +81,19 @@ func (c *consumer) nextSuspect() *item {
 	return nil
 }
 
-// requeueSuspect has a suspect wait again, unless it is lost.
-func (c *consumer) requeueSuspect(it *item) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if it.state == ready {
-		c.queueSuspect(it)
-	}
-}
-
-// queueSuspect has a suspect wait to be handed out alone. The lock is held.
-func (c *consumer) queueSuspect(it *item) {
-	c.suspects.waiting = append(c.suspects.waiting, it)
-	c.suspects.wake.Signal()
-}
-
-// handOutSuspect gives a suspect to the next Receive. The channel is closed when nobody holds it
-// any more; nil means that it was lost.
+// handOutSuspect gives a suspect to the next Receive, unless it was lost meanwhile. The channel is
+// closed when nobody holds it any more.
 func (c *consumer) handOutSuspect(it *item, marks int) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	released := make(chan struct{})
 	if it.state != ready {
-		return nil
+		close(released)
+		return released
 	}
 	d := *it.delivery
 	d.Crashes = queue.SuspectAfter + marks
-	it.delivery = &d
-	released := make(chan struct{})
-	it.held = released
+	it.delivery, it.held = &d, released
 	c.queued = append(c.queued, it)
 	c.wake.Signal()
 	return released
