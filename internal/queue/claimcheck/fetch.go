@@ -95,15 +95,10 @@ func (c *consumer) deliver(d *queue.Delivery, data []byte, unreadable error, rel
 
 // settle repeats an operation of the inner consumer until it succeeds or is pointless.
 func (c *consumer) settle(operation func() error) {
-	for {
+	retry.Backoff{Min: settlePause}.Until(c.ctx, func() bool {
 		err := operation()
-		if err == nil || errors.Is(err, queue.ErrLost) || errors.Is(err, queue.ErrClosed) {
-			return
-		}
-		if !retry.Sleep(c.ctx, settlePause) {
-			return
-		}
-	}
+		return err == nil || errors.Is(err, queue.ErrLost) || errors.Is(err, queue.ErrClosed)
+	})
 }
 
 // report logs when the store becomes unavailable and available again, and each body that is

@@ -6,25 +6,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/blob"
+	"github.com/botgate/botgate/internal/metric"
 )
 
-const (
-	namespace = "botgate"
-	subsystem = "blob"
-)
+const subsystem = "blob"
 
 var (
 	puts = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: "puts_total",
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: "puts_total",
 		Help: "Bodies put into the blob store, by outcome: stored or failed.",
 	}, []string{"outcome"})
 	putStored, putFailed = puts.WithLabelValues("stored"), puts.WithLabelValues("failed")
 	putBytes             = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: "put_bytes_total",
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: "put_bytes_total",
 		Help: "Bytes of the bodies that the blob store took.",
 	})
 	gets = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: "gets_total",
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: "gets_total",
 		Help: "Bodies asked for in the blob store, by outcome: read, missing, damaged, or unavailable.",
 	}, []string{"outcome"})
 )

@@ -1,18 +1,10 @@
 package spool
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
-)
-
-// Defaults of the options.
-const (
-	defaultMaxBytes       = 1_000_000_000
-	defaultMaxAge         = 24 * time.Hour
-	defaultConfirmTimeout = 2 * time.Second
-	defaultTurnWait       = 250 * time.Millisecond
-	defaultMaxEvent       = 16 << 20
 )
 
 // Config says where the spool is.
@@ -34,15 +26,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Path == "" {
 		return c, errors.New("the path of the spool is empty")
 	}
-	if c.DrainTimeout <= 0 {
-		c.DrainTimeout = 5 * time.Second
-	}
-	if c.MaxEvent <= 0 {
-		c.MaxEvent = defaultMaxEvent
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.DrainTimeout = cmp.Or(max(c.DrainTimeout, 0), 5*time.Second)
+	c.MaxEvent = cmp.Or(max(c.MaxEvent, 0), 16<<20)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c, nil
 }
 
@@ -68,17 +54,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = defaultMaxBytes
-	}
-	if o.MaxAge <= 0 {
-		o.MaxAge = defaultMaxAge
-	}
-	if o.ConfirmTimeout <= 0 {
-		o.ConfirmTimeout = defaultConfirmTimeout
-	}
-	if o.TurnWait <= 0 {
-		o.TurnWait = defaultTurnWait
-	}
+	o.MaxBytes = cmp.Or(max(o.MaxBytes, 0), 1_000_000_000)
+	o.MaxAge = cmp.Or(max(o.MaxAge, 0), 24*time.Hour)
+	o.ConfirmTimeout = cmp.Or(max(o.ConfirmTimeout, 0), 2*time.Second)
+	o.TurnWait = cmp.Or(max(o.TurnWait, 0), 250*time.Millisecond)
 	return o
 }

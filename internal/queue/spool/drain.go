@@ -71,7 +71,7 @@ func (d *drainer) fill() {
 // another one each time, so that an unavailable broker gets few requests and an event that
 // cannot be published does not block the others.
 func (d *drainer) round() {
-	offered := d.pending
+	offered := slices.Clone(d.pending)
 	if d.failures > 0 && len(offered) > 1 {
 		d.turn = (d.turn + 1) % len(offered)
 		offered = offered[d.turn : d.turn+1]
@@ -143,17 +143,7 @@ func (d *drainer) settle(offered []*queue.Delivery, outcomes []error) (settled i
 
 // forget takes what was offered out of what is pending; what failed goes back to the file.
 func (d *drainer) forget(offered, failed []*queue.Delivery) {
-	gone := make(map[*queue.Delivery]bool, len(offered))
-	for _, o := range offered {
-		gone[o] = true
-	}
-	kept := make([]*queue.Delivery, 0, len(d.pending))
-	for _, p := range d.pending {
-		if !gone[p] {
-			kept = append(kept, p)
-		}
-	}
-	d.pending = kept
+	d.pending = slices.DeleteFunc(d.pending, func(p *queue.Delivery) bool { return slices.Contains(offered, p) })
 	var group sync.WaitGroup
 	for _, f := range failed {
 		group.Go(func() {
@@ -200,19 +190,18 @@ func (d *drainer) refuse(refused *queue.Delivery, cause error) {
 // persist repeats a change of the file until it is made, and reports whether it was before
 // the spool was closed. What is lost is settled: nobody else works on the file.
 func (d *drainer) persist(change func(context.Context) error) bool {
-	for failures := 0; ; failures++ {
+	logged := false
+	return retry.Backoff{Min: diskPause}.Until(d.spool.ctx, func() bool {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(d.spool.ctx), settleTimeout)
+		defer cancel()
 		err := change(ctx)
-		cancel()
 		if err == nil || errors.Is(err, queue.ErrLost) {
 			return true
 		}
-		if d.spool.ctx.Err() != nil {
-			return false
-		}
-		if failures == 0 {
+		if !logged {
+			logged = true
 			d.spool.log.Error("the spool's file cannot be written; draining waits for it", slog.Any("error", err))
 		}
-		retry.Sleep(d.spool.ctx, diskPause)
-	}
+		return false
+	})
 }

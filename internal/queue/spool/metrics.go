@@ -5,37 +5,50 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
-const (
-	namespace = "botgate"
-	subsystem = "spool"
-)
+const subsystem = "spool"
 
 var (
-	spooledTotal = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: "spooled_total",
-		Help: "Events that were accepted into the spool.",
-	})
-	drainedTotal = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: "drained_total",
-		Help: "Events that the broker confirmed from the spool.",
-	})
-	refusedTotal = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: "refused_total",
-		Help: "Spooled events that the broker refused for good and that were kept aside in the spool's file.",
-	})
-	degradedDesc = prometheus.NewDesc("botgate_spool_degraded", "1 while accepted events wait in the spool instead of being in the broker.", nil, nil)
-	eventsDesc   = prometheus.NewDesc("botgate_spool_events", "Events that wait in the spool.", nil, nil)
-	bytesDesc    = prometheus.NewDesc("botgate_spool_bytes", "What the events in the spool count for against its size, those kept aside included.", nil, nil)
-	oldestDesc   = prometheus.NewDesc("botgate_spool_oldest_seconds", "Age of the oldest event that waits in the spool; 0 when none does.", nil, nil)
+	spooledTotal = counter("spooled_total", "Events that were accepted into the spool.")
+	drainedTotal = counter("drained_total", "Events that the broker confirmed from the spool.")
+	refusedTotal = counter("refused_total",
+		"Spooled events that the broker refused for good and that were kept aside in the spool's file.")
+	collectors = []prometheus.Collector{
+		spooledTotal, drainedTotal, refusedTotal,
+		gauge("degraded", "1 while accepted events wait in the spool instead of being in the broker.",
+			func(s Stats) float64 { return float64(min(s.Events, 1)) }),
+		gauge("events", "Events that wait in the spool.",
+			func(s Stats) float64 { return float64(s.Events) }),
+		gauge("bytes", "What the events in the spool count for against its size, those kept aside included.",
+			func(s Stats) float64 { return float64(s.Bytes) }),
+		gauge("oldest_seconds", "Age of the oldest event that waits in the spool; 0 when none does.", age),
+	}
 
 	live = &spools{open: map[*Spool]struct{}{}}
 )
 
 // Collectors returns the metrics of all spools of this process together.
-func Collectors() []prometheus.Collector {
-	return []prometheus.Collector{spooledTotal, drainedTotal, refusedTotal, live}
+func Collectors() []prometheus.Collector { return collectors }
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: metric.Namespace, Subsystem: subsystem, Name: name, Help: help,
+	})
+}
+
+func gauge(name, help string, value func(Stats) float64) prometheus.Collector {
+	opts := prometheus.GaugeOpts{Namespace: metric.Namespace, Subsystem: subsystem, Name: name, Help: help}
+	return prometheus.NewGaugeFunc(opts, func() float64 { return value(live.stats()) })
+}
+
+func age(s Stats) float64 {
+	if s.Oldest.IsZero() {
+		return 0
+	}
+	return time.Since(s.Oldest).Seconds()
 }
 
 // Stats is what a spool holds.
@@ -55,7 +68,7 @@ func (s *Spool) Stats() Stats {
 	return Stats{s.index.events, s.index.bytes, s.index.oldest}
 }
 
-// spools collects the metrics of those that are open; a reload can have two.
+// spools are those that are open; a reload can have two.
 type spools struct {
 	mu   sync.Mutex
 	open map[*Spool]struct{}
@@ -73,32 +86,17 @@ func (s *spools) remove(closed *Spool) {
 	delete(s.open, closed)
 }
 
-// Describe implements [prometheus.Collector].
-func (*spools) Describe(out chan<- *prometheus.Desc) {
-	out <- degradedDesc
-	out <- eventsDesc
-	out <- bytesDesc
-	out <- oldestDesc
-}
-
-// Collect implements [prometheus.Collector].
-func (s *spools) Collect(out chan<- prometheus.Metric) {
-	var (
-		sum Stats
-		age time.Duration
-	)
+// stats is what all of them hold together.
+func (s *spools) stats() (sum Stats) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for each := range s.open {
 		stats := each.Stats()
 		sum.Events += stats.Events
 		sum.Bytes += stats.Bytes
-		if !stats.Oldest.IsZero() {
-			age = max(age, time.Since(stats.Oldest))
+		if sum.Oldest.IsZero() || !stats.Oldest.IsZero() && stats.Oldest.Before(sum.Oldest) {
+			sum.Oldest = stats.Oldest
 		}
 	}
-	s.mu.Unlock()
-	out <- prometheus.MustNewConstMetric(degradedDesc, prometheus.GaugeValue, float64(min(sum.Events, 1)))
-	out <- prometheus.MustNewConstMetric(eventsDesc, prometheus.GaugeValue, float64(sum.Events))
-	out <- prometheus.MustNewConstMetric(bytesDesc, prometheus.GaugeValue, float64(sum.Bytes))
-	out <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age.Seconds())
+	return sum
 }
