@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Retry", retryCases},
 		{"DeadLetter", deadLetterCases},
 		{"Dead", deadCases},
+		{"Redrive", redriveCases},
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Park", parkCases},
