@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// MaxSize is the largest blob that a reference can name, in bytes.
-const MaxSize = 1 << 40
+// maxSize is the largest blob that a reference can name, in bytes.
+const maxSize = 1 << 40
 
 const (
 	refScheme = "sha256:"
@@ -52,7 +52,7 @@ func ParseRef(text string) (Ref, error) {
 		return Ref{}, errRef(text)
 	}
 	var err error
-	if r.Size, err = strconv.ParseInt(size, 10, 64); err != nil || r.Size < 0 || r.Size > MaxSize || r.String() != text {
+	if r.Size, err = strconv.ParseInt(size, 10, 64); err != nil || r.Size < 0 || r.Size > maxSize || r.String() != text {
 		return Ref{}, errRef(text)
 	}
 	return r, nil

@@ -64,7 +64,7 @@ func TestReadChecksBeforeItTakesMemory(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, data, got)
 
-	hostile := blob.Ref{Digest: ref.Digest, Size: blob.MaxSize}
+	hostile := blob.Ref{Digest: ref.Digest, Size: 1 << 40}
 	_, err = blob.Read(bytes.NewReader(data), int64(len(data)), hostile)
 	require.ErrorIs(t, err, blob.ErrCorrupt)
 	_, err = blob.Read(bytes.NewReader([]byte("CONTENT")), int64(len(data)), ref)

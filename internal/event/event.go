@@ -54,9 +54,6 @@ type Event struct {
 // Source is the CloudEvents source, "/bots/<bot>".
 func (e *Event) Source() string { return sourcePrefix + e.Bot }
 
-// Partition is the queue partition of the event, from 0 to [Partitions]-1.
-func (e *Event) Partition() int { return PartitionOf(e.Bot, e.OrderKey) }
-
 // Normalize makes the event fit for every queue and store: attributes become valid
 // UTF-8 without control characters and at most [MaxAttribute] bytes, the time is
 // UTC in microseconds, and an empty order key becomes the subject, or the id for

@@ -111,12 +111,13 @@ func TestNewIDIsUnique(t *testing.T) {
 	}
 }
 
-func TestPartitionOf(t *testing.T) {
+func TestPartition(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, 6, event.PartitionOf("demo", "chat-1"), "partitions are part of the topology: this must never change")
+	partitionOf := func(orderKey string) int { return (&event.Event{Bot: "demo", OrderKey: orderKey}).Partition() }
+	require.Equal(t, 6, partitionOf("chat-1"), "partitions are part of the topology: this must never change")
 	used := map[int]bool{}
 	for i := range 1000 {
-		p := event.PartitionOf("demo", strings.Repeat("k", i))
+		p := partitionOf(strings.Repeat("k", i))
 		require.GreaterOrEqual(t, p, 0)
 		require.Less(t, p, event.Partitions)
 		used[p] = true

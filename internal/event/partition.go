@@ -6,11 +6,11 @@ import "hash/fnv"
 // It is part of the queue topology: changing it moves keys between queues.
 const Partitions = 16
 
-// PartitionOf returns the partition, from 0 to Partitions-1, of a bot's order key.
-func PartitionOf(bot, orderKey string) int {
+// Partition is the queue partition of the event's bot and order key, from 0 to [Partitions]-1.
+func (e *Event) Partition() int {
 	hash := fnv.New64a()
-	hash.Write([]byte(bot))
+	hash.Write([]byte(e.Bot))
 	hash.Write([]byte{0})
-	hash.Write([]byte(orderKey))
+	hash.Write([]byte(e.OrderKey))
 	return int(hash.Sum64() % Partitions)
 }
