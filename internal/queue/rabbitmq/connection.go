@@ -20,6 +20,9 @@ const closeTimeout = 2 * time.Second
 // side by side, and few, because the broker confirms many messages of one channel at once.
 const publishChannels = 4
 
+// publishConnection is the name of the connection that has them.
+const publishConnection = "publish"
+
 var (
 	errBrokerClosed = errors.New("connection closed")
 	errStalled      = errors.New("the broker confirms nothing any more on an open connection")
@@ -47,8 +50,8 @@ type connection struct {
 }
 
 // newConnection watches a fresh connection. The caller runs or closes it.
-func newConnection(raw *amqp.Connection) *connection {
-	conn := &connection{amqp: raw}
+func newConnection(raw *amqp.Connection, config Config) *connection {
+	conn := &connection{amqp: raw, config: config}
 	conn.life, conn.fail = context.WithCancelCause(context.Background())
 	conn.watchClose(raw.NotifyClose(make(chan *amqp.Error, 1)), new(atomic.Bool))
 	blocks := raw.NotifyBlocked(make(chan amqp.Blocking, 8))
@@ -65,8 +68,7 @@ func newConnection(raw *amqp.Connection) *connection {
 }
 
 // openPublishChannels opens the channels that publishers share.
-func (conn *connection) openPublishChannels(config Config) error {
-	conn.config = config
+func (conn *connection) openPublishChannels() error {
 	conn.channels = make([]atomic.Pointer[confirmChannel], publishChannels)
 	for n := range conn.channels {
 		c, err := conn.openChannel()

@@ -24,7 +24,7 @@ var errNotConnected = errors.New("not connected yet")
 // reconnector keeps one connection to the broker up, as long as run runs.
 type reconnector struct {
 	name string
-	open func(ctx context.Context) (*connection, error)
+	open func(ctx context.Context, name string) (*connection, error)
 	log  *slog.Logger
 
 	mu      sync.Mutex
@@ -33,14 +33,14 @@ type reconnector struct {
 	changed chan struct{} // Closed at the next change.
 }
 
-func newReconnector(name string, log *slog.Logger, open func(context.Context) (*connection, error)) *reconnector {
+func newReconnector(name string, log *slog.Logger, open func(context.Context, string) (*connection, error)) *reconnector {
 	return &reconnector{name: name, open: open, log: log.With("connection", name), err: errNotConnected, changed: make(chan struct{})}
 }
 
 // run connects, waits for the end of the connection, and connects again, until ctx ends.
 func (r *reconnector) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
-		conn, err := r.open(ctx)
+		conn, err := r.open(ctx, r.name)
 		if err == nil {
 			failures = 0
 			r.set(conn, nil)

@@ -52,35 +52,23 @@ func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
 // publish sends messages and waits until all are confirmed. They keep their order: if they
 // exceed the in-flight limit, they go in runs, each after the one before it was confirmed.
 func (q *Queue) publish(ctx context.Context, messages []message) error {
-	if err := q.usable(ctx); err != nil || len(messages) == 0 {
-		return err
-	}
-	run, rest := q.splitInFlight(messages)
-	err := q.publishRun(ctx, run)
-	for len(rest) > 0 && err == nil {
-		run, rest = q.splitInFlight(rest)
-		if err = q.publishRun(ctx, run); err != nil && !errors.Is(err, queue.ErrUnconfirmed) {
+	err := q.usable(ctx)
+	for begin, end := 0, 0; err == nil && begin < len(messages); begin = end {
+		room := q.config.inFlightLimit()
+		for ; end < len(messages) && room >= q.weight(&messages[end]); end++ {
+			room -= q.weight(&messages[end])
+		}
+		err = q.publishRun(ctx, messages[begin:end], int64(q.config.inFlightLimit()-room))
+		if err != nil && begin > 0 && !errors.Is(err, queue.ErrUnconfirmed) {
 			err = fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 		}
 	}
 	return err
 }
 
-// splitInFlight cuts off the first messages, as many as may be in flight at once.
-func (q *Queue) splitInFlight(messages []message) (run, rest []message) {
-	room := q.config.inFlightLimit() - q.weight(&messages[0])
-	n := 1
-	for ; n < len(messages); n++ {
-		if room -= q.weight(&messages[n]); room < 0 {
-			break
-		}
-	}
-	return messages[:n], messages[n:]
-}
-
-// publishRun sends messages on one channel, which keeps their order, and waits until all are
-// confirmed.
-func (q *Queue) publishRun(ctx context.Context, messages []message) error {
+// publishRun sends messages of a weight on one channel, which keeps their order, and waits until all
+// are confirmed.
+func (q *Queue) publishRun(ctx context.Context, messages []message, weight int64) error {
 	if _, limited := ctx.Deadline(); !limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, q.config.PublishTimeout)
@@ -93,7 +81,11 @@ func (q *Queue) publishRun(ctx context.Context, messages []message) error {
 	if err := conn.takesMessages(); err != nil {
 		return err
 	}
-	sent, err := q.sendAll(ctx, conn, messages)
+	// Together: callers that each had some of their budget would deadlock.
+	if err := q.inFlight.Acquire(ctx, weight); err != nil {
+		return fmt.Errorf("%w: too many publishes in flight: %w", queue.ErrUnavailable, err)
+	}
+	sent, err := q.sendAll(conn, messages, weight)
 	for _, o := range sent {
 		if failed := o.wait(ctx); err == nil {
 			err = failed
@@ -110,19 +102,21 @@ func (q *Queue) usable(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (q *Queue) sendAll(ctx context.Context, conn *connection, messages []message) ([]outgoing, error) {
-	if err := q.reserve(ctx, messages); err != nil {
-		return nil, err
+// sendAll sends messages whose weight was acquired. What is not sent gives its part back.
+func (q *Queue) sendAll(conn *connection, messages []message, weight int64) (sent []outgoing, err error) {
+	defer func() { q.inFlight.Release(weight) }()
+	if q.ctx.Err() != nil {
+		return nil, queue.ErrClosed
 	}
 	channel := conn.nextChannel()
-	sent := make([]outgoing, 0, len(messages))
+	sent = make([]outgoing, 0, len(messages))
 	for n := range messages {
-		weight := int64(q.weight(&messages[n]))
-		o, err := channel.send(conn, &messages[n], func() { q.inFlight.Release(weight) })
+		own := int64(q.weight(&messages[n]))
+		o, err := channel.send(conn, &messages[n], func() { q.inFlight.Release(own) })
 		if err != nil {
-			q.inFlight.Release(q.weightOf(messages[n+1:]))
 			return sent, err
 		}
+		weight -= own
 		sent = append(sent, o)
 	}
 	return sent, nil
@@ -132,25 +126,4 @@ func (q *Queue) sendAll(ctx context.Context, conn *connection, messages []messag
 // message: a dead letter that somebody else published can be larger than we allow.
 func (q *Queue) weight(m *message) int {
 	return min(len(m.Body)+inFlightOverhead, q.config.inFlightLimit())
-}
-
-func (q *Queue) weightOf(messages []message) (sum int64) {
-	for n := range messages {
-		sum += int64(q.weight(&messages[n]))
-	}
-	return sum
-}
-
-// reserve acquires the in-flight budget of all messages together: callers that each had some of
-// theirs would deadlock.
-func (q *Queue) reserve(ctx context.Context, messages []message) error {
-	weight := q.weightOf(messages)
-	if err := q.inFlight.Acquire(ctx, weight); err != nil {
-		return fmt.Errorf("%w: too many publishes in flight: %w", queue.ErrUnavailable, err)
-	}
-	if q.ctx.Err() != nil {
-		q.inFlight.Release(weight)
-		return queue.ErrClosed
-	}
-	return nil
 }

@@ -59,24 +59,21 @@ func newConfirmChannel(ch *amqp.Channel, limit int) *confirmChannel {
 func (c *confirmChannel) takeReturn(r route) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for more := true; more; {
+	for drained := false; !drained; {
 		select {
-		case back, ok := <-c.returns:
-			if more = ok; ok {
+		case back, open := <-c.returns:
+			if drained = !open; open {
 				c.returned[route{back.Exchange, back.RoutingKey, back.MessageId}]++
 			}
 		default:
-			more = false
+			drained = true
 		}
 	}
-	n := c.returned[r]
-	switch n {
-	case 0:
+	if c.returned[r] == 0 {
 		return false
-	case 1:
+	}
+	if c.returned[r]--; c.returned[r] == 0 {
 		delete(c.returned, r)
-	default:
-		c.returned[r] = n - 1
 	}
 	return true
 }
@@ -91,13 +88,12 @@ type outgoing struct {
 	release func()
 }
 
-// send publishes a message and does not wait for its confirm.
+// send publishes a message and does not wait for its confirm. It keeps release unless it fails.
 func (c *confirmChannel) send(conn *connection, m *message, release func()) (outgoing, error) {
 	confirm, err := c.PublishWithDeferredConfirm(m.exchange, m.key, true, false, m.Publishing)
 	if err != nil {
 		// Part of it may be on the wire, so the channel is of no use any more.
 		conn.fail(fmt.Errorf("sending: %w", err))
-		release()
 		return outgoing{}, fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	}
 	c.inFlight.Add(1)
@@ -129,9 +125,8 @@ func (o outgoing) wait(ctx context.Context) error {
 func (o outgoing) outcome() error {
 	defer o.release()
 	defer o.channel.inFlight.Add(-1)
-	back := o.channel.takeReturn(o.route)
 	switch {
-	case back:
+	case o.channel.takeReturn(o.route):
 		err := fmt.Errorf("no queue takes routing key %q: was a queue or binding deleted?", o.route.key)
 		// The next connection declares what is missing.
 		o.conn.fail(err)

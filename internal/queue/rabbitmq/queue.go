@@ -88,29 +88,13 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 	// Its own lifetime, from here to Close.
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	q.connCtx, q.cancelConn = context.WithCancel(context.Background())
-	q.publishing = newReconnector("publish", config.Logger, q.openPublishing)
-	q.consuming = newReconnector("consume", config.Logger, q.openConsuming)
+	q.publishing = newReconnector(publishConnection, config.Logger, q.openConnection)
+	q.consuming = newReconnector("consume", config.Logger, q.openConnection)
 	q.connections.Go(func() { q.publishing.run(q.connCtx) })
 	if !config.History.Off() {
 		q.connections.Go(func() { q.restoreHistory(q.connCtx) })
 	}
 	return q, nil
-}
-
-func (q *Queue) openPublishing(ctx context.Context) (*connection, error) {
-	conn, err := q.openConnection(ctx, q.publishing.name)
-	if err != nil {
-		return nil, err
-	}
-	if err := conn.openPublishChannels(q.config); err != nil {
-		conn.close()
-		return nil, explain(err)
-	}
-	return conn, nil
-}
-
-func (q *Queue) openConsuming(ctx context.Context) (*connection, error) {
-	return q.openConnection(ctx, q.consuming.name)
 }
 
 // openConnection connects and declares the topology, which may be lost with the node that had it.
@@ -119,9 +103,13 @@ func (q *Queue) openConnection(ctx context.Context, name string) (*connection, e
 	if err != nil {
 		return nil, err
 	}
-	conn := newConnection(raw)
+	conn := newConnection(raw, q.config)
 	conn.restoresHistory = name == historyConnection
-	if err := q.declareAll(conn); err != nil {
+	err = q.declareAll(conn)
+	if err == nil && name == publishConnection {
+		err = conn.openPublishChannels()
+	}
+	if err != nil {
 		conn.close()
 		return nil, explain(err)
 	}
