@@ -32,14 +32,14 @@ func (q *Queue) ReadHistory(ctx context.Context, r queue.HistoryRange, show func
 	return nil
 }
 
-func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func(queue.HistoryRecord) error) error {
+func (q *Queue) readHistory(ctx context.Context, span queue.HistoryRange, show func(queue.HistoryRecord) error) error {
 	if err := q.usable(ctx); err != nil {
 		return err
 	}
 	if q.config.History.Off() {
 		return queue.ErrNoHistory
 	}
-	offset, err := streamOffset(r)
+	offset, err := streamOffset(span)
 	if err != nil {
 		return err
 	}
@@ -52,20 +52,19 @@ func (q *Queue) readHistory(ctx context.Context, r queue.HistoryRange, show func
 	if err == nil {
 		err = ch.Qos(historyPrefetch, 0, false)
 	}
-	var arriving <-chan amqp.Delivery
+	r := &historyReader{q: q, ch: ch, show: show, mark: rand.Text()}
 	if err == nil {
-		arriving, err = ch.Consume(q.topology.history(), "", false, false, false, false, amqp.Table{headerOffset: offset})
+		r.arriving, err = ch.Consume(q.topology.history(), "", false, false, false, false, amqp.Table{headerOffset: offset})
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 	}
 	// The end of a stream is not known. A mark that is published now, once the broker has
 	// found where to begin, stands behind everything that is there.
-	mark := rand.Text()
-	if err := q.publish(ctx, []message{q.newMark(mark)}); err != nil {
+	if err := q.publish(ctx, []message{q.newMark(r.mark)}); err != nil {
 		return err
 	}
-	return (&historyReader{q: q, ch: ch, arriving: arriving, mark: mark, show: show}).run(ctx)
+	return r.run(ctx)
 }
 
 // streamOffset is the x-stream-offset of a range.
@@ -96,28 +95,25 @@ type historyReader struct {
 	arriving <-chan amqp.Delivery
 	mark     string
 	show     func(queue.HistoryRecord) error
-	unacked  int
 }
 
 // run shows records until the mark.
 func (r *historyReader) run(ctx context.Context) error {
-	for {
+	for n := 1; ; n++ {
 		m, err := r.next(ctx)
 		if err != nil {
 			return err
 		}
-		mark := headerString(m.Headers, headerMark)
-		if mark == r.mark {
+		switch headerString(m.Headers, headerMark) {
+		case r.mark:
 			return nil
-		}
-		if mark == "" {
+		case "":
 			if err := r.take(m); err != nil {
 				return err
 			}
 		}
 		// To a stream an ack only grants credit for more.
-		if r.unacked++; r.unacked >= historyPrefetch/2 {
-			r.unacked = 0
+		if n%(historyPrefetch/2) == 0 {
 			if err := r.ch.Ack(m.DeliveryTag, true); err != nil {
 				return fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 			}
