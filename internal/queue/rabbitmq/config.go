@@ -15,10 +15,11 @@ import (
 type Config struct {
 	// URL is amqp[s]://user:password@host[:port][,host[:port]...][/vhost]. The hosts are
 	// the nodes of one cluster; they are tried in turn. User and password have no default.
-	// The parameters cacertfile, certfile, keyfile and passwordfile set CAFile, CertFile,
-	// KeyFile and PasswordFile:
+	// There are the parameters cacertfile (PEM, for the broker's certificate; default: the
+	// system's), certfile and keyfile (this client's own certificate), which need amqps, and
+	// passwordfile, for a password that the URL leaves out; a line break at its end is not part
+	// of it. The files are read at each connection:
 	// amqps://user@host/?cacertfile=/etc/botgate/ca.pem&passwordfile=/run/secrets/amqp.
-	// There are no others.
 	URL string
 	// Prefix begins the names of everything that is declared. Default "botgate".
 	Prefix string
@@ -46,13 +47,6 @@ type Config struct {
 	// Guest leaves to others whether there is a history: what they have switched on stays on
 	// when this handle has none. For commands, which come and go.
 	Guest bool
-	// CAFile holds the certificates (PEM) that vouch for the broker. Default: the
-	// system's. CertFile and KeyFile are this client's own certificate; default none.
-	// The files are read at each connection. All three need an amqps URL.
-	CAFile, CertFile, KeyFile string
-	// PasswordFile holds the password that the URL leaves out. A line break at its end is not
-	// part of it. It is read at each connection.
-	PasswordFile string
 	// Logger gets what an operator should know. Default: nobody.
 	Logger *slog.Logger
 }
@@ -78,28 +72,6 @@ func (c Config) validate() error {
 		return fmt.Errorf("queue prefix must have at most %d bytes and not begin with \"amq.\"", maxPrefix)
 	case c.PublishTimeout < 0 || c.StallAfter < 0 || c.RepeatWindow < 0 || c.RepeatSize < 0 || c.MaxMessage < 0:
 		return errors.New("queue publish timeout, stall time, repeat window, repeat size and message size must not be negative")
-	case (c.CertFile == "") != (c.KeyFile == ""):
-		return errors.New("queue client certificate and key (certfile and keyfile) must be given together")
 	}
 	return nil
-}
-
-// resolve takes the URL apart and checks everything that can be known without the broker.
-func (c Config) resolve() (Config, []endpoint, error) {
-	endpoints, files, err := parseURL(c.URL)
-	if err != nil {
-		return c, nil, err
-	}
-	for name, field := range map[string]*string{
-		"cacertfile": &c.CAFile, "certfile": &c.CertFile, "keyfile": &c.KeyFile,
-		"passwordfile": &c.PasswordFile,
-	} {
-		if value, set := files[name]; set {
-			*field = value
-		}
-	}
-	if !endpoints[0].tls && c.CAFile+c.CertFile+c.KeyFile != "" {
-		return c, nil, errors.New("queue certificates are set but the queue URL is not amqps://")
-	}
-	return c, endpoints, c.validate()
 }

@@ -26,16 +26,33 @@ type endpoint struct {
 // CheckURL reports what is wrong with a [Config.URL] as far as it can be known without
 // reading files or asking the broker. Its errors never contain the password.
 func CheckURL(raw string) error {
-	_, _, err := Config{URL: raw}.withDefaults().resolve()
+	_, _, err := parseURL(raw)
 	return err
 }
 
-// parseURL splits a URL that names several hosts, and returns its parameters, which are
-// files. Its errors never repeat the URL, which holds the password.
-func parseURL(raw string) ([]endpoint, map[string]string, error) {
+// files are the parameters of a URL; see [Config.URL].
+type files struct{ ca, cert, key, password string }
+
+// parseURL splits a URL that names several hosts, and checks everything that can be known without
+// the broker. Its errors never repeat the URL, which holds the password.
+func parseURL(raw string) ([]endpoint, files, error) {
+	endpoints, files, err := splitURL(raw)
+	switch {
+	case err != nil:
+	case endpoints[0].password == (files.password != ""):
+		err = errors.New("queue URL must name a user and a password, or a passwordfile instead of the password")
+	case (files.cert == "") != (files.key == ""):
+		err = errors.New("queue client certificate and key (certfile and keyfile) must be given together")
+	case !endpoints[0].tls && files.ca+files.cert+files.key != "":
+		err = errors.New("queue certificates are set but the queue URL is not amqps://")
+	}
+	return endpoints, files, err
+}
+
+func splitURL(raw string) (endpoints []endpoint, found files, err error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok || (scheme != "amqp" && scheme != "amqps") {
-		return nil, nil, errors.New("queue URL must begin with amqp:// or amqps://")
+		return nil, found, errors.New("queue URL must begin with amqp:// or amqps://")
 	}
 	authority, tail := rest, ""
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -43,51 +60,47 @@ func parseURL(raw string) ([]endpoint, map[string]string, error) {
 	}
 	at := strings.LastIndexByte(authority, '@')
 	if at < 0 {
-		return nil, nil, errors.New("queue URL names no user: use amqp://user:password@host, special characters percent-encoded")
+		return nil, found, errors.New("queue URL names no user: use amqp://user:password@host, special characters percent-encoded")
 	}
 	if strings.ContainsAny(tail, "@#") {
 		// Perhaps what follows the first "@" is still the password.
-		return nil, nil, errors.New("queue URL is malformed: percent-encode special characters, \"@\" as %40 and \"#\" as %23")
+		return nil, found, errors.New("queue URL is malformed: percent-encode special characters, \"@\" as %40 and \"#\" as %23")
 	}
 	vhost, query, _ := strings.Cut(tail, "?")
-	files, err := parseQuery(query)
-	if err != nil {
-		return nil, nil, err
+	if found, err = parseQuery(query); err != nil {
+		return nil, found, err
 	}
-	var endpoints []endpoint
 	for host := range strings.SplitSeq(authority[at+1:], ",") {
 		e, err := newEndpoint(scheme, authority[:at], host, vhost)
 		if err != nil {
-			return nil, nil, err
-		}
-		if _, inFile := files["passwordfile"]; inFile == e.password {
-			return nil, nil, errors.New("queue URL must name a user and a password, or a passwordfile instead of the password")
+			return nil, found, err
 		}
 		endpoints = append(endpoints, e)
 	}
-	return endpoints, files, nil
+	return endpoints, found, nil
 }
 
 // parseQuery refuses what it does not know, because a setting that is silently ignored
 // is one that an operator believes in.
-func parseQuery(query string) (map[string]string, error) {
+func parseQuery(query string) (found files, err error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, errors.New("queue URL has a malformed query: percent-encode special characters")
+		return found, errors.New("queue URL has a malformed query: percent-encode special characters")
 	}
-	files := make(map[string]string, len(values))
+	known := map[string]*string{
+		"cacertfile": &found.ca, "certfile": &found.cert, "keyfile": &found.key, "passwordfile": &found.password,
+	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		switch name {
-		case "cacertfile", "certfile", "keyfile", "passwordfile":
-		default:
-			return nil, fmt.Errorf("queue URL: unknown parameter %q: there are cacertfile, certfile, keyfile and passwordfile", name)
+		field := known[name]
+		switch {
+		case field == nil:
+			return found, fmt.Errorf("queue URL: unknown parameter %q: there are cacertfile, certfile, keyfile and passwordfile", name)
+		case len(values[name]) != 1 || values[name][0] == "":
+			return found, fmt.Errorf("queue URL: parameter %s must be given once and name a file", name)
 		}
-		if len(values[name]) != 1 || values[name][0] == "" {
-			return nil, fmt.Errorf("queue URL: parameter %s must be given once and name a file", name)
-		}
-		files[name] = values[name][0]
+		*field = values[name][0]
 	}
-	return files, nil
+	return found, nil
 }
 
 func newEndpoint(scheme, user, host, vhost string) (endpoint, error) {

@@ -63,11 +63,11 @@ var _ queue.Queue = (*Queue)(nil)
 // Open checks the configuration and connects in the background; the context bounds
 // nothing beyond the call. A broker that is down is no error here, see [Queue.Ready].
 func Open(_ context.Context, config Config) (*Queue, error) {
-	config, endpoints, err := config.withDefaults().resolve()
-	if err != nil {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	dialer, err := newDialer(config, endpoints)
+	dialer, err := newDialer(config)
 	if err != nil {
 		return nil, err
 	}
