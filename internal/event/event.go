@@ -91,20 +91,13 @@ func (e *Event) Validate() error {
 	return nil
 }
 
+// nameLetters are those of a bot's name.
+const nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 // ValidBot reports whether name can be a bot's name: 1 to 64 ASCII letters, digits,
 // '-' or '_'. Names are part of routing keys and URLs, so nothing else may occur.
 func ValidBot(name string) bool {
-	if name == "" || len(name) > 64 {
-		return false
-	}
-	for _, c := range []byte(name) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
+	return name != "" && len(name) <= 64 && strings.TrimLeft(name, nameLetters) == ""
 }
 
 // ValidText reports whether an attribute may be compared with s: databases answer what can't be
@@ -114,9 +107,6 @@ func ValidText(s string) bool {
 }
 
 func clean(s string) string {
-	if len(s) <= MaxAttribute && isClean(s) {
-		return s
-	}
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || unicode.IsControl(r) {
 			return -1
@@ -128,13 +118,4 @@ func clean(s string) string {
 		s = s[:len(s)-size]
 	}
 	return s
-}
-
-func isClean(s string) bool {
-	for _, r := range s {
-		if r == utf8.RuneError || unicode.IsControl(r) {
-			return false
-		}
-	}
-	return true
 }

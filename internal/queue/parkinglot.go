@@ -3,14 +3,13 @@ package queue
 import (
 	"fmt"
 	"strings"
+
+	"github.com/botgate/botgate/internal/event"
 )
 
 // ParkingLots is the name under which [Queue.Depths] counts the events in all parking lots
 // together. The groups to subscribe to are those of [ParkingLot].
 const ParkingLots Group = "parked"
-
-// maxLotName is the length of the longest name of a parking lot.
-const maxLotName = 64
 
 // ParkingLot is the group of the events that [Consumer.Park] moved to the parking lot of that
 // name. Its consumers work like those of Record: they dead-letter as Record, and can park in
@@ -27,14 +26,11 @@ func (g Group) ParkingLot() (name string, ok bool) {
 	return name, true
 }
 
-// CheckParkingLot reports what is wrong with the name of a parking lot.
+// CheckParkingLot reports what is wrong with the name of a parking lot, which has the form of a
+// bot's: it is part of the names of queues.
 func CheckParkingLot(name string) error {
-	fit := len(name) > 0 && len(name) <= maxLotName
-	for _, r := range name {
-		fit = fit && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
-	}
-	if !fit {
-		return fmt.Errorf("the name %q must have 1 to %d letters, digits, '-' or '_'", name, maxLotName)
+	if !event.ValidBot(name) {
+		return fmt.Errorf("the name %q must have 1 to 64 letters, digits, '-' or '_'", name)
 	}
 	return nil
 }

@@ -57,16 +57,14 @@ func Open(rawURL string) (*Store, error) {
 // credentialsFrom finds out whether there are credentials. They are read again when they
 // expire, and never shown.
 func (a address) credentialsFrom() (*credentials.Credentials, error) {
-	if a.credentials == "" {
-		creds := credentials.NewEnvAWS()
-		if value, err := creds.GetWithContext(nil); err != nil || value.AccessKeyID == "" || value.SecretAccessKey == "" {
-			return nil, errors.New("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the parameter credentialsfile")
-		}
-		return creds, nil
+	creds, missing := credentials.NewEnvAWS(),
+		"no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the parameter credentialsfile"
+	if a.credentials != "" {
+		creds = credentials.NewFileAWSCredentials(a.credentials, "")
+		missing = fmt.Sprintf("the parameter credentialsfile: %s has no aws_access_key_id and aws_secret_access_key that can be read", a.credentials)
 	}
-	creds := credentials.NewFileAWSCredentials(a.credentials, "")
 	if value, err := creds.GetWithContext(nil); err != nil || value.AccessKeyID == "" || value.SecretAccessKey == "" {
-		return nil, fmt.Errorf("the parameter credentialsfile: %s has no aws_access_key_id and aws_secret_access_key that can be read", a.credentials)
+		return nil, errors.New(missing)
 	}
 	return creds, nil
 }

@@ -66,15 +66,13 @@ func (c *consumer) held(d *queue.Delivery) *item {
 // finish acks items that are decided and lets the next of their order keys go. It returns how
 // many could not be acked, because their channel is closed.
 func (c *consumer) finish(items []*item) (unacked int) {
-	for rest := items; len(rest) > 0; {
-		var run []*item
-		run, rest = splitRun(rest)
-		tags := make([]uint64, len(run))
-		for n, it := range run {
-			tags[n] = it.tag
-		}
-		if err := run[0].sub.settle(tags...); err != nil {
-			unacked += len(run)
+	tags := map[*subscription][]uint64{}
+	for _, it := range items {
+		tags[it.sub] = append(tags[it.sub], it.tag)
+	}
+	for sub, tags := range tags {
+		if err := sub.settle(tags...); err != nil {
+			unacked += len(tags)
 		}
 	}
 	c.mu.Lock()
@@ -91,15 +89,6 @@ func (c *consumer) finish(items []*item) (unacked int) {
 		}
 	}
 	return unacked
-}
-
-// splitRun cuts off the first items, those of one subscription.
-func splitRun(items []*item) (run, rest []*item) {
-	n := 1
-	for n < len(items) && items[n].sub == items[0].sub {
-		n++
-	}
-	return items[:n], items[n:]
 }
 
 // Retry implements [queue.Consumer]. The delivery waits in this process, lost connections

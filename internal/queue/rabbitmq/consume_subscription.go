@@ -138,15 +138,24 @@ func closeChannel(conn *connection, ch *amqp.Channel, name string) {
 	if closing := ch.Close(); closing != nil || err != nil {
 		return
 	}
-	// If this fails, the broker requeues a little later.
+	conn.await(name, requeueTime, func(after amqp.Queue) bool { return after.Consumers < before.Consumers })
+}
+
+// requeuePoll is the pause between two looks at a queue.
+const requeuePoll = 5 * time.Millisecond
+
+// await looks at the counts of a queue until they are as wanted, but no longer than limit. If that
+// fails, the broker gets there a little later.
+func (conn *connection) await(name string, limit time.Duration, wanted func(amqp.Queue) bool) {
+	ctx, cancel := context.WithTimeout(conn.life, limit)
+	defer cancel()
 	_ = conn.withChannel(func(ch *amqp.Channel) error {
-		for began := time.Now(); time.Since(began) < requeueTime; {
-			after, err := inspect(ch, name)
-			if err != nil || after.Consumers < before.Consumers {
+		for {
+			state, err := inspect(ch, name)
+			if err != nil || wanted(state) || !retry.Sleep(ctx, requeuePoll) {
 				return err
 			}
 		}
-		return nil
 	})
 }
 

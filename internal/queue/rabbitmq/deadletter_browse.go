@@ -67,9 +67,10 @@ func (q *Queue) browse(ctx context.Context, use func([]*deadMessage) (enough boo
 	}
 	b := &browser{ch: ch, name: q.topology.dead()}
 	more, err = b.run(ctx, use)
-	// Closing the channel requeues what is not acked.
+	// Closing the channel requeues what is not acked. The broker writes that to its disk, and the next
+	// one to browse is to see it.
 	_ = ch.Close()
-	b.awaitRequeue(ctx, conn)
+	conn.await(b.name, requeueWait, func(state amqp.Queue) bool { return state.Messages >= b.there-b.done })
 	if err != nil && !errors.Is(err, queue.ErrUnconfirmed) {
 		err = fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 	}
@@ -214,24 +215,6 @@ func (b *browser) next(ctx context.Context, arriving <-chan amqp.Delivery) (*amq
 			return nil, ctx.Err()
 		}
 	}
-}
-
-// awaitRequeue waits a moment until the broker has requeued what it delivered, so that the next
-// one to browse sees it. The broker writes that to its disk.
-func (b *browser) awaitRequeue(ctx context.Context, conn *connection) {
-	ctx, cancel := context.WithTimeout(ctx, requeueWait)
-	defer cancel()
-	// If this fails, the broker requeues a little later.
-	_ = conn.withChannel(func(ch *amqp.Channel) error {
-		for ctx.Err() == nil {
-			state, err := inspect(ch, b.name)
-			if err != nil || state.Messages >= b.there-b.done {
-				return err
-			}
-			retry.Sleep(ctx, browsePause/10)
-		}
-		return ctx.Err()
-	})
 }
 
 func newDeadMessage(m *amqp.Delivery) *deadMessage {

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -33,26 +32,15 @@ func (c *consumer) requeue(ctx context.Context, d *queue.Delivery, delay time.Du
 	if delay > 0 {
 		state, due = stateDelayed, time.Now().Add(delay).UnixNano()
 	}
-	outcomes, err := encodeOutcomes(d)
+	outcomes, err := json.Marshal(d.Outcomes)
 	if err != nil {
-		return err
+		return fmt.Errorf("encoding the outcomes of event %s: %w", d.Event.ID, err)
 	}
 	return c.settleOne(ctx, d, func(tx *transaction, l *lease) (bool, error) {
-		n, err := tx.exec(tx.retry, c.number, l.id, c.owner.id, state, due, attempts, outcomes)
+		n, err := tx.exec(tx.retry, c.number, l.id, c.owner.id, state, due, attempts, string(outcomes))
 		tx.touched[slot(c.number)] = true
 		return n > 0, err
 	})
-}
-
-func encodeOutcomes(d *queue.Delivery) (sql.NullString, error) {
-	if len(d.Outcomes) == 0 {
-		return sql.NullString{}, nil
-	}
-	encoded, err := json.Marshal(d.Outcomes)
-	if err != nil {
-		return sql.NullString{}, fmt.Errorf("encoding the outcomes of event %s: %w", d.Event.ID, err)
-	}
-	return sql.NullString{String: string(encoded), Valid: true}, nil
 }
 
 // DeadLetter implements [queue.Consumer]. A dead letter that is

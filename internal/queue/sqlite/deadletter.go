@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -87,9 +88,9 @@ func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, erro
 // walkDead shows what matches to use, chunk by chunk, until the limit, the most that one
 // call looks at, or the end is reached. next is where to go on, empty at the end.
 func (q *Queue) walkDead(ctx context.Context, query queue.DeadQuery, use func([]letter) error) (next string, err error) {
-	after, err := parseDeadCursor(query.After)
+	after, err := strconv.ParseInt(cmp.Or(query.After, "0"), 10, 64) // The id that the last page ended with.
 	if err != nil {
-		return "", err
+		return "", queue.ErrCursor
 	}
 	for scanned, left := 0, query.Limit; scanned < queue.MaxDeadScan; scanned += deadChunk {
 		chunk, err := q.readDead(ctx, after)
@@ -113,18 +114,6 @@ func (q *Queue) walkDead(ctx context.Context, query queue.DeadQuery, use func([]
 		}
 	}
 	return strconv.FormatInt(after, 10), nil
-}
-
-// parseDeadCursor reads the id that the last page ended with.
-func parseDeadCursor(cursor string) (int64, error) {
-	if cursor == "" {
-		return 0, nil
-	}
-	after, err := strconv.ParseInt(cursor, 10, 64)
-	if err != nil {
-		return 0, queue.ErrCursor
-	}
-	return after, nil
 }
 
 // readDead reads the next chunk of dead letters, without bodies.
