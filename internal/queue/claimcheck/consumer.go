@@ -115,15 +115,6 @@ func (c *consumer) fetchReferences(received []*queue.Delivery) (whole []*queue.D
 	return whole
 }
 
-// finish makes a delivery ready.
-func (c *consumer) finish(d *queue.Delivery) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ready = append(c.ready, d)
-	c.arrive()
-	c.arrival, c.arrive = context.WithCancel(context.Background())
-}
-
 // Ack implements [queue.Consumer].
 func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
 	return settled(c.inner.Ack(ctx, originals(deliveries)...), deliveries...)

@@ -65,20 +65,24 @@ func (c *consumer) fetch(d *queue.Delivery) {
 }
 
 func (c *consumer) get(ref blob.Ref) ([]byte, error) {
-	if c.cfg.Blobs == nil {
-		return nil, errNoStore
-	}
 	if err := c.slots.Acquire(c.ctx, 1); err != nil {
 		return nil, err
 	}
 	defer c.slots.Release(1)
-	ctx, cancel := context.WithTimeout(c.ctx, transferTimeout)
-	defer cancel()
-	data, err := c.cfg.Blobs.Get(ctx, ref)
+	data, err := c.cfg.get(c.ctx, ref)
 	if c.ctx.Err() == nil {
 		gets.WithLabelValues(outcomeOf(err)).Inc()
 	}
 	return data, err
+}
+
+func (c Config) get(ctx context.Context, ref blob.Ref) ([]byte, error) {
+	if c.Blobs == nil {
+		return nil, errNoStore
+	}
+	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
+	defer cancel()
+	return c.Blobs.Get(ctx, ref)
 }
 
 // deliver makes a delivery ready, with its body or the error. The event is a copy: the engine's
@@ -90,7 +94,11 @@ func (c *consumer) deliver(d *queue.Delivery, data []byte, unreadable error, rel
 	}
 	delivered := *d
 	delivered.Event, delivered.Unreadable, delivered.Token = &e, unreadable, &ticket{d, release}
-	c.finish(&delivered)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ready = append(c.ready, &delivered)
+	c.arrive()
+	c.arrival, c.arrive = context.WithCancel(context.Background())
 }
 
 // settle repeats an operation of the inner consumer until it succeeds or is pointless.

@@ -44,12 +44,7 @@ func (q *Queue) whole(ctx context.Context, e *event.Event) (*event.Event, error)
 	if err != nil {
 		return e, nil //nolint:nilerr // Its body can never be fetched.
 	}
-	if q.cfg.Blobs == nil {
-		return nil, fmt.Errorf("%w: %w", queue.ErrUnavailable, errNoStore)
-	}
-	bounded, cancel := context.WithTimeout(ctx, transferTimeout)
-	defer cancel()
-	data, err := q.cfg.Blobs.Get(bounded, ref)
+	data, err := q.cfg.get(ctx, ref)
 	switch {
 	case errors.Is(err, blob.ErrNotFound), errors.Is(err, blob.ErrCorrupt):
 		return e, nil
