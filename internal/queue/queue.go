@@ -74,6 +74,14 @@ type SubscribeOptions struct {
 	Prefetch int
 }
 
+// Bounded is the options with their defaults. It is for engines.
+func (o SubscribeOptions) Bounded() SubscribeOptions {
+	if o.Prefetch <= 0 {
+		o.Prefetch = 256
+	}
+	return o
+}
+
 // Consumer is one subscription. Its methods may be called concurrently.
 type Consumer interface {
 	// Receive waits for deliveries and returns at least one and at most limit of

@@ -24,10 +24,6 @@ const (
 	DefaultThreshold = 256_000
 	// maxTransfers is how many blobs a queue, and each of its consumers, moves at once.
 	maxTransfers = 16
-	// defaultHeldBytes is the default of [Config.HeldBytes].
-	defaultHeldBytes = 64 << 20
-	// defaultPause is the default of [Config.Pause].
-	defaultPause = time.Second
 )
 
 // Config says where bodies are kept, and which.
@@ -60,8 +56,8 @@ type Queue struct {
 // New decorates a queue, which it closes together with the store.
 func New(inner queue.Queue, cfg Config) *Queue {
 	cfg.Threshold = cmp.Or(cfg.Threshold, DefaultThreshold)
-	cfg.HeldBytes = cmp.Or(cfg.HeldBytes, defaultHeldBytes)
-	cfg.Pause = cmp.Or(cfg.Pause, defaultPause)
+	cfg.HeldBytes = cmp.Or(cfg.HeldBytes, 64<<20)
+	cfg.Pause = cmp.Or(cfg.Pause, time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	return &Queue{Queue: inner, cfg: cfg, puts: semaphore.NewWeighted(maxTransfers)}
 }

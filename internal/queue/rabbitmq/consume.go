@@ -14,11 +14,8 @@ import (
 	"github.com/botgate/botgate/internal/retry"
 )
 
-const (
-	defaultPrefetch = 256
-	// startWait bounds how long Subscribe waits for the broker.
-	startWait = 3 * time.Second
-)
+// startWait bounds how long Subscribe waits for the broker.
+const startWait = 3 * time.Second
 
 // consumer holds the deliveries of its subscriptions until the caller settles them.
 //
@@ -51,10 +48,6 @@ type consumer struct {
 }
 
 func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queues int) *consumer {
-	prefetch := opts.Prefetch
-	if prefetch <= 0 {
-		prefetch = defaultPrefetch
-	}
 	name, parked := group.ParkingLot()
 	if parked {
 		group = queue.Record
@@ -63,7 +56,7 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 		queue:         q,
 		group:         group,
 		parkingLot:    name,
-		prefetch:      max(1, prefetch/queues),
+		prefetch:      max(1, opts.Bounded().Prefetch/queues),
 		done:          q.done[group],
 		ordered:       group == queue.Dispatch,
 		started:       make(chan struct{}),
@@ -89,17 +82,8 @@ func (c *consumer) awaitStart(ctx context.Context) error {
 	if _, err := c.queue.consuming.connection(ctx); err != nil {
 		return c.queue.usable(ctx)
 	}
-	limit := time.NewTimer(startWait)
-	defer limit.Stop()
-	select {
-	case <-c.started:
-	case <-limit.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-c.ctx.Done():
-		return queue.ErrClosed
-	}
-	return nil
+	retry.Wait(ctx, c.started, startWait)
+	return c.queue.usable(ctx)
 }
 
 // Receive implements [queue.Consumer].
@@ -226,7 +210,7 @@ func (c *consumer) newItem(sub *subscription, m *amqp.Delivery, e *event.Event) 
 		it.delivery.Dead = deadInfo(m)
 	}
 	if c.ordered {
-		it.key = orderKey(e)
+		it.key = e.Key()
 	}
 	return it
 }

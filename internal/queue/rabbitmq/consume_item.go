@@ -5,7 +5,6 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -66,6 +65,3 @@ func (it *item) stop() {
 		it.timer = nil
 	}
 }
-
-// orderKey is the key that orders an event. A bot's name has no NUL.
-func orderKey(e *event.Event) string { return e.Bot + "\x00" + e.OrderKey }

@@ -30,12 +30,8 @@ type index struct {
 
 func newIndex() index { return index{seed: maphash.MakeSeed(), orderKeys: map[uint64]int{}} }
 
-type orderKey struct{ bot, key string }
-
-// hash is that of an event's bot and order key.
-func (x *index) hash(e *event.Event) uint64 {
-	return maphash.Comparable(x.seed, orderKey{e.Bot, e.OrderKey})
-}
+// hash is that of an event's key.
+func (x *index) hash(e *event.Event) uint64 { return maphash.String(x.seed, e.Key()) }
 
 // holds reports whether something of the order key of any of the events is in the file.
 func (x *index) holds(events []*event.Event) bool {

@@ -27,7 +27,8 @@ var (
 		gauge("oldest_seconds", "Age of the oldest event that waits in the spool; 0 when none does.", age),
 	}
 
-	live = &spools{open: map[*Spool]struct{}{}}
+	// live has the spools that are open; a reload can have two.
+	live sync.Map
 )
 
 // Collectors returns the metrics of all spools of this process together.
@@ -41,7 +42,7 @@ func counter(name, help string) prometheus.Counter {
 
 func gauge(name, help string, value func(Stats) float64) prometheus.Collector {
 	opts := prometheus.GaugeOpts{Namespace: metric.Namespace, Subsystem: subsystem, Name: name, Help: help}
-	return prometheus.NewGaugeFunc(opts, func() float64 { return value(live.stats()) })
+	return prometheus.NewGaugeFunc(opts, func() float64 { return value(liveStats()) })
 }
 
 func age(s Stats) float64 {
@@ -68,35 +69,16 @@ func (s *Spool) Stats() Stats {
 	return Stats{s.index.events, s.index.bytes, s.index.oldest}
 }
 
-// spools are those that are open; a reload can have two.
-type spools struct {
-	mu   sync.Mutex
-	open map[*Spool]struct{}
-}
-
-func (s *spools) add(opened *Spool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open[opened] = struct{}{}
-}
-
-func (s *spools) remove(closed *Spool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.open, closed)
-}
-
-// stats is what all of them hold together.
-func (s *spools) stats() (sum Stats) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for each := range s.open {
-		stats := each.Stats()
+// liveStats is what all spools hold together.
+func liveStats() (sum Stats) {
+	live.Range(func(each, _ any) bool {
+		stats := each.(*Spool).Stats()
 		sum.Events += stats.Events
 		sum.Bytes += stats.Bytes
 		if sum.Oldest.IsZero() || !stats.Oldest.IsZero() && stats.Oldest.Before(sum.Oldest) {
 			sum.Oldest = stats.Oldest
 		}
-	}
+		return true
+	})
 	return sum
 }

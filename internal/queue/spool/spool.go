@@ -71,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Spool, error) {
 	default:
 		s.worker.Go(s.drain)
 	}
-	live.add(s)
+	live.Store(s, nil)
 	return s, nil
 }
 
@@ -132,7 +132,7 @@ func (s *Spool) close() error {
 	s.inflight.Wait()
 	s.stop()
 	s.worker.Wait()
-	live.remove(s)
+	live.Delete(s)
 	if n := s.index.events; n > 0 {
 		s.log.Warn("events stay in the spool: they are drained after the next start with the same file",
 			slog.String("file", s.cfg.Path), slog.Int("events", n))

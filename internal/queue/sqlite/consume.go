@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// defaultPrefetch is what [queue.SubscribeOptions] promises.
-	defaultPrefetch = 256
 	// retryPause is the pause after a lease that failed.
 	retryPause = 200 * time.Millisecond
 	// longestWait bounds how long a consumer trusts its timer, for the case that the clock is set.
@@ -46,9 +44,6 @@ type consumer struct {
 }
 
 func newConsumer(q *Queue, owner *owner, group queue.Group, number, prefetch int) *consumer {
-	if prefetch <= 0 {
-		prefetch = defaultPrefetch
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &consumer{
 		q:        q,

@@ -74,7 +74,7 @@ func (tx *transaction) redrive(l letter) (bool, error) {
 	}
 	group, order := groupOf(l.id), sql.NullInt64{}
 	if group == groupDispatch {
-		order = sql.NullInt64{Int64: hashOrder(l.Event.Bot, l.Event.OrderKey), Valid: true}
+		order = sql.NullInt64{Int64: hashOrder(l.Event), Valid: true}
 	}
 	if l.state == stateLeased {
 		return false, nil

@@ -72,7 +72,7 @@ func newRow(e *event.Event) (row, error) {
 		attributes:  string(encoded),
 		contentType: e.ContentType,
 		data:        data,
-		orderHash:   hashOrder(e.Bot, e.OrderKey),
+		orderHash:   hashOrder(e),
 		record:      true,
 		dispatch:    !e.IsChange(),
 	}, nil
@@ -89,9 +89,8 @@ func decode(attributes, contentType string, data []byte) (*event.Event, error) {
 
 // hashOrder hashes what orders deliveries. Two keys with the same hash would only wait for
 // each other; a cryptographic hash keeps senders from choosing such keys.
-func hashOrder(bot, orderKey string) int64 {
-	// A bot's name has no zero byte.
-	sum := sha256.Sum256([]byte(bot + "\x00" + orderKey))
+func hashOrder(e *event.Event) int64 {
+	sum := sha256.Sum256([]byte(e.Key()))
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 

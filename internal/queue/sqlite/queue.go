@@ -64,7 +64,7 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if err != nil {
 		return nil, fmt.Errorf("subscribing to the queue file: %w", err)
 	}
-	c := newConsumer(q, owner, group, number, opts.Prefetch)
+	c := newConsumer(q, owner, group, number, opts.Bounded().Prefetch)
 	q.consumers[c] = struct{}{}
 	go c.run()
 	return c, nil
