@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,7 +37,7 @@ func (c *consumer) requeue(ctx context.Context, d *queue.Delivery, delay time.Du
 	if err != nil {
 		return fmt.Errorf("encoding the outcomes of event %s: %w", d.Event.ID, err)
 	}
-	return c.settleOne(ctx, d, func(tx *transaction, l *lease) (bool, error) {
+	return c.settleAll(ctx, []*queue.Delivery{d}, func(tx *transaction, l *lease) (bool, error) {
 		n, err := tx.exec(tx.retry, c.number, l.id, c.owner.id, state, due, attempts, string(outcomes))
 		tx.touched[slot(c.number)] = true
 		return n > 0, err
@@ -50,7 +51,7 @@ func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason str
 	if err != nil {
 		return fmt.Errorf("encoding the dead letter of event %s: %w", d.Event.ID, err)
 	}
-	return c.settleOne(ctx, d, func(tx *transaction, l *lease) (bool, error) {
+	return c.settleAll(ctx, []*queue.Delivery{d}, func(tx *transaction, l *lease) (bool, error) {
 		n, err := tx.exec(tx.deadLetter, c.number, l.id, c.owner.id, string(encoded))
 		if err != nil || n == 0 {
 			return false, err
@@ -60,11 +61,6 @@ func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason str
 	})
 }
 
-// settleOne is settleAll for one delivery.
-func (c *consumer) settleOne(ctx context.Context, d *queue.Delivery, step func(*transaction, *lease) (bool, error)) error {
-	return c.settleAll(ctx, []*queue.Delivery{d}, step)
-}
-
 // settleAll settles deliveries, each by a step that reports whether it was still this
 // consumer's. Lost ones do not keep the others from being settled.
 func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, step func(*transaction, *lease) (bool, error)) error {
@@ -72,7 +68,7 @@ func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, 
 	if len(leases) == 0 {
 		return lost
 	}
-	var gone int
+	gone := 0
 	err := c.settle(ctx, leases, func(tx *transaction) error {
 		gone = 0
 		for _, l := range leases {
@@ -86,13 +82,10 @@ func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, 
 		}
 		return nil
 	})
-	if err == nil && gone > 0 {
-		return queue.ErrLost
+	if gone > 0 {
+		lost = queue.ErrLost
 	}
-	if err != nil {
-		return err
-	}
-	return lost
+	return cmp.Or(err, lost)
 }
 
 // seize marks deliveries as being settled, so that they are not settled twice. Those that

@@ -92,12 +92,7 @@ func (tx *transaction) redrive(l letter) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r, err := newRow(news)
-	if err != nil {
-		return false, err
-	}
-	_, err = tx.add(&r, now.UnixNano())
-	return true, err
+	return true, tx.report(news, now.UnixNano())
 }
 
 // forgetDead removes a dead letter, and its event with the last delivery.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -148,35 +149,24 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, rec
 // replayed is a record as the file is to have it again.
 type replayed struct {
 	row
-	news  *row // The change for Record that reports it; nil for none.
+	news  *event.Event // The change for Record that reports it; nil for none.
 	group int
 	id    int // Of the replay.
 	seq   int64
 }
 
-func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (replayed, error) {
-	seq, err := strconv.ParseInt(record.Offset, 10, 63)
-	if err != nil || seq < 0 {
-		return replayed{}, queue.ErrOffset
+func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (r replayed, err error) {
+	r.group, r.id = groupNumbers[group], replayID
+	if r.seq, err = strconv.ParseInt(record.Offset, 10, 63); err != nil || r.seq < 0 {
+		return r, queue.ErrOffset
 	}
-	event, news, err := queue.NewReplay(group, replayID, record)
-	if err != nil {
-		return replayed{}, err
+	var e *event.Event
+	if e, r.news, err = queue.NewReplay(group, replayID, record); err != nil {
+		return r, err
 	}
-	r, err := newRow(event)
-	if err != nil {
-		return replayed{}, err
-	}
+	r.row, err = newRow(e)
 	r.record, r.dispatch = group == queue.Record, group == queue.Dispatch
-	all := replayed{row: r, group: groupNumbers[group], id: replayID, seq: seq}
-	if news != nil {
-		change, err := newRow(news)
-		if err != nil {
-			return replayed{}, err
-		}
-		all.news = &change
-	}
-	return all, nil
+	return r, err
 }
 
 // replayRecord makes a delivery of an event that is there, or queues one anew that has left the
@@ -200,7 +190,7 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 	}
 	if n > 0 {
 		tx.arrive(r.group)
-		return tx.reportReplay(r, now)
+		return tx.report(r.news, now)
 	}
 	var there int
 	if err := tx.known.QueryRowContext(tx.ctx, r.seq).Scan(&there); err != nil || there > 0 {
@@ -209,14 +199,17 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 	if err := tx.queue(&r.row, now); err != nil {
 		return err
 	}
-	return tx.reportReplay(r, now)
+	return tx.report(r.news, now)
 }
 
-// reportReplay queues the change that reports a replay, once.
-func (tx *transaction) reportReplay(r *replayed, now int64) error {
-	if r.news == nil {
+// report queues a change, once; nil is none.
+func (tx *transaction) report(change *event.Event, now int64) error {
+	if change == nil {
 		return nil
 	}
-	_, err := tx.add(r.news, now)
+	r, err := newRow(change)
+	if err == nil {
+		_, err = tx.add(&r, now)
+	}
 	return err
 }
