@@ -47,7 +47,8 @@ func (e *Event) Attributes() iter.Seq2[string, string] {
 				return
 			}
 		}
-		_ = yield("specversion", specVersion) && yield("source", e.Source()) && yield("partition", strconv.Itoa(e.Partition()))
+		_ = yield("specversion", specVersion) && yield("source", e.Source()) &&
+			yield("partition", strconv.Itoa(e.Partition()))
 	}
 }
 

@@ -34,7 +34,8 @@ func Example() {
 
 // ExampleFromAttributes sends an event over a transport that has headers.
 func ExampleFromAttributes() {
-	e := &event.Event{ID: "e-1", Bot: "demo", Type: "command", Time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Data: []byte("hello")}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	e := &event.Event{ID: "e-1", Bot: "demo", Type: "command", Time: at, Data: []byte("hello")}
 	e.Normalize()
 	header := map[string]string{}
 	for name, value := range e.Attributes() {

@@ -61,7 +61,8 @@ func (a address) credentialsFrom() (*credentials.Credentials, error) {
 		"no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the parameter credentialsfile"
 	if a.credentials != "" {
 		creds = credentials.NewFileAWSCredentials(a.credentials, "")
-		missing = fmt.Sprintf("the parameter credentialsfile: %s has no aws_access_key_id and aws_secret_access_key that can be read", a.credentials)
+		missing = "the parameter credentialsfile: " + a.credentials +
+			" has no aws_access_key_id and aws_secret_access_key that can be read"
 	}
 	if value, err := creds.GetWithContext(nil); err != nil || value.AccessKeyID == "" || value.SecretAccessKey == "" {
 		return nil, errors.New(missing)

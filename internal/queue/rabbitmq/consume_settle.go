@@ -162,7 +162,9 @@ func (c *consumer) move(ctx context.Context, deliveries []*queue.Delivery, forwa
 }
 
 // takeToMove also returns the messages, because they may be redelivered meanwhile.
-func (c *consumer) takeToMove(deliveries []*queue.Delivery, forward func(*amqp.Delivery) message) (items []*item, messages []message, err error) {
+func (c *consumer) takeToMove(
+	deliveries []*queue.Delivery, forward func(*amqp.Delivery) message,
+) (items []*item, messages []message, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, d := range deliveries {
