@@ -1,8 +1,11 @@
 package rabbitmq
 
 import (
+	"context"
 	"strings"
 	"time"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // A channel of RabbitMQ can refuse everything for one queue for as long as it lives, while
@@ -51,11 +54,9 @@ func (conn *connection) replaceChannel(old *confirmChannel) {
 		for n := range conn.channels {
 			conn.channels[n].CompareAndSwap(old, fresh)
 		}
-		deadline := time.Now().Add(conn.config.PublishTimeout)
-		tick := time.NewTicker(conn.config.PublishTimeout / 50)
-		defer tick.Stop()
-		for old.inFlight.Load() > 0 && time.Now().Before(deadline) {
-			<-tick.C
+		ctx, cancel := context.WithTimeout(conn.life, conn.config.PublishTimeout)
+		defer cancel()
+		for old.inFlight.Load() > 0 && retry.Sleep(ctx, conn.config.PublishTimeout/50) {
 		}
 		// After the end of the connection it is closed already.
 		_ = old.Close()

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -14,10 +13,11 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
-// lockPause bounds the pause between two attempts to get the write lock.
-const lockPause = time.Millisecond
+// lockBackoff is the pause between two attempts to get the write lock.
+var lockBackoff = retry.Backoff{Min: time.Millisecond, Jitter: 1}
 
 // writer is the one goroutine that writes. It joins the operations of all callers that
 // wait at the moment into one transaction, so that they share its fsync.
@@ -189,14 +189,14 @@ func (w *writer) attempt(ctx context.Context, tx *transaction, batch []*operatio
 
 // begin waits for the write lock, of which there is one for all processes. SQLite's own
 // way to wait sleeps up to 100 ms at a time and would lose against a busy neighbour.
-func (w *writer) begin(ctx context.Context) error {
-	for deadline := time.Now().Add(w.busy); ; {
-		_, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
-		if primaryCode(err) != lib.SQLITE_BUSY || time.Now().After(deadline) {
-			return err
-		}
-		<-time.After(rand.N(lockPause))
-	}
+func (w *writer) begin(ctx context.Context) (err error) {
+	waiting, cancel := context.WithTimeout(ctx, w.busy)
+	defer cancel()
+	lockBackoff.Until(waiting, func() bool {
+		_, err = w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		return primaryCode(err) != lib.SQLITE_BUSY
+	})
+	return err
 }
 
 // classify maps an error of the database to one of the queue. After an input or output
