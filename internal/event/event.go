@@ -6,6 +6,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"strings"
 	"time"
 	"unicode"
@@ -18,6 +19,10 @@ const MaxAttribute = 512
 // maxDelay is how long after its acceptance an event may have to wait at most; see
 // [Event.NotBefore].
 const maxDelay = 24 * time.Hour
+
+// Partitions is the number of partitions that dispatch queues are split into.
+// It is part of the queue topology: changing it moves keys between queues.
+const Partitions = 16
 
 // Event is one accepted event with its CloudEvents 1.0 attributes
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
@@ -53,6 +58,16 @@ type Event struct {
 
 // Source is the CloudEvents source, "/bots/<bot>".
 func (e *Event) Source() string { return sourcePrefix + e.Bot }
+
+// Key returns the bot and its order key as one text: deliveries are ordered within it.
+func (e *Event) Key() string { return e.Bot + "\x00" + e.OrderKey } // A bot's name has no NUL.
+
+// Partition is the queue partition of the event's key, from 0 to [Partitions]-1.
+func (e *Event) Partition() int {
+	hash := fnv.New64a()
+	hash.Write([]byte(e.Key()))
+	return int(hash.Sum64() % Partitions)
+}
 
 // Normalize makes the event fit for every queue and store: attributes become valid
 // UTF-8 without control characters and at most [MaxAttribute] bytes, the time is

@@ -69,11 +69,6 @@ func (c *consumer) Receive(ctx context.Context, limit int) ([]*queue.Delivery, e
 	select {
 	case first := <-c.buffer:
 		return c.handOut(first, limit)
-	default:
-	}
-	select {
-	case first := <-c.buffer:
-		return c.handOut(first, limit)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-c.ctx.Done():
