@@ -2,10 +2,7 @@ package rabbitmq
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/botgate/botgate/internal/queue"
@@ -21,7 +18,8 @@ type Config struct {
 	// of it. The files are read at each connection:
 	// amqps://user@host/?cacertfile=/etc/botgate/ca.pem&passwordfile=/run/secrets/amqp.
 	URL string
-	// Prefix begins the names of everything that is declared. Default "botgate".
+	// Prefix begins the names of everything that is declared, in at most 200 bytes. Default
+	// "botgate".
 	Prefix string
 	// PublishTimeout bounds a Publish whose context has no deadline; one of more than 16 MiB
 	// takes as long for each of its parts. Default 5 s.
@@ -53,25 +51,12 @@ type Config struct {
 
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
-	c.PublishTimeout = cmp.Or(c.PublishTimeout, 5*time.Second)
-	c.StallAfter = cmp.Or(c.StallAfter, 5*time.Second)
-	c.RepeatWindow = cmp.Or(c.RepeatWindow, 10*time.Minute)
-	c.RepeatSize = cmp.Or(c.RepeatSize, 1<<16)
-	c.MaxMessage = cmp.Or(c.MaxMessage, 16<<20)
+	c.PublishTimeout = cmp.Or(max(c.PublishTimeout, 0), 5*time.Second)
+	c.StallAfter = cmp.Or(max(c.StallAfter, 0), 5*time.Second)
+	c.RepeatWindow = cmp.Or(max(c.RepeatWindow, 0), 10*time.Minute)
+	c.RepeatSize = cmp.Or(max(c.RepeatSize, 0), 1<<16)
+	c.MaxMessage = cmp.Or(max(c.MaxMessage, 0), 16<<20)
 	c.Prefix = cmp.Or(c.Prefix, "botgate")
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
-}
-
-// maxPrefix leaves room for what follows: AMQP names have at most 255 bytes.
-const maxPrefix = 200
-
-func (c Config) validate() error {
-	switch {
-	case len(c.Prefix) > maxPrefix || strings.HasPrefix(c.Prefix, "amq."):
-		return fmt.Errorf("queue prefix must have at most %d bytes and not begin with \"amq.\"", maxPrefix)
-	case c.PublishTimeout < 0 || c.StallAfter < 0 || c.RepeatWindow < 0 || c.RepeatSize < 0 || c.MaxMessage < 0:
-		return errors.New("queue publish timeout, stall time, repeat window, repeat size and message size must not be negative")
-	}
-	return nil
 }

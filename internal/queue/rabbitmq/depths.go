@@ -54,7 +54,9 @@ func (q *Queue) inspectGroups(ch *amqp.Channel, depths map[queue.Group]int64) er
 		}
 		depths[group] = max(depths[group], n+q.unsettled(group))
 	}
-	return q.inspectParkingLots(ch, depths)
+	parked, err := q.declareParkingLots(ch)
+	depths[queue.ParkingLots] = max(depths[queue.ParkingLots], parked+q.unsettled(queue.ParkingLots))
+	return err
 }
 
 func (q *Queue) consumes() bool {

@@ -105,10 +105,14 @@ func (q *Queue) declareAll(conn *connection) error {
 		// It is bound last, since it takes a moment to be ready.
 		failed = q.declareHistory(conn)
 	}
-	if err := conn.withChannel(q.topology.declare); err != nil {
+	err := conn.withChannel(func(ch *amqp.Channel) error {
+		err := q.topology.declare(ch)
+		if err == nil {
+			_, err = q.declareParkingLots(ch)
+		}
 		return err
-	}
-	if err := conn.withChannel(q.declareParkingLots); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	if kept && failed == nil {

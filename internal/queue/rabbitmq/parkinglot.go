@@ -58,20 +58,20 @@ func (q *Queue) useParkingLot(ctx context.Context, name string) error {
 	return nil
 }
 
-// parkingLotsInUse are those that this handle has parked in or consumes.
-func (q *Queue) parkingLotsInUse() []string {
+// declareParkingLots declares those that this handle has parked in or consumes, and counts what is
+// ready there.
+func (q *Queue) declareParkingLots(ch *amqp.Channel) (ready int64, err error) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	return slices.Collect(maps.Keys(q.parkingLots))
-}
-
-func (q *Queue) declareParkingLots(ch *amqp.Channel) error {
-	for _, name := range q.parkingLotsInUse() {
-		if _, err := q.topology.declareParkingLot(ch, name); err != nil {
-			return err
+	names := slices.Collect(maps.Keys(q.parkingLots))
+	q.mu.Unlock()
+	for _, name := range names {
+		state, err := q.topology.declareParkingLot(ch, name)
+		if err != nil {
+			return 0, err
 		}
+		ready += int64(state.Messages)
 	}
-	return nil
+	return ready, nil
 }
 
 func (t topology) declareParkingLot(ch *amqp.Channel, name string) (amqp.Queue, error) {
@@ -80,24 +80,6 @@ func (t topology) declareParkingLot(ch *amqp.Channel, name string) (amqp.Queue, 
 		return state, fmt.Errorf("declaring queue %s: %w", t.parkingLot(name), err)
 	}
 	return state, nil
-}
-
-// inspectParkingLots is inspectGroups for the parking lots in use, which it declares.
-func (q *Queue) inspectParkingLots(ch *amqp.Channel, depths map[queue.Group]int64) error {
-	names := q.parkingLotsInUse()
-	if len(names) == 0 {
-		return nil
-	}
-	n := q.unsettled(queue.ParkingLots)
-	for _, name := range names {
-		state, err := q.topology.declareParkingLot(ch, name)
-		if err != nil {
-			return err
-		}
-		n += int64(state.Messages)
-	}
-	depths[queue.ParkingLots] = max(depths[queue.ParkingLots], n)
-	return nil
 }
 
 // counted is the group that a consumer's deliveries count for.

@@ -64,9 +64,6 @@ var _ queue.Queue = (*Queue)(nil)
 // nothing beyond the call. A broker that is down is no error here, see [Queue.Ready].
 func Open(_ context.Context, config Config) (*Queue, error) {
 	config = config.withDefaults()
-	if err := config.validate(); err != nil {
-		return nil, err
-	}
 	dialer, err := newDialer(config)
 	if err != nil {
 		return nil, err
