@@ -35,19 +35,17 @@ func (e *Event) times() []part[time.Time] {
 // "ce-" in HTTP. The content type is not among them: every transport has a place of its own for it.
 func (e *Event) Attributes() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		all := append(e.texts(), part[string]{"bot", &e.Bot})
-		for _, t := range e.times() {
-			if !t.field.IsZero() {
-				text := t.field.UTC().Format(time.RFC3339Nano)
-				all = append(all, part[string]{t.name, &text})
-			}
-		}
-		for _, a := range all {
-			if *a.field != "" && !yield(a.name, *a.field) {
+		for _, t := range e.texts() {
+			if *t.field != "" && !yield(t.name, *t.field) {
 				return
 			}
 		}
-		_ = yield("specversion", specVersion) && yield("source", e.Source()) &&
+		for _, t := range e.times() {
+			if !t.field.IsZero() && !yield(t.name, t.field.UTC().Format(time.RFC3339Nano)) {
+				return
+			}
+		}
+		_ = yield("specversion", specVersion) && yield("source", e.Source()) && yield("bot", e.Bot) &&
 			yield("partition", strconv.Itoa(e.Partition()))
 	}
 }

@@ -41,7 +41,7 @@ type message struct {
 }
 
 func newMessage(t topology, e *event.Event) message {
-	headers := amqp.Table{}
+	headers := make(amqp.Table, 16)
 	for name, value := range e.Attributes() {
 		headers[attributePrefix+name] = value
 	}
