@@ -34,14 +34,14 @@ func (a *App) provisionBlob() error {
 	}
 	if a.Blob.URL != "" {
 		if err := open.Check(a.Blob.URL); err != nil {
-			return fmt.Errorf("option blob (BOTGATE_BLOB_URL): %w", err)
+			return fmt.Errorf("option blob: %w", err)
 		}
 	}
 	if a.Blob.Threshold != nil && *a.Blob.Threshold < 0 {
 		return fmt.Errorf("option blob: threshold must not be negative")
 	}
 	if err := open.CheckRetention(a.Blob.retention()); err != nil {
-		return fmt.Errorf("option blob, retention (BOTGATE_BLOB_RETENTION): %w", err)
+		return fmt.Errorf("option blob, retention: %w", err)
 	}
 	return nil
 }

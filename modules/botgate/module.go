@@ -17,9 +17,10 @@ import (
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/metric"
-	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
+	"github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
+	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/gateway"
 )
 
@@ -73,13 +74,11 @@ type App struct {
 
 	logger *slog.Logger
 	known  map[string]bool
-	redis  *sharedRedis
-	queue  *lazy[queue.Queue]
-	spool  *lazy[*spool.Spool]
+	redis  redis.UniversalClient
 
-	opening sync.Mutex
-	opened  atomic.Pointer[opened]
-	// released makes a second Cleanup harmless; only Caddy's own goroutine touches it.
+	opened atomic.Pointer[opened]
+	// opening guards released and what opens.
+	opening  sync.Mutex
 	released bool
 }
 
@@ -103,23 +102,29 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.logger = ctx.Slogger()
-	if err := metric.Register(ctx.GetMetricsRegistry(), "the blob store", claimcheck.Collectors()...); err != nil {
-		return err
+	if err := open.Check(a.QueueURL); err != nil {
+		return fmt.Errorf("option queue: %w", err)
 	}
-	var err error
-	if a.queue, err = acquireQueue(a.QueueURL, a.History, a.logger); err != nil {
-		return err
+	if err := open.CheckHistory(a.History); err != nil {
+		return fmt.Errorf("option history: %w", err)
 	}
 	if err := a.provisionSpool(); err != nil {
 		return err
 	}
-	if err := metric.Register(ctx.GetMetricsRegistry(), "the spool", spool.Collectors()...); err != nil {
+	registry := ctx.GetMetricsRegistry()
+	if err := errors.Join(metric.Register(registry, "the blob store", claimcheck.Collectors()...),
+		metric.Register(registry, "the spool", spool.Collectors()...)); err != nil {
 		return err
 	}
-	if a.RedisURL != "" {
-		a.redis, err = acquireRedis(a.RedisURL)
+	if a.RedisURL == "" {
+		return nil
 	}
-	return err
+	client, err := redisPool.Acquire(a.RedisURL, func() (redis.UniversalClient, error) { return redisclient.Open(a.RedisURL) })
+	if err != nil {
+		return fmt.Errorf("option redis: %w", err)
+	}
+	a.redis = client
+	return nil
 }
 
 func (a *App) provisionBots() error {
@@ -156,8 +161,9 @@ func (a *App) warnOfLeftovers() {
 	if _, err := os.Stat(path); err != nil || strings.HasPrefix(a.QueueURL, "sqlite:") {
 		return
 	}
-	a.logger.Warn("an embedded queue is there but another one is configured: deliver what is in it with botgate-backend, then remove it",
-		slog.String("file", path), slog.String("set", "BOTGATE_QUEUE_URL=sqlite:"+path))
+	a.logger.Warn("an embedded queue is there but another one is configured: "+
+		"deliver what is in it with a botgate-backend that has its address, then remove it",
+		slog.String("file", path), slog.String("address", "sqlite:"+path))
 }
 
 // Stop does nothing: the clients are released in Cleanup, after the handlers are done.
@@ -167,27 +173,18 @@ func (a *App) Stop() error { return nil }
 // still run during a reload, so the clients stay reachable; they work on while another
 // configuration holds them.
 func (a *App) Cleanup() error {
+	a.opening.Lock()
+	defer a.opening.Unlock()
 	if a.released {
 		return nil
 	}
 	a.released = true
 	var errs []error
-	o := a.opened.Load()
-	if o != nil && o.spool != nil {
-		// What is in the spool is drained to the next configuration's queue, or after the next start.
-		errs = append(errs, o.spool.Close())
-	}
-	if a.spool != nil {
-		errs = append(errs, releaseSpool(a.Spool.Path))
-	}
-	if a.queue != nil {
-		errs = append(errs, releaseQueue(a.QueueURL, a.History))
+	if o := a.opened.Load(); o != nil {
+		errs = append(errs, o.close())
 	}
 	if a.redis != nil {
-		errs = append(errs, releaseRedis(a.RedisURL))
-	}
-	if o != nil && o.blobs != nil {
-		errs = append(errs, o.blobs.Close())
+		errs = append(errs, redisPool.Release(a.RedisURL))
 	}
 	return errors.Join(errs...)
 }
@@ -201,12 +198,7 @@ func (a *App) Settings() gateway.Settings {
 }
 
 // Redis returns the shared Redis client, or nil when none is configured.
-func (a *App) Redis() redis.UniversalClient {
-	if a.redis == nil {
-		return nil
-	}
-	return a.redis.client
-}
+func (a *App) Redis() redis.UniversalClient { return a.redis }
 
 // KnownBot reports whether events are accepted for the bot.
 func (a *App) KnownBot(name string) bool { return a.known[name] }

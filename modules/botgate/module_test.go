@@ -37,6 +37,7 @@ func TestClientsAreSharedWhileAddressesAreTheSame(t *testing.T) {
 
 	reloaded, err := provision(t, &botgate.App{QueueURL: queue, RedisURL: "redis://127.0.0.1:1"})
 	require.NoError(t, err)
+	require.NoError(t, reloaded.Start())
 	require.NoError(t, old.Cleanup())
 	after, err := reloaded.Queue()
 	require.NoError(t, err)
@@ -144,7 +145,7 @@ func TestNoSpoolWhereNothingIsSpooled(t *testing.T) {
 func TestStartFailsWhenTheSpoolCannotBeOpened(t *testing.T) {
 	app, err := provision(t, &botgate.App{QueueURL: noBroker, Spool: botgate.Spool{Path: "/dev/null/spool.db"}})
 	require.NoError(t, err)
-	require.ErrorContains(t, app.Start(), "BOTGATE_SPOOL")
+	require.ErrorContains(t, app.Start(), "option spool")
 }
 
 func TestProvisionOpensNothing(t *testing.T) {
@@ -160,14 +161,14 @@ func TestProvisionOpensNothing(t *testing.T) {
 func TestStartFailsWhenTheQueueCannotBeOpened(t *testing.T) {
 	app, err := provision(t, &botgate.App{QueueURL: "sqlite:/dev/null/queue.db"})
 	require.NoError(t, err)
-	require.ErrorContains(t, app.Start(), "BOTGATE_QUEUE_URL")
+	require.ErrorContains(t, app.Start(), "option queue")
 }
 
 func TestStartFailsWhenTheBlobStoreCannotBeOpened(t *testing.T) {
 	queue := "sqlite:" + filepath.Join(t.TempDir(), "queue.db")
 	app, err := provision(t, &botgate.App{QueueURL: queue, Blob: botgate.Blob{URL: "file:/dev/null/blobs"}})
 	require.NoError(t, err)
-	require.ErrorContains(t, app.Start(), "BOTGATE_BLOB_URL")
+	require.ErrorContains(t, app.Start(), "option blob")
 }
 
 // TestLargeBodies publishes a large body, and looks whether it is kept in a file.
@@ -208,15 +209,15 @@ func TestBots(t *testing.T) {
 
 func TestProvisionRefuses(t *testing.T) {
 	for option, app := range map[string]*botgate.App{
-		"BOTGATE_QUEUE_URL": {QueueURL: "kafka://x"},
-		"BOTGATE_REDIS_URL": {RedisURL: "http://x"},
-		"option bots:":      {Bots: []string{"a/b"}},
-		"on_broker_error":   {OnBrokerError: "drop"},
-		"option spool":      {Spool: botgate.Spool{MaxSize: -1}},
-		"option bots_file":  {BotsFile: "/nowhere/bots.json"},
-		"BOTGATE_BLOB_URL":  {Blob: botgate.Blob{URL: "ftp://x"}},
-		"threshold":         {Blob: botgate.Blob{Threshold: new(int64(-1))}},
-		"retention":         {Blob: botgate.Blob{Retention: new(caddy.Duration(time.Hour))}},
+		"option queue":     {QueueURL: "kafka://x"},
+		"option redis":     {RedisURL: "http://x"},
+		"option bots:":     {Bots: []string{"a/b"}},
+		"on_broker_error":  {OnBrokerError: "drop"},
+		"option spool":     {Spool: botgate.Spool{MaxSize: -1}},
+		"option bots_file": {BotsFile: "/nowhere/bots.json"},
+		"option blob":      {Blob: botgate.Blob{URL: "ftp://x"}},
+		"threshold":        {Blob: botgate.Blob{Threshold: new(int64(-1))}},
+		"retention":        {Blob: botgate.Blob{Retention: new(caddy.Duration(time.Hour))}},
 	} {
 		t.Run(option, func(t *testing.T) {
 			_, err := provision(t, app)

@@ -6,28 +6,51 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/botgate/botgate/internal/blob"
+	"github.com/redis/go-redis/v9"
+
 	openblob "github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
+	openqueue "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
+	"github.com/botgate/botgate/modules/internal/pooled"
 )
 
-// opened is what a configuration has opened.
+// The pools outlive a configuration: a file that is drained over a reload, for one, must not be
+// opened twice.
+var (
+	redisPool = pooled.New[string, redis.UniversalClient]()
+	queuePool = pooled.New[queueKey, queue.Queue]()
+	spoolPool = pooled.New[string, *spool.Spool]()
+)
+
+type queueKey struct{ url, history string }
+
+// opened is what a configuration opens when it starts, and not when it is read: validating one
+// must not touch files or brokers.
 type opened struct {
 	// queue is what handlers publish to: the claim check, over the spool, over the broker.
 	queue queue.Queue
 	// spool is the one in queue; nil where nothing is spooled.
-	spool *spool.Queue
-	// blobs is where queue keeps large bodies; nil for none.
-	blobs blob.Store
+	spool   *spool.Queue
+	closers []func() error
+}
+
+// close lets go of everything, the last first.
+func (o *opened) close() error {
+	var errs []error
+	for _, closer := range slices.Backward(o.closers) {
+		errs = append(errs, closer())
+	}
+	return errors.Join(errs...)
 }
 
 // Queue returns the shared queue, which it opens where the app has not started yet. Large bodies
-// go to the blob store.
+// go to the blob store. After Cleanup a queue that was never opened is [queue.ErrClosed].
 func (a *App) Queue() (queue.Queue, error) {
 	if o := a.opened.Load(); o != nil {
 		return o.queue, nil
@@ -37,54 +60,65 @@ func (a *App) Queue() (queue.Queue, error) {
 	if o := a.opened.Load(); o != nil {
 		return o.queue, nil
 	}
-	o, err := a.open()
-	if err != nil {
-		return nil, err
+	if a.released {
+		return nil, queue.ErrClosed
+	}
+	o := new(opened)
+	if err := a.open(o); err != nil {
+		return nil, errors.Join(err, o.close())
 	}
 	a.opened.Store(o)
 	return o.queue, nil
 }
 
-func (a *App) open() (o *opened, err error) {
-	o = &opened{}
-	broker, err := a.queue.get()
+func (a *App) open(o *opened) error {
+	key := queueKey{a.QueueURL, a.History}
+	broker, err := queuePool.Acquire(key, func() (queue.Queue, error) {
+		// The queue lives as long as the pool holds it, not as long as one configuration.
+		return openqueue.Open(context.Background(), a.QueueURL, openqueue.Options{History: a.History, Logger: a.logger})
+	})
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("option queue: %w", err)
 	}
+	o.closers = append(o.closers, func() error { return queuePool.Release(key) })
+	// Without a store there is a claim check too, for the embedded backend: it lets events wait
+	// whose bodies other gateways put elsewhere.
+	check := claimcheck.Config{Threshold: a.Blob.threshold(), Logger: a.logger}
 	if a.Blob.URL != "" {
-		if o.blobs, err = openblob.Open(a.Blob.URL); err != nil {
-			return nil, fmt.Errorf("option blob (BOTGATE_BLOB_URL): %w", err)
+		if check.Blobs, err = openblob.Open(a.Blob.URL); err != nil {
+			return fmt.Errorf("option blob: %w", err)
 		}
+		o.closers = append(o.closers, check.Blobs.Close)
 	}
-	if o.spool, err = a.openSpool(broker); err != nil {
-		if o.blobs != nil {
-			err = errors.Join(err, o.blobs.Close())
-		}
-		return nil, err
+	if err := a.openSpool(o, broker); err != nil {
+		return fmt.Errorf("option spool: %w", err)
 	}
 	if o.spool != nil {
 		broker = o.spool
 	}
-	// Without a store there is a claim check too, for the embedded backend: it lets events wait
-	// whose bodies other gateways put elsewhere.
-	o.queue = claimcheck.New(broker, claimcheck.Config{Blobs: o.blobs, Threshold: a.Blob.threshold(), Logger: a.logger})
-	return o, nil
+	o.queue = claimcheck.New(broker, check)
+	return nil
 }
 
 // openSpool puts the spool before a broker. Where nothing is to be spooled there is none, unless
 // events are left in its file from before: they go to the queue that is there now.
-func (a *App) openSpool(broker queue.Queue) (*spool.Queue, error) {
+func (a *App) openSpool(o *opened, broker queue.Queue) error {
 	rejects := a.OnBrokerError == onBrokerErrorReject || strings.HasPrefix(a.QueueURL, "sqlite:")
 	if _, err := os.Stat(a.Spool.Path); rejects && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // There is none.
+		return nil
 	}
-	shared, err := a.spool.get()
+	shared, err := spoolPool.Acquire(a.Spool.Path, func() (*spool.Spool, error) {
+		return spool.Open(context.Background(), spool.Config{Path: a.Spool.Path, Logger: a.logger})
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return shared.Queue(broker, spool.Options{
+	o.spool = shared.Queue(broker, spool.Options{
 		Reject: rejects, MaxBytes: a.Spool.MaxSize, MaxAge: time.Duration(a.Spool.MaxAge),
-	}), nil
+	})
+	// What is in the spool is drained to the next configuration's queue, or after the next start.
+	o.closers = append(o.closers, func() error { return spoolPool.Release(a.Spool.Path) }, o.spool.Close)
+	return nil
 }
 
 // Ready returns nil when events can be accepted: by the queue, or by the spool before it.
@@ -96,8 +130,8 @@ func (a *App) Ready(ctx context.Context) error {
 	return q.Ready(ctx)
 }
 
-// Spooling reports whether accepted events wait in the spool.
-func (a *App) Spooling() bool {
+// spooling reports whether accepted events wait in the spool.
+func (a *App) spooling() bool {
 	o := a.opened.Load()
 	return o != nil && o.spool != nil && o.spool.Spooling()
 }

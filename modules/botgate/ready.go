@@ -60,7 +60,7 @@ func (h *Ready) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 	switch err := h.app.Ready(ctx); {
 	case err != nil:
 		status, body = http.StatusServiceUnavailable, `{"status":"not ready","checks":{"queue":"unavailable"}}`
-	case h.app.Spooling():
+	case h.app.spooling():
 		body = `{"status":"ready","checks":{"queue":"spooling"}}`
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -34,7 +34,7 @@ type Spool struct {
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 }
 
-// provisionSpool checks the options and takes hold of the shared spool.
+// provisionSpool checks the options.
 func (a *App) provisionSpool() error {
 	switch a.OnBrokerError {
 	case "":
@@ -54,6 +54,5 @@ func (a *App) provisionSpool() error {
 		return fmt.Errorf("option spool: %w", err)
 	}
 	a.Spool.Path = path
-	a.spool, err = acquireSpool(path, a.logger)
-	return err
+	return nil
 }

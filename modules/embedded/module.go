@@ -94,7 +94,7 @@ func (b *Backend) UnmarshalJSON(raw []byte) error { return json.Unmarshal(raw, &
 func hostPort(listen string) (string, error) {
 	address, err := caddy.ParseNetworkAddressWithDefaults(listen, "tcp", 0)
 	if err != nil || address.Network != "tcp" || address.PortRangeSize() != 1 || address.StartPort == 0 {
-		return "", fmt.Errorf("botgate_embedded: option listen (BOTGATE_API_LISTEN): %q is not an address like 127.0.0.1:8081", listen)
+		return "", fmt.Errorf("botgate_embedded: option listen: %q is not an address like 127.0.0.1:8081", listen)
 	}
 	return address.JoinHostPort(0), nil
 }
@@ -151,11 +151,11 @@ func (b *Backend) watch() {
 func (b *Backend) listen() (net.Listener, error) {
 	address, err := caddy.ParseNetworkAddress(b.settings.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("botgate_embedded: option listen (BOTGATE_API_LISTEN): %w", err)
+		return nil, fmt.Errorf("botgate_embedded: option listen: %w", err)
 	}
 	opened, err := address.Listen(b.context, 0, net.ListenConfig{})
 	if err != nil {
-		return nil, fmt.Errorf("botgate_embedded: option listen (BOTGATE_API_LISTEN): %w", err)
+		return nil, fmt.Errorf("botgate_embedded: option listen: %w", err)
 	}
 	return opened.(net.Listener), nil
 }
