@@ -50,11 +50,11 @@ func TestQueueUnavailable(t *testing.T) {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var away atomic.Bool
+				var failing atomic.Bool
 				var tried, sent atomic.Int32
 				q := newFakeQueue()
 				q.refuse = func(op string) error {
-					if op == operation && away.Load() {
+					if op == operation && failing.Load() {
 						tried.Add(1)
 						return queue.ErrUnavailable
 					}
@@ -66,7 +66,7 @@ func TestQueueUnavailable(t *testing.T) {
 				synctest.Wait()
 				require.NoError(t, d.Healthy())
 
-				away.Store(true)
+				failing.Store(true)
 				q.put(1, newEvent("e"))
 				time.Sleep(time.Minute) //nolint:forbidigo // In the bubble a minute passes at once.
 				require.ErrorIs(t, d.Healthy(), queue.ErrUnavailable)
@@ -74,7 +74,7 @@ func TestQueueUnavailable(t *testing.T) {
 				require.Less(t, tried.Load(), int32(200))
 				require.Empty(t, q.settled)
 
-				away.Store(false)
+				failing.Store(false)
 				require.Equal(t, settled{how: "ack", id: "e", attempt: 1, told: 1}, q.next(t))
 				require.EqualValues(t, 1, sent.Load(), "the bot is not asked again")
 				require.NoError(t, d.Healthy())

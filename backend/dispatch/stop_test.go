@@ -87,7 +87,7 @@ func TestStopCutsOffWhatTakesTooLong(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		bot  roundTrip
-		away error
+		err  error
 	}{
 		{"the bot", func(r *http.Request) (int, error) { <-r.Context().Done(); return 0, r.Context().Err() }, nil},
 		{"the queue", func(*http.Request) (int, error) { return 200, nil }, queue.ErrUnavailable},
@@ -98,7 +98,7 @@ func TestStopCutsOffWhatTakesTooLong(t *testing.T) {
 				q := newFakeQueue()
 				q.refuse = func(op string) error {
 					if op == "publish" {
-						return tc.away
+						return tc.err
 					}
 					return nil
 				}
