@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -8,6 +9,14 @@ import (
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
+
+// eventPageView is one page of events.
+type eventPageView struct {
+	Events     []json.RawMessage `json:"events"`
+	NextCursor string            `json:"next_cursor,omitempty"`
+	// Incomplete is set when a shard did not answer. Clients do not learn the names of shards.
+	Incomplete bool `json:"incomplete,omitempty"`
+}
 
 // listEvents answers GET /v1/events.
 func (a *API) listEvents(w *response, r *http.Request, c caller) error {
@@ -28,32 +37,14 @@ func (a *API) listEvents(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return fmt.Errorf("listing events: %w", err)
 	}
-	body, err := appendPage(nil, page, wanted)
-	if err != nil {
-		return err
-	}
-	w.sendKept(r, versionOf(body), body)
-	return nil
-}
-
-// appendPage appends {"events":[…],"next_cursor":"…","incomplete":true}. Clients do not learn the names of shards.
-func appendPage(body []byte, page *store.Page, wanted eventjson.Fields) (_ []byte, err error) {
-	body = append(body, `{"events":[`...)
+	view := eventPageView{Events: make([]json.RawMessage, len(page.Records)), Incomplete: len(page.Missing) > 0}
 	for i, record := range page.Records {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		if body, err = eventjson.Listed.Append(body, record, wanted); err != nil {
-			return nil, err
+		if view.Events[i], err = eventjson.Listed.Append(nil, record, wanted); err != nil {
+			return err
 		}
 	}
-	body = append(body, ']')
 	if page.Next != nil {
-		// A cursor needs no escaping.
-		body = append(append(append(body, `,"next_cursor":"`...), page.Next.Cursor()...), '"')
+		view.NextCursor = page.Next.Cursor()
 	}
-	if len(page.Missing) > 0 {
-		body = append(body, `,"incomplete":true`...)
-	}
-	return append(body, '}'), nil
+	return w.sendKeptJSON(r, view)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,33 +44,28 @@ type entityTag struct {
 	weak  bool
 }
 
+// nextTag is the first entity tag of a list, with what separates it from the next.
+var nextTag = regexp.MustCompile(`^(W/)?"([^"]*)"[ \t]*(?:$|,[ \t,]*)`)
+
 // entityTags reads the lines of If-Match or If-None-Match: a list, or "*" for any.
 func entityTags(lines []string) (tags []entityTag, anyTag, ok bool) {
 	rest := strings.Join(lines, ",")
 	if strings.Trim(rest, " \t") == "*" {
 		return nil, true, true
 	}
-	for {
-		if rest = strings.TrimLeft(rest, " \t,"); rest == "" {
-			return tags, false, len(tags) > 0
-		}
-		var tag entityTag
-		rest, tag.weak = strings.CutPrefix(rest, "W/")
-		quoted, found := strings.CutPrefix(rest, `"`)
-		if !found {
+	for rest = strings.TrimLeft(rest, " \t,"); rest != ""; {
+		found := nextTag.FindStringSubmatch(rest)
+		if found == nil {
 			return nil, false, false
 		}
-		if tag.value, rest, found = strings.Cut(quoted, `"`); !found {
-			return nil, false, false
-		}
-		if rest = strings.TrimLeft(rest, " \t"); rest != "" && rest[0] != ',' {
-			return nil, false, false
-		}
-		tags = append(tags, tag)
+		tags = append(tags, entityTag{value: found[2], weak: found[1] != ""})
+		rest = rest[len(found[0]):]
 	}
+	return tags, false, len(tags) > 0
 }
 
-// matchesAny reports whether If-None-Match has the version, which means that the caller has it. Malformed lines have none.
+// matchesAny reports whether If-None-Match has the version, which means that the caller has it. Malformed lines have
+// none.
 func matchesAny(lines []string, version string) bool {
 	tags, anyTag, ok := entityTags(lines)
 	return ok && (anyTag || slices.ContainsFunc(tags, func(t entityTag) bool { return t.value == version }))
