@@ -19,7 +19,7 @@ import (
 // defaultTimeout bounds a check when [Config] does not.
 const defaultTimeout = 2 * time.Second
 
-// Check returns nil when what it looks at is well. It must end soon after ctx does.
+// Check returns nil when what it checks is healthy. It must end soon after ctx does.
 type Check func(ctx context.Context) error
 
 // Config adjusts a Registry.

@@ -112,7 +112,7 @@ type Query struct {
 	Bot    string
 	// Limit is how many are returned at most, from 1.
 	Limit int
-	// After continues behind a job; zero starts with the newest.
+	// After continues after a job; zero starts with the newest.
 	After store.Position
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
@@ -60,7 +61,6 @@ type Config struct {
 // Jobs accepts jobs and works on them, one at a time. It may be used concurrently.
 type Jobs struct {
 	cfg     Config
-	log     *slog.Logger
 	metrics *metrics
 	// failure is why jobs are not worked on; nil while they are.
 	failure atomic.Pointer[error]
@@ -78,13 +78,13 @@ func New(cfg Config) (*Jobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Jobs{cfg: cfg, log: cfg.Logger, metrics: m, submitted: retry.NewWake()}
+	j := &Jobs{cfg: cfg, metrics: m, submitted: retry.NewWake()}
 	j.failure.Store(&errNotRunning)
 	return j, nil
 }
 
 // now is the time in the precision of engines.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+func now() time.Time { return store.Micros(time.Now()) }
 
 // Request asks for a job.
 type Request struct {

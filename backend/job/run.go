@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -133,7 +132,7 @@ func (r *Run) renew(ctx context.Context, stop context.CancelCauseFunc) {
 			stop(ErrLost)
 			return
 		case err != nil:
-			r.jobs.log.Warn("renewing the lease of a job failed", slog.String("job_id", current.ID), slog.Any("error", err))
+			r.jobs.cfg.Logger.Warn("renewing the lease of a job failed", "job_id", current.ID, "error", err)
 		case current.CancelAsked:
 			stop(errCancelled)
 			return

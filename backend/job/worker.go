@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -150,7 +149,7 @@ func (j *Jobs) work(ctx context.Context, leased *Job) {
 func (j *Jobs) run(ctx context.Context, r *Run) (result []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			j.log.Error("a job panicked", slog.String("job_id", r.job.ID), slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+			j.cfg.Logger.Error("a job panicked", "job_id", r.job.ID, "panic", cause, "stack", string(debug.Stack()))
 			err = errPanicked
 		}
 	}()
@@ -164,7 +163,7 @@ func (j *Jobs) run(ctx context.Context, r *Run) (result []byte, err error) {
 // settle writes the outcome of a run. If that fails, the lease expires, and another worker
 // resumes from the last checkpoint and arrives at the outcome again.
 func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
-	log := j.log.With(slog.String("job_id", r.job.ID), slog.String("kind", r.job.Kind))
+	log := j.cfg.Logger.With("job_id", r.job.ID, "kind", r.job.Kind)
 	if errors.Is(err, ErrLost) {
 		log.Warn("the lease of a job is lost")
 		return
@@ -173,19 +172,19 @@ func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 	defer cancel()
 	stopped := ctx.Err() != nil
 	if failed := r.change(settling, func(next *Job) { outcome(next, result, err, stopped) }); failed != nil {
-		log.Warn("writing the outcome of a job failed", slog.Any("error", failed))
+		log.Warn("writing the outcome of a job failed", "error", failed)
 		return
 	}
 	after := r.Job()
 	if after.Status == StatusFailed {
-		log.Error("a job failed", slog.Any("error", err))
+		log.Error("a job failed", "error", err)
 	}
 	switch {
 	case after.Status.Final():
 		j.logFinal(&after)
 	case !errors.Is(err, errInterrupted):
 		j.metrics.retries.Inc()
-		log.Warn("a job is retried", slog.Time("due_at", after.DueAt), slog.Any("error", err))
+		log.Warn("a job is retried", "due_at", after.DueAt, "error", err)
 	}
 }
 
@@ -221,18 +220,18 @@ func (j *Job) requeue(due time.Time) {
 
 func (j *Jobs) logFinal(final *Job) {
 	j.metrics.finish(final.Kind, final.Status)
-	j.log.Info("a job is final", slog.String("job_id", final.ID), slog.String("kind", final.Kind), slog.String("status", string(final.Status)))
+	j.cfg.Logger.Info("a job is final", "job_id", final.ID, "kind", final.Kind, "status", final.Status)
 }
 
 // failed and recovered log the first of many failures of the engine, and their end.
 func (j *Jobs) failed(err error) {
 	if j.failure.Swap(&err) == nil {
-		j.log.Warn("jobs can't be worked on", slog.Any("error", err))
+		j.cfg.Logger.Warn("jobs can't be worked on", "error", err)
 	}
 }
 
 func (j *Jobs) recovered() {
 	if j.failure.Swap(nil) != nil {
-		j.log.Info("jobs are worked on again")
+		j.cfg.Logger.Info("jobs are worked on again")
 	}
 }

@@ -201,8 +201,11 @@ func (s *Sessions) retry(ctx context.Context, key Key, when Condition, do func(a
 		return err
 	}
 	for try := range maxTries {
-		if err := s.pause(ctx, try); err != nil {
-			return err
+		if try > 0 { // The pause is random, so that writers that met don't meet again.
+			s.metrics.retries.Inc()
+			if !retry.Sleep(ctx, conflictBackoff.Delay(try)) {
+				return ctx.Err()
+			}
 		}
 		at := s.now().UTC().Truncate(time.Microsecond)
 		was, err := s.cfg.Engine.Load(ctx, key, at)
@@ -217,14 +220,4 @@ func (s *Sessions) retry(ctx context.Context, key Key, when Condition, do func(a
 		}
 	}
 	return ErrBusy
-}
-
-// pause is random, so that writers that met don't meet again.
-func (s *Sessions) pause(ctx context.Context, try int) error {
-	if try == 0 {
-		return nil
-	}
-	s.metrics.retries.Inc()
-	retry.Sleep(ctx, conflictBackoff.Delay(try))
-	return ctx.Err()
 }

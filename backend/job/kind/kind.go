@@ -48,7 +48,7 @@ func checkYears(f filter, first, last int) error {
 	return nil
 }
 
-// temporary marks the errors of stores that a retry may mend.
+// temporary marks the errors of stores that may be gone with a retry.
 func temporary(err error) error {
 	for _, passing := range []error{store.ErrUnavailable, blob.ErrUnavailable, context.DeadlineExceeded} {
 		if errors.Is(err, passing) {

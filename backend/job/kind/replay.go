@@ -25,7 +25,7 @@ const minYear, maxYear = 1970, 2200
 
 // Replay publishes the history of the queue to a group again.
 type Replay struct {
-	// Queue has the history and gets it again. Required where replays are worked on.
+	// Queue has the history, and is published to. Required where replays are worked on.
 	Queue queue.History
 }
 
@@ -41,7 +41,7 @@ type replayParameters struct {
 
 type replayCheckpoint struct {
 	Offset string `json:"offset"`
-	// Sent is how many events were given again.
+	// Sent is how many events were published again.
 	Sent int `json:"sent"`
 }
 
