@@ -19,7 +19,7 @@ type Open func(t *testing.T) sqldb.DB
 // Each runs a test with PostgreSQL and SQLite; fresh makes an empty database.
 func Each(t *testing.T, test func(t *testing.T, fresh func(t *testing.T) Open)) {
 	t.Helper()
-	for name, fresh := range map[string]func(t *testing.T) Open{"PostgreSQL": postgres, "SQLite": file} {
+	for name, fresh := range map[string]func(t *testing.T) Open{"PostgreSQL": server, "SQLite": file} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, fresh)
@@ -27,7 +27,7 @@ func Each(t *testing.T, test func(t *testing.T, fresh func(t *testing.T) Open)) 
 	}
 }
 
-func postgres(t *testing.T) Open {
+func server(t *testing.T) Open {
 	url := testsvc.Postgres(t)
 	return func(t *testing.T) sqldb.DB {
 		pool, err := pgxpool.New(t.Context(), url+"&pool_max_conns=4")
