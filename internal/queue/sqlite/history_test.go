@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func accept(t *testing.T, q *Queue, n int) []*event.Event {
 	t.Helper()
 	events := make([]*event.Event, n)
 	for i := range events {
-		events[i] = testEvent("key")
+		events[i] = testEvent(strconv.Itoa(i)) // Events of one key would be acknowledged one by one.
 	}
 	require.NoError(t, q.Publish(t.Context(), events...))
 	drainGroup(t, q, queue.Record)
