@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,23 +22,19 @@ const (
 // every later Append sees it.
 func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {
 	if !(store.Query{Subject: subject}).Possible() || subject == "" {
-		return events, errors.New("erasing a user: no such user can be")
+		return 0, errors.New("erasing a user: no such user can be")
 	}
 	before = store.Micros(before)
-	if err := s.forEach(ctx, nil, sqlstore.InsertErasure, []any{store.HashSubject(subject), before}); err != nil {
-		return events, fmt.Errorf("erasing a user: %w", classify(err))
+	var days []time.Time
+	if err = s.forEach(ctx, nil, sqlstore.InsertErasure, []any{store.HashSubject(subject), before}); err == nil {
+		rows, _ := s.primary().Query(ctx, selectUserDays, planned, subject, before)
+		days, err = pgx.CollectRows(rows, pgx.RowTo[time.Time]) // Returns the error of Query as well.
 	}
-	rows, _ := s.primary().Query(ctx, selectUserDays, planned, subject, before)
-	days, err := pgx.CollectRows(rows, pgx.RowTo[time.Time]) // Returns the error of Query as well.
+	if err == nil {
+		events, err = s.removeAll(ctx, days, ofUser(subject, before))
+	}
 	if err != nil {
 		return events, fmt.Errorf("erasing a user: %w", classify(err))
-	}
-	for _, day := range days {
-		some, err := s.removeAll(ctx, day, ofUser(subject, before))
-		events += some
-		if err != nil {
-			return events, fmt.Errorf("erasing a user: %w", classify(err))
-		}
 	}
 	return events, nil
 }
@@ -53,23 +50,15 @@ func (s *Store) withoutErased(ctx context.Context, rows []store.Entry) ([]store.
 	for i, e := range rows {
 		hashes[i] = store.HashSubject(e.Subject)
 	}
-	erased := map[string]time.Time{}
-	// ForEachRow returns the error of Query as well.
-	found, _ := s.primary().Query(ctx, selectErased, hashes)
-	var hash []byte
-	var before time.Time
-	_, err := pgx.ForEachRow(found, []any{&hash, &before}, func() error {
-		erased[string(hash)] = before
-		return nil
-	})
+	erasures, err := sqlstore.All(ctx, query(s.primary()), sqlstore.ScanErasure, selectErased, hashes)
 	if err != nil {
 		return nil, err
 	}
-	kept := make([]store.Entry, 0, len(rows))
-	for i, e := range rows {
-		if before, ok := erased[string(hashes[i])]; e.Subject == "" || !ok || !e.EventTime.Before(before) {
-			kept = append(kept, e)
-		}
+	before := make(map[string]time.Time, len(erasures))
+	for _, e := range erasures {
+		before[string(e.Hash)] = e.Before
 	}
-	return kept, nil
+	return slices.DeleteFunc(slices.Clone(rows), func(e store.Entry) bool {
+		return e.Subject != "" && e.EventTime.Before(before[string(store.HashSubject(e.Subject))])
+	}), nil
 }

@@ -72,14 +72,16 @@ func (s *Store) remove(ctx context.Context, day time.Time, r removal) (entries, 
 	return entries, events, err
 }
 
-// removeAll removes all such entries of a day, and returns how many events there were.
-func (s *Store) removeAll(ctx context.Context, day time.Time, r removal) (int64, error) {
-	var all int64
-	for {
-		entries, events, err := s.remove(ctx, day, r)
-		all += events
-		if err != nil || entries < removeChunk {
-			return all, err
+// removeAll removes all such entries of days, and returns how many events there were.
+func (s *Store) removeAll(ctx context.Context, days []time.Time, r removal) (all int64, err error) {
+	for _, day := range days {
+		for entries := int64(removeChunk); entries >= removeChunk; {
+			var events int64
+			if entries, events, err = s.remove(ctx, day, r); err != nil {
+				return all, err
+			}
+			all += events
 		}
 	}
+	return all, nil
 }

@@ -10,10 +10,8 @@ import (
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
-const (
-	selectBuckets = selectLog + ` where event_time >= $2 and event_time < $3 and bucket = any ($4)
+const selectBuckets = selectLog + ` where event_time >= $2 and event_time < $3 and bucket = any ($4)
 	and (event_time, id) > ($5, $6) and recorded_at >= $7 order by event_time, id limit $8`
-)
 
 // ReadBuckets implements [store.Maintainer]. It reads the log day by day: an index by bucket
 // would slow down every Append.
@@ -61,13 +59,11 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 		return fmt.Errorf("dropping buckets: %w", err)
 	}
 	days, err := partitions(ctx, s.primary())
+	if err == nil {
+		_, err = s.removeAll(ctx, days, removal{where: "bucket = any ($2)", arg: buckets})
+	}
 	if err != nil {
 		return fmt.Errorf("dropping buckets: %w", classify(err))
-	}
-	for _, day := range days {
-		if _, err := s.removeAll(ctx, day, removal{where: "bucket = any ($2)", arg: buckets}); err != nil {
-			return fmt.Errorf("dropping buckets: %w", classify(err))
-		}
 	}
 	return nil
 }

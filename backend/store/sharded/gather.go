@@ -13,7 +13,7 @@ import (
 // says whether there is more.
 type pager[T any] func(ctx context.Context, e Engine, last *T) (items []T, more bool, err error)
 
-// found is what one shard has of an answer.
+// found is what one shard has of an answer, or all of them.
 type found[T any] struct {
 	items []T
 	more  bool
@@ -25,28 +25,36 @@ type missing struct {
 	err  error
 }
 
-// gather asks every shard for the first elements, and for as many as are needed of buckets
-// that it has: while buckets move, two have them. It returns the shards that did not answer.
-// A read that has to see everything checks afterwards that all buckets were still there.
-func gather[T any](ctx context.Context, s *Store, need int, bucket func(T) int, next pager[T]) ([]found[T], []missing, error) {
+// listing is a list over all shards.
+type listing[T any] struct {
+	bucket  func(T) int
+	compare func(a, b T) int
+	next    pager[T]
+}
+
+// gather returns the first elements, and whether there are more, with the shards that did not
+// answer. It asks every shard for as many as are needed of buckets that it has: while buckets move,
+// two have them. A read that has to see everything checks afterwards that all buckets were still
+// there.
+func gather[T any](ctx context.Context, s *Store, need int, list listing[T]) (f found[T], absent []missing, err error) {
 	for range len(s.members) + 2 {
 		routes, members, absent := s.holders(ctx)
-		parts, absent, err := gatherFrom(ctx, s, routes, members, absent, need, bucket, next)
+		f, absent, err = gatherFrom(ctx, s, routes, members, absent, need, list)
 		if err != nil || !store.IsFresh(ctx) || len(s.members) == 1 || s.routes.Load() == routes {
-			return parts, absent, err
+			return f, absent, err
 		}
 	}
-	return nil, nil, errMoving
+	return f, nil, errMoving
 }
 
 func gatherFrom[T any](ctx context.Context, s *Store, routes *Routes, members []*member, absent []missing,
-	need int, bucket func(T) int, next pager[T],
-) ([]found[T], []missing, error) {
+	need int, list listing[T],
+) (all found[T], _ []missing, _ error) {
 	parts, errs := make([]found[T], len(members)), make([]error, len(members))
 	s.each(members, func(i int, m *member) {
-		mine := func(item T) bool { return routes.Owners[bucket(item)] == m.name }
+		mine := func(item T) bool { return routes.Owners[list.bucket(item)] == m.name }
 		errs[i] = m.ask(ctx, func(ctx context.Context, e Engine) (err error) {
-			parts[i], err = collect(ctx, e, need, mine, next)
+			parts[i], err = collect(ctx, e, need, mine, list.next)
 			return err
 		})
 		if errs[i] == nil && store.IsFresh(ctx) && !m.alone {
@@ -56,14 +64,17 @@ func gatherFrom[T any](ctx context.Context, s *Store, routes *Routes, members []
 	for i, err := range errs {
 		switch {
 		case err == nil:
+			all.items, all.more = append(all.items, parts[i].items...), all.more || parts[i].more
 		case ctx.Err() == nil && errors.Is(err, store.ErrUnavailable):
-			parts[i] = found[T]{}
 			absent = append(absent, missing{members[i].name, err})
 		default:
-			return nil, nil, err
+			return all, nil, err
 		}
 	}
-	return parts, absent, nil
+	if slices.SortFunc(all.items, list.compare); len(all.items) > need {
+		all = found[T]{all.items[:need], true}
+	}
+	return all, absent, nil
 }
 
 // holders are the shards that have any bucket, and those of them that are not configured.
@@ -99,19 +110,6 @@ func collect[T any](ctx context.Context, e Engine, need int, mine func(T) bool, 
 		}
 		last = &items[len(items)-1]
 	}
-}
-
-// merge returns the first elements of sorted parts, and whether others follow.
-func merge[T any](parts []found[T], limit int, order func(a, b T) int) (all []T, more bool) {
-	for _, p := range parts {
-		all = append(all, p.items...)
-		more = more || p.more
-	}
-	slices.SortFunc(all, order)
-	if len(all) > limit {
-		return all[:limit], true
-	}
-	return all, more
 }
 
 func joined(absent []missing) error {

@@ -21,17 +21,20 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 		return page, err
 	}
 	q.Limit = q.Size()
-	parts, absent, err := gather(ctx, s, q.Limit, bucketOfRecord, listPages(q))
+	all, absent, err := gather(ctx, s, q.Limit, listing[*store.Record]{
+		bucket:  func(r *store.Record) int { return event.BucketOfID(r.Event.ID) },
+		compare: func(a, b *store.Record) int { return a.Position().Compare(b.Position()) },
+		next:    listPages(q),
+	})
 	if err == nil && len(absent) > 0 && len(absent) == len(s.routes.Load().has) {
 		err = joined(absent)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", err)
 	}
-	records, more := merge(parts, q.Limit, func(a, b *store.Record) int { return a.Position().Compare(b.Position()) })
-	page = &store.Page{Records: records}
-	if more && len(records) > 0 {
-		next := records[len(records)-1].Position()
+	page = &store.Page{Records: all.items}
+	if all.more && len(all.items) > 0 {
+		next := all.items[len(all.items)-1].Position()
 		page.Next = &next
 	}
 	for _, a := range absent {
@@ -55,8 +58,6 @@ func listPages(q store.Query) pager[*store.Record] {
 	}
 }
 
-func bucketOfRecord(r *store.Record) int { return event.BucketOfID(r.Event.ID) }
-
 // Log returns a page of the log over all shards, or of a user's. It fails where a shard
 // does not answer: what follows behind the page would never have what is missing.
 func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entry, err error) {
@@ -68,15 +69,18 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entr
 		return entries, err
 	}
 	q.Limit = q.Size()
-	parts, absent, err := gather(ctx, s, q.Limit, func(e store.Entry) int { return e.Bucket }, logPages(q))
+	all, absent, err := gather(ctx, s, q.Limit, listing[store.Entry]{
+		bucket:  func(e store.Entry) int { return e.Bucket },
+		compare: func(a, b store.Entry) int { return a.Position().Compare(b.Position()) },
+		next:    logPages(q),
+	})
 	if err == nil {
 		err = joined(absent)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the log: %w", err)
 	}
-	entries, _ = merge(parts, q.Limit, func(a, b store.Entry) int { return a.Position().Compare(b.Position()) })
-	return entries, nil
+	return all.items, nil
 }
 
 func logPages(q store.LogQuery) pager[store.Entry] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
@@ -89,22 +90,18 @@ func (t *transaction) record(ctx context.Context, entries []store.Entry, moved f
 			return nil, err
 		}
 	}
-	erased := func(store.Entry) bool { return false }
 	if anyErased {
 		var err error
-		if erased, err = t.erased(ctx, entries); err != nil {
+		if entries, err = t.withoutErased(ctx, entries); err != nil {
 			return nil, err
 		}
 	}
-	times, err := t.eventTimes(ctx, entries, erased)
+	times, err := t.eventTimes(ctx, entries)
 	if err != nil {
 		return nil, err
 	}
 	recorded := make([]store.Entry, 0, len(entries))
 	for _, e := range entries {
-		if erased(e) {
-			continue
-		}
 		e = e.At(fromMicros(times[e.About()]))
 		fresh, err := t.exec(ctx, insertLog, logRow(e)...)
 		if err != nil {
@@ -131,8 +128,8 @@ func (t *transaction) checkFences(ctx context.Context, entries []store.Entry) er
 	return nil
 }
 
-// erased returns whether an entry belongs to what was erased.
-func (t *transaction) erased(ctx context.Context, entries []store.Entry) (func(store.Entry) bool, error) {
+// withoutErased leaves out events of erased users that arrive late.
+func (t *transaction) withoutErased(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
 	before := map[string]int64{}
 	for _, e := range entries {
 		if _, known := before[e.Subject]; known || e.Subject == "" {
@@ -144,17 +141,19 @@ func (t *transaction) erased(ctx context.Context, entries []store.Entry) (func(s
 		}
 		before[e.Subject] = at
 	}
-	return func(e store.Entry) bool { return e.Subject != "" && e.EventTime.UnixMicro() < before[e.Subject] }, nil
+	return slices.DeleteFunc(slices.Clone(entries), func(e store.Entry) bool {
+		return e.Subject != "" && e.EventTime.UnixMicro() < before[e.Subject]
+	}), nil
 }
 
 // eventTimes returns the times that the events of the entries have in the log, by id. It inserts
 // the status of events that are new.
-func (t *transaction) eventTimes(ctx context.Context, entries []store.Entry, erased func(store.Entry) bool) (map[string]int64, error) {
+func (t *transaction) eventTimes(ctx context.Context, entries []store.Entry) (map[string]int64, error) {
 	times := make(map[string]int64, len(entries))
 	for _, e := range entries {
 		about := e.About()
 		at, known := times[about]
-		if erased(e) || known && e.Ref != "" {
+		if known && e.Ref != "" {
 			continue
 		}
 		if !known {

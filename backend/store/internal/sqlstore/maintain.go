@@ -25,14 +25,17 @@ var ErrNotFenced = errors.New("bucket is not fenced")
 
 // Erasures implements [store.Maintainer].
 func (b *Base) Erasures(ctx context.Context, after []byte, limit int) ([]store.Erasure, error) {
-	all, err := read(store.Fresh(ctx), b, func(row Row) (e store.Erasure, err error) {
-		err = row.Scan(&e.Hash, UTC(&e.Before))
-		return e, err
-	}, selectErasures, append([]byte{}, after...), limit)
+	all, err := read(store.Fresh(ctx), b, ScanErasure, selectErasures, append([]byte{}, after...), limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading erasures: %w", b.Classify(err))
 	}
 	return all, nil
+}
+
+// ScanErasure reads the hash and the time.
+func ScanErasure(row Row) (e store.Erasure, err error) {
+	err = row.Scan(&e.Hash, UTC(&e.Before))
+	return e, err
 }
 
 // ImportErasures implements [store.Maintainer].

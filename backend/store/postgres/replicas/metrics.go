@@ -8,41 +8,29 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 )
 
-// counters are what is counted; the gauges are read from the pools when they are collected.
-type counters struct {
-	reads     *prometheus.CounterVec
-	failovers prometheus.Counter
-}
-
-func newCounters() *counters {
-	return &counters{
-		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "botgate_database_reads_total",
-			Help: "Reads by where they went and why.",
-		}, []string{"target", "reason"}),
-		failovers: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "botgate_database_failovers_total",
-			Help: "Failovers: times that another server was found to be the primary.",
-		}),
-	}
-}
-
 // count takes where a read went: to the replica on a server, or with none to the primary.
-func (s *counters) count(server int, why reason) {
+func (c *Cluster) count(server int, why reason) {
 	target := "replica"
 	if server == none {
 		target = "primary"
 	}
-	s.reads.WithLabelValues(target, why.String()).Inc()
+	c.reads.WithLabelValues(target, string(why)).Inc()
 }
 
 // register makes the metrics, and registers them if reg is not nil.
 func (c *Cluster) register(reg prometheus.Registerer) error {
-	c.counters = newCounters()
+	c.reads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "botgate_database_reads_total",
+		Help: "Reads by where they went and why.",
+	}, []string{"target", "reason"})
+	c.failovers = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "botgate_database_failovers_total",
+		Help: "Failovers: times that another server was found to be the primary.",
+	})
 	if reg == nil {
 		return nil
 	}
-	all := append([]prometheus.Collector{c.counters.reads, c.counters.failovers}, c.serverGauges()...)
+	all := append([]prometheus.Collector{c.reads, c.failovers}, c.serverGauges()...)
 	all = append(all, poolMetrics("primary", c.primary)...)
 	var replicas []*pool
 	for _, n := range c.nodes {

@@ -28,21 +28,21 @@ func (c *Cluster) Read(ctx context.Context, read func(context.Context, *pgxpool.
 		return err
 	}
 	c.log.Debug("replica failed, asking the primary", "error", err)
-	c.counters.count(none, replicaFailed)
+	c.count(none, replicaFailed)
 	return read(ctx, c.Primary())
 }
 
 // chooseReplica returns the pool of the replica for a read, or nil for the primary.
 func (c *Cluster) chooseReplica(ctx context.Context) *pgxpool.Pool {
 	if store.IsFresh(ctx) {
-		c.counters.count(none, wantsFresh)
+		c.count(none, wantsFresh)
 		return nil
 	}
 	c.mu.Lock()
 	c.turn++
 	i, why := c.topology.chooseReplica(time.Now(), c.cfg.MaxLag, c.turn)
 	c.mu.Unlock()
-	c.counters.count(i, why)
+	c.count(i, why)
 	if i == none {
 		return nil
 	}

@@ -2,31 +2,25 @@ package replicas
 
 import "time"
 
-// reason says why a read goes to a replica or to the primary.
-type reason int
+// reason says why a read goes to a replica or to the primary, as the metric's label does.
+type reason string
 
 const (
 	// The replica's lag is within the bound.
-	withinBound reason = iota
+	withinBound reason = "within_bound"
 	// There is no primary, so that even a stale answer is better than none.
-	primaryDown
+	primaryDown reason = "primary_down"
 	// The caller asked for a fresh answer.
-	wantsFresh
+	wantsFresh reason = "fresh"
 	// No replica is configured.
-	noReplica
+	noReplica reason = "no_replica"
 	// None of the replicas answers.
-	replicasDown
+	replicasDown reason = "replicas_down"
 	// All replicas that answer lag more than allowed.
-	replicasLag
+	replicasLag reason = "replicas_lag"
 	// The replica failed, and the read is tried again.
-	replicaFailed
-	reasons
+	replicaFailed reason = "replica_failed"
 )
-
-// String is the label of the metric.
-func (r reason) String() string {
-	return [reasons]string{"within_bound", "primary_down", "fresh", "no_replica", "replicas_down", "replicas_lag", "replica_failed"}[r]
-}
 
 // chooseReplica returns the server for a read, or none for the primary, and why. Reads are
 // spread by turn over the replicas within the bound.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Cluster is the primary and the read replicas of one shard. [Open] makes it.
@@ -22,8 +23,10 @@ type Cluster struct {
 	log     *slog.Logger
 	primary *pool
 	// nodes are all servers: first those that may only be the primary, in the order of the URL.
-	nodes    []*node
-	counters *counters
+	nodes []*node
+
+	reads     *prometheus.CounterVec
+	failovers prometheus.Counter
 
 	mu       sync.Mutex
 	topology topology

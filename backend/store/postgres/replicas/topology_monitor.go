@@ -84,7 +84,7 @@ func (c *Cluster) observe(i int, s status) {
 	case promoted:
 		c.log.Info("primary found", "server", n.address, "timeline", s.timeline)
 		if !first {
-			c.counters.failovers.Inc()
+			c.failovers.Inc()
 		}
 		c.primary.Reset()
 		n.resetReads()

@@ -35,7 +35,7 @@ func shardOf(readable ...bool) *topology {
 func requireRoute(t *testing.T, topology *topology, ms, server int, why reason) {
 	t.Helper()
 	got, gotWhy := topology.chooseReplica(at(ms), bound, 0)
-	require.Equal(t, why.String(), gotWhy.String())
+	require.Equal(t, why, gotWhy)
 	require.Equal(t, server, got)
 }
 
