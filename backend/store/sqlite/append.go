@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	// Most stores have neither, so that one query suffices.
-	selectExceptions = `select exists (select 1 from moved_buckets), exists (select 1 from erasures)`
-	selectErased     = `select before from erasures where subject_hash = $1`
+	selectAnyErased = `select exists (select 1 from erasures)` // Most stores have none.
+	selectErased    = `select before from erasures where subject_hash = $1`
 
 	// The first entry of an event decides on its time.
 	claimEvent = `
@@ -33,7 +32,7 @@ on conflict (event_time, id) do nothing`
 
 // appendStatements are kept prepared.
 var appendStatements = []string{
-	selectExceptions, claimEvent, selectEventTime, insertLog, mergeStatus, addUserCounts, addBotCounts,
+	sqlstore.SelectFences, selectAnyErased, claimEvent, selectEventTime, insertLog, mergeStatus, addUserCounts, addBotCounts,
 }
 
 // Append implements [store.Store].
@@ -47,7 +46,10 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entr
 		for i := range entries {
 			entries[i].RecordedAt = now
 		}
-		recorded, err = t.record(ctx, entries, heedFences)
+		if err := t.checkFences(context.WithoutCancel(ctx), entries); err != nil {
+			return err
+		}
+		recorded, err = t.record(ctx, entries)
 		return err
 	})
 	if err != nil {
@@ -59,7 +61,7 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entr
 // Import implements [store.Maintainer]. It ignores fences: the buckets may be on their way back.
 func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	err := s.step(ctx, func(ctx context.Context, t *transaction) error {
-		_, err := t.record(ctx, entries, ignoreFences)
+		_, err := t.record(ctx, entries)
 		return err
 	})
 	if err != nil {
@@ -68,27 +70,15 @@ func (s *Store) Import(ctx context.Context, entries []store.Entry) error {
 	return nil
 }
 
-type fencing bool
-
-const (
-	heedFences   fencing = true
-	ignoreFences fencing = false
-)
-
 // record adds entries to the log and the read models, and returns those that are new, with the
 // time that their event has in the log.
-func (t *transaction) record(ctx context.Context, entries []store.Entry, moved fencing) ([]store.Entry, error) {
+func (t *transaction) record(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
 	// The driver starts a goroutine for each statement that can be canceled. These are short, and
 	// the transaction ends with the context anyway.
 	ctx = context.WithoutCancel(ctx)
-	var anyFenced, anyErased bool
-	if err := t.row(ctx, selectExceptions, nil, &anyFenced, &anyErased); err != nil {
+	var anyErased bool
+	if err := t.row(ctx, selectAnyErased, nil, &anyErased); err != nil {
 		return nil, err
-	}
-	if anyFenced && moved == heedFences {
-		if err := t.checkFences(ctx, entries); err != nil {
-			return nil, err
-		}
 	}
 	if anyErased {
 		var err error

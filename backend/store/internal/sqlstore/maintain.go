@@ -15,7 +15,7 @@ const (
 	InsertErasure  = `insert into erasures as e (subject_hash, before) values ($1, $2)
 on conflict (subject_hash) do update set before = excluded.before where e.before < excluded.before`
 
-	selectFences = `select bucket, shard from moved_buckets`
+	SelectFences = `select bucket, shard from moved_buckets`
 	InsertFence  = `insert into moved_buckets (bucket, shard) values ($1, $2) on conflict (bucket) do update set shard = excluded.shard`
 	DeleteFence  = `delete from moved_buckets where bucket = $1`
 )
@@ -95,7 +95,7 @@ func ReadFences(ctx context.Context, db Query) (map[int]string, error) {
 		err = row.Scan(&bucket, &shard)
 		fences[bucket] = shard
 		return none, err
-	}, selectFences)
+	}, SelectFences)
 	return fences, err
 }
 
