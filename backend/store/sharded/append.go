@@ -43,28 +43,24 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entr
 
 // owner is the shard of all the entries.
 func (s *Store) owner(entries []store.Entry) (*member, error) {
-	routes := s.routes.Load()
-	name, mixed := routes.Owners[entries[0].Bucket], false
+	routes, mixed := s.routes.Load(), false
+	var owner *member
 	for _, e := range entries {
-		owner := routes.Owners[e.Bucket]
-		if owner != name {
-			mixed = true
-		}
-		switch {
-		case mixed && s.member(owner) == nil:
-			return nil, unknown(owner)
+		name := routes.Owners[e.Bucket]
+		switch m := s.member(name); {
+		case m == nil:
+			return nil, unknown(name)
 		case routes.Between[e.Bucket] != nil:
 			return nil, errMoving
+		default:
+			mixed = mixed || owner != nil && m != owner
+			owner = m
 		}
 	}
-	switch m := s.member(name); {
-	case m == nil:
-		return nil, unknown(name)
-	case mixed:
+	if mixed {
 		return nil, fmt.Errorf("events of several shards: %w", store.ErrFenced)
-	default:
-		return m, nil
 	}
+	return owner, nil
 }
 
 // refreshBetween reads the fences of all shards that may have what seems to be between two of

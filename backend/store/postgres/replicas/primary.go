@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 var (
@@ -23,7 +24,7 @@ func (c *Cluster) connectToPrimary(cfg *pgxpool.Config) {
 	several := len(hosts(&cfg.ConnConfig.Config)) > 1
 	cfg.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
 		if several {
-			c.awaitSurvey(ctx, conn.ConnectTimeout)
+			retry.Wait(ctx, c.surveyed, conn.ConnectTimeout) // No longer than one of them may take.
 		}
 		if address, known := c.primaryAddress(); known {
 			hostFirst(&conn.Config, address)
@@ -64,14 +65,4 @@ func (c *Cluster) primaryAddress() (string, bool) {
 		return "", false
 	}
 	return c.nodes[c.topology.primary].address, true
-}
-
-// awaitSurvey waits until all servers were probed once, but no longer than one of them may take.
-func (c *Cluster) awaitSurvey(ctx context.Context, limit time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	select {
-	case <-c.surveyed:
-	case <-ctx.Done():
-	}
 }

@@ -33,7 +33,8 @@ type Cluster struct {
 	// turn spreads reads over the replicas.
 	turn uint64
 	// surveyed is closed once each server was probed.
-	surveyed chan struct{}
+	surveyed  chan struct{}
+	endSurvey func()
 
 	stop     context.CancelFunc
 	monitors sync.WaitGroup
@@ -57,6 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Cluster, error) {
 		cfg: cfg, log: cfg.Logger.With("shard", cfg.Name),
 		topology: topology{primary: none}, surveyed: make(chan struct{}),
 	}
+	c.endSurvey = sync.OnceFunc(func() { close(c.surveyed) })
 	if err := c.open(ctx); err != nil {
 		c.closePools()
 		return nil, err

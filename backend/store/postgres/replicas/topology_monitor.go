@@ -75,7 +75,9 @@ func (c *Cluster) observe(i int, s status) {
 	c.mu.Lock()
 	first, wasStale := c.topology.timeline == 0, c.topology.servers[i].stale
 	changed := c.topology.observe(i, s.observation)
-	c.endSurvey()
+	if c.topology.surveyed() {
+		c.endSurvey()
+	}
 	c.mu.Unlock()
 
 	n := c.nodes[i]
@@ -103,7 +105,9 @@ func (c *Cluster) markDown(i int, err error) {
 	c.mu.Lock()
 	was := c.topology.servers[i]
 	c.topology.markDown(i)
-	c.endSurvey()
+	if c.topology.surveyed() {
+		c.endSurvey()
+	}
 	c.mu.Unlock()
 	if was.up || !was.probed {
 		c.log.Warn("database server does not answer", "server", c.nodes[i].address, "error", err)
@@ -114,16 +118,5 @@ func (c *Cluster) markDown(i int, err error) {
 func (n *node) resetReads() {
 	if n.reads != nil {
 		n.reads.Reset()
-	}
-}
-
-// endSurvey lets connections be made once every server was probed. The caller holds mu.
-func (c *Cluster) endSurvey() {
-	select {
-	case <-c.surveyed:
-	default:
-		if c.topology.surveyed() {
-			close(c.surveyed)
-		}
 	}
 }
