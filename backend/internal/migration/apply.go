@@ -52,7 +52,8 @@ func (t Tables) apply(ctx context.Context) error {
 	defer func() { _ = tx.Rollback() }()
 	if t.DB.Dialect == sqldb.Postgres {
 		// The lock of a transaction, unlike that of a session, passes connection poolers.
-		for _, query := range []string{"set local statement_timeout = 0", fmt.Sprintf("select pg_advisory_xact_lock(%d)", postgresLock)} {
+		lock := fmt.Sprintf("select pg_advisory_xact_lock(%d)", postgresLock)
+		for _, query := range []string{"set local statement_timeout = 0", lock} {
 			if _, err := tx.ExecContext(ctx, query); err != nil {
 				return err
 			}
@@ -70,7 +71,8 @@ func (t Tables) apply(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
 		//nolint:gosec // The name of the table is the program's.
-		_, err := tx.ExecContext(ctx, "insert into "+t.table()+" (version, name, checksum, applied_at) values ($1, $2, $3, $4)",
+		_, err := tx.ExecContext(ctx,
+			"insert into "+t.table()+" (version, name, checksum, applied_at) values ($1, $2, $3, $4)",
 			v.number, v.name, v.checksum, time.Now().UnixMicro())
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)

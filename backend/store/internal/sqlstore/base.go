@@ -47,7 +47,9 @@ type Rows interface {
 type Query func(ctx context.Context, read func(Rows) error, query string, args ...any) error
 
 // All returns what scan makes of each row.
-func All[T any](ctx context.Context, db Query, scan func(Row) (T, error), query string, args ...any) (all []T, err error) {
+func All[T any](
+	ctx context.Context, db Query, scan func(Row) (T, error), query string, args ...any,
+) (all []T, err error) {
 	err = db(ctx, func(rows Rows) error {
 		for rows.Next() {
 			one, err := scan(rows)
@@ -62,7 +64,9 @@ func All[T any](ctx context.Context, db Query, scan func(Row) (T, error), query 
 }
 
 // read is All for one query.
-func read[T any](ctx context.Context, b *Base, scan func(Row) (T, error), query string, args ...any) (all []T, err error) {
+func read[T any](
+	ctx context.Context, b *Base, scan func(Row) (T, error), query string, args ...any,
+) (all []T, err error) {
 	err = b.Read(ctx, func(ctx context.Context, db Query) error {
 		all, err = All(ctx, db, scan, query, args...)
 		return err

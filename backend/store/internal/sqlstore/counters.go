@@ -36,7 +36,8 @@ where subject = $1 and ($2 = '' or bot = $2) group by bot order by bot`
 
 	// SelectUserAt counts them in the log as it was at the time $3.
 	SelectUserAt = `select bot, min(event_time), max(event_time), ` + CountRows + ` from events
-where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3 group by bot order by bot`
+where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3
+group by bot order by bot`
 
 	// SelectMinutes reads the statistics of all bots, and SelectBotMinutes those of bot $4.
 	SelectMinutes    = selectMinutes + groupMinutes

@@ -16,8 +16,9 @@ const (
 on conflict (subject_hash) do update set before = excluded.before where e.before < excluded.before`
 
 	SelectFences = `select bucket, shard from moved_buckets`
-	InsertFence  = `insert into moved_buckets (bucket, shard) values ($1, $2) on conflict (bucket) do update set shard = excluded.shard`
-	DeleteFence  = `delete from moved_buckets where bucket = $1`
+	InsertFence  = `insert into moved_buckets (bucket, shard) values ($1, $2)
+on conflict (bucket) do update set shard = excluded.shard`
+	DeleteFence = `delete from moved_buckets where bucket = $1`
 )
 
 // ErrNotFenced prevents dropping the only copy.

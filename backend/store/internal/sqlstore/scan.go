@@ -39,8 +39,9 @@ func (u utc) ScanTimestamptz(v pgtype.Timestamptz) error {
 
 // LogColumns are the columns of the log, as e, in the order in which [ScanEntry] reads them;
 // bodies are left out here.
-const LogColumns = `e.event_time, e.time, e.recorded_at, e.not_before, coalesce(e.attempt, 0), coalesce(e.replays, 0), coalesce(e.took_ms, 0),
-	e.bucket, e.status, e.id, coalesce(e.ref, ''), e.bot, e.type, e.subject, e.order_key, e.verified_by, e.trace_parent, e.content_type`
+const LogColumns = `e.event_time, e.time, e.recorded_at, e.not_before,
+	coalesce(e.attempt, 0), coalesce(e.replays, 0), coalesce(e.took_ms, 0), e.bucket, e.status, e.id, coalesce(e.ref, ''), e.bot, e.type,
+	e.subject, e.order_key, e.verified_by, e.trace_parent, e.content_type`
 
 // ScanEntry reads [LogColumns].
 func ScanEntry(row Row) (store.Entry, error) { return scanEntry(row) }
@@ -52,8 +53,9 @@ func scanEntry(row Row, more ...any) (store.Entry, error) {
 	var tookMS int64
 	var status int
 	dest := append([]any{
-		UTC(&e.EventTime), UTC(&ev.Time), UTC(&e.RecordedAt), UTC(&ev.NotBefore), &e.State.Attempts, &e.State.Replays, &tookMS,
-		&e.Bucket, &status, &ev.ID, &e.Ref, &ev.Bot, &e.EventType, &ev.Subject, &ev.OrderKey, &ev.VerifiedBy, &ev.TraceParent, &ev.ContentType,
+		UTC(&e.EventTime), UTC(&ev.Time), UTC(&e.RecordedAt), UTC(&ev.NotBefore),
+		&e.State.Attempts, &e.State.Replays, &tookMS, &e.Bucket, &status, &ev.ID, &e.Ref, &ev.Bot, &e.EventType,
+		&ev.Subject, &ev.OrderKey, &ev.VerifiedBy, &ev.TraceParent, &ev.ContentType,
 	}, more...)
 	if err := row.Scan(dest...); err != nil {
 		return e, err

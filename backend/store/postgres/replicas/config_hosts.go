@@ -39,7 +39,8 @@ func hostFirst(c *pgconn.Config, address string) {
 
 // ofHost lists what is to be tried at a host, or at all others.
 func ofHost(c *pgconn.Config, address string, same bool) []*pgconn.FallbackConfig {
-	return slices.DeleteFunc(fallbacks(c), func(f *pgconn.FallbackConfig) bool { return (addressOf(f) == address) != same })
+	other := func(f *pgconn.FallbackConfig) bool { return (addressOf(f) == address) != same }
+	return slices.DeleteFunc(fallbacks(c), other)
 }
 
 func addressOf(f *pgconn.FallbackConfig) string {

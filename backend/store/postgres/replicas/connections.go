@@ -88,7 +88,10 @@ func (c *Cluster) readBudget(ctx context.Context, conn *pgx.Conn) (connectionBud
 	var count int
 	// ForEachRow returns the error of Query as well.
 	rows, _ := conn.Query(ctx, budgetQuery, pgx.QueryExecModeSimpleProtocol)
-	_, err := pgx.ForEachRow(rows, []any{&b.limit, &name, &count, &own}, func() error { b.add(name, count, own); return nil })
+	_, err := pgx.ForEachRow(rows, []any{&b.limit, &name, &count, &own}, func() error {
+		b.add(name, count, own)
+		return nil
+	})
 	if err != nil {
 		return b, fmt.Errorf("asking for the connections: %w", err)
 	}
