@@ -1,17 +1,20 @@
-// Package cache keeps what is read often, in memory and behind that in Redis, and forgets
-// it when it is written. One load at a time asks for a key, however many readers wait for it.
+// Package cache is a cache-aside cache in two tiers, memory and Redis, which is invalidated when
+// something is written. There is one load of a key at a time, however many readers wait for it.
 //
-// What is promised, and for how long something may be answered that is no longer true, is
-// in docs/explanation/cache.md.
+// What is promised, and for how long something stale may be answered, is in
+// docs/explanation/cache.md.
 package cache
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/botgate/botgate/internal/breaker"
 )
 
 // entryOverhead is what an entry takes in memory besides its key and value, in bytes.
@@ -26,11 +29,12 @@ type Cache[V any] struct {
 	memory  *otter.Cache[string, *entry[V]]
 	remote  *remote // nil without Redis
 	metrics metrics
-	slots   chan struct{}
+	slots   chan struct{} // Holds one value for each load under way.
 
-	closing context.Context
-	close   context.CancelFunc
-	loads   sync.WaitGroup
+	unregister func()
+	closing    context.Context
+	close      context.CancelFunc
+	loads      sync.WaitGroup
 
 	// mu makes it one step to take the result of a load into memory, or not because of a
 	// write. Reading memory needs no lock.
@@ -47,31 +51,41 @@ type Load[V any] func(ctx context.Context) (V, error)
 // New makes a cache. The error names the option that is wrong.
 func New[V any](cfg Config[V]) (*Cache[V], error) {
 	cfg.setDefaults()
-	if err := cfg.check(); err != nil {
+	err := cfg.check()
+	if err == nil && cfg.Metrics == nil {
+		cfg.Metrics, err = NewMetrics(nil)
+	}
+	if err != nil {
 		return nil, err
 	}
 	c := &Cache[V]{
 		cfg: cfg, started: time.Now(), metrics: cfg.Metrics.of(cfg.Name), flights: map[string]*flight[V]{},
 		slots: make(chan struct{}, cfg.MaxLoads), recent: newRecent(cfg.FreshWindow),
 	}
-	var err error
 	if c.memory, err = otter.New(&otter.Options[string, *entry[V]]{
 		MaximumWeight: cfg.MaxBytes,
 		Weigher:       func(key string, e *entry[V]) uint32 { return uint32(len(key) + e.size + entryOverhead) },
 		// An entry's own times decide; this gives its memory back.
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *entry[V]]) time.Duration {
-			return max(1, e.Value.hardAt-c.now())
+			return max(1, e.Value.expiresAt-c.now())
 		}),
 	}); err != nil {
 		return nil, fmt.Errorf("cache %s: %w", cfg.Name, err)
 	}
 	if cfg.Redis != nil {
-		c.remote = newRemote(remoteConfig{
-			client: cfg.Redis, prefix: cfg.Prefix, budget: cfg.RedisBudget, name: cfg.Name, logger: cfg.Logger,
-			lease: max(cfg.LoadTimeout+cfg.RedisBudget, cfg.FreshWindow), window: cfg.FreshWindow, degraded: c.metrics.degraded,
-		})
+		c.remote = &remote{
+			client: cfg.Redis, prefix: cfg.Prefix, budget: cfg.RedisBudget, started: c.started,
+			lease: max(cfg.LoadTimeout+cfg.RedisBudget, cfg.FreshWindow), window: cfg.FreshWindow,
+			breaker: breaker.New(breaker.Config{
+				Logger:   cfg.Logger.With(slog.String("cache", cfg.Name)),
+				Effect:   "this process uses only its own cache and the database",
+				Degraded: c.metrics.degraded,
+			}),
+		}
 	}
-	cfg.Metrics.observe(cfg.Name, c.memory.WeightedSize)
+	if c.unregister, err = cfg.Metrics.registerSize(cfg.Name, c.memory.WeightedSize); err != nil {
+		return nil, err
+	}
 	c.closing, c.close = context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	return c, nil
 }
@@ -84,7 +98,7 @@ func (c *Cache[V]) Close() {
 	c.mu.Unlock()
 	c.close()
 	c.loads.Wait()
-	c.cfg.Metrics.forget(c.cfg.Name)
+	c.unregister()
 	c.memory.StopAllGoroutines()
 }
 
@@ -96,7 +110,7 @@ func (c *Cache[V]) now() time.Duration { return time.Since(c.started) }
 // A caller whose context ends leaves with its error, and the load goes on for the others.
 func (c *Cache[V]) Get(ctx context.Context, key string, load Load[V]) (V, error) {
 	if e := c.look(key); e != nil {
-		if c.now() < e.softAt {
+		if c.now() < e.staleAt {
 			c.metrics.memoryHit.Inc()
 		} else {
 			c.metrics.memoryStale.Inc()
@@ -119,7 +133,7 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load Load[V]) (V, error)
 // look returns what memory has of a key and may still be answered.
 func (c *Cache[V]) look(key string) *entry[V] {
 	e, ok := c.memory.GetIfPresent(key)
-	if !ok || c.now() >= e.hardAt {
+	if !ok || c.now() >= e.expiresAt {
 		return nil
 	}
 	return e

@@ -1,8 +1,8 @@
 package cache
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,11 +17,12 @@ const (
 	defaultMaxValueBytes = 256 << 10
 	defaultSoftTTL       = 10 * time.Second
 	defaultHardTTL       = time.Minute
-	DefaultNegativeTTL   = 5 * time.Second
-	defaultJitter        = 0.1
-	defaultMaxLoads      = 256
-	defaultLoadTimeout   = 5 * time.Second
-	defaultRedisBudget   = 50 * time.Millisecond
+	// DefaultNegativeTTL is the default of [Config.NegativeTTL].
+	DefaultNegativeTTL = 5 * time.Second
+	defaultJitter      = 0.1
+	defaultMaxLoads    = 256
+	defaultLoadTimeout = 5 * time.Second
+	defaultRedisBudget = 50 * time.Millisecond
 )
 
 var (
@@ -36,8 +37,7 @@ type Config[V any] struct {
 	// Name tells the caches of a process apart in metrics and in the log: a word of the
 	// program, never data. Required.
 	Name string
-	// MaxBytes bounds what the tier in memory holds, by the size of encoded values and of
-	// keys. Decoded values take two to three times that. Default 64 MiB.
+	// MaxBytes bounds the tier in memory, by the size of values encoded as JSON and of keys. Decoded values take two to three times that. Default 64 MiB.
 	MaxBytes uint64
 	// MaxValueBytes is the size of an encoded value above which it is kept in no tier.
 	// Default 256 KiB.
@@ -48,7 +48,7 @@ type Config[V any] struct {
 	// HardTTL is the age at which a value is not answered any more: the bound for when a
 	// notice is lost. Default 1 minute.
 	HardTTL time.Duration
-	// NegativeTTL is the age at which that there is nothing is not answered any more.
+	// NegativeTTL is the TTL of a negative entry: that a key has no value.
 	// Default 5 seconds.
 	NegativeTTL time.Duration
 	// Jitter is the part of these by which each value's own are shorter at most, from 0 to 1,
@@ -57,7 +57,7 @@ type Config[V any] struct {
 	// FreshWindow is how long after an invalidation a key is loaded with [Config.Fresh]:
 	// longer than a replica may lag behind. Default 0: loads see every commit anyway.
 	FreshWindow time.Duration
-	// Fresh marks the context of a load that must see every commit before it; nil for none.
+	// Fresh makes the context of a load that must see every commit before it; nil for none.
 	Fresh func(context.Context) context.Context
 	// NotFound is the error, or wrapped in the error, of a load that found nothing. That is
 	// kept, too, and answered with NotFound itself. Default [errNotFound].
@@ -76,66 +76,32 @@ type Config[V any] struct {
 	Prefix string
 	// RedisBudget is how long one call may wait for Redis. Default 50 ms.
 	RedisBudget time.Duration
-	// Codec turns values into bytes and back. Default: JSON.
-	Codec Codec[V]
-
 	// Metrics counts; nil for not counting. Caches of one process share it.
 	Metrics *Metrics
-	// Logger hears when Redis stops and starts to answer. Default: discard.
+	// Logger gets when Redis stops and starts to answer. Default: discard.
 	Logger *slog.Logger
-}
-
-// Codec turns values into bytes and back.
-type Codec[V any] interface {
-	Encode(V) ([]byte, error)
-	Decode([]byte) (V, error)
-}
-
-// JSON is the codec that most values need.
-type JSON[V any] struct{}
-
-// Encode implements [Codec].
-func (JSON[V]) Encode(v V) ([]byte, error) { return json.Marshal(v) }
-
-// Decode implements [Codec].
-func (JSON[V]) Decode(text []byte) (v V, err error) {
-	err = json.Unmarshal(text, &v)
-	return v, err
 }
 
 // setDefaults fills in what was left at zero.
 func (c *Config[V]) setDefaults() {
-	setDefault(&c.MaxBytes, defaultMaxBytes)
-	setDefault(&c.MaxValueBytes, defaultMaxValueBytes)
-	setDefault(&c.SoftTTL, defaultSoftTTL)
-	setDefault(&c.HardTTL, defaultHardTTL)
-	setDefault(&c.NegativeTTL, DefaultNegativeTTL)
-	setDefault(&c.Jitter, defaultJitter)
-	setDefault(&c.MaxLoads, defaultMaxLoads)
-	setDefault(&c.LoadTimeout, defaultLoadTimeout)
-	setDefault(&c.RedisBudget, defaultRedisBudget)
+	c.MaxBytes = cmp.Or(c.MaxBytes, defaultMaxBytes)
+	c.MaxValueBytes = cmp.Or(c.MaxValueBytes, defaultMaxValueBytes)
+	c.SoftTTL = cmp.Or(c.SoftTTL, defaultSoftTTL)
+	c.HardTTL = cmp.Or(c.HardTTL, defaultHardTTL)
+	c.NegativeTTL = cmp.Or(c.NegativeTTL, DefaultNegativeTTL)
+	c.Jitter = cmp.Or(c.Jitter, defaultJitter)
+	c.MaxLoads = cmp.Or(c.MaxLoads, defaultMaxLoads)
+	c.LoadTimeout = cmp.Or(c.LoadTimeout, defaultLoadTimeout)
+	c.RedisBudget = cmp.Or(c.RedisBudget, defaultRedisBudget)
 	c.Jitter = max(0, c.Jitter)
 	if c.NotFound == nil {
 		c.NotFound = errNotFound
-	}
-	if c.Codec == nil {
-		c.Codec = JSON[V]{}
 	}
 	if c.Fresh == nil {
 		c.Fresh = func(ctx context.Context) context.Context { return ctx }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Metrics == nil {
-		c.Metrics = newMetrics()
-	}
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 

@@ -20,9 +20,9 @@ type flight[V any] struct {
 	load Load[V]
 	// refresh is the stale entry that is to be replaced; nil where there is none.
 	refresh *entry[V]
-	// fresh means that the key was written not long ago, overtaken that it was written
+	// fresh means that the key was written not long ago, invalidated that it was written
 	// meanwhile. Both belong to the cache's lock.
-	fresh, overtaken bool
+	fresh, invalidated bool
 
 	done  chan struct{}
 	entry *entry[V]
@@ -41,7 +41,7 @@ func (f *flight[V]) wait(ctx context.Context) (*entry[V], error) {
 // join returns the entry of a key, if there is one by now, or the flight that gets it.
 func (c *Cache[V]) join(ctx context.Context, key string, load Load[V]) (*entry[V], *flight[V], error) {
 	c.mu.Lock()
-	e, f := c.known(key)
+	e, f := c.lookup(key)
 	c.mu.Unlock()
 	if e != nil || f != nil {
 		return e, f, nil
@@ -55,7 +55,7 @@ func (c *Cache[V]) join(ctx context.Context, key string, load Load[V]) (*entry[V
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, f = c.known(key); e == nil && f == nil && !c.closed {
+	if e, f = c.lookup(key); e == nil && f == nil && !c.closed {
 		return nil, c.start(ctx, &flight[V]{key: key, load: load}), nil
 	}
 	<-c.slots
@@ -65,8 +65,8 @@ func (c *Cache[V]) join(ctx context.Context, key string, load Load[V]) (*entry[V
 	return e, f, nil
 }
 
-// known needs the lock.
-func (c *Cache[V]) known(key string) (*entry[V], *flight[V]) {
+// lookup needs the lock.
+func (c *Cache[V]) lookup(key string) (*entry[V], *flight[V]) {
 	if e := c.look(key); e != nil {
 		return e, nil
 	}
@@ -101,13 +101,13 @@ func (c *Cache[V]) start(ctx context.Context, f *flight[V]) *flight[V] {
 	c.flights[f.key] = f
 	c.loads.Go(func() {
 		defer func() { <-c.slots }()
-		c.fly(context.WithoutCancel(ctx), f)
+		c.run(context.WithoutCancel(ctx), f)
 	})
 	return f
 }
 
-// fly finds the value in Redis, or loads it and leaves it there.
-func (c *Cache[V]) fly(ctx context.Context, f *flight[V]) {
+// run finds the value in Redis, or loads it and leaves it there.
+func (c *Cache[V]) run(ctx context.Context, f *flight[V]) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.LoadTimeout)
 	defer cancel()
 	defer context.AfterFunc(c.closing, cancel)() //nolint:contextcheck // ends with the cache, too
@@ -116,7 +116,7 @@ func (c *Cache[V]) fly(ctx context.Context, f *flight[V]) {
 	if c.remote != nil {
 		var found *entry[V]
 		if found, lease = c.fetch(ctx, f); found != nil {
-			c.land(f, found, nil)
+			c.finish(f, found, nil)
 			return
 		}
 	}
@@ -128,11 +128,13 @@ func (c *Cache[V]) fly(ctx context.Context, f *flight[V]) {
 	r, err := c.record(value, err, fresh)
 	c.metrics.loaded(r, err)
 	if err != nil {
-		c.land(f, nil, err)
+		c.finish(f, nil, err)
 		return
 	}
-	if c.land(f, c.entry(value, r, began), nil) && lease.granted {
-		c.metrics.stored(c.remote.store(context.WithoutCancel(ctx), f.key, lease, r))
+	if c.finish(f, c.entry(value, r, began), nil) && lease.granted {
+		if err := c.remote.store(context.WithoutCancel(ctx), f.key, lease, r); err != nil {
+			c.metrics.redisFailed.Inc()
+		}
 	}
 }
 
@@ -148,11 +150,11 @@ func (c *Cache[V]) call(ctx context.Context, load Load[V]) (value V, err error) 
 	return load(ctx)
 }
 
-// land hands out what a flight got, and keeps it unless it is too large or its key was
+// finish passes the result of a flight to those who wait, and keeps it unless it is too large or its key was
 // written meanwhile. It reports whether it was kept.
-func (c *Cache[V]) land(f *flight[V], e *entry[V], err error) (kept bool) {
+func (c *Cache[V]) finish(f *flight[V], e *entry[V], err error) (kept bool) {
 	c.mu.Lock()
-	if !f.overtaken {
+	if !f.invalidated {
 		delete(c.flights, f.key)
 		switch {
 		case e != nil && e.size <= c.cfg.MaxValueBytes:

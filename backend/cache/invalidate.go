@@ -11,11 +11,11 @@ import (
 const chunk = 256
 
 // Invalidate forgets keys, in memory and in Redis, before it returns. A load that began
-// before is not kept in either. Where Redis can't be told, this cache takes nothing from
-// it that was loaded before.
+// before is not kept in either. Where Redis can't be reached, this cache takes nothing
+// from it that was loaded before.
 func (c *Cache[V]) Invalidate(ctx context.Context, keys ...string) {
 	for part := range slices.Chunk(keys, chunk) {
-		c.forget(part)
+		c.invalidate(part)
 		if c.remote == nil {
 			continue
 		}
@@ -24,26 +24,26 @@ func (c *Cache[V]) Invalidate(ctx context.Context, keys ...string) {
 			c.remote.distrust()
 		}
 		// Until then Redis had what a load could take.
-		c.forget(part)
+		c.invalidate(part)
 	}
 	c.metrics.invalidatedKeys.Add(float64(len(keys)))
 }
 
-func (c *Cache[V]) forget(keys []string) {
+func (c *Cache[V]) invalidate(keys []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
 	for _, key := range keys {
-		c.overtake(key, c.flights[key])
+		c.discard(key, c.flights[key])
 		c.memory.Invalidate(key)
 		c.recent.add(key, now)
 	}
 }
 
-// overtake lets nobody else wait for a flight, nor its result be kept.
-func (c *Cache[V]) overtake(key string, f *flight[V]) {
+// discard lets nobody else wait for a flight, nor its result be kept.
+func (c *Cache[V]) discard(key string, f *flight[V]) {
 	if f != nil {
-		f.overtaken = true
+		f.invalidated = true
 		delete(c.flights, key)
 		c.metrics.discarded.Inc()
 	}
@@ -55,7 +55,7 @@ func (c *Cache[V]) DropAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, f := range c.flights {
-		c.overtake(key, f)
+		c.discard(key, f)
 	}
 	if c.remote != nil {
 		c.remote.distrust()

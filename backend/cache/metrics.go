@@ -1,8 +1,6 @@
 package cache
 
 import (
-	"sync"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/metric"
@@ -12,68 +10,42 @@ import (
 type Metrics struct {
 	requests, invalidations *prometheus.CounterVec
 	degraded                *prometheus.GaugeVec
-	bytes                   *prometheus.Desc
-
-	mu    sync.Mutex
-	sizes map[string]func() uint64
+	registry                prometheus.Registerer // Nil for none.
 }
 
-// NewMetrics registers the metrics. It fails when they are registered already.
+// NewMetrics registers the metrics, unless reg is nil. It fails when they are registered already.
 func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
-	m := newMetrics()
-	return m, metric.Register(reg, "the cache", m)
-}
-
-func newMetrics() *Metrics {
-	return &Metrics{
+	m := &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_cache_requests_total",
-			Help: "What each tier was asked and said: memory hit, stale (answered and loaded again) or miss; redis hit, miss or failed; database found, missing, failed or discarded, since its key was written meanwhile.",
+			Help: "Lookups by tier and result: memory hit, stale (answered and refreshed) or miss; redis hit, miss or failed; database found, missing, failed or discarded, since its key was written meanwhile.",
 		}, []string{"cache", "tier", "result"}),
 		invalidations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_cache_invalidations_total",
-			Help: "Keys dropped since they were written, and times that all were dropped since writes may have been missed, by scope: key, all.",
+			Help: "Keys invalidated since they were written, and times that all were since writes may have been missed, by scope: key, all.",
 		}, []string{"cache", "scope"}),
 		degraded: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "botgate_cache_degraded",
 			Help: "1 while Redis does not answer in time and the cache does without it.",
 		}, []string{"cache"}),
-		bytes: prometheus.NewDesc("botgate_cache_memory_bytes",
-			"Size of what is in memory, as it counts against the bound.", []string{"cache"}, nil),
-		sizes: map[string]func() uint64{},
+		registry: reg,
 	}
+	return m, metric.Register(reg, "the cache", m.requests, m.invalidations, m.degraded)
 }
 
-// Describe implements [prometheus.Collector].
-func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
-	m.requests.Describe(descs)
-	m.invalidations.Describe(descs)
-	m.degraded.Describe(descs)
-	descs <- m.bytes
-}
-
-// Collect implements [prometheus.Collector].
-func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
-	m.requests.Collect(metrics)
-	m.invalidations.Collect(metrics)
-	m.degraded.Collect(metrics)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for name, size := range m.sizes {
-		metrics <- prometheus.MustNewConstMetric(m.bytes, prometheus.GaugeValue, float64(size()), name)
+// registerSize exports the size of a cache until unregister is called.
+func (m *Metrics) registerSize(name string, size func() uint64) (unregister func(), err error) {
+	bytes := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "botgate_cache_memory_bytes",
+		Help:        "Size of what is in memory, as it counts against the bound.",
+		ConstLabels: prometheus.Labels{"cache": name},
+	}, func() float64 { return float64(size()) })
+	unregister = func() {
+		if m.registry != nil {
+			m.registry.Unregister(bytes)
+		}
 	}
-}
-
-func (m *Metrics) observe(name string, size func() uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sizes[name] = size
-}
-
-func (m *Metrics) forget(name string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.sizes, name)
+	return unregister, metric.Register(m.registry, "the cache", bytes)
 }
 
 // metrics are those of one cache, looked up once.
@@ -105,12 +77,5 @@ func (m *metrics) loaded(r *record, err error) {
 		m.missing.Inc()
 	default:
 		m.found.Inc()
-	}
-}
-
-// stored counts what Redis did not keep.
-func (m *metrics) stored(err error) {
-	if err != nil {
-		m.redisFailed.Inc()
 	}
 }

@@ -120,6 +120,17 @@ func (m *model) fault(t *testing.T) {
 	faults[rand.N(len(faults))]()
 }
 
+// partition has each process fail to reach Redis once, whatever the faults were.
+func (m *model) partition(t *testing.T) {
+	for _, p := range m.processes {
+		failed := func() float64 { return testutil.ToFloat64(p.cache.metrics.redisFailed) }
+		before := failed()
+		p.proxy.Partition(true, false)
+		await(t, func() bool { return failed() > before })
+		p.proxy.Cut()
+	}
+}
+
 // unreadable keeps the database from being read until nothing can be known of the first key.
 func (m *model) unreadable(t *testing.T) {
 	m.db.unreadable.Store(true)
@@ -177,6 +188,8 @@ func TestModel(t *testing.T) {
 				m.calm(t)
 				m.fault(t)
 			}
+			m.calm(t)
+			m.partition(t)
 			m.calm(t)
 			m.unreadable(t)
 			m.calm(t)

@@ -54,9 +54,9 @@ func TestAgeTravelsThroughRedis(t *testing.T) {
 	await(t, func() bool { return time.Since(read) > 200*time.Millisecond })
 	requireGet(t, two, db, "value", 1)
 	e := two.look("key")
-	ends := time.Since(read) + e.hardAt - two.now()
+	ends := time.Since(read) + e.expiresAt - two.now()
 	require.LessOrEqual(t, ends, cfg.HardTTL+rounding, "since it was read")
-	due := time.Since(read) + e.softAt - two.now()
+	due := time.Since(read) + e.staleAt - two.now()
 	require.LessOrEqual(t, due, cfg.SoftTTL+rounding)
 }
 
@@ -72,7 +72,7 @@ func TestDueValueInRedis(t *testing.T) {
 	requireGet(t, one, db, "old", 1)
 	idle(t, one)
 	db.set("new")
-	await(t, func() bool { return one.look("key").softAt < one.now() })
+	await(t, func() bool { return one.look("key").staleAt < one.now() })
 	requireGet(t, two, db, "old", 1)
 	await(t, func() bool {
 		got, err := two.Get(t.Context(), "key", db.load)
@@ -103,7 +103,7 @@ func TestAfterALossRedisIsNotTrustedBlindly(t *testing.T) {
 	one.DropAll()
 	requireGet(t, one, db, "new", 3)
 	idle(t, one)
-	two.forget([]string{"key"})
+	two.invalidate([]string{"key"})
 	requireGet(t, two, db, "new", 3) // What was loaded after it is taken.
 }
 
@@ -119,7 +119,7 @@ func TestInvalidationThatRedisDidNotTake(t *testing.T) {
 	requireGet(t, one, db, "old", 1)
 	idle(t, one)
 	await(t, func() bool {
-		two.forget([]string{"key"})
+		two.invalidate([]string{"key"})
 		_, err := two.Get(t.Context(), "key", func(context.Context) (string, error) { return "", errDatabase })
 		return err == nil
 	})
@@ -128,14 +128,14 @@ func TestInvalidationThatRedisDidNotTake(t *testing.T) {
 	two.Invalidate(t.Context(), "key")
 	proxy.Cut()
 	await(t, func() bool {
-		two.forget([]string{"key"})
+		two.invalidate([]string{"key"})
 		got, err := two.Get(t.Context(), "key", db.load)
 		require.NoError(t, err)
 		require.Equal(t, "new", got)
 		_, _, _, err = two.remote.begin(t.Context(), "any", need{})
 		return err == nil
 	})
-	two.forget([]string{"key"})
+	two.invalidate([]string{"key"})
 	got, err := two.Get(t.Context(), "key", db.load)
 	require.NoError(t, err)
 	require.Equal(t, "new", got)
@@ -167,7 +167,7 @@ func TestLoadsAfterAnInvalidationAreFresh(t *testing.T) {
 	require.False(t, get(one, "key"))
 	two.Invalidate(t.Context(), "key")
 	require.False(t, get(two, "other"))
-	one.forget([]string{"nothing"})
+	one.invalidate([]string{"nothing"})
 	one.memory.InvalidateAll() // As if it had been evicted.
 	require.True(t, get(one, "key"))
 	_, lease := one.remote.names("key")
@@ -272,7 +272,7 @@ func TestOneSlotOfACluster(t *testing.T) {
 	requireGet(t, two, db, "old", 1)
 	db.set("new")
 	one.Invalidate(t.Context(), "key", "}", "other", "{}")
-	two.forget([]string{"key"})
+	two.invalidate([]string{"key"})
 	requireGet(t, two, db, "new", 2)
 	require.NotContains(t, log.String(), "level=WARN")
 }

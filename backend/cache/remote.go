@@ -6,13 +6,11 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/breaker"
@@ -30,8 +28,8 @@ var (
 )
 
 const (
-	// whatever is an age that no value reaches.
-	whatever = 1000 * 24 * time.Hour
+	// anyAge is an age that no value reaches.
+	anyAge = 1000 * 24 * time.Hour
 	// rounding is more than what is lost in milliseconds.
 	rounding = 5 * time.Millisecond
 )
@@ -40,29 +38,22 @@ var errAnswer = errors.New("unexpected answer of the script")
 
 // remote is the tier in Redis.
 //
-// Who misses a value there is given a lease, and leaves what it loaded there only while it
-// has that. An invalidation takes the lease away with the value. So what was read before
-// an invalidation can't get there after it, however late it comes, and no clocks are compared.
+// A miss there gets a lease, and its load stores what it read only while it has that. An
+// invalidation removes the lease with the value. So what was read before an invalidation
+// can't be stored after it, however late it comes, and no clocks are compared.
 type remote struct {
-	remoteConfig
-	breaker *breaker.Breaker
-	started time.Time
-
-	mu sync.Mutex
-	// trusted is since when loads may have led to what is taken from Redis; 0 for any.
-	trusted time.Duration
-}
-
-type remoteConfig struct {
 	client redis.UniversalClient
 	prefix string
 	budget time.Duration
 	// lease is longer than a load may take, window how long loads of a key are fresh
 	// after an invalidation.
 	lease, window time.Duration
-	name          string
-	logger        *slog.Logger
-	degraded      prometheus.Gauge
+	breaker       *breaker.Breaker
+	started       time.Time
+
+	mu sync.Mutex
+	// trusted is since when loads may have led to what is taken from Redis; 0 for any.
+	trusted time.Duration
 }
 
 // lease is what a load may leave its value in Redis with.
@@ -76,16 +67,8 @@ type lease struct {
 
 // need is what a value in Redis must be to be of use.
 type need struct {
-	// fresh means read fresh, undue not due for another load.
-	fresh, undue bool
-}
-
-func newRemote(c remoteConfig) *remote {
-	return &remote{remoteConfig: c, started: time.Now(), breaker: breaker.New(breaker.Config{
-		Logger:   c.logger.With(slog.String("cache", c.name)),
-		Effect:   "this process uses only its own cache and the database",
-		Degraded: c.degraded,
-	})}
+	// fresh means read fresh, notStale not due for another load.
+	fresh, notStale bool
 }
 
 // names are those of the value and of the lease, in one slot of a cluster. Keys may be
@@ -108,7 +91,7 @@ func (r *remote) oldest() (fresh, any time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.trusted == 0 {
-		return whatever, whatever
+		return anyAge, anyAge
 	}
 	fresh = time.Since(r.started) - r.trusted - rounding
 	return fresh, fresh - r.window
@@ -125,7 +108,7 @@ func (r *remote) begin(ctx context.Context, key string, n need) (found *record, 
 	var answer []any
 	err = r.breaker.Call(ctx, r.budget, func(ctx context.Context) (err error) {
 		answer, err = beginScript.Run(ctx, r.client, []string{value, name}, l.token, r.lease.Milliseconds(),
-			fresh.Milliseconds(), other.Milliseconds(), flag(n.undue)).Slice()
+			fresh.Milliseconds(), other.Milliseconds(), flag(n.notStale)).Slice()
 		return err
 	})
 	if err != nil {
