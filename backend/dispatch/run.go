@@ -52,7 +52,7 @@ func (d *Dispatcher) Run(ctx context.Context) (err error) {
 // consume handles what the consumer receives, each delivery in a goroutine of its own.
 func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error {
 	group, starting := errgroup.WithContext(ctx)
-	// The queue hands out no more than Prefetch at once, but what a lost connection took
+	// The queue delivers no more than Prefetch at once, but what a lost connection took
 	// along comes again while the first copy is still being worked on.
 	group.SetLimit(d.cfg.Prefetch + 1)
 	attempts, endAttempts := outlasting(starting, d.drain)
@@ -80,7 +80,7 @@ func outlasting(ctx context.Context, by time.Duration) (context.Context, context
 	}
 }
 
-// receive hands each delivery to a goroutine. The queue hands out one delivery of an
+// receive starts a goroutine for each delivery. The queue delivers one message of an
 // order key at a time, so whatever is held at once may go out at once.
 func (s *session) receive(group *errgroup.Group) error {
 	for {
