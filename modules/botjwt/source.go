@@ -73,16 +73,12 @@ func takeQuery(r *http.Request, name string) []string {
 		return nil
 	}
 	given := values[name]
-	strip(r, name)
+	r.URL.RawQuery = withoutParameter(r.URL.RawQuery, name)
+	r.RequestURI = r.URL.RequestURI()
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		original.URL.RawQuery = withoutParameter(original.URL.RawQuery, name)
 	}
 	return given
-}
-
-func strip(r *http.Request, name string) {
-	r.URL.RawQuery = withoutParameter(r.URL.RawQuery, name)
-	r.RequestURI = r.URL.RequestURI()
 }
 
 // withoutParameter keeps all other parameters as they are written.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,10 +84,8 @@ func (a *ask) take(t limit.Take, from origin, merged bool) {
 
 // slot asks for one place, however many events of the key there are.
 func (a *ask) slot(zone *Zone, key string, id limit.ID) {
-	for i := range a.slots {
-		if a.slots[i].ID == id {
-			return
-		}
+	if slices.ContainsFunc(a.slots, func(s limit.Slot) bool { return s.ID == id }) {
+		return
 	}
 	a.slots = append(a.slots, limit.Slot{Zone: zone.Name, Key: key, ID: id, Max: zone.MaxInFlight})
 	a.slotZones = append(a.slotZones, zone)

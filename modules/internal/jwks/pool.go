@@ -2,12 +2,11 @@ package jwks
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/botgate/botgate/modules/internal/pooled"
 )
 
-var pool = pooled.New[string, *source]()
+var pool = pooled.New[Config, *source]()
 
 // acquire returns the source of the configuration, which begins to fetch when it is new.
 // Every acquire needs one release.
@@ -40,6 +39,7 @@ func (c *Config) check() error {
 }
 
 // key is equal for configurations that can share a source.
-func (c *Config) key() string {
-	return fmt.Sprintf("%q %q %q %s %s %s %s %d", c.URL, c.Issuer, c.MetadataURL, c.Refresh, c.MaxStale, c.Timeout, c.Wait, c.MaxBody)
+func (c Config) key() Config {
+	c.Logger = nil
+	return c
 }

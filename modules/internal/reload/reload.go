@@ -3,6 +3,7 @@
 package reload
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"log/slog"
@@ -11,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/background"
 )
 
 // defaultInterval is how often files are looked at.
@@ -32,20 +33,17 @@ type Config[T any] struct {
 	Logger *slog.Logger
 }
 
-// Value is what was loaded last. It may be used concurrently.
+// Value is what was loaded last, until Close and after it. It may be used concurrently.
 type Value[T any] struct {
+	*background.Tasks
 	config  Config[T]
 	current atomic.Pointer[T]
-	cancel  context.CancelFunc
-	done    chan struct{}
 }
 
 // New loads the value, and then follows its files until Close.
 func New[T any](c Config[T]) (*Value[T], error) {
-	if c.Interval == 0 {
-		c.Interval = defaultInterval
-	}
-	v := &Value[T]{config: c, done: make(chan struct{})}
+	c.Interval = cmp.Or(c.Interval, defaultInterval)
+	v := &Value[T]{Tasks: background.New(), config: c}
 	// What changes during the load is noticed at the first look.
 	seen := v.digest()
 	first, err := c.Load()
@@ -53,35 +51,20 @@ func New[T any](c Config[T]) (*Value[T], error) {
 		return nil, err
 	}
 	v.current.Store(&first)
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Close calls cancel.
-	v.cancel = cancel
 	if len(c.Files) == 0 && c.List == nil {
-		close(v.done)
 		return v, nil
 	}
-	go v.follow(ctx, seen)
+	v.Every(c.Interval, func(context.Context) {
+		if digest := v.digest(); digest != seen {
+			seen = digest
+			v.load()
+		}
+	})
 	return v, nil
 }
 
 // Get returns the last good value, also after Close.
 func (v *Value[T]) Get() T { return *v.current.Load() }
-
-// Close stops looking at the files. It must be called once.
-func (v *Value[T]) Close() error {
-	v.cancel()
-	<-v.done
-	return nil
-}
-
-func (v *Value[T]) follow(ctx context.Context, seen [sha256.Size]byte) {
-	defer close(v.done)
-	for retry.Sleep(ctx, v.config.Interval) {
-		if digest := v.digest(); digest != seen {
-			seen = digest
-			v.load()
-		}
-	}
-}
 
 func (v *Value[T]) load() {
 	next, err := v.config.Load()
