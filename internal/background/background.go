@@ -12,7 +12,7 @@ import (
 
 // Tasks are the goroutines of one owner. Owners embed them to have their Close.
 type Tasks struct {
-	//nolint:containedctx // It is the life of the owner, which no call has.
+	// ctx is the life of the owner, which no call has.
 	ctx     context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup

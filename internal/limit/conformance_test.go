@@ -214,7 +214,7 @@ func TestRefillsAtTheTimeThatWasTold(t *testing.T) {
 		synctest.Wait()
 		require.Zero(t, l.local.arrivals.Len(), "a key with its full allowance is forgotten")
 		require.Equal(t, 3, decide(t, l, quick).Results[0].Remaining)
-		l.Close()
+		require.NoError(t, l.Close())
 	})
 }
 

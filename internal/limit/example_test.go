@@ -16,7 +16,7 @@ import (
 // three: a request takes from both or from none.
 func Example() {
 	limiter := limit.New(sharedstate.Config{MaxKeys: 1000, Logger: slog.Default()}) // Without a Client, in this process.
-	defer limiter.Close()
+	defer func() { _ = limiter.Close() }()
 	takes := func(user string) []limit.Take {
 		return []limit.Take{
 			{Zone: "user", Key: user, ID: limit.IDOf("user", user), Limit: perHour(2), Cost: 1},

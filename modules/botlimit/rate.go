@@ -49,7 +49,7 @@ func parseRate(text string) (Rate, error) {
 
 // String is the form that [parseRate] reads.
 func (r Rate) String() string {
-	period := strconv.Itoa(int(r.Period/time.Second)) + "s"
+	var period string
 	switch r.Period {
 	case time.Second:
 		period = "s"
@@ -57,6 +57,8 @@ func (r Rate) String() string {
 		period = "m"
 	case time.Hour:
 		period = "h"
+	default:
+		period = strconv.Itoa(int(r.Period/time.Second)) + "s"
 	}
 	return strconv.Itoa(r.Count) + "/" + period
 }
