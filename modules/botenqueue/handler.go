@@ -65,7 +65,7 @@ func (h *Handler) publish(ctx context.Context, events []*event.Event) *problem.P
 	defer cancel()
 	q, err := h.app.Queue()
 	if err == nil {
-		err = publisher(q).Publish(ctx, events...)
+		err = q.Publish(ctx, events...)
 	}
 	switch {
 	case err == nil:

@@ -58,7 +58,7 @@ func (f *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
 
 func newHandler(f *fakeApp) *Handler {
 	return &Handler{
-		Bot: "{http.request.uri.path.2}", Type: DefaultType, MaxSize: 1000, Timeout: caddy.Duration(time.Second),
+		Bot: "{http.request.uri.path.2}", Type: typePlaceholder, MaxSize: 1000, Timeout: caddy.Duration(time.Second),
 		app: f, logger: slog.New(slog.DiscardHandler), now: time.Now,
 	}
 }

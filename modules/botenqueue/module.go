@@ -3,7 +3,6 @@
 package botenqueue
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,7 +12,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
@@ -22,8 +20,8 @@ import (
 
 // Defaults of the options.
 const (
-	defaultTimeout = 5 * time.Second
-	DefaultType    = "{http.bot.type}"
+	defaultTimeout  = 5 * time.Second
+	typePlaceholder = "{http.bot.type}"
 	// defaultIdempotencyWindow is how long keys are remembered.
 	defaultIdempotencyWindow = 24 * time.Hour
 	// defaultIdempotencyBudget is how long Redis may take.
@@ -105,11 +103,6 @@ type app interface {
 // was killed.
 const leaseMargin = time.Second
 
-// publisher is what the handler needs of the queue.
-type publisher interface {
-	Publish(ctx context.Context, events ...*event.Event) error
-}
-
 // CaddyModule returns the Caddy module information.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_enqueue", New: func() caddy.Module { return new(Handler) }}
@@ -118,7 +111,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets defaults and finds the app.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Type == "" {
-		h.Type = DefaultType
+		h.Type = typePlaceholder
 	}
 	if h.MaxSize == 0 {
 		h.MaxSize = payload.DefaultMaxSize

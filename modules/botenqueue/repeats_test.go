@@ -172,7 +172,7 @@ func TestSameKeyAndOtherRequestIsRefused(t *testing.T) {
 		requireProblem(t, serve(t, h, keyed(key, `{"a":2}`), client), http.StatusUnprocessableEntity, "idempotency-mismatch")
 		h.Type = "other"
 		requireProblem(t, serve(t, h, keyed(key, `{"a":1}`), client), http.StatusUnprocessableEntity, "idempotency-mismatch")
-		h.Type = DefaultType
+		h.Type = typePlaceholder
 		requireReplay(t, first, serve(t, h, keyed(key, `{"a":1}`), client))
 		require.Len(t, f.published, 1)
 	})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/secret"
 )
 
 // flags parses arguments as the command of these flags does.
@@ -65,7 +66,7 @@ func TestTokenIsWhatTheCaddyfileAccepts(t *testing.T) {
 	require.NoError(t, err)
 	token, err := mintToken(flags(t, tokenFlags, "--data", dir, "--sub", "alice", "--scope", "a b", "--ttl", "5m"))
 	require.NoError(t, err)
-	secret, err := readSecret(filepath.Join(dir, jwtSecretFile))
+	secret, err := secret.FromFile(filepath.Join(dir, jwtSecretFile))
 	require.NoError(t, err)
 	claims := jwt.MapClaims{}
 	_, err = jwt.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return secret, nil },
@@ -95,7 +96,7 @@ func TestSignaturesVerify(t *testing.T) {
 		require.Equal(t, "application/json", header.Get("Content-Type"))
 		verifier, err := platform.New(name, nil)
 		require.NoError(t, err)
-		raw, err := readSecret(filepath.Join(dir, name+".secret"))
+		raw, err := secret.FromFile(filepath.Join(dir, name+".secret"))
 		require.NoError(t, err)
 		secret, err := verifier.ParseSecret(raw)
 		require.NoError(t, err)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -51,23 +50,15 @@ func initialize(dir string) (made []string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	files := []struct {
-		name string
-		make func() ([]byte, error)
-	}{
-		{jwtSecretFile, hexSecret},
-		{"github" + secretFileType, hexSecret},
-		{"standard-webhooks" + secretFileType, webhookSecret},
-		{botSecretFile, webhookSecret},
-		{botsFile, func() ([]byte, error) { return []byte(demoBots), nil }},
-	}
-	for _, f := range files {
-		content, err := f.make()
-		if err != nil {
-			return made, fmt.Errorf("making %s: %w", f.name, err)
-		}
+	for _, f := range []struct{ name, content string }{
+		{jwtSecretFile, hex.EncodeToString(randomKey()) + "\n"},
+		{"github" + secretFileType, hex.EncodeToString(randomKey()) + "\n"},
+		{"standard-webhooks" + secretFileType, webhookSecret()},
+		{botSecretFile, webhookSecret()},
+		{botsFile, demoBots},
+	} {
 		path := filepath.Join(dir, f.name)
-		switch err := writeNew(path, content); {
+		switch err := writeNew(path, []byte(f.content)); {
 		case err == nil:
 			made = append(made, path)
 		case !errors.Is(err, fs.ErrExist):
@@ -101,30 +92,15 @@ func writeNew(path string, content []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-func hexSecret() ([]byte, error) {
-	raw, err := randomBytes()
-	return append([]byte(hex.EncodeToString(raw)), '\n'), err
-}
-
 // webhookSecret makes a secret in the form of Standard Webhooks.
-func webhookSecret() ([]byte, error) {
-	raw, err := randomBytes()
-	return []byte("whsec_" + base64.StdEncoding.EncodeToString(raw) + "\n"), err
+func webhookSecret() string {
+	return "whsec_" + base64.StdEncoding.EncodeToString(randomKey()) + "\n"
 }
 
-func randomBytes() ([]byte, error) {
-	raw := make([]byte, 32)
-	_, err := rand.Read(raw)
-	return raw, err
-}
-
-// readSecret reads a secret file of the data folder.
-func readSecret(path string) ([]byte, error) {
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w (botgate init makes it)", err)
-	}
-	return bytes.TrimRight(raw, "\r\n"), err
+func randomKey() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // It never fails: see its documentation.
+	return key
 }
 
 func envOr(name, fallback string) string {

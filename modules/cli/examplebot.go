@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/secret"
 )
 
 const (
@@ -64,7 +65,7 @@ type exampleBot struct {
 // startExampleBot serves a bot until its stop is called.
 func startExampleBot(data, address string, out io.Writer) (*exampleBot, error) {
 	verifier := platform.StandardWebhooks()
-	raw, err := readSecret(filepath.Join(data, botSecretFile))
+	raw, err := secret.FromFile(filepath.Join(data, botSecretFile))
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -86,9 +85,7 @@ func hashSecret(secret []byte, cost int, out, hints io.Writer) error {
 
 // generateSecret prints a random secret and its hash.
 func generateSecret(out io.Writer, cost int) error {
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // It never fails: see its documentation.
-	secret := base64.RawURLEncoding.EncodeToString(raw)
+	secret := base64.RawURLEncoding.EncodeToString(randomKey())
 	if _, err := fmt.Fprintf(out, "secret: %s\nhash:   ", secret); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/secret"
 )
 
 func signCommand() caddycmd.Command {
@@ -90,7 +91,7 @@ func signingSecret(fl caddycmd.Flags, name string, sender platform.Platform) (pl
 	if path == "" {
 		path = filepath.Join(fl.String("data"), name+secretFileType)
 	}
-	raw, err := readSecret(path)
+	raw, err := secret.FromFile(path)
 	if err != nil {
 		return platform.Secret{}, err
 	}

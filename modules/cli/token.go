@@ -10,6 +10,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/pflag"
+
+	"github.com/botgate/botgate/modules/internal/secret"
 )
 
 // The claims of tokens for the shipped Caddyfile.
@@ -49,7 +51,7 @@ func mintToken(fl caddycmd.Flags) (string, error) {
 	if strings.TrimSpace(fl.String("sub")) == "" {
 		return "", errors.New("option --sub: must not be empty")
 	}
-	secret, err := readSecret(filepath.Join(fl.String("data"), jwtSecretFile))
+	key, err := secret.FromFile(filepath.Join(fl.String("data"), jwtSecretFile))
 	if err != nil {
 		return "", err
 	}
@@ -62,5 +64,5 @@ func mintToken(fl caddycmd.Flags) (string, error) {
 		"iat":   now.Unix(),
 		"exp":   now.Add(fl.Duration("ttl")).Unix(),
 	})
-	return token.SignedString(secret)
+	return token.SignedString(key)
 }

@@ -89,7 +89,7 @@ func TestContentCodings(t *testing.T) {
 				require.NoError(t, err, "%s %d", coding, i)
 				require.True(t, bytes.Equal(content, got), "%s %d", coding, i)
 				require.Equal(t, body, p.Raw, "what was signed")
-				_, err = p.JSON()
+				_, err = p.Decode(payload.Limits{})
 				require.NoError(t, err)
 			}
 		}
@@ -118,7 +118,7 @@ func TestDecompressedSizeIsCapped(t *testing.T) {
 				require.NoError(t, err)
 				_, err = p.Content()
 				require.ErrorIs(t, err, want, "%s %d %d", coding, i, size)
-				_, err = p.JSON()
+				_, err = p.Decode(payload.Limits{})
 				require.ErrorIs(t, err, want, "%s %d %d", coding, i, size)
 			}
 		}
@@ -151,7 +151,7 @@ func TestUnknownCodings(t *testing.T) {
 	for _, coding := range []string{"deflate", "gzip, br", "gzip,gzip", "compress", "GZIPPED"} {
 		p, err := payload.Of(compressed(coding, []byte("{}")), 100)
 		require.NoError(t, err, "a signature can still be verified")
-		_, err = p.JSON()
+		_, err = p.Decode(payload.Limits{})
 		require.ErrorIs(t, err, payload.ErrEncoding)
 		w := httptest.NewRecorder()
 		require.NoError(t, payload.Problem(err).Write(w))

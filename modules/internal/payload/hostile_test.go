@@ -62,7 +62,7 @@ func (h hostile) refuse(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.JSON()
+	_, err = p.Decode(payload.Limits{})
 	return err
 }
 

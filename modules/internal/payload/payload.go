@@ -130,15 +130,6 @@ func (p *Payload) Document() ([]byte, error) {
 	return document, nil
 }
 
-// JSON returns the decoded document as [DecodeJSON] does: with the limits of the module that
-// decoded it first, or the default ones. It must not be changed.
-func (p *Payload) JSON() (any, error) {
-	if p.json.tried {
-		return p.json.value, p.json.err
-	}
-	return p.Decode(Limits{})
-}
-
 // Decode returns the decoded document as [DecodeJSON] does. It is decoded again only
 // where an earlier call had other limits and the document's fate depends on it. It must
 // not be changed.

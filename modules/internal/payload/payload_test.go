@@ -110,9 +110,9 @@ func TestJSON(t *testing.T) {
 			t.Parallel()
 			p, err := payload.Of(request(c.contentType, c.body), 1000)
 			require.NoError(t, err)
-			v, err := p.JSON()
+			v, err := p.Decode(payload.Limits{})
 			require.ErrorIs(t, err, c.want)
-			again, errAgain := p.JSON()
+			again, errAgain := p.Decode(payload.Limits{})
 			require.Equal(t, v, again)
 			require.Equal(t, err, errAgain)
 			if c.want == nil {
@@ -142,7 +142,7 @@ func TestHandlersWithDifferentLimits(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Decode(payload.Limits{MaxDepth: 1})
 	require.ErrorIs(t, err, payload.ErrTooComplex, "a later handler may allow less")
-	shared, err := p.JSON()
+	shared, err := p.Decode(payload.Limits{})
 	require.NoError(t, err, "what others refuse, and default limits, don't matter once it is decoded")
 	first.(map[string]any)["mark"] = true
 	require.Contains(t, shared, "mark", "it is the same document")

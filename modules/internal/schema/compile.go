@@ -36,22 +36,6 @@ type Schema struct {
 	compiled *jsonschema.Schema
 }
 
-// Compile compiles the schema with this name: a file of fsys, in JSON or YAML, or with
-// #/pointer a part of one, such as openapi.yaml#/components/schemas/Order. References
-// reach the other files of fsys, by path or by their $id, and nothing else. The error
-// says in one line in which file, and where in it, something is wrong.
-func Compile(fsys fs.FS, name string, options Options) (*Schema, error) {
-	p, err := ParsePattern(name)
-	if err != nil {
-		return nil, fmt.Errorf("schema %q: %w", name, err)
-	}
-	set, err := CompileSet(fsys, p, options)
-	if err != nil {
-		return nil, err
-	}
-	return set.only, nil
-}
-
 // compiler compiles schemas that share the files which they refer to.
 type compiler struct {
 	folder  *folder

@@ -28,7 +28,7 @@ func TestCompilesEveryDraft(t *testing.T) {
 		"http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2019-09/schema",
 		"https://json-schema.org/draft/2020-12/schema",
 	} {
-		s, err := Compile(files(map[string]string{
+		s, err := compileOne(files(map[string]string{
 			"s.json": `{"$schema": "` + draft + `", "type": "object", "required": ["a"]}`,
 		}), "s.json", Options{})
 		require.NoError(t, err, draft)
@@ -42,7 +42,7 @@ func TestCompilesEveryEmbeddedSchema(t *testing.T) {
 	names, err := fs.Glob(schemas.FS, "*.json")
 	require.NoError(t, err)
 	for _, name := range names {
-		_, err := Compile(schemas.FS, name, Options{})
+		_, err := compileOne(schemas.FS, name, Options{})
 		require.NoError(t, err)
 	}
 }
@@ -55,7 +55,7 @@ func TestReferencesWithinTheFolder(t *testing.T) {
 		"own id":      `{"$id": "https://example.com/root.json", "$ref": "user.json"}`,
 		"absolute id": `{"$ref": "https://example.com/user.json"}`,
 	} {
-		s, err := Compile(files(map[string]string{
+		s, err := compileOne(files(map[string]string{
 			"root.json":       root,
 			"parts/user.json": `{"$id": "https://example.com/user.json", "properties": {"name": {"type": "string"}}, "not": {"const": 1}}`,
 			"parts/other.txt": `not a schema`,
@@ -82,7 +82,7 @@ func TestCompileErrors(t *testing.T) {
 		"host file":       {`{"$ref": "file:///etc/hostname"}`, "none is fetched from elsewhere"},
 		"outside":         {`{"$ref": "schemas:///../secret.json"}`, `failing loading "secret.json"`},
 	} {
-		_, err := Compile(files(map[string]string{"s.json": tc.schema}), "s.json", Options{})
+		_, err := compileOne(files(map[string]string{"s.json": tc.schema}), "s.json", Options{})
 		require.ErrorContains(t, err, tc.want, name)
 		require.NotContains(t, err.Error(), "\n", name)
 		require.NotContains(t, err.Error(), base, name)
@@ -92,10 +92,10 @@ func TestCompileErrors(t *testing.T) {
 
 func TestCompileNames(t *testing.T) {
 	t.Parallel()
-	_, err := Compile(schemas.FS, "absent.json", Options{})
+	_, err := compileOne(schemas.FS, "absent.json", Options{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	for _, name := range []string{"../x.json", "/etc/hostname", "a//b.json"} {
-		_, err := Compile(schemas.FS, name, Options{})
+		_, err := compileOne(schemas.FS, name, Options{})
 		require.ErrorContains(t, err, "not a path inside the folder", name)
 	}
 }
@@ -145,7 +145,7 @@ func TestFormatsFollowTheDraft(t *testing.T) {
 		"http://json-schema.org/draft-07/schema#":      true,
 		"https://json-schema.org/draft/2020-12/schema": false,
 	} {
-		s, err := Compile(files(map[string]string{"s.json": `{"$schema": "` + draft + `", "format": "date-time"}`}), "s.json", Options{})
+		s, err := compileOne(files(map[string]string{"s.json": `{"$schema": "` + draft + `", "format": "date-time"}`}), "s.json", Options{})
 		require.NoError(t, err)
 		require.Equal(t, asserted, len(s.Check("yesterday", 10)) > 0, draft)
 	}
@@ -156,11 +156,24 @@ func FuzzCompile(f *testing.F) {
 	f.Add(`{"$id": "x", "$ref": "s.json#/a~1"}`)
 	f.Add(`{"anyOf": [{"type": 1}, {"$dynamicRef": "#a"}]}`)
 	f.Fuzz(func(t *testing.T, schema string) {
-		s, err := Compile(files(map[string]string{"s.json": schema}), "s.json", Options{})
+		s, err := compileOne(files(map[string]string{"s.json": schema}), "s.json", Options{})
 		if err != nil {
 			require.False(t, strings.ContainsAny(err.Error(), "\r\n"), err.Error())
 			return
 		}
 		s.Check(decodeText(t, `{"a": [1, "b", null, {"c": true}]}`), 10)
 	})
+}
+
+// compileOne compiles the one schema that the name stands for.
+func compileOne(fsys fs.FS, name string, options Options) (*Schema, error) {
+	p, err := ParsePattern(name)
+	if err != nil {
+		return nil, err
+	}
+	set, err := CompileSet(fsys, p, options)
+	if err != nil {
+		return nil, err
+	}
+	return set.only, nil
 }

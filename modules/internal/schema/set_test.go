@@ -136,11 +136,11 @@ func TestFormatsOnRequest(t *testing.T) {
 	t.Parallel()
 	fsys := files(map[string]string{"s.json": `{"format": "uri-template"}`})
 	for asserted, document := range map[bool]string{true: "{", false: "{+path}"} {
-		s, err := Compile(fsys, "s.json", Options{Formats: true})
+		s, err := compileOne(fsys, "s.json", Options{Formats: true})
 		require.NoError(t, err)
 		require.Equal(t, asserted, len(s.Check(document, 1)) == 1)
 	}
-	s, err := Compile(fsys, "s.json", Options{})
+	s, err := compileOne(fsys, "s.json", Options{})
 	require.NoError(t, err)
 	require.Empty(t, s.Check("{", 1))
 }

@@ -23,14 +23,14 @@ func decodeText(t testing.TB, text string) any {
 
 func compileText(t testing.TB, schema string) *Schema {
 	t.Helper()
-	s, err := Compile(files(map[string]string{"s.json": schema}), "s.json", Options{})
+	s, err := compileOne(files(map[string]string{"s.json": schema}), "s.json", Options{})
 	require.NoError(t, err)
 	return s
 }
 
 func TestCommandViolations(t *testing.T) {
 	t.Parallel()
-	s, err := Compile(schemas.FS, "command.v1.json", Options{})
+	s, err := compileOne(schemas.FS, "command.v1.json", Options{})
 	require.NoError(t, err)
 	require.Nil(t, s.Check(decodeText(t, `{"command": "hello"}`), DefaultMaxErrors))
 	require.Equal(t, []problem.FieldError{
@@ -148,7 +148,7 @@ func FuzzCheck(f *testing.F) {
 		f.Add([]byte(tc.document))
 	}
 	for _, name := range []string{"command.v1.json", "github.json"} {
-		s, err := Compile(schemas.FS, name, Options{})
+		s, err := compileOne(schemas.FS, name, Options{})
 		require.NoError(f, err)
 		compiled = append(compiled, s)
 	}
