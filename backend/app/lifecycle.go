@@ -106,7 +106,9 @@ type supervised struct {
 }
 
 // supervise starts run and stops it with the app. It ends for good when run returns nil.
-func (a *App) supervise(ctx context.Context, name string, bound time.Duration, run func(context.Context) error) *supervised {
+func (a *App) supervise(
+	ctx context.Context, name string, bound time.Duration, run func(context.Context) error,
+) *supervised {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &supervised{name: name, log: a.log, run: run, cancel: cancel, done: make(chan struct{})}
 	go func() {

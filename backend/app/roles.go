@@ -57,7 +57,9 @@ func (a *App) parts() []string {
 }
 
 // background runs a role until the app stops.
-func (a *App) background(ctx context.Context, role config.Role, bound time.Duration, run func(context.Context) error, healthy func() error) {
+func (a *App) background(
+	ctx context.Context, role config.Role, bound time.Duration, run func(context.Context) error, healthy func() error,
+) {
 	s := a.supervise(ctx, "role "+string(role), bound, run)
 	a.health.Add(string(role), func(context.Context) error {
 		if err := s.check(); err != nil {

@@ -37,7 +37,8 @@ type Config[V any] struct {
 	// Name tells the caches of a process apart in metrics and in the log: a word of the
 	// program, never data. Required.
 	Name string
-	// MaxBytes bounds the tier in memory, by the size of values encoded as JSON and of keys. Decoded values take two to three times that. Default 64 MiB.
+	// MaxBytes bounds the tier in memory, by the size of values encoded as JSON and of keys.
+	// Decoded values take two to three times that. Default 64 MiB.
 	MaxBytes uint64
 	// MaxValueBytes is the size of an encoded value above which it is kept in no tier.
 	// Default 256 KiB.
