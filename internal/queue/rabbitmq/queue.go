@@ -102,7 +102,7 @@ func (q *Queue) openConnection(ctx context.Context, name string) (*connection, e
 	}
 	conn := newConnection(raw, q.config)
 	conn.restoresHistory = name == historyConnection
-	err = q.declareAll(conn)
+	err = q.declareInTurn(ctx, conn)
 	if err == nil && name == publishConnection {
 		err = conn.openPublishChannels()
 	}

@@ -28,7 +28,7 @@ const deliveryLimit = 1 << 30
 //	<prefix>.record.parked.…  one for each parking lot, once it is used; reached through the
 //	                          default exchange only, see parkinglot.go
 //
-// and for a while <prefix>.dead.lock and <prefix>.suspect.<group>.<event>.
+// and for a while <prefix>.dead.lock, <prefix>.turn and <prefix>.suspect.<group>.<event>.
 //
 // A queue cannot change its arguments. One that has to gets a new name ("….v2"); the
 // old one is drained by the consumers and then deleted by the operator. The broker
@@ -53,6 +53,9 @@ func (t topology) suspect(group queue.Group, id string) string {
 
 // deadLock is the queue that is the lock of [Queue.browse].
 func (t topology) deadLock() string { return t.prefix + ".dead.lock" }
+
+// turn is the queue that is the lock of [Queue.declareInTurn].
+func (t topology) turn() string { return t.prefix + ".turn" }
 
 func (t topology) dispatch(partition int) string {
 	return t.prefix + ".dispatch." + strconv.Itoa(partition)
