@@ -123,7 +123,7 @@ func (a *App) openSpool(o *opened, broker queue.Queue) error {
 
 // Ready returns nil when events can be accepted: by the queue, or by the spool before it.
 func (a *App) Ready(ctx context.Context) error {
-	q, err := a.Queue()
+	q, err := a.Queue() //nolint:contextcheck // What it opens lives longer than the request.
 	if err != nil {
 		return err
 	}
