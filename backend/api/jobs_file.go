@@ -26,10 +26,11 @@ func (a *API) jobFile(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	unpack := info.Encoding != "" && !acceptsGzip(r)
-	if unpack {
+	packed := info.Encoding != ""
+	if packed && !acceptsGzip(r) {
 		info.Encoding = ""
 	}
+	out, end := encodeFile(w, info)
 	for part, err := range parts {
 		if err != nil {
 			return fmt.Errorf("reading the file of job %s: %w", id, err)
@@ -41,15 +42,24 @@ func (a *API) jobFile(w *response, r *http.Request, c caller) error {
 			return nil
 		}
 		w.extend(partMargin)
-		if err := writePart(w, part, unpack); err != nil {
+		if err := writePart(out, part, packed); err != nil {
 			return fmt.Errorf("sending the file of job %s: %w", id, err)
 		}
 	}
 	if !w.begun {
-		info.Encoding = "" // An empty file is not valid gzip.
 		beginFile(w, info)
 	}
-	return nil
+	return end()
+}
+
+// encodeFile returns where the file's bytes go, and what ends the file. Parts are packed anew,
+// into one gzip member: curl and browsers read no more than the first one.
+func encodeFile(w io.Writer, info job.File) (io.Writer, func() error) {
+	if info.Encoding == "" {
+		return w, func() error { return nil }
+	}
+	zip, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // It fails for unknown levels only.
+	return zip, zip.Close
 }
 
 // acceptsGzip reports whether the client asked for gzip.
@@ -73,9 +83,9 @@ func beginFile(w *response, info job.File) {
 	w.begin(http.StatusOK, info.ContentType, notKept)
 }
 
-// writePart writes a part of the file, decompressed for clients that do not accept gzip.
-func writePart(w http.ResponseWriter, part []byte, unpack bool) error {
-	if !unpack {
+// writePart writes a part of the file, decompressed where it is packed.
+func writePart(w io.Writer, part []byte, packed bool) error {
+	if !packed {
 		_, err := w.Write(part)
 		return err
 	}

@@ -129,6 +129,7 @@ func TestJob(t *testing.T) {
 	require.Equal(t, "gzip", packed.Header().Get("Content-Encoding"))
 	plain, err := gzip.NewReader(packed.Body)
 	require.NoError(t, err)
+	plain.Multistream(false) // as curl and browsers read it
 	all, err := io.ReadAll(plain)
 	require.NoError(t, err)
 	require.Equal(t, "a\nb\nc\n", string(all))
