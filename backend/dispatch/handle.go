@@ -41,7 +41,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if !errors.Is(err, errPanicked) {
 		return err
 	}
-	change, delay := judge(newChange(delivery), answer{err: errPanicked}, s.targets[delivery.Event.Bot])
+	change, delay := judge(delivery, newChange(delivery), answer{err: errPanicked}, s.targets[delivery.Event.Bot])
 	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay) })
 }
 
@@ -96,7 +96,7 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 	s.metrics.duration.Observe(took.Seconds())
 	change.DurationMS = took.Milliseconds()
 	change.StatusCode = ans.status
-	change, delay = judge(change, ans, t)
+	change, delay = judge(delivery, change, ans, t)
 	return change, delay, true
 }
 
@@ -123,7 +123,7 @@ func (s *session) acquire(t *target) (release func(), ok bool) {
 
 // judge completes a change by what an answer means for the bot, which is nil for an
 // unknown one, and returns the delay until the next attempt with StatusFailed.
-func judge(change event.Change, ans answer, t *target) (event.Change, time.Duration) {
+func judge(delivery *queue.Delivery, change event.Change, ans answer, t *target) (event.Change, time.Duration) {
 	v := verdictOf(ans)
 	change.Error = ans.reason()
 	switch {
@@ -131,8 +131,10 @@ func judge(change event.Change, ans answer, t *target) (event.Change, time.Durat
 		change.Status, change.Error = event.StatusDelivered, ""
 	case v == permanent:
 		change.Error = "refused for good: " + change.Error
-	case t == nil || change.Attempt >= t.bot.MaxAttempts:
+	case t == nil || t.bot.MaxAttempts > 0 && change.Attempt >= t.bot.MaxAttempts:
 		change.Error = "out of attempts: " + change.Error
+	case change.At.Sub(triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
+		change.Error = "out of time: " + change.Error
 	default:
 		delay := t.delay(change.Attempt, ans.retryAfter)
 		next := change.At.Add(delay).UTC()

@@ -24,9 +24,12 @@ import (
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	for how, statuses := range map[string][]int{
-		"ack":         {200, 201, 202, 204, 299},
-		"retry":       {300, 301, 302, 307, 308, 401, 403, 404, 408, 425, 429, 500, 501, 502, 503, 504, 599},
-		"dead-letter": {400, 402, 405, 409, 410, 411, 413, 415, 422, 451, 499},
+		"ack": {200, 201, 202, 204, 299},
+		"retry": {
+			300, 301, 302, 307, 308, 401, 403, 404, 405, 407, 408, 409, 421, 423, 425, 426, 429, 431, 451,
+			500, 501, 502, 503, 504, 505, 511, 599,
+		},
+		"dead-letter": {400, 402, 406, 410, 411, 412, 413, 414, 415, 416, 417, 418, 422, 424, 428, 499},
 	} {
 		for _, status := range statuses {
 			t.Run(strconv.Itoa(status), func(t *testing.T) {
@@ -105,7 +108,9 @@ func TestNoAnswer(t *testing.T) {
 		{"unknown authority", tls.URL, "the bot's certificate can't be verified"},
 		{"no TLS", strings.Replace(closing, "http:", "https:", 1), "the bot does not speak TLS"},
 		{"closed", closing, "the bot closed the connection"},
-		{"endless header", endless, "the bot can't be reached"},
+		{"endless header", endless, "what answers is not HTTP"},
+		{"another protocol", speaking(t, "SSH-2.0-OpenSSH_9.2\r\n"), "what answers is not HTTP"},
+		{"a broken header", speaking(t, "HTTP/1.1 200 OK\r\nno colon\r\n\r\n"), "what answers is not HTTP"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -118,6 +123,18 @@ func TestNoAnswer(t *testing.T) {
 			require.Equal(t, tc.reason, change.Error)
 		})
 	}
+}
+
+// speaking is a server that answers whatever it gets with these words.
+func speaking(t *testing.T, words string) (address string) {
+	t.Helper()
+	return bot(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_, _ = conn.Write([]byte(words))
+			_ = conn.Close()
+		}
+	})
 }
 
 func TestTimeout(t *testing.T) {
@@ -182,6 +199,46 @@ botgate_dispatch_attempts_total{outcome="delivered"} 0
 botgate_dispatch_attempts_total{outcome="expired"} 0
 botgate_dispatch_attempts_total{outcome="failed"} 2
 `), "botgate_dispatch_attempts_total"))
+}
+
+// TestUntilOutOfTime: without max_attempts the age decides, that of the event or, for a replay,
+// that of its first attempt, and whatever it is, the event is tried.
+func TestUntilOutOfTime(t *testing.T) {
+	t.Parallel()
+	aged := func(age time.Duration) *event.Event {
+		e := newEvent("e")
+		e.Time = e.Time.Add(-age)
+		return e
+	}
+	first := func(age time.Duration) []queue.Outcome {
+		return []queue.Outcome{{At: time.Now().Add(-age)}, {At: time.Now()}}
+	}
+	const limit = 72 * time.Hour
+	for name, c := range map[string]struct {
+		delivery *queue.Delivery
+		status   int
+		want     string
+	}{
+		"young":                  {&queue.Delivery{Event: aged(limit - time.Hour), Attempt: 1000}, 500, "retry"},
+		"old":                    {&queue.Delivery{Event: aged(limit + time.Minute), Attempt: 1}, 500, "dead-letter"},
+		"old, and answered":      {&queue.Delivery{Event: aged(limit + time.Minute), Attempt: 1}, 200, "ack"},
+		"replayed":               {&queue.Delivery{Event: aged(9 * limit), Attempt: 1, Replays: 1}, 500, "retry"},
+		"replayed a while ago":   {&queue.Delivery{Event: aged(9 * limit), Attempt: 9, Replays: 1, Outcomes: first(limit / 2)}, 500, "retry"},
+		"replayed long ago":      {&queue.Delivery{Event: aged(9 * limit), Attempt: 9, Replays: 1, Outcomes: first(2 * limit)}, 500, "dead-letter"},
+		"accepted in the future": {&queue.Delivery{Event: aged(-9 * limit), Attempt: 9}, 500, "retry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := newFakeQueue()
+			start(t, q, answering(t, c.status), func(_ *Config, b *bots.Bot) { b.MaxAttempts = 0 })
+			q.deliveries <- c.delivery
+			got := q.next(t)
+			require.Equal(t, c.want, got.how)
+			if c.want == "dead-letter" {
+				require.Equal(t, "out of time: the bot answered 500", got.reason)
+			}
+		})
+	}
 }
 
 // TestNothingIsDeadLetteredUntried: however often the event was given back, it is tried first.
@@ -264,7 +321,7 @@ func TestBackoff(t *testing.T) {
 	bot := target{bot: bots.Bot{}.WithDefaults()}
 	for attempt, ceiling := range map[int]time.Duration{
 		0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 7: 64 * time.Second,
-		8: 2 * time.Minute, 9: 2 * time.Minute, 1 << 40: 2 * time.Minute,
+		10: 512 * time.Second, 11: 10 * time.Minute, 1 << 40: 10 * time.Minute,
 	} {
 		var longest time.Duration
 		for range 300 {
@@ -295,7 +352,7 @@ func TestBackoffIsTheBots(t *testing.T) {
 		require.LessOrEqual(t, got.delay, 90*time.Minute)
 		longest = max(longest, got.delay)
 	}
-	require.Greater(t, longest, 2*time.Minute, "the default bounds nothing here")
+	require.Greater(t, longest, 10*time.Minute, "the default bounds nothing here")
 }
 
 func FuzzRetryAfter(f *testing.F) {

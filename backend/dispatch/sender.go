@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,9 +28,12 @@ type Sender struct {
 	run    int
 }
 
-// NewSender checks the address and the secrets of a receiver, whose other settings have the
-// defaults of a bot. run becomes the replay number of what is sent; 0 for none.
+// NewSender checks the address and the secrets of a receiver. Since what is behind an event waits
+// for it, the default of MaxAttempts is 12 and that of MaxBackoff 2m; GiveUpAfter is not looked
+// at. run becomes the replay number of what is sent; 0 for none.
 func NewSender(receiver bots.Bot, run int) (*Sender, error) {
+	receiver.MaxAttempts = cmp.Or(receiver.MaxAttempts, 12)
+	receiver.MaxBackoff = cmp.Or(receiver.MaxBackoff, 2*time.Minute)
 	t, err := newTarget(receiver)
 	if err != nil {
 		return nil, err

@@ -32,6 +32,18 @@ func (t *target) expired(d *queue.Delivery, now time.Time) bool {
 	return t != nil && t.bot.ExpireAfter > 0 && d.Replays == 0 && now.Sub(d.Event.Time) > t.bot.ExpireAfter
 }
 
+// triedSince is when the time of [bots.Bot.GiveUpAfter] began: when the event was accepted. When it
+// was replayed, no delivery says; the first attempt since then that is known of stands for it.
+func triedSince(d *queue.Delivery, now time.Time) time.Time {
+	switch {
+	case d.Replays == 0:
+		return d.Event.Time
+	case len(d.Outcomes) > 0:
+		return d.Outcomes[0].At
+	}
+	return now
+}
+
 // delay is the time until the attempt after this one: a backoff with full jitter, so that a
 // bot that comes back is not met by everything at once, and not before the bot wants it.
 func (t *target) delay(attempt int, retryAfter time.Duration) time.Duration {

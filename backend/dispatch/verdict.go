@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 )
 
@@ -27,15 +28,18 @@ const (
 // verdictOf decides on an answer:
 //
 //	2xx                      delivered
-//	401, 403, 404            tried again: they speak of the settings between Botgate and
-//	                         the bot (a secret being changed, a bot being deployed)
-//	408, 425, 429            tried again
-//	other 4xx, such as 410   refused for good: they speak of the event
 //	3xx, 5xx, no answer      tried again
+//	401, 403, 404, 405, 407, 409, 421, 423, 426, 431, 451
+//	                         tried again: they speak of the address, the rights or the state of the
+//	                         bot at present (a secret being changed, a bot being deployed)
+//	408, 425, 429            tried again
+//	other 4xx, such as 410   refused for good: they speak of the event, or end it
 func verdictOf(ans answer) verdict {
 	switch ans.status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
-		http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusConflict, http.StatusMisdirectedRequest,
+		http.StatusLocked, http.StatusTooEarly, http.StatusUpgradeRequired, http.StatusTooManyRequests,
+		http.StatusRequestHeaderFieldsTooLarge, http.StatusUnavailableForLegalReasons:
 		return temporary
 	}
 	switch ans.status / 100 {
@@ -74,8 +78,21 @@ func (ans answer) reason() string {
 		return "the bot refused the connection"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the bot closed the connection"
+	case notHTTP(err):
+		return "what answers is not HTTP"
 	}
 	return "the bot can't be reached"
+}
+
+// notHTTP reports whether something answered and net/http could not read it. Most of those errors
+// have no type of their own; a test fails when their words change.
+func notHTTP(err error) bool {
+	for _, words := range []string{"malformed HTTP", "malformed MIME", "response headers exceeded", "readLoopPeekFailLocked"} {
+		if strings.Contains(err.Error(), words) {
+			return true
+		}
+	}
+	return false
 }
 
 // withoutURL takes off what the HTTP client adds: the method and the bot's address,

@@ -19,9 +19,13 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// maxDuration bounds every duration of the file: nobody means to wait longer, and the
-// arithmetic of delays stays far from its limits.
-const maxDuration = 24 * time.Hour
+const (
+	// maxPause bounds every pause and timeout of the file: nobody means to wait longer, and the
+	// arithmetic of delays stays far from its limits.
+	maxPause = 24 * time.Hour
+	// maxAge bounds the ages: large bodies are not kept for longer.
+	maxAge = 30 * 24 * time.Hour
+)
 
 // Bot is one bot of the bots file. [Load] and [Bot.WithDefaults] set the defaults.
 type Bot struct {
@@ -34,14 +38,17 @@ type Bot struct {
 	Secrets []string
 	// Timeout bounds one attempt. Default 10s.
 	Timeout time.Duration
-	// MaxAttempts is after how many attempts an event is dead. Default 12.
+	// GiveUpAfter is how old an event is, at the end of an attempt that failed, when it is dead;
+	// counted from its acceptance or its replay. Default 72h.
+	GiveUpAfter time.Duration
+	// MaxAttempts is after how many attempts an event is dead. Default 0, however many.
 	MaxAttempts int
 	// MinBackoff is the ceiling of the delay after the first failed attempt; it doubles
 	// with each further one. Delays are random up to the ceiling. Default 1s.
 	MinBackoff time.Duration
-	// MaxBackoff is where the ceiling stops growing. Default 2m.
+	// MaxBackoff is where the ceiling stops growing. Default 10m.
 	MaxBackoff time.Duration
-	// MaxRetryAfter bounds what the bot can ask for by Retry-After. Default 10m.
+	// MaxRetryAfter bounds what the bot can ask for by Retry-After. Default 1h.
 	MaxRetryAfter time.Duration
 	// ExpireAfter is how old an event may be when an attempt begins; what is older is not
 	// delivered any more, unless somebody replayed it. Default 0, however old.
@@ -52,9 +59,9 @@ type Bot struct {
 // is set, the default of the other gives way to it.
 func (b Bot) WithDefaults() Bot {
 	b.Timeout = cmp.Or(b.Timeout, 10*time.Second)
-	b.MaxAttempts = cmp.Or(b.MaxAttempts, 12)
-	b.MaxRetryAfter = cmp.Or(b.MaxRetryAfter, 10*time.Minute)
-	minBackoff, maxBackoff := time.Second, 2*time.Minute
+	b.GiveUpAfter = cmp.Or(b.GiveUpAfter, 72*time.Hour)
+	b.MaxRetryAfter = cmp.Or(b.MaxRetryAfter, time.Hour)
+	minBackoff, maxBackoff := time.Second, 10*time.Minute
 	if b.MaxBackoff > 0 {
 		minBackoff = min(minBackoff, b.MaxBackoff)
 	}
@@ -75,6 +82,7 @@ type entry struct {
 	SecretFiles   []string `json:"secret_files"`
 	SecretEnvs    []string `json:"secret_envs"`
 	Timeout       string   `json:"timeout"`
+	GiveUpAfter   string   `json:"give_up_after"`
 	MaxAttempts   int      `json:"max_attempts"`
 	MinBackoff    string   `json:"min_backoff"`
 	MaxBackoff    string   `json:"max_backoff"`
@@ -95,8 +103,8 @@ func Names(path string) ([]string, error) {
 // Load reads the bots file at path:
 //
 //	{"bots": {"demo": {"url": "https://bot.example/events", "secret_files": ["demo.secret"],
-//	  "timeout": "10s", "max_attempts": 12, "min_backoff": "1s", "max_backoff": "2m",
-//	  "max_retry_after": "10m", "expire_after": "1h"}}}
+//	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
+//	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h"}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.
@@ -158,24 +166,26 @@ func (e entry) retries(b *Bot) error {
 	for _, d := range []struct {
 		name, text string
 		field      *time.Duration
+		most       time.Duration
 	}{
-		{"timeout", e.Timeout, &b.Timeout},
-		{"min_backoff", e.MinBackoff, &b.MinBackoff},
-		{"max_backoff", e.MaxBackoff, &b.MaxBackoff},
-		{"max_retry_after", e.MaxRetryAfter, &b.MaxRetryAfter},
-		{"expire_after", e.ExpireAfter, &b.ExpireAfter},
+		{"timeout", e.Timeout, &b.Timeout, maxPause},
+		{"give_up_after", e.GiveUpAfter, &b.GiveUpAfter, maxAge},
+		{"min_backoff", e.MinBackoff, &b.MinBackoff, maxPause},
+		{"max_backoff", e.MaxBackoff, &b.MaxBackoff, maxPause},
+		{"max_retry_after", e.MaxRetryAfter, &b.MaxRetryAfter, maxPause},
+		{"expire_after", e.ExpireAfter, &b.ExpireAfter, maxAge},
 	} {
 		if d.text == "" {
 			continue
 		}
 		value, err := time.ParseDuration(d.text)
-		if err != nil || value <= 0 || value > maxDuration {
-			return fmt.Errorf("%s: %q is not a duration like 10s, of at most %s", d.name, d.text, maxDuration)
+		if err != nil || value <= 0 || value > d.most {
+			return fmt.Errorf("%s: %q is not a duration like 10s, of at most %s", d.name, d.text, d.most)
 		}
 		*d.field = value
 	}
 	if b.MaxAttempts = e.MaxAttempts; b.MaxAttempts < 0 {
-		return errors.New("max_attempts: must be positive")
+		return errors.New("max_attempts: must not be negative")
 	}
 	if b.MaxBackoff > 0 && b.MinBackoff > b.MaxBackoff {
 		return fmt.Errorf("min_backoff: %s is more than max_backoff, %s", e.MinBackoff, e.MaxBackoff)

@@ -26,17 +26,18 @@ func TestLoad(t *testing.T) {
 	path := write(t, `{"bots": {
 		"demo":  {"url": "http://127.0.0.1:9090/events", "secret_files": ["a.secret"]},
 		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4,
-			"min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "1h", "expire_after": "30m"}}}`)
+			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h"}}}`)
 	set, err := bots.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, bots.Set{
 		"demo": {
-			Name: "demo", URL: "http://127.0.0.1:9090/events", Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second, MaxAttempts: 12,
-			MinBackoff: time.Second, MaxBackoff: 2 * time.Minute, MaxRetryAfter: 10 * time.Minute,
+			Name: "demo", URL: "http://127.0.0.1:9090/events", Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second,
+			GiveUpAfter: 72 * time.Hour, MinBackoff: time.Second, MaxBackoff: 10 * time.Minute, MaxRetryAfter: time.Hour,
 		},
 		"other": {
 			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,
-			MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute, MaxRetryAfter: time.Hour, ExpireAfter: 30 * time.Minute,
+			GiveUpAfter: 720 * time.Hour, MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute,
+			MaxRetryAfter: 2 * time.Hour, ExpireAfter: 48 * time.Hour,
 		},
 	}, set)
 	require.Equal(t, []string{"demo", "other"}, set.Names())
@@ -45,10 +46,10 @@ func TestLoad(t *testing.T) {
 func TestOneBackoffMovesTheDefaultOfTheOther(t *testing.T) {
 	t.Parallel()
 	set, err := bots.Load(write(t, `{"bots": {
-		"slow": {"url": "https://x", "min_backoff": "5m", "secret_files": ["a.secret"]},
+		"slow": {"url": "https://x", "min_backoff": "15m", "secret_files": ["a.secret"]},
 		"fast": {"url": "https://x", "max_backoff": "100ms", "secret_files": ["a.secret"]}}}`))
 	require.NoError(t, err)
-	require.Equal(t, 5*time.Minute, set["slow"].MaxBackoff)
+	require.Equal(t, 15*time.Minute, set["slow"].MaxBackoff)
 	require.Equal(t, 100*time.Millisecond, set["fast"].MinBackoff)
 }
 
@@ -76,6 +77,7 @@ func TestLoadRefuses(t *testing.T) {
 		"no timeout":     {`{"bots": {"a": {"url": "https://x", "timeout": "0s", "secret_files": ["a.secret"]}}}`, "timeout"},
 		"bad backoff":    {`{"bots": {"a": {"url": "https://x", "min_backoff": "5", "secret_files": ["a.secret"]}}}`, "min_backoff"},
 		"long backoff":   {`{"bots": {"a": {"url": "https://x", "max_backoff": "25h", "secret_files": ["a.secret"]}}}`, "max_backoff"},
+		"long age":       {`{"bots": {"a": {"url": "https://x", "give_up_after": "721h", "secret_files": ["a.secret"]}}}`, "give_up_after"},
 		"bad after":      {`{"bots": {"a": {"url": "https://x", "max_retry_after": "-1s", "secret_files": ["a.secret"]}}}`, "max_retry_after"},
 		"backoffs swapped": {
 			`{"bots": {"a": {"url": "https://x", "min_backoff": "2m", "max_backoff": "1s", "secret_files": ["a.secret"]}}}`, "min_backoff: 2m is more than max_backoff, 1s",

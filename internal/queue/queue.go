@@ -6,6 +6,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -134,7 +135,8 @@ type Delivery struct {
 	Token any
 }
 
-// MaxOutcomes is how many outcomes travel with a delivery; the oldest are dropped.
+// MaxOutcomes is how many outcomes travel with a delivery: the first, which says how long the
+// event has been failing, and the last ones.
 const MaxOutcomes = 10
 
 // Outcome is the result of an attempt.
@@ -152,6 +154,8 @@ type Outcome struct {
 // Note adds the outcome of an attempt to a delivery. Outcomes are kept by Retry, as far as the
 // attempts are, and by DeadLetter.
 func (d *Delivery) Note(o Outcome) {
-	kept := d.Outcomes[max(0, len(d.Outcomes)-MaxOutcomes+1):]
-	d.Outcomes = append(append(make([]Outcome, 0, len(kept)+1), kept...), o)
+	d.Outcomes = append(slices.Clone(d.Outcomes), o)
+	if len(d.Outcomes) > MaxOutcomes {
+		d.Outcomes = slices.Delete(d.Outcomes, 1, 2)
+	}
 }
