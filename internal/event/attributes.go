@@ -21,8 +21,13 @@ type part[T any] struct {
 
 func (e *Event) texts() []part[string] {
 	return []part[string]{
-		{"id", &e.ID}, {"type", &e.Type}, {"subject", &e.Subject}, {"orderkey", &e.OrderKey},
-		{"verifiedby", &e.VerifiedBy}, {"traceparent", &e.TraceParent}, {"dataref", &e.DataRef},
+		{"id", &e.ID},
+		{"type", &e.Type},
+		{"subject", &e.Subject},
+		{"orderkey", &e.OrderKey},
+		{"verifiedby", &e.VerifiedBy},
+		{"traceparent", &e.TraceParent},
+		{"dataref", &e.DataRef},
 	}
 }
 

@@ -24,7 +24,10 @@ func query(db sqldb.Querier) sqlstore.Query {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
-		return read(rows)
+		if err := read(rows); err != nil {
+			return err
+		}
+		return rows.Err()
 	}
 }
 

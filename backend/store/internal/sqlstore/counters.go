@@ -39,8 +39,9 @@ where subject = $1 and ($2 = '' or bot = $2) group by bot order by bot`
 where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3
 group by bot order by bot`
 
-	// SelectMinutes reads the statistics of all bots, and SelectBotMinutes those of bot $4.
-	SelectMinutes    = selectMinutes + groupMinutes
+	// SelectMinutes reads the statistics of all bots.
+	SelectMinutes = selectMinutes + groupMinutes
+	// SelectBotMinutes reads those of bot $4.
 	SelectBotMinutes = selectMinutes + ` and bot = $4` + groupMinutes
 
 	selectMinutes = `select minute, sum(took_ms), ` + sumCounts + ` from bot_stats where minute >= $1 and minute < $2`
