@@ -121,6 +121,7 @@ func TestSignRefuses(t *testing.T) {
 	for want, args := range map[string][]string{
 		"platform and a file": {"github"},
 		"unknown platform":    {"myspace", "x"},
+		"from a secret":       {"twilio", "x"},
 		"botgate init":        {"--secret-file", filepath.Join(dir, "nope"), "github", "x"},
 		"no such file":        {"github", filepath.Join(dir, "nope.json")},
 	} {

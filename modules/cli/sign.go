@@ -41,7 +41,6 @@ The secret is read from <platform>.secret in the data folder unless --secret-fil
 func signFlags(flags *pflag.FlagSet) {
 	flags.String("secret-file", "", "Secret to sign with (default: <platform>.secret in the data folder)")
 	flags.String("id", "", "Delivery id (default: a new one)")
-	flags.String("url", "", "Address that the request goes to, for platforms that sign it")
 	flags.String("event", "", "GitHub: name of the event (default: the file's name without its ending)")
 }
 
@@ -56,7 +55,7 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 	}
 	signer, ok := sender.(platform.Signer)
 	if !ok {
-		return nil, fmt.Errorf("%s signs with a key that only the platform has", name)
+		return nil, fmt.Errorf("no signature of %s can be made from a secret and a file alone", name)
 	}
 	secret, err := signingSecret(fl, name, sender)
 	if err != nil {
@@ -73,7 +72,7 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 		}
 	}
 	header := signer.Sign(secret, &platform.Request{
-		Method: http.MethodPost, URL: fl.String("url"), Body: body, Now: time.Now(),
+		Method: http.MethodPost, Body: body, Now: time.Now(),
 	}, id)
 	header.Set("Content-Type", "application/json")
 	if name == "github" {
