@@ -112,10 +112,10 @@ func TestFailedStartIsOneClearLine(t *testing.T) {
 	}{
 		"taken port":        {[]string{"--bot-listen", freePorts(t, 1)[0]}, "BOTGATE_HTTP_PORT=" + port, "BOTGATE_HTTP_PORT"},
 		"taken bot port":    {[]string{"--bot-listen", "127.0.0.1:" + port}, "", "--bot-listen"},
-		"unwritable data":   {[]string{"--data", filepath.Join(file, "data")}, "", "BOTGATE_DATA"},
+		"unwritable data":   {[]string{"--data", filepath.Join(file, "data")}, "", "--data"},
 		"bad Caddyfile":     {[]string{"--config", broken, "--bot-listen", freePorts(t, 1)[0]}, "", `unknown option "queue"`},
 		"missing Caddyfile": {[]string{"--config", "nowhere", "--bot-listen", freePorts(t, 1)[0]}, "", "nowhere"},
-		"bad queue":         {[]string{"--bot-listen", freePorts(t, 1)[0]}, "BOTGATE_QUEUE_URL=http://x", "BOTGATE_QUEUE_URL"},
+		"bad queue":         {[]string{"--bot-listen", freePorts(t, 1)[0]}, "BOTGATE_QUEUE_URL=http://x", "option queue"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

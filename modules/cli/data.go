@@ -48,7 +48,7 @@ already is left as it is.`, nil, func(fl caddycmd.Flags) error {
 // initialize makes the missing files of the data folder and returns their paths.
 func initialize(dir string) (made []string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		return nil, fmt.Errorf("--data: %w", err)
 	}
 	for _, f := range []struct{ name, content string }{
 		{jwtSecretFile, hex.EncodeToString(randomKey()) + "\n"},
@@ -62,7 +62,7 @@ func initialize(dir string) (made []string, err error) {
 		case err == nil:
 			made = append(made, path)
 		case !errors.Is(err, fs.ErrExist):
-			return made, fmt.Errorf("data folder: %w", err)
+			return made, fmt.Errorf("--data: %w", err)
 		}
 	}
 	return made, nil
