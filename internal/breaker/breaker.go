@@ -1,6 +1,6 @@
-// Package breaker keeps callers from waiting for a Redis that does not answer: it bounds
-// each call, leaves Redis alone after some failures in a row, and tells the operator when that
-// starts and ends.
+// Package breaker is a circuit breaker for calls of Redis. It bounds each call, opens after some
+// failures in a row, and then lets probes through only; the log says when Redis stops and starts
+// to answer.
 package breaker
 
 import (
@@ -14,30 +14,31 @@ import (
 )
 
 const (
-	// TripAfter is how many calls in a row have to fail until Redis is left alone.
+	// TripAfter is how many calls in a row have to fail for the breaker to open.
 	TripAfter = 5
-	// ProbeEvery is how often one call tries again then.
+	// ProbeEvery is how often an open breaker lets one call through as a probe.
 	ProbeEvery = 500 * time.Millisecond
-	// calmFor is how long Redis must answer in time before it counts as available again: one
-	// on the edge does not fill the log.
+	// calmFor is how long Redis must answer in time before it counts as available again, so that
+	// one that flaps does not fill the log.
 	calmFor = 10 * time.Second
 )
 
-// ErrResting is why Redis is not asked after it failed several times in a row.
-var ErrResting = errors.New("it failed several times and is left alone for a moment")
+// ErrOpen is returned while the breaker is open, without a call of Redis.
+var ErrOpen = errors.New("it failed several times in a row and is not asked for a moment")
 
-// Config is what a breaker tells, and whom.
+// Config is what a breaker logs and counts.
 type Config struct {
-	// Logger hears when Redis stops to answer in time and when it has been answering again for
+	// Logger gets when Redis stops to answer in time and when it has been answering again for
 	// 10 seconds, once each. Required.
 	Logger *slog.Logger
-	// Effect says for the log what that means until then, such as "rate limits are local".
+	// Effect is what the log says about the time in between, such as "rate limits are local".
 	Effect string
 	// Degraded counts the breakers whose Redis does not answer; nil for none.
 	Degraded prometheus.Gauge
 }
 
-// Breaker is one for all calls of one purpose to one Redis. It may be used concurrently.
+// Breaker is the circuit breaker for all calls of one purpose to one Redis. It may be used
+// concurrently.
 type Breaker struct {
 	config   Config
 	started  time.Time
@@ -51,11 +52,11 @@ type Breaker struct {
 // New makes a breaker.
 func New(c Config) *Breaker { return &Breaker{config: c, started: time.Now()} }
 
-// Call runs f within the budget, unless Redis is left alone, which is [ErrResting].
-// That a caller left says nothing of Redis.
+// Call runs f within the budget, or returns [ErrOpen]. A call that its caller cancels counts
+// neither as a success nor as a failure.
 func (b *Breaker) Call(ctx context.Context, budget time.Duration, f func(context.Context) error) error {
 	if !b.admits() {
-		return ErrResting
+		return ErrOpen
 	}
 	bounded, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
@@ -70,7 +71,7 @@ func (b *Breaker) Call(ctx context.Context, budget time.Duration, f func(context
 	return err
 }
 
-// Forget takes the breaker out of what Degraded counts, for when nothing is called any more.
+// Forget takes the breaker out of Degraded. It is for the end, when no call follows.
 func (b *Breaker) Forget() { b.turn(false) }
 
 func (b *Breaker) now() int64 { return int64(time.Since(b.started)) }
@@ -102,7 +103,7 @@ func (b *Breaker) failed(err error) {
 	}
 }
 
-// turn notes whether Redis is degraded and reports whether that is new.
+// turn sets whether Redis is degraded and reports whether that changed.
 func (b *Breaker) turn(degraded bool) bool {
 	if !b.degraded.CompareAndSwap(!degraded, degraded) {
 		return false

@@ -41,10 +41,10 @@ func TestServerThatFailsIsLeftAlone(t *testing.T) {
 			require.Error(t, call(errTimeout))
 		}
 		require.Equal(t, TripAfter, *calls)
-		require.ErrorIs(t, call(nil), ErrResting)
+		require.ErrorIs(t, call(nil), ErrOpen)
 		<-time.After(ProbeEvery)
 		require.ErrorIs(t, call(errTimeout), errTimeout, "one call tries")
-		require.ErrorIs(t, call(nil), ErrResting)
+		require.ErrorIs(t, call(nil), ErrOpen)
 		<-time.After(ProbeEvery)
 		require.NoError(t, call(nil))
 		require.NoError(t, call(nil), "one success is enough to ask again")

@@ -71,17 +71,17 @@ func TestBreakerLeavesAHungRedisAlone(t *testing.T) {
 	l, _ := newLimiter(t, server.URL)
 	sharedAgain(t, l)
 	server.Pause()
-	resting := 0
+	open := 0
 	for range 100 {
 		err := l.Breaker.Call(t.Context(), short.Budget, func(ctx context.Context) error {
 			return l.shared.take(ctx, []Take{take("k", 1)}, make([]Result, 1), make([]int, 1))
 		})
 		require.Error(t, err)
-		if errors.Is(err, breaker.ErrResting) {
-			resting++
+		if errors.Is(err, breaker.ErrOpen) {
+			open++
 		}
 	}
-	require.GreaterOrEqual(t, resting, 90)
+	require.GreaterOrEqual(t, open, 90)
 	server.Resume()
 	sharedAgain(t, l)
 }

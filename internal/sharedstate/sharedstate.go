@@ -20,7 +20,7 @@ type Config struct {
 	// MaxKeys bounds the keys that are remembered in this process, in each table. With more,
 	// those are forgotten that would be soonest anyway. Required.
 	MaxKeys int
-	// Logger hears when Redis stops and starts to answer. Required.
+	// Logger gets when Redis stops and starts to answer. Required.
 	Logger *slog.Logger
 	// Degraded counts the states whose Redis does not answer; nil for none.
 	Degraded prometheus.Gauge
