@@ -84,13 +84,13 @@ type Handler struct {
 	terms   idempotency.Terms
 	release func() error
 
-	app    app
+	app    botgateApp
 	logger *slog.Logger
 	now    func() time.Time
 }
 
-// app is what the handler needs of the botgate app.
-type app interface {
+// botgateApp is what the handler needs of the botgate app.
+type botgateApp interface {
 	Queue() (queue.Queue, error)
 	KnownBot(name string) bool
 	HasBots() bool
@@ -125,14 +125,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bot_enqueue: %w", err)
 	}
-	h.app = shared.(app)
+	h.app = shared.(botgateApp)
 	if err := h.provisionStore(); err != nil {
 		return fmt.Errorf("bot_enqueue: %w", err)
 	}
 	return metric.Register(ctx.GetMetricsRegistry(), "bot_enqueue", collectors...)
 }
 
-// provisionStore takes hold of the keys that are known so far.
+// provisionStore acquires the keys that are known so far.
 func (h *Handler) provisionStore() (err error) {
 	window := defaultIdempotencyWindow
 	if h.IdempotencyWindow != nil {
@@ -151,7 +151,7 @@ func (h *Handler) provisionStore() (err error) {
 	return err
 }
 
-// Cleanup lets go of the keys; the last handler to do so forgets them.
+// Cleanup releases the keys; the last handler to do so forgets them.
 func (h *Handler) Cleanup() error {
 	if h.release == nil {
 		return nil

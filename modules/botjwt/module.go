@@ -101,8 +101,8 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_jwt", New: func() caddy.Module { return new(Handler) }}
 }
 
-// app is what the handler needs of the botgate app.
-type app interface {
+// botgateApp is what the handler needs of the botgate app.
+type botgateApp interface {
 	Redis() redis.UniversalClient
 	Settings() gateway.Settings
 }
@@ -127,7 +127,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Lockout != nil || h.Revocation {
 		shared, err := ctx.App("botgate")
 		if err == nil {
-			err = h.openShared(shared.(app), ctx.Slogger())
+			err = h.openShared(shared.(botgateApp), ctx.Slogger())
 		}
 		if err != nil {
 			return fmt.Errorf("bot_jwt: %w", err)
@@ -138,7 +138,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 // openShared opens what is shared with other gateways.
-func (h *Handler) openShared(shared app, logger *slog.Logger) error {
+func (h *Handler) openShared(shared botgateApp, logger *slog.Logger) error {
 	client := shared.Redis()
 	if h.Revocation {
 		var store revocation.Store = revocation.NewFile(filepath.Join(shared.Settings().Data, revocation.FileName))
@@ -189,7 +189,7 @@ func (h *Handler) openTrust(c *IssuerConfig, issuers []string, logger *slog.Logg
 	return nil
 }
 
-// Cleanup lets go of keys and files. Requests that still run under this configuration
+// Cleanup releases keys and files. Requests that still run under this configuration
 // keep the keys that they have.
 func (h *Handler) Cleanup() error {
 	var errs []error

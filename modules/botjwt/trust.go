@@ -47,7 +47,7 @@ type keySource interface {
 	// Newer returns keys newer than those of Current, for a token whose key is not among
 	// them; false when there are none.
 	Newer(ctx context.Context) (*keySet, bool)
-	// Close lets go of files and connections; the last keys stay.
+	// Close releases files and connections; the last keys stay.
 	Close() error
 }
 

@@ -84,8 +84,8 @@ type Handler struct {
 	logger  *slog.Logger
 }
 
-// redisSource is what the handler needs of the botgate app.
-type redisSource interface {
+// botgateApp is what the handler needs of the botgate app.
+type botgateApp interface {
 	// Redis returns nil where none is configured. The client must honour the deadlines
 	// of contexts, or the budget is none.
 	Redis() redis.UniversalClient
@@ -96,7 +96,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_rate_limit", New: func() caddy.Module { return new(Handler) }}
 }
 
-// Provision sets defaults and takes hold of Redis and of what was counted so far.
+// Provision sets defaults and acquires Redis and what was counted so far.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Slogger()
 	h.setDefaults()
@@ -109,7 +109,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
-	if h.limiter, h.release, err = acquire(app.(redisSource).Redis(), h.logger); err != nil {
+	if h.limiter, h.release, err = acquire(app.(botgateApp).Redis(), h.logger); err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
 	h.policy = limit.Policy{Budget: time.Duration(h.Budget), OnError: h.OnStoreError, Share: h.LocalShare}
@@ -160,7 +160,7 @@ func (h *Handler) Validate() error {
 // delivers them.
 const maxMaxDelay = time.Hour
 
-// Cleanup lets go of what was counted; the last handler to do so forgets it.
+// Cleanup releases what was counted; the last handler to do so forgets it.
 func (h *Handler) Cleanup() error {
 	if h.release == nil {
 		return nil

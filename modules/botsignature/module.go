@@ -63,8 +63,8 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_signature", New: func() caddy.Module { return new(Handler) }}
 }
 
-// app is what the handler needs of the botgate app.
-type app interface {
+// botgateApp is what the handler needs of the botgate app.
+type botgateApp interface {
 	Redis() redis.UniversalClient
 }
 
@@ -98,14 +98,14 @@ func (h *Handler) provisionLockout(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bot_signature: %w", err)
 	}
-	h.guard, err = lockout.Acquire("signature", *h.Lockout, shared.(app).Redis(), ctx.Slogger())
+	h.guard, err = lockout.Acquire("signature", *h.Lockout, shared.(botgateApp).Redis(), ctx.Slogger())
 	if err != nil {
 		return fmt.Errorf("bot_signature: option lockout: %w", err)
 	}
 	return nil
 }
 
-// Cleanup lets go of key sets and watched files. Requests that still run under this
+// Cleanup releases key sets and watched files. Requests that still run under this
 // configuration keep the secrets that they have.
 func (h *Handler) Cleanup() error {
 	var errs []error

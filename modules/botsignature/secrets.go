@@ -18,7 +18,7 @@ type secretSource interface {
 	// Newer returns secrets newer than those Secrets returned, when a request was signed
 	// with a key that is not among them; false when there are none.
 	Newer(ctx context.Context) ([]platform.Secret, bool)
-	// Close lets go of files and connections; the last secrets stay.
+	// Close releases files and connections; the last secrets stay.
 	Close() error
 }
 

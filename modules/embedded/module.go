@@ -41,7 +41,7 @@ type Backend struct {
 	Options map[string]Value `json:"-"`
 
 	settings config.Config
-	shared   shared
+	shared   botgateApp
 	logger   *slog.Logger
 	backend  *app.App
 	context  caddy.Context
@@ -49,8 +49,8 @@ type Backend struct {
 	watched  chan struct{}
 }
 
-// shared is what the backend needs of the botgate app.
-type shared interface {
+// botgateApp is what the backend needs of the botgate app.
+type botgateApp interface {
 	Queue() (queue.Queue, error)
 	Settings() gateway.Settings
 }
@@ -67,7 +67,7 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("botgate_embedded: %w", err)
 	}
-	b.shared = found.(shared)
+	b.shared = found.(botgateApp)
 	settings := b.shared.Settings()
 	b.settings = config.Default()
 	b.settings.QueueURL = settings.QueueURL
