@@ -166,7 +166,7 @@ func (q *fakeQueue) next(t *testing.T) settled {
 	select {
 	case s := <-q.settled:
 		return s
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		require.FailNow(t, "nothing was settled in time")
 		return settled{}
 	}

@@ -89,7 +89,7 @@ func TestRedisUnreachable(t *testing.T) {
 			for i := range 100 {
 				here.Publish(t.Context(), makeNotices(1+i, 1))
 			}
-			require.Less(t, time.Since(began), 20*time.Second, "a bound for each, and a Redis that is unavailable is left alone")
+			require.Less(t, time.Since(began), time.Minute, "each has a bound of its own")
 			own.await(t, before+100)
 			losses := other.losses()
 

@@ -99,7 +99,7 @@ func TestCancelWhileQueued(t *testing.T) {
 	first := make(chan error, 1)
 	taken := &operation{rows: 1, done: first, apply: func(*transaction) error { return nil }}
 	q.writer.ops <- taken
-	require.Eventually(t, taken.taken.Load, 10*time.Second, time.Millisecond)
+	require.Eventually(t, taken.taken.Load, time.Minute, time.Millisecond)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
