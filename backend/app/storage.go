@@ -72,7 +72,7 @@ func OpenShards(ctx context.Context, m sharded.Map, data config.Data, log *slog.
 	return sharded.Open(ctx, sharded.Config{Map: m, Open: open, Logger: log, Registerer: reg})
 }
 
-// noMigrate is an engine without its method Migrate: the schema is not this process's to change.
+// noMigrate hides an engine's method Migrate, for a process that must not change the schema.
 type noMigrate struct{ sharded.Engine }
 
 // shardMap says which databases there are.

@@ -21,8 +21,8 @@ type entry[V any] struct {
 	missing bool
 	// size is that of the encoded value, in bytes.
 	size int
-	// staleAt and expiresAt are when it is to be loaded again, and not to be answered any more,
-	// by the cache's own time.
+	// staleAt and expiresAt are, by the cache's own time, when it is loaded again in the
+	// background, and when it is not answered any more.
 	staleAt, expiresAt time.Duration
 	// refreshing is set by the reader who has it loaded again.
 	refreshing atomic.Bool
@@ -30,7 +30,7 @@ type entry[V any] struct {
 
 // record is what Redis keeps of a key.
 type record struct {
-	// hard and soft are the ages at which the value is gone and due.
+	// hard and soft are the ages at which the value expires and becomes stale.
 	hard, soft time.Duration
 	// fresh means that the load saw every commit before it.
 	fresh   bool
@@ -64,7 +64,7 @@ func (c *Cache[V]) entry(value V, r *record, began time.Duration) *entry[V] {
 	return &entry[V]{value: value, missing: r.missing, size: len(r.encoded), staleAt: began + r.soft, expiresAt: began + r.hard}
 }
 
-// postponed is an entry that is due again later.
+// postponed is an entry that becomes stale later.
 func (e *entry[V]) postponed(staleAt time.Duration) *entry[V] {
 	return &entry[V]{value: e.value, missing: e.missing, size: e.size, staleAt: staleAt, expiresAt: e.expiresAt}
 }
@@ -76,7 +76,7 @@ func flag(b bool) int {
 	return 0
 }
 
-// text is how a record looks in Redis: the ages at which it is gone and due, in
+// text is how a record looks in Redis: the ages at which it expires and becomes stale, in
 // milliseconds, whether it was read fresh and whether it is missing, and the value.
 func (r *record) text() []byte {
 	text := make([]byte, 0, len(r.encoded)+32)

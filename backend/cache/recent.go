@@ -5,8 +5,8 @@ import "time"
 // maxRecent is how many keys are remembered in each half. With more, all keys count.
 const maxRecent = 1 << 16
 
-// recent remembers for a window, or up to three, which keys were invalidated. It is in
-// halves, so that forgetting needs no search.
+// recent remembers which keys were invalidated, for one to three windows. It has two halves,
+// of which the older one is dropped as a whole, so that forgetting needs no search.
 type recent struct {
 	window     time.Duration
 	young, old map[string]struct{}

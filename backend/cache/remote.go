@@ -45,8 +45,8 @@ type remote struct {
 	client redis.UniversalClient
 	prefix string
 	budget time.Duration
-	// lease is longer than a load may take, window how long loads of a key are fresh
-	// after an invalidation.
+	// lease is the TTL of leases, longer than a load may take. window is for how long after an
+	// invalidation the loads of a key are fresh.
 	lease, window time.Duration
 	breaker       *breaker.Breaker
 	started       time.Time
@@ -56,7 +56,7 @@ type remote struct {
 	trusted time.Duration
 }
 
-// lease is what a load may leave its value in Redis with.
+// lease is the right of a load to store its value in Redis.
 type lease struct {
 	token string
 	// granted means that nobody else has one.
@@ -79,7 +79,7 @@ func (r *remote) names(key string) (value, lease string) {
 	return value, value + ":lease"
 }
 
-// distrust lets nothing count that was loaded until now.
+// distrust makes values in Redis that were loaded until now count as missing.
 func (r *remote) distrust() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -22,7 +22,7 @@ type Notice struct {
 	Subject string `json:"subject,omitempty"`
 	// Status is the event's status with this entry.
 	Status event.Status `json:"status"`
-	// Time is when the event was accepted, and At when that happened which the entry is of.
+	// Time is when the event was accepted; At is when that happened which the entry reports.
 	Time time.Time `json:"time"`
 	At   time.Time `json:"at"`
 	// RecordedAt is when the entry was written.

@@ -10,13 +10,12 @@ import (
 )
 
 const (
-	// probeSize is how many events are written at first, after the store did not take some.
-	// It doubles with each success.
+	// probeSize is how many events a probe has. The batch after it may have twice as many, and so on.
 	probeSize = 10
 	// maxBackoff is the longest pause between two probes.
 	maxBackoff = 2 * time.Second
-	// staleAfter is how long a breaker counts as open that nobody has anything for. It is
-	// longer than a try and the pause before it.
+	// staleAfter is how long after its last failure an open breaker counts as open while nothing
+	// arrives to probe it with. It is longer than a try and the pause before it.
 	staleAfter = 2 * (appendTimeout + maxBackoff)
 )
 
@@ -52,7 +51,7 @@ func newBreaker(shard string, batchSize int, m *metrics, log *slog.Logger) *brea
 	return &breaker{shard: shard, batchSize: batchSize, limit: batchSize, metrics: m, log: log, changed: make(chan struct{})}
 }
 
-// failure returns why the breaker is open; nil if it is closed or nobody knows.
+// failure returns why the breaker is open; nil if it is closed, or was not probed for long.
 func (b *breaker) failure() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -62,8 +61,8 @@ func (b *breaker) failure() error {
 	return b.err
 }
 
-// enter asks for leave to write, for so many events at most. A caller that gets it calls leave
-// or withdraw.
+// enter reports whether a batch may be written now, of at most limit events. If so, leave or
+// withdraw must follow.
 func (b *breaker) enter() (limit int, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -77,7 +76,7 @@ func (b *breaker) enter() (limit int, ok bool) {
 	return b.limit, true
 }
 
-// leave says what came of a batch: err is nil unless the database was unavailable.
+// leave takes the outcome of a batch: err is nil unless the database was unavailable.
 func (b *breaker) leave(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,7 +102,7 @@ func (b *breaker) leave(err error) {
 	}
 }
 
-// withdraw is leave for a batch of which nothing is known.
+// withdraw is leave for a batch that says nothing about the database.
 func (b *breaker) withdraw() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,7 +110,7 @@ func (b *breaker) withdraw() {
 	b.writing--
 }
 
-// await waits until it is worth to ask for leave again, or the context ends.
+// await waits until enter may succeed, or the context ends.
 func (b *breaker) await(ctx context.Context) {
 	b.mu.Lock()
 	changed, pause := b.changed, time.Until(b.retryAt)

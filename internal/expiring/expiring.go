@@ -120,7 +120,7 @@ func (m *Map[K, V]) put(s *shard[K, V], key K, v V) {
 	s.values[key] = v
 }
 
-// forgetOne drops, of some keys, the one that ends soonest: least is lost with it.
+// forgetOne evicts, of a sample of the keys, the one that ends soonest: least is lost with it.
 func (m *Map[K, V]) forgetOne(s *shard[K, V]) {
 	var soonest K
 	var least time.Duration

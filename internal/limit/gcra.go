@@ -34,7 +34,7 @@ func (b bucket) take(tat, now, cost float64) (Result, float64) {
 	return Result{Known: true, Allowed: true, Remaining: int(remaining), ResetAfter: seconds(newTAT - now)}, newTAT
 }
 
-// peek is the state of a key that another one kept from being taken from.
+// peek is the state of a key from which nothing is taken, since another key refuses.
 func (b bucket) peek(tat, now float64) Result {
 	tat = math.Max(tat, now)
 	remaining := (now - (tat - b.offset)) / b.interval

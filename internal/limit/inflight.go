@@ -17,7 +17,7 @@ type Slot struct {
 }
 
 // inFlight counts the requests of each key that are under way. They are bounded by the server,
-// so no key is ever forgotten for want of room in practice; one that is starts again at none.
+// so in practice the map never evicts a key; one that it evicts counts from 0 again.
 type inFlight struct{ counts *expiring.Map[ID, int] }
 
 func newInFlight(maxKeys int) inFlight {

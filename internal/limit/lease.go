@@ -31,8 +31,8 @@ func newLeases(c clock, maxKeys int) leases {
 	return leases{clock: c, held: expiring.New[ID](maxKeys, lease.ends)}
 }
 
-// spendAll returns the takes that no lease covers, and where each take is among them: -1
-// for what was spent from a lease.
+// spendAll spends from leases what they cover. It returns the other takes, and for each of all
+// takes its index among these, or -1 when it was spent.
 func (l *leases) spendAll(takes []Take, results []Result) (ask []Take, places []int) {
 	if !leased(takes) {
 		return takes, nil
@@ -56,8 +56,8 @@ func leased(takes []Take) bool {
 	return slices.ContainsFunc(takes, func(t Take) bool { return t.Lease > 1 })
 }
 
-// coverRefused reports whether all that refused can be had from leases meanwhile, once those
-// that are under way have come.
+// coverRefused reports whether leases cover all takes that Redis refused. It first waits for the
+// calls under way that bring leases for them.
 func (l *leases) coverRefused(ctx context.Context, takes []Take, results []Result) bool {
 	for i := range takes {
 		if !results[i].Known || results[i].Allowed {
@@ -92,7 +92,7 @@ func (l *leases) covers(t *Take) bool {
 	return ok && have.left >= t.cost() && have.until > l.now()
 }
 
-// giveBack returns what was spent in vain.
+// giveBack returns to the lease what was spent for a request that another key refused.
 func (l *leases) giveBack(t *Take, until float64) {
 	have, _ := l.held.Get(t.ID)
 	l.add(t, t.cost(), until, have.rest)
@@ -110,9 +110,9 @@ func (l *leases) add(t *Take, n int, until float64, rest int) {
 	})
 }
 
-// fetches are the calls under way that bring leases, by key. Redis refuses the calls that
-// come after the one that leases the last of the allowance, although that is enough for
-// them: so they wait until it is here.
+// fetches are the calls under way that bring leases, by key. The call that leases the last of an
+// allowance makes Redis refuse those behind it, although the lease is enough for them too: so they
+// wait until it is here.
 type fetches struct {
 	mu       sync.Mutex
 	underWay map[ID]*fetch

@@ -26,9 +26,9 @@ const (
 	badAlgorithm Reason = "algorithm"
 	// UnknownKey: none of the platform's keys has the token's key id.
 	UnknownKey Reason = "unknown_key"
-	// tokenExpired: the token's time is over, or it names none.
+	// tokenExpired: the token has expired, or does not say when it does.
 	tokenExpired Reason = "token_expired"
-	// tokenNotYetValid: the token's time has not begun.
+	// tokenNotYetValid: the token is not valid yet.
 	tokenNotYetValid Reason = "token_not_yet_valid"
 	// badIssuer: the token is not the platform's.
 	badIssuer Reason = "issuer"

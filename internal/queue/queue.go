@@ -12,7 +12,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 )
 
-// Group names who consumes: each group gets every event that concerns it once.
+// Group is a consumer group: each group gets every event that concerns it once.
 type Group string
 
 // The groups. The set is fixed, so an accepted event always has its queues.
@@ -120,8 +120,8 @@ type Delivery struct {
 	// Replays is how often the event was redriven from the dead letters; for one that was
 	// replayed from the history, that replay's id plus how often it was redriven since.
 	Replays int
-	// Outcomes are those of earlier attempts since then, oldest first, at most
-	// [MaxOutcomes] and as far as the attempts are known; see [Delivery.Note].
+	// Outcomes are those of earlier attempts since the last redrive or replay, oldest first, at
+	// most [MaxOutcomes] and as far as the attempts are known; see [Delivery.Note].
 	Outcomes []Outcome
 	// Crashes is how many consumers ended, by a crash and not by Close, while they held this
 	// event, since an attempt at it last came to an end; see [Delivery.Poison].

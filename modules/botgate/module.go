@@ -87,7 +87,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "botgate", New: func() caddy.Module { return new(App) }}
 }
 
-// Provision reads the bots' names and takes hold of the shared clients. It dials nothing.
+// Provision reads the bots' names and acquires the shared clients. It dials nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionBots(); err != nil {
 		return err

@@ -40,7 +40,7 @@ type opened struct {
 	closers []func() error
 }
 
-// close lets go of everything, the last first.
+// close releases everything, the last first.
 func (o *opened) close() error {
 	var errs []error
 	for _, closer := range slices.Backward(o.closers) {

@@ -161,7 +161,7 @@ func (h *Handler) check() error {
 	return nil
 }
 
-// acquire takes hold of what the handler uses; release has what gives it back.
+// acquire acquires what the handler uses; release has what gives it back.
 func (h *Handler) acquire(ctx caddy.Context, client redis.UniversalClient) (err error) {
 	logger := ctx.Slogger()
 	h.clients, err = reload.New(reload.Config[*directory]{
@@ -185,7 +185,7 @@ func (h *Handler) acquire(ctx caddy.Context, client redis.UniversalClient) (err 
 	return nil
 }
 
-// Cleanup lets go of files, counters and keys. Requests that still run under this
+// Cleanup releases files, counters and keys. Requests that still run under this
 // configuration keep what was read last.
 func (h *Handler) Cleanup() error {
 	var errs []error

@@ -72,7 +72,8 @@ func (c *copying) rest(ctx context.Context) error {
 // pass copies what the passes before may have missed: what appeared in the log while they
 // were under way.
 func (c *copying) pass(ctx context.Context, step string) error {
-	// When this one began, the clock of those who record had come as far as newest.
+	// An entry that this pass misses was recorded after begin: the recorders' clocks have reached
+	// newest, and an entry appears within late.
 	begin := latest(c.newest.Add(-late), time.Now().Add(-late-maxSkew))
 	var done int64
 	var after store.Position

@@ -55,7 +55,7 @@ func (m *mover) run(ctx context.Context) error {
 			elsewhere[owner] = append(elsewhere[owner], b)
 		}
 	}
-	if err := m.claim(ctx, between); err != nil {
+	if err := m.liftFences(ctx, between); err != nil {
 		return err
 	}
 	for _, from := range m.shards { // In one order.
@@ -92,15 +92,15 @@ func (m *mover) move(ctx context.Context, from shard, buckets []int) error {
 	if err != nil {
 		return fmt.Errorf("shard %s: %w", from.name, err)
 	}
-	if err := m.claim(ctx, buckets); err != nil {
+	if err := m.liftFences(ctx, buckets); err != nil {
 		return err
 	}
 	return m.drop(ctx, []shard{from}, buckets)
 }
 
-// straighten lets fences of the new shard lead to the present one, where they lead to others
-// that had the buckets in between. So only these two ever are in a circle, and both have
-// everything then.
+// straighten points fences of the new shard at the present one. They are from when the new
+// shard had the buckets before, and may name shards that had them in between. So a circle of
+// fences is never of more than these two, which both have everything then.
 func (m *mover) straighten(ctx context.Context, from shard, buckets []int) error {
 	fences := m.routes.Fences[m.To]
 	var crooked []int
@@ -118,7 +118,7 @@ func (m *mover) straighten(ctx context.Context, from shard, buckets []int) error
 	return m.survey(ctx)
 }
 
-// nothing is what there is to do before a fence around buckets that are not in the shard.
+// nothing is the last step before buckets are fenced in a shard that does not have them.
 func nothing(context.Context) error { return nil }
 
 // stillThere makes sure that no other process moved the buckets meanwhile.
@@ -135,9 +135,9 @@ func (m *mover) stillThere(ctx context.Context, from shard, buckets []int) error
 	return nil
 }
 
-// claim lifts the fences of the new shard, which has them from when it had the buckets before, once
-// the shards that have them fenced them in its favour.
-func (m *mover) claim(ctx context.Context, buckets []int) error {
+// liftFences lifts the fences that the new shard has from when it had the buckets before, once the
+// shards that they name have fenced the buckets in its favour.
+func (m *mover) liftFences(ctx context.Context, buckets []int) error {
 	fences := m.routes.Fences[m.To]
 	fenced := map[string][]int{}
 	for _, b := range buckets {
@@ -169,8 +169,8 @@ func (m *mover) claim(ctx context.Context, buckets []int) error {
 	return m.survey(ctx)
 }
 
-// cleanUp drops what is left of buckets anywhere but in their shard, which may be copies of
-// a move that was given up.
+// cleanUp drops the buckets from all other shards, which may have copies of a move that was given
+// up.
 func (m *mover) cleanUp(ctx context.Context, buckets []int) error {
 	if len(buckets) == 0 {
 		return nil

@@ -220,7 +220,7 @@ func (m *member) awaitFirst(ctx context.Context) error {
 	return fmt.Errorf("shard %s: %w", m.name, errStarting)
 }
 
-// unavailable makes sure that an error, whatever it says of the shard, is none of an event.
+// unavailable makes every error of a shard an ErrUnavailable, so that none counts against an event.
 func unavailable(err error) error {
 	if errors.Is(err, store.ErrUnavailable) {
 		return err

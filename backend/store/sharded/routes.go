@@ -9,10 +9,10 @@ import (
 // Fences are the buckets that a shard has fenced, and the shards that got them.
 type Fences map[int]string
 
-// Routes say which shard has each bucket: where the configuration has it, and from there
-// where the fences lead. A shard that has a bucket has no fence for it, and the fences of
-// those that had it before lead to it, at once or one after the other; so any of them is a
-// right answer of the configuration. Routes are not to be changed.
+// Routes say which shard has each bucket: the one at which the fences end that begin at the
+// configured shard. Every shard that had the bucket has a fence that leads to the present one,
+// directly or over others, so a configuration that names any of them is right. Routes must not be
+// changed.
 type Routes struct {
 	// Configured is where the configuration has each bucket, and Owners where it is.
 	Configured, Owners [event.Buckets]string
@@ -39,7 +39,7 @@ func route(configured [event.Buckets]string, fences map[string]Fences) *Routes {
 	return r
 }
 
-// follow goes along the fences to the shard that has none, or until it is in a circle.
+// follow follows the fences to the shard that has none, or until they go round in a circle.
 func follow(start string, bucket int, fences map[string]Fences) (owner string, circle []string) {
 	way := []string{start}
 	for {

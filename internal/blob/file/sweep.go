@@ -26,7 +26,7 @@ const (
 
 // Sweep removes the blobs whose last Put was before the time, and what was left behind by
 // processes that were killed. It returns how many blobs it removed. Puts and Gets may be under
-// way: a blob that is put again meanwhile stays. While another sweep is, nothing is done.
+// way: a blob that is put again meanwhile stays. It does nothing while another sweep runs.
 func (s *Store) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
 	lock, err := filelock.Lock(ctx, filepath.Join(s.folder, lockFile))
 	if errors.Is(err, filelock.ErrHeld) {

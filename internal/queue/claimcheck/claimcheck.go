@@ -28,8 +28,8 @@ const (
 
 // Config says where bodies are kept, and which.
 type Config struct {
-	// Blobs keeps the bodies; the queue closes it. Without one nothing is taken out of
-	// messages, and events whose body was taken out elsewhere wait in the queue.
+	// Blobs keeps the bodies; the queue closes it. Without one all bodies stay in messages, and
+	// events with a reference, which other processes published, wait in the queue.
 	Blobs blob.Store
 	// Threshold is the largest body, in bytes, that stays in the message. Default 256 KB;
 	// negative keeps all of them there.

@@ -194,8 +194,8 @@ func (c *consumer) admit(sub *subscription, m *amqp.Delivery, e *event.Event) bo
 	return true
 }
 
-// repeatID identifies repeats of an event. After a redrive or replay it is no repeat of what it
-// was before.
+// repeatID is the same for all repeats of an event. A redrive or replay has another one, since it
+// is to be handled again.
 func repeatID(e *event.Event, m *amqp.Delivery) string {
 	if n := headerInt(m.Headers, headerReplays); n > 0 {
 		return e.ID + "#" + strconv.Itoa(n)

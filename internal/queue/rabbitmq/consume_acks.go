@@ -30,7 +30,7 @@ func (a *acks) settle(tags []uint64) (upTo uint64, singles []uint64) {
 	a.first, a.settled = end, a.settled[prefix:]
 	covered, _ := slices.BinarySearch(tags, end)
 	if covered > 1 {
-		// The last of ours, because the broker must not know it settled yet.
+		// One of ours: the broker closes the channel on an ack of a tag that it knows as acked.
 		return tags[covered-1], tags[covered:]
 	}
 	return 0, tags

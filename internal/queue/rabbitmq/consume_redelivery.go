@@ -68,7 +68,7 @@ func (c *consumer) redeliveryPending(it *item) error {
 	}
 	for sub := range c.subscriptions {
 		if sub.name == it.sub.name && time.Since(sub.attached) > redeliveryWait {
-			// If it is redelivered yet, that is the same attempt.
+			// If it is redelivered after all, that is the same attempt.
 			it.state, it.due = waiting, time.Now()
 			return queue.ErrLost
 		}

@@ -12,17 +12,17 @@ import (
 const (
 	// turnWait bounds how long a connection waits for its turn to declare.
 	turnWait = 10 * time.Second
-	// turnPause is the time between two looks whether it has come.
+	// turnPause is the time between two tries to get it.
 	turnPause = 30 * time.Millisecond
 )
 
-// declareInTurn declares everything while no other connection does. To a bind that another
-// connection is making, RabbitMQ 4.0 answers at once, and routes some milliseconds later (seen
-// with topic exchanges; 3.10 does not). What is published in between is confirmed and has
-// reached the other queues only.
+// declareInTurn declares everything while no other connection does. When two connections make the
+// same binding at once, RabbitMQ 4.0 answers the second one some milliseconds before it routes
+// (seen with topic exchanges; 3.10 does not). What that one publishes in between is confirmed and
+// reaches the other queues only.
 //
-// One that gets no turn declares all the same: a broker to which events can go must not be
-// refused because of a process that hangs.
+// A connection that gets no turn declares all the same: a process that hangs must not keep others
+// from a broker that takes events.
 func (q *Queue) declareInTurn(ctx context.Context, conn *connection) error {
 	ctx, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()

@@ -146,7 +146,7 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, rec
 	return nil
 }
 
-// replayed is a record as the file is to have it again.
+// replayed is a record as it is queued again.
 type replayed struct {
 	row
 	news  *event.Event // The change for Record that reports it; nil for none.

@@ -54,7 +54,7 @@ func (p *Parsed[T]) Newer(ctx context.Context) (value T, ok bool) {
 	return value, err == nil
 }
 
-// Close lets go of the source. What it had last can still be used.
+// Close releases the source. What it had last can still be used.
 func (p *Parsed[T]) Close() error { return p.source.release() }
 
 func (p *Parsed[T]) of(document *Document) (T, error) {

@@ -18,7 +18,7 @@ func acquire(c Config) (*source, error) {
 	return pool.Acquire(c.key(), func() (*source, error) { return newSource(c), nil })
 }
 
-// release lets go of the source. The last one to do so stops it; its keys stay.
+// release releases the source. The last one to do so stops it; its keys stay.
 func (s *source) release() error { return pool.Release(s.config.key()) }
 
 func (c *Config) check() error {

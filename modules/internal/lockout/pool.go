@@ -26,5 +26,5 @@ func Acquire(name string, c Config, client redis.UniversalClient, logger *slog.L
 	})
 }
 
-// Release lets go of the guard. The last one to do so ends it.
+// Release releases the guard. The last one to do so ends it.
 func (g *Guard) Release() error { return pool.Release(g.poolID) }

@@ -36,7 +36,7 @@ func (p *Pool[K, V]) Acquire(key K, open func() (V, error)) (V, error) {
 	return found.(destructor[V]).value, nil
 }
 
-// Release lets go of the value of the key. The last one to do so closes it.
+// Release releases the value of the key. The last one to do so closes it.
 func (p *Pool[K, V]) Release(key K) error {
 	_, err := p.usage.Delete(key)
 	return err

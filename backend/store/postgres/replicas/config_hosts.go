@@ -19,7 +19,7 @@ func hosts(c *pgconn.Config) []string {
 	return found
 }
 
-// fallbacks lists all that is to be tried, in order: each host, perhaps with and without TLS.
+// fallbacks lists what pgx tries, in order: each host, perhaps with and without TLS.
 func fallbacks(c *pgconn.Config) []*pgconn.FallbackConfig {
 	first := &pgconn.FallbackConfig{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}
 	return append([]*pgconn.FallbackConfig{first}, c.Fallbacks...)
@@ -29,7 +29,7 @@ func tryInOrder(c *pgconn.Config, all []*pgconn.FallbackConfig) {
 	c.Host, c.Port, c.TLSConfig, c.Fallbacks = all[0].Host, all[0].Port, all[0].TLSConfig, all[1:]
 }
 
-// keepHost leaves one host of a URL.
+// keepHost removes all hosts of a URL but one.
 func keepHost(c *pgconn.Config, address string) { tryInOrder(c, ofHost(c, address, true)) }
 
 // hostFirst moves one host of a URL to the front.
@@ -37,7 +37,7 @@ func hostFirst(c *pgconn.Config, address string) {
 	tryInOrder(c, append(ofHost(c, address, true), ofHost(c, address, false)...))
 }
 
-// ofHost lists what is to be tried at a host, or at all others.
+// ofHost lists the fallbacks of one host, or those of all others.
 func ofHost(c *pgconn.Config, address string, same bool) []*pgconn.FallbackConfig {
 	other := func(f *pgconn.FallbackConfig) bool { return (addressOf(f) == address) != same }
 	return slices.DeleteFunc(fallbacks(c), other)

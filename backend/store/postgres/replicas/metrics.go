@@ -8,7 +8,7 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 )
 
-// count takes where a read went: to the replica on a server, or with none to the primary.
+// count counts a read by where it went: to the replica on a server, or with none to the primary.
 func (c *Cluster) count(server int, why reason) {
 	target := "replica"
 	if server == none {

@@ -79,7 +79,7 @@ const (
 	stale
 )
 
-// observe takes the result of a probe of server i.
+// observe records the result of a probe of server i.
 func (t *topology) observe(i int, seen observation) transition {
 	s := &t.servers[i]
 	change := unchanged
@@ -110,13 +110,13 @@ func (t *topology) observe(i int, seen observation) transition {
 	return change
 }
 
-// markDown takes that server i does not answer. What it has replayed stays known.
+// markDown records that server i does not answer. What it has replayed stays known.
 func (t *topology) markDown(i int) {
 	t.servers[i].probed, t.servers[i].up = true, false
 }
 
 // supersedes reports whether server i, which takes writes, is the primary from now on. Of
-// two on the same timeline the known one stays it.
+// two on the same timeline it is the one that is known already.
 func (t *topology) supersedes(i int, seen observation) bool {
 	return t.primary == none || seen.timeline > t.timeline || t.primary != i && !t.servers[t.primary].up
 }

@@ -70,7 +70,7 @@ func (p *prober) disconnect(ctx context.Context) {
 	p.conn = nil
 }
 
-// observe takes the status of server i, and acts on what that changed.
+// observe records the status of server i, and acts on what that changed.
 func (c *Cluster) observe(i int, s status) {
 	c.mu.Lock()
 	first, wasStale := c.topology.timeline == 0, c.topology.servers[i].stale
@@ -100,7 +100,7 @@ func (c *Cluster) observe(i int, s status) {
 	}
 }
 
-// markDown takes that server i does not answer.
+// markDown records that server i does not answer.
 func (c *Cluster) markDown(i int, err error) {
 	c.mu.Lock()
 	was := c.topology.servers[i]
