@@ -1,6 +1,6 @@
-// Package limit decides how much a caller may do: the generic cell rate algorithm of
-// redis_rate over any number of keys at once, counted in Redis or in this process, with
-// a bounded wait for Redis and something to fall back on.
+// Package limit decides how much a caller may do: token buckets, by the generic cell rate
+// algorithm (GCRA) of redis_rate, over any number of keys at once, counted in Redis or in this
+// process, with a bounded wait for Redis and something to fall back on.
 package limit
 
 import (

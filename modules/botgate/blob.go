@@ -6,7 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/botgate/botgate/internal/blob/open"
+	blobopen "github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 )
 
@@ -30,17 +30,17 @@ type Blob struct {
 // provisionBlob checks the options; it opens nothing.
 func (a *App) provisionBlob() error {
 	if a.Blob.URL == "" {
-		a.Blob.URL = open.Default(a.QueueURL)
+		a.Blob.URL = blobopen.Default(a.QueueURL)
 	}
 	if a.Blob.URL != "" {
-		if err := open.Check(a.Blob.URL); err != nil {
+		if err := blobopen.Check(a.Blob.URL); err != nil {
 			return fmt.Errorf("option blob: %w", err)
 		}
 	}
 	if a.Blob.Threshold != nil && *a.Blob.Threshold < 0 {
 		return fmt.Errorf("option blob: threshold must not be negative")
 	}
-	if err := open.CheckRetention(a.Blob.retention()); err != nil {
+	if err := blobopen.CheckRetention(a.Blob.retention()); err != nil {
 		return fmt.Errorf("option blob, retention: %w", err)
 	}
 	return nil
@@ -48,7 +48,7 @@ func (a *App) provisionBlob() error {
 
 func (b Blob) retention() time.Duration {
 	if b.Retention == nil {
-		return open.DefaultRetention
+		return blobopen.DefaultRetention
 	}
 	return time.Duration(*b.Retention)
 }

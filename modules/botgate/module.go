@@ -18,7 +18,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
-	"github.com/botgate/botgate/internal/queue/open"
+	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/gateway"
@@ -102,10 +102,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.logger = ctx.Slogger()
-	if err := open.Check(a.QueueURL); err != nil {
+	if err := queueopen.Check(a.QueueURL); err != nil {
 		return fmt.Errorf("option queue: %w", err)
 	}
-	if err := open.CheckHistory(a.History); err != nil {
+	if err := queueopen.CheckHistory(a.History); err != nil {
 		return fmt.Errorf("option history: %w", err)
 	}
 	if err := a.provisionSpool(); err != nil {

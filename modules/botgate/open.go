@@ -12,10 +12,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	openblob "github.com/botgate/botgate/internal/blob/open"
+	blobopen "github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
-	openqueue "github.com/botgate/botgate/internal/queue/open"
+	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/modules/internal/pooled"
 )
@@ -75,7 +75,7 @@ func (a *App) open(o *opened) error {
 	key := queueKey{a.QueueURL, a.History}
 	broker, err := queuePool.Acquire(key, func() (queue.Queue, error) {
 		// The queue lives as long as the pool holds it, not as long as one configuration.
-		return openqueue.Open(context.Background(), a.QueueURL, openqueue.Options{History: a.History, Logger: a.logger})
+		return queueopen.Open(context.Background(), a.QueueURL, queueopen.Options{History: a.History, Logger: a.logger})
 	})
 	if err != nil {
 		return fmt.Errorf("option queue: %w", err)
@@ -85,7 +85,7 @@ func (a *App) open(o *opened) error {
 	// whose bodies other gateways put elsewhere.
 	check := claimcheck.Config{Threshold: a.Blob.threshold(), Logger: a.logger}
 	if a.Blob.URL != "" {
-		if check.Blobs, err = openblob.Open(a.Blob.URL); err != nil {
+		if check.Blobs, err = blobopen.Open(a.Blob.URL); err != nil {
 			return fmt.Errorf("option blob: %w", err)
 		}
 		o.closers = append(o.closers, check.Blobs.Close)

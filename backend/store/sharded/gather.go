@@ -32,10 +32,10 @@ type listing[T any] struct {
 	next    pager[T]
 }
 
-// gather returns the first elements, and whether there are more, with the shards that did not
-// answer. It asks every shard for as many as are needed of buckets that it has: while buckets move,
-// two have them. A read that has to see everything checks afterwards that all buckets were still
-// there.
+// gather is the scatter-gather of a list: it returns the first elements, and whether there are
+// more, with the shards that did not answer. It asks every shard for as many as are needed, of the
+// buckets that it owns: while buckets move, two shards have them. A read that has to see everything
+// checks afterwards that all buckets were still there.
 func gather[T any](ctx context.Context, s *Store, need int, list listing[T]) (f found[T], absent []missing, err error) {
 	for range len(s.members) + 2 {
 		routes, members, absent := s.holders(ctx)

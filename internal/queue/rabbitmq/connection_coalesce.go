@@ -16,8 +16,8 @@ const (
 	flushTimeout = time.Second
 )
 
-// coalescedConn coalesces the small writes of concurrent callers into few writes to the socket,
-// which costs the broker and us far less. A write returns once it is buffered; an error of the
+// coalescedConn does write coalescing: it joins the small writes of concurrent callers into few
+// writes to the socket, which costs the broker and us far less. A write returns once it is buffered; an error of the
 // socket is returned by later writes and by all reads.
 type coalescedConn struct {
 	net.Conn
