@@ -95,9 +95,6 @@ type Job struct {
 // Position is the job's place in the order of a list.
 func (j *Job) Position() store.Position { return store.Position{Time: j.CreatedAt, ID: j.ID} }
 
-// leased reports whether a worker leases the job.
-func (j *Job) leased(at time.Time) bool { return j.Owner != "" && at.Before(j.LeaseUntil) }
-
 // Part is a piece of the file that a job makes. All parts of a job in order are the file.
 type Part struct {
 	// Ref is where the piece is, in the kind's own format.

@@ -67,12 +67,6 @@ func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 	return nil
 }
 
-// lease leases the job to its owner, or renews the lease. It is due again when that expires.
-func (j *Jobs) lease(to *Job) {
-	to.LeaseUntil = now().Add(j.cfg.Lease)
-	to.DueAt = to.LeaseUntil
-}
-
 // change writes the job as change makes it, and retries for a third of the lease. It returns
 // ErrLost when another worker has the job, or may have it.
 func (r *Run) change(ctx context.Context, change func(*Job), parts ...Part) error {
@@ -118,24 +112,4 @@ func (r *Run) store(ctx context.Context, version string, change func(*Job), part
 	}
 	r.job = *there
 	return err
-}
-
-// renew renews the lease until ctx ends. It calls stop with errCancelled or ErrLost when the
-// worker has to stop.
-func (r *Run) renew(ctx context.Context, stop context.CancelCauseFunc) {
-	interval := r.jobs.cfg.Lease / 3
-	for retry.Sleep(ctx, interval) {
-		err := r.change(ctx, r.jobs.lease)
-		current := r.Job()
-		switch {
-		case errors.Is(err, ErrLost), err != nil && time.Until(current.LeaseUntil) < interval:
-			stop(ErrLost)
-			return
-		case err != nil:
-			r.jobs.cfg.Logger.Warn("renewing the lease of a job failed", "job_id", current.ID, "error", err)
-		case current.CancelAsked:
-			stop(errCancelled)
-			return
-		}
-	}
 }

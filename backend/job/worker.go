@@ -2,7 +2,6 @@ package job
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,32 +94,6 @@ func (j *Jobs) workOnDue(ctx context.Context) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// take leases a due job, or makes it final when it must not run. It returns ErrConflict when
-// another worker, or a cancel, was faster.
-func (j *Jobs) take(ctx context.Context, due *Job) (*Job, error) {
-	next, at := *due, now()
-	next.Version, next.UpdatedAt = rand.Text(), at
-	crashed := due.Owner != "" // Else its worker would have requeued it.
-	switch {
-	case due.CancelAsked:
-		next.finish(StatusCancelled, at)
-	case crashed && due.Crashes+1 >= maxCrashes:
-		next.Error = fmt.Sprintf("%d workers ended while they had it.", maxCrashes)
-		next.finish(StatusFailed, at)
-	case j.cfg.Kinds[due.Kind] == nil:
-		next.Error = "The backend knows no such kind of job any more."
-		next.finish(StatusFailed, at)
-	default:
-		if crashed {
-			next.Crashes++
-		}
-		next.Status, next.Owner = StatusRunning, rand.Text()
-		next.Tries++
-		j.lease(&next)
-	}
-	return &next, j.cfg.Engine.Store(ctx, &next, due.Version)
 }
 
 // work runs a job for a slice of time and writes its outcome.
