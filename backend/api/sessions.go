@@ -12,8 +12,10 @@ import (
 // Sessions is what the API asks of the sessions of bots.
 type Sessions interface {
 	Get(ctx context.Context, key session.Key) (*session.Session, error)
-	Put(ctx context.Context, key session.Key, document []byte, ttl time.Duration, when session.Condition) (s *session.Session, created bool, err error)
-	Patch(ctx context.Context, key session.Key, patch []byte, ttl time.Duration, when session.Condition) (s *session.Session, created bool, err error)
+	Put(ctx context.Context, key session.Key, document []byte, ttl time.Duration, when session.Condition,
+	) (s *session.Session, created bool, err error)
+	Patch(ctx context.Context, key session.Key, patch []byte, ttl time.Duration, when session.Condition,
+	) (s *session.Session, created bool, err error)
 	Delete(ctx context.Context, key session.Key, when session.Condition) error
 	// ListUser yields a user's sessions at all bots; its first error is the last value.
 	ListUser(ctx context.Context, user string) iter.Seq2[*session.Session, error]
@@ -81,10 +83,14 @@ func (a *API) patchSession(w *response, r *http.Request, c caller) error {
 }
 
 // writeFunc is [Sessions.Put] or [Sessions.Patch].
-type writeFunc func(ctx context.Context, key session.Key, body []byte, ttl time.Duration, when session.Condition) (s *session.Session, created bool, err error)
+type writeFunc func(
+	ctx context.Context, key session.Key, body []byte, ttl time.Duration, when session.Condition,
+) (s *session.Session, created bool, err error)
 
 // writeSession returns the session as written, with status 201 if it is new and otherwise 200.
-func (a *API) writeSession(w *response, r *http.Request, c caller, mediaType string, write writeFunc) (s *session.Session, status int, err error) {
+func (a *API) writeSession(
+	w *response, r *http.Request, c caller, mediaType string, write writeFunc,
+) (s *session.Session, status int, err error) {
 	var ttl time.Duration
 	key, err := sessionKey(r, c, parameters{"ttl": span(&ttl, a.cfg.Sessions.MaxTTL())})
 	if err != nil {

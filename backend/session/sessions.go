@@ -83,7 +83,9 @@ func (s *Sessions) Get(ctx context.Context, key Key) (found *Session, err error)
 // Put creates a session and returns true, or replaces it and returns false. It expires after
 // ttl, or after the default when that is 0. Errors that the caller can correct are ErrKey,
 // ErrTTL, ErrDocument, ErrTooLarge, ErrTooDeep, ErrCondition and ErrBusy.
-func (s *Sessions) Put(ctx context.Context, key Key, document []byte, ttl time.Duration, when Condition) (written *Session, created bool, err error) {
+func (s *Sessions) Put(
+	ctx context.Context, key Key, document []byte, ttl time.Duration, when Condition,
+) (written *Session, created bool, err error) {
 	defer func() { s.metrics.count("put", err) }()
 	if err := s.check(document); err != nil {
 		return nil, false, err
@@ -93,7 +95,9 @@ func (s *Sessions) Put(ctx context.Context, key Key, document []byte, ttl time.D
 
 // Patch applies a merge patch (RFC 7396) to a session, or to an empty one where none is.
 // Otherwise it is like Put.
-func (s *Sessions) Patch(ctx context.Context, key Key, patch []byte, ttl time.Duration, when Condition) (written *Session, created bool, err error) {
+func (s *Sessions) Patch(
+	ctx context.Context, key Key, patch []byte, ttl time.Duration, when Condition,
+) (written *Session, created bool, err error) {
 	defer func() { s.metrics.count("patch", err) }()
 	if err := s.check(patch); err != nil {
 		return nil, false, err
@@ -173,7 +177,9 @@ func (s *Sessions) check(document []byte) error {
 }
 
 // write stores what edit makes of the current document, which is nil without a session.
-func (s *Sessions) write(ctx context.Context, key Key, ttl time.Duration, when Condition, edit func([]byte) ([]byte, error)) (next *Session, created bool, err error) {
+func (s *Sessions) write(
+	ctx context.Context, key Key, ttl time.Duration, when Condition, edit func([]byte) ([]byte, error),
+) (next *Session, created bool, err error) {
 	if ttl = cmp.Or(ttl, s.cfg.TTL); ttl < MinTTL || ttl > s.cfg.MaxTTL {
 		return nil, false, ErrTTL
 	}

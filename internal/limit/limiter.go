@@ -91,7 +91,9 @@ func (l *Limiter) Take(ctx context.Context, p Policy, takes []Take) (Decision, e
 
 // takeLate tries once more, in what is left of the budget since asked, where leases have
 // come that cover what Redis refused.
-func (l *Limiter) takeLate(ctx context.Context, p Policy, takes []Take, d Decision, asked float64) (allowed, degraded bool, err error) {
+func (l *Limiter) takeLate(
+	ctx context.Context, p Policy, takes []Take, d Decision, asked float64,
+) (allowed, degraded bool, err error) {
 	left := p.Budget - seconds(l.now()-asked)
 	bounded, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
@@ -105,7 +107,9 @@ func (l *Limiter) takeLate(ctx context.Context, p Policy, takes []Take, d Decisi
 }
 
 // takeShared spends what this process has in leases, and asks Redis for the rest.
-func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, results []Result, now float64) (allowed, degraded bool, err error) {
+func (l *Limiter) takeShared(
+	ctx context.Context, p Policy, takes []Take, results []Result, now float64,
+) (allowed, degraded bool, err error) {
 	ask, places := l.leases.spendAll(takes, results)
 	if len(ask) == 0 {
 		return true, false, nil
@@ -130,7 +134,9 @@ func (l *Limiter) takeShared(ctx context.Context, p Policy, takes []Take, result
 
 // ask lets Redis decide, unless it is known to refuse, or the policy where Redis does not.
 // Now is no later than the call.
-func (l *Limiter) ask(ctx context.Context, p Policy, takes []Take, results []Result, now float64) (allowed, degraded bool, err error) {
+func (l *Limiter) ask(
+	ctx context.Context, p Policy, takes []Take, results []Result, now float64,
+) (allowed, degraded bool, err error) {
 	if l.denyCache.refuse(takes, results, now) {
 		return false, false, nil
 	}

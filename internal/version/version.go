@@ -22,7 +22,8 @@ func Text(program string) string {
 		info = new(debug.BuildInfo)
 	}
 	built, revision := find(info)
-	return fmt.Sprintf("%s %s (commit %s), %s", program, cmp.Or(version, built, "unknown"), cmp.Or(commit, revision, "unknown"), runtime.Version())
+	return fmt.Sprintf("%s %s (commit %s), %s",
+		program, cmp.Or(version, built, "unknown"), cmp.Or(commit, revision, "unknown"), runtime.Version())
 }
 
 // find looks for Botgate in a program, of which it is the main module or, built by xcaddy, a

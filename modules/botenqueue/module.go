@@ -170,7 +170,8 @@ func (h *Handler) Validate() error {
 		return errors.New("bot_enqueue: option max_size: must be positive")
 	case h.Timeout < 0:
 		return errors.New("bot_enqueue: option timeout: must be positive")
-	case h.IdempotencyWindow != nil && *h.IdempotencyWindow != 0 && (time.Duration(*h.IdempotencyWindow) < minWindow || time.Duration(*h.IdempotencyWindow) > maxWindow):
+	case h.IdempotencyWindow != nil && *h.IdempotencyWindow != 0 &&
+		(time.Duration(*h.IdempotencyWindow) < minWindow || time.Duration(*h.IdempotencyWindow) > maxWindow):
 		return fmt.Errorf("bot_enqueue: option idempotency_window: must be 0, or from %s to %s", minWindow, maxWindow)
 	case h.IdempotencyBudget < 0:
 		return errors.New("bot_enqueue: option idempotency_budget: must be positive")

@@ -71,7 +71,8 @@ func parse(rawURL string) (address, error) {
 
 func (a *address) setEndpoint(endpoint string) error {
 	u, err := url.Parse(endpoint)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" || u.User != nil {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
+		strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" {
 		return errors.New("the parameter endpoint must be a server like https://s3.example.com")
 	}
 	if u.Scheme == "http" && a.ca != "" {

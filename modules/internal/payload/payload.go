@@ -135,7 +135,8 @@ func (p *Payload) Document() ([]byte, error) {
 // not be changed.
 func (p *Payload) Decode(limits Limits) (any, error) {
 	limits = limits.orDefaults()
-	if p.json.tried && (p.json.err == nil && limits.allow(p.json.extremes) || p.json.err != nil && !errors.Is(p.json.err, ErrTooComplex)) {
+	if p.json.tried && (p.json.err == nil && limits.allow(p.json.extremes) ||
+		p.json.err != nil && !errors.Is(p.json.err, ErrTooComplex)) {
 		return p.json.value, p.json.err
 	}
 	next := decoded{tried: true}
