@@ -109,7 +109,7 @@ type botgateApp interface {
 
 // Provision opens the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.security = security.NewLog()
+	h.security = security.NewLog(ctx)
 	h.setDefaults()
 	if err := h.openTrusts(ctx.Slogger()); err != nil {
 		return fmt.Errorf("bot_jwt: %w", err)

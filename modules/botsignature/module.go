@@ -71,7 +71,7 @@ type botgateApp interface {
 // Provision reads the secrets.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.now = time.Now
-	h.security = security.NewLog()
+	h.security = security.NewLog(ctx)
 	if h.MaxSize == 0 {
 		h.MaxSize = defaultMaxSize
 	}

@@ -106,6 +106,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision reads the clients, and reads or makes the keys. The keys are made this early
 // since a bot_jwt further down reads them when it is provisioned.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	h.security = security.NewLog(ctx)
 	h.setDefaults()
 	if err := h.check(); err != nil {
 		return fmt.Errorf("bot_token: %w", err)
@@ -135,7 +136,6 @@ func (h *Handler) setDefaults() {
 	}
 	h.minCost = cmp.Or(h.minCost, leastCost)
 	h.issuer = issuer{name: h.Issuer, audiences: h.Audiences, ttl: time.Duration(h.TTL)}
-	h.security = security.NewLog()
 	// A cached key set is renewed well within the time that a new key does not sign.
 	age := min(maxKeysAge, time.Duration(h.Overlap)/4)
 	h.cacheKeys = fmt.Sprintf("public, max-age=%d", age/time.Second)

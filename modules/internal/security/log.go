@@ -42,11 +42,17 @@ type window struct {
 	suppressed int
 }
 
-// NewLog makes a log that writes to Caddy's logger [loggerName].
-func NewLog() *Log {
-	core := caddy.Log().Named(loggerName).Core()
+// NewLog makes a log that writes to Caddy's logger [loggerName] of the configuration.
+func NewLog(ctx caddy.Context) *Log {
+	core := ctx.Logger(named{}).Core()
 	return newLog(slog.New(zapslog.NewHandler(core, zapslog.WithName(loggerName))), time.Now)
 }
+
+// named is a module by whose id Caddy finds the logs that take the records.
+type named struct{}
+
+// CaddyModule implements [caddy.Module].
+func (named) CaddyModule() caddy.ModuleInfo { return caddy.ModuleInfo{ID: loggerName} }
 
 func newLog(logger *slog.Logger, now func() time.Time) *Log {
 	return &Log{logger: logger, now: now, windows: map[string]*window{}}

@@ -3,15 +3,19 @@ package security
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	_ "github.com/caddyserver/caddy/v2/modules/logging" // The writer of files.
 	"github.com/stretchr/testify/require"
 )
 
@@ -98,8 +102,20 @@ func TestSampling(t *testing.T) {
 	require.EqualValues(t, 50, records[0]["suppressed"])
 }
 
-// TestNewLogGoesToCaddy checks that operators can route the log by its name.
-func TestNewLogGoesToCaddy(t *testing.T) {
+// TestLogOfItsOwn gives the records a file of their own, by their name.
+func TestLogOfItsOwn(t *testing.T) {
 	t.Parallel()
-	require.True(t, NewLog().logger.Enabled(t.Context(), slog.LevelWarn))
+	file := filepath.Join(t.TempDir(), "security.log")
+	ctx, err := caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+		"default": {Exclude: []string{loggerName}},
+		"security": {
+			BaseLog: caddy.BaseLog{WriterRaw: fmt.Appendf(nil, `{"output":"file","filename":%q}`, file)},
+			Include: []string{loggerName},
+		},
+	}}})
+	require.NoError(t, err)
+	NewLog(ctx).Refused(request(t, "/x"), "bot_jwt", "expired")
+	written, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(written), `"logger":"botgate.security","msg":"request refused","by":"bot_jwt","reason":"expired"`)
 }
