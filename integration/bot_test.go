@@ -62,7 +62,11 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if verifier.Verify(request, []platform.Secret{b.secret}) != nil || r.Header.Get("Webhook-Id") != d.id {
+	id := d.id
+	if n := r.Header.Get("Botgate-Replay"); n != "" {
+		id += ".r" + n
+	}
+	if verifier.Verify(request, []platform.Secret{b.secret}) != nil || r.Header.Get("Webhook-Id") != id {
 		b.forged++
 		w.WriteHeader(http.StatusUnauthorized)
 		return

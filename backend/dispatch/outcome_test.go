@@ -17,6 +17,7 @@ import (
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -62,15 +63,20 @@ func TestAnswers(t *testing.T) {
 // TestReplayedEvent follows an event that came back from the dead letters.
 func TestReplayedEvent(t *testing.T) {
 	t.Parallel()
-	q, header := newFakeQueue(), make(chan string, 3)
+	q, header := newFakeQueue(), make(chan http.Header, 3)
 	start(t, q, bot(t, func(w http.ResponseWriter, r *http.Request) {
-		header <- r.Header.Get("Botgate-Replay")
+		header <- r.Header
 		w.WriteHeader(http.StatusBadGateway)
-	}))
+	}), func(_ *Config, b *bots.Bot) { b.Secrets = []string{secretOf("one")} })
+	secret, err := platform.ParseStandardWebhooksSecret(secretOf("one"))
+	require.NoError(t, err)
 	q.deliveries <- &queue.Delivery{Event: newEvent("e"), Attempt: 1, Replays: 2}
 	for attempt := 1; attempt <= 3; attempt++ {
 		got := q.next(t)
-		require.Equal(t, "2", <-header)
+		h := <-header
+		require.Equal(t, []string{"2", "e", "e.r2"}, []string{h.Get("Botgate-Replay"), h.Get("ce-id"), h.Get("webhook-id")})
+		request := &platform.Request{Header: h, Body: newEvent("e").Data, Now: time.Now()}
+		require.NoError(t, platform.StandardWebhooks().Verify(request, []platform.Secret{secret}))
 		require.Equal(t, 2, q.told()[attempt-1].Replays)
 		seen := q.seen()
 		require.Len(t, seen[attempt-1], attempt)
@@ -82,7 +88,9 @@ func TestReplayedEvent(t *testing.T) {
 	}
 	q.put(1, newEvent("new"))
 	q.next(t)
-	require.Empty(t, <-header)
+	h := <-header
+	require.Empty(t, h.Get("Botgate-Replay"))
+	require.Equal(t, "new", h.Get("webhook-id"))
 }
 
 func TestNoAnswer(t *testing.T) {

@@ -51,9 +51,9 @@ func newClient(concurrency int) *http.Client {
 	}
 }
 
-// headerReplay tells a bot that it may have seen the event's id before and is to act on it
-// all the same: somebody wants the event to be delivered again. It holds the number of the
-// replay, see [queue.Delivery.Replays].
+// headerReplay tells a bot that it may have seen the event before and is to act on it all the
+// same: somebody wants it to be delivered again. It holds the number of the replay, see
+// [queue.Delivery.Replays].
 const headerReplay = "Botgate-Replay"
 
 // send makes one attempt.
@@ -73,10 +73,7 @@ func (t *target) post(ctx context.Context, client *http.Client, e *event.Event, 
 	if err != nil {
 		return answer{err: err}
 	}
-	req.Header = t.header(e, now)
-	if replays > 0 {
-		req.Header.Set(headerReplay, strconv.Itoa(replays))
-	}
+	req.Header = t.header(e, replays, now)
 	resp, err := client.Do(req)
 	if err != nil {
 		return answer{err: err}

@@ -36,7 +36,7 @@ func TestSender(t *testing.T) {
 	}
 	h := <-headers
 	require.Equal(t, "17", h.Get(headerReplay))
-	require.Equal(t, "e-1", h.Get("webhook-id"))
+	require.Equal(t, "e-1.r17", h.Get("webhook-id"))
 	require.Equal(t, "e-1", h.Get("ce-id"))
 	require.NotEmpty(t, h.Get("webhook-signature"))
 

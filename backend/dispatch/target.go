@@ -100,7 +100,10 @@ func drainOf(targets map[string]*target) time.Duration {
 
 // header returns the headers of an attempt: the event's attributes in the binary mode
 // of the CloudEvents HTTP binding 1.0.2, and the signatures of Standard Webhooks 1.0.0.
-func (t *target) header(e *event.Event, now time.Time) http.Header {
+//
+// A replay has a webhook-id of its own, so that a receiver that drops the ids which it has seen,
+// as libraries of Standard Webhooks do, acts on it; a retry has that of the first attempt.
+func (t *target) header(e *event.Event, replays int, now time.Time) http.Header {
 	h := http.Header{}
 	for name, value := range e.Attributes() {
 		h.Set("ce-"+name, percentEncode(value))
@@ -109,18 +112,23 @@ func (t *target) header(e *event.Event, now time.Time) http.Header {
 		h.Set("Content-Type", e.ContentType)
 	}
 	h.Set("User-Agent", "Botgate")
-	h.Set("webhook-id", e.ID)
+	id := e.ID
+	if replays > 0 {
+		h.Set(headerReplay, strconv.Itoa(replays))
+		id += ".r" + strconv.Itoa(replays)
+	}
+	h.Set("webhook-id", id)
 	h.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
-	h.Set("webhook-signature", t.sign(e, now))
+	h.Set("webhook-signature", t.sign(id, now, e.Data))
 	return h
 }
 
 // sign makes one signature of each secret, so that a bot can change its secret without
 // missing an event.
-func (t *target) sign(e *event.Event, now time.Time) string {
+func (t *target) sign(id string, now time.Time, data []byte) string {
 	signatures := make([]string, len(t.secrets))
 	for i, secret := range t.secrets {
-		signatures[i] = platform.StandardWebhooksSignature(secret, e.ID, now, e.Data)
+		signatures[i] = platform.StandardWebhooksSignature(secret, id, now, data)
 	}
 	return strings.Join(signatures, " ")
 }

@@ -46,7 +46,7 @@ func newReceiver(t *testing.T, status func(id string) int) *receiver {
 	t.Helper()
 	r := &receiver{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		id := req.Header.Get("webhook-id")
+		id := req.Header.Get("ce-id")
 		code := status(id)
 		r.mu.Lock()
 		if code == http.StatusOK {
