@@ -3,7 +3,6 @@ package event
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -71,13 +70,11 @@ type Change struct {
 	NextAttempt *time.Time `json:"next_attempt,omitempty"`
 }
 
-// NewChange wraps a change of the event about into an event for the queue. It gets an
-// id of its own: the same attempt number can occur twice when a consumer was killed.
+// NewChange wraps a change of the event about into an event for the queue. Its id follows from
+// that event's, the replay, the attempt and the status: who was killed before it could acknowledge
+// what it told leaves it to be told again, and statistics count it once all the same.
 func NewChange(about *Event, c Change) (*Event, error) {
-	id, err := NewID(about.Subject)
-	if err != nil {
-		return nil, err
-	}
+	key := fmt.Sprintf("%s#%d#%d#%s", about.ID, c.Replays, c.Attempt, c.Status)
 	c.EventID, c.EventTime, c.EventType = about.ID, about.Time.UTC().Truncate(time.Microsecond), about.Type
 	c.At = c.At.UTC().Truncate(time.Microsecond)
 	data, err := json.Marshal(c)
@@ -85,7 +82,7 @@ func NewChange(about *Event, c Change) (*Event, error) {
 		return nil, fmt.Errorf("event: encoding a change: %w", err)
 	}
 	return &Event{
-		ID:          id,
+		ID:          DeriveID(about.Bot, "botgate-change", key, about.Subject),
 		Bot:         about.Bot,
 		Type:        ChangeType(c.Status),
 		Subject:     about.Subject,
@@ -101,15 +98,9 @@ func NewChange(about *Event, c Change) (*Event, error) {
 // ChangeType is the [Event.Type] of a change to a status.
 func ChangeType(s Status) string { return changePrefix + string(s) }
 
-// NewReplay is the change of an event that leaves the dead letters for the n-th time. Its
-// id follows from both, so that the same replay, done again after a crash, is recorded once.
+// NewReplay is the change of an event that leaves the dead letters for the n-th time.
 func NewReplay(about *Event, n int, at time.Time) (*Event, error) {
-	change, err := NewChange(about, Change{Status: StatusReplayed, Replays: n, At: at})
-	if err != nil {
-		return nil, err
-	}
-	change.ID = DeriveID(about.Bot, "botgate-replay", about.ID+"#"+strconv.Itoa(n), about.Subject)
-	return change, nil
+	return NewChange(about, Change{Status: StatusReplayed, Replays: n, At: at})
 }
 
 // IsChange reports whether the event says what happened to another one. Such events

@@ -146,6 +146,30 @@ func TestChangeRoundTrip(t *testing.T) {
 	require.Equal(t, change, got)
 }
 
+// TestChangeToldTwice derives one id, so that it counts once, unless it is another change.
+func TestChangeToldTwice(t *testing.T) {
+	t.Parallel()
+	about, at := valid(), time.Now()
+	idOf := func(c event.Change) string {
+		e, err := event.NewChange(about, c)
+		require.NoError(t, err)
+		return e.ID
+	}
+	first := event.Change{Status: event.StatusFailed, Attempt: 2, Replays: 1, At: at, Error: "refused"}
+	again := event.Change{Status: event.StatusFailed, Attempt: 2, Replays: 1, At: at.Add(time.Second), StatusCode: 503}
+	require.Equal(t, idOf(first), idOf(again))
+	ids := map[string]bool{idOf(first): true}
+	for _, other := range []event.Change{
+		{Status: event.StatusDead, Attempt: 2, Replays: 1},
+		{Status: event.StatusFailed, Attempt: 1, Replays: 1},
+		{Status: event.StatusFailed, Attempt: 2},
+		{Status: event.StatusFailed, Attempt: 1, Replays: 2},
+	} {
+		require.NotContains(t, ids, idOf(other))
+		ids[idOf(other)] = true
+	}
+}
+
 func TestParseChangeRefuses(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{``, `{`, `{"event_id":"1","status":"accepted"}`, `{"event_id":"1","status":"lost"}`, `{"status":"dead"}`} {

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/internal/event"
 )
 
 const (
@@ -23,7 +22,8 @@ const (
 	maxTries = 6
 )
 
-// Append implements [store.Store], in one round trip and one transaction.
+// Append implements [store.Store], in one round trip and one transaction; one more follows where
+// a change is recorded already.
 func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
 	if entries = store.Distinct(entries); len(entries) == 0 {
 		return nil, nil
@@ -107,10 +107,12 @@ func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
 	var err error
 	if chunk(b.rows) == len(b.rows) {
 		queueLog(first, b.rows, slot, times)
-		queueReplays(first, b.rows)
 		err = s.primary().SendBatch(ctx, first).Close()
 	} else {
 		err = pgx.BeginFunc(ctx, s.primary(), func(tx pgx.Tx) error { return sendChunks(ctx, tx, first, b.rows, slot, times) })
+	}
+	if err == nil {
+		err = s.restore(ctx, b.rows, times)
 	}
 	if err != nil {
 		return nil, err
@@ -131,25 +133,25 @@ func sendChunks(ctx context.Context, tx pgx.Tx, first *pgx.Batch, rows []store.E
 		}
 		rest = rest[n:]
 	}
-	last := &pgx.Batch{}
-	if queueReplays(last, rows); last.Len() == 0 {
-		return nil
-	}
-	return tx.SendBatch(ctx, last).Close()
+	return nil
 }
 
-// queueReplays queues restoreStatus for replayed events.
-func queueReplays(b *pgx.Batch, rows []store.Entry) {
+// restore corrects the status of events of which a change came that the log has already, under
+// its id and possibly with another time: mergeStatus can't know.
+func (s *Store) restore(ctx context.Context, rows []store.Entry, times map[string]time.Time) error {
 	var ids []string
 	for _, e := range rows {
-		if e.State.Status == event.StatusReplayed {
+		if _, fresh := times[e.ID]; !fresh && e.Ref != "" {
 			ids = append(ids, e.Ref)
 		}
 	}
-	if len(ids) > 0 {
-		slices.Sort(ids)
-		b.Queue(restoreStatus, slices.Compact(ids))
+	if len(ids) == 0 {
+		return nil
 	}
+	b := &pgx.Batch{}
+	b.Queue(lockStatus, ids)
+	b.Queue(restoreStatus, ids)
+	return s.primary().SendBatch(ctx, b).Close()
 }
 
 // chunk returns how many of the rows go into one statement: at least one.

@@ -51,11 +51,12 @@ const (
 )
 select enter_day(day) from (select distinct day from claimed where day <> all ($10::integer[])) d`
 
-	// restoreStatus undoes what mergeStatus made of a replay that is repeated at another time,
-	// and so is recorded already under its id: it reads the status from the log. Any other change
-	// is redelivered unchanged, which changes nothing.
+	// restoreStatus undoes what mergeStatus made of a change that was told again, at another time,
+	// and so is recorded already under its id: it reads the status from the log. lockStatus comes
+	// first, in a statement of its own, so that nothing newer is recorded unseen meanwhile.
+	lockStatus    = `select 1 from event_status where event_id = any ($1) order by event_id for update`
 	restoreStatus = `update event_status s set status = m.status, replays = m.replays, updated_at = m.time
-from unnest($1::text[]) k (id) cross join lateral (
+from (select distinct unnest($1::text[])) k (id) cross join lateral (
 	select e.status, coalesce(e.replays, 0) as replays, e.time
 	from events e where e.event_time = (select event_time from event_status where event_id = k.id) and (e.id = k.id or e.ref = k.id)
 	order by e.status = 40 desc, 2 desc, e.status desc, e.time desc limit 1

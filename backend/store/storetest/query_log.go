@@ -18,8 +18,8 @@ var logCases = map[string]func(*testing.T, Store){
 		first, repeat := Event(1), Event(1)
 		repeat.Time = first.Time.Add(day)
 		m := newModel()
-		for _, e := range []*event.Event{first, repeat} {
-			got, err := Record(t.Context(), s, []*event.Event{e, change(t, e, event.StatusFailed, 1)})
+		for i, e := range []*event.Event{first, repeat} {
+			got, err := Record(t.Context(), s, []*event.Event{e, change(t, e, event.StatusFailed, 1+i)})
 			require.NoError(t, err)
 			want := m.append(t, []*event.Event{first})
 			require.Len(t, got, len(want)+1)

@@ -47,10 +47,10 @@ var users = sync.OnceValue(func() (all [event.Buckets]string) {
 func History(t testing.TB, source *rand.Rand, n int, start time.Time) []*event.Event {
 	t.Helper()
 	var all, events []*event.Event
-	for range n {
+	for i := range n {
 		if len(events) > 0 && source.IntN(2) == 0 {
 			status := []event.Status{event.StatusFailed, event.StatusDead, event.StatusDelivered}[source.IntN(3)]
-			all = append(all, NewChange(t, events[source.IntN(len(events))], status, 1+source.IntN(3)))
+			all = append(all, NewChange(t, events[source.IntN(len(events))], status, 1+i))
 			continue
 		}
 		subject := []string{"", fmt.Sprint("user-", source.IntN(20))}[min(source.IntN(10), 1)]
