@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/botgate/botgate/internal/blob"
 )
@@ -23,7 +24,11 @@ const (
 const folderMode = 0o700
 
 // Store is a [blob.Store] in a folder.
-type Store struct{ folder string }
+type Store struct {
+	folder string
+	// durable has the folders of blobs whose names are known to outlast a power cut.
+	durable sync.Map
+}
 
 // Open makes the folder (mode 0700) where it is missing. Files get mode 0600.
 func Open(folder string) (*Store, error) {
@@ -36,7 +41,10 @@ func Open(folder string) (*Store, error) {
 			return nil, fmt.Errorf("blob folder: %w", err)
 		}
 	}
-	return &Store{folder}, nil
+	if err := errors.Join(syncFolder(folder), syncFolder(filepath.Dir(folder))); err != nil {
+		return nil, fmt.Errorf("blob folder: %w", err)
+	}
+	return &Store{folder: folder}, nil
 }
 
 // Close implements [blob.Store].
@@ -82,15 +90,20 @@ func (s *Store) put(ref blob.Ref, data []byte) (err error) {
 	return syncFolder(shard)
 }
 
-// makeShard makes the folder of a blob, durably.
+// makeShard makes the folder of a blob, durably: who made it first may not have come to that.
 func (s *Store) makeShard(shard string) error {
-	switch err := os.Mkdir(shard, folderMode); {
-	case errors.Is(err, fs.ErrExist):
+	err := os.Mkdir(shard, folderMode)
+	exists := errors.Is(err, fs.ErrExist)
+	if _, durable := s.durable.Load(shard); durable && exists {
 		return nil
-	case err != nil:
-		return err
 	}
-	return syncFolder(s.folder)
+	if err == nil || exists {
+		err = syncFolder(s.folder)
+	}
+	if err == nil {
+		s.durable.Store(shard, nil)
+	}
+	return err
 }
 
 // Get implements [blob.Store].

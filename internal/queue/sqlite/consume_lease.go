@@ -12,6 +12,10 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
+// plausibleDelay bounds for how long a delivery is held, unless this handle was asked for more. What
+// is due later was delayed before the clock was set back; or by another process, and is early once.
+const plausibleDelay = time.Hour
+
 // lease is a delivery that is leased to a consumer: the token of a [queue.Delivery].
 type lease struct {
 	id        int64
@@ -49,9 +53,10 @@ type leased struct {
 // lease takes ready deliveries of a group for an owner, oldest first.
 func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (leased, error) {
 	var got leased
+	longest := q.maxDelay(plausibleDelay)
 	err := q.writer.do(ctx, free.count, func(tx *transaction) (err error) {
 		got = leased{}
-		if got.due, err = tx.wakeDelayed(group, free.count); err != nil {
+		if got.due, err = tx.wakeDelayed(group, free.count, longest); err != nil {
 			return err
 		}
 		if free.suspect {
@@ -76,14 +81,21 @@ func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (
 	return got, err
 }
 
-// wakeDelayed makes deliveries ready that are due, and returns when the next one is.
-func (tx *transaction) wakeDelayed(group, limit int) (time.Time, error) {
+// wakeDelayed makes deliveries ready that are due, and returns when the next one is. What would be
+// held longer than the longest delay is due now.
+func (tx *transaction) wakeDelayed(group, limit int, longest time.Duration) (time.Time, error) {
 	for {
-		var due sql.NullInt64
-		if err := tx.nextDue.QueryRowContext(tx.ctx, group).Scan(&due); err != nil || !due.Valid {
+		var due, last sql.NullInt64
+		if err := tx.nextDue.QueryRowContext(tx.ctx, group).Scan(&due, &last); err != nil || !due.Valid {
 			return time.Time{}, err
 		}
 		now := time.Now().UnixNano()
+		if latest := now + int64(longest); last.Int64 > latest {
+			if _, err := tx.exec(tx.advance, group, now, latest); err != nil {
+				return time.Time{}, err
+			}
+			continue
+		}
 		if due.Int64 > now {
 			return time.Unix(0, due.Int64), nil
 		}

@@ -31,6 +31,7 @@ func (c *consumer) Postpone(ctx context.Context, d *queue.Delivery, delay time.D
 func (c *consumer) requeue(ctx context.Context, d *queue.Delivery, delay time.Duration, attempts int) error {
 	state, due := stateReady, int64(0)
 	if delay > 0 {
+		c.q.maxDelay(delay)
 		state, due = stateDelayed, time.Now().Add(delay).UnixNano()
 	}
 	outcomes, err := json.Marshal(d.Outcomes)
@@ -42,6 +43,14 @@ func (c *consumer) requeue(ctx context.Context, d *queue.Delivery, delay time.Du
 		tx.touched[slot(c.number)] = true
 		return n > 0, err
 	})
+}
+
+// maxDelay is the longest delay that was asked for by this handle, this one included.
+func (q *Queue) maxDelay(delay time.Duration) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.longestDelay = max(q.longestDelay, delay)
+	return q.longestDelay
 }
 
 // DeadLetter implements [queue.Consumer]. A dead letter that is

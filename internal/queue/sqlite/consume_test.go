@@ -46,6 +46,30 @@ func TestRetriesAreRemembered(t *testing.T) {
 	}
 }
 
+// TestClockSetBack delays two deliveries and makes one of them due later than it was delayed by, as
+// when the clock is set back.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t, Config{})
+	c := subscribe(t, q, queue.Dispatch)
+	delay := func(key string, delay time.Duration) {
+		require.NoError(t, q.Publish(t.Context(), testEvent(key)))
+		require.NoError(t, c.Retry(t.Context(), receiveOne(t, c), delay))
+	}
+	delay("long", 2*time.Hour)
+	delay("set back", 3*time.Hour)
+	require.NoError(t, q.writer.do(t.Context(), 1, func(tx *transaction) error {
+		now := time.Now()
+		_, err := tx.exec(tx.advance, groupDispatch, now.Add(4*time.Hour).UnixNano(), now.Add(150*time.Minute).UnixNano())
+		return err
+	}))
+	require.NoError(t, q.Publish(t.Context(), testEvent("another")))
+	d := receiveOne(t, c)
+	require.Equal(t, "set back", d.Event.OrderKey)
+	require.Equal(t, 2, d.Attempt)
+	require.Equal(t, "another", receiveOne(t, c).Event.OrderKey)
+}
+
 // TestSettleAfterRelease closes a consumer during a call that settles, while another one of the
 // same handle receives what it released.
 func TestSettleAfterRelease(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -39,8 +40,10 @@ type Queue struct {
 	mu        sync.Mutex
 	closed    bool
 	consumers map[*consumer]struct{}
-	closing   sync.Once
-	closeErr  error
+	// longestDelay is the longest that a delivery was delayed by.
+	longestDelay time.Duration
+	closing      sync.Once
+	closeErr     error
 }
 
 // Subscribe implements [queue.Queue].

@@ -33,7 +33,7 @@ type statements struct {
 	remember, stepEnd, forget   *sql.Stmt
 	addEvent, dropEvent         *sql.Stmt
 	addPlain, addDispatch       *sql.Stmt
-	nextDue, promote            *sql.Stmt
+	nextDue, promote, advance   *sql.Stmt
 	ready, lease                *sql.Stmt
 	suspect, leaseOne           *sql.Stmt
 	ack, retry, deadLetter      *sql.Stmt
@@ -100,7 +100,9 @@ func (s *statements) texts() []statementText {
 		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash) VALUES
 			({dispatch}, NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?2), ?1, ?2)`},
 
-		{&s.nextDue, `SELECT min(due) FROM deliveries WHERE grp = ? AND state = {delayed}`},
+		{&s.nextDue, `SELECT (SELECT min(due) FROM deliveries WHERE grp = ?1 AND state = {delayed}),
+			(SELECT max(due) FROM deliveries WHERE grp = ?1 AND state = {delayed})`},
+		{&s.advance, `UPDATE OR ROLLBACK deliveries SET due = ?2 WHERE grp = ?1 AND state = {delayed} AND due > ?3`},
 		{&s.promote, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = ?1 AND state = {delayed} AND id IN
 			(SELECT id FROM deliveries WHERE grp = ?1 AND state = {delayed} AND due <= ?2 ORDER BY due LIMIT ?3)`},
 		{&s.ready, leasable + ` AND d.crashes < {suspect} ORDER BY d.id LIMIT ?`},
