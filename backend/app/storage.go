@@ -19,6 +19,7 @@ import (
 	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/address"
+	queueopen "github.com/botgate/botgate/internal/queue/open"
 )
 
 const (
@@ -57,14 +58,16 @@ func OpenStore(ctx context.Context, settings config.Config, log *slog.Logger, re
 	if err != nil {
 		return nil, err
 	}
-	return OpenShards(ctx, m, settings.Data, log, reg)
+	return OpenShards(ctx, m, settings, log, reg)
 }
 
-// OpenShards opens the databases of a map.
-func OpenShards(ctx context.Context, m sharded.Map, data config.Data, log *slog.Logger, reg prometheus.Registerer) (*sharded.Store, error) {
+// OpenShards opens the databases of a map. Commands have no registerer.
+func OpenShards(
+	ctx context.Context, m sharded.Map, settings config.Config, log *slog.Logger, reg prometheus.Registerer,
+) (*sharded.Store, error) {
 	open := func(ctx context.Context, s sharded.Shard) (sharded.Engine, error) {
-		engine, err := openShard(ctx, data, s, log, reg)
-		if err == nil && !data.Migrate {
+		engine, err := openShard(ctx, settings, s, log, reg)
+		if err == nil && !settings.Data.Migrate {
 			engine = noMigrate{engine}
 		}
 		return engine, err
@@ -87,7 +90,9 @@ func shardMap(settings config.Config) (sharded.Map, error) {
 	return m, nil
 }
 
-func openShard(ctx context.Context, data config.Data, s sharded.Shard, log *slog.Logger, reg prometheus.Registerer) (sharded.Engine, error) {
+func openShard(
+	ctx context.Context, settings config.Config, s sharded.Shard, log *slog.Logger, reg prometheus.Registerer,
+) (sharded.Engine, error) {
 	option := config.EnvDatabaseURL
 	if s.Name != sharded.Main {
 		option = config.EnvShardsFile
@@ -102,7 +107,9 @@ func openShard(ctx context.Context, data config.Data, s sharded.Shard, log *slog
 	} else {
 		engine, err = openPostgres(ctx, postgres.Config{
 			Name: s.Name, URL: s.URL, ReplicaURL: s.ReplicaURL,
-			MaxConns: data.Pool, MaxLag: data.MaxLag, Logger: log, Registerer: reg,
+			MaxConns: settings.Data.Pool, MaxLag: settings.Data.MaxLag, Logger: log, Registerer: reg,
+			// A command may not have the settings of those that accept events and record them.
+			NoHistory: reg != nil && settings.Has(config.Record) && !queueopen.KeepsHistory(settings.QueueURL, settings.History),
 		})
 	}
 	if err != nil {
@@ -183,7 +190,7 @@ func Migrate(ctx context.Context, settings config.Config, log *slog.Logger, done
 		first = min(first, s.Name)
 	}
 	for _, s := range m.Shards {
-		if err := migrateShard(ctx, settings.Data, s, s.Name == first, log); err != nil {
+		if err := migrateShard(ctx, settings, s, s.Name == first, log); err != nil {
 			return fmt.Errorf("shard %s: %w", s.Name, err)
 		}
 		done(s.Name)
@@ -192,8 +199,10 @@ func Migrate(ctx context.Context, settings config.Config, log *slog.Logger, done
 }
 
 // migrateShard also makes what is in the first database only.
-func migrateShard(ctx context.Context, data config.Data, s sharded.Shard, first bool, log *slog.Logger) (err error) {
-	engine, err := openShard(ctx, data, s, log, nil)
+func migrateShard(
+	ctx context.Context, settings config.Config, s sharded.Shard, first bool, log *slog.Logger,
+) (err error) {
+	engine, err := openShard(ctx, settings, s, log, nil)
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ type Config struct {
 	// "amqps://…" for RabbitMQ.
 	QueueURL string
 	// History is what the queue retains for replays, as "<age> <size>", or "off", or "auto":
-	// "7d 1GiB" on the embedded queue and "off" on RabbitMQ. All processes on one queue should
-	// have the same.
+	// "7d 1GiB" on the embedded queue, and on RabbitMQ what others have set. All processes on one
+	// queue should have the same.
 	History string
 	// BlobURL is where large bodies are kept: "file:<folder>" or "s3://…"; it must be that of
 	// the gateways. Default: the folder blobs beside the file of the embedded queue, and

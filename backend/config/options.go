@@ -76,7 +76,8 @@ var Options = []Option{
 		check: func(c Config) error { return queueopen.Check(c.QueueURL) },
 	}, {
 		Flag: "history", Env: EnvHistory, Default: "auto",
-		Help: "what the queue retains for replays: an age and a size (7d 1GiB), or off", Page: "guides/replay.md",
+		Help:  "what the queue retains for replays: an age and a size (7d 1GiB), or off; auto: RabbitMQ's stays as it is",
+		Page:  "guides/replay.md",
 		value: func(c *Config) value { return (*text)(&c.History) },
 		check: func(c Config) error { return queueopen.CheckHistory(c.History) },
 	}, {

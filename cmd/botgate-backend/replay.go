@@ -138,7 +138,7 @@ func (r *replayRun) from(ctx context.Context, q queue.Queue) error {
 	fmt.Fprintln(r.cmd.OutOrStdout(), summary)
 	switch {
 	case errors.Is(err, queue.ErrNoHistory):
-		return fmt.Errorf("%w: %s is off", err, config.EnvHistory)
+		return fmt.Errorf("%w: see %s", err, config.EnvHistory)
 	case errors.Is(err, queue.ErrOffset):
 		return fmt.Errorf("--after: %w", err)
 	case err != nil && summary.Offset == "":

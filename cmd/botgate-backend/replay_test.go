@@ -126,7 +126,7 @@ func TestReplayWrongUse(t *testing.T) {
 	}{
 		"":                         {exitUsage, "", "--to is missing"},
 		"--to record --since 1h":   {exitUsage, "BOTGATE_HISTORY=much", `BOTGATE_HISTORY: must be "off", or an age and a size`},
-		"--to record --since 2h":   {exitError, "BOTGATE_HISTORY=off", "the queue keeps no history: BOTGATE_HISTORY is off"},
+		"--to record --since 2h":   {exitError, "BOTGATE_HISTORY=off", "the queue keeps no history: see BOTGATE_HISTORY"},
 		"--to record --after x":    {exitError, "", "--after: reading the history: not an offset"},
 		"--to record --since 3h":   {exitUsage, "BOTGATE_QUEUE_URL=kafka://u:hunter2@h", "BOTGATE_QUEUE_URL"},
 		"--to record --since 4h":   {exitError, "BOTGATE_QUEUE_URL=sqlite:absent.db", "there is no queue file"},

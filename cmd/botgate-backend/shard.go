@@ -75,7 +75,7 @@ func withShards(getenv func(string) string, work func(*cobra.Command, buckets) e
 		if err != nil {
 			return fmt.Errorf("%s: %w", config.EnvShardsFile, err)
 		}
-		s, err := app.OpenShards(cmd.Context(), m, settings.Data, warnings(cmd), nil)
+		s, err := app.OpenShards(cmd.Context(), m, settings, warnings(cmd), nil)
 		if err == nil {
 			err = errors.Join(work(cmd, rebalance.New(s)), s.Close())
 		}

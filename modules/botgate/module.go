@@ -58,8 +58,8 @@ type App struct {
 	Spool Spool `json:"spool,omitzero"`
 
 	// History is what the queue keeps to be replayed: an age and a size such as
-	// "7d 1GiB", or "off". Default: "auto", which is 7d 1GiB on the embedded queue and off
-	// on RabbitMQ.
+	// "7d 1GiB", or "off". Default: "auto", which is 7d 1GiB on the embedded queue, and leaves
+	// RabbitMQ's as it is.
 	History string `json:"history,omitempty"`
 
 	// Blob says where large bodies are kept.

@@ -4,6 +4,7 @@ package open
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/botgate/botgate/internal/address"
 	"github.com/botgate/botgate/internal/queue"
@@ -15,7 +16,7 @@ import (
 type Options struct {
 	// History says how much history is retained, in the form of [queue.ParseRetention].
 	// Default, also as "auto": [queue.DefaultRetention] on the embedded queue, where it costs
-	// next to nothing, and nothing on RabbitMQ, where it costs a stream.
+	// next to nothing; on RabbitMQ, where it costs a stream, what others have set stays as it is.
 	History string
 	// Guest is set for a command that opens a queue which others run: whether and how much
 	// history is retained stays their decision.
@@ -39,7 +40,11 @@ func Open(ctx context.Context, url string, opts Options) (queue.Queue, error) {
 	if path != "" {
 		return opened(sqlite.Open(ctx, sqlite.Config{Path: path, History: history, Guest: opts.Guest, Logger: opts.Logger}))
 	}
-	return opened(rabbitmq.Open(ctx, rabbitmq.Config{URL: url, History: history, Guest: opts.Guest, Logger: opts.Logger}))
+	cfg := rabbitmq.Config{URL: url, Logger: opts.Logger}
+	if !opts.Guest {
+		cfg.History, cfg.HistoryOff = history, strings.TrimSpace(opts.History) == "off"
+	}
+	return opened(rabbitmq.Open(ctx, cfg))
 }
 
 // opened keeps a nil engine from becoming a queue that is not nil.
@@ -69,6 +74,13 @@ func parse(url string) (path string, err error) {
 func CheckHistory(text string) error {
 	_, err := Options{History: text}.retention(false)
 	return err
+}
+
+// KeepsHistory reports whether [Open] with valid [Options.History] makes the queue keep one.
+func KeepsHistory(url, history string) bool {
+	path, _ := parse(url)
+	keep, _ := Options{History: history}.retention(path != "")
+	return !keep.Off()
 }
 
 func (o Options) retention(embedded bool) (queue.Retention, error) {

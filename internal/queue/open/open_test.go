@@ -1,6 +1,7 @@
 package open_test
 
 import (
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -52,13 +53,16 @@ func TestHistory(t *testing.T) {
 		{file, "auto", nil},
 		{file, "1h 10MiB", nil},
 		{file, "off", queue.ErrNoHistory},
-		{"amqp://u:p@127.0.0.1:1", "", queue.ErrNoHistory},
+		{"amqp://u:p@127.0.0.1:1", "off", queue.ErrNoHistory},
+		{"amqp://u:p@127.0.0.1:1", "", queue.ErrUnavailable},
 		{"amqp://u:p@127.0.0.1:1", "7d 1GiB", queue.ErrUnavailable},
 	} {
 		q, err := open.Open(t.Context(), tc.address, open.Options{History: tc.history})
 		require.NoError(t, err)
 		require.ErrorIs(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(queue.HistoryRecord) error { return nil }), tc.want)
 		require.NoError(t, q.Close())
+		sure := tc.history != "" || tc.address == file
+		require.Equal(t, sure && !errors.Is(tc.want, queue.ErrNoHistory), open.KeepsHistory(tc.address, tc.history))
 	}
 	require.ErrorContains(t, open.CheckHistory("much"), "an age and a size")
 	_, err := open.Open(t.Context(), file, open.Options{History: "much"})

@@ -40,11 +40,10 @@ type Config struct {
 	MaxMessage int
 	// History says how much history is retained; see [Queue.ReadHistory]. The limits of a
 	// stream are set when it is first declared; later changes are logged and take effect
-	// once somebody has deleted it. Default: nothing is retained.
+	// once somebody has deleted it. Default: what others have switched on stays as it is.
 	History queue.Retention
-	// Guest leaves to others whether there is a history: what they have switched on stays on
-	// when this handle has none. For commands, which come and go.
-	Guest bool
+	// HistoryOff switches the history off, for everybody.
+	HistoryOff bool
 	// Logger gets what an operator should know. Default: nobody.
 	Logger *slog.Logger
 }

@@ -36,7 +36,7 @@ func (q *Queue) readHistory(ctx context.Context, span queue.HistoryRange, show f
 	if err := q.usable(ctx); err != nil {
 		return err
 	}
-	if q.config.History.Off() {
+	if q.config.HistoryOff {
 		return queue.ErrNoHistory
 	}
 	offset, err := streamOffset(span)
@@ -56,7 +56,10 @@ func (q *Queue) readHistory(ctx context.Context, span queue.HistoryRange, show f
 	if err == nil {
 		r.arriving, err = ch.Consume(q.topology.history(), "", false, false, false, false, amqp.Table{headerOffset: offset})
 	}
-	if err != nil {
+	switch {
+	case q.config.History.Off() && answered(err, amqp.NotFound):
+		return queue.ErrNoHistory
+	case err != nil:
 		return fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 	}
 	// The end of a stream is not known. A mark that is published now, once the broker has

@@ -89,15 +89,20 @@ func (q *Queue) unbindHistory(conn *connection) error {
 	err := conn.withChannel(func(ch *amqp.Channel) error {
 		return ch.ExchangeUnbind(name, historyBinding, q.topology.exchange(), false, nil)
 	})
-	if err != nil && !answered(err, amqp.NotFound) {
+	switch {
+	case answered(err, amqp.NotFound):
+		return nil
+	case err != nil:
 		return fmt.Errorf("unbinding exchange %s: %w", name, err)
+	case q.config.HistoryOff && !q.historyDown.Swap(true):
+		q.config.Logger.Warn("the history is off, for all processes; queue and exchange stay until they are deleted", "name", name)
 	}
 	return nil
 }
 
 // declareAll declares the topology with its history. A history that does not work is unbound, so
-// that events are accepted without it; see restoreHistory. A guest, which would not be there to
-// bind it again, leaves that to the others.
+// that events are accepted without it; see restoreHistory. A handle that was not told of a history
+// leaves it as it is.
 func (q *Queue) declareAll(conn *connection) error {
 	kept := !q.config.History.Off() && (!q.historyDown.Load() || conn.restoresHistory)
 	var failed error
@@ -122,7 +127,7 @@ func (q *Queue) declareAll(conn *connection) error {
 		q.historyDown.Store(false)
 		return nil
 	}
-	if q.config.Guest {
+	if q.config.History.Off() && !q.config.HistoryOff {
 		return nil
 	}
 	if failed != nil && q.connCtx.Err() == nil && !q.historyDown.Swap(true) {

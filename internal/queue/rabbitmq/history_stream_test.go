@@ -2,6 +2,7 @@ package rabbitmq_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
+	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -43,28 +45,39 @@ func TestHistorySwitchedOff(t *testing.T) {
 	require.NoError(t, on.Publish(t.Context(), newEvent(t, "key")))
 	require.NoError(t, on.Close())
 
-	config.History = queue.Retention{}
+	var logged testlog.Buffer
+	config.History, config.HistoryOff, config.Logger = queue.Retention{}, true, logged.Logger()
 	off := openReady(t, config)
 	require.NoError(t, off.Publish(t.Context(), newEvent(t, "key")))
 	require.ErrorIs(t, off.ReadHistory(t.Context(), queue.HistoryRange{}, nil), queue.ErrNoHistory)
 	require.NoError(t, off.Close())
+	require.Equal(t, 1, strings.Count(logged.String(), "the history is off, for all processes"))
 
-	config.History = queue.DefaultRetention
+	config.History, config.HistoryOff = queue.DefaultRetention, false
 	require.Equal(t, 1, countHistory(t, openReady(t, config)), "what was accepted meanwhile is not in it")
 }
 
-// A command without a history setting leaves it to those who keep it.
-func TestGuestLeavesTheHistoryOn(t *testing.T) {
+// TestStrangerLeavesTheHistoryOn has a process publish, and a command read, that were not told of it.
+func TestStrangerLeavesTheHistoryOn(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)
 	prefix := newPrefix(t, address)
 	host := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, History: queue.DefaultRetention})
-	guest := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, Guest: true})
-	_, err := guest.ListDead(t.Context(), queue.DeadQuery{})
-	require.NoError(t, err)
-	require.NoError(t, guest.Close())
+	stranger := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix})
+	require.NoError(t, stranger.Publish(t.Context(), newEvent(t, "key")))
+	require.Equal(t, 1, countHistory(t, stranger))
+	require.NoError(t, stranger.Close())
 	require.NoError(t, host.Publish(t.Context(), newEvent(t, "key")))
-	require.Equal(t, 1, countHistory(t, host))
+	require.Equal(t, 2, countHistory(t, host))
+}
+
+// A history that nobody has switched on is not there for a process that leaves it as it is.
+func TestNoHistory(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	q := openReady(t, rabbitmq.Config{URL: address, Prefix: newPrefix(t, address)})
+	require.ErrorIs(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, nil), queue.ErrNoHistory)
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
 }
 
 func TestHistoryDeleted(t *testing.T) {

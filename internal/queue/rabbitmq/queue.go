@@ -52,7 +52,7 @@ type Queue struct {
 	consumers   map[*consumer]struct{}
 	parkingLots map[string]bool // In use here, and whether they are declared.
 	connections sync.WaitGroup
-	// historyDown is whether the history did not work when it was last tried.
+	// historyDown is whether the history did not work when it was last tried, or is off.
 	historyDown atomic.Bool
 	consume     sync.Once
 	closing     sync.Once

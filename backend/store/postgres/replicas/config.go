@@ -54,6 +54,9 @@ type Config struct {
 	// ProbeInterval is how often each server is asked for its role and position; it is
 	// part of the lag as measured. Default 500 ms, and a quarter of MaxLag at most.
 	ProbeInterval time.Duration
+	// NoHistory says that nothing brings back what a failover loses: asynchronous standbys are a
+	// warning then.
+	NoHistory bool
 	// Logger gets what happens outside of calls. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics, with Name as their label "shard". Default: none.

@@ -159,6 +159,36 @@ func gauge(t testing.TB, reg prometheus.Gatherer, name string) float64 {
 	return 0
 }
 
+// TestFailoverThatLosesEvents warns where standbys are asynchronous and nothing can be replayed.
+func TestFailoverThatLosesEvents(t *testing.T) {
+	t.Parallel()
+	primary := testsvc.StartPostgres(t)
+	both := urlOf(t, primary, testsvc.StartPostgresStandby(t, primary))
+	const lost = "a failover can lose events for good"
+	said := func(cfg replicas.Config) string {
+		var l log
+		cfg.Logger = l.logger()
+		p := open(t, cfg)
+		require.Eventually(t, func() bool { return strings.Contains(l.String(), "primary found") }, patience, often)
+		p.Close()
+		return l.String()
+	}
+	require.Contains(t, said(replicas.Config{URL: both, NoHistory: true}), lost)
+	require.NotContains(t, said(replicas.Config{URL: both}), lost)
+	require.NotContains(t, said(replicas.Config{URL: primary.URL, NoHistory: true}), lost)
+	admin := open(t, replicas.Config{URL: primary.URL})
+	for _, statement := range []string{"alter system set synchronous_standby_names = '*'", "select pg_reload_conf()"} {
+		_, err := admin.Primary().Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		var names string
+		err := admin.Primary().QueryRow(t.Context(), "show synchronous_standby_names").Scan(&names)
+		return err == nil && names == "*"
+	}, patience, often)
+	require.NotContains(t, said(replicas.Config{URL: both, NoHistory: true}), lost)
+}
+
 func TestAllConnectionsInUse(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()

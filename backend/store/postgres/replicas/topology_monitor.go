@@ -90,6 +90,9 @@ func (c *Cluster) observe(i int, s status) {
 		}
 		c.primary.Reset()
 		n.resetReads()
+		if s.asynchronous && c.cfg.NoHistory && len(c.nodes) > 1 {
+			c.log.Warn("standbys are asynchronous and no history is kept: a failover can lose events for good", "server", n.address)
+		}
 	case returned:
 		c.log.Info("database server answers", "server", n.address, "primary", s.primary)
 		n.resetReads()

@@ -19,7 +19,8 @@ select standby::int,
        case when standby then (select received_tli from pg_stat_wal_receiver)
             else ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int end,
        (select count(*) from pg_stat_wal_receiver),
-       (not standby and current_setting('transaction_read_only')::bool)::int
+       (not standby and current_setting('transaction_read_only')::bool)::int,
+       (current_setting('synchronous_standby_names') = '')::int
 from server`
 
 // status is what a server reports about itself.
@@ -27,6 +28,8 @@ type status struct {
 	observation
 	// readOnly is whether a primary is set to refuse writes.
 	readOnly bool
+	// asynchronous is whether it waits for no standby.
+	asynchronous bool
 }
 
 // readStatus asks the server of a connection.
@@ -36,10 +39,10 @@ func readStatus(ctx context.Context, conn *pgconn.PgConn) (status, error) {
 	if err != nil {
 		return status{}, fmt.Errorf("reading role and position: %w", err)
 	}
-	if len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) != 5 {
+	if len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) != 6 {
 		return status{}, errors.New("reading role and position: not one row")
 	}
-	var values [5]uint64
+	var values [6]uint64
 	for n, raw := range results[0].Rows[0] {
 		if raw == nil { // A standby that has replayed nothing yet, or hides its timeline.
 			continue
@@ -53,6 +56,6 @@ func readStatus(ctx context.Context, conn *pgconn.PgConn) (status, error) {
 			at: at, primary: values[0] == 0, position: lsn(values[1]),
 			timeline: uint32(values[2]), streaming: values[3] > 0,
 		},
-		readOnly: values[4] == 1,
+		readOnly: values[4] == 1, asynchronous: values[5] == 1,
 	}, nil
 }
