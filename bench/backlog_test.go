@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { testsvc.Main(m) }
 
 // BenchmarkBacklog reports what a process holds in memory while b.N events wait in the
 // queue: after it published them, and with a consumer on them. It has to be the same for
-// ten thousand and for a million:
+// ten thousand and for a million, but for the ids that RabbitMQ's handles remember:
 //
 //	go run ./internal/testsvc/withsvc -- go test -run - -bench Backlog -benchtime 10000x ./bench
 //	go run ./internal/testsvc/withsvc -- go test -run - -bench Backlog -benchtime 1000000x ./bench

@@ -1,55 +1,75 @@
 package rabbitmq
 
 import (
+	"crypto/sha256"
 	"sync"
 	"time"
 )
 
-// seenIDs remembers ids for at most a window of time, and at most so many. It forgets in
-// two halves, which costs nothing per id: what was added is remembered for at least half
-// the window unless size/2 others came since.
+// generations are the parts that [seenIDs] forgets one at a time.
+const generations = 5
+
+// seenIDs remembers ids for a window of time, and for up to a quarter longer, unless more than
+// four fifths of its size came since. Of an id it has 16 bytes, which are its hash: UUIDs as the
+// senders write them would have to be parsed, and not all ids are some.
 type seenIDs struct {
 	size   int
 	window time.Duration
 
 	mu      sync.Mutex
 	rotated time.Time
-	newer   map[string]struct{}
-	older   map[string]struct{}
+	// ids has the newest generation first.
+	ids     [generations]map[[16]byte]struct{}
 	nowFunc func() time.Time
 }
 
 func newSeenIDs(size int, window time.Duration) *seenIDs {
-	return &seenIDs{size: size, window: window, rotated: time.Now(), newer: map[string]struct{}{}, nowFunc: time.Now}
+	s := &seenIDs{size: size, window: window, rotated: time.Now(), nowFunc: time.Now}
+	s.ids[0] = map[[16]byte]struct{}{}
+	return s
+}
+
+func shortened(id string) [16]byte {
+	hash := sha256.Sum256([]byte(id))
+	return [16]byte(hash[:])
 }
 
 func (s *seenIDs) add(id string) {
+	key := shortened(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rotate()
-	s.newer[id] = struct{}{}
+	s.ids[0][key] = struct{}{}
 }
 
 func (s *seenIDs) has(id string) bool {
+	key := shortened(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rotate()
-	if _, ok := s.newer[id]; ok {
-		return true
+	for _, generation := range s.ids {
+		if _, ok := generation[key]; ok {
+			return true
+		}
 	}
-	_, ok := s.older[id]
-	return ok
+	return false
 }
 
-// rotate forgets the older half when the newer one is full or half a window old.
+// rotate forgets the oldest generation for each quarter of the window that went by, or when the
+// newest is full.
 func (s *seenIDs) rotate() {
-	now := s.nowFunc()
-	age := now.Sub(s.rotated)
-	if age < s.window/2 && len(s.newer) < max(1, s.size/2) {
+	now, lasts := s.nowFunc(), max(1, s.window/(generations-1))
+	over := now.Sub(s.rotated) / lasts
+	switch {
+	case over > 0:
+		s.rotated = s.rotated.Add(over * lasts)
+	case len(s.ids[0]) >= max(1, s.size/generations):
+		s.rotated = now
+	default:
 		return
 	}
-	s.older, s.newer, s.rotated = s.newer, map[string]struct{}{}, now
-	if age >= s.window {
-		s.older = nil
+	for range min(max(1, over), generations) {
+		copy(s.ids[1:], s.ids[:])
+		s.ids[0] = map[[16]byte]struct{}{}
 	}
 }

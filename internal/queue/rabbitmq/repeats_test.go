@@ -13,17 +13,24 @@ func TestSeenIDsForgetsWithTime(t *testing.T) {
 	now := time.Now()
 	r := newSeenIDs(1000, time.Minute)
 	r.nowFunc = func() time.Time { return now }
-	require.False(t, r.has("a"))
-	r.add("a")
-	now = now.Add(29 * time.Second)
-	require.True(t, r.has("a"))
-	r.add("b")
-	now = now.Add(29 * time.Second)
-	require.True(t, r.has("a"), "from the older half")
-	require.True(t, r.has("b"))
-	now = now.Add(time.Minute)
-	require.False(t, r.has("a"))
-	require.False(t, r.has("b"), "nothing outlives the window, however quiet it was")
+	ages := map[string]time.Time{}
+	for i := range 1000 {
+		now = now.Add(time.Duration(i*i%17) * time.Second)
+		id := strconv.Itoa(i)
+		require.False(t, r.has(id))
+		r.add(id)
+		ages[id] = now
+		for id, at := range ages {
+			age := now.Sub(at)
+			require.True(t, age > time.Minute || r.has(id), "forgotten after %s", age)
+			if age > 75*time.Second {
+				require.False(t, r.has(id), "remembered for %s", age)
+				delete(ages, id)
+			}
+		}
+	}
+	now = now.Add(76 * time.Second)
+	require.False(t, r.has("999"), "nothing outlives the window for long, however quiet it was")
 }
 
 func TestSeenIDsIsBounded(t *testing.T) {
@@ -31,8 +38,12 @@ func TestSeenIDsIsBounded(t *testing.T) {
 	r := newSeenIDs(10, time.Hour)
 	for i := range 1000 {
 		r.add(strconv.Itoa(i))
-		require.LessOrEqual(t, len(r.newer)+len(r.older), 10)
-		require.True(t, r.has(strconv.Itoa(max(0, i-4))), "the last half is never forgotten")
+		total := 0
+		for _, generation := range r.ids {
+			total += len(generation)
+		}
+		require.LessOrEqual(t, total, 10)
+		require.True(t, r.has(strconv.Itoa(max(0, i-7))), "four fifths are never forgotten")
 	}
 	require.False(t, r.has("0"))
 }
