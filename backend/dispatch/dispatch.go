@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
@@ -52,12 +51,12 @@ type Config struct {
 	Queue Queue
 	// Bots are the bots to deliver to. Events for others become dead letters. Required.
 	Bots bots.Set
-	// Concurrency is how many requests run at once, all bots together. Default 64.
+	// Concurrency is how many requests run at once, all bots together; beyond that each bot may
+	// have one. Default 64.
 	Concurrency int
-	// BotConcurrency is how many of them may go to one bot, so that a bot that hangs
-	// leaves requests for the others; several that hang can still take all of them until
-	// their timeouts. Default: a quarter of Concurrency and at least 1, or, for a bot
-	// that is the only one, all of it.
+	// BotConcurrency is how many of them may go to one bot; where there are several, it also gets
+	// no more than are left for the others. Default: a quarter of Concurrency and at least 1, or,
+	// for a bot that is the only one, all of it.
 	BotConcurrency int
 	// Prefetch bounds the deliveries held in memory, those that wait for their bot, for
 	// a retry or for their predecessor included; see [queue.SubscribeOptions]. A bot
@@ -77,7 +76,8 @@ type Dispatcher struct {
 	targets map[string]*target
 	drain   time.Duration
 	client  *http.Client
-	slots   *semaphore.Weighted // Bounds the requests to all bots.
+	slots   *slots
+	held    int // How many events of a bot that is down wait here; the others go back for a while.
 	metrics *metrics
 	log     *slog.Logger
 	trouble atomic.Pointer[error]
@@ -92,19 +92,23 @@ func New(cfg Config) (*Dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range targets {
-		t.slots = semaphore.NewWeighted(int64(cfg.BotConcurrency))
-	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, err
+	}
+	for name, t := range targets {
+		t.gate = &gate{
+			bot: name, isOpen: m.botOpen.WithLabelValues(name),
+			breaker: breaker{share: cfg.BotConcurrency, step: cfg.BotConcurrency},
+		}
 	}
 	d := &Dispatcher{
 		cfg:     cfg,
 		targets: targets,
 		drain:   drainOf(targets),
 		client:  newClient(cfg.Concurrency),
-		slots:   semaphore.NewWeighted(int64(cfg.Concurrency)),
+		held:    heldOf(cfg),
+		slots:   &slots{total: cfg.Concurrency, alone: len(targets) == 1, log: cfg.Logger},
 		metrics: m,
 		log:     cfg.Logger,
 	}
@@ -123,6 +127,14 @@ func (c *Config) setDefaults() {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+}
+
+// heldOf leaves half of what is held to bots that are well. One that has no neighbours needs no bound.
+func heldOf(cfg Config) int {
+	if len(cfg.Bots) == 1 {
+		return cfg.Prefetch
+	}
+	return max(1, cfg.Prefetch/2/max(1, len(cfg.Bots)))
 }
 
 func setDefault(field *int, value int) {

@@ -5,11 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
+
+// downPause is for how long events go back whose bot is down: those that would take the room of
+// other bots, and those that consumers crashed with. Such an event would keep others like it from
+// being handed out, and what crashes until the bot is back was not it.
+const downPause = 30 * time.Second
 
 // errPanicked is the outcome of an attempt that panicked.
 var errPanicked = errors.New("handling a delivery panicked")
@@ -18,6 +24,7 @@ var errPanicked = errors.New("handling a delivery panicked")
 // It fails only when the subscription is over, or when even that can't be settled.
 func (s *session) handle(delivery *queue.Delivery) error {
 	if wait := time.Until(delivery.Event.NotBefore); wait > 0 {
+		s.metrics.postponed.Inc()
 		return s.postpone(delivery, wait)
 	}
 	if reason, poison := delivery.Poison(); poison {
@@ -25,11 +32,15 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		change.Error = reason
 		return s.conclude(delivery, change, 0)
 	}
-	if s.targets[delivery.Event.Bot].expired(delivery, time.Now()) {
-		change := newChange(delivery)
-		// No attempt is made: the number is that of the last one.
-		change.Status, change.Attempt, change.Error = event.StatusExpired, delivery.Attempt-1, "older than the bot's expire_after"
-		return s.conclude(delivery, change, 0)
+	t := s.targets[delivery.Event.Bot]
+	if t.expired(delivery, time.Now()) {
+		return s.conclude(delivery, expire(delivery), 0)
+	}
+	if t != nil {
+		_, waiting, alone := s.slots.leavesAlone(t.gate)
+		if alone && (delivery.Crashes > 0 || waiting >= s.held) {
+			return s.postpone(delivery, downPause)
+		}
 	}
 	err := s.recovered(delivery, func() error {
 		change, delay, ended := s.attempt(delivery)
@@ -41,13 +52,12 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if !errors.Is(err, errPanicked) {
 		return err
 	}
-	change, delay := judge(delivery, newChange(delivery), answer{err: errPanicked}, s.targets[delivery.Event.Bot])
+	change, delay := judge(delivery, newChange(delivery), answer{err: errPanicked}, t, breaker{step: 1})
 	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay) })
 }
 
-// postpone delays an event of a user who is over a limit. Those of other users go on.
+// postpone gives an event back for a while without an attempt. Those of other order keys go on.
 func (s *session) postpone(delivery *queue.Delivery, wait time.Duration) error {
-	s.metrics.postponed.Inc()
 	err := s.retry(func(ctx context.Context) error { return s.consumer.Postpone(ctx, delivery, wait) })
 	if err != nil && !errors.Is(err, queue.ErrLost) {
 		return fmt.Errorf("postponing event %s: %w", delivery.Event.ID, err)
@@ -71,23 +81,38 @@ func newChange(delivery *queue.Delivery) event.Change {
 	return event.Change{Attempt: delivery.Attempt, Replays: delivery.Replays, Status: event.StatusDead, At: time.Now()}
 }
 
+// expire is the change of an event that came too late. The number is that of the last attempt.
+func expire(delivery *queue.Delivery) event.Change {
+	change := newChange(delivery)
+	change.Status, change.Attempt = event.StatusExpired, delivery.Attempt-1
+	change.Error = "older than the bot's expire_after"
+	return change
+}
+
 // attempt tries the delivery once and returns the change to publish, and with
 // StatusFailed the delay until the next attempt. It returns false when the end of Run
 // kept it from an answer, which says nothing about the bot.
 func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay time.Duration, ended bool) {
 	change = newChange(delivery)
-	t, known := s.targets[delivery.Event.Bot]
-	if !known {
+	t, isKnown := s.targets[delivery.Event.Bot]
+	if !isKnown {
 		change.Error = "unknown bot"
 		return change, 0, true
 	}
-	release, ok := s.acquire(t)
-	if !ok {
+	p, ok := s.acquire(t, delivery)
+	if !ok && s.starting.Err() != nil {
 		return change, 0, false
 	}
-	defer release()
+	if !ok {
+		change.Attempt, change.Error = delivery.Attempt-1, "out of time: the bot is down"
+		return change, 0, true
+	}
 	started := time.Now()
-	ans := s.send(s.attempts, t, delivery, started)
+	if t.expired(delivery, started) {
+		s.slots.release(t.gate, p, unknown, "", 0)
+		return expire(delivery), 0, true
+	}
+	ans, b := s.try(t, p, delivery, started)
 	if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
 		return change, 0, false
 	}
@@ -96,34 +121,49 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 	s.metrics.duration.Observe(took.Seconds())
 	change.DurationMS = took.Milliseconds()
 	change.StatusCode = ans.status
-	change, delay = judge(delivery, change, ans, t)
+	change, delay = judge(delivery, change, ans, t, b)
 	return change, delay, true
 }
 
-// acquire waits until a request to the bot may run. The bot's own slot comes first, so
-// that what waits for a bot that hangs takes no slot that others need; it only counts
-// for [Config.Prefetch]. It returns false when Run has to end.
-func (s *session) acquire(t *target) (release func(), ok bool) {
+// acquire waits until a request to the bot may run. It returns false when Run has to end, and
+// when the event is given up, since its bot was down for all of the time that it had.
+func (s *session) acquire(t *target, delivery *queue.Delivery) (p pass, ok bool) {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
-	if t.slots.Acquire(s.starting, 1) != nil {
-		return nil, false
+	for !ok && s.starting.Err() == nil {
+		now := time.Now()
+		began := now
+		if since, _, alone := s.slots.leavesAlone(t.gate); alone {
+			began = slices.MaxFunc([]time.Time{triedSince(delivery, now), since}, time.Time.Compare)
+		}
+		if now.Sub(began) >= t.bot.GiveUpAfter {
+			return p, false
+		}
+		ctx, cancel := context.WithDeadline(s.starting, began.Add(t.bot.GiveUpAfter))
+		p, ok = s.slots.acquire(ctx, t.gate)
+		cancel()
 	}
-	if s.slots.Acquire(s.starting, 1) != nil {
-		t.slots.Release(1)
-		return nil, false
-	}
+	return p, ok
+}
+
+// try makes a request and gives its slot back, also when that panics. It returns how the breaker
+// stands then.
+func (s *session) try(t *target, p pass, delivery *queue.Delivery, now time.Time) (ans answer, b breaker) {
 	s.metrics.inFlight.Inc()
-	return func() {
+	ans = answer{err: errPanicked}
+	defer func() {
 		s.metrics.inFlight.Dec()
-		s.slots.Release(1)
-		t.slots.Release(1)
-	}, true
+		b = s.slots.release(t.gate, p, ans.health(), ans.reason(), min(ans.retryAfter, t.bot.MaxRetryAfter))
+	}()
+	ans = s.send(s.attempts, t, delivery, now)
+	return ans, b
 }
 
 // judge completes a change by what an answer means for the bot, which is nil for an
 // unknown one, and returns the delay until the next attempt with StatusFailed.
-func judge(delivery *queue.Delivery, change event.Change, ans answer, t *target) (event.Change, time.Duration) {
+func judge(
+	delivery *queue.Delivery, change event.Change, ans answer, t *target, b breaker,
+) (event.Change, time.Duration) {
 	v := verdictOf(ans)
 	change.Error = ans.reason()
 	switch {
@@ -136,8 +176,9 @@ func judge(delivery *queue.Delivery, change event.Change, ans answer, t *target)
 	case change.At.Sub(triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
 		change.Error = "out of time: " + change.Error
 	default:
-		delay := t.delay(change.Attempt, ans.retryAfter)
-		next := change.At.Add(delay).UTC()
+		backoff := func(attempt int) time.Duration { return t.delay(attempt, ans.retryAfter) }
+		delay, next := b.pause(change.Attempt, ans.health(), backoff, change.At)
+		next = next.UTC()
 		change.Status, change.NextAttempt = event.StatusFailed, &next
 		return change, delay
 	}

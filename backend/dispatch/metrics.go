@@ -12,6 +12,7 @@ type metrics struct {
 	duration prometheus.Histogram
 	inFlight prometheus.Gauge
 	waiting  prometheus.Gauge
+	botOpen  *prometheus.GaugeVec
 
 	postponed prometheus.Counter
 }
@@ -33,8 +34,12 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "botgate_dispatch_waiting",
-			Help: "Deliveries that wait until fewer requests to their bot, or to all bots, are under way.",
+			Help: "Deliveries that wait for a request to their bot, since others are under way or the bot is down.",
 		}),
+		botOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "botgate_dispatch_bot_open",
+			Help: "1 from when the bot is found down until it is fully back.",
+		}, []string{"bot"}),
 	}
 	m.postponed = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "botgate_dispatch_postponed_total",
@@ -43,5 +48,5 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusExpired} {
 		m.attempts.WithLabelValues(string(s)) // Rates need a zero to start from.
 	}
-	return m, metric.Register(reg, "dispatch", m.attempts, m.duration, m.inFlight, m.waiting, m.postponed)
+	return m, metric.Register(reg, "dispatch", m.attempts, m.duration, m.inFlight, m.waiting, m.botOpen, m.postponed)
 }

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/event"
 )
@@ -32,7 +31,7 @@ func TestPanicIsAFailedAttempt(t *testing.T) {
 				q.refuse = func(op string) error { hit(op); return nil }
 				d := newWithout(t, q, func(*http.Request) (int, error) { hit("attempt"); return 200, nil })
 				d.log = slog.New(slog.NewTextHandler(&out, nil))
-				d.slots, d.targets["demo"].slots = semaphore.NewWeighted(1), semaphore.NewWeighted(1)
+				d.slots.total, d.targets["demo"].gate.breaker = 1, breaker{share: 1, step: 1}
 				stop := running(t, d)
 				q.put(1, newEvent("e"))
 				require.Equal(t, "retry", q.next(t).how)

@@ -1,13 +1,17 @@
 package dispatch
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
@@ -89,4 +93,51 @@ func TestBotConcurrencyDefault(t *testing.T) {
 		tc.cfg.setDefaults()
 		require.Equal(t, tc.want, tc.cfg.BotConcurrency)
 	}
+}
+
+// TestSlotsLeaveSomeForOthers has one bot after the other that takes all that it can get.
+func TestSlotsLeaveSomeForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const waiting = 30
+		s := &slots{total: 64, log: slog.New(slog.DiscardHandler)}
+		ctx, cancel := context.WithCancel(t.Context())
+		var passes sync.WaitGroup
+		granted := make(chan *gate, 1000)
+		newGate := func() *gate {
+			g := &gate{isOpen: prometheus.NewGauge(prometheus.GaugeOpts{}), breaker: breaker{share: 16, step: 16}}
+			for range waiting {
+				passes.Go(func() {
+					if _, ok := s.acquire(ctx, g); ok {
+						granted <- g
+					}
+				})
+			}
+			synctest.Wait()
+			return g
+		}
+		var gates []*gate
+		for _, want := range []int{16, 16, 16, 8, 4, 2, 1, 1, 1, 1} {
+			gates = append(gates, newGate())
+			require.Equal(t, want, gates[len(gates)-1].running)
+		}
+		require.Equal(t, 66, s.used, "the first request of a bot never waits")
+		for len(granted) > 0 {
+			<-granted
+		}
+		for range 20 {
+			s.release(gates[0], pass{}, up, "", 0)
+		}
+		synctest.Wait()
+		turns := map[*gate]int{}
+		for len(granted) > 0 {
+			turns[<-granted]++
+		}
+		for _, g := range gates[1:] {
+			require.LessOrEqual(t, turns[g], 3, "nobody takes what all wait for")
+		}
+		cancel()
+		passes.Wait()
+		require.Empty(t, s.ring)
+	})
 }

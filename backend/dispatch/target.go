@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
@@ -23,7 +21,7 @@ type target struct {
 	bot     bots.Bot // With its defaults.
 	url     *url.URL
 	secrets []platform.Secret
-	slots   *semaphore.Weighted // Bounds the requests to the bot.
+	gate    *gate // Nil where nothing else sends to it.
 }
 
 // expired reports whether an event is too old for the bot; t is nil for an unknown one.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -51,6 +52,17 @@ func verdictOf(ans answer) verdict {
 	return temporary
 }
 
+// health says what an answer means for the bot.
+func (ans answer) health() health {
+	switch {
+	case errors.Is(ans.err, errPanicked), errors.Is(ans.err, context.Canceled):
+		return unknown
+	case ans.err != nil, ans.status/100 == 5, ans.status == http.StatusTooManyRequests:
+		return down
+	}
+	return up
+}
+
 // reason says in a few words what went wrong. It is shown to all who may read events,
 // so it is one of a few fixed phrases, without addresses and without the bot's words.
 func (ans answer) reason() string {
@@ -87,12 +99,8 @@ func (ans answer) reason() string {
 // notHTTP reports whether something answered and net/http could not read it. Most of those errors
 // have no type of their own; a test fails when their words change.
 func notHTTP(err error) bool {
-	for _, words := range []string{"malformed HTTP", "malformed MIME", "response headers exceeded", "readLoopPeekFailLocked"} {
-		if strings.Contains(err.Error(), words) {
-			return true
-		}
-	}
-	return false
+	words := []string{"malformed HTTP", "malformed MIME", "response headers exceeded", "readLoopPeekFailLocked"}
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(err.Error(), w) })
 }
 
 // withoutURL takes off what the HTTP client adds: the method and the bot's address,

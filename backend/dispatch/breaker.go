@@ -1,0 +1,112 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/botgate/botgate/internal/retry"
+)
+
+const (
+	// openAfter is how many attempts in a row have to find a bot down until it is left alone, and
+	// reopenAfter the same while it comes back: one event that a bot can't take is no reason.
+	openAfter   = 5
+	reopenAfter = 2
+	// wellFor is how long an answer says that a bot is not down.
+	wellFor = 10 * time.Second
+)
+
+// probeBackoff paces the probes of a bot that is down.
+var probeBackoff = retry.Backoff{Min: time.Second, Max: time.Minute, Jitter: 0.5}
+
+// health is what an attempt says of its bot.
+type health int
+
+const (
+	unknown health = iota // The attempt was cut off, or failed inside Botgate.
+	up                    // Something answered that is no sign of a bot that is down.
+	down                  // No answer, a 5xx or a 429.
+)
+
+// breaker leaves a bot alone that is down, but for one probe at a time. When one finds it up, it
+// lets one, two, four … attempts run at once. It has no lock and no clock.
+type breaker struct {
+	share int // Attempts that may run at once while it is closed.
+	step  int // Those that may now: share while it is closed, 0 while it is open.
+
+	downs  int       // Attempts in a row that found the bot down.
+	lastUp time.Time // When one last did not.
+	since  time.Time // When it opened; zero once it is closed again.
+	opened int       // How often since it was closed, each failed probe included.
+	// epoch ends when it opens. Attempts from before say nothing then, unless the bot is up.
+	epoch   int
+	probing bool
+	probeAt time.Time
+}
+
+// pass is the permission for an attempt.
+type pass struct {
+	epoch int
+	probe bool
+}
+
+// admits reports whether an attempt may begin, when so many that it admitted since it opened run.
+func (b *breaker) admits(running int, now time.Time) bool {
+	if b.step > 0 {
+		return running < b.step
+	}
+	return !b.probing && !now.Before(b.probeAt)
+}
+
+// admit is called for each attempt that begins.
+func (b *breaker) admit() pass {
+	b.probing = b.step == 0
+	return pass{b.epoch, b.probing}
+}
+
+// observe is called for each attempt that ended. A bot that is down is not asked again before
+// the time that it wants.
+func (b *breaker) observe(p pass, h health, retryAfter time.Duration, now time.Time) {
+	current := p.epoch == b.epoch
+	if current && p.probe {
+		b.probing = false
+	}
+	switch {
+	case h == up:
+		b.downs, b.lastUp = 0, now
+		b.step = min(b.share, max(1, 2*b.step))
+		if b.step == b.share {
+			b.since, b.opened = time.Time{}, 0
+		}
+	case h == down && current:
+		b.downs++
+		if b.step == 0 || b.downs >= openAfter || b.downs >= reopenAfter && !b.since.IsZero() {
+			b.open(retryAfter, now)
+		}
+	}
+}
+
+func (b *breaker) open(retryAfter time.Duration, now time.Time) {
+	if b.since.IsZero() {
+		b.since = now
+	}
+	b.opened++
+	b.epoch++
+	b.step = 0
+	b.probeAt = now.Add(max(probeBackoff.Delay(b.opened), retryAfter))
+}
+
+// pause returns how long an event waits whose attempt failed, and when it may go. While the bot
+// is down it goes back into the line at once: the probes decide. Nor does it wait longer than the
+// bot has been failing: that it was tried often before says nothing.
+func (b *breaker) pause(
+	attempt int, h health, backoff func(attempt int) time.Duration, now time.Time,
+) (delay time.Duration, next time.Time) {
+	if b.step == 0 {
+		return 0, b.probeAt
+	}
+	if h == down && now.Sub(b.lastUp) > wellFor {
+		attempt = min(attempt, b.downs)
+	}
+	delay = backoff(attempt)
+	return delay, now.Add(delay)
+}

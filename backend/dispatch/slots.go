@@ -1,0 +1,137 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// slots shares the requests that may run at once between the bots: those that wait go in turn, one
+// of each bot. A bot may take no more than are left for the others, so there are always some for
+// one more bot, and its first request never waits for other bots: where many hang, the total is
+// exceeded by one for each.
+type slots struct {
+	total int
+	alone bool // There is only one bot.
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	used int
+	ring []*gate // Those with a line.
+}
+
+// gate is where the deliveries of a bot wait for their requests.
+type gate struct {
+	bot    string
+	isOpen prometheus.Gauge
+
+	// The rest belongs to the lock of slots.
+	breaker breaker
+	running int // Requests that the breaker admitted since it opened.
+	line    []*turn
+}
+
+// turn is a place in the line. Once it has come there is a pass.
+type turn struct {
+	come chan struct{}
+	pass pass
+}
+
+// acquire waits until a request to the bot may run. It returns false when the context ended first.
+func (s *slots) acquire(ctx context.Context, g *gate) (pass, bool) {
+	t := &turn{come: make(chan struct{})}
+	s.mu.Lock()
+	if g.line = append(g.line, t); len(g.line) == 1 {
+		s.ring = append(s.ring, g)
+	}
+	s.grant(time.Now())
+	s.mu.Unlock()
+	select {
+	case <-t.come:
+		return t.pass, true
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(g.line, t); i >= 0 {
+		g.line = slices.Delete(g.line, i, i+1)
+		s.ring = slices.DeleteFunc(s.ring, func(g *gate) bool { return len(g.line) == 0 })
+		return pass{}, false
+	}
+	return t.pass, true // It came meanwhile.
+}
+
+// grant lets go who may, one of each bot in turn. The lock is held.
+func (s *slots) grant(now time.Time) {
+	for refused := 0; refused < len(s.ring); {
+		g := s.ring[0]
+		s.ring = s.ring[1:]
+		if !s.may(g, now) {
+			s.ring = append(s.ring, g)
+			refused++
+			continue
+		}
+		refused = 0
+		first := g.line[0]
+		if g.line = g.line[1:]; len(g.line) > 0 {
+			s.ring = append(s.ring, g)
+		}
+		first.pass = g.breaker.admit()
+		s.used++
+		g.running++
+		close(first.come)
+	}
+}
+
+// may reports whether a bot may have another request. The lock is held.
+func (s *slots) may(g *gate, now time.Time) bool {
+	return g.breaker.admits(g.running, now) && (g.running == 0 || s.alone || g.running < s.total-s.used)
+}
+
+// release ends a request: what it says of the bot, why, and when the bot wants to be asked again.
+// It returns how the breaker stands then.
+func (s *slots) release(g *gate, p pass, h health, cause string, retryAfter time.Duration) breaker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, before := time.Now(), g.breaker
+	s.used--
+	if p.epoch == before.epoch {
+		g.running--
+	}
+	b := &g.breaker
+	b.observe(p, h, retryAfter, now)
+	if b.epoch != before.epoch {
+		g.running = 0
+		time.AfterFunc(b.probeAt.Sub(now), s.wake)
+	}
+	switch isOpen := !b.since.IsZero(); {
+	case isOpen && before.since.IsZero():
+		g.isOpen.Set(1)
+		s.log.Warn("bot is down; only probes are sent to it until it answers", "bot", g.bot, "cause", cause)
+	case !isOpen && !before.since.IsZero():
+		g.isOpen.Set(0)
+		s.log.Info("bot is back", "bot", g.bot, "down_for", now.Sub(before.since))
+	}
+	s.grant(now)
+	return *b
+}
+
+// wake lets probes go that are due.
+func (s *slots) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grant(time.Now())
+}
+
+// leavesAlone reports whether the bot is down and not to be asked now, since when it is down, and
+// how many wait until it is back.
+func (s *slots) leavesAlone(g *gate) (since time.Time, waiting int, alone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := &g.breaker
+	return b.since, len(g.line), b.step == 0 && !b.admits(0, time.Now())
+}
