@@ -71,12 +71,16 @@ type Change struct {
 }
 
 // NewChange wraps a change of the event about into an event for the queue. Its id follows from
-// that event's, the replay, the attempt and the status: who was killed before it could acknowledge
-// what it told leaves it to be told again, and statistics count it once all the same.
+// that event's, the replay, the attempt and the status, so statistics count it once although who
+// was killed before the ack leaves it to be published again. A process that takes over counts
+// attempts from 1, so failed ones are told apart by when they ended, too.
 func NewChange(about *Event, c Change) (*Event, error) {
-	key := fmt.Sprintf("%s#%d#%d#%s", about.ID, c.Replays, c.Attempt, c.Status)
 	c.EventID, c.EventTime, c.EventType = about.ID, about.Time.UTC().Truncate(time.Microsecond), about.Type
 	c.At = c.At.UTC().Truncate(time.Microsecond)
+	key := fmt.Sprintf("%s#%d#%d#%s", about.ID, c.Replays, c.Attempt, c.Status)
+	if c.Status == StatusFailed {
+		key = fmt.Sprintf("%s#%d", key, c.At.UnixMicro())
+	}
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("event: encoding a change: %w", err)

@@ -155,15 +155,18 @@ func TestChangeToldTwice(t *testing.T) {
 		require.NoError(t, err)
 		return e.ID
 	}
-	first := event.Change{Status: event.StatusFailed, Attempt: 2, Replays: 1, At: at, Error: "refused"}
-	again := event.Change{Status: event.StatusFailed, Attempt: 2, Replays: 1, At: at.Add(time.Second), StatusCode: 503}
-	require.Equal(t, idOf(first), idOf(again))
-	ids := map[string]bool{idOf(first): true}
+	first := event.Change{Status: event.StatusDelivered, Attempt: 2, Replays: 1, At: at}
+	again := event.Change{Status: event.StatusDelivered, Attempt: 2, Replays: 1, At: at.Add(time.Second), StatusCode: 200}
+	require.Equal(t, idOf(first), idOf(again), "another process delivered it, too")
+	failed := event.Change{Status: event.StatusFailed, Attempt: 1, At: at}
+	require.Equal(t, idOf(failed), idOf(failed))
+	ids := map[string]bool{idOf(first): true, idOf(failed): true}
 	for _, other := range []event.Change{
-		{Status: event.StatusDead, Attempt: 2, Replays: 1},
-		{Status: event.StatusFailed, Attempt: 1, Replays: 1},
-		{Status: event.StatusFailed, Attempt: 2},
-		{Status: event.StatusFailed, Attempt: 1, Replays: 2},
+		{Status: event.StatusDead, Attempt: 2, Replays: 1, At: at},
+		{Status: event.StatusDelivered, Attempt: 2, At: at},
+		{Status: event.StatusFailed, Attempt: 2, At: at},
+		{Status: event.StatusFailed, Attempt: 1, Replays: 1, At: at},
+		{Status: event.StatusFailed, Attempt: 1, At: at.Add(time.Second)},
 	} {
 		require.NotContains(t, ids, idOf(other))
 		ids[idOf(other)] = true
