@@ -33,13 +33,21 @@ func commands() []caddycmd.Command {
 	}
 }
 
+// Variables that the shipped Caddyfile reads too.
+const (
+	envData     = "BOTGATE_DATA"
+	envHTTPPort = "BOTGATE_HTTP_PORT"
+	envLogLevel = "BOTGATE_LOG_LEVEL"
+	envRedisURL = "BOTGATE_REDIS_URL"
+)
+
 // command makes a subcommand whose errors are printed as one plain line.
 func command(name, usage, short, long string, addFlags func(*pflag.FlagSet), run func(caddycmd.Flags) error) caddycmd.Command {
 	return caddycmd.Command{
 		Name: name, Usage: usage, Short: short, Long: long,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.SilenceUsage = true
-			cmd.Flags().String("data", envOr("BOTGATE_DATA", "data"), "Folder with the secrets that botgate init makes (BOTGATE_DATA)")
+			cmd.Flags().String("data", envOr(envData, "data"), "Folder with the secrets that botgate init makes ("+envData+")")
 			if addFlags != nil {
 				addFlags(cmd.Flags())
 			}

@@ -60,7 +60,7 @@ func quickstart(fl caddycmd.Flags) error {
 	if err := runCaddy(fl.String("config")); err != nil {
 		return errors.Join(err, bot.stop(context.Background()))
 	}
-	base := "http://localhost:" + envOr("BOTGATE_HTTP_PORT", "8080")
+	base := "http://localhost:" + envOr(envHTTPPort, "8080")
 	if err := waitReady(base); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func quickstart(fl caddycmd.Flags) error {
 // setDefaults sets the variables of the shipped Caddyfile: the data folder, and errors
 // alone are logged beside what is printed here.
 func setDefaults(data string) error {
-	for name, value := range map[string]string{"BOTGATE_DATA": data, "BOTGATE_LOG_LEVEL": envOr("BOTGATE_LOG_LEVEL", "ERROR")} {
+	for name, value := range map[string]string{envData: data, envLogLevel: envOr(envLogLevel, "ERROR")} {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}

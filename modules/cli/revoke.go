@@ -39,7 +39,7 @@ func revokeFlags(flags *pflag.FlagSet) {
 	flags.String("sub", "", "The user whose tokens end")
 	flags.String("before", "", "With --sub: tokens issued before this time end, such as 2026-01-31T12:00:00Z (default: now)")
 	flags.Duration("for", 24*time.Hour, "How long the revocation is kept")
-	flags.String("redis", os.Getenv("BOTGATE_REDIS_URL"), "Address of Redis (BOTGATE_REDIS_URL)")
+	flags.String("redis", os.Getenv(envRedisURL), "Address of Redis ("+envRedisURL+")")
 }
 
 // revoke returns a line that says what was done.
