@@ -6,7 +6,8 @@ import "time"
 const maxRecent = 1 << 16
 
 // recent remembers which keys were invalidated, for one to three windows. It has two halves,
-// of which the older one is dropped as a whole, so that forgetting needs no search.
+// of which the older one is dropped as a whole, so that forgetting needs no search. It is no
+// expiring.Map since that evicts keys where there are too many: here none may be forgotten early.
 type recent struct {
 	window     time.Duration
 	young, old map[string]struct{}

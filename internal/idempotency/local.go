@@ -31,13 +31,13 @@ func newLocal(maxKeys int) *local {
 
 func (l *local) now() time.Duration { return time.Since(l.started) }
 
-// done fills in a claim of a key whose work is done, and reports whether it is.
+// done decides a claim by what is remembered of its key, if the work is done; see found.
 func (l *local) done(c *Claim) bool {
 	e, ok := l.entries.Get(c.key)
 	return ok && e.done && e.expires > l.now() && c.found(e)
 }
 
-// found decides by a record of work that is done.
+// found decides a claim by the entry of work that is done, and reports whether it could.
 func (c *Claim) found(e entry) bool {
 	if e.print != c.print {
 		c.State = Mismatch

@@ -95,9 +95,8 @@ func (p *pipeline) work(ctx context.Context) {
 	}
 }
 
-// connect sees to a connection to where the keys are. A new one takes several round trips,
-// and with a sentinel or a cluster questions to others first: within the budget of a
-// request it might never stand.
+// connect opens the connection before calls need it, outside of any request's budget: that
+// takes several round trips, and with a sentinel or a cluster others are asked first.
 func (p *pipeline) connect(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()

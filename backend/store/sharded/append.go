@@ -63,8 +63,8 @@ func (s *Store) owner(entries []store.Entry) (*member, error) {
 	return owner, nil
 }
 
-// refreshBetween reads the fences of all shards that may have what seems to be between two of
-// them: one of the fences may have been lifted since the last poll.
+// refreshBetween re-reads the fences of both shards that a bucket of the entries is between: one
+// of them may have been lifted since the last poll.
 func (s *Store) refreshBetween(ctx context.Context, entries []store.Entry) error {
 	routes := s.routes.Load()
 	if len(routes.Between) == 0 {

@@ -158,8 +158,7 @@ func (s *Store) member(name string) *member {
 	return nil
 }
 
-// reroute works out the routes, when update reports that there is news of the fences. Nobody
-// sees an update that the routes don't follow yet.
+// reroute computes the routes anew if update changed the fences; both become visible at once.
 func (s *Store) reroute(update func() (news bool)) {
 	s.routing.Lock()
 	defer s.routing.Unlock()

@@ -11,7 +11,8 @@ const generations = 5
 
 // seenIDs remembers ids for a window of time, and for up to a quarter longer, unless more than
 // four fifths of its size came since. Of an id it has 16 bytes, which are its hash: UUIDs as the
-// senders write them would have to be parsed, and not all ids are some.
+// senders write them would have to be parsed, and not all ids are some. An expiring.Map would keep a time
+// with each and have to be swept.
 type seenIDs struct {
 	size   int
 	window time.Duration

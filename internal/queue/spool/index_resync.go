@@ -27,9 +27,9 @@ func (s *Spool) age(oldest time.Time) {
 	s.index.oldest = oldest
 }
 
-// resync clears the index when nothing waits in the file. Only a write of unknown
-// outcome, or an event that could not be read back, makes that necessary: until then new
-// events of the same order keys go through the spool.
+// resync clears an index that a write of unknown outcome, or an event that could not be read
+// back, left too large: until nothing waits in the file and this runs, new events of the same
+// order keys go through the spool.
 func (s *Spool) resync() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -74,9 +74,9 @@ func (q *Queue) behind(ctx context.Context, events []*event.Event) bool {
 	return behind
 }
 
-// turn chooses the way of events. An event that was accepted before is in the index until the
-// broker has confirmed it and it is out of the file. Where it can soon be their turn, the
-// channel is closed when something was drained.
+// turn decides whether events go to the broker or behind those in the spool. An event that was
+// accepted before is in the index until the broker has confirmed it and it is out of the file.
+// If the events may go to the broker soon, the channel is closed when something was drained.
 func (q *Queue) turn(events []*event.Event) (behind bool, drained <-chan struct{}) {
 	s := q.spool
 	s.mu.Lock()
