@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,6 +186,18 @@ type fakeStore struct {
 
 func newStore(fail func(context.Context, []*event.Event) error) *fakeStore {
 	return &fakeStore{ids: map[string]bool{}, fail: fail}
+}
+
+// newDownStore returns a store that is unavailable until down is false.
+func newDownStore() (s *fakeStore, down *atomic.Bool) {
+	down = &atomic.Bool{}
+	down.Store(true)
+	return newStore(func(context.Context, []*event.Event) error {
+		if down.Load() {
+			return store.ErrUnavailable
+		}
+		return nil
+	}), down
 }
 
 func (s *fakeStore) Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {

@@ -273,14 +273,7 @@ func TestBreaker(t *testing.T) {
 func TestBatchesGrowAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var down atomic.Bool
-		down.Store(true)
-		s := newStore(func(context.Context, []*event.Event) error {
-			if down.Load() {
-				return store.ErrUnavailable
-			}
-			return nil
-		})
+		s, down := newDownStore()
 		q := newQueue(mixed(2000)...)
 		r := start(t, Config{Queue: q, Store: s, BatchSize: 100})
 		advance(time.Minute)
@@ -297,14 +290,7 @@ func TestBatchesGrowAgain(t *testing.T) {
 func TestOneDatabaseParksNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var down atomic.Bool
-		down.Store(true)
-		s := newStore(func(context.Context, []*event.Event) error {
-			if down.Load() {
-				return store.ErrUnavailable
-			}
-			return nil
-		})
+		s, down := newDownStore()
 		q := newParkingQueue(mixed(30)...)
 		r := start(t, Config{Queue: q, Store: s, Shards: []string{"a"}, Shard: shardOfEntry})
 		advance(time.Minute)

@@ -25,10 +25,5 @@ func TestSQLTables(t *testing.T) {
 
 func TestSQLConformance(t *testing.T) {
 	t.Parallel()
-	sqldbtest.Each(t, func(t *testing.T, fresh func(t *testing.T) sqldbtest.Open) {
-		conformance(t, func(t *testing.T) openEngine {
-			open := fresh(t)
-			return func(t *testing.T) session.Engine { return tables.Migrated(t, open(t)) }
-		})
-	})
+	sqldbtest.Conformance(t, tables, conformance)
 }

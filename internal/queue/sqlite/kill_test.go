@@ -209,10 +209,10 @@ func TestKilledPublisher(t *testing.T) {
 	}
 }
 
-// TestKilledConsumer kills a process that consumes: what it had acknowledged is gone, and
-// what it had only leased is there again as soon as the file is opened.
-func TestKilledConsumer(t *testing.T) {
-	t.Parallel()
+// killedAmid has a child work on 600 events until it is killed somewhere in between. It returns
+// the queue as the child left it, the events, and what the child said.
+func killedAmid(t *testing.T, role string) (*Queue, []*event.Event, map[string][]string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "queue.db")
 	q := openAt(t, Config{Path: path})
 	events := make([]*event.Event, 600)
@@ -222,9 +222,17 @@ func TestKilledConsumer(t *testing.T) {
 	require.NoError(t, q.Publish(t.Context(), events...))
 	require.NoError(t, q.Close())
 
-	said := killedChild(t, "consume", path, 20+rand.IntN(300))
+	said := killedChild(t, role, path, 20+rand.IntN(300))
 	q = openAt(t, Config{Path: path})
 	requireIntact(t, q)
+	return q, events, said
+}
+
+// TestKilledConsumer kills a process that consumes: what it had acknowledged is gone, and
+// what it had only leased is there again as soon as the file is opened.
+func TestKilledConsumer(t *testing.T) {
+	t.Parallel()
+	q, events, said := killedAmid(t, "consume")
 	came := drainGroup(t, q, queue.Record)
 	attempted := map[string]bool{}
 	for _, id := range said["acking"] {

@@ -3,13 +3,10 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -36,18 +33,7 @@ func childPark(ctx context.Context, q *Queue) error {
 // TestKilledParker kills a process that parks: every event is in Record or in the parking lot, once.
 func TestKilledParker(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "queue.db")
-	q := openAt(t, Config{Path: path})
-	events := make([]*event.Event, 600)
-	for i := range events {
-		events[i] = testEvent(fmt.Sprint("key-", i))
-	}
-	require.NoError(t, q.Publish(t.Context(), events...))
-	require.NoError(t, q.Close())
-
-	said := killedChild(t, "park", path, 20+rand.IntN(300))
-	q = openAt(t, Config{Path: path})
-	requireIntact(t, q)
+	q, events, said := killedAmid(t, "park")
 	parked := drainGroup(t, q, queue.ParkingLot("lot"))
 	for _, id := range said["parked"] {
 		require.Equal(t, 1, parked[id])

@@ -39,6 +39,19 @@ func (p Part[T]) Migrated(t *testing.T, db sqldb.DB) T {
 	return tables
 }
 
+// Conformance runs the test that all engines of a part pass, for both kinds of database.
+func Conformance[T Tables, Engine any, Opener ~func(*testing.T) Engine](
+	t *testing.T, p Part[T], conformance func(t *testing.T, fresh func(t *testing.T) Opener),
+) {
+	t.Helper()
+	Each(t, func(t *testing.T, fresh func(t *testing.T) Open) {
+		conformance(t, func(t *testing.T) Opener {
+			open := fresh(t)
+			return func(t *testing.T) Engine { return any(p.Migrated(t, open(t))).(Engine) }
+		})
+	})
+}
+
 // Test tests what all parts have to do about their tables.
 func (p Part[T]) Test(t *testing.T) {
 	t.Helper()
