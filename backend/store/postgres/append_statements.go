@@ -2,10 +2,11 @@ package postgres
 
 import "github.com/botgate/botgate/backend/store/internal/sqlstore"
 
-// What the statements share.
-const (
-	day = `(event_time at time zone 'UTC')::date`
+// day is that of an event.
+const day = `(event_time at time zone 'UTC')::date`
 
+// What the statements share.
+var (
 	// countUsers adds rows of the log to the counters of their users. It is followed by their
 	// source and groupUsers. It is [store.CountUsers] in SQL.
 	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
@@ -23,13 +24,14 @@ on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + exclude
 
 	// newer is the rule of [store.State.Merge]. An acceptance is never newer than a recorded
 	// state.
-	newer = `(excluded.status not in (10, 12) and (excluded.status = 40, excluded.replays, excluded.status, excluded.updated_at)
-	> (s.status = 40, s.replays, s.status, s.updated_at))`
+	newer = sqlstore.Codes(`(excluded.status not in ({accepted}, {deferred})
+	and (excluded.status = {delivered}, excluded.replays, excluded.status, excluded.updated_at)
+	> (s.status = {delivered}, s.replays, s.status, s.updated_at))`)
 )
 
 // The statements of Append, in order. Rows travel in arrays, so that the text of the statements
 // never changes and stays prepared.
-const (
+var (
 	// enterLog takes the locks and checks fences and erasures; see migration 0001.
 	enterLog = `select enter_log($1, $2, $3, $4)`
 
@@ -38,7 +40,8 @@ const (
 	// its day is none that enter_log has locked, the day is locked here, or the statement fails.
 	mergeStatus = `with claimed as (
 	insert into event_status as s (event_id, event_time, bot, type, known, status, attempts, replays, updated_at)
-	select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::boolean[], $6::smallint[], $7::integer[], $8::integer[], $9::timestamptz[])
+	select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::boolean[], $6::smallint[],
+		$7::integer[], $8::integer[], $9::timestamptz[])
 	on conflict (event_id) do update set
 		bot = case when excluded.known and not s.known then excluded.bot else s.bot end,
 		type = case when excluded.known and not s.known then excluded.type else s.type end,
@@ -55,13 +58,14 @@ select enter_day(day) from (select distinct day from claimed where day <> all ($
 	// and so is recorded already under its id: it reads the status from the log. lockStatus comes
 	// first, in a statement of its own, so that nothing newer is recorded unseen meanwhile.
 	lockStatus    = `select 1 from event_status where event_id = any ($1) order by event_id for update`
-	restoreStatus = `update event_status s set status = m.status, replays = m.replays, updated_at = m.time
+	restoreStatus = sqlstore.Codes(`update event_status s set status = m.status, replays = m.replays, updated_at = m.time
 from (select distinct unnest($1::text[])) k (id) cross join lateral (
 	select e.status, coalesce(e.replays, 0) as replays, e.time
-	from events e where e.event_time = (select event_time from event_status where event_id = k.id) and (e.id = k.id or e.ref = k.id)
-	order by e.status = 40 desc, 2 desc, e.status desc, e.time desc limit 1
+	from events e
+	where e.event_time = (select event_time from event_status where event_id = k.id) and (e.id = k.id or e.ref = k.id)
+	order by e.status = {delivered} desc, 2 desc, e.status desc, e.time desc limit 1
 ) m
-where s.event_id = k.id`
+where s.event_id = k.id`)
 
 	selectKnownDays = `select distinct ` + day + ` - date '1970-01-01' from event_status where event_id = any ($1)`
 
@@ -71,12 +75,14 @@ where s.event_id = k.id`
 	insertLog = `with logged as (
 	insert into events (event_time, time, recorded_at, not_before, attempt, replays, took_ms, bucket, status, id, ref,
 		bot, type, subject, order_key, verified_by, trace_parent, content_type, data)
-	select event_time, case when ref = '' then event_time else time end, recorded_at, not_before, attempt, replays, took_ms, bucket, status,
-		id, nullif(ref, ''), bot, type, subject, order_key, verified_by, trace_parent, content_type, data
+	select event_time, case when ref = '' then event_time else time end, recorded_at, not_before, attempt, replays,
+		took_ms, bucket, status, id, nullif(ref, ''), bot, type, subject, order_key, verified_by, trace_parent, content_type,
+		data
 	from (
 		select (select s.event_time from event_status s where s.event_id = case when e.ref = '' then e.id else e.ref end), e.*
-		from unnest($2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::integer[], $6::integer[], $7::integer[], $8::smallint[], $9::smallint[],
-			$10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::bytea[])
+		from unnest($2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::integer[], $6::integer[], $7::integer[],
+			$8::smallint[], $9::smallint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+			$16::text[], $17::text[], $18::text[], $19::bytea[])
 			as e (time, recorded_at, not_before, attempt, replays, took_ms, bucket, status,
 				id, ref, bot, type, subject, order_key, verified_by, trace_parent, content_type, data)
 		offset 0

@@ -26,23 +26,29 @@ const (
 		) c
 	)) returning event_time, time, took_ms, status, id, ref, bot, subject
 ), statuses as (
-	delete from event_status where event_id = any (array(select coalesce(ref, id) from gone)) and event_time >= $3 and event_time < $4
+	delete from event_status where event_id = any (array(select coalesce(ref, id) from gone))
+		and event_time >= $3 and event_time < $4
 ), bots as (
 	%[3]s
 )
-select count(*), count(*) filter (where ref is null), coalesce(array_agg(distinct subject) filter (where subject <> ''), '{}') from gone`
+select count(*), count(*) filter (where ref is null),
+	coalesce(array_agg(distinct subject) filter (where subject <> ''), '{}') from gone`
 
 	// Under the exclusive lock of the day the counters of users are counted anew.
 	dropCounted  = `delete from user_counters where day = $1 and subject = any ($2)`
-	countAgain   = countUsers + `events where ` + ofDay + ` and subject = any ($3)` + groupUsers
 	dropZeroBots = `delete from bot_stats b using (
 	select bot, minute from bot_stats where day = $1 group by bot, minute having ` + sqlstore.NoCounts + `
 ) z where b.day = $1 and b.bot = z.bot and b.minute = z.minute`
 )
 
-// uncountBots subtracts the removed entries from the statistics of bots.
-var uncountBots = strings.NewReplacer("count(*)", "-count(*)", "coalesce(sum(took_ms), 0)", "-coalesce(sum(took_ms), 0)", "$1", "0").
-	Replace(countBots + "gone" + groupBots)
+var (
+	countAgain = countUsers + `events where ` + ofDay + ` and subject = any ($3)` + groupUsers
+
+	// uncountBots subtracts the removed entries from the statistics of bots.
+	uncountBots = strings.NewReplacer(
+		"count(*)", "-count(*)", "coalesce(sum(took_ms), 0)", "-coalesce(sum(took_ms), 0)", "$1", "0",
+	).Replace(countBots + "gone" + groupBots)
+)
 
 // removal says which entries to remove, by a condition on $2.
 type removal struct {

@@ -23,10 +23,14 @@ const (
 	listStatus = `select event_time, event_id, status, attempts, updated_at from event_status`
 
 	// selectListed reads the events of such a list.
-	selectListed = `select ` + sqlstore.LogColumns + ` from unnest($1::timestamptz[], $2::text[]) k (event_time, id) cross join lateral (
+	selectListed = `select ` + sqlstore.LogColumns + ` from unnest($1::timestamptz[], $2::text[]) k (event_time, id)
+cross join lateral (
 	select * from events e where e.event_time = k.event_time and e.id = k.id and e.event_time between $3 and $4 offset 0
 ) e`
 )
+
+// undelivered is a condition as the index has it.
+var undelivered = sqlstore.Codes("status <> {delivered}")
 
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err error) {
@@ -73,7 +77,7 @@ func listLogQuery(q store.Query) (string, []any) {
 func listStatusQuery(q store.Query) (string, []any) {
 	f := &sqlstore.Filter{}
 	f.And("known")
-	f.And("status <> 40") // As the index has it.
+	f.And(undelivered)
 	f.And("status = " + f.Arg(store.Code(q.Status)))
 	f.Equal("bot", q.Bot)
 	f.Equal("type", q.Type)

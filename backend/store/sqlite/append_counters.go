@@ -8,8 +8,8 @@ import (
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
-const (
-	// mergeStatus is [store.State.Merge] in SQL; 40 is delivered.
+var (
+	// mergeStatus is [store.State.Merge] in SQL.
 	mergeStatus = `
 insert into event_status as s (event_id, event_time, bot, status, attempts, replays, updated_at)
 values ($1, $2, $3, $4, $5, $6, $7)
@@ -19,8 +19,11 @@ on conflict (event_id) do update set
 	updated_at = iif(` + newer + `, excluded.updated_at, s.updated_at),
 	replays = iif(` + newer + `, excluded.replays, s.replays),
 	status = iif(` + newer + `, excluded.status, s.status)`
-	newer = `(excluded.status = 40, excluded.replays, excluded.status, excluded.updated_at) > (s.status = 40, s.replays, s.status, s.updated_at)`
+	newer = sqlstore.Codes(`(excluded.status = {delivered}, excluded.replays, excluded.status, excluded.updated_at)
+	> (s.status = {delivered}, s.replays, s.status, s.updated_at)`)
+)
 
+const (
 	addUserCounts = `
 insert into user_counters as c (` + sqlstore.CountColumns + `, subject, bot, day, first_at, last_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)

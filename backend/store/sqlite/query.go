@@ -40,15 +40,19 @@ func listQuery(q store.Query) (string, []any) {
 	return page(f, q, from, "e.event_time", "e.id")
 }
 
+// undelivered is a condition as the index has it.
+var undelivered = sqlstore.Codes("s.status <> {delivered}")
+
 // listByStatus is for a status that few events have.
 func listByStatus(q store.Query) (string, []any) {
 	f := &sqlstore.Filter{}
 	f.And("s.bot is not null")
-	f.And("s.status <> 40") // As the index has it.
+	f.And(undelivered)
 	f.And("s.status = " + f.Arg(store.Code(q.Status)))
 	f.Equal("s.bot", q.Bot)
 	f.Equal("e.type", q.Type)
-	from := `event_status s indexed by event_status_open cross join events e on e.event_time = s.event_time and e.id = s.event_id`
+	from := `event_status s indexed by event_status_open
+cross join events e on e.event_time = s.event_time and e.id = s.event_id`
 	return page(f, q, from, "s.event_time", "s.event_id")
 }
 

@@ -13,11 +13,6 @@ const (
 	// CountColumns are the counters in user_counters and bot_stats.
 	CountColumns = `accepted, deferred, delivered, failed, dead, expired, replayed`
 
-	// CountRows are their values for rows of the log; see [store.CountsOf].
-	CountRows = `count(*) filter (where status in (10, 12)), count(*) filter (where status = 12),
-	count(*) filter (where status = 40), count(*) filter (where status = 20), count(*) filter (where status = 30),
-	count(*) filter (where status = 25), count(*) filter (where status = 15)`
-
 	sumCounts = `sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed)`
 
 	// NoCounts is the condition of a group whose counters add up to nothing.
@@ -34,11 +29,6 @@ const (
 	SelectUser = `select bot, min(first_at), max(last_at), ` + sumCounts + ` from user_counters
 where subject = $1 and ($2 = '' or bot = $2) group by bot order by bot`
 
-	// SelectUserAt counts them in the log as it was at the time $3.
-	SelectUserAt = `select bot, min(event_time), max(event_time), ` + CountRows + ` from events
-where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3
-group by bot order by bot`
-
 	// SelectMinutes reads the statistics of all bots.
 	SelectMinutes = selectMinutes + groupMinutes
 	// SelectBotMinutes reads those of bot $4.
@@ -46,6 +36,19 @@ group by bot order by bot`
 
 	selectMinutes = `select minute, sum(took_ms), ` + sumCounts + ` from bot_stats where minute >= $1 and minute < $2`
 	groupMinutes  = ` group by minute having not ` + NoCounts + ` order by minute limit $3`
+)
+
+var (
+	// CountRows are the counters' values for rows of the log; see [store.CountsOf].
+	CountRows = Codes(`count(*) filter (where status in ({accepted}, {deferred})),
+	count(*) filter (where status = {deferred}), count(*) filter (where status = {delivered}),
+	count(*) filter (where status = {failed}), count(*) filter (where status = {dead}),
+	count(*) filter (where status = {expired}), count(*) filter (where status = {replayed})`)
+
+	// SelectUserAt counts them in the log as it was at the time $3.
+	SelectUserAt = `select bot, min(event_time), max(event_time), ` + CountRows + ` from events
+where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3
+group by bot order by bot`
 )
 
 // User implements [store.Store].
