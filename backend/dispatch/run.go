@@ -60,7 +60,7 @@ func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error
 	settling, endSettling := outlasting(attempts, Grace)
 	defer endSettling()
 	s := &session{Dispatcher: d, consumer: consumer, starting: starting, attempts: attempts, settling: settling}
-	group.Go(func() error { return s.receive(group) })
+	group.Go(func() error { return s.receive(group) }) //nolint:contextcheck // each step has its context in the session
 	return group.Wait()
 }
 

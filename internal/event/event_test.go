@@ -159,7 +159,9 @@ func TestChangeToldTwice(t *testing.T) {
 	again := event.Change{Status: event.StatusDelivered, Attempt: 2, Replays: 1, At: at.Add(time.Second), StatusCode: 200}
 	require.Equal(t, idOf(first), idOf(again), "another process delivered it, too")
 	failed := event.Change{Status: event.StatusFailed, Attempt: 1, At: at}
-	require.Equal(t, idOf(failed), idOf(failed))
+	published := failed
+	published.StatusCode = 503
+	require.Equal(t, idOf(failed), idOf(published))
 	ids := map[string]bool{idOf(first): true, idOf(failed): true}
 	for _, other := range []event.Change{
 		{Status: event.StatusDead, Attempt: 2, Replays: 1, At: at},
