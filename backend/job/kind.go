@@ -85,6 +85,6 @@ var (
 	errInterrupted = errors.New("the job is requeued")
 	// errCancelled is returned by [Run.Save] when the job is cancelled.
 	errCancelled = errors.New("the job was cancelled")
-	// ErrLost is returned by [Run.Save] when the lease is lost. The step is not saved.
-	ErrLost = errors.New("the lease of the job is lost")
+	// errLost is returned by [Run.Save] when the lease is lost. The step is not saved.
+	errLost = errors.New("the lease of the job is lost")
 )

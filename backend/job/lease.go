@@ -42,7 +42,7 @@ func (j *Jobs) lease(to *Job) {
 	to.DueAt = to.LeaseUntil
 }
 
-// renew renews the lease until ctx ends. It calls stop with errCancelled or ErrLost when the
+// renew renews the lease until ctx ends. It calls stop with errCancelled or errLost when the
 // worker has to stop.
 func (r *Run) renew(ctx context.Context, stop context.CancelCauseFunc) {
 	interval := r.jobs.cfg.Lease / 3
@@ -50,8 +50,8 @@ func (r *Run) renew(ctx context.Context, stop context.CancelCauseFunc) {
 		err := r.change(ctx, r.jobs.lease)
 		current := r.Job()
 		switch {
-		case errors.Is(err, ErrLost), err != nil && time.Until(current.LeaseUntil) < interval:
-			stop(ErrLost)
+		case errors.Is(err, errLost), err != nil && time.Until(current.LeaseUntil) < interval:
+			stop(errLost)
 			return
 		case err != nil:
 			r.jobs.cfg.Logger.Warn("renewing the lease of a job failed", "job_id", current.ID, "error", err)

@@ -42,7 +42,7 @@ func (r *Run) Job() Job {
 }
 
 // Save stores the checkpoint and the new parts of the file in one transaction, and renews the
-// lease. It returns errInterrupted, errCancelled, ErrLost, or an error of [Later].
+// lease. It returns errInterrupted, errCancelled, errLost, or an error of [Later].
 func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 	checkpoint, err := json.Marshal(p.Checkpoint)
 	if err != nil {
@@ -55,7 +55,7 @@ func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 		r.jobs.lease(j)
 	}, parts...)
 	switch {
-	case errors.Is(err, ErrLost):
+	case errors.Is(err, errLost):
 		return err
 	case err != nil:
 		return Later(fmt.Errorf("saving the progress of a job: %w", err))
@@ -68,7 +68,7 @@ func (r *Run) Save(ctx context.Context, p Progress, parts ...Part) error {
 }
 
 // change writes the job as change makes it, and retries for a third of the lease. It returns
-// ErrLost when another worker has the job, or may have it.
+// errLost when another worker has the job, or may have it.
 func (r *Run) change(ctx context.Context, change func(*Job), parts ...Part) error {
 	ctx, cancel := context.WithTimeout(ctx, r.jobs.cfg.Lease/3)
 	defer cancel()
@@ -77,10 +77,10 @@ func (r *Run) change(ctx context.Context, change func(*Job), parts ...Part) erro
 	version := rand.Text()
 	for {
 		if !r.job.leased(now()) {
-			return ErrLost
+			return errLost
 		}
 		err := r.store(ctx, version, change, parts)
-		if err == nil || errors.Is(err, ErrLost) || !retry.Sleep(ctx, retryPause) {
+		if err == nil || errors.Is(err, errLost) || !retry.Sleep(ctx, retryPause) {
 			return err
 		}
 	}
@@ -101,14 +101,14 @@ func (r *Run) store(ctx context.Context, version string, change func(*Job), part
 	there, failed := r.jobs.cfg.Engine.Load(ctx, r.job.ID)
 	switch {
 	case errors.Is(failed, ErrNotFound):
-		return ErrLost
+		return errLost
 	case failed != nil:
 		return failed
 	case there.Version == version:
 		r.job = *there
 		return nil
 	case there.Owner != r.job.Owner:
-		return ErrLost
+		return errLost
 	}
 	r.job = *there
 	return err

@@ -106,13 +106,13 @@ func (j *Jobs) work(ctx context.Context, leased *Job) {
 	var renewal sync.WaitGroup
 	renewal.Go(func() { r.renew(renewing, stop) })
 	result, err := j.run(working, r)
-	if cause := context.Cause(working); err != nil && (errors.Is(cause, ErrLost) || errors.Is(cause, errCancelled)) {
+	if cause := context.Cause(working); err != nil && (errors.Is(cause, errLost) || errors.Is(cause, errCancelled)) {
 		err = cause
 	}
 	stopRenewing()
 	renewal.Wait()
 	stop(nil)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, errCancelled) && !errors.Is(err, ErrLost) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errCancelled) && !errors.Is(err, errLost) {
 		err = errInterrupted
 	}
 	j.settle(ctx, r, result, err)
@@ -137,7 +137,7 @@ func (j *Jobs) run(ctx context.Context, r *Run) (result []byte, err error) {
 // resumes from the last checkpoint and arrives at the outcome again.
 func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 	log := j.cfg.Logger.With("job_id", r.job.ID, "kind", r.job.Kind)
-	if errors.Is(err, ErrLost) {
+	if errors.Is(err, errLost) {
 		log.Warn("the lease of a job is lost")
 		return
 	}

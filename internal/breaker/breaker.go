@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// TripAfter is how many calls in a row have to fail for the breaker to open.
-	TripAfter = 5
+	// tripAfter is how many calls in a row have to fail for the breaker to open.
+	tripAfter = 5
 	// ProbeEvery is how often an open breaker lets one call through as a probe.
 	ProbeEvery = 500 * time.Millisecond
 	// calmFor is how long Redis must answer in time before it counts as available again, so that
@@ -77,7 +77,7 @@ func (b *Breaker) Forget() { b.turn(false) }
 func (b *Breaker) now() int64 { return int64(time.Since(b.started)) }
 
 func (b *Breaker) admits() bool {
-	if b.failures.Load() < TripAfter {
+	if b.failures.Load() < tripAfter {
 		return true
 	}
 	at, now := b.probeAt.Load(), b.now()
@@ -95,7 +95,7 @@ func (b *Breaker) succeeded() {
 
 func (b *Breaker) failed(err error) {
 	b.lastFailed.Store(b.now())
-	if b.failures.Add(1) == TripAfter {
+	if b.failures.Add(1) == tripAfter {
 		b.probeAt.Store(b.now() + int64(ProbeEvery))
 	}
 	if b.turn(true) {

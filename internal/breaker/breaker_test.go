@@ -40,7 +40,7 @@ func TestServerThatFailsIsLeftAlone(t *testing.T) {
 		for range 100 {
 			require.Error(t, call(errTimeout))
 		}
-		require.Equal(t, TripAfter, *calls)
+		require.Equal(t, tripAfter, *calls)
 		require.ErrorIs(t, call(nil), ErrOpen)
 		<-time.After(ProbeEvery)
 		require.ErrorIs(t, call(errTimeout), errTimeout, "one call tries")
@@ -86,7 +86,7 @@ func TestCallerThatLeftIsNoFault(t *testing.T) {
 	b := New(Config{Logger: log.Logger()})
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	for range 2 * TripAfter {
+	for range 2 * tripAfter {
 		require.ErrorIs(t, b.Call(gone, time.Second, func(ctx context.Context) error { return ctx.Err() }), context.Canceled)
 	}
 	require.Empty(t, log.String())

@@ -17,7 +17,7 @@ import (
 type Retention struct {
 	// MaxAge is at least a minute.
 	MaxAge time.Duration
-	// MaxBytes counts bodies and attributes; it is at least [MinHistoryBytes].
+	// MaxBytes counts bodies and attributes; it is at least 1 MiB.
 	MaxBytes int64
 }
 
@@ -25,8 +25,8 @@ type Retention struct {
 var DefaultRetention = Retention{MaxAge: 7 * 24 * time.Hour, MaxBytes: 1 << 30}
 
 const (
-	// MinHistoryBytes is the least that [Retention.MaxBytes] can be.
-	MinHistoryBytes = 1 << 20
+	// minHistoryBytes is the least that [Retention.MaxBytes] can be.
+	minHistoryBytes = 1 << 20
 	minHistoryAge   = time.Minute
 	// maxHistoryAge keeps well below what overflows.
 	maxHistoryAge = 10 * 365 * 24 * time.Hour
@@ -54,7 +54,7 @@ func ParseRetention(text string) (Retention, error) {
 		return Retention{}, errors.New(retentionForm)
 	case age < minHistoryAge || age > maxHistoryAge:
 		return Retention{}, errors.New("the age must be between 1m and 3650d")
-	case size < MinHistoryBytes:
+	case size < minHistoryBytes:
 		return Retention{}, errors.New("the size must be at least 1MiB")
 	}
 	return Retention{MaxAge: age, MaxBytes: int64(size)}, nil

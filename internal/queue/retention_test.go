@@ -43,6 +43,6 @@ func FuzzParseRetention(f *testing.F) {
 			return
 		}
 		require.GreaterOrEqual(t, r.MaxAge, time.Minute)
-		require.GreaterOrEqual(t, r.MaxBytes, int64(queue.MinHistoryBytes))
+		require.GreaterOrEqual(t, r.MaxBytes, int64(1<<20))
 	})
 }

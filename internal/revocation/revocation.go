@@ -17,8 +17,8 @@ var (
 	// errFull means that there are too many revocations that are still needed. Change the
 	// signing key instead.
 	errFull = errors.New("there are too many revocations; change the signing key instead")
-	// ErrInvalid means that an entry names neither or both of a token and a user, or has no end.
-	ErrInvalid = errors.New("a revocation names a token or a user, and when it can be forgotten")
+	// errInvalid means that an entry names neither or both of a token and a user, or has no end.
+	errInvalid = errors.New("a revocation names a token or a user, and when it can be forgotten")
 )
 
 // Entry revokes one token, or the tokens of a user.
@@ -35,7 +35,7 @@ type Entry struct {
 
 func (e Entry) check() error {
 	if (e.JTI == "") == (e.Subject == "") || e.Until.IsZero() || (e.Subject != "" && e.Before.IsZero()) {
-		return ErrInvalid
+		return errInvalid
 	}
 	return nil
 }

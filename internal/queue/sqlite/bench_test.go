@@ -63,7 +63,7 @@ func BenchmarkPublish(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("history/%d", callers), func(b *testing.B) {
 			// Small enough that it is cut all the time.
-			keep := queue.Retention{MaxAge: time.Hour, MaxBytes: queue.MinHistoryBytes}
+			keep := queue.Retention{MaxAge: time.Hour, MaxBytes: 1 << 20}
 			q := openAt(b, Config{Path: filepath.Join(b.TempDir(), "queue.db"), History: keep})
 			share(b, callers, func(n int64) error { return q.Publish(context.Background(), benchEvent(n)) })
 		})
@@ -162,7 +162,7 @@ func bareCommit(db *sql.DB, n int, insert func(tx *sql.Tx, i int) error) error {
 // that is cut all the time.
 func BenchmarkThrough(b *testing.B) {
 	for name, keep := range map[string]queue.Retention{
-		"off": {}, "history": {MaxAge: time.Hour, MaxBytes: queue.MinHistoryBytes},
+		"off": {}, "history": {MaxAge: time.Hour, MaxBytes: 1 << 20},
 	} {
 		b.Run(name, func(b *testing.B) {
 			q := openAt(b, Config{Path: filepath.Join(b.TempDir(), "queue.db"), History: keep})

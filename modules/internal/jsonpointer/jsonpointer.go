@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// MaxLength is the longest pointer that [Format] writes, in bytes.
-const MaxLength = 256
+// maxLength is the longest pointer that [Format] writes, in bytes.
+const maxLength = 256
 
 var (
 	escaper   = strings.NewReplacer("~", "~0", "/", "~1")
 	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-// Format writes the pointer to a location. One that would be longer than [MaxLength] ends
+// Format writes the pointer to a location. One that would be longer than maxLength ends
 // at an outer value, so that names of members, which are the sender's, can't bloat an answer.
 func Format(location []string) string {
 	var b strings.Builder
 	for _, token := range location {
-		if len(token) >= MaxLength {
+		if len(token) >= maxLength {
 			break
 		}
 		token = Escape(token)
-		if b.Len()+1+len(token) > MaxLength {
+		if b.Len()+1+len(token) > maxLength {
 			break
 		}
 		b.WriteByte('/')

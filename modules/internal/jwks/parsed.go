@@ -29,7 +29,7 @@ func Follow[T any](c Config, parse func(*Document) (T, error)) (*Parsed[T], erro
 }
 
 // Current returns the keys at hand. It waits only for the first ones, and no longer than
-// Config.Wait; then, or when the keys are too old, the error is [ErrUnavailable].
+// Config.Wait; then, or when the keys are too old, the error is errUnavailable.
 func (p *Parsed[T]) Current(ctx context.Context) (T, error) {
 	document, err := p.source.latest(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (p *Parsed[T]) of(document *Document) (T, error) {
 	}
 	value, err := p.parse(document)
 	if err != nil {
-		return value, errors.Join(ErrUnavailable, err)
+		return value, errors.Join(errUnavailable, err)
 	}
 	p.last.Store(&version[T]{number: document.Version, value: value})
 	return value, nil

@@ -36,9 +36,9 @@ const (
 	lastRetry  = time.Minute
 )
 
-// ErrUnavailable means that no keys could be had, which says nothing about the token: the
+// errUnavailable means that no keys could be had, which says nothing about the token: the
 // answer is 503 and never 401.
-var ErrUnavailable = errors.New("no keys could be had")
+var errUnavailable = errors.New("no keys could be had")
 
 // Config says where keys are. Exactly one of URL, Issuer and MetadataURL is set; all must
 // be https, or http on loopback.
@@ -105,7 +105,7 @@ func newSource(c Config) *source {
 }
 
 // latest returns the keys at hand. It waits only for the first ones, and no longer than
-// Config.Wait; then, or when the keys are too old, the error is [ErrUnavailable].
+// Config.Wait; then, or when the keys are too old, the error is errUnavailable.
 func (s *source) latest(ctx context.Context) (*Document, error) {
 	if document := s.usable(); document != nil {
 		return document, nil
@@ -114,7 +114,7 @@ func (s *source) latest(ctx context.Context) (*Document, error) {
 	if document := s.usable(); document != nil {
 		return document, nil
 	}
-	return nil, ErrUnavailable
+	return nil, errUnavailable
 }
 
 // refetch is for a request whose key is not in the version that was seen. It returns newer

@@ -95,7 +95,7 @@ func TestFailureIsForgottenWithRecovery(t *testing.T) {
 	provider := newIDP(t, status(http.StatusServiceUnavailable))
 	source := open(t, Config{URL: provider.URL})
 	_, err := source.latest(t.Context())
-	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorIs(t, err, errUnavailable)
 	provider.turn(serving(t, "a"))
 	require.Eventually(t, func() bool {
 		document, err := source.latest(t.Context())
@@ -107,7 +107,7 @@ func TestHangingProviderCostsABoundedWait(t *testing.T) {
 	t.Parallel()
 	source := open(t, Config{URL: newIDP(t, hanging(t)).URL, Wait: time.Millisecond})
 	_, err := source.latest(t.Context())
-	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorIs(t, err, errUnavailable)
 	_, newer := source.refetch(t.Context(), 0)
 	require.False(t, newer)
 }
@@ -125,7 +125,7 @@ func TestLastGoodKeysServeUntilTheyAreTooOld(t *testing.T) {
 		return err != nil
 	}, time.Minute, time.Millisecond)
 	_, err := source.latest(t.Context())
-	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorIs(t, err, errUnavailable)
 }
 
 func TestHostileAnswersKeepTheKeysAtHand(t *testing.T) {
@@ -189,7 +189,7 @@ func TestDiscovery(t *testing.T) {
 		provider.turn(answer)
 		source := open(t, Config{Issuer: provider.URL, MaxBody: int64(1000 + len(name))})
 		_, err := source.latest(t.Context())
-		require.ErrorIs(t, err, ErrUnavailable, name)
+		require.ErrorIs(t, err, errUnavailable, name)
 	}
 }
 

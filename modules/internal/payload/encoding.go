@@ -44,14 +44,14 @@ func decompress(raw []byte, encodings []string, maxSize int64) ([]byte, error) {
 	case "zstd":
 		return unzstd(raw, maxSize)
 	}
-	return nil, ErrEncoding
+	return nil, errEncoding
 }
 
 func gunzip(raw []byte, maxSize int64) ([]byte, error) {
 	r := gzipReaders.Get().(*gzip.Reader)
 	defer gzipReaders.Put(r)
 	if err := r.Reset(bytes.NewReader(raw)); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCompressed, err)
+		return nil, fmt.Errorf("%w: %w", errCompressed, err)
 	}
 	return inflate(r, maxSize, -1)
 }
@@ -59,7 +59,7 @@ func gunzip(raw []byte, maxSize int64) ([]byte, error) {
 func inflate(r io.Reader, maxSize, expected int64) ([]byte, error) {
 	content, err := readUpTo(r, maxSize, expected)
 	if err != nil && !errors.Is(err, ErrTooLarge) {
-		return nil, fmt.Errorf("%w: %w", ErrCompressed, err)
+		return nil, fmt.Errorf("%w: %w", errCompressed, err)
 	}
 	return content, err
 }
@@ -76,7 +76,7 @@ func unbrotli(raw []byte, maxSize int64) ([]byte, error) {
 	}
 	size, err := io.Copy(io.Discard, io.LimitReader(start(), limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCompressed, err)
+		return nil, fmt.Errorf("%w: %w", errCompressed, err)
 	}
 	if size > limit {
 		return nil, ErrTooLarge
@@ -132,7 +132,7 @@ func unzstd(raw []byte, maxSize int64) ([]byte, error) {
 		case err == nil:
 			return content, nil
 		case !exceeded:
-			return nil, fmt.Errorf("%w: %w", ErrCompressed, err)
+			return nil, fmt.Errorf("%w: %w", errCompressed, err)
 		}
 	}
 }

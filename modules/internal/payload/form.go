@@ -21,12 +21,12 @@ func formField(form []byte, name string) ([]byte, error) {
 		if len(key) <= 3*len(name) {
 			unescaped, err := url.QueryUnescape(string(key))
 			if err != nil || found && unescaped == name {
-				return nil, ErrNotForm
+				return nil, errNotForm
 			}
 			if unescaped == name {
 				text, err := url.QueryUnescape(string(value))
 				if err != nil {
-					return nil, ErrNotForm
+					return nil, errNotForm
 				}
 				field, found = []byte(text), true
 			}
@@ -37,7 +37,7 @@ func formField(form []byte, name string) ([]byte, error) {
 		form = rest
 	}
 	if !found {
-		return nil, ErrNotForm
+		return nil, errNotForm
 	}
 	return field, nil
 }

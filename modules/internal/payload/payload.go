@@ -21,18 +21,18 @@ const varKey = "botgate_payload"
 var (
 	// ErrTooLarge means that the body exceeds the cap, as sent or decompressed.
 	ErrTooLarge = errors.New("request body too large")
-	// ErrEncoding means that the body has a content coding other than gzip, br and zstd.
-	ErrEncoding = errors.New("unsupported content coding")
-	// ErrCompressed means that the body is not what its content coding says.
-	ErrCompressed = errors.New("request body could not be decompressed")
+	// errEncoding means that the body has a content coding other than gzip, br and zstd.
+	errEncoding = errors.New("unsupported content coding")
+	// errCompressed means that the body is not what its content coding says.
+	errCompressed = errors.New("request body could not be decompressed")
 	// ErrNotJSON means that the body is not one JSON document in UTF-8.
 	ErrNotJSON = errors.New("request body is not valid JSON")
 	// ErrTooComplex means that the document exceeds one of the [Limits].
 	ErrTooComplex = errors.New("document too complex")
-	// ErrNotForm means that the body is not a form with one JSON field "payload".
-	ErrNotForm = errors.New(`request body is not a form with a "payload" field`)
-	// ErrMediaType means that the body's media type is neither JSON nor a form.
-	ErrMediaType = errors.New("unsupported media type")
+	// errNotForm means that the body is not a form with one JSON field "payload".
+	errNotForm = errors.New(`request body is not a form with a "payload" field`)
+	// errMediaType means that the body's media type is neither JSON nor a form.
+	errMediaType = errors.New("unsupported media type")
 )
 
 // Payload is a request body that was read whole.
@@ -92,7 +92,7 @@ func Of(r *http.Request, maxSize int64) (*Payload, error) {
 
 // Content returns the body without its content coding: Raw itself where it has none, and
 // otherwise the decompressed bytes, at most as many as the cap of [Of] allows. They must
-// not be changed. The error is [ErrTooLarge], [ErrEncoding] or [ErrCompressed].
+// not be changed. The error is [ErrTooLarge], errEncoding or errCompressed.
 func (p *Payload) Content() ([]byte, error) {
 	if p.content != nil {
 		return p.content, nil
@@ -113,11 +113,11 @@ func (p *Payload) Document() ([]byte, error) {
 	}
 	media, _, err := mime.ParseMediaType(p.ContentType)
 	if err != nil {
-		return nil, ErrMediaType
+		return nil, errMediaType
 	}
 	isForm := media == "application/x-www-form-urlencoded"
 	if !isForm && media != "application/json" && !strings.HasSuffix(media, "+json") {
-		return nil, ErrMediaType
+		return nil, errMediaType
 	}
 	document, err := p.Content()
 	if err == nil && isForm {

@@ -57,15 +57,15 @@ func Problem(err error) *problem.Problem {
 		return documentProblem(refused)
 	case errors.Is(err, ErrTooLarge):
 		return problem.TooLarge
-	case errors.Is(err, ErrEncoding):
+	case errors.Is(err, errEncoding):
 		// RFC 9110, section 15.5.16: the header tells this from a wrong media type.
 		return problem.UnsupportedType.WithHeader("Accept-Encoding", acceptEncoding).
 			WithDetail("Send the body without Content-Encoding, or with one of gzip, br and zstd.")
-	case errors.Is(err, ErrCompressed):
+	case errors.Is(err, errCompressed):
 		return problem.Malformed.WithDetail("The body is not what Content-Encoding says.")
-	case errors.Is(err, ErrMediaType):
+	case errors.Is(err, errMediaType):
 		return problem.UnsupportedType.WithDetail("Send application/json.")
-	case errors.Is(err, ErrNotForm):
+	case errors.Is(err, errNotForm):
 		return problem.Malformed.WithDetail(`The form does not have one field "payload".`)
 	default:
 		return problem.Malformed.WithDetail("The body could not be read.")

@@ -1,0 +1,4 @@
+package job
+
+// ErrLost is errLost.
+var ErrLost = errLost

@@ -1,0 +1,4 @@
+package revocation
+
+// ErrInvalid is errInvalid.
+var ErrInvalid = errInvalid
