@@ -76,7 +76,7 @@ var Options = []Option{
 		check: func(c Config) error { return queueopen.Check(c.QueueURL) },
 	}, {
 		Flag: "history", Env: EnvHistory, Default: "auto",
-		Help:  "what the queue retains for replays: an age and a size (7d 1GiB), or off; auto: RabbitMQ's stays as it is",
+		Help:  "what the queue retains for replays: 7d 1GiB, off, or auto (RabbitMQ's as it is)",
 		Page:  "guides/replay.md",
 		value: func(c *Config) value { return (*text)(&c.History) },
 		check: func(c Config) error { return queueopen.CheckHistory(c.History) },
