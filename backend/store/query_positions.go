@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 	"time"
 )
 
@@ -63,7 +64,8 @@ func encodeCursor(at time.Time, id string) string {
 // decodeCursor reports false for what encodeCursor can't have made.
 func decodeCursor(s string) (at time.Time, id string, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) < timeBytes {
+	// The decoder skips line breaks.
+	if err != nil || len(raw) < timeBytes || strings.ContainsAny(s, "\r\n") {
 		return at, "", false
 	}
 	at, id = time.UnixMicro(int64(binary.BigEndian.Uint64(raw))).UTC(), string(raw[timeBytes:])
