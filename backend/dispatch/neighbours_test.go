@@ -1,10 +1,8 @@
 package dispatch
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,15 +10,12 @@ import (
 	"testing"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/rabbitmq"
-	"github.com/botgate/botgate/internal/queue/sqlite"
-	"github.com/botgate/botgate/internal/testsvc"
+	"github.com/botgate/botgate/internal/queue/open/opentest"
 )
 
 const patience = time.Minute
@@ -29,7 +24,7 @@ const patience = time.Minute
 // arrive, in order, while the others stay as they are; and once they are well, theirs do, too.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
-	for engine, open := range map[string]func(*testing.T) queue.Queue{"sqlite": openFile, "rabbitmq": openBroker} {
+	for engine, open := range map[string]func(*testing.T) queue.Queue{"sqlite": opentest.File, "rabbitmq": openBroker} {
 		for name, ills := range map[string][]string{
 			"hangs": {"hangs"}, "503": {"503"}, "refuses": {"refuses"}, "drips": {"drips"},
 			"each": {"hangs", "503", "refuses", "drips"}, "four hang": {"hangs", "hangs", "hangs", "hangs"},
@@ -42,7 +37,7 @@ func TestNeighbours(t *testing.T) {
 	}
 	t.Run("sqlite/more waits than is held", func(t *testing.T) {
 		t.Parallel()
-		neighbours(t, openFile(t), []string{"refuses", "refuses"}, keys)
+		neighbours(t, opentest.File(t), []string{"refuses", "refuses"}, keys)
 	})
 }
 
@@ -213,34 +208,4 @@ func (b *illBot) requireAll(t *testing.T) {
 	}
 }
 
-func openFile(t *testing.T) queue.Queue {
-	q, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "queue.db")})
-	require.NoError(t, err)
-	return q
-}
-
-func openBroker(t *testing.T) queue.Queue {
-	url, prefix := testsvc.RabbitMQ(t), "test-"+strings.ToLower(rand.Text())
-	t.Cleanup(func() { deleteQueues(t, url, prefix) })
-	q, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URL: url, Prefix: prefix})
-	require.NoError(t, err)
-	return q
-}
-
-// deleteQueues removes what holds messages.
-func deleteQueues(t *testing.T, url, prefix string) {
-	conn, err := amqp.Dial(url)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close()) }()
-	ch, err := conn.Channel()
-	require.NoError(t, err)
-	require.NoError(t, ch.ExchangeDelete(prefix+".events", false, false))
-	names := []string{".record", ".dead"}
-	for n := range event.Partitions {
-		names = append(names, ".dispatch."+strconv.Itoa(n))
-	}
-	for _, name := range names {
-		_, err := ch.QueueDelete(prefix+name, false, false, false)
-		require.NoError(t, err)
-	}
-}
+func openBroker(t *testing.T) queue.Queue { return opentest.Broker(t) }

@@ -1,28 +1,22 @@
 package record
 
 import (
-	"crypto/rand"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/blob/file"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
-	"github.com/botgate/botgate/internal/queue/rabbitmq"
-	"github.com/botgate/botgate/internal/queue/sqlite"
-	"github.com/botgate/botgate/internal/testsvc"
+	"github.com/botgate/botgate/internal/queue/open/opentest"
 )
 
 const patience = time.Minute
 
-// TestShardDownWithRealQueues has a shard away while its process is replaced, on each engine
+// TestShardDownWithRealQueues has a shard down while its process is replaced, on each engine
 // and with bodies that are kept elsewhere.
 func TestShardDownWithRealQueues(t *testing.T) {
 	t.Parallel()
@@ -30,7 +24,7 @@ func TestShardDownWithRealQueues(t *testing.T) {
 		open   func(*testing.T) queue.Queue
 		events int
 	}{
-		"sqlite":   {openFile, 900},
+		"sqlite":   {opentest.File, 900},
 		"rabbitmq": {openBroker, 900},
 		"claimed":  {openClaimed, 90},
 	} {
@@ -81,43 +75,10 @@ func shardDown(t *testing.T, q queue.Queue, n int) {
 	require.NoError(t, r.stop())
 }
 
-func openFile(t *testing.T) queue.Queue {
-	q, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "queue.db")})
-	require.NoError(t, err)
-	return q
-}
-
 func openClaimed(t *testing.T) queue.Queue {
 	blobs, err := file.Open(filepath.Join(t.TempDir(), "blobs"))
 	require.NoError(t, err)
-	return claimcheck.New(openFile(t), claimcheck.Config{Blobs: blobs, Threshold: 1})
+	return claimcheck.New(opentest.File(t), claimcheck.Config{Blobs: blobs, Threshold: 1})
 }
 
-func openBroker(t *testing.T) queue.Queue {
-	url, prefix := testsvc.RabbitMQ(t), "test-"+strings.ToLower(rand.Text())
-	t.Cleanup(func() { deleteQueues(t, url, prefix) })
-	q, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URL: url, Prefix: prefix})
-	require.NoError(t, err)
-	return q
-}
-
-// deleteQueues removes what holds messages.
-func deleteQueues(t *testing.T, url, prefix string) {
-	conn, err := amqp.Dial(url)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close()) }()
-	ch, err := conn.Channel()
-	require.NoError(t, err)
-	require.NoError(t, ch.ExchangeDelete(prefix+".events", false, false))
-	names := []string{".record", ".dead"}
-	for _, name := range shards {
-		names = append(names, ".record.parked."+name)
-	}
-	for n := range event.Partitions {
-		names = append(names, ".dispatch."+strconv.Itoa(n))
-	}
-	for _, name := range names {
-		_, err := ch.QueueDelete(prefix+name, false, false, false)
-		require.NoError(t, err)
-	}
-}
+func openBroker(t *testing.T) queue.Queue { return opentest.Broker(t, shards...) }

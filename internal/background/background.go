@@ -25,7 +25,7 @@ func New() *Tasks {
 	return t
 }
 
-// Go runs f, which has to return soon after its context ended. Nothing starts after Close.
+// Go runs f, which has to return soon after its context ended. It must not be called after Close.
 func (t *Tasks) Go(f func(ctx context.Context)) {
 	t.running.Go(func() { f(t.ctx) })
 }
