@@ -215,7 +215,7 @@ func (s *stack) awaitList(incomplete bool) {
 	})
 }
 
-var parkedDepth = regexp.MustCompile(`(?m)^botgate_queue_depth\{group="parked"\} (\d+)$`)
+var parkedDepth = regexp.MustCompile(`(?m)^botgate_queue_depth\{bot="",group="parked"\} (\d+)$`)
 
 // awaitParked waits until the process that records shows such a depth of what is parked.
 func (s *stack) awaitParked(reached func(n int) bool) {

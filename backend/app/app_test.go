@@ -155,7 +155,7 @@ func TestFromQueueToBot(t *testing.T) {
 	code, body = get(t, a, "/metrics")
 	require.Equal(t, 200, code)
 	require.Contains(t, body, `botgate_dispatch_attempts_total{outcome="delivered"} 40`)
-	require.Contains(t, body, `botgate_queue_depth{group="dispatch"} 0`)
+	require.Contains(t, body, `botgate_queue_depth{bot="demo",group="dispatch"} 0`)
 	require.Contains(t, body, `botgate_api_requests_total{`)
 	require.Contains(t, body, `go_goroutines`)
 }

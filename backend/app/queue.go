@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	closeQueue = 10 * time.Second
 	// depthsTimeout bounds what a scrape waits for the queue.
 	depthsTimeout = 2 * time.Second
+	// otherBots stands for the bots that are not in the bots file. No bot can have the name.
+	otherBots = "(other)"
 )
 
 // needsQueue reports whether a role of this process works with the queue.
@@ -55,7 +58,7 @@ func (a *App) openQueue(ctx context.Context) error {
 		return nil
 	}
 	a.health.Add("queue", a.queue.Ready)
-	return metric.Register(a.registry, "the queue", newDepths(a.queue))
+	return metric.Register(a.registry, "the queue", newDepths(a.queue, a.bots.Names()))
 }
 
 // VisitQueue opens the queue of the settings for a command, while other processes run the queue; see
@@ -151,13 +154,15 @@ func withLazy[T any](ctx context.Context, l *lazyQueue, f func(queue.Queue) (T, 
 // queue is unavailable the metric is absent, and the health check says why.
 type depths struct {
 	queue queue.Queue
+	bots  []string
 	desc  *prometheus.Desc
 }
 
-func newDepths(q queue.Queue) *depths {
-	return &depths{queue: q, desc: prometheus.NewDesc("botgate_queue_depth",
-		"Events ready or in flight, by group: record, dispatch, dead for the dead letters, or parked for what waits for a shard that is down.",
-		[]string{"group"}, nil)}
+func newDepths(q queue.Queue, bots []string) *depths {
+	return &depths{queue: q, bots: bots, desc: prometheus.NewDesc("botgate_queue_depth",
+		"Events ready or in flight, by group: record, dispatch, dead for the dead letters, parked for what waits for a shard that "+
+			"is down, or unrouted for what no queue took. Dispatch is by bot, those not in the bots file as (other).",
+		[]string{"group", "bot"}, nil)}
 }
 
 // Describe implements [prometheus.Collector].
@@ -171,7 +176,22 @@ func (d *depths) Collect(metrics chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
+	show := func(group queue.Group, bot string, n int64) {
+		metrics <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, float64(n), string(group), bot)
+	}
 	for group, n := range waiting {
-		metrics <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, float64(n), string(group))
+		switch {
+		case group != queue.Dispatch && !strings.HasPrefix(string(group), string(queue.OfBot(""))):
+			show(group, "", n)
+		case group != queue.Dispatch:
+		default:
+			for _, bot := range d.bots {
+				if of, known := waiting[queue.OfBot(bot)]; known {
+					show(group, bot, of)
+					n -= of
+				}
+			}
+			show(group, otherBots, n)
+		}
 	}
 }

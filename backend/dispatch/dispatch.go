@@ -21,7 +21,10 @@ import (
 // Defaults of [Config].
 const (
 	defaultConcurrency = 64
-	defaultPrefetch    = 512
+	// defaultHeld is what is held of all bots together, and maxHeld and minHeld bound the part of each.
+	defaultHeld = 4096
+	maxHeld     = 256
+	minHeld     = 16
 )
 
 const (
@@ -31,8 +34,8 @@ const (
 	// take to be published and settled.
 	Grace = 2 * time.Second
 
-	// heldPerRequest is how many deliveries are held at least for each request that may
-	// run: while some wait for their bot, others wait for the queue to take what
+	// heldPerRequest is how many deliveries are held for each request that may run, if there is
+	// room: while some wait for their bot, others wait for the queue to take what
 	// happened, and the more of them wait at once, the more share a commit.
 	heldPerRequest = 8
 	// botShare is the part of all requests, one in so many, that one of several bots may take.
@@ -58,11 +61,10 @@ type Config struct {
 	// no more than are left for the others. Default: a quarter of Concurrency and at least 1, or,
 	// for a bot that is the only one, all of it.
 	BotConcurrency int
-	// Prefetch bounds the deliveries held in memory, those that wait for their bot, for
-	// a retry or for their predecessor included; see [queue.SubscribeOptions]. A bot
-	// that hangs and has more than that waiting still holds up the others, since what
-	// the queue has handed out can't be given back untried. Default 512, or 8 for each
-	// request where that is more.
+	// Prefetch bounds the deliveries of each bot that are held in memory, those that wait for
+	// the bot, for a retry or for their predecessor included; see [queue.SubscribeOptions]. So a
+	// bot that is down or hangs holds up no other one. Default: the part of each bot of 4096, but
+	// between 16 and 256, or 8 for each request to the bot that may run where that is more.
 	Prefetch int
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
@@ -77,7 +79,6 @@ type Dispatcher struct {
 	drain   time.Duration
 	client  *http.Client
 	slots   *slots
-	held    int // How many events of a bot that is down wait here; the others go back for a while.
 	metrics *metrics
 	log     *slog.Logger
 	trouble atomic.Pointer[error]
@@ -107,7 +108,6 @@ func New(cfg Config) (*Dispatcher, error) {
 		targets: targets,
 		drain:   drainOf(targets),
 		client:  newClient(cfg.Concurrency),
-		held:    heldOf(cfg),
 		slots:   &slots{total: cfg.Concurrency, alone: len(targets) == 1, log: cfg.Logger},
 		metrics: m,
 		log:     cfg.Logger,
@@ -123,18 +123,11 @@ func (c *Config) setDefaults() {
 		share = c.Concurrency
 	}
 	setDefault(&c.BotConcurrency, share)
-	setDefault(&c.Prefetch, max(defaultPrefetch, heldPerRequest*c.Concurrency))
+	part := max(minHeld, defaultHeld/max(1, len(c.Bots)))
+	setDefault(&c.Prefetch, min(part, max(maxHeld, heldPerRequest*c.BotConcurrency)))
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-}
-
-// heldOf leaves half of what is held to bots that are well. One that has no neighbours needs no bound.
-func heldOf(cfg Config) int {
-	if len(cfg.Bots) == 1 {
-		return cfg.Prefetch
-	}
-	return max(1, cfg.Prefetch/2/max(1, len(cfg.Bots)))
 }
 
 func setDefault(field *int, value int) {

@@ -12,9 +12,9 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// downPause is for how long events go back whose bot is down: those that would take the room of
-// other bots, and those that consumers crashed with. Such an event would keep others like it from
-// being handed out, and what crashes until the bot is back was not it.
+// downPause is for how long events go back whose bot is down and that consumers crashed with. Such an
+// event would keep others like it from being handed out, and what crashes until the bot is back was
+// not it.
 const downPause = 30 * time.Second
 
 // errPanicked is the outcome of an attempt that panicked.
@@ -37,8 +37,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		return s.conclude(delivery, expire(delivery), 0)
 	}
 	if t != nil {
-		_, waiting, alone := s.slots.leavesAlone(t.gate)
-		if alone && (delivery.Crashes > 0 || waiting >= s.held) {
+		if _, alone := s.slots.leavesAlone(t.gate); alone && delivery.Crashes > 0 {
 			return s.postpone(delivery, downPause)
 		}
 	}
@@ -133,7 +132,7 @@ func (s *session) acquire(t *target, delivery *queue.Delivery) (p pass, ok bool)
 	for !ok && s.starting.Err() == nil {
 		now := time.Now()
 		began := now
-		if since, _, alone := s.slots.leavesAlone(t.gate); alone {
+		if since, alone := s.slots.leavesAlone(t.gate); alone {
 			began = slices.MaxFunc([]time.Time{triedSince(delivery, now), since}, time.Time.Compare)
 		}
 		if now.Sub(began) >= t.bot.GiveUpAfter {

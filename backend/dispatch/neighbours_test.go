@@ -208,4 +208,10 @@ func (b *illBot) requireAll(t *testing.T) {
 	}
 }
 
-func openBroker(t *testing.T) queue.Queue { return opentest.Broker(t) }
+func openBroker(t *testing.T) queue.Queue {
+	queues := []string{"bot.healthy"}
+	for n := range 4 {
+		queues = append(queues, "bot.ill-"+strconv.Itoa(n))
+	}
+	return opentest.Broker(t, queues...)
+}

@@ -54,7 +54,6 @@ func TestRequest(t *testing.T) {
 		"Ce-Time":        e.Time.Format(time.RFC3339Nano),
 		"Ce-Bot":         "demo",
 		"Ce-Orderkey":    "a%20b",
-		"Ce-Partition":   strconv.Itoa(e.Partition()),
 		"Ce-Verifiedby":  "github",
 		"Ce-Traceparent": e.TraceParent,
 		"Webhook-Id":     e.ID,

@@ -28,7 +28,9 @@ type session struct {
 // within [Grace] after that goes back to the queue. Run may be called again after it
 // returned.
 func (d *Dispatcher) Run(ctx context.Context) (err error) {
-	consumer, err := d.cfg.Queue.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{Prefetch: d.cfg.Prefetch})
+	consumer, err := d.cfg.Queue.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{
+		Prefetch: d.cfg.Prefetch, Bots: d.cfg.Bots.Queues(),
+	})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -52,9 +54,13 @@ func (d *Dispatcher) Run(ctx context.Context) (err error) {
 // consume handles what the consumer receives, each delivery in a goroutine of its own.
 func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error {
 	group, starting := errgroup.WithContext(ctx)
-	// The queue delivers no more than Prefetch at once, but what a lost connection took
+	// The queue delivers no more of each bot at once, but what a lost connection took
 	// along comes again while the first copy is still being worked on.
-	group.SetLimit(d.cfg.Prefetch + 1)
+	held := 1
+	for _, queues := range d.cfg.Bots.Queues() {
+		held += max(d.cfg.Prefetch, queues)
+	}
+	group.SetLimit(held)
 	attempts, endAttempts := outlasting(starting, d.drain)
 	defer endAttempts()
 	settling, endSettling := outlasting(attempts, Grace)

@@ -127,11 +127,10 @@ func (s *slots) wake() {
 	s.grant(time.Now())
 }
 
-// leavesAlone reports whether the bot is down and not to be asked now, since when it is down, and
-// how many wait until it is back.
-func (s *slots) leavesAlone(g *gate) (since time.Time, waiting int, alone bool) {
+// leavesAlone reports whether the bot is down and not to be asked now, and since when it is down.
+func (s *slots) leavesAlone(g *gate) (since time.Time, alone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := &g.breaker
-	return b.since, len(g.line), b.step == 0 && !b.admits(0, time.Now())
+	return b.since, b.step == 0 && !b.admits(0, time.Now())
 }

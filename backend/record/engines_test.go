@@ -81,4 +81,10 @@ func openClaimed(t *testing.T) queue.Queue {
 	return claimcheck.New(opentest.File(t), claimcheck.Config{Blobs: blobs, Threshold: 1})
 }
 
-func openBroker(t *testing.T) queue.Queue { return opentest.Broker(t, shards...) }
+func openBroker(t *testing.T) queue.Queue {
+	queues := []string{"bot.demo"}
+	for _, name := range shards {
+		queues = append(queues, "record.parked."+name)
+	}
+	return opentest.Broker(t, queues...)
+}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 )
 
 const (
@@ -53,6 +54,9 @@ type Bot struct {
 	// ExpireAfter is how old an event may be when an attempt begins; what is older is not
 	// delivered any more, unless somebody replayed it. Default 0, however old.
 	ExpireAfter time.Duration
+	// Queues is over how many queues of RabbitMQ its events are spread, by their order keys, at
+	// most [queue.MaxBotQueues]. Default 1.
+	Queues int
 }
 
 // WithDefaults returns the bot with the defaults of what is zero. Where only one of the backoffs
@@ -62,6 +66,7 @@ func (b Bot) WithDefaults() Bot {
 	b.GiveUpAfter = cmp.Or(b.GiveUpAfter, 72*time.Hour)
 	b.MaxRetryAfter = cmp.Or(b.MaxRetryAfter, time.Hour)
 	minBackoff, maxBackoff := time.Second, 10*time.Minute
+	b.Queues = cmp.Or(b.Queues, 1)
 	if b.MaxBackoff > 0 {
 		minBackoff = min(minBackoff, b.MaxBackoff)
 	}
@@ -76,6 +81,15 @@ type Set map[string]Bot
 // Names returns the names in alphabetical order.
 func (s Set) Names() []string { return slices.Sorted(maps.Keys(s)) }
 
+// Queues returns the queues of the bots.
+func (s Set) Queues() queue.Bots {
+	queues := queue.Bots{}
+	for name, b := range s {
+		queues[name] = max(1, b.Queues)
+	}
+	return queues
+}
+
 // entry is a bot in the file's own form.
 type entry struct {
 	URL           string   `json:"url"`
@@ -88,23 +102,28 @@ type entry struct {
 	MaxBackoff    string   `json:"max_backoff"`
 	MaxRetryAfter string   `json:"max_retry_after"`
 	ExpireAfter   string   `json:"expire_after"`
+	Queues        int      `json:"queues"`
 }
 
-// Names reads only the names of the bots in the file at path: a gateway needs no
+// Queues reads only the names and the queues of the bots in the file at path: a gateway needs no
 // access to the bots' secrets.
-func Names(path string) ([]string, error) {
+func Queues(path string) (queue.Bots, error) {
 	entries, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Sorted(maps.Keys(entries)), nil
+	queues := queue.Bots{}
+	for name, e := range entries {
+		queues[name] = max(1, e.Queues)
+	}
+	return queues, nil
 }
 
 // Load reads the bots file at path:
 //
 //	{"bots": {"demo": {"url": "https://bot.example/events", "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
-//	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h"}}}
+//	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h", "queues": 1}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.
@@ -140,16 +159,19 @@ func readFile(path string) (map[string]entry, error) {
 	if len(file.Bots) == 0 {
 		return nil, fmt.Errorf("bots file %s: it names no bots", path)
 	}
-	for name := range file.Bots {
+	for name, e := range file.Bots {
 		if !event.ValidBot(name) {
 			return nil, fmt.Errorf("bots file %s: bot name %q: only letters, digits, '-' and '_', at most 64", path, name)
+		}
+		if e.Queues < 0 || e.Queues > queue.MaxBotQueues {
+			return nil, fmt.Errorf("bots file %s: bot %q: queues: must be at most %d", path, name, queue.MaxBotQueues)
 		}
 	}
 	return file.Bots, nil
 }
 
 func (e entry) bot(name, dir string) (Bot, error) {
-	b := Bot{Name: name, URL: e.URL}
+	b := Bot{Name: name, URL: e.URL, Queues: e.Queues}
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return b, errors.New("url: must be an http or https address")

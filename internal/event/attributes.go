@@ -3,7 +3,6 @@ package event
 import (
 	"fmt"
 	"iter"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -50,8 +49,7 @@ func (e *Event) Attributes() iter.Seq2[string, string] {
 				return
 			}
 		}
-		_ = yield("specversion", specVersion) && yield("source", e.Source()) && yield("bot", e.Bot) &&
-			yield("partition", strconv.Itoa(e.Partition()))
+		_ = yield("specversion", specVersion) && yield("source", e.Source()) && yield("bot", e.Bot)
 	}
 }
 

@@ -20,10 +20,6 @@ const MaxAttribute = 512
 // [Event.NotBefore].
 const maxDelay = 24 * time.Hour
 
-// Partitions is the number of partitions that dispatch queues are split into.
-// It is part of the queue topology: changing it moves keys between queues.
-const Partitions = 16
-
 // Event is one accepted event with its CloudEvents 1.0 attributes
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 type Event struct {
@@ -62,11 +58,15 @@ func (e *Event) Source() string { return sourcePrefix + e.Bot }
 // Key returns the bot and its order key as one text: deliveries are ordered within it.
 func (e *Event) Key() string { return e.Bot + "\x00" + e.OrderKey } // A bot's name has no NUL.
 
-// Partition is the queue partition of the event's key, from 0 to [Partitions]-1.
-func (e *Event) Partition() int {
+// Bucket is in which of n queues, counted from 0, the events of this order key are. It is part of the
+// queue topology: another hash would move keys between queues.
+func (e *Event) Bucket(n int) int { return Bucket(e.Key(), n) }
+
+// Bucket spreads names over n buckets, counted from 0.
+func Bucket(name string, n int) int {
 	hash := fnv.New64a()
-	hash.Write([]byte(e.Key()))
-	return int(hash.Sum64() % Partitions)
+	hash.Write([]byte(name))
+	return int(hash.Sum64() % uint64(n))
 }
 
 // Normalize makes the event fit for every queue and store: attributes become valid

@@ -111,18 +111,18 @@ func TestNewIDIsUnique(t *testing.T) {
 	}
 }
 
-func TestPartition(t *testing.T) {
+func TestBucket(t *testing.T) {
 	t.Parallel()
-	partitionOf := func(orderKey string) int { return (&event.Event{Bot: "demo", OrderKey: orderKey}).Partition() }
-	require.Equal(t, 6, partitionOf("chat-1"), "partitions are part of the topology: this must never change")
+	bucketOf := func(orderKey string) int { return (&event.Event{Bot: "demo", OrderKey: orderKey}).Bucket(16) }
+	require.Equal(t, 6, bucketOf("chat-1"), "buckets are part of the topology: this must never change")
 	used := map[int]bool{}
 	for i := range 1000 {
-		p := partitionOf(strings.Repeat("k", i))
-		require.GreaterOrEqual(t, p, 0)
-		require.Less(t, p, event.Partitions)
-		used[p] = true
+		n := bucketOf(strings.Repeat("k", i))
+		require.GreaterOrEqual(t, n, 0)
+		require.Less(t, n, 16)
+		used[n] = true
 	}
-	require.Len(t, used, event.Partitions)
+	require.Len(t, used, 16)
 }
 
 func TestChangeRoundTrip(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // Group is a consumer group: each group gets every event that concerns it once.
 type Group string
 
-// The groups. The set is fixed, so an accepted event always has its queues.
+// The groups.
 const (
 	// Record gets everything, in no particular order.
 	Record Group = "record"
@@ -56,8 +56,13 @@ type Queue interface {
 	// Subscribe starts consuming for a group. Consumers of one group, in this and in
 	// other processes, share its events between them.
 	Subscribe(ctx context.Context, group Group, opts SubscribeOptions) (Consumer, error)
-	// Depths counts the events ready or in flight in each group, and under [ParkingLots]
-	// those in all parking lots that this handle knows of.
+	// DeclareBots makes sure that bots have their queues in Dispatch, also on every connection to
+	// come. It may be called before there is a connection. Publish sees to the queues of other
+	// bots, too, and takes them to have one each.
+	DeclareBots(ctx context.Context, bots Bots) error
+	// Depths counts the events ready or in flight in each group, under [ParkingLots] those in all
+	// parking lots that this handle knows of, and under [OfBot] the part of Dispatch that is a
+	// bot's. An engine that only knows the queues of declared bots leaves Dispatch out without one.
 	Depths(ctx context.Context) (map[Group]int64, error)
 	DeadLetters
 	History
@@ -71,8 +76,11 @@ type Queue interface {
 // SubscribeOptions adjusts a subscription.
 type SubscribeOptions struct {
 	// Prefetch bounds the deliveries that are handed to this consumer, or held
-	// ready for it in memory, and not settled yet. Default 256.
+	// ready for it in memory, and not settled yet; in Dispatch those of each bot. Default 256.
 	Prefetch int
+	// Bots are those whose events are consumed, in Dispatch; they are declared. An engine that has
+	// all bots in one place consumes the others, too. Default: those declared on this handle.
+	Bots Bots
 }
 
 // Bounded is the options with their defaults. It is for engines.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
@@ -69,11 +69,11 @@ type App struct {
 	Bots []string `json:"bots,omitempty"`
 
 	// BotsFile is the path of a bots file whose names are added to Bots. The gateway
-	// reads only the names in it.
+	// reads only the names in it, and how many queues each bot has.
 	BotsFile string `json:"bots_file,omitempty"`
 
 	logger *slog.Logger
-	known  map[string]bool
+	known  queue.Bots
 	redis  redis.UniversalClient
 
 	opened atomic.Pointer[opened]
@@ -128,20 +128,19 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 func (a *App) provisionBots() error {
-	a.known = make(map[string]bool)
-	names := slices.Clone(a.Bots)
+	a.known = queue.Bots{}
 	if a.BotsFile != "" {
-		listed, err := bots.Names(a.BotsFile)
+		listed, err := bots.Queues(a.BotsFile)
 		if err != nil {
 			return fmt.Errorf("option bots_file: %w (botgate init makes one to start from)", err)
 		}
-		names = append(names, listed...)
+		a.known = listed
 	}
-	for _, name := range names {
+	for _, name := range a.Bots {
 		if !event.ValidBot(name) {
 			return fmt.Errorf("option bots: %q is not a bot's name: only letters, digits, '-' and '_', at most 64", name)
 		}
-		a.known[name] = true
+		a.known[name] = max(1, a.known[name])
 	}
 	return nil
 }
@@ -201,7 +200,7 @@ func (a *App) Settings() gateway.Settings {
 func (a *App) Redis() redis.UniversalClient { return a.redis }
 
 // KnownBot reports whether events are accepted for the bot.
-func (a *App) KnownBot(name string) bool { return a.known[name] }
+func (a *App) KnownBot(name string) bool { return a.known[name] > 0 }
 
 // HasBots reports whether any bot is configured.
 func (a *App) HasBots() bool { return len(a.known) > 0 }

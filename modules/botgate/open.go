@@ -81,6 +81,10 @@ func (a *App) open(o *opened) error {
 		return fmt.Errorf("option queue: %w", err)
 	}
 	o.closers = append(o.closers, func() error { return queuePool.Release(key) })
+	// No handler accepts an event before it has the queue, so the new bots of a reload have theirs.
+	if err := broker.DeclareBots(context.Background(), a.known); err != nil {
+		return fmt.Errorf("option queue: %w", err)
+	}
 	// Without a store there is a claim check too, for the embedded backend: it lets events wait
 	// whose bodies other gateways put elsewhere.
 	check := claimcheck.Config{Threshold: a.Blob.threshold(), Logger: a.logger}

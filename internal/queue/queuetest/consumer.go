@@ -23,6 +23,7 @@ func (e *env) subscribe(q queue.Queue, group queue.Group) *consumer {
 
 func (e *env) subscribeWith(q queue.Queue, group queue.Group, opts queue.SubscribeOptions) *consumer {
 	e.t.Helper()
+	opts.Bots = e.bots
 	c, err := q.Subscribe(e.t.Context(), group, opts)
 	require.NoError(e.t, err)
 	// The test may have closed the consumer or its queue before: that it can be closed

@@ -97,6 +97,7 @@ func deadList(t *testing.T, e *env) {
 func deadFilters(t *testing.T, e *env) {
 	a, b := e.event("a"), e.event("b")
 	b.Bot, b.Type, b.Subject = e.bot+"-b", "github.push", "user-2"
+	e.consumes(a.Bot, b.Bot)
 	start := time.Now().Add(-time.Minute)
 	e.kill(e.q, func(i int) string { return []string{"unknown bot", "out of attempts: the bot answered 500"}[i] }, a, b)
 	for name, c := range map[string]struct {

@@ -34,6 +34,7 @@ type env struct {
 	h    Harness
 	q    queue.Queue // Shared by all tests; never closed by one.
 	bot  string      // Belongs to this test alone.
+	bots queue.Bots  // Those that are consumed.
 	made int
 }
 
@@ -44,14 +45,27 @@ func newEnv(t *testing.T, h Harness, shared queue.Queue) *env {
 	id, err := event.NewID("")
 	require.NoError(t, err)
 	e := &env{t: t, h: h, q: shared, bot: "bot-" + id}
+	e.consumes(e.bot)
 	t.Cleanup(e.drain)
 	return e
+}
+
+// consumes sets the bots whose events the test consumes and counts.
+func (e *env) consumes(bots ...string) {
+	e.t.Helper()
+	e.bots = queue.Bots{}
+	for _, bot := range bots {
+		e.bots[bot] = 1
+	}
+	require.NoError(e.t, e.q.DeclareBots(e.t.Context(), e.bots))
 }
 
 // open returns another handle on the queue.
 func (e *env) open() queue.Queue {
 	e.t.Helper()
-	return openReady(e.t, e.h)
+	q := openReady(e.t, e.h)
+	require.NoError(e.t, q.DeclareBots(e.t.Context(), e.bots))
+	return q
 }
 
 // openReady opens a handle and waits until it can publish.
@@ -140,7 +154,7 @@ func (e *env) drain() {
 // a depth of zero, because what a handle that was just closed held may be in neither the
 // queue's count nor another handle's.
 func (e *env) empty(ctx context.Context, group queue.Group) ([]string, error) {
-	c, err := e.q.Subscribe(ctx, group, queue.SubscribeOptions{})
+	c, err := e.q.Subscribe(ctx, group, queue.SubscribeOptions{Bots: e.bots})
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ func orderByKey(t *testing.T, e *env) {
 func orderByBot(t *testing.T, e *env) {
 	mine, other := e.event("key"), e.event("key")
 	other.Bot = e.bot + "-2"
+	e.consumes(mine.Bot, other.Bot)
 	e.publish(e.q, mine, other)
 	ds := e.subscribe(e.q, queue.Dispatch).take(2)
 	require.ElementsMatch(t, []string{mine.ID, other.ID}, deliveredIDs(ds))

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Redrive", redriveCases},
 		{"Order", orderCases},
 		{"Share", shareCases},
+		{"Bots", botCases},
 		{"Park", parkCases},
 		{"Receive", receiveCases},
 		{"Lifecycle", lifecycleCases},

@@ -69,7 +69,7 @@ func shareJoinAndLeave(t *testing.T, e *env) {
 		for _, q := range []queue.Queue{e.q, e.open()} {
 			work.Go(func() error {
 				for seen.open() {
-					if err := seen.visit(ctx, q, group); err != nil {
+					if err := seen.visit(ctx, q, group, e.bots); err != nil {
 						return err
 					}
 				}
@@ -148,8 +148,8 @@ func (s *tally) consume(ctx context.Context, c queue.Consumer, limit int) error 
 }
 
 // visit subscribes, acknowledges half of what it receives in one go and leaves.
-func (s *tally) visit(ctx context.Context, q queue.Queue, group queue.Group) error {
-	c, err := q.Subscribe(ctx, group, queue.SubscribeOptions{Prefetch: 16})
+func (s *tally) visit(ctx context.Context, q queue.Queue, group queue.Group, bots queue.Bots) error {
+	c, err := q.Subscribe(ctx, group, queue.SubscribeOptions{Prefetch: 16, Bots: bots})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ type Config struct {
 	// passwordfile, for a password that the URL leaves out; a line break at its end is not part
 	// of it. The files are read at each connection:
 	// amqps://user@host/?cacertfile=/etc/botgate/ca.pem&passwordfile=/run/secrets/amqp.
+	// queues=shared puts all bots into 64 queues, for those who have thousands.
 	URL string
 	// Prefix begins the names of everything that is declared, in at most 200 bytes. Default
 	// "botgate".

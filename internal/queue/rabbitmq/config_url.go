@@ -30,26 +30,31 @@ func CheckURL(raw string) error {
 	return err
 }
 
-// files are the parameters of a URL; see [Config.URL].
-type files struct{ ca, cert, key, password string }
+// parameters are those of a URL; see [Config.URL]. All but queues are paths of files.
+type parameters struct{ ca, cert, key, password, queues string }
+
+// sharedMode is the only value of the parameter queues.
+const sharedMode = "shared"
 
 // parseURL splits a URL that names several hosts, and checks everything that can be known without
 // the broker. Its errors never repeat the URL, which holds the password.
-func parseURL(raw string) ([]endpoint, files, error) {
-	endpoints, files, err := splitURL(raw)
+func parseURL(raw string) ([]endpoint, parameters, error) {
+	endpoints, found, err := splitURL(raw)
 	switch {
 	case err != nil:
-	case endpoints[0].password == (files.password != ""):
+	case endpoints[0].password == (found.password != ""):
 		err = errors.New("queue URL must name a user and a password, or a passwordfile instead of the password")
-	case (files.cert == "") != (files.key == ""):
+	case (found.cert == "") != (found.key == ""):
 		err = errors.New("queue client certificate and key (certfile and keyfile) must be given together")
-	case !endpoints[0].tls && files.ca+files.cert+files.key != "":
+	case !endpoints[0].tls && found.ca+found.cert+found.key != "":
 		err = errors.New("queue certificates are set but the queue URL is not amqps://")
+	case found.queues != "" && found.queues != sharedMode:
+		err = fmt.Errorf("queue URL: the parameter queues can only be %s", sharedMode)
 	}
-	return endpoints, files, err
+	return endpoints, found, err
 }
 
-func splitURL(raw string) (endpoints []endpoint, found files, err error) {
+func splitURL(raw string) (endpoints []endpoint, found parameters, err error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok || (scheme != "amqp" && scheme != "amqps") {
 		return nil, found, errors.New("queue URL must begin with amqp:// or amqps://")
@@ -82,21 +87,22 @@ func splitURL(raw string) (endpoints []endpoint, found files, err error) {
 
 // parseQuery refuses what it does not know, because a setting that is silently ignored
 // is one that an operator believes in.
-func parseQuery(query string) (found files, err error) {
+func parseQuery(query string) (found parameters, err error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return found, errors.New("queue URL has a malformed query: percent-encode special characters")
 	}
 	known := map[string]*string{
 		"cacertfile": &found.ca, "certfile": &found.cert, "keyfile": &found.key, "passwordfile": &found.password,
+		"queues": &found.queues,
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		field := known[name]
 		switch {
 		case field == nil:
-			return found, fmt.Errorf("queue URL: unknown parameter %q: there are cacertfile, certfile, keyfile and passwordfile", name)
+			return found, fmt.Errorf("queue URL: unknown parameter %q: there are cacertfile, certfile, keyfile, passwordfile and queues", name)
 		case len(values[name]) != 1 || values[name][0] == "":
-			return found, fmt.Errorf("queue URL: parameter %s must be given once and name a file", name)
+			return found, fmt.Errorf("queue URL: parameter %s must be given once and have a value", name)
 		}
 		*field = values[name][0]
 	}

@@ -54,7 +54,7 @@ func TestURLParameters(t *testing.T) {
 	t.Parallel()
 	endpoints, found, err := parseURL("amqps://u:p@a,b/v?cacertfile=/etc/my%20ca.pem&certfile=c.pem&keyfile=k.pem")
 	require.NoError(t, err)
-	require.Equal(t, files{ca: "/etc/my ca.pem", cert: "c.pem", key: "k.pem"}, found)
+	require.Equal(t, parameters{ca: "/etc/my ca.pem", cert: "c.pem", key: "k.pem"}, found)
 	require.Equal(t, "amqps://u:p@b/v", endpoints[1].uri, "the library gets no parameters")
 	require.NoError(t, CheckURL("amqps://u:p@h?cacertfile=no-such-file.pem"), "files are not read")
 	for raw, reason := range map[string]string{
@@ -66,6 +66,7 @@ func TestURLParameters(t *testing.T) {
 		"amqp://u:p@h?passwordfile=a":               "passwordfile instead of the password",
 		"amqp://u@h":                                "or a passwordfile",
 		"amqp://u@h?passwordfile=":                  "passwordfile must be given once",
+		"amqp://u:p@h?queues=many":                  "queues can only be shared",
 		"amqps://u:p@h?keyfile=a":                   "certfile and keyfile",
 		"amqp://u:p@h?cacertfile=a":                 "not amqps://",
 		"amqps://u:p@ss?word@h":                     "percent-encode",

@@ -42,6 +42,8 @@ type connection struct {
 	fail   context.CancelCauseFunc
 	watch  sync.WaitGroup
 	config Config
+	// bots has those whose queues were declared on it, with their number.
+	bots sync.Map
 	// restoresHistory is whether it binds a history again that did not work before.
 	restoresHistory bool
 

@@ -24,17 +24,17 @@ const (
 
 // dialer connects to one of the broker's nodes.
 type dialer struct {
-	endpoints []endpoint
-	files     files
-	config    Config
+	endpoints  []endpoint
+	parameters parameters
+	config     Config
 }
 
 func newDialer(c Config) (*dialer, error) {
-	endpoints, files, err := parseURL(c.URL)
+	endpoints, found, err := parseURL(c.URL)
 	if err != nil {
 		return nil, err
 	}
-	d := &dialer{endpoints, files, c}
+	d := &dialer{endpoints, found, c}
 	if _, err := d.tlsConfig(); err != nil {
 		return nil, err
 	}
@@ -89,20 +89,20 @@ func (d *dialer) dialHost(ctx context.Context, e endpoint, name string) (*amqp.C
 // credentials reads the password anew, because it may be replaced while we run. They are
 // nil where the URL has them.
 func (d *dialer) credentials(e endpoint) ([]amqp.Authentication, error) {
-	if d.files.password == "" {
+	if d.parameters.password == "" {
 		return nil, nil
 	}
 	uri, err := amqp.ParseURI(e.uri)
 	if err != nil {
 		return nil, errors.New("queue URL is malformed")
 	}
-	raw, err := os.ReadFile(d.files.password)
+	raw, err := os.ReadFile(d.parameters.password)
 	if err != nil {
 		return nil, fmt.Errorf("queue password: %w", err)
 	}
 	password := strings.TrimRight(string(raw), "\r\n")
 	if password == "" {
-		return nil, fmt.Errorf("queue password: %s is empty", d.files.password)
+		return nil, fmt.Errorf("queue password: %s is empty", d.parameters.password)
 	}
 	return []amqp.Authentication{&amqp.PlainAuth{Username: uri.Username, Password: password}}, nil
 }
@@ -129,18 +129,18 @@ func (d *dialer) tlsConfig() (*tls.Config, error) {
 		return nil, nil
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if d.files.ca != "" {
-		pem, err := os.ReadFile(d.files.ca)
+	if d.parameters.ca != "" {
+		pem, err := os.ReadFile(d.parameters.ca)
 		if err != nil {
 			return nil, fmt.Errorf("queue CA certificates: %w", err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("queue CA certificates: %s holds no certificate", d.files.ca)
+			return nil, fmt.Errorf("queue CA certificates: %s holds no certificate", d.parameters.ca)
 		}
 	}
-	if d.files.cert != "" {
-		pair, err := tls.LoadX509KeyPair(d.files.cert, d.files.key)
+	if d.parameters.cert != "" {
+		pair, err := tls.LoadX509KeyPair(d.parameters.cert, d.parameters.key)
 		if err != nil {
 			return nil, fmt.Errorf("queue client certificate: %w", err)
 		}

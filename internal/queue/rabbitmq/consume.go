@@ -21,14 +21,14 @@ const startWait = 3 * time.Second
 //
 // In Dispatch the later events of an order key wait here for the first one, also while
 // that one waits for its retry. All of them stay unacknowledged at the broker, so their order
-// survives this process; and all of them count for the prefetch, so a bot that is down can
-// fill its partitions' share and hold up the others there. A delivery that the caller holds
+// survives this process; and all of them count for the prefetch of their bot's queue, so a bot that
+// is down holds up nobody else. A delivery that the caller holds
 // when a connection is lost is handed out only once, see [inflight].
 type consumer struct {
 	queue      *Queue
 	group      queue.Group
 	parkingLot string   // Its name; empty for none. The group is Record then.
-	prefetch   int      // Of each queue.
+	prefetch   int      // See [declaration.window].
 	done       *seenIDs // Nil in Dead.
 	ordered    bool
 
@@ -56,7 +56,7 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 		queue:         q,
 		group:         group,
 		parkingLot:    name,
-		prefetch:      max(1, opts.Bounded().Prefetch/queues),
+		prefetch:      opts.Bounded().Prefetch,
 		done:          q.done[group],
 		ordered:       group == queue.Dispatch,
 		started:       make(chan struct{}),
@@ -70,9 +70,9 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 	return c
 }
 
-func (c *consumer) start(names []string) {
-	for _, name := range names {
-		c.subscriptionLoops.Go(func() { c.subscribe(c.ctx, name) })
+func (c *consumer) start(queues []declaration) {
+	for _, d := range queues {
+		c.subscriptionLoops.Go(func() { c.subscribe(c.ctx, d) })
 	}
 	c.subscriptionLoops.Go(c.handOutSuspects)
 }
@@ -158,7 +158,11 @@ func (c *consumer) arrive(ctx context.Context, sub *subscription, m *amqp.Delive
 	sub.addTag()
 	e, err := parseEvent(m)
 	if err != nil && c.group != queue.Dead {
-		sub.rejects.Go(func() { c.reject(ctx, sub, m, err) })
+		sub.moves.Go(func() { c.reject(ctx, sub, m, err) })
+		return
+	}
+	if sub.strays {
+		sub.moves.Go(func() { c.reroute(ctx, sub, m, e) })
 		return
 	}
 	if err != nil {
@@ -263,15 +267,13 @@ func (c *consumer) detach(sub *subscription) {
 	c.queued, c.suspects = slices.DeleteFunc(c.queued, lost), slices.DeleteFunc(c.suspects, lost)
 }
 
-// unsettled counts what the consumer holds.
-func (c *consumer) unsettled() int {
+// countUnsettled adds what the consumer holds of each queue.
+func (c *consumer) countUnsettled(held map[string]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
 	for sub := range c.subscriptions {
-		n += len(sub.items)
+		held[sub.name] += int64(len(sub.items))
 	}
-	return n
 }
 
 // Close implements [queue.Consumer].

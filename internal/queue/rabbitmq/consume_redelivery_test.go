@@ -55,7 +55,7 @@ func newLine(t *testing.T) *line {
 
 func (l *line) connect() {
 	l.broker, l.tag = &fakeBroker{}, 0
-	l.sub = newSubscription("partition", l.broker)
+	l.sub = newSubscription("queue", l.broker)
 	l.attach(l.sub)
 }
 

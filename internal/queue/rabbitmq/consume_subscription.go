@@ -23,7 +23,8 @@ var (
 type subscription struct {
 	name    string // The queue's.
 	channel amqp.Acknowledger
-	rejects sync.WaitGroup
+	strays  bool                    // See [declaration].
+	moves   sync.WaitGroup          // Of what nobody receives.
 	fail    context.CancelCauseFunc // Ends it; the first reason counts.
 
 	// acking keeps the acks that are sent in the order of [acks], which the broker relies
@@ -46,14 +47,14 @@ func newSubscription(name string, channel amqp.Acknowledger) *subscription {
 }
 
 // subscribe keeps a subscription to a queue until the context ends.
-func (c *consumer) subscribe(ctx context.Context, name string) {
+func (c *consumer) subscribe(ctx context.Context, d declaration) {
 	for failures := 0; ; {
 		conn, err := c.queue.consuming.await(ctx)
 		if err != nil {
 			return
 		}
 		began := time.Now()
-		err = c.subscribeOnce(ctx, conn, name)
+		err = c.subscribeOnce(ctx, conn, d)
 		if ctx.Err() != nil {
 			return
 		}
@@ -62,38 +63,38 @@ func (c *consumer) subscribe(ctx context.Context, name string) {
 		}
 		failures++
 		pause := reconnectBackoff.Delay(failures)
-		c.queue.config.Logger.Warn("consuming was interrupted", "queue", name, "error", explain(err), "retry_in", pause)
+		c.queue.config.Logger.Warn("consuming was interrupted", "queue", d.name, "error", explain(err), "retry_in", pause)
 		retry.Sleep(ctx, pause)
 	}
 }
 
-// subscribeOnce consumes until the channel or the context ends.
-func (c *consumer) subscribeOnce(ctx context.Context, conn *connection, name string) error {
+// subscribeOnce consumes until the channel or the context ends. It declares the queue, which may have
+// been deleted.
+func (c *consumer) subscribeOnce(ctx context.Context, conn *connection, d declaration) error {
 	ch, err := conn.amqp.Channel()
 	if err != nil {
 		return fmt.Errorf("opening a channel: %w", err)
 	}
-	defer closeChannel(conn, ch, name)
+	defer closeChannel(conn, ch, d.name)
 	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
 	cancels := ch.NotifyCancel(make(chan string, 1))
-	if c.parkingLot != "" {
-		if _, err := c.queue.topology.declareParkingLot(ch, c.parkingLot); err != nil {
-			return err
-		}
+	if err := declareQueues(ch, []declaration{d}); err != nil {
+		return err
 	}
-	if err := ch.Qos(c.prefetch, 0, false); err != nil {
+	if err := ch.Qos(d.window(c.prefetch), 0, false); err != nil {
 		return fmt.Errorf("setting the prefetch: %w", err)
 	}
-	arriving, err := ch.Consume(name, "", false, false, false, false, nil)
+	arriving, err := ch.Consume(d.name, "", false, false, false, false, nil)
 	if err != nil {
 		return fmt.Errorf("consuming: %w", err)
 	}
-	sub := newSubscription(name, ch)
+	sub := newSubscription(d.name, ch)
+	sub.strays = d.strays
+	ctx, sub.fail = context.WithCancelCause(ctx)
 	c.attach(sub)
 	// The consumer loses its items before the broker can deliver them elsewhere.
 	defer c.detach(sub)
-	ctx, sub.fail = context.WithCancelCause(ctx)
-	defer sub.rejects.Wait()
+	defer sub.moves.Wait()
 	defer sub.fail(nil)
 	for {
 		select {
@@ -106,8 +107,6 @@ func (c *consumer) subscribeOnce(ctx context.Context, conn *connection, name str
 			if !deleted {
 				return closeReason(closes)
 			}
-			// The next connection declares the queue again.
-			conn.fail(errQueueDeleted)
 			return errQueueDeleted
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -15,6 +15,9 @@ func (q *Queue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadR
 	result, err := q.moveDead(ctx, query, func(l *deadMessage) bool { return l.isEvent }, func(chosen []*deadMessage) error {
 		var messages []message
 		for _, l := range chosen {
+			if err := q.declareBotsOf(ctx, l.Event); err != nil {
+				return err
+			}
 			redriven, err := q.newRedrive(l)
 			if err != nil {
 				return err
@@ -88,9 +91,9 @@ func (q *Queue) newRedrive(l *deadMessage) ([]message, error) {
 		m.key = q.topology.record()
 		return []message{m}, nil
 	case queue.Dispatch:
-		m.key = q.topology.dispatch(l.Event.Partition())
+		m.key = q.topology.home(queue.Dispatch, l.Event).name
 	default:
-		m.exchange, m.key = q.topology.exchange(), routingKey(l.Event)
+		m.exchange, m.key = q.topology.exchange(), q.topology.routingKey(l.Event)
 	}
 	change, err := event.NewReplay(l.Event, replays, time.Now())
 	if err != nil {

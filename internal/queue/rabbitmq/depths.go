@@ -14,10 +14,8 @@ import (
 // transitTime is how long an event may take from the broker to a consumer, or back.
 const transitTime = 40 * time.Millisecond
 
-var groups = []queue.Group{queue.Record, queue.Dispatch, queue.Dead}
-
 // Depths implements [queue.Queue]. The broker reports how many events are ready; what
-// is in flight is known of this handle's consumers only. While it has any, Depths counts twice
+// is in flight is known of this handle's consumers only, and bots are those that it declared. While it has any, Depths counts twice
 // and takes the larger number, because an event in transit is in neither count.
 func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
 	if err := q.usable(ctx); err != nil {
@@ -43,20 +41,44 @@ func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
 
 // inspectGroups raises depths to what it finds.
 func (q *Queue) inspectGroups(ch *amqp.Channel, depths map[queue.Group]int64) error {
-	for _, group := range groups {
-		var n int64
-		for _, name := range q.topology.queues(group) {
-			state, err := inspect(ch, name)
-			if err != nil {
-				return err
-			}
-			n += int64(state.Messages)
-		}
-		depths[group] = max(depths[group], n+q.unsettled(group))
+	lots, err := q.declareParkingLots(ch)
+	if err != nil {
+		return err
 	}
-	parked, err := q.declareParkingLots(ch)
-	depths[queue.ParkingLots] = max(depths[queue.ParkingLots], parked+q.unsettled(queue.ParkingLots))
-	return err
+	found, held := map[queue.Group]int64{queue.ParkingLots: 0}, q.unsettled()
+	for name, groups := range q.counted(lots) {
+		state, err := inspect(ch, name)
+		if err != nil {
+			return err
+		}
+		for _, group := range groups {
+			found[group] += int64(state.Messages) + held[name]
+		}
+	}
+	for group, n := range found {
+		depths[group] = max(depths[group], n)
+	}
+	return nil
+}
+
+// counted has what each queue counts for. One that bots share is none of theirs.
+func (q *Queue) counted(lots []declaration) map[string][]queue.Group {
+	t := q.topology
+	counted := map[string][]queue.Group{
+		t.record(): {queue.Record}, t.dead(): {queue.Dead}, t.unrecorded(): {queue.Unrouted}, t.unrouted(): {queue.Unrouted},
+	}
+	for _, lot := range lots {
+		counted[lot.name] = []queue.Group{queue.ParkingLots}
+	}
+	for _, bot := range q.declaredBots() {
+		for _, d := range t.ofBots(bot) {
+			counted[d.name] = []queue.Group{queue.Dispatch}
+			if !t.shared {
+				counted[d.name] = append(counted[d.name], queue.OfBot(bot))
+			}
+		}
+	}
+	return counted
 }
 
 func (q *Queue) consumes() bool {
@@ -65,15 +87,13 @@ func (q *Queue) consumes() bool {
 	return len(q.consumers) > 0
 }
 
-// unsettled counts what this handle's consumers of a group hold.
-func (q *Queue) unsettled(group queue.Group) int64 {
+// unsettled counts what this handle's consumers hold of each queue.
+func (q *Queue) unsettled() map[string]int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var n int
+	held := map[string]int64{}
 	for c := range q.consumers {
-		if c.counted() == group {
-			n += c.unsettled()
-		}
+		c.countUnsettled(held)
 	}
-	return int64(n)
+	return held
 }

@@ -42,7 +42,7 @@ func TestFailingBroker(t *testing.T) {
 func documentedSettings(t *testing.T, server *testsvc.Server) {
 	server.Rabbitmqctl("add_user", "botgate", "s3cret")
 	server.Rabbitmqctl("set_permissions", "botgate", `^botgate\.`, `^(botgate\.|amq\.default$)`, `^botgate\.`)
-	server.Rabbitmqctl("set_policy", "botgate-limit", `^botgate\.limited\.(record|dispatch\.[0-9]+)$`,
+	server.Rabbitmqctl("set_policy", "botgate-limit", `^botgate\.limited\.(record|bot\..+)$`,
 		`{"queue-leader-locator":"balanced","max-length-bytes":20000}`, "--apply-to", "queues")
 	u, err := url.Parse(server.URL)
 	require.NoError(t, err)

@@ -165,7 +165,10 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, rec
 		m.Headers[headerReplays] = int64(replayID)
 		m.exchange, m.key = "", q.topology.record()
 		if group == queue.Dispatch {
-			m.key = q.topology.dispatch(e.Partition())
+			if err := q.declareBotsOf(ctx, e); err != nil {
+				return fmt.Errorf("replaying: %w", err)
+			}
+			m.key = q.topology.home(group, e).name
 		}
 		messages = append(messages, m)
 		if change != nil {

@@ -56,7 +56,7 @@ func newMessage(t topology, e *event.Event) message {
 	if len(p.ContentType) > maxShortString {
 		headers[headerContentType], p.ContentType = p.ContentType, ""
 	}
-	return message{t.exchange(), routingKey(e), p}
+	return message{t.exchange(), t.routingKey(e), p}
 }
 
 // forward makes a message for another queue.

@@ -1,7 +1,9 @@
 package rabbitmq
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-var names = topology{prefix: "p"}
+var names = topology{prefix: "p", bots: new(sync.Map)}
 
 func testEvent() *event.Event {
 	e := &event.Event{
@@ -45,10 +47,13 @@ func TestMessageRoundTrip(t *testing.T) {
 func TestRoutingKey(t *testing.T) {
 	t.Parallel()
 	e := testEvent()
-	require.Regexp(t, `^bot\.\d+$`, routingKey(e))
+	require.Equal(t, "bot.0", names.routingKey(e))
+	busy := topology{prefix: "p", bots: new(sync.Map)}
+	busy.bots.Store("bot", 64)
+	require.Equal(t, fmt.Sprintf("bot.%d", e.Bucket(64)), busy.routingKey(e))
 	change, err := event.NewChange(e, event.Change{Status: event.StatusDelivered, Attempt: 1, At: time.Now()})
 	require.NoError(t, err)
-	require.Equal(t, "bot.change", routingKey(change))
+	require.Equal(t, "bot", names.routingKey(change))
 }
 
 func TestMalformedMessages(t *testing.T) {

@@ -3,8 +3,6 @@ package rabbitmq
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -45,10 +43,7 @@ func (q *Queue) useParkingLot(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	err = conn.withChannel(func(ch *amqp.Channel) error {
-		_, err := q.topology.declareParkingLot(ch, name)
-		return err
-	})
+	err = conn.withChannel(func(ch *amqp.Channel) error { return declareQueues(ch, []declaration{q.topology.lot(name)}) })
 	if err != nil {
 		return fmt.Errorf("%w: %w", queue.ErrUnavailable, explain(err))
 	}
@@ -58,34 +53,17 @@ func (q *Queue) useParkingLot(ctx context.Context, name string) error {
 	return nil
 }
 
-// declareParkingLots declares those that this handle has parked in or consumes, and counts what is
-// ready there.
-func (q *Queue) declareParkingLots(ch *amqp.Channel) (ready int64, err error) {
+// declareParkingLots declares those that this handle has parked in or consumes, and returns them.
+func (q *Queue) declareParkingLots(ch *amqp.Channel) (lots []declaration, err error) {
 	q.mu.Lock()
-	names := slices.Collect(maps.Keys(q.parkingLots))
+	for name := range q.parkingLots {
+		lots = append(lots, q.topology.lot(name))
+	}
 	q.mu.Unlock()
-	for _, name := range names {
-		state, err := q.topology.declareParkingLot(ch, name)
-		if err != nil {
-			return 0, err
-		}
-		ready += int64(state.Messages)
-	}
-	return ready, nil
+	return lots, declareQueues(ch, lots)
 }
 
-func (t topology) declareParkingLot(ch *amqp.Channel, name string) (amqp.Queue, error) {
-	state, err := ch.QueueDeclare(t.parkingLot(name), true, false, false, false, quorum())
-	if err != nil {
-		return state, fmt.Errorf("declaring queue %s: %w", t.parkingLot(name), err)
-	}
-	return state, nil
-}
-
-// counted is the group that a consumer's deliveries count for.
-func (c *consumer) counted() queue.Group {
-	if c.parkingLot != "" {
-		return queue.ParkingLots
-	}
-	return c.group
+// lot is the queue of a parking lot.
+func (t topology) lot(name string) declaration {
+	return declaration{name: t.parkingLot(name), args: quorum()}
 }

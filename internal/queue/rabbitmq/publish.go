@@ -14,6 +14,12 @@ import (
 // again and consumers drop it.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	fresh, err := q.fresh(events)
+	if err == nil {
+		err = q.usable(ctx)
+	}
+	if err == nil {
+		err = q.declareBotsOf(ctx, fresh...)
+	}
 	if err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}

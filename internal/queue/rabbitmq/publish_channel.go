@@ -2,7 +2,6 @@ package rabbitmq
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/botgate/botgate/internal/retry"
@@ -16,20 +15,16 @@ import (
 // refusedFor notes whether the broker acked or nacked a message, and returns for how long it has
 // nacked everything that goes to the same queues.
 func (c *confirmChannel) refusedFor(key string, acked bool) time.Duration {
-	name := key[strings.LastIndexByte(key, '.')+1:]
-	if strings.Contains(key, parkingLotInfix) {
-		name = key // Its name may be that of a partition.
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if acked {
-		delete(c.refused, name)
+		delete(c.refused, key)
 		return 0
 	}
-	first, again := c.refused[name]
+	first, again := c.refused[key]
 	if !again {
 		first = time.Now()
-		c.refused[name] = first
+		c.refused[key] = first
 	}
 	return time.Since(first)
 }

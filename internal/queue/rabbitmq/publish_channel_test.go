@@ -1,7 +1,6 @@
 package rabbitmq
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -15,15 +14,22 @@ import (
 
 // remove deletes what declare made.
 func (t topology) remove(ch *amqp.Channel) error {
-	for _, d := range t.declarations() {
-		if _, err := ch.QueueDelete(d.name, false, false, false); err != nil {
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch, queue.Dead} {
+		for _, d := range t.queues(group, "bot", "other") {
+			if _, err := ch.QueueDelete(d.name, false, false, false); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range []string{t.exchange(), t.recording(), t.dispatch(), t.unrecorded(), t.unrouted()} {
+		if err := ch.ExchangeDelete(name, false, false); err != nil {
 			return err
 		}
 	}
-	return ch.ExchangeDelete(t.exchange(), false, false)
+	return nil
 }
 
-// refusing returns a queue that refuses everything of an event's partition.
+// refusing returns a queue that refuses everything of an event's bot.
 func refusing(t *testing.T) (*Queue, *connection, *event.Event) {
 	t.Helper()
 	id, err := event.NewID("")
@@ -37,7 +43,8 @@ func refusing(t *testing.T) (*Queue, *connection, *event.Event) {
 	t.Cleanup(func() { require.NoError(t, conn.withChannel(q.topology.remove)) })
 	e := &event.Event{ID: id, Bot: "bot", Type: "command", Time: time.Now(), OrderKey: "key", Data: []byte("{}")}
 	e.Normalize()
-	full := q.topology.dispatch(e.Partition())
+	require.NoError(t, q.DeclareBots(t.Context(), queue.Bots{"bot": 1}))
+	full := q.topology.botQueue("bot", 0)
 	require.NoError(t, conn.withChannel(func(ch *amqp.Channel) error {
 		if _, err := ch.QueueDelete(full, false, false, false); err != nil {
 			return err
@@ -46,12 +53,12 @@ func refusing(t *testing.T) (*Queue, *connection, *event.Event) {
 		if err != nil {
 			return err
 		}
-		return ch.QueueBind(full, "*."+full[len(q.topology.prefix+".dispatch."):], q.topology.exchange(), false, nil)
+		return ch.QueueBind(full, "bot.0", q.topology.dispatch(), false, nil)
 	}))
 	return q, conn, e
 }
 
-// What is refused for one partition for too long goes through a new channel, on the same
+// What is refused for one bot for too long goes through a new channel, on the same
 // connection and without disturbing what goes elsewhere.
 func TestRefusingChannelIsReplaced(t *testing.T) {
 	t.Parallel()
@@ -62,16 +69,13 @@ func TestRefusingChannelIsReplaced(t *testing.T) {
 		return conn.channels[0].Load() != old
 	}, time.Minute, time.Millisecond)
 	require.Eventually(t, old.IsClosed, time.Minute, time.Millisecond)
-	for other := 0; other < 2*publishChannels; {
+	for range 2 * publishChannels {
 		o := *e
 		var err error
 		o.ID, err = event.NewID("")
 		require.NoError(t, err)
-		o.OrderKey = o.ID
-		if o.Partition() != e.Partition() {
-			require.NoError(t, q.Publish(t.Context(), &o))
-			other++
-		}
+		o.Bot = "other"
+		require.NoError(t, q.Publish(t.Context(), &o))
 	}
 	now, err := q.publishing.connection(t.Context())
 	require.NoError(t, err)
@@ -85,7 +89,7 @@ func TestRefusalAfterTheEnd(t *testing.T) {
 	q, conn, e := refusing(t)
 	m := newMessage(q.topology, e)
 	c := conn.nextChannel()
-	c.refused[m.key[strings.LastIndexByte(m.key, '.')+1:]] = time.Now().Add(-time.Hour)
+	c.refused[m.key] = time.Now().Add(-time.Hour)
 	released := make(chan struct{})
 	o, err := c.send(conn, &m, func() { close(released) })
 	require.NoError(t, err)

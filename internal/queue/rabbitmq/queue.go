@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,7 +73,7 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 	q := &Queue{
 		config:    config,
 		dialer:    dialer,
-		topology:  topology{config.Prefix},
+		topology:  topology{prefix: config.Prefix, shared: dialer.parameters.queues == sharedMode, bots: new(sync.Map)},
 		inFlight:  semaphore.NewWeighted(int64(config.inFlightLimit())),
 		confirmed: newSeenIDs(config.RepeatSize, config.RepeatWindow),
 		done: map[queue.Group]*seenIDs{
@@ -102,7 +104,11 @@ func (q *Queue) openConnection(ctx context.Context, name string) (*connection, e
 	}
 	conn := newConnection(raw, q.config)
 	conn.restoresHistory = name == historyConnection
-	err = q.declareInTurn(ctx, conn)
+	var bots []string
+	if name == publishConnection {
+		bots = q.declaredBots() // Consumers declare what they consume.
+	}
+	err = q.declareInTurn(ctx, conn, bots...)
 	if err == nil && name == publishConnection {
 		err = conn.openPublishChannels()
 	}
@@ -124,17 +130,16 @@ func (conn *connection) withChannel(f func(*amqp.Channel) error) error {
 	return f(ch)
 }
 
-// Subscribe implements [queue.Queue]. In Dispatch the partitions share Prefetch: each
-// of the 16 gets its part of it, and at least 1.
+// Subscribe implements [queue.Queue]. The queues of a bot share its Prefetch, and each has at least 1.
 func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error) {
 	if err := q.usable(ctx); err != nil {
 		return nil, err
 	}
-	names := q.topology.queues(group)
-	if names == nil {
-		return nil, fmt.Errorf("subscribing: there is no group %q", group)
+	queues, err := q.consumed(group, opts.Bots)
+	if err != nil {
+		return nil, fmt.Errorf("subscribing: %w", err)
 	}
-	c := newConsumer(q, group, opts, len(names))
+	c := newConsumer(q, group, opts, len(queues))
 	q.mu.Lock()
 	if q.ctx.Err() != nil {
 		q.mu.Unlock()
@@ -145,12 +150,32 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 		q.parkingLots[c.parkingLot] = false
 	}
 	q.startConsuming()
-	c.start(names)
+	c.start(queues)
 	q.mu.Unlock()
 	if err := c.awaitStart(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// consumed lists the queues of a group.
+func (q *Queue) consumed(group queue.Group, bots queue.Bots) ([]declaration, error) {
+	names := slices.Collect(maps.Keys(bots))
+	if group == queue.Dispatch {
+		q.topology.learn(bots)
+		if len(names) == 0 {
+			names = q.declaredBots()
+		}
+	}
+	queues := q.topology.queues(group, names...)
+	switch {
+	case queues == nil:
+		return nil, fmt.Errorf("there is no group %q", group)
+	case len(queues) > maxSubscriptions:
+		return nil, fmt.Errorf("the bots have %d queues, and one process consumes at most %d: let bots share queues, "+
+			"with %s=%s in the address of the queue", len(queues), maxSubscriptions, "queues", sharedMode)
+	}
+	return queues, nil
 }
 
 // startConsuming starts the connection that consumes, once. The lock is held.

@@ -3,8 +3,8 @@ package rabbitmq_test
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,17 +58,19 @@ func newPrefix(t testing.TB, url string) string {
 			_, err := ch.QueueDelete(name, false, false, false)
 			require.NoError(t, err)
 		}
-		for _, name := range []string{prefix + ".events", prefix + ".history"} {
-			require.NoError(t, ch.ExchangeDelete(name, false, false))
+		for _, name := range []string{".events", ".history", ".recording", ".dispatch", ".unrecorded", ".unrouted"} {
+			require.NoError(t, ch.ExchangeDelete(prefix+name, false, false))
 		}
 	})
 	return prefix
 }
 
 func queueNames(prefix string) []string {
-	names := []string{prefix + ".record", prefix + ".dead", prefix + ".history"}
-	for p := range event.Partitions {
-		names = append(names, fmt.Sprintf("%s.dispatch.%d", prefix, p))
+	names := []string{prefix + ".record", prefix + ".dead", prefix + ".history", prefix + ".unrecorded", prefix + ".unrouted"}
+	opened.Lock()
+	defer opened.Unlock()
+	for _, q := range opened.byPrefix[prefix] {
+		names = append(names, q.BotQueues()...)
 	}
 	for _, name := range queuetest.ParkingLots {
 		names = append(names, prefix+".record.parked."+name)
@@ -76,10 +78,19 @@ func queueNames(prefix string) []string {
 	return names
 }
 
+// opened has the handles, to know what they declared.
+var opened = struct {
+	sync.Mutex
+	byPrefix map[string][]*rabbitmq.Queue
+}{byPrefix: map[string][]*rabbitmq.Queue{}}
+
 func open(t testing.TB, config rabbitmq.Config) *rabbitmq.Queue {
 	t.Helper()
 	q, err := rabbitmq.Open(t.Context(), config)
 	require.NoError(t, err)
+	opened.Lock()
+	opened.byPrefix[config.Prefix] = append(opened.byPrefix[config.Prefix], q)
+	opened.Unlock()
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
 	return q
 }
@@ -88,6 +99,7 @@ func openReady(t testing.TB, config rabbitmq.Config) *rabbitmq.Queue {
 	t.Helper()
 	q := open(t, config)
 	awaitReady(t, q)
+	require.NoError(t, q.DeclareBots(t.Context(), queue.Bots{"bot": 1}))
 	return q
 }
 

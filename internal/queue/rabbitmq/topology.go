@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"fmt"
 	"strconv"
+	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -16,35 +17,51 @@ import (
 // 3.x no value for none.
 const deliveryLimit = 1 << 30
 
-// topology names what is declared. It is fixed, so an accepted event always has its
-// queues whichever bots exist:
+const (
+	// sharedQueues is the number of queues where bots share them.
+	sharedQueues = 64
+	// sharedPrefetch bounds what is prefetched of each of those.
+	sharedPrefetch = 256
+)
+
+// topology names what is declared:
 //
-//	<prefix>.events           topic exchange; keys <bot>.<partition>, <bot>.change
-//	<prefix>.record           "#"    everything
-//	<prefix>.dispatch.0 … 15  "*.<n>" one partition each, with a single active consumer
-//	<prefix>.dead             reached through the default exchange only
-//	<prefix>.history          "#"    a stream, where a history is kept; behind an exchange of
-//	                                 the same name, see history_stream.go
-//	<prefix>.record.parked.…  one for each parking lot, once it is used; reached through the
-//	                          default exchange only, see parkinglot.go
+//	<prefix>.events          topic exchange; keys <bot>.<n> of events, <bot> of their changes
+//	  "#"    .recording      fanout exchange to <prefix>.record
+//	  "*.*"  .dispatch       topic exchange to <prefix>.bot.<bot>, bound by <bot>.0, and where a bot
+//	                         has several queues to <prefix>.bot.<bot>.<n>, bound by <bot>.<n>. Each
+//	                         has a single active consumer. Where bots share queues it is a direct
+//	                         exchange to <prefix>.shared.0 … 63: so processes that disagree about
+//	                         that can't both declare it.
+//	  "#"    .history        a stream, where a history is kept; behind an exchange of the same name,
+//	                         see history_stream.go
+//	<prefix>.unrecorded      alternate exchanges of .recording and .dispatch, and the queues of what
+//	<prefix>.unrouted        came there: the consumers of the group move it where it belongs
+//	<prefix>.dead            reached through the default exchange only
+//	<prefix>.record.parked.… one for each parking lot, once it is used; reached through the
+//	                         default exchange only, see parkinglot.go
 //
 // and for a while <prefix>.dead.lock, <prefix>.turn and <prefix>.suspect.<group>.<event>.
 //
 // A queue cannot change its arguments. One that has to gets a new name ("….v2"); the
-// old one is drained by the consumers and then deleted by the operator. The broker
-// returns a message only when no queue at all takes it, so nobody may unbind or delete
-// a single queue while gateways run.
-type topology struct{ prefix string }
+// old one is drained by the consumers and then deleted by the operator.
+type topology struct {
+	prefix string
+	shared bool
+	// bots has the number of queues of each bot that was declared.
+	bots *sync.Map
+}
 
-func (t topology) exchange() string { return t.prefix + ".events" }
-func (t topology) record() string   { return t.prefix + ".record" }
-func (t topology) dead() string     { return t.prefix + ".dead" }
-func (t topology) history() string  { return t.prefix + ".history" }
+func (t topology) exchange() string   { return t.prefix + ".events" }
+func (t topology) recording() string  { return t.prefix + ".recording" }
+func (t topology) dispatch() string   { return t.prefix + ".dispatch" }
+func (t topology) record() string     { return t.prefix + ".record" }
+func (t topology) unrecorded() string { return t.prefix + ".unrecorded" }
+func (t topology) unrouted() string   { return t.prefix + ".unrouted" }
+func (t topology) dead() string       { return t.prefix + ".dead" }
+func (t topology) history() string    { return t.prefix + ".history" }
 
-func (t topology) parkingLot(name string) string { return t.prefix + parkingLotInfix + name }
-
-// parkingLotInfix stands between the prefix and the name of a parking lot.
-const parkingLotInfix = ".record.parked."
+func (t topology) parkingLot(name string) string { return t.prefix + ".record.parked." + name }
 
 // suspect is the queue of the marks of an event.
 func (t topology) suspect(group queue.Group, id string) string {
@@ -57,57 +74,109 @@ func (t topology) deadLock() string { return t.prefix + ".dead.lock" }
 // turn is the queue that is the lock of [Queue.declareInTurn].
 func (t topology) turn() string { return t.prefix + ".turn" }
 
-func (t topology) dispatch(partition int) string {
-	return t.prefix + ".dispatch." + strconv.Itoa(partition)
+// learn notes how many queues bots have.
+func (t topology) learn(bots queue.Bots) {
+	for bot, n := range bots {
+		t.bots.Store(bot, max(1, min(n, queue.MaxBotQueues)))
+	}
 }
 
-// queues lists the queues of a group, nil for a group that does not exist.
-func (t topology) queues(group queue.Group) []string {
+// queuesOf is how many queues a bot has.
+func (t topology) queuesOf(bot string) int {
+	if n, declared := t.bots.Load(bot); declared && !t.shared {
+		return n.(int)
+	}
+	return 1
+}
+
+// botQueue is the n-th queue of a bot, from 0. The first has no number, so that a bot that gets more
+// keeps it.
+func (t topology) botQueue(bot string, n int) string {
+	switch {
+	case t.shared:
+		return t.prefix + ".shared." + strconv.Itoa(event.Bucket(bot, sharedQueues))
+	case n == 0:
+		return t.prefix + ".bot." + bot
+	}
+	return t.prefix + ".bot." + bot + "." + strconv.Itoa(n)
+}
+
+// home is the queue of an event in a group that consumes the exchanges.
+func (t topology) home(group queue.Group, e *event.Event) declaration {
+	if group == queue.Record {
+		return declaration{name: t.record(), exchange: t.recording(), keys: []string{""}, args: quorum()}
+	}
+	return t.ofBots(e.Bot)[e.Bucket(t.queuesOf(e.Bot))]
+}
+
+// ofBots lists the queues of bots.
+func (t topology) ofBots(bots ...string) []declaration {
+	var all []declaration
+	index := map[string]int{}
+	for _, bot := range bots {
+		of := t.queuesOf(bot)
+		for n := range of {
+			name := t.botQueue(bot, n)
+			at, known := index[name]
+			if !known {
+				at = len(all)
+				index[name] = at
+				all = append(all, declaration{name: name, exchange: t.dispatch(), args: ordered(), part: of})
+			}
+			all[at].keys = append(all[at].keys, botKey(bot, n))
+		}
+	}
+	return all
+}
+
+// queues lists the queues that a group consumes, nil for a group that does not exist.
+func (t topology) queues(group queue.Group, bots ...string) []declaration {
 	switch group {
 	case queue.Record:
-		return []string{t.record()}
+		return []declaration{t.home(group, nil), t.strays(t.unrecorded())}
 	case queue.Dead:
-		return []string{t.dead()}
+		return []declaration{{name: t.dead(), args: quorum()}}
 	case queue.Dispatch:
-		names := make([]string, event.Partitions)
-		for p := range names {
-			names[p] = t.dispatch(p)
-		}
-		return names
+		return append(t.ofBots(bots...), t.strays(t.unrouted()))
 	default:
 		if name, ok := group.ParkingLot(); ok {
-			return []string{t.parkingLot(name)}
+			return []declaration{t.lot(name)}
 		}
 		return nil
 	}
 }
 
-// routingKey routes an event to all groups that it concerns. A change has no partition.
-func routingKey(e *event.Event) string {
+// strays is the queue of an alternate exchange.
+func (t topology) strays(name string) declaration {
+	return declaration{name: name, exchange: name, keys: []string{""}, args: ordered(), strays: true}
+}
+
+// routingKey routes an event to all groups that it concerns. A change does not concern Dispatch.
+func (t topology) routingKey(e *event.Event) string {
 	if e.IsChange() {
-		return e.Bot + ".change"
+		return e.Bot
 	}
-	return e.Bot + "." + strconv.Itoa(e.Partition())
+	return botKey(e.Bot, e.Bucket(t.queuesOf(e.Bot)))
 }
 
-// declaration is one queue with its binding.
+func botKey(bot string, n int) string { return bot + "." + strconv.Itoa(n) }
+
+// declaration is one queue with its bindings.
 type declaration struct {
-	name    string
-	binding string // Empty for none.
-	args    amqp.Table
+	name     string
+	exchange string
+	keys     []string
+	args     amqp.Table
+	part     int  // Of so many that a bot has; 0 is 1.
+	strays   bool // It holds what belongs elsewhere.
 }
 
-func (t topology) declarations() []declaration {
-	all := []declaration{
-		{t.record(), "#", quorum()},
-		{t.dead(), "", quorum()},
+// window is what is prefetched of the queue where each bot may have that much in all its queues.
+func (d declaration) window(perBot int) int {
+	if len(d.keys) > 1 {
+		return min(sharedPrefetch, perBot*len(d.keys))
 	}
-	for p := range event.Partitions {
-		args := quorum()
-		args["x-single-active-consumer"] = true
-		all = append(all, declaration{t.dispatch(p), "*." + strconv.Itoa(p), args})
-	}
-	return all
+	return max(1, perBot/max(1, d.part))
 }
 
 // quorum are the arguments of every queue. Where an operator limits its length, new messages
@@ -120,20 +189,57 @@ func quorum() amqp.Table {
 	}
 }
 
-// declare declares everything.
+// ordered are the arguments of a queue that has one consumer at a time.
+func ordered() amqp.Table {
+	args := quorum()
+	args["x-single-active-consumer"] = true
+	return args
+}
+
+// declare declares everything but the queues of bots.
 func (t topology) declare(ch *amqp.Channel) error {
-	if err := ch.ExchangeDeclare(t.exchange(), amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
-		return fmt.Errorf("declaring exchange %s: %w", t.exchange(), err)
+	dispatch := amqp.ExchangeTopic
+	if t.shared {
+		dispatch = amqp.ExchangeDirect
 	}
-	for _, d := range t.declarations() {
+	for _, x := range []struct{ name, kind, alternate string }{
+		{t.exchange(), amqp.ExchangeTopic, ""},
+		{t.unrecorded(), amqp.ExchangeFanout, ""},
+		{t.unrouted(), amqp.ExchangeFanout, ""},
+		{t.recording(), amqp.ExchangeFanout, t.unrecorded()},
+		{t.dispatch(), dispatch, t.unrouted()},
+	} {
+		args := amqp.Table{}
+		if x.alternate != "" {
+			args["alternate-exchange"] = x.alternate
+		}
+		if err := ch.ExchangeDeclare(x.name, x.kind, true, false, false, false, args); err != nil {
+			return fmt.Errorf("declaring exchange %s: %w", x.name, err)
+		}
+	}
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch, queue.Dead} {
+		if err := declareQueues(ch, t.queues(group)); err != nil {
+			return err
+		}
+	}
+	for to, key := range map[string]string{t.recording(): "#", t.dispatch(): "*.*"} {
+		if err := ch.ExchangeBind(to, key, t.exchange(), false, nil); err != nil {
+			return fmt.Errorf("binding exchange %s: %w", to, err)
+		}
+	}
+	return nil
+}
+
+// declareQueues declares queues with their bindings.
+func declareQueues(ch *amqp.Channel, all []declaration) error {
+	for _, d := range all {
 		if _, err := ch.QueueDeclare(d.name, true, false, false, false, d.args); err != nil {
 			return fmt.Errorf("declaring queue %s: %w", d.name, err)
 		}
-		if d.binding == "" {
-			continue
-		}
-		if err := ch.QueueBind(d.name, d.binding, t.exchange(), false, nil); err != nil {
-			return fmt.Errorf("binding queue %s: %w", d.name, err)
+		for _, key := range d.keys {
+			if err := ch.QueueBind(d.name, key, d.exchange, false, nil); err != nil {
+				return fmt.Errorf("binding queue %s: %w", d.name, err)
+			}
 		}
 	}
 	return nil

@@ -16,14 +16,14 @@ const (
 	turnPause = 30 * time.Millisecond
 )
 
-// declareInTurn declares everything while no other connection does. When two connections make the
+// declareInTurn declares everything, with the queues of bots, while no other connection does. When two connections make the
 // same binding at once, RabbitMQ 4.0 answers the second one some milliseconds before it routes
 // (seen with topic exchanges; 3.10 does not). What that one publishes in between is confirmed and
 // reaches the other queues only.
 //
 // A connection that gets no turn declares all the same: a process that hangs must not keep others
 // from a broker that takes events.
-func (q *Queue) declareInTurn(ctx context.Context, conn *connection) error {
+func (q *Queue) declareInTurn(ctx context.Context, conn *connection, bots ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()
 	taken := func() bool {
@@ -41,5 +41,8 @@ func (q *Queue) declareInTurn(ctx context.Context, conn *connection) error {
 			return err
 		})
 	}()
-	return q.declareAll(conn)
+	if err := q.declareAll(conn); err != nil {
+		return err
+	}
+	return q.declareBots(conn, bots...)
 }

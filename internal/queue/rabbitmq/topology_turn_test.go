@@ -19,7 +19,7 @@ import (
 // another connection is making the same one.
 func TestWhatIsDeclaredRoutes(t *testing.T) {
 	t.Parallel()
-	const processes, key = 4, "bot.15"
+	const processes, key = 4, "bot.0"
 	q, err := Open(t.Context(), Config{URL: testsvc.RabbitMQ(t), Prefix: "t-" + strings.ToLower(rand.Text())})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
@@ -36,12 +36,13 @@ func TestWhatIsDeclaredRoutes(t *testing.T) {
 	}
 	t.Cleanup(func() { require.NoError(t, conns[0].withChannel(q.topology.remove)) })
 	for round := range 10 {
-		fresh := &Queue{config: q.config, connCtx: t.Context(), topology: topology{q.topology.prefix + strconv.Itoa(round)}}
+		fresh := &Queue{config: q.config, connCtx: t.Context(), topology: topology{prefix: q.topology.prefix + strconv.Itoa(round), bots: new(sync.Map)}}
 		var group sync.WaitGroup
 		errs := make([]error, processes)
 		for n, conn := range conns {
+			conn.bots.Clear() // They have others in each round.
 			group.Go(func() {
-				if errs[n] = fresh.declareInTurn(t.Context(), conn); errs[n] == nil {
+				if errs[n] = fresh.declareInTurn(t.Context(), conn, "bot"); errs[n] == nil {
 					errs[n] = publishMandatory(t, channels[n], fresh.topology.exchange(), key)
 				}
 			})
@@ -50,7 +51,7 @@ func TestWhatIsDeclaredRoutes(t *testing.T) {
 		for _, err := range errs {
 			require.NoError(t, err)
 		}
-		for _, name := range []string{fresh.topology.record(), fresh.topology.dispatch(15)} {
+		for _, name := range []string{fresh.topology.record(), fresh.topology.botQueue("bot", 0)} {
 			state, err := inspect(channels[0], name)
 			require.NoError(t, err)
 			require.Equal(t, processes, state.Messages, name)

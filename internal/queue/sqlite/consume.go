@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type consumer struct {
 	group    queue.Group
 	number   int
 	prefetch int
+	each     int // Of prefetch, how much each bot may have; in Dispatch only.
 
 	buffer chan *queue.Delivery // Holds what is leased and not handed out; never blocks.
 	wake   retry.Wake           // Something may have become ready.
@@ -37,13 +39,19 @@ type consumer struct {
 	mu        sync.Mutex
 	held      map[int64]*lease // Leased and not settled, handed out or not.
 	heldBytes int64            // The size of all held.
+	heldOf    map[int64]int    // How many of held each bot has.
 	suspects  int              // How many of held are suspected poison messages, at most 1.
 	closed    bool
 	closing   sync.Once
 	closeErr  error
 }
 
-func newConsumer(q *Queue, owner *owner, group queue.Group, number, prefetch int) *consumer {
+func newConsumer(q *Queue, owner *owner, group queue.Group, number int, opts queue.SubscribeOptions) *consumer {
+	each := opts.Bounded().Prefetch
+	prefetch := each
+	if group == queue.Dispatch {
+		prefetch *= max(1, len(opts.Bots))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &consumer{
 		q:        q,
@@ -51,6 +59,7 @@ func newConsumer(q *Queue, owner *owner, group queue.Group, number, prefetch int
 		group:    group,
 		number:   number,
 		prefetch: prefetch,
+		each:     each,
 		buffer:   make(chan *queue.Delivery, prefetch),
 		wake:     retry.NewWake(),
 		room:     retry.NewWake(),
@@ -58,6 +67,7 @@ func newConsumer(q *Queue, owner *owner, group queue.Group, number, prefetch int
 		cancel:   cancel,
 		ended:    make(chan struct{}),
 		held:     map[int64]*lease{},
+		heldOf:   map[int64]int{},
 	}
 }
 
@@ -100,8 +110,9 @@ collect:
 // run leases until the consumer is closed.
 func (c *consumer) run() {
 	defer close(c.ended)
-	for c.ctx.Err() == nil {
+	for after := int64(0); c.ctx.Err() == nil; {
 		free := c.free()
+		free.after = after
 		if free.none() {
 			retry.Wait(c.ctx, c.room, longestWait)
 			continue
@@ -111,6 +122,7 @@ func (c *consumer) run() {
 			c.holdUp(fmt.Errorf("leasing: %w", err))
 			continue
 		}
+		after = got.after
 		c.accept(got.leases)
 		if !got.full {
 			c.q.waiting.Add(1)
@@ -126,7 +138,10 @@ func (c *consumer) free() space {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := space{count: c.prefetch, bytes: c.q.cfg.PrefetchBytes}
-	free := space{all.count - len(c.held), all.bytes - c.heldBytes, c.suspects == 0}
+	free := space{
+		count: all.count - len(c.held), bytes: all.bytes - c.heldBytes, suspect: c.suspects == 0,
+		each: c.each, held: maps.Clone(c.heldOf),
+	}
 	if len(c.buffer) > 0 && (free.count < all.count/8 || free.bytes < all.bytes/8) {
 		return space{}
 	}
@@ -138,6 +153,7 @@ func (c *consumer) hold(l *lease) {
 	c.forget(l.id) // It was lost and is leased again.
 	c.held[l.id] = l
 	c.heldBytes += l.size
+	c.heldOf[l.bot]++
 	if l.suspect() {
 		c.suspects++
 	}
@@ -148,6 +164,9 @@ func (c *consumer) forget(id int64) {
 	if l, ok := c.held[id]; ok {
 		delete(c.held, id)
 		c.heldBytes -= l.size
+		if c.heldOf[l.bot]--; c.each < c.prefetch && c.heldOf[l.bot] == c.each-max(1, c.each/8) {
+			c.wake.Signal() // The bot may have been at its limit.
+		}
 		if l.suspect() {
 			c.suspects--
 			c.wake.Signal() // The next suspect may be leased.

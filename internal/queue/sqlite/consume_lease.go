@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -19,6 +20,7 @@ const plausibleDelay = time.Hour
 // lease is a delivery that is leased to a consumer: the token of a [queue.Delivery].
 type lease struct {
 	id        int64
+	bot       int64 // The hash of its name; 0 outside of Dispatch.
 	retries   int
 	orderHash sql.NullInt64
 	deadInfo  sql.NullString
@@ -37,6 +39,11 @@ type space struct {
 	bytes int64 // Of bodies; the last delivery may exceed it, so that one of any size fits.
 	// suspect is whether a suspected poison message may be among them.
 	suspect bool
+	// each is how much of that each bot may have leased, with what it has in held; in Dispatch only.
+	each int
+	held map[int64]int
+	// after is the bot that leased last.
+	after int64
 }
 
 func (s space) none() bool { return s.count <= 0 || s.bytes <= 0 }
@@ -46,6 +53,8 @@ type leased struct {
 	leases []*lease
 	// full is whether the space was used up, so that more may be ready.
 	full bool
+	// after is the bot that leased last.
+	after int64
 	// due is when the next delayed delivery becomes ready; zero when none is delayed.
 	due time.Time
 }
@@ -55,7 +64,8 @@ func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (
 	var got leased
 	longest := q.maxDelay(plausibleDelay)
 	err := q.writer.do(ctx, free.count, func(tx *transaction) (err error) {
-		got = leased{}
+		free := free // The function may be executed twice.
+		got = leased{after: free.after}
 		if got.due, err = tx.wakeDelayed(group, free.count, longest); err != nil {
 			return err
 		}
@@ -69,8 +79,11 @@ func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (
 			got.full = true
 			return nil
 		}
-		others, full, err := tx.oldest(group, free)
-		got.full = full
+		if group == groupDispatch {
+			return tx.leaseBots(owner, free, &got)
+		}
+		others, err := tx.oldest(&free, tx.ready, group, free.count)
+		got.full = free.none()
 		if err != nil || len(others) == 0 {
 			return err
 		}
@@ -79,6 +92,40 @@ func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (
 		return err
 	})
 	return got, err
+}
+
+// leaseBots leases of each bot what it may still have, and begins behind the one that leased last: so
+// a bot whose deliveries are not settled leaves room for the others.
+func (tx *transaction) leaseBots(owner int64, free space, got *leased) error {
+	for bot, wrapped := free.after, false; !free.none(); {
+		err := tx.nextBot.QueryRowContext(tx.ctx, bot).Scan(&bot)
+		switch {
+		case errors.Is(err, sql.ErrNoRows) && !wrapped:
+			bot, wrapped = math.MinInt64, true
+			continue
+		case errors.Is(err, sql.ErrNoRows), err == nil && wrapped && bot > free.after:
+			return nil
+		case err != nil:
+			return err
+		}
+		room := min(free.count, free.each-free.held[bot])
+		if room <= 0 {
+			continue
+		}
+		of, err := tx.oldest(&free, tx.readyOf, bot, room)
+		if err != nil {
+			return err
+		}
+		if len(of) == 0 {
+			continue
+		}
+		if _, err := tx.exec(tx.leaseOf, owner, bot, of[len(of)-1].id); err != nil {
+			return err
+		}
+		got.leases, got.after = append(got.leases, of...), bot
+	}
+	got.full = true
+	return nil
 }
 
 // wakeDelayed makes deliveries ready that are due, and returns when the next one is. What would be
@@ -107,28 +154,28 @@ func (tx *transaction) wakeDelayed(group, limit int, longest time.Duration) (tim
 	}
 }
 
-// oldest lists the first ready deliveries of a group until the space is used up.
-func (tx *transaction) oldest(group int, free space) (leases []*lease, full bool, err error) {
-	rows, err := tx.ready.QueryContext(tx.ctx, group, free.count)
+// oldest lists the first ready deliveries that a statement finds until the space is used up.
+func (tx *transaction) oldest(free *space, stmt *sql.Stmt, args ...any) (leases []*lease, err error) {
+	rows, err := stmt.QueryContext(tx.ctx, args...)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	for !free.none() && rows.Next() {
 		c, err := scanLease(rows)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		leases = append(leases, c)
 		free.count--
 		free.bytes -= c.size
 	}
-	return leases, free.none(), rows.Err()
+	return leases, rows.Err()
 }
 
 func scanLease(row interface{ Scan(...any) error }) (*lease, error) {
 	c := &lease{}
-	return c, row.Scan(&c.id, &c.retries, &c.orderHash, &c.deadInfo, &c.replays, &c.outcomes, &c.crashes, &c.size)
+	return c, row.Scan(&c.id, &c.bot, &c.retries, &c.orderHash, &c.deadInfo, &c.replays, &c.outcomes, &c.crashes, &c.size)
 }
 
 // fetch reads the events of leases, outside of the writer. Those that cannot be decoded

@@ -66,7 +66,7 @@ func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason str
 			return false, err
 		}
 		tx.arrive(groupDead)
-		return true, tx.leave(c.number, l.orderHash)
+		return true, tx.leaveBy(c.number, l)
 	})
 }
 
@@ -144,7 +144,7 @@ func (tx *transaction) acknowledge(owner int64, group int, l *lease) (bool, erro
 	if err := tx.finish(l.id); err != nil {
 		return false, err
 	}
-	return true, tx.leave(group, l.orderHash)
+	return true, tx.leaveBy(group, l)
 }
 
 // finish removes the event of a delivery that is gone, unless the other one is still there

@@ -74,7 +74,7 @@ func (tx *transaction) redrive(l letter) (bool, error) {
 	}
 	group, order := groupOf(l.id), sql.NullInt64{}
 	if group == groupDispatch {
-		order = sql.NullInt64{Int64: hashOrder(l.Event), Valid: true}
+		order = sql.NullInt64{Int64: hashText(l.Event.Key()), Valid: true}
 	}
 	if l.state == stateLeased {
 		return false, nil
@@ -83,7 +83,7 @@ func (tx *transaction) redrive(l letter) (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	tx.arrive(group)
+	tx.arriveOf(group, l.Event.Bot)
 	if err := tx.leave(groupDead, sql.NullInt64{}); err != nil || group != groupDispatch {
 		return true, err
 	}

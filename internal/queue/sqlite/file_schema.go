@@ -20,13 +20,16 @@ const schemaVersion = 1
 // parking lots and the dead letters, so the order of ids is the order of acceptance. The primary
 // key keeps the deliveries of a group and state together, so that everything that is asked while
 // events flow costs the same however many events wait. Other columns of a delivery:
+//   - bot is the hash of the bot's name, in Dispatch and the dead letters from there, else 0. A
+//     consumer leases only so much of each bot: deliveries_bot has what is ready.
 //   - order_hash is the hash of bot and order key, in Dispatch only. Of each the delivery with the
 //     lowest id is ready, delayed or leased; all others are blocked.
 //   - attempts counts those that ended in a retry; outcomes are what the last ones came to.
 //   - crashes counts the owners that were gone while they had it. deliveries_suspect finds the few
 //     that are suspected poison messages.
 //
-// parking_lots names the parking lots; each is a group with a number behind the others.
+// parking_lots names the parking lots; each is a group with a number behind the others. bots counts
+// what each bot has in Dispatch.
 const schema = `
 CREATE TABLE events (
 	seq          INTEGER PRIMARY KEY,
@@ -44,6 +47,7 @@ CREATE TABLE deliveries (
 	owner      INTEGER NOT NULL DEFAULT 0,
 	due        INTEGER NOT NULL DEFAULT 0,
 	attempts   INTEGER NOT NULL DEFAULT 0,
+	bot        INTEGER NOT NULL DEFAULT 0,
 	order_hash INTEGER,
 	dead_info  TEXT,
 	replays    INTEGER NOT NULL DEFAULT 0,
@@ -53,12 +57,19 @@ CREATE TABLE deliveries (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_due     ON deliveries (grp, due) WHERE state = {delayed};
 CREATE INDEX deliveries_order   ON deliveries (order_hash, id) WHERE order_hash IS NOT NULL;
+CREATE INDEX deliveries_bot     ON deliveries (bot, id) WHERE grp = {dispatch} AND state = {ready};
 CREATE INDEX deliveries_suspect ON deliveries (grp, id) WHERE state = {ready} AND crashes >= {suspect};
 CREATE INDEX deliveries_parked  ON deliveries (id) WHERE grp > {dead};
 
 CREATE TABLE parking_lots (
 	grp  INTEGER PRIMARY KEY,
 	name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE bots (
+	bot   INTEGER PRIMARY KEY,
+	name  TEXT NOT NULL,
+	depth INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE seen (

@@ -172,9 +172,9 @@ func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (r
 // replayRecord makes a delivery of an event that is there, or queues one anew that has left the
 // history since it was read.
 func (tx *transaction) replayRecord(r *replayed, now int64) error {
-	id, order := recordID(r.seq), sql.NullInt64{}
+	id, order, bot := recordID(r.seq), sql.NullInt64{}, int64(0)
 	if r.dispatch {
-		id, order = sibling(id), sql.NullInt64{Int64: r.orderHash, Valid: true}
+		id, order, bot = sibling(id), sql.NullInt64{Int64: r.orderHash, Valid: true}, hashText(r.bot)
 	}
 	n, err := tx.exec(tx.takeDead, id)
 	if err != nil {
@@ -185,11 +185,11 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 			return err
 		}
 	}
-	if n, err = tx.exec(tx.again, r.group, id, order, r.id); err != nil {
+	if n, err = tx.exec(tx.again, r.group, id, order, r.id, bot); err != nil {
 		return err
 	}
 	if n > 0 {
-		tx.arrive(r.group)
+		tx.arriveOf(r.group, r.bot)
 		return tx.report(r.news, now)
 	}
 	var there int

@@ -17,6 +17,7 @@ import (
 type row struct {
 	id, attributes, contentType string
 	data                        []byte
+	bot                         string
 	orderHash                   int64
 	record, dispatch            bool
 }
@@ -72,7 +73,8 @@ func newRow(e *event.Event) (row, error) {
 		attributes:  string(encoded),
 		contentType: e.ContentType,
 		data:        data,
-		orderHash:   hashOrder(e),
+		bot:         e.Bot,
+		orderHash:   hashText(e.Key()),
 		record:      true,
 		dispatch:    !e.IsChange(),
 	}, nil
@@ -87,10 +89,10 @@ func decode(attributes, contentType string, data []byte) (*event.Event, error) {
 	return event.FromAttributes(func(name string) string { return named[name] }, contentType, data)
 }
 
-// hashOrder hashes what orders deliveries. Two keys with the same hash would only wait for
-// each other; a cryptographic hash keeps senders from choosing such keys.
-func hashOrder(e *event.Event) int64 {
-	sum := sha256.Sum256([]byte(e.Key()))
+// hashText hashes the keys that order deliveries, and the names of bots. Two keys with the same hash
+// would only wait for each other; a cryptographic hash keeps senders from choosing such keys.
+func hashText(text string) int64 {
+	sum := sha256.Sum256([]byte(text))
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
@@ -120,10 +122,10 @@ func (tx *transaction) queue(r *row, now int64) error {
 		tx.arrive(groupRecord)
 	}
 	if r.dispatch {
-		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.orderHash); err != nil {
+		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.orderHash, hashText(r.bot)); err != nil {
 			return err
 		}
-		tx.arrive(groupDispatch)
+		tx.arriveOf(groupDispatch, r.bot)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if err != nil {
 		return nil, fmt.Errorf("subscribing to the queue file: %w", err)
 	}
-	c := newConsumer(q, owner, group, number, opts.Bounded().Prefetch)
+	c := newConsumer(q, owner, group, number, opts)
 	q.consumers[c] = struct{}{}
 	go c.run()
 	return c, nil
@@ -75,15 +75,38 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 
 // Depths implements [queue.Queue]. It costs the same however many events wait.
 func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
-	var record, dispatch, dead, parked int64
+	depths := map[queue.Group]int64{}
 	err := q.read(ctx, func() error {
-		return q.reader.QueryRowContext(ctx, "SELECT record, dispatch, dead, parked FROM counters").Scan(&record, &dispatch, &dead, &parked)
+		rows, err := q.reader.QueryContext(ctx, selectDepths)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var (
+				group queue.Group
+				n     int64
+			)
+			if err := rows.Scan(&group, &n); err != nil {
+				return err
+			}
+			depths[group] = n
+		}
+		return rows.Err()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the depths of the queue file: %w", err)
 	}
-	return map[queue.Group]int64{queue.Record: record, queue.Dispatch: dispatch, queue.Dead: dead, queue.ParkingLots: parked}, nil
+	return depths, nil
 }
+
+// selectDepths reads the counts under the names of the groups.
+const selectDepths = `SELECT 'record', record FROM counters UNION ALL SELECT 'dispatch', dispatch FROM counters UNION ALL
+	SELECT 'dead', dead FROM counters UNION ALL SELECT 'parked', parked FROM counters UNION ALL
+	SELECT 'dispatch.' || name, depth FROM bots`
+
+// DeclareBots implements [queue.Queue]. In the file all bots are in one place.
+func (q *Queue) DeclareBots(context.Context, queue.Bots) error { return nil }
 
 // Ready implements [queue.Queue]. After a failed write it says no until a write succeeds,
 // and makes one to find out.

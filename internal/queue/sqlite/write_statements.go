@@ -35,6 +35,8 @@ type statements struct {
 	addPlain, addDispatch       *sql.Stmt
 	nextDue, promote, advance   *sql.Stmt
 	ready, lease                *sql.Stmt
+	nextBot, readyOf, leaseOf   *sql.Stmt
+	countBot                    *sql.Stmt
 	suspect, leaseOne           *sql.Stmt
 	ack, retry, deadLetter      *sql.Stmt
 	quarantine                  *sql.Stmt
@@ -51,10 +53,15 @@ const ours = ` WHERE grp = ?1 AND state = {leased} AND id = ?2 AND owner = ?3`
 // everyLease selects what is leased, in all groups.
 const everyLease = `grp IN (SELECT {record} UNION ALL SELECT {dispatch} UNION ALL SELECT {dead} UNION ALL SELECT grp FROM parking_lots) AND state = {leased}`
 
-// leasable begins the choice of ready deliveries. The length is known without reading the
+// leasable begins the choice of ready deliveries of a group. The length is known without reading the
 // data.
-const leasable = `SELECT d.id, d.attempts, d.order_hash, d.dead_info, d.replays, d.outcomes, d.crashes, ifnull(length(e.data), 0)
-	FROM deliveries d LEFT JOIN events e ON e.seq = d.id >> 1 WHERE d.grp = ? AND d.state = {ready}`
+func leasable(from, group string) string {
+	return `SELECT d.id, d.bot, d.attempts, d.order_hash, d.dead_info, d.replays, d.outcomes, d.crashes, ifnull(length(e.data), 0)
+	FROM deliveries d ` + from + ` LEFT JOIN events e ON e.seq = d.id >> 1 WHERE d.grp = ` + group + ` AND d.state = {ready}`
+}
+
+// ofBots has SQLite look up what is ready of a bot. It knows too little of the file to do so by itself.
+const ofBots = `INDEXED BY deliveries_bot`
 
 // unlessDelivered is the condition that no delivery has the id ?3, neither in the group ?2
 // nor in a parking lot or the dead letters.
@@ -97,17 +104,21 @@ func (s *statements) texts() []statementText {
 		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, at, pos, attributes, content_type, data) VALUES (?, ?, ?, ?, ?, ?)`},
 		{&s.dropEvent, `DELETE FROM events WHERE seq = ?1` + unlessDelivered()},
 		{&s.addPlain, `INSERT OR ROLLBACK INTO deliveries (grp, state, id) VALUES (?, {ready}, ?)`},
-		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash) VALUES
-			({dispatch}, NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?2), ?1, ?2)`},
+		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash, bot) VALUES
+			({dispatch}, NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?2), ?1, ?2, ?3)`},
 
 		{&s.nextDue, `SELECT (SELECT min(due) FROM deliveries WHERE grp = ?1 AND state = {delayed}),
 			(SELECT max(due) FROM deliveries WHERE grp = ?1 AND state = {delayed})`},
 		{&s.advance, `UPDATE OR ROLLBACK deliveries SET due = ?2 WHERE grp = ?1 AND state = {delayed} AND due > ?3`},
 		{&s.promote, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = ?1 AND state = {delayed} AND id IN
 			(SELECT id FROM deliveries WHERE grp = ?1 AND state = {delayed} AND due <= ?2 ORDER BY due LIMIT ?3)`},
-		{&s.ready, leasable + ` AND d.crashes < {suspect} ORDER BY d.id LIMIT ?`},
+		{&s.ready, leasable("", "?") + ` AND d.crashes < {suspect} ORDER BY d.id LIMIT ?`},
 		{&s.lease, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = ?2 AND state = {ready} AND id <= ?3 AND crashes < {suspect}`},
-		{&s.suspect, leasable + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
+		{&s.nextBot, `SELECT bot FROM deliveries ` + ofBots + ` WHERE grp = {dispatch} AND state = {ready} AND bot > ? ORDER BY bot LIMIT 1`},
+		{&s.readyOf, leasable(ofBots, "{dispatch}") + ` AND d.crashes < {suspect} AND d.bot = ? ORDER BY d.id LIMIT ?`},
+		{&s.leaseOf, `UPDATE OR ROLLBACK deliveries ` + ofBots + ` SET state = {leased}, owner = ?1 WHERE grp = {dispatch} AND state = {ready} AND bot = ?2 AND id <= ?3 AND crashes < {suspect}`},
+		{&s.countBot, `INSERT OR ROLLBACK INTO bots (bot, name, depth) VALUES (?, ?, ?) ON CONFLICT (bot) DO UPDATE SET depth = depth + excluded.depth`},
+		{&s.suspect, leasable("", "?") + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
 		{&s.leaseOne, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = ?2 AND state = {ready} AND id = ?3`},
 
 		{&s.ack, `DELETE FROM deliveries` + ours},
@@ -131,8 +142,8 @@ func (s *statements) texts() []statementText {
 			noDelivery("{record}", "2 * seq") + notParked("2 * seq") + noDelivery("{dispatch}", "2 * seq + 1") + noDelivery("{dead}", "2 * seq") + noDelivery("{dead}", "2 * seq + 1")},
 		{&s.takeDead, `DELETE FROM deliveries WHERE grp = {dead} AND state = {ready} AND id = ?`},
 		// As with redriveDead.
-		{&s.again, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash, replays)
-			SELECT ?1, ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?3), ?2, ?3, ?4
+		{&s.again, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash, replays, bot)
+			SELECT ?1, ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?3), ?2, ?3, ?4, ?5
 			WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2 >> 1)` + noDelivery("?1", "?2") + notParked("?2") + noDelivery("{dead}", "?2")},
 		{&s.known, `SELECT count(*) FROM events WHERE seq = ?`},
 	}

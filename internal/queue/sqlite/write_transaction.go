@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 
@@ -36,6 +37,7 @@ type transaction struct {
 	floor   int64 // Where the history begins.
 	keeps   bool  // Whether there is a history.
 	depths  [groupCount + 1]int64
+	bots    map[int64]botCount   // What changed of them, by the hash of their names.
 	changed bool                 // Whether the counters have to be saved.
 	touched [groupCount + 1]bool // The groups whose consumers should look again.
 }
@@ -45,7 +47,18 @@ func (tx *transaction) load() error {
 		Scan(&tx.nextSeq, &tx.depths[groupRecord], &tx.depths[groupDispatch], &tx.depths[groupDead], &tx.depths[groupParked], &tx.nextPos, &tx.floor)
 }
 
+// botCount is how many deliveries a bot got in Dispatch, less those that left.
+type botCount struct {
+	name string
+	n    int
+}
+
 func (tx *transaction) save() error {
+	for bot, c := range tx.bots {
+		if _, err := tx.exec(tx.countBot, bot, c.name, c.n); err != nil {
+			return err
+		}
+	}
 	if !tx.changed {
 		return nil
 	}
@@ -67,6 +80,31 @@ func (tx *transaction) arrive(group int) {
 	tx.depths[slot(group)]++
 	tx.touched[slot(group)] = true
 	tx.changed = true
+}
+
+// arriveOf is arrive for an event of a bot.
+func (tx *transaction) arriveOf(group int, bot string) {
+	tx.arrive(group)
+	if group == groupDispatch {
+		tx.count(hashText(bot), bot, 1)
+	}
+}
+
+// count counts deliveries of a bot. Once it is in the file, its name is known.
+func (tx *transaction) count(bot int64, name string, n int) {
+	if tx.bots == nil {
+		tx.bots = map[int64]botCount{}
+	}
+	c := tx.bots[bot]
+	tx.bots[bot] = botCount{cmp.Or(c.name, name), c.n + n}
+}
+
+// leaveBy is leave for a delivery that was leased.
+func (tx *transaction) leaveBy(group int, l *lease) error {
+	if group == groupDispatch {
+		tx.count(l.bot, "", -1)
+	}
+	return tx.leave(group, l.orderHash)
 }
 
 // leave counts a delivery that a group no longer has, and lets the next one of its order key go.
