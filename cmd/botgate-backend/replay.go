@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +16,7 @@ import (
 	"github.com/botgate/botgate/internal/duration"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/secret"
 )
 
 // replayRun is one run of the command replay.
@@ -113,11 +112,11 @@ func (r *replayRun) openSender() error {
 	if r.group != "" {
 		return nil
 	}
-	secret, err := os.ReadFile(r.secretFile)
+	raw, err := secret.FromFile(r.secretFile)
 	if err != nil {
 		return fmt.Errorf("--secret-file: %w", err)
 	}
-	r.sender, err = dispatch.NewSender(bots.Bot{URL: r.to, Secrets: []string{strings.TrimSpace(string(secret))}}, r.id)
+	r.sender, err = dispatch.NewSender(bots.Bot{URL: r.to, Secrets: []string{string(raw)}}, r.id)
 	if err != nil {
 		return fmt.Errorf("--to and --secret-file: %w", err)
 	}

@@ -131,7 +131,7 @@ func TestReplayWrongUse(t *testing.T) {
 		"--to record --since 3h":   {exitUsage, "BOTGATE_QUEUE_URL=kafka://u:hunter2@h", "BOTGATE_QUEUE_URL"},
 		"--to record --since 4h":   {exitError, "BOTGATE_QUEUE_URL=sqlite:absent.db", "there is no queue file"},
 		"--to http://h --since 1h": {exitUsage, "", "--secret-file is missing"},
-		"--to http://u:hunter2@h --since 1h --secret-file absent": {exitUsage, "", "--secret-file: open absent"},
+		"--to http://u:hunter2@h --since 1h --secret-file absent": {exitUsage, "", "--secret-file: reading a secret: open absent"},
 		"--to http://h --since 1h --secret-file data/bots.json":   {exitUsage, "", "--to and --secret-file: secret 1"},
 	} {
 		cmd, stdout, stderr := command(t, append([]string{"replay"}, strings.Fields(args)...), "BOTGATE_QUEUE_URL=sqlite:"+path, tc.env)

@@ -13,11 +13,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/secret"
 )
 
 const (
@@ -221,20 +221,21 @@ func (e entry) secrets(dir string) ([]string, error) {
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(dir, file)
 		}
-		raw, err := os.ReadFile(file)
+		raw, err := secret.FromFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("secret_files: %w", err)
 		}
-		secrets = append(secrets, strings.TrimSpace(string(raw)))
+		secrets = append(secrets, string(raw))
 	}
 	for _, name := range e.SecretEnvs {
-		secrets = append(secrets, os.Getenv(name))
+		raw, err := secret.FromEnv(name)
+		if err != nil {
+			return nil, fmt.Errorf("secret_envs: %w", err)
+		}
+		secrets = append(secrets, string(raw))
 	}
 	if len(secrets) == 0 {
 		return nil, errors.New("secret_files or secret_envs: one must be set")
-	}
-	if slices.Contains(secrets, "") {
-		return nil, errors.New("secret_files or secret_envs: a secret is empty")
 	}
 	return secrets, nil
 }

@@ -10,9 +10,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/botgate/botgate/internal/secret"
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/reload"
-	"github.com/botgate/botgate/modules/internal/secret"
 )
 
 // IssuerConfig is who issues tokens, for whom, and where the keys are: Keys and JWKFiles,
@@ -53,8 +53,8 @@ type KeyConfig struct {
 	// Algorithm is one of [Algorithms].
 	Algorithm string `json:"algorithm,omitempty"`
 
-	// File holds the key: see [parseKey]. A line break at the end is not part of it. It
-	// is read again when it changes.
+	// File holds the key: see [parseKey] and [secret.Clean]. It is read again when it
+	// changes.
 	File string `json:"file,omitempty"`
 
 	// Env names an environment variable with the key instead.
@@ -165,7 +165,7 @@ func (k KeyConfig) load() (verificationKey, error) {
 	case k.Env != "":
 		raw, err = secret.FromEnv(k.Env)
 	default:
-		raw = []byte(caddy.NewReplacer().ReplaceKnown(k.Value, ""))
+		raw, err = secret.Clean([]byte(caddy.NewReplacer().ReplaceKnown(k.Value, "")))
 	}
 	if err != nil {
 		return verificationKey{}, err

@@ -13,8 +13,8 @@ import (
 // PlatformConfig says where the secrets of one platform are, and how it is set up. Each
 // secret may sign. At least one is required, except of platforms that publish their keys.
 type PlatformConfig struct {
-	// Files hold one secret each; a line break at the end is not part of it. They are
-	// read again when they change.
+	// Files hold one secret each, as [secret.FromFile] reads it. They are read again when
+	// they change.
 	Files []string `json:"secret_files,omitempty"`
 
 	// Envs names environment variables with one secret each, read when the configuration

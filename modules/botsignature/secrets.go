@@ -6,9 +6,9 @@ import (
 	"log/slog"
 
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/internal/secret"
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/reload"
-	"github.com/botgate/botgate/modules/internal/secret"
 )
 
 // secretSource has the secrets that a platform may sign with at present.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/platform"
-	"github.com/botgate/botgate/modules/internal/secret"
+	"github.com/botgate/botgate/internal/secret"
 )
 
 // flags parses arguments as the command of these flags does.

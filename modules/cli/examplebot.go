@@ -20,7 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/botgate/botgate/internal/platform"
-	"github.com/botgate/botgate/modules/internal/secret"
+	"github.com/botgate/botgate/internal/secret"
 )
 
 const (

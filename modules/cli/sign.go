@@ -17,7 +17,7 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
-	"github.com/botgate/botgate/modules/internal/secret"
+	"github.com/botgate/botgate/internal/secret"
 )
 
 func signCommand() caddycmd.Command {

@@ -11,7 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/pflag"
 
-	"github.com/botgate/botgate/modules/internal/secret"
+	"github.com/botgate/botgate/internal/secret"
 )
 
 // The claims of tokens for the shipped Caddyfile.

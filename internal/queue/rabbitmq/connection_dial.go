@@ -9,9 +9,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"strings"
 	"time"
 
+	"github.com/botgate/botgate/internal/secret"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -96,15 +96,11 @@ func (d *dialer) credentials(e endpoint) ([]amqp.Authentication, error) {
 	if err != nil {
 		return nil, errors.New("queue URL is malformed")
 	}
-	raw, err := os.ReadFile(d.parameters.password)
+	password, err := secret.FromFile(d.parameters.password)
 	if err != nil {
 		return nil, fmt.Errorf("queue password: %w", err)
 	}
-	password := strings.TrimRight(string(raw), "\r\n")
-	if password == "" {
-		return nil, fmt.Errorf("queue password: %s is empty", d.parameters.password)
-	}
-	return []amqp.Authentication{&amqp.PlainAuth{Username: uri.Username, Password: password}}, nil
+	return []amqp.Authentication{&amqp.PlainAuth{Username: uri.Username, Password: string(password)}}, nil
 }
 
 // dialCoalesced sets a deadline, which the library lifts after the handshake.
