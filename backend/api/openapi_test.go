@@ -272,7 +272,13 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 	rec.Event.NotBefore = at
 	rec.Status, rec.AttemptCount = event.StatusDelivered, 1
 	next := at.Add(time.Minute)
-	rec.Attempts = []event.Change{{Attempt: 1, Replays: 1, Status: event.StatusFailed, At: at, StatusCode: 500, Error: "answered 500", NextAttempt: &next}}
+	rec.Attempts = []event.Change{
+		{
+			Attempt: 1, Replays: 1, Status: event.StatusFailed, At: at, StatusCode: 500, Error: "answered 500", NextAttempt: &next,
+			Answer: &event.Answer{ContentType: "text/plain", Body: []byte("broken"), Truncated: true},
+		},
+		{Attempt: 2, Status: event.StatusDead, At: at, StatusCode: 400, Answer: &event.Answer{ContentEncoding: "br", Body: []byte("\xff")}},
+	}
 	reader := &fakeReader{
 		record: rec, err: err,
 		page:  &store.Page{Records: []*store.Record{rec}, Next: &store.Position{Time: at, ID: "x"}, Missing: []string{"b"}},

@@ -119,7 +119,7 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 	took := change.At.Sub(started)
 	s.metrics.duration.Observe(took.Seconds())
 	change.DurationMS = took.Milliseconds()
-	change.StatusCode = ans.status
+	change.StatusCode, change.Answer = ans.status, ans.kept
 	change, delay = judge(delivery, change, ans, t, b)
 	return change, delay, true
 }

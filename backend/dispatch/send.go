@@ -9,13 +9,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
 const (
 	// maxAnswer is how much of an answer's body is read, so that its connection can be
-	// used again; longer answers cost the bot a new connection.
+	// used again; longer answers cost the bot a new connection. At most [event.MaxAnswer] is kept.
 	maxAnswer = 64 << 10
 	// maxAnswerHeader bounds the answer's header.
 	maxAnswerHeader = 64 << 10
@@ -28,6 +29,7 @@ const (
 type answer struct {
 	status     int
 	retryAfter time.Duration
+	kept       *event.Answer // What the bot's settings keep of it, if there is something.
 	err        error
 }
 
@@ -79,9 +81,25 @@ func (t *target) post(ctx context.Context, client *http.Client, e *event.Event, 
 		return answer{err: err}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	// The status has decided; what the body says, or that it breaks off, changes nothing.
+	ans := answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
+	// The status has decided; what the body says, or that it breaks off, changes nothing. The timeout
+	// bounds its reading, too.
+	if t.keeps(ans) {
+		ans.kept = keep(resp)
+	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
-	return answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
+	return ans
+}
+
+// keeps reports whether the bot's settings want an answer to be kept.
+func (t *target) keeps(ans answer) bool {
+	return t.bot.KeepAnswers == bots.KeepAll || t.bot.KeepAnswers == bots.KeepFailed && verdictOf(ans) != delivered
+}
+
+// keep reads as much of an answer as is kept.
+func keep(resp *http.Response) *event.Answer {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, event.MaxAnswer+1))
+	return event.NewAnswer(resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding"), body, err != nil)
 }
 
 // retryAfter reads a Retry-After header (RFC 9110, section 10.2.3): seconds or a date.

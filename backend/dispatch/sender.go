@@ -34,6 +34,7 @@ type Sender struct {
 func NewSender(receiver bots.Bot, run int) (*Sender, error) {
 	receiver.MaxAttempts = cmp.Or(receiver.MaxAttempts, 12)
 	receiver.MaxBackoff = cmp.Or(receiver.MaxBackoff, 2*time.Minute)
+	receiver.KeepAnswers = bots.KeepOff
 	t, err := newTarget(receiver)
 	if err != nil {
 		return nil, err

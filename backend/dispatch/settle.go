@@ -46,6 +46,10 @@ func (s *session) publish(about *event.Event, change event.Change) error {
 		return err
 	}
 	err = s.retry(func(ctx context.Context) error { return s.cfg.Queue.Publish(ctx, news) })
+	if errors.Is(err, queue.ErrTooLarge) && change.Answer != nil {
+		change.Answer = nil // What the bot said matters less than what became of the event.
+		return s.publish(about, change)
+	}
 	if unpublishable(err) {
 		s.log.Error("queue refuses what happened to an event, so its history lacks that",
 			"event_id", about.ID, "status", string(change.Status), "error", err)

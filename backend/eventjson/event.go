@@ -73,15 +73,19 @@ type attemptView struct {
 	DurationMS  int64        `json:"duration_ms"`
 	StatusCode  int          `json:"status_code,omitempty"`
 	Error       string       `json:"error,omitempty"`
+	Answer      *answerView  `json:"answer,omitempty"`
 	NextAttempt *time.Time   `json:"next_attempt,omitempty"`
 }
 
 func viewAttempts(changes []event.Change) []attemptView {
 	views := make([]attemptView, len(changes))
 	for i, c := range changes {
+		if len(changes)-i > MaxAnswers {
+			c.Answer = nil
+		}
 		views[i] = attemptView{
 			Attempt: c.Attempt, Replays: c.Replays, Status: c.Status, At: c.At.UTC(), DurationMS: c.DurationMS,
-			StatusCode: c.StatusCode, Error: c.Error, NextAttempt: c.NextAttempt,
+			StatusCode: c.StatusCode, Error: c.Error, Answer: viewAnswer(c.Answer), NextAttempt: c.NextAttempt,
 		}
 	}
 	return views

@@ -54,10 +54,23 @@ type Bot struct {
 	// ExpireAfter is how old an event may be when an attempt begins; what is older is not
 	// delivered any more, unless somebody replayed it. Default 0, however old.
 	ExpireAfter time.Duration
+	// KeepAnswers says which answers of the bot are kept with the attempts. Default [KeepFailed].
+	KeepAnswers KeepAnswers
 	// Queues is over how many queues of RabbitMQ its events are spread, by their order keys, at
 	// most [queue.MaxBotQueues]. Default 1.
 	Queues int
 }
+
+// KeepAnswers says which answers of a bot are kept.
+type KeepAnswers string
+
+// The values of [Bot.KeepAnswers].
+const (
+	KeepOff KeepAnswers = "off"
+	// KeepFailed keeps those that do not take the event.
+	KeepFailed KeepAnswers = "failed"
+	KeepAll    KeepAnswers = "all"
+)
 
 // WithDefaults returns the bot with the defaults of what is zero. Where only one of the backoffs
 // is set, the default of the other gives way to it.
@@ -67,6 +80,7 @@ func (b Bot) WithDefaults() Bot {
 	b.MaxRetryAfter = cmp.Or(b.MaxRetryAfter, time.Hour)
 	minBackoff, maxBackoff := time.Second, 10*time.Minute
 	b.Queues = cmp.Or(b.Queues, 1)
+	b.KeepAnswers = cmp.Or(b.KeepAnswers, KeepFailed)
 	if b.MaxBackoff > 0 {
 		minBackoff = min(minBackoff, b.MaxBackoff)
 	}
@@ -102,6 +116,7 @@ type entry struct {
 	MaxBackoff    string   `json:"max_backoff"`
 	MaxRetryAfter string   `json:"max_retry_after"`
 	ExpireAfter   string   `json:"expire_after"`
+	KeepAnswers   string   `json:"keep_answers"`
 	Queues        int      `json:"queues"`
 }
 
@@ -123,7 +138,8 @@ func Queues(path string) (queue.Bots, error) {
 //
 //	{"bots": {"demo": {"url": "https://bot.example/events", "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
-//	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h", "queues": 1}}}
+//	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h",
+//	  "keep_answers": "failed", "queues": 1}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.
@@ -179,6 +195,9 @@ func (e entry) bot(name, dir string) (Bot, error) {
 	if err := e.retries(&b); err != nil {
 		return b, err
 	}
+	if b.KeepAnswers, err = oneOf("keep_answers", e.KeepAnswers, KeepOff, KeepFailed, KeepAll); err != nil {
+		return b, err
+	}
 	b.Secrets, err = e.secrets(dir)
 	return b.WithDefaults(), err
 }
@@ -213,6 +232,15 @@ func (e entry) retries(b *Bot) error {
 		return fmt.Errorf("min_backoff: %s is more than max_backoff, %s", e.MinBackoff, e.MaxBackoff)
 	}
 	return nil
+}
+
+// oneOf reads a field that is one of a few words, or empty for its default.
+func oneOf[T ~string](name, text string, words ...T) (T, error) {
+	word := T(text)
+	if text != "" && !slices.Contains(words, word) {
+		return "", fmt.Errorf("%s: %q is none of %v", name, text, words)
+	}
+	return word, nil
 }
 
 func (e entry) secrets(dir string) ([]string, error) {

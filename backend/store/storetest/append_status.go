@@ -17,7 +17,10 @@ var statusCases = map[string]func(*testing.T, Store){
 		e, next := Event(1), start.Add(time.Hour)
 		changes := []event.Change{
 			{Status: event.StatusFailed, Attempt: 1, At: start.Add(time.Second), DurationMS: 7, StatusCode: 503, Error: "answered 503", NextAttempt: &next},
-			{Status: event.StatusFailed, Attempt: 2, At: start.Add(2 * time.Second), Error: "connection refused", NextAttempt: &next},
+			{
+				Status: event.StatusFailed, Attempt: 2, At: start.Add(2 * time.Second), Error: "refused", NextAttempt: &next,
+				Answer: &event.Answer{ContentType: "text/plain", Body: []byte("\x00\xff no, € \\u0000"), Truncated: true},
+			},
 			{Status: event.StatusDelivered, Attempt: 3, At: start.Add(3 * time.Second), DurationMS: 12, StatusCode: 204},
 		}
 		for i := range changes {

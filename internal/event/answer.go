@@ -1,0 +1,52 @@
+package event
+
+import "unicode/utf8"
+
+// MaxAnswer is how much of the body of an answer is kept, in bytes.
+const MaxAnswer = 4 << 10
+
+// Answer is what came with the status of a bot's answer. The bot's own words may be about a person:
+// they are kept with the changes of the event, and erased with them.
+type Answer struct {
+	// ContentType is the header of that name, cleaned as [Event.Normalize] does.
+	ContentType string `json:"content_type,omitempty"`
+	// ContentEncoding is the header of that name: what Body is compressed with, as it came. It is
+	// never decompressed.
+	ContentEncoding string `json:"content_encoding,omitempty"`
+	// Body is the beginning of the body, at most [MaxAnswer]: any bytes. As JSON it is base64.
+	Body []byte `json:"body,omitempty"`
+	// Truncated means that the body goes on, or that it broke off or was not there in time.
+	Truncated bool `json:"truncated,omitempty"`
+}
+
+// NewAnswer keeps what is to be kept of an answer; nil where there is nothing. Text is cut between
+// two characters.
+func NewAnswer(contentType, contentEncoding string, body []byte, truncated bool) *Answer {
+	if len(body) > MaxAnswer {
+		body, truncated = body[:MaxAnswer], true
+	}
+	if truncated {
+		body = withoutHalfRune(body)
+	}
+	a := &Answer{ContentType: clean(contentType), ContentEncoding: clean(contentEncoding), Body: body, Truncated: truncated}
+	if a.ContentType == "" && len(a.Body) == 0 && !a.Truncated {
+		return nil
+	}
+	return a
+}
+
+// withoutHalfRune takes off the beginning of a character whose rest was cut off, which would make
+// text look like binary.
+func withoutHalfRune(text []byte) []byte {
+	for cut := range min(utf8.UTFMax, len(text)) {
+		start := len(text) - 1 - cut
+		if !utf8.RuneStart(text[start]) {
+			continue
+		}
+		if !utf8.FullRune(text[start:]) {
+			return text[:start]
+		}
+		break
+	}
+	return text
+}
