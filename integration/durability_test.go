@@ -185,6 +185,7 @@ func TestNothingIsClaimedWithoutTheQueue(t *testing.T) {
 	s.env = append(s.env, "BOTGATE_ON_BROKER_ERROR=reject")
 	s.startServices()
 	token := s.token("alice")
+	s.rabbit.AwaitQueues("botgate.record", "botgate.bot.demo")
 	s.rabbit.Kill()
 	a, err := s.command(token, "", hello)
 	require.NoError(t, err)

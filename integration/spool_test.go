@@ -58,6 +58,7 @@ func (s *stack) awaitMetric(name string, reached func(float64) bool) {
 func TestSpoolOutlastsTheBroker(t *testing.T) {
 	s := newStack(t)
 	s.startServices()
+	s.rabbit.AwaitQueues("botgate.record", "botgate.bot.demo")
 	wait := s.sendAll(0, 15)
 	s.awaitMetric("botgate_enqueue_accept_seconds_count", func(n float64) bool { return n >= 2*spoolUsers })
 	s.rabbit.Kill()

@@ -1,6 +1,7 @@
 package testsvc
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // Which of an instance's ports is which.
@@ -112,6 +115,29 @@ func rabbitEnv(i *instance) []string {
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none "+
 			"-kernel inet_dist_use_interface {127,0,0,1}",
 	)
+}
+
+// AwaitQueues waits until quorum queues of the node outlast a Kill. A crash before that, within about
+// a second of their declaration, leaves queues that confirm nothing: only then does Ra write which
+// log is whose to disk.
+func (s *Server) AwaitQueues(queues ...string) {
+	s.t.Helper()
+	path := filepath.Join(s.instance.dir, "mnesia", nodeName(s.instance), "quorum", nodeName(s.instance), "names.dets")
+	ctx, cancel := context.WithTimeout(s.t.Context(), readyTimeout)
+	defer cancel()
+	for _, queue := range queues {
+		name := "%2F_" + queue
+		term := append([]byte{byte(len(name))}, name...) // As Erlang writes an atom: its length before it.
+		for {
+			written, err := os.ReadFile(path)
+			if err == nil && bytes.Contains(written, term) {
+				break
+			}
+			if retry.Sleep(ctx, 20*time.Millisecond); ctx.Err() != nil {
+				s.t.Fatalf("%s does not name queue %s (%v)", path, queue, err)
+			}
+		}
+	}
 }
 
 func rabbitmqctl(i *instance, args ...string) (string, error) {

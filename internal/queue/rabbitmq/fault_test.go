@@ -71,6 +71,7 @@ func brokerKilled(t *testing.T, server *testsvc.Server) {
 	p := startPublishers(ctx, t, q, 8)
 
 	p.awaitConfirmed(t, 200)
+	server.AwaitQueues("botgate.record", "botgate.bot.bot")
 	server.Kill()
 	require.Eventually(t, func() bool { return p.failures() > 0 }, patience, 10*time.Millisecond)
 	server.Restart()

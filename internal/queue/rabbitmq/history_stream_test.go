@@ -125,11 +125,10 @@ func publishForeign(t *testing.T, ch *amqp.Channel, name string) {
 func TestHistoryThatIsDown(t *testing.T) {
 	t.Parallel()
 	server := testsvc.StartRabbitMQ(t)
-	// The other queues are older. One that was made within the second before the kill may take
-	// nothing any more, either.
-	require.NoError(t, openReady(t, rabbitmq.Config{URL: server.URL}).Close())
-	server.Rabbitmqctl("stop_app")
-	server.Rabbitmqctl("start_app")
+	older := openReady(t, rabbitmq.Config{URL: server.URL})
+	require.NoError(t, older.Publish(t.Context(), newEvent(t, "key")))
+	require.NoError(t, older.Close())
+	server.AwaitQueues("botgate.record", "botgate.bot.bot")
 	q := openReady(t, rabbitmq.Config{URL: server.URL, History: queue.DefaultRetention})
 	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
 	server.Kill()
