@@ -56,16 +56,10 @@ type HistoryRange struct {
 // those of earlier replays, and than any number of redrives.
 func NewReplayID(at time.Time) int { return int(min(at.Unix(), math.MaxInt32)) }
 
-// NewReplay returns the event of a record that is replayed to a group, and the change to be
-// published with it, nil for none. It is for engines.
-func NewReplay(group Group, replayID int, record HistoryRecord) (e, change *event.Event, err error) {
-	e = record.Event
-	switch {
-	case group == Record:
-		return e, nil, nil
-	case group == Dispatch && !e.IsChange():
-		change, err = event.NewReplay(e, replayID, time.Now())
-		return e, change, err
+// CheckReplay reports a record that does not go to a group. It is for engines.
+func CheckReplay(group Group, record HistoryRecord) error {
+	if group == Record || group == Dispatch && !record.Event.IsChange() {
+		return nil
 	}
-	return nil, nil, fmt.Errorf("%w: event %s does not go to the group %q", ErrInvalid, e.ID, group)
+	return fmt.Errorf("%w: event %s does not go to the group %q", ErrInvalid, record.Event.ID, group)
 }

@@ -64,6 +64,12 @@ type Queue interface {
 	// parking lots that this handle knows of, and under [OfBot] the part of Dispatch that is a
 	// bot's. An engine that only knows the queues of declared bots leaves Dispatch out without one.
 	Depths(ctx context.Context) (map[Group]int64, error)
+	// Redeliver queues events of the log for Dispatch, and for no other group, behind what waits there.
+	// No repeat window of an earlier delivery drops them; one that is redelivered again with the
+	// same Replays may be delivered once or twice. With Replays a change of the event
+	// ([event.StatusReplayed]) is published as well. It is no part of the history. Errors are those
+	// of Publish.
+	Redeliver(ctx context.Context, events ...Redelivery) error
 	DeadLetters
 	History
 	// Ready returns nil when a Publish can be expected to succeed.

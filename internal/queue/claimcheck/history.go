@@ -35,6 +35,18 @@ func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, rec
 	return q.Queue.Replay(ctx, group, replayID, light...)
 }
 
+// Redeliver implements [queue.Queue]. Large bodies are put again, as with Replay.
+func (q *Queue) Redeliver(ctx context.Context, events ...queue.Redelivery) error {
+	light := slices.Clone(events)
+	for i := range light {
+		var err error
+		if light[i].Event, err = q.light(ctx, light[i].Event); err != nil {
+			return err
+		}
+	}
+	return q.Queue.Redeliver(ctx, light...)
+}
+
 // whole returns an event with its body, unless that is missing or damaged for good.
 func (q *Queue) whole(ctx context.Context, e *event.Event) (*event.Event, error) {
 	if e.DataRef == "" {

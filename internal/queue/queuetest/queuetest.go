@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"DeadLetter", deadLetterCases},
 		{"Dead", deadCases},
 		{"Redrive", redriveCases},
+		{"Redeliver", redeliveryCases},
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Bots", botCases},

@@ -157,26 +157,28 @@ func (r *historyReader) take(m *amqp.Delivery) error {
 func (q *Queue) Replay(ctx context.Context, group queue.Group, replayID int, records ...queue.HistoryRecord) error {
 	var messages []message
 	for _, record := range records {
-		e, change, err := queue.NewReplay(group, replayID, record)
+		again, err := q.replay(ctx, group, replayID, record)
 		if err != nil {
 			return fmt.Errorf("replaying: %w", err)
 		}
-		m := newMessage(q.topology, e)
-		m.Headers[headerReplays] = int64(replayID)
-		m.exchange, m.key = "", q.topology.record()
-		if group == queue.Dispatch {
-			if err := q.declareBotsOf(ctx, e); err != nil {
-				return fmt.Errorf("replaying: %w", err)
-			}
-			m.key = q.topology.home(group, e).name
-		}
-		messages = append(messages, m)
-		if change != nil {
-			messages = append(messages, newMessage(q.topology, change))
-		}
+		messages = append(messages, again...)
 	}
 	if err := q.publish(ctx, messages); err != nil {
 		return fmt.Errorf("replaying: %w", err)
 	}
 	return nil
+}
+
+// replay makes the messages of a record that is replayed.
+func (q *Queue) replay(ctx context.Context, group queue.Group, replayID int, record queue.HistoryRecord) ([]message, error) {
+	if err := queue.CheckReplay(group, record); err != nil {
+		return nil, err
+	}
+	if group == queue.Dispatch {
+		return q.redelivery(ctx, queue.Redelivery{Event: record.Event, Replays: replayID})
+	}
+	m := newMessage(q.topology, record.Event)
+	m.Headers[headerReplays] = int64(replayID)
+	m.exchange, m.key = "", q.topology.record()
+	return []message{m}, nil
 }

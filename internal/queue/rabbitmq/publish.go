@@ -40,12 +40,8 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
 	fresh, seen := make([]*event.Event, 0, len(events)), map[string]bool{}
 	for _, e := range events {
-		if err := e.Validate(); err != nil {
-			return nil, fmt.Errorf("%w: %w", queue.ErrInvalid, err)
-		}
-		if len(e.Data) > q.config.MaxMessage {
-			return nil, fmt.Errorf("%w: event %s has %d bytes, the limit is %d",
-				queue.ErrTooLarge, e.ID, len(e.Data), q.config.MaxMessage)
+		if err := q.fits(e); err != nil {
+			return nil, err
 		}
 		if !seen[e.ID] && !q.confirmed.has(e.ID) {
 			seen[e.ID] = true
@@ -53,6 +49,18 @@ func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
 		}
 	}
 	return fresh, nil
+}
+
+// fits reports an event that can't be published.
+func (q *Queue) fits(e *event.Event) error {
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", queue.ErrInvalid, err)
+	}
+	if len(e.Data) > q.config.MaxMessage {
+		return fmt.Errorf("%w: event %s has %d bytes, the limit is %d",
+			queue.ErrTooLarge, e.ID, len(e.Data), q.config.MaxMessage)
+	}
+	return nil
 }
 
 // publish sends messages and waits until all are confirmed. They keep their order: if they

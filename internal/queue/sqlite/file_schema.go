@@ -14,7 +14,7 @@ const schemaVersion = 1
 // An event stays while it has deliveries, and after that while it belongs to the history: that
 // begins at the seq in counters.floor and is cut by the time of acceptance (at) and by the bytes
 // accepted since (pos counts those before). Both columns come before data, so that reading them
-// touches none of it.
+// touches none of it. One that is redelivered (again) is there twice; that row is not shown.
 //
 // A delivery's id is twice the event's seq in Record and one more in Dispatch. It stays so in the
 // parking lots and the dead letters, so the order of ids is the order of acceptance. The primary
@@ -35,6 +35,7 @@ CREATE TABLE events (
 	seq          INTEGER PRIMARY KEY,
 	at           INTEGER NOT NULL,
 	pos          INTEGER NOT NULL,
+	again        INTEGER NOT NULL,
 	attributes   TEXT NOT NULL,
 	content_type TEXT NOT NULL,
 	data         BLOB NOT NULL

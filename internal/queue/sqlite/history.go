@@ -91,7 +91,7 @@ func (q *Queue) historyChunk(ctx context.Context, from, end int64) (records []qu
 	next = end
 	err = q.read(ctx, func() error {
 		rows, err := q.reader.QueryContext(ctx, `SELECT seq, attributes, content_type, data FROM events
-			WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?`, from, end, historyChunk)
+			WHERE seq >= ? AND seq < ? AND NOT again ORDER BY seq LIMIT ?`, from, end, historyChunk)
 		if err != nil {
 			return err
 		}
@@ -151,21 +151,24 @@ type replayed struct {
 	row
 	news  *event.Event // The change for Record that reports it; nil for none.
 	group int
-	id    int // Of the replay.
 	seq   int64
 }
 
 func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (r replayed, err error) {
-	r.group, r.id = groupNumbers[group], replayID
+	r.group = groupNumbers[group]
 	if r.seq, err = strconv.ParseInt(record.Offset, 10, 63); err != nil || r.seq < 0 {
 		return r, queue.ErrOffset
 	}
-	var e *event.Event
-	if e, r.news, err = queue.NewReplay(group, replayID, record); err != nil {
+	if err := queue.CheckReplay(group, record); err != nil {
 		return r, err
 	}
-	r.row, err = newRow(e)
-	r.record, r.dispatch = group == queue.Record, group == queue.Dispatch
+	if group == queue.Dispatch {
+		if r.news, err = (queue.Redelivery{Event: record.Event, Replays: replayID}).Change(); err != nil {
+			return r, err
+		}
+	}
+	r.row, err = newRow(record.Event)
+	r.record, r.dispatch, r.replays = group == queue.Record, group == queue.Dispatch, replayID
 	return r, err
 }
 
@@ -185,7 +188,7 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 			return err
 		}
 	}
-	if n, err = tx.exec(tx.again, r.group, id, order, r.id, bot); err != nil {
+	if n, err = tx.exec(tx.again, r.group, id, order, r.replays, bot); err != nil {
 		return err
 	}
 	if n > 0 {

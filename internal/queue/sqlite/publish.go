@@ -20,6 +20,8 @@ type row struct {
 	bot                         string
 	orderHash                   int64
 	record, dispatch            bool
+	again                       bool // It is redelivered, so it is no part of the history.
+	replays                     int  // Of its delivery in Dispatch.
 }
 
 // size is what an event counts for in the history.
@@ -107,7 +109,7 @@ func (tx *transaction) add(r *row, now int64) (bool, error) {
 // queue queues an event for its groups.
 func (tx *transaction) queue(r *row, now int64) error {
 	seq := tx.nextSeq
-	if _, err := tx.exec(tx.addEvent, seq, now, tx.nextPos, r.attributes, r.contentType, r.data); err != nil {
+	if _, err := tx.exec(tx.addEvent, seq, now, tx.nextPos, r.again, r.attributes, r.contentType, r.data); err != nil {
 		return err
 	}
 	if !tx.keeps && tx.floor == seq {
@@ -122,7 +124,7 @@ func (tx *transaction) queue(r *row, now int64) error {
 		tx.arrive(groupRecord)
 	}
 	if r.dispatch {
-		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.orderHash, hashText(r.bot)); err != nil {
+		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.orderHash, hashText(r.bot), r.replays); err != nil {
 			return err
 		}
 		tx.arriveOf(groupDispatch, r.bot)

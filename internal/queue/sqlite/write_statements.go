@@ -101,11 +101,11 @@ func (s *statements) texts() []statementText {
 		{&s.stepEnd, `SELECT max(id), count(*) FROM (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT ?)`},
 		{&s.forget, `DELETE FROM seen WHERE id > ? AND id <= ? AND at < ?`},
 
-		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, at, pos, attributes, content_type, data) VALUES (?, ?, ?, ?, ?, ?)`},
+		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, at, pos, again, attributes, content_type, data) VALUES (?, ?, ?, ?, ?, ?, ?)`},
 		{&s.dropEvent, `DELETE FROM events WHERE seq = ?1` + unlessDelivered()},
 		{&s.addPlain, `INSERT OR ROLLBACK INTO deliveries (grp, state, id) VALUES (?, {ready}, ?)`},
-		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash, bot) VALUES
-			({dispatch}, NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?2), ?1, ?2, ?3)`},
+		{&s.addDispatch, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash, bot, replays) VALUES
+			({dispatch}, NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?2), ?1, ?2, ?3, ?4)`},
 
 		{&s.nextDue, `SELECT (SELECT min(due) FROM deliveries WHERE grp = ?1 AND state = {delayed}),
 			(SELECT max(due) FROM deliveries WHERE grp = ?1 AND state = {delayed})`},
