@@ -2,13 +2,12 @@ package platform
 
 import (
 	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"math/big"
 	"strings"
 	"time"
 
+	"github.com/botgate/botgate/internal/jwk"
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -17,8 +16,6 @@ const (
 	maxToken = 8 << 10
 	// tokenLeeway is how far the platform's clock may be off.
 	tokenLeeway = 5 * time.Minute
-	// minRSABits is the least that RFC 7518 section 3.3 allows.
-	minRSABits = 2048
 )
 
 // tokenKey is one key of a published key set.
@@ -31,35 +28,32 @@ type tokenKey struct {
 // parseTokenKeys reads the RSA keys for signatures in a JSON Web Key Set (RFC 7517). All
 // others are left out.
 func parseTokenKeys(raw []byte) (Secret, error) {
-	var set struct {
-		Keys []struct {
-			Kty, Use, Alg, Kid, N, E string
-			Endorsements             []string
-		}
-	}
-	if err := json.Unmarshal(raw, &set); err != nil {
-		return Secret{}, errors.New("it is not a JSON Web Key Set")
+	set, err := jwk.Set(raw)
+	if err != nil {
+		return Secret{}, err
 	}
 	secret := Secret{keys: []tokenKey{}}
-	for _, key := range set.Keys {
-		if key.Kty != "RSA" || key.Use != "" && key.Use != "sig" || key.Alg != "" && key.Alg != "RS256" || key.Kid == "" {
+	for _, one := range set {
+		key, err := jwk.Parse(one)
+		if err != nil || key.KeyID == "" || key.Algorithm != "" && key.Algorithm != jwt.SigningMethodRS256.Alg() {
 			continue
 		}
-		if public, ok := rsaKey(key.N, key.E); ok {
-			secret.keys = append(secret.keys, tokenKey{id: key.Kid, public: public, endorsements: key.Endorsements})
+		public, ok := key.Key.(*rsa.PublicKey)
+		if !ok || public.N.BitLen() < jwk.MinRSABits || public.N.BitLen() > jwk.MaxRSABits {
+			continue
 		}
+		secret.keys = append(secret.keys, tokenKey{id: key.KeyID, public: public, endorsements: endorsements(one)})
 	}
 	return secret, nil
 }
 
-func rsaKey(modulus, exponent string) (*rsa.PublicKey, bool) {
-	n, err1 := base64.RawURLEncoding.DecodeString(strings.TrimRight(modulus, "="))
-	e, err2 := base64.RawURLEncoding.DecodeString(strings.TrimRight(exponent, "="))
-	if err1 != nil || err2 != nil || len(e) > 4 {
-		return nil, false
+// endorsements are the channels that a key of the Bot Framework may speak for.
+func endorsements(key []byte) []string {
+	var member struct{ Endorsements []string }
+	if json.Unmarshal(key, &member) != nil {
+		return nil
 	}
-	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
-	return key, key.N.BitLen() >= minRSABits && key.E >= 3
+	return member.Endorsements
 }
 
 // tokenScheme says what the tokens of a platform must say, and where its keys are. A platform that

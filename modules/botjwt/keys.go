@@ -14,12 +14,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/botgate/botgate/internal/jwk"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 )
-
-// minRSABits is the least that RFC 7518 section 3.3 allows.
-const minRSABits = 2048
 
 // verificationKey verifies the tokens of one algorithm.
 type verificationKey struct {
@@ -35,6 +33,23 @@ var algorithms = map[string]func(material any) error{
 	"RS256": needRSA, "RS384": needRSA, "RS512": needRSA, "PS256": needRSA, "PS384": needRSA, "PS512": needRSA,
 	"ES256": needECDSA(elliptic.P256()), "ES384": needECDSA(elliptic.P384()), "ES512": needECDSA(elliptic.P521()),
 	"EdDSA": needEd25519,
+}
+
+// ed25519Name is what RFC 9864 calls the algorithm that was "EdDSA" in RFC 8037, with the only curve
+// of the two that is supported here. Tokens and keys may use either name.
+const ed25519Name = "Ed25519"
+
+// The parser knows the algorithm by the older name, and from here on by both.
+func init() {
+	jwt.RegisterSigningMethod(ed25519Name, func() jwt.SigningMethod { return jwt.SigningMethodEdDSA })
+}
+
+// canonical returns the name under which an algorithm is known here.
+func canonical(algorithm string) string {
+	if algorithm == ed25519Name {
+		return jwt.SigningMethodEdDSA.Alg()
+	}
+	return algorithm
 }
 
 // algorithmNames lists the supported algorithms in alphabetical order.
@@ -55,8 +70,11 @@ func needRSA(material any) error {
 	if !ok {
 		return errors.New("needs an RSA key")
 	}
-	if bits := key.N.BitLen(); bits < minRSABits {
-		return fmt.Errorf("needs an RSA key of at least %d bits, this one has %d", minRSABits, bits)
+	switch bits := key.N.BitLen(); {
+	case bits < jwk.MinRSABits:
+		return fmt.Errorf("needs an RSA key of at least %d bits, this one has %d", jwk.MinRSABits, bits)
+	case bits > jwk.MaxRSABits:
+		return fmt.Errorf("needs an RSA key of at most %d bits, this one has %d", jwk.MaxRSABits, bits)
 	}
 	return nil
 }
@@ -81,6 +99,7 @@ func needEd25519(material any) error {
 // bytes, the others a public key or a certificate in PEM; a certificate's dates are not looked
 // at. The id may be empty: the key then fits every token of its algorithm.
 func parseKey(algorithm, id string, raw []byte) (verificationKey, error) {
+	algorithm = canonical(algorithm)
 	check, ok := algorithms[algorithm]
 	if !ok {
 		return verificationKey{}, errUnknownAlgorithm(algorithm)
@@ -137,13 +156,11 @@ func parsePublic(raw []byte) (key any, err error) {
 
 // fromJWK makes the keys for the algorithms that a JSON Web Key fits: the one that it
 // names, or those of its type. A key that fits none makes none.
-func fromJWK(jwk jose.JSONWebKey) (keys []verificationKey) {
-	if jwk.Use != "" && jwk.Use != "sig" {
-		return nil
-	}
+func fromJWK(key jose.JSONWebKey) (keys []verificationKey) {
+	named := canonical(key.Algorithm)
 	for algorithm, check := range algorithms {
-		if (jwk.Algorithm == "" || jwk.Algorithm == algorithm) && check(jwk.Key) == nil {
-			keys = append(keys, verificationKey{algorithm: algorithm, id: jwk.KeyID, material: jwk.Key})
+		if (named == "" || named == algorithm) && check(key.Key) == nil {
+			keys = append(keys, verificationKey{algorithm: algorithm, id: key.KeyID, material: key.Key})
 		}
 	}
 	return keys
@@ -153,23 +170,20 @@ func fromJWK(jwk jose.JSONWebKey) (keys []verificationKey) {
 // the public part is used. A key that no algorithm fits is an error: the file is the
 // operator's own.
 func parseJWKs(raw []byte) ([]verificationKey, error) {
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(raw, &set); err != nil {
-		return nil, errors.New("it is not a JSON Web Key Set")
-	}
-	if set.Keys == nil {
-		var one jose.JSONWebKey
-		if err := one.UnmarshalJSON(raw); err != nil {
-			return nil, errors.New("it is not a JSON Web Key")
-		}
-		set.Keys = []jose.JSONWebKey{one}
+	set, err := jwk.Set(raw)
+	if err != nil {
+		set = []json.RawMessage{raw}
 	}
 	var keys []verificationKey
-	for i, jwk := range set.Keys {
-		if _, secret := jwk.Key.([]byte); !secret && !jwk.IsPublic() {
-			jwk = jwk.Public()
+	for i, one := range set {
+		key, err := jwk.Parse(one)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
-		fitting := fromJWK(jwk)
+		if _, secret := key.Key.([]byte); !secret && !key.IsPublic() {
+			key = key.Public()
+		}
+		fitting := fromJWK(key)
 		if len(fitting) == 0 {
 			return nil, fmt.Errorf("key %d fits no algorithm, or another than it names", i+1)
 		}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/botgate/botgate/internal/jwk"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,8 +32,8 @@ type keyring struct {
 var ring = sync.OnceValue(func() keyring {
 	var k keyring
 	var err error
-	k.secret, k.long = []byte(strings.Repeat("s3cret! ", 4)), []byte(strings.Repeat("s3cret! ", 8))
-	if k.rsa, err = rsa.GenerateKey(rand.Reader, minRSABits); err != nil {
+	k.secret, k.long = []byte(strings.Repeat(" s3cret!", 4)), []byte(strings.Repeat(" s3cret!", 8))
+	if k.rsa, err = rsa.GenerateKey(rand.Reader, jwk.MinRSABits); err != nil {
 		panic(err)
 	}
 	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P256(): &k.ecdsa, elliptic.P384(): &k.p384, elliptic.P521(): &k.p521} {

@@ -176,8 +176,9 @@ func (h *Handler) openTrusts(logger *slog.Logger) error {
 }
 
 func (h *Handler) openTrust(c *IssuerConfig, issuers []string, logger *slog.Logger) error {
-	for _, algorithm := range c.Algorithms {
-		if _, ok := algorithms[algorithm]; !ok {
+	for i, algorithm := range c.Algorithms {
+		c.Algorithms[i] = canonical(algorithm)
+		if _, ok := algorithms[c.Algorithms[i]]; !ok {
 			return fmt.Errorf("option algorithms: %w", errUnknownAlgorithm(algorithm))
 		}
 	}

@@ -42,13 +42,13 @@ func newIDP(t *testing.T, keys ...jose.JSONWebKey) *idp {
 
 func (p *idp) publish(keys ...jose.JSONWebKey) { p.keys.Store(&jose.JSONWebKeySet{Keys: keys}) }
 
-func jwk(algorithm, id string) jose.JSONWebKey {
+func privateJWK(algorithm, id string) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: ring().private(algorithm), KeyID: id}
 }
 
 // public is the published form of a key.
 func published(algorithm, id string) jose.JSONWebKey {
-	key := jwk(algorithm, id)
+	key := privateJWK(algorithm, id)
 	return key.Public()
 }
 
@@ -158,7 +158,7 @@ func TestJWKFileIsFollowed(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(path, raw, 0o600))
 	}
-	write(jwk("EdDSA", "one"), jwk("HS512", "two"))
+	write(privateJWK("EdDSA", "one"), privateJWK("HS512", "two"))
 	h := load(t, &Handler{IssuerConfig: IssuerConfig{JWKFiles: []string{path}}})
 	token := func(algorithm, id string) string {
 		return "Bearer " + sign(t, algorithm, map[string]any{"kid": id}, fresh(nil))

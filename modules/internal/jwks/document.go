@@ -1,11 +1,12 @@
 package jwks
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/botgate/botgate/internal/jwk"
 )
 
 // Document is one version of a key set. It is not changed after it was made.
@@ -19,43 +20,39 @@ type Document struct {
 	Version uint64
 }
 
+// errSecret is for a secret that anybody can fetch, which is none.
+var errSecret = errors.New("it is a secret")
+
 // parse reads a JSON Web Key Set (RFC 7517, section 5). A set without usable keys is one:
-// whoever empties it means that no token shall pass.
-func parse(raw []byte) ([]jose.JSONWebKey, error) {
-	var set struct {
-		Keys *[]json.RawMessage `json:"keys"`
+// whoever empties it means that no token shall pass. Keys that are wrong are left out, for the
+// others to stay of use, and leftOut says why.
+func parse(raw []byte) (keys []jose.JSONWebKey, leftOut, err error) {
+	set, err := jwk.Set(raw)
+	if err != nil {
+		return nil, nil, fmt.Errorf("parsing the key set: %w", err)
 	}
-	if err := json.Unmarshal(raw, &set); err != nil {
-		return nil, fmt.Errorf("parsing the key set: %w", err)
-	}
-	if set.Keys == nil {
-		return nil, errors.New(`parsing the key set: it has no member "keys"`)
-	}
-	var keys []jose.JSONWebKey
-	for _, one := range *set.Keys {
-		if key, ok := parseKey(one); ok {
+	for i, one := range set {
+		key, err := parseKey(one)
+		switch {
+		case err == nil:
 			keys = append(keys, key)
+		case !errors.Is(err, jwk.ErrOtherUse):
+			leftOut = errors.Join(leftOut, fmt.Errorf("key %d: %w", i+1, err))
 		}
 	}
-	return keys, nil
+	return keys, leftOut, nil
 }
 
-// parseKey leaves out what one key can be wrong with, for the others to stay of use
-// (RFC 7517, section 5).
-func parseKey(raw []byte) (jose.JSONWebKey, bool) {
-	var key jose.JSONWebKey
-	if key.UnmarshalJSON(raw) != nil {
-		return key, false
+func parseKey(raw []byte) (jose.JSONWebKey, error) {
+	key, err := jwk.Parse(raw)
+	if err != nil {
+		return key, err
 	}
-	if key.Use != "" && key.Use != "sig" {
-		return key, false
-	}
-	// A secret that anybody can fetch is none.
 	if _, secret := key.Key.([]byte); secret {
-		return key, false
+		return key, errSecret
 	}
 	if !key.IsPublic() {
 		key = key.Public()
 	}
-	return key, key.Valid()
+	return key, nil
 }

@@ -16,23 +16,25 @@ func TestParseLeavesOutWhatIsOfNoUse(t *testing.T) {
 	tests := map[string]struct {
 		keys string
 		want []string
+		told bool
 	}{
-		"good":             {ed25519Key, []string{"ed"}},
-		"unknown kind":     {`{"kty":"AKP","kid":"pq"},` + ed25519Key, []string{"ed"}},
-		"secret":           {`{"kty":"oct","kid":"s","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"},` + ed25519Key, []string{"ed"}},
-		"for encryption":   {`{"kty":"OKP","use":"enc","crv":"Ed25519","kid":"e","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, nil},
-		"malformed":        {`{"kty":"RSA","kid":"r","n":"!","e":"AQAB"},7,"x",` + ed25519Key, []string{"ed"}},
-		"point off curve":  {`{"kty":"EC","crv":"P-256","kid":"c","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"}`, nil},
-		"private":          {privateKey, []string{"private"}},
-		"same id twice":    {ed25519Key + "," + ed25519Key, []string{"ed", "ed"}},
-		"nothing at all":   {``, nil},
-		"without a key id": {`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, []string{""}},
+		"good":             {keys: ed25519Key, want: []string{"ed"}},
+		"unknown kind":     {keys: `{"kty":"AKP","kid":"pq"},` + ed25519Key, want: []string{"ed"}},
+		"secret":           {keys: `{"kty":"oct","kid":"s","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"},` + ed25519Key, want: []string{"ed"}, told: true},
+		"for encryption":   {keys: `{"kty":"OKP","use":"enc","crv":"Ed25519","kid":"e","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, want: nil},
+		"malformed":        {keys: `{"kty":"RSA","kid":"r","n":"!","e":"AQAB"},7,"x",` + ed25519Key, want: []string{"ed"}, told: true},
+		"point off curve":  {keys: `{"kty":"EC","crv":"P-256","kid":"c","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"}`, want: nil, told: true},
+		"private":          {keys: privateKey, want: []string{"private"}},
+		"same id twice":    {keys: ed25519Key + "," + ed25519Key, want: []string{"ed", "ed"}},
+		"nothing at all":   {keys: ``, want: nil},
+		"without a key id": {keys: `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, want: []string{""}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			keys, err := parse([]byte(`{"keys":[` + tt.keys + `]}`))
+			keys, leftOut, err := parse([]byte(`{"keys":[` + tt.keys + `]}`))
 			require.NoError(t, err)
+			require.Equal(t, tt.told, leftOut != nil, "what is wrong is told, what is for others is not")
 			var got []string
 			for _, key := range keys {
 				require.True(t, key.IsPublic())
@@ -48,7 +50,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"keys":[` + ed25519Key + `,` + privateKey + `]}`))
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256"},{"kty":"RSA","n":"AQ","e":"AQ"}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		keys, _ := parse(raw)
+		keys, _, _ := parse(raw)
 		for _, key := range keys {
 			require.True(t, key.IsPublic() && key.Valid())
 		}

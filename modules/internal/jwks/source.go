@@ -206,7 +206,7 @@ func (s *source) pause(failures int) time.Duration {
 func (s *source) refresh(ctx context.Context, failures int) int {
 	raw, err := s.fetcher.fetch(ctx)
 	if err == nil {
-		err = s.replace(raw)
+		err = s.replace(ctx, raw)
 	}
 	if err == nil {
 		fetchesTotal.WithLabelValues("ok").Inc()
@@ -220,15 +220,18 @@ func (s *source) refresh(ctx context.Context, failures int) int {
 }
 
 // replace puts a new set in the place of the old one, whose keys then stop working.
-func (s *source) replace(raw []byte) error {
+func (s *source) replace(ctx context.Context, raw []byte) error {
 	old, version := s.current.Load(), uint64(1)
 	if old != nil {
 		version = old.Version + 1
 	}
 	if old == nil || !bytes.Equal(old.Raw, raw) {
-		keys, err := parse(raw)
+		keys, leftOut, err := parse(raw)
 		if err != nil {
 			return err
+		}
+		if leftOut != nil {
+			s.config.Logger.WarnContext(ctx, "keys of a set can't be used and are left out", slog.Any("error", leftOut))
 		}
 		s.current.Store(&Document{Raw: raw, Keys: keys, Version: version})
 	}
