@@ -27,8 +27,13 @@ func (s *stack) ask(user, key string, body []byte) answer {
 	return a
 }
 
-// idOf is the id of the event that a key of the user stands for.
-func idOf(user, key string) string { return event.DeriveID("demo", "user:"+user, key, user) }
+// idOf is the id of the event that a key of the user stands for, with the body hello.
+func idOf(user, key string) string {
+	content := event.ContentOf("command", user, hello)
+	return event.Identity{
+		Bot: "demo", Sender: event.ClientSender("botgate", user), Key: key, Content: content[:],
+	}.ID(user)
+}
 
 // requireAccepted finds the 202 of the event that a key of the user stands for.
 func requireAccepted(t *testing.T, user, key string, a answer) (id string) {
@@ -145,7 +150,7 @@ func TestIdempotencyKeys(t *testing.T) {
 				requireReplay(t, "alice", "k", gateway.ask("alice", "k", hello))
 				requireProblem(t, gateway.ask("alice", "k", bye), http.StatusUnprocessableEntity, "idempotency-mismatch")
 			}
-			others := other.ask("bob", "k", bye)
+			others := other.ask("bob", "k", hello)
 			requireAccepted(t, "bob", "k", others)
 			require.False(t, replayed(others), "a key belongs to its user")
 

@@ -83,7 +83,11 @@ func sendPayload(t *testing.T, s *stack, p payload) {
 }
 
 // id is what the event's id must be, whichever gateway took it.
-func (p payload) id() string { return event.DeriveID("demo", "github", p.delivery, p.user) }
+func (p payload) id() string {
+	return event.Identity{
+		Bot: "demo", Sender: event.PlatformSender("github", ""), Key: p.delivery, Content: p.body,
+	}.ID(p.user)
+}
 
 func requireStored(t *testing.T, s *stack, payloads []payload) {
 	t.Helper()

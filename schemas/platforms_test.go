@@ -68,7 +68,7 @@ func TestSamplesHoldAnEvent(t *testing.T) {
 		complete := 0
 		for _, file := range samples(t, "valid", name) {
 			for _, event := range p.Read(&platform.Request{}, read(t, file)).Events {
-				if event.User != "" && event.DedupeID != "" {
+				if event.User != "" && event.Key.Value != "" {
 					complete++
 				}
 			}

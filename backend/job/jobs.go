@@ -131,7 +131,7 @@ func newID(r Request) (string, error) {
 	if r.Key == "" {
 		return event.NewID("")
 	}
-	return event.DeriveID("jobs", r.Bot, r.Key, ""), nil
+	return event.Identity{Bot: r.Bot, Sender: "jobs", Key: r.Key}.ID(""), nil
 }
 
 // repeated returns the job that a key belongs to.

@@ -20,8 +20,8 @@ func BucketOf(subject string) int {
 	return int((sum ^ sum>>32) % Buckets)
 }
 
-// BucketOfID returns the bucket of an event, which its id carries: see [NewID] and
-// [DeriveID]. What is not such an id has a bucket too, the one of its text.
+// BucketOfID returns the bucket of an event, which its id carries: see [Identity.ID]
+// and [NewID]. What is not such an id has a bucket too, the one of its text.
 func BucketOfID(id string) int {
 	parsed, err := uuid.Parse(id)
 	if err != nil || parsed.Variant() != uuid.RFC4122 || parsed.Version() != 7 && parsed.Version() != 8 {

@@ -32,11 +32,10 @@ func TestIDsCarryTheBucket(t *testing.T) {
 		user := "user-" + strconv.Itoa(i)
 		fresh, err := event.NewID(user)
 		require.NoError(t, err)
-		derived := event.DeriveID("demo", "github", strconv.Itoa(i), user)
+		derived := event.Identity{Bot: "demo", Sender: "github", Key: strconv.Itoa(i)}.ID(user)
 		require.Equal(t, event.BucketOf(user), event.BucketOfID(fresh), fresh)
 		require.Equal(t, event.BucketOf(user), event.BucketOfID(derived), derived)
 	}
-	require.NotEqual(t, event.DeriveID("demo", "github", "1", "alice"), event.DeriveID("demo", "github", "2", "alice"))
 }
 
 func TestIDsWithoutAUserAreSpread(t *testing.T) {
@@ -46,7 +45,7 @@ func TestIDsWithoutAUserAreSpread(t *testing.T) {
 		id, err := event.NewID("")
 		require.NoError(t, err)
 		fresh[event.BucketOfID(id)] = true
-		derived[event.BucketOfID(event.DeriveID("demo", "github", strconv.Itoa(i), ""))] = true
+		derived[event.BucketOfID(event.Identity{Bot: "demo", Sender: "github", Key: strconv.Itoa(i)}.ID(""))] = true
 	}
 	require.Greater(t, len(fresh), event.Buckets*9/10)
 	require.Greater(t, len(derived), event.Buckets*9/10)

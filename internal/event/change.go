@@ -88,7 +88,7 @@ func NewChange(about *Event, c Change) (*Event, error) {
 		return nil, fmt.Errorf("event: encoding a change: %w", err)
 	}
 	return &Event{
-		ID:          DeriveID(about.Bot, "botgate-change", key, about.Subject),
+		ID:          Identity{Bot: about.Bot, Sender: "botgate-change", Key: key}.ID(about.Subject),
 		Bot:         about.Bot,
 		Type:        ChangeType(c.Status),
 		Subject:     about.Subject,

@@ -23,7 +23,7 @@ const maxDelay = 24 * time.Hour
 // Event is one accepted event with its CloudEvents 1.0 attributes
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 type Event struct {
-	// ID identifies the event everywhere; equal ids are the same event. See [NewID] and [DeriveID].
+	// ID identifies the event everywhere; equal ids are the same event. See [Identity] and [NewID].
 	ID string
 	// Bot is the name of the bot the event is for; [Event.Source] is made from it.
 	Bot string

@@ -83,20 +83,30 @@ func TestFromAttributesRefuses(t *testing.T) {
 	}
 }
 
-func TestDeriveID(t *testing.T) {
+func TestIdentity(t *testing.T) {
 	t.Parallel()
-	id := event.DeriveID("demo", "github", "delivery-1", "")
-	require.Equal(t, id, event.DeriveID("demo", "github", "delivery-1", ""), "a repeat has the same id everywhere")
-	require.Equal(t, "6d698562-2436-85be-aed6-8dc36645a007", id, "ids outlive versions: this one must never change")
-	for _, other := range []string{
-		event.DeriveID("demo2", "github", "delivery-1", ""),
-		event.DeriveID("demo", "user:1", "delivery-1", ""),
-		event.DeriveID("demo", "github", "delivery-2", ""),
-		event.DeriveID("demog", "ithub", "delivery-1", ""),
-		event.DeriveID("demo", "githubd", "elivery-1", ""),
-	} {
-		require.NotEqual(t, id, other)
+	one := event.Identity{Bot: "demo", Sender: event.PlatformSender("github", "a"), Key: "delivery-1"}
+	require.Equal(t, "c332b879-7a5a-80dd-beed-efec5a9753e0", one.ID(""), "ids outlive versions: this one must never change")
+	others := []event.Identity{
+		one,
+		{Bot: "demo2", Sender: one.Sender, Key: one.Key},
+		{Bot: one.Bot, Sender: event.PlatformSender("github", "b"), Key: one.Key},
+		{Bot: one.Bot, Sender: event.PlatformSender("githuba", ""), Key: one.Key},
+		{Bot: one.Bot, Sender: event.ClientSender("github", "a"), Key: one.Key},
+		{Bot: one.Bot, Sender: one.Sender, Key: "delivery-2"},
+		{Bot: "demop", Sender: one.Sender[1:], Key: one.Key},
+		{Bot: one.Bot, Sender: one.Sender + "d", Key: one.Key[1:]},
+		{Bot: one.Bot, Sender: one.Sender, Key: one.Key, Content: []byte{}},
+		{Bot: one.Bot, Sender: one.Sender, Key: one.Key, Content: []byte("x")},
 	}
+	ids := map[string]bool{}
+	for _, other := range others {
+		require.Equal(t, other.ID(""), other.ID(""))
+		ids[other.ID("")] = true
+	}
+	require.Len(t, ids, len(others))
+	require.NotEqual(t, event.ContentOf("a", "bc", nil), event.ContentOf("ab", "c", nil))
+	require.NotEqual(t, event.ContentOf("a", "b", nil), event.ContentOf("a", "b", []byte("c")))
 }
 
 func TestNewIDIsUnique(t *testing.T) {

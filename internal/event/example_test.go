@@ -10,8 +10,9 @@ import (
 
 // Example makes an event as the gateway does, and the change that reports what became of it.
 func Example() {
+	delivery := event.Identity{Bot: "demo", Sender: event.PlatformSender("github", "acme"), Key: "72d3162e"}
 	e := &event.Event{
-		ID:         event.DeriveID("demo", "github", "delivery-1", "octocat"), // A repeat gets the same id.
+		ID:         delivery.ID("octocat"), // A repeat gets the same id.
 		Bot:        "demo",
 		Type:       "github.push",
 		Subject:    "octocat",
@@ -28,7 +29,7 @@ func Example() {
 	}
 	fmt.Println(change.Type, "is a change:", change.IsChange())
 	// Output:
-	// 6d698562-2436-86a7-aed6-8dc36645a007 of /bots/demo in the order of octocat
+	// 861be297-d74c-8ea7-ad8d-048f22858adc of /bots/demo in the order of octocat
 	// botgate.event.delivered is a change: true
 }
 

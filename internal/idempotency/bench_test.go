@@ -2,6 +2,7 @@ package idempotency
 
 import (
 	"context"
+	"crypto/sha256"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,8 +21,8 @@ func benchmarkOnce(b *testing.B, url string) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			key := KeyOf("demo", "user:alice", b.Name()+strconv.FormatInt(next.Add(1), 10))
-			claim := s.Begin(context.Background(), patient, key, FingerprintOf("command", request))
+			key := Key(sha256.Sum256([]byte(b.Name() + strconv.FormatInt(next.Add(1), 10))))
+			claim := s.Begin(context.Background(), patient, key, sha256.Sum256(request))
 			if claim.State == First {
 				s.Finish(context.Background(), claim, answer)
 			}

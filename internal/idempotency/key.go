@@ -3,27 +3,14 @@ package idempotency
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"strconv"
 	"strings"
 )
 
-// Key stands for what a sender calls a request: a SHA-256, so that Redis holds no user and
-// no key of theirs. The zero Key is none.
+// Key stands for what a sender calls a request: the SHA-256 of an [event.Identity], so that Redis
+// holds no user and no key of theirs. The zero Key is none.
 type Key [sha256.Size]byte
-
-// KeyOf returns the Key of a sender's key for a bot. The scope says within what the key
-// is unique.
-func KeyOf(bot, scope, key string) Key {
-	var space [256]byte
-	text := space[:0]
-	for _, part := range [...]string{bot, scope, key} {
-		// Length prefixes keep ("a","bc") and ("ab","c") apart.
-		text = append(binary.BigEndian.AppendUint64(text, uint64(len(part))), part...)
-	}
-	return sha256.Sum256(text)
-}
 
 // name is the key in Redis. Every command is about one key, so a cluster may spread them.
 func (k Key) name(prefix string) string {
@@ -32,13 +19,6 @@ func (k Key) name(prefix string) string {
 
 // Fingerprint tells requests under one key apart: a SHA-256.
 type Fingerprint [sha256.Size]byte
-
-// FingerprintOf returns the fingerprint of a request of this type with this body.
-func FingerprintOf(kind string, body []byte) Fingerprint {
-	var space [128]byte
-	sum := sha256.Sum256(body)
-	return sha256.Sum256(append(append(space[:0], sum[:]...), kind...))
-}
 
 var errRecord = errors.New("idempotency: unexpected record")
 

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"crypto/sha256"
 	"testing"
 	"time"
 
@@ -51,10 +52,10 @@ func onBoth(t *testing.T, test func(t *testing.T, one, other *Store)) {
 	})
 }
 
-func newKey() Key { return KeyOf("bot", "user:alice", uuid.NewString()) }
+func newKey() Key { return sha256.Sum256([]byte(uuid.NewString())) }
 
 var (
-	body    = FingerprintOf("command", []byte(`{"command":"/x"}`))
-	another = FingerprintOf("command", []byte(`{"command":"/y"}`))
+	body    = Fingerprint(sha256.Sum256([]byte(`{"command":"/x"}`)))
+	another = Fingerprint(sha256.Sum256([]byte(`{"command":"/y"}`)))
 	answer  = Answer{Status: 202, Location: "/v1/events/1", Body: []byte("{\"id\":\"1\"}\n\n")}
 )

@@ -93,7 +93,7 @@ func (discord) interaction(kind string, document []byte, reply *Reply) Delivery 
 		Type:     "discord." + kind,
 		User:     firstID(members(parts[1], "user")[0], parts[2]),
 		OrderKey: text(parts[3]),
-		DedupeID: text(parts[0]),
+		Key:      Key{Value: text(parts[0]), Rule: discordInteractionKey},
 	}, reply)
 }
 

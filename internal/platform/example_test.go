@@ -30,12 +30,12 @@ func Example() {
 
 	fmt.Println("verify:", github.Verify(req, []platform.Secret{secret}))
 	event := github.Read(req, req.Body).Events[0]
-	fmt.Printf("type %s, user %s, order key %s, dedupe id %s\n", event.Type, event.User, event.OrderKey, event.DedupeID)
+	fmt.Printf("type %s, user %s, order key %s, key %s\n", event.Type, event.User, event.OrderKey, event.Key.Value)
 
 	req.Body = []byte(`{"ref":"refs/heads/other"}`)
 	fmt.Println("another body:", github.Verify(req, []platform.Secret{secret}))
 	// Output:
 	// verify: <nil>
-	// type github.push, user 42, order key 7, dedupe id 72d3162e
+	// type github.push, user 42, order key 7, key 72d3162e
 	// another body: signature_mismatch
 }

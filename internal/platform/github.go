@@ -39,6 +39,6 @@ func (g github) Read(req *Request, document []byte) Delivery {
 	owners := members(document, "sender", "repository", "installation", "organization")
 	return single(Event{
 		Type: "github." + cmp.Or(name, "event"), User: firstID(owners[0]),
-		OrderKey: firstID(owners[1:]...), DedupeID: req.Header.Get(g.idHeader),
+		OrderKey: firstID(owners[1:]...), Key: Key{Value: req.Header.Get(g.idHeader), Rule: githubKey},
 	}, nil)
 }

@@ -56,10 +56,10 @@ func (googleChat) Read(_ *Request, document []byte) Delivery {
 		OrderKey: cmp.Or(field(parts[4], "thread", "name"), space),
 	}
 	if when := text(parts[1]); when != "" {
-		event.DedupeID = strings.Join([]string{when, space, user, text(parts[0])}, " ")
+		event.Key = Key{Value: strings.Join([]string{when, space, user, text(parts[0])}, " "), Rule: googleChatKey}
 	}
 	if name := field(parts[4], "name"); name != "" {
-		event.DedupeID = text(parts[0]) + " " + name
+		event.Key = Key{Value: text(parts[0]) + " " + name, Rule: googleChatKey}
 	}
 	return single(event, jsonReply("{}"))
 }

@@ -62,6 +62,18 @@ func (g generic) Read(req *Request, document []byte) Delivery {
 	}
 	return single(Event{
 		Type: "hmac." + cmp.Or(from(g.typeHeader, g.typePath), "event"), User: from("", g.userPath),
-		OrderKey: from("", g.orderPath), DedupeID: from(g.idHeader, g.idPath),
+		OrderKey: from("", g.orderPath), Key: g.key(req, document),
 	}, nil)
+}
+
+// key prefers what is signed: a member of the body, or a header that is a part of the template.
+func (g generic) key(req *Request, document []byte) Key {
+	header := hmacHeaderKey
+	header.Signed = g.signed.has("id")
+	if g.idPath != nil && !header.Signed {
+		if value := field(document, g.idPath...); value != "" {
+			return Key{Value: value, Rule: hmacMemberKey}
+		}
+	}
+	return Key{Value: req.Header.Get(g.idHeader), Rule: header}
 }

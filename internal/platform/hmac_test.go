@@ -39,7 +39,7 @@ func TestHMACTemplate(t *testing.T) {
 		}
 		secrets := []platform.Secret{parse(t, p, "6b6579")}
 		require.NoError(t, p.Verify(req, secrets))
-		require.Equal(t, []platform.Event{{Type: "hmac.k", User: "5", OrderKey: "r", DedupeID: "d1"}}, p.Read(req, req.Body).Events)
+		require.Equal(t, "hmac.k | 5 | r | d1", facts(p.Read(req, req.Body).Events[0]))
 
 		for name, reason := range map[string]platform.Reason{"X-Id": platform.SignatureMismatch, "X-Region": platform.SignatureMismatch, "X-Time": badTimestamp} {
 			changed := *req

@@ -46,5 +46,5 @@ func hook0Headers(names string, header http.Header) (string, error) {
 // Read leaves user and order key empty: what the events are about is for the sender to say.
 func (h hook0) Read(req *Request, document []byte) Delivery {
 	name := cmp.Or(req.Header.Get("X-Event-Type"), field(document, "event"), "event")
-	return single(Event{Type: "hook0." + name, DedupeID: req.Header.Get(h.idHeader)}, nil)
+	return single(Event{Type: "hook0." + name, Key: Key{Value: req.Header.Get(h.idHeader), Rule: hook0Key}}, nil)
 }

@@ -82,7 +82,8 @@ func metaChange(change []byte) []Event {
 		if len(statuses) > 0 {
 			part = withMember(part, "statuses", []byte("[]"))
 		}
-		events = append(events, metaEvent(name, account, text(facts[0]), text(facts[1]), withMember(change, "value", part)))
+		key := Key{Value: text(facts[1]), Rule: metaMessageKey, Item: message}
+		events = append(events, metaEvent(name, account, text(facts[0]), key, withMember(change, "value", part)))
 	}
 	for _, status := range statuses {
 		facts := members(status, "recipient_id", "id", "status")
@@ -90,14 +91,14 @@ func metaChange(change []byte) []Event {
 		if len(messages) > 0 {
 			part = withMember(part, "messages", []byte("[]"))
 		}
-		key := text(facts[1])
-		if key != "" {
-			key += ":" + text(facts[2])
+		key := Key{Value: text(facts[1]), Rule: metaStatusKey, Item: status}
+		if key.Value != "" {
+			key.Value += ":" + text(facts[2])
 		}
 		events = append(events, metaEvent("statuses", account, text(facts[0]), key, withMember(change, "value", part)))
 	}
 	if len(events) == 0 {
-		events = []Event{metaEvent(name, account, firstID(inner[3]), "", change)}
+		events = []Event{metaEvent(name, account, firstID(inner[3]), Key{Item: change}, change)}
 	}
 	return events
 }
@@ -107,14 +108,14 @@ func metaMessaging(page string, item []byte) Event {
 	parts := members(item, "sender", "message", "postback", "delivery", "read", "reaction", "timestamp")
 	for i, kind := range []string{"message", "postback", "delivery", "read", "reaction"} {
 		if part := parts[i+1]; part != nil {
-			return metaEvent(kind, page, firstID(parts[0]), field(part, "mid"), nil).keyed(kind)
+			return metaEvent(kind, page, firstID(parts[0]), Key{Value: field(part, "mid"), Rule: metaItemKey, Item: item}, nil).keyed(kind)
 		}
 	}
-	return metaEvent("messaging", page, firstID(parts[0]), "", nil)
+	return metaEvent("messaging", page, firstID(parts[0]), Key{Item: item}, nil)
 }
 
-func metaEvent(kind, account, user, key string, body []byte) Event {
-	event := Event{Type: "meta." + kind, User: user, DedupeID: key, Body: body}
+func metaEvent(kind, account, user string, key Key, body []byte) Event {
+	event := Event{Type: "meta." + kind, User: user, Key: key, Body: body}
 	if account != "" && user != "" {
 		event.OrderKey = account + ":" + user
 	}
@@ -123,8 +124,8 @@ func metaEvent(kind, account, user, key string, body []byte) Event {
 
 // keyed tells apart the events that one message can have.
 func (e Event) keyed(kind string) Event {
-	if e.DedupeID != "" && kind != "message" {
-		e.DedupeID = kind + ":" + e.User + ":" + e.DedupeID
+	if e.Key.Value != "" && kind != "message" {
+		e.Key.Value = kind + ":" + e.User + ":" + e.Key.Value
 	}
 	return e
 }

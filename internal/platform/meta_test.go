@@ -1,7 +1,6 @@
 package platform_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,14 +29,16 @@ func whatsapp(messages, statuses string) string {
 func TestMetaMessageAlone(t *testing.T) {
 	t.Parallel()
 	events := readMeta(t, whatsapp(message1, ""))
-	require.Equal(t, []platform.Event{{Type: "meta.messages", User: "1650", OrderKey: "106:1650", DedupeID: "wamid.1"}}, events)
+	require.Len(t, events, 1)
+	require.Equal(t, "meta.messages | 1650 | 106:1650 | wamid.1", facts(events[0]))
+	require.Nil(t, events[0].Body, "the request's own bytes")
 }
 
 func TestMetaBatchIsSplit(t *testing.T) {
 	t.Parallel()
 	events := readMeta(t, whatsapp(message1+","+message2, status1))
 	require.Len(t, events, 3)
-	require.Equal(t, []string{"wamid.1", "wamid.2", "wamid.0:read"}, []string{events[0].DedupeID, events[1].DedupeID, events[2].DedupeID})
+	require.Equal(t, []string{"wamid.1", "wamid.2", "wamid.0:read"}, []string{events[0].Key.Value, events[1].Key.Value, events[2].Key.Value})
 	require.Equal(t, []string{"106:1650", "106:1651", "106:1652"}, []string{events[0].OrderKey, events[1].OrderKey, events[2].OrderKey})
 	require.Equal(t, []string{"meta.messages", "meta.messages", "meta.statuses"}, []string{events[0].Type, events[1].Type, events[2].Type})
 	require.Equal(t, whatsapp(message1, ""), string(events[0].Body))
@@ -56,7 +57,7 @@ func TestMetaEntriesAreSplit(t *testing.T) {
 	require.Len(t, events, 4)
 	var got []string
 	for _, e := range events {
-		got = append(got, strings.Join([]string{e.Type, e.User, e.OrderKey, e.DedupeID}, " | "))
+		got = append(got, facts(e))
 	}
 	require.Equal(t, []string{
 		"meta.message | U1 | P:U1 | m1", "meta.delivery | U2 | P:U2 | ",

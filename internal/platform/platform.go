@@ -123,8 +123,8 @@ type Event struct {
 	User string
 	// OrderKey is the platform's unit of order; empty means that the user is.
 	OrderKey string
-	// DedupeID is the same in every repeat of one delivery; may be empty.
-	DedupeID string
+	// Key names the event's delivery; the zero Key where nothing in the request does.
+	Key Key
 	// Body is this event's part of a batch, in the form of a request that brings
 	// nothing else; nil means that the request's body is the event.
 	Body []byte

@@ -12,7 +12,7 @@ import (
 )
 
 // readCase is a verified request and what it brings: of each event, type, user, order key
-// and dedupe id, separated by " | ".
+// and key, separated by " | ".
 type readCase struct {
 	name, platform string
 	header         map[string]string
@@ -108,12 +108,17 @@ func TestRead(t *testing.T) {
 			delivery := get(t, tt.platform).Read(req, document)
 			var got []string
 			for _, e := range delivery.Events {
-				got = append(got, strings.Join([]string{e.Type, e.User, e.OrderKey, e.DedupeID}, " | "))
+				got = append(got, facts(e))
 			}
 			require.Equal(t, tt.want, got)
 			require.Equal(t, tt.reply, show(delivery.Reply))
 		})
 	}
+}
+
+// facts writes what a request says about an event in one line.
+func facts(e platform.Event) string {
+	return strings.Join([]string{e.Type, e.User, e.OrderKey, e.Key.Value}, " | ")
 }
 
 // show writes a reply in one line.

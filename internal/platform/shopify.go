@@ -18,8 +18,8 @@ func newShopify(o *options) Platform {
 // shop, whose events keep their order.
 func (s shopify) Read(req *Request, _ []byte) Delivery {
 	return single(Event{
-		Type:     "shopify." + cmp.Or(req.Header.Get("X-Shopify-Topic"), "event"),
-		User:     req.Header.Get("X-Shopify-Shop-Domain"),
-		DedupeID: req.Header.Get(s.idHeader),
+		Type: "shopify." + cmp.Or(req.Header.Get("X-Shopify-Topic"), "event"),
+		User: req.Header.Get("X-Shopify-Shop-Domain"),
+		Key:  Key{Value: req.Header.Get(s.idHeader), Rule: shopifyKey},
 	}, emptyReply(http.StatusOK))
 }

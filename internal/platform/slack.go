@@ -60,7 +60,7 @@ func slackEvent(document []byte) Delivery {
 		Type:     "slack." + cmp.Or(text(inner[0]), "event"),
 		User:     textOrID(inner[1]),
 		OrderKey: slackOrder(text(parts[2]), channel, text(inner[3])),
-		DedupeID: text(parts[1]),
+		Key:      Key{Value: text(parts[1]), Rule: slackEventKey},
 	}, emptyReply(http.StatusOK))
 }
 
@@ -70,7 +70,7 @@ func slackInteraction(kind string, document []byte) Delivery {
 		Type:     "slack." + cmp.Or(kind, "interaction"),
 		User:     textOrID(parts[0]),
 		OrderKey: slackOrder(textOrID(parts[1]), textOrID(parts[2]), field(parts[3], "thread_ts")),
-		DedupeID: text(parts[4]),
+		Key:      Key{Value: text(parts[4]), Rule: slackTriggerKey},
 	}, emptyReply(http.StatusOK))
 }
 
@@ -80,7 +80,7 @@ func slackCommand(req *Request) Delivery {
 		Type:     "slack.command",
 		User:     form.Get("user_id"),
 		OrderKey: slackOrder(form.Get("team_id"), form.Get("channel_id"), ""),
-		DedupeID: form.Get("trigger_id"),
+		Key:      Key{Value: form.Get("trigger_id"), Rule: slackTriggerKey},
 	}, emptyReply(http.StatusOK))
 }
 

@@ -23,6 +23,7 @@ func (stripe) Read(_ *Request, document []byte) Delivery {
 	if customer == "" && text(object[2]) == "customer" {
 		customer = text(object[1])
 	}
-	return single(Event{Type: "stripe." + cmp.Or(text(parts[0]), "event"), User: customer, DedupeID: text(parts[1])},
-		emptyReply(http.StatusOK))
+	return single(Event{
+		Type: "stripe." + cmp.Or(text(parts[0]), "event"), User: customer, Key: Key{Value: text(parts[1]), Rule: stripeKey},
+	}, emptyReply(http.StatusOK))
 }

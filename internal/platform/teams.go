@@ -36,7 +36,7 @@ func activity(platform string, document []byte) Event {
 		Type: platform + "." + cmp.Or(text(parts[0]), "activity"), User: firstID(parts[2]), OrderKey: firstID(parts[3]),
 	}
 	if id := text(parts[1]); id != "" {
-		event.DedupeID = event.OrderKey + ":" + id
+		event.Key = Key{Value: event.OrderKey + ":" + id, Rule: activityKey}
 	}
 	return event
 }

@@ -48,7 +48,8 @@ func (telegram) Read(_ *Request, document []byte) Delivery {
 	parts := members(update, "from", "user", "chat", "message", "sender_chat")
 	return single(Event{
 		Type: "telegram." + cmp.Or(kind, "update"), User: firstID(parts[0], parts[1], parts[4]),
-		OrderKey: firstID(parts[2], members(parts[3], "chat")[0]), DedupeID: field(document, "update_id"),
+		OrderKey: firstID(parts[2], members(parts[3], "chat")[0]),
+		Key:      Key{Value: field(document, "update_id"), Rule: telegramKey},
 	}, emptyReply(http.StatusOK))
 }
 

@@ -152,11 +152,13 @@ func (twilio) Read(req *Request, document []byte) Delivery {
 		{"call", get("CallSid"), get("CallStatus")},
 	} {
 		if kind.id != "" {
-			event.Type, event.DedupeID = "twilio."+kind.name, kind.id+":"+kind.status
+			event.Type, event.Key = "twilio."+kind.name, Key{Value: kind.id + ":" + kind.status, Rule: twilioStatusKey}
 			break
 		}
 	}
-	event.DedupeID = cmp.Or(req.Header.Get("I-Twilio-Idempotency-Token"), event.DedupeID)
+	if token := req.Header.Get("I-Twilio-Idempotency-Token"); token != "" {
+		event.Key = Key{Value: token, Rule: twilioTokenKey}
+	}
 	return single(event, &Reply{
 		Status: http.StatusOK, ContentType: "text/xml",
 		Body: []byte(`<?xml version="1.0" encoding="UTF-8"?><Response></Response>`),

@@ -106,6 +106,11 @@ func TestCommandIsPublishedAndAnswered(t *testing.T) {
 	require.WithinDuration(t, time.Now(), e.Time, time.Minute)
 }
 
+// named is a key that names a delivery by itself.
+func named(value string) platform.Key {
+	return platform.Key{Value: value, Rule: platform.Rule{Signed: true, Unique: true}}
+}
+
 // deliver runs a request through the handler that bot_signature verified before.
 func deliver(t *testing.T, h *Handler, d *delivery.Delivery, body string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -120,12 +125,13 @@ func TestPlatformEventTakesItsFacts(t *testing.T) {
 	t.Parallel()
 	f := &fakeApp{}
 	w := deliver(t, newHandler(f), &delivery.Delivery{Platform: "github", Delivery: platform.Delivery{
-		Events: []platform.Event{{Type: "github.push", User: "42", OrderKey: "repo-1", DedupeID: "d-1"}},
+		Events: []platform.Event{{Type: "github.push", User: "42", OrderKey: "repo-1", Key: platform.Key{Value: "d-1"}}},
 	}}, `{}`)
 	require.Equal(t, http.StatusAccepted, w.Code)
 	e := f.published[0]
 	require.Equal(t, []string{"github.push", "42", "repo-1", "github"}, []string{e.Type, e.Subject, e.OrderKey, e.VerifiedBy})
-	require.Equal(t, event.DeriveID("demo", "github", "d-1", "42"), e.ID)
+	of := event.Identity{Bot: "demo", Sender: event.PlatformSender("github", ""), Key: "d-1", Content: []byte(`{}`)}
+	require.Equal(t, of.ID("42"), e.ID)
 	require.JSONEq(t, fmt.Sprintf(`{"id":%q,"status":"accepted"}`, e.ID), w.Body.String())
 }
 
@@ -134,7 +140,7 @@ func TestBatchIsOneEventPerItem(t *testing.T) {
 	f := &fakeApp{}
 	batch := &delivery.Delivery{Platform: "line", Delivery: platform.Delivery{
 		Events: []platform.Event{
-			{Type: "line.message", User: "u1", DedupeID: "a", Body: []byte(`{"events":[1]}`)},
+			{Type: "line.message", User: "u1", Key: named("a"), Body: []byte(`{"events":[1]}`)},
 			{Type: "line.follow", User: "u2", OrderKey: "g", Body: []byte(`{"events":[2]}`)},
 		},
 		Reply: &platform.Reply{Status: http.StatusOK, ContentType: "text/plain", Body: []byte("OK")},
@@ -145,7 +151,8 @@ func TestBatchIsOneEventPerItem(t *testing.T) {
 	first, second := f.published[0], f.published[1]
 	require.Equal(t, []string{"line.message", "u1", "u1", `{"events":[1]}`}, []string{first.Type, first.Subject, first.OrderKey, string(first.Data)})
 	require.Equal(t, []string{"line.follow", "u2", "g", `{"events":[2]}`}, []string{second.Type, second.Subject, second.OrderKey, string(second.Data)})
-	require.Equal(t, event.DeriveID("demo", "line", "a", "u1"), first.ID)
+	of := event.Identity{Bot: "demo", Sender: event.PlatformSender("line", ""), Key: "a"}
+	require.Equal(t, of.ID("u1"), first.ID)
 	require.NotEqual(t, first.ID, second.ID)
 
 	f.err = queue.ErrUnavailable

@@ -3,6 +3,7 @@ package botenqueue
 import (
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -81,9 +82,12 @@ func TestOptions(t *testing.T) {
 	h, _, err = load(t, `{"bot":"demo","idempotency_window":0}`)
 	require.NoError(t, err)
 	require.Nil(t, h.store)
-	first, again := serve(t, h, keyed("off", `{"a":1}`), client), serve(t, h, keyed("off", `{"a":2}`), client)
+	first, again := serve(t, h, keyed("off", `{"a":1}`), client), serve(t, h, keyed("off", `{"a":1}`), client)
 	require.Equal(t, first.Body.String(), again.Body.String(), "still the same id")
 	require.Empty(t, again.Header().Get("Idempotency-Replayed"))
+	other := serve(t, h, keyed("off", `{"a":2}`), client)
+	require.Equal(t, http.StatusAccepted, other.Code)
+	require.NotEqual(t, first.Body.String(), other.Body.String(), "another body is another event")
 
 	for config, complaint := range map[string]string{
 		`{"bot":"demo","idempotency_window":"10ms"}`: "idempotency_window",

@@ -3,6 +3,7 @@ package botenqueue
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -30,19 +31,21 @@ type outcome struct {
 
 // take publishes what the request brings, unless it is a repeat.
 func (h *Handler) take(ctx context.Context, in intake) (outcome, *problem.Problem) {
-	if h.store != nil {
-		if keys := in.known(); len(keys) > 0 && in.platform {
-			return h.takeDelivery(ctx, in, keys)
-		} else if len(keys) > 0 {
-			return h.takeCommand(ctx, in.events[0], keys[0])
-		}
+	switch {
+	case h.store == nil:
+	case in.platform:
+		return h.takeDelivery(ctx, in)
+	case in.identities[0].Key != "":
+		return h.takeCommand(ctx, in.events[0], in.identities[0])
 	}
 	return outcome{answer: accepted(in.events[0])}, h.publish(ctx, in.events)
 }
 
 // takeCommand gives an API client the first answer to its key, or publishes.
-func (h *Handler) takeCommand(ctx context.Context, e *event.Event, key idempotency.Key) (outcome, *problem.Problem) {
-	claim := h.store.Begin(ctx, h.terms, key, idempotency.FingerprintOf(e.Type, e.Data))
+func (h *Handler) takeCommand(ctx context.Context, e *event.Event, of event.Identity) (outcome, *problem.Problem) {
+	content := idempotency.Fingerprint(of.Content)
+	of.Content = nil // Another one under the key is a mistake.
+	claim := h.store.Begin(ctx, h.terms, of.Sum(), content)
 	switch claim.State {
 	case idempotency.Repeat:
 		return outcome{answer: claim.Answer, repeat: true}, nil
@@ -64,15 +67,24 @@ func (h *Handler) takeCommand(ctx context.Context, e *event.Event, key idempoten
 // takeDelivery publishes those of a platform's events that are not known to be confirmed.
 // One that another request is publishing at present is published here too, and has the same
 // id: a platform that is told to come back later may not do so.
-func (h *Handler) takeDelivery(ctx context.Context, in intake, keys []idempotency.Key) (outcome, *problem.Problem) {
-	done := outcome{answer: accepted(in.events[0])}
-	fresh := make(map[idempotency.Key]bool, len(keys))
-	for i, seen := range h.store.Seen(ctx, h.terms, keys) {
-		fresh[keys[i]] = !seen
+func (h *Handler) takeDelivery(ctx context.Context, in intake) (outcome, *problem.Problem) {
+	keys := make([]idempotency.Key, len(in.events)) // The zero key where nothing tells a repeat.
+	var known []idempotency.Key
+	for i, of := range in.identities {
+		if of.Key == "" {
+			continue
+		}
+		if keys[i] = of.Sum(); !slices.Contains(known, keys[i]) {
+			known = append(known, keys[i])
+		}
+	}
+	fresh := make(map[idempotency.Key]bool, len(known))
+	for i, seen := range h.store.Seen(ctx, h.terms, known) {
+		fresh[known[i]] = !seen
 	}
 	var events []*event.Event
 	var publishing []idempotency.Key
-	for i, key := range in.keys {
+	for i, key := range keys {
 		switch {
 		case key == (idempotency.Key{}):
 			events = append(events, in.events[i])
@@ -81,8 +93,8 @@ func (h *Handler) takeDelivery(ctx context.Context, in intake, keys []idempotenc
 			events, publishing = append(events, in.events[i]), append(publishing, key)
 		}
 	}
-	if len(events) == 0 {
-		done.repeat = true
+	done := outcome{answer: accepted(in.events[0]), repeat: len(events) == 0}
+	if done.repeat {
 		return done, nil
 	}
 	if refusal := h.publish(ctx, events); refusal != nil {

@@ -84,7 +84,9 @@ func TestSameKeyAndBodyGivesTheFirstAnswer(t *testing.T) {
 		requireReplay(t, first, serve(t, h, keyed(key, `{"a":1}`), client))
 		requireReplay(t, first, serve(t, h, keyed(key, `{"a":1}`), client))
 		require.Len(t, f.published, 1)
-		require.Equal(t, event.DeriveID("demo", "user:alice", key, "alice"), f.published[0].ID, "ids as ever")
+		content := event.ContentOf("", "alice", []byte(`{"a":1}`))
+		of := event.Identity{Bot: "demo", Sender: event.ClientSender("", "alice"), Key: key, Content: content[:]}
+		require.Equal(t, of.ID("alice"), f.published[0].ID)
 
 		serve(t, h, keyed(key, `{"a":1}`), map[string]string{placeholderAuthUser: "mallory"})
 		require.Len(t, f.published, 2, "keys belong to their client")
@@ -279,7 +281,7 @@ func TestWhatWasNotConfirmedIsPublishedAgain(t *testing.T) {
 // github is a delivery that any 2xx answers.
 func github(id string) *delivery.Delivery {
 	return &delivery.Delivery{Platform: "github", Delivery: platform.Delivery{
-		Events: []platform.Event{{Type: "github.push", DedupeID: id}},
+		Events: []platform.Event{{Type: "github.push", Key: named(id)}},
 	}}
 }
 
@@ -314,7 +316,7 @@ func TestOnlyNewItemsOfABatchAreQueued(t *testing.T) {
 			for _, id := range ids {
 				item := platform.Event{Type: "line.message", Body: []byte(`{"events":["` + id + `"]}`)}
 				if id != "" {
-					item.DedupeID = run + id
+					item.Key = named(run + id)
 				}
 				d.Events = append(d.Events, item)
 			}

@@ -112,7 +112,7 @@ func TestPasses(t *testing.T) {
 			require.Equal(t, string(sent), p.body)
 			for placeholder, want := range map[string]string{
 				"platform": tt.platform, "verified_by": tt.platform, "type": tt.kind,
-				"user": tt.user, "order_key": tt.key, "dedupe_id": "delivery-1",
+				"user": tt.user, "order_key": tt.key, "delivery_key": "delivery-1",
 			} {
 				require.Equal(t, want, p.get("http.bot."+placeholder), placeholder)
 			}

@@ -32,7 +32,7 @@ func init() {
 //	{http.bot.type}         what happened, such as "github.push"
 //	{http.bot.user}         who caused it; may be empty
 //	{http.bot.order_key}    what its order is kept in; empty: the user
-//	{http.bot.dedupe_id}    the same in every repeat of a delivery; may be empty
+//	{http.bot.delivery_key} what names the delivery; may be empty
 //	{http.bot.verified_by}  the platform's name
 //
 // It answers 401 where the signature is missing or wrong, 404 where the platform is not

@@ -119,14 +119,17 @@ func probe(ctx context.Context, url string) bool {
 
 func printExamples(base string) error {
 	key := "hello-" + strings.ToLower(rand.Text()[:8])
-	id := event.DeriveID(demoBot, "user:"+tokenSubject, key, tokenSubject)
-	const payload = "schemas/testdata/valid/github/push.json"
+	const command, payload = `{"command":"/hello","text":"Hello, bot"}`, "schemas/testdata/valid/github/push.json"
+	content := event.ContentOf("command", tokenSubject, []byte(command))
+	id := event.Identity{
+		Bot: demoBot, Sender: event.ClientSender(tokenIssuer, tokenSubject), Key: key, Content: content[:],
+	}.ID(tokenSubject)
 	_, err := fmt.Printf(`
 Botgate is ready on %[1]s. Try, in this folder:
 
 1. Send a command to the bot:
 
-   curl -i %[1]s/v1/bots/demo/commands -H "Authorization: Bearer $(%[2]s token)" -H "Idempotency-Key: %[3]s" -H "Content-Type: application/json" -d '{"command":"/hello","text":"Hello, bot"}'
+   curl -i %[1]s/v1/bots/demo/commands -H "Authorization: Bearer $(%[2]s token)" -H "Idempotency-Key: %[3]s" -H "Content-Type: application/json" -d '%[6]s'
 
 2. Send a webhook, signed as GitHub signs it:
 
@@ -138,7 +141,7 @@ Botgate is ready on %[1]s. Try, in this folder:
 
 Ctrl-C stops it. Events that the bot gets are printed here:
 
-`, base, os.Args[0], key, payload, id)
+`, base, os.Args[0], key, payload, id, command)
 	return err
 }
 

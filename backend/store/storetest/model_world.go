@@ -95,7 +95,7 @@ func (w *world) event() *event.Event {
 	require.NoError(w.t, err)
 	e.OrderKey = e.Subject
 	if e.ID = id; w.IntN(3) == 0 {
-		e.ID = event.DeriveID(e.Bot, "test", fmt.Sprint(w.next), e.Subject)
+		e.ID = event.Identity{Bot: e.Bot, Sender: "test", Key: fmt.Sprint(w.next)}.ID(e.Subject)
 	}
 	if w.IntN(4) == 0 {
 		e.NotBefore = e.Time.Add(time.Minute)

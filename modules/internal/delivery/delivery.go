@@ -22,13 +22,15 @@ const (
 	placeholderType       = "http.bot.type"
 	PlaceholderUser       = "http.bot.user"
 	PlaceholderOrderKey   = "http.bot.order_key"
-	PlaceholderDedupeID   = "http.bot.dedupe_id"
+	placeholderKey        = "http.bot.delivery_key"
 )
 
 // Delivery is what a platform delivered with one request.
 type Delivery struct {
 	// Platform is the name of the platform that signed the request.
 	Platform string
+	// Account names whom the platform speaks for: its events share one space of keys.
+	Account string
 	platform.Delivery
 }
 
@@ -48,7 +50,7 @@ func SetEvent(repl *caddy.Replacer, e platform.Event) {
 	repl.Set(placeholderType, e.Type)
 	repl.Set(PlaceholderUser, e.User)
 	repl.Set(PlaceholderOrderKey, e.OrderKey)
-	repl.Set(PlaceholderDedupeID, e.DedupeID)
+	repl.Set(placeholderKey, e.Key.Value)
 }
 
 // Of returns the request's delivery, or nil when no platform signed it.

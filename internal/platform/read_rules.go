@@ -1,0 +1,80 @@
+package platform
+
+// The keys of each platform, with the page that promises what it says here. The table in
+// docs/explanation/identity.md is made of them.
+var (
+	activityKey = Rule{
+		Member: "conversation.id + id",
+		Page:   "https://github.com/microsoft/botframework-sdk/blob/main/specs/botframework-activity/botframework-activity.md",
+	}
+	discordInteractionKey = Rule{
+		Member: "id", Signed: true, Unique: true, Retried: true,
+		Page: "https://discord.com/developers/docs/interactions/receiving-and-responding#interaction-object",
+	}
+	githubKey = Rule{
+		Member: "header X-GitHub-Delivery", Unique: true, Retried: true,
+		Page: "https://docs.github.com/webhooks/webhook-events-and-payloads#delivery-headers",
+	}
+	googleChatKey = Rule{
+		Member: "type + message.name",
+		Page:   "https://developers.google.com/workspace/chat/api/reference/rest/v1/Event",
+	}
+	hmacHeaderKey = Rule{Member: "header (id_header)"}
+	hmacMemberKey = Rule{Member: "the member of id_member", Signed: true}
+	hook0Key      = Rule{
+		Member: "header X-Event-Id", Unique: true, Retried: true,
+		Page: "https://documentation.hook0.com/",
+	}
+	lineKey = Rule{
+		Member: "events[].webhookEventId", Signed: true, Unique: true, Retried: true,
+		Page: "https://developers.line.biz/en/reference/messaging-api/#common-properties",
+	}
+	metaMessageKey = Rule{Member: "messages[].id", Signed: true}
+	metaStatusKey  = Rule{Member: "statuses[].id + status", Signed: true}
+	metaItemKey    = Rule{Member: "messaging[].*.mid", Signed: true}
+	shopifyKey     = Rule{
+		Member: "header X-Shopify-Webhook-Id", Unique: true, Retried: true,
+		Page: "https://shopify.dev/docs/apps/build/webhooks/ignore-duplicates",
+	}
+	slackEventKey = Rule{
+		Member: "event_id", Signed: true, Unique: true, Retried: true,
+		Page: "https://docs.slack.dev/apis/events-api/#callback-field",
+	}
+	slackTriggerKey = Rule{Member: "trigger_id", Signed: true}
+	standardKey     = Rule{
+		Member: "header webhook-id", Signed: true, Unique: true, Retried: true,
+		Page: "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
+	}
+	stripeKey = Rule{
+		Member: "id", Signed: true, Unique: true, Retried: true,
+		Page: "https://docs.stripe.com/webhooks#handle-duplicate-events",
+	}
+	telegramKey = Rule{
+		Member: "update_id", Unique: true, Retried: true,
+		Page: "https://core.telegram.org/bots/api#update",
+	}
+	twilioStatusKey = Rule{Member: "form MessageSid + MessageStatus, form CallSid + CallStatus", Signed: true}
+	twilioTokenKey  = Rule{
+		Member: "header I-Twilio-Idempotency-Token", Unique: true, Retried: true,
+		Page: "https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides",
+	}
+)
+
+// practices has each platform of the registry.
+var practices = map[string]Practice{
+	"botframework":      {Rules: []Rule{activityKey}},
+	"discord":           {Rules: []Rule{discordInteractionKey}},
+	"github":            {Rules: []Rule{githubKey}},
+	"google-chat":       {Rules: []Rule{googleChatKey}},
+	"hmac":              {Rules: []Rule{hmacMemberKey, hmacHeaderKey}, EqualBodies: true},
+	"hook0":             {Rules: []Rule{hook0Key}},
+	"line":              {Rules: []Rule{lineKey}},
+	"meta":              {Rules: []Rule{metaMessageKey, metaStatusKey, metaItemKey}},
+	"shopify":           {Rules: []Rule{shopifyKey}},
+	"slack":             {Rules: []Rule{slackEventKey, slackTriggerKey}},
+	"standard-webhooks": {Rules: []Rule{standardKey}},
+	"stripe":            {Rules: []Rule{stripeKey}},
+	"teams-outgoing":    {Rules: []Rule{activityKey}},
+	"telegram":          {Rules: []Rule{telegramKey}},
+	"twilio":            {Rules: []Rule{twilioStatusKey, twilioTokenKey}},
+}
