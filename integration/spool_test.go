@@ -146,7 +146,7 @@ func requireHandover(t *testing.T, s *stack) {
 	other.gateway = start(t, s.dir, append(s.env, "BOTGATE_HTTP_PORT="+httpPort, "BOTGATE_ADMIN="+ports[1]),
 		gatewayBinary, "run", "--config", s.config)
 	eventually(t, func() error {
-		if !strings.Contains(other.gateway.output.String(), "another gateway has the spool") {
+		if !strings.Contains(other.gateway.output.String(), "another process has the spool") {
 			return errors.New("it says nothing about the spool")
 		}
 		return nil

@@ -30,8 +30,8 @@ import (
 
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
-const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + stopSweeper + stopRetention +
-	stopSessions + 5*closeStore + 4*closeShared + 2*closeListener
+const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper +
+	stopRetention + stopSessions + 5*closeStore + 4*closeShared + 2*closeListener
 
 var errNotStarted = errors.New("not started")
 
@@ -65,6 +65,7 @@ type App struct {
 	// Set by Start; the listener and the queue by New when they were given to it.
 	listener net.Listener
 	queue    queue.Queue
+	outcomes dispatch.Queue        // The queue as dispatch has it; see openOutcomes.
 	redis    redis.UniversalClient // Nil without one.
 	bus      notify.Bus
 	store    *sharded.Store

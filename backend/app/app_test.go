@@ -41,6 +41,7 @@ func settings(t *testing.T, address string) config.Config {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "bots.json"), []byte(file), 0o600))
 	c := config.Default()
 	c.QueueURL = "sqlite:" + filepath.Join(dir, "queue.db")
+	c.OutcomeSpool = filepath.Join(dir, "outcomes.db")
 	c.DatabaseURL = "sqlite://" + filepath.Join(dir, "events.db")
 	c.BotsFile = filepath.Join(dir, "bots.json")
 	c.Listen = "127.0.0.1:0"

@@ -67,6 +67,9 @@ func TestStartErrorsNameTheOption(t *testing.T) {
 		config.EnvDatabaseURL: func(dir string, c *config.Config) { c.DatabaseURL = "sqlite:" + dir + "/bots.json/x" },
 		config.EnvBotsFile:    func(dir string, c *config.Config) { c.BotsFile = dir + "/absent.json" },
 		config.EnvRoles:       func(_ string, c *config.Config) { c.Roles = nil },
+		config.EnvOutcomeSpool: func(dir string, c *config.Config) {
+			c.QueueURL, c.OutcomeSpool = noBroker, dir+"/bots.json/x"
+		},
 	} {
 		t.Run(option, func(t *testing.T) {
 			t.Parallel()
@@ -78,6 +81,35 @@ func TestStartErrorsNameTheOption(t *testing.T) {
 			}
 			require.ErrorContains(t, err, option)
 			require.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+const noBroker = "amqp://u:p@127.0.0.1:1/"
+
+// TestSpoolOfOutcomes: there is one where dispatch consumes RabbitMQ, unless it is off.
+func TestSpoolOfOutcomes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*config.Config)
+		spools bool
+	}{
+		"RabbitMQ":         {func(c *config.Config) { c.QueueURL = noBroker }, true},
+		"off":              {func(c *config.Config) { c.QueueURL, c.OutcomeSpool = noBroker, "off" }, false},
+		"without dispatch": {func(c *config.Config) { c.QueueURL, c.Roles = noBroker, []config.Role{config.Record} }, false},
+		"embedded queue":   {func(*config.Config) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := settings(t, "http://127.0.0.1:1")
+			path := c.OutcomeSpool
+			tc.change(&c)
+			start(t, app.Config{Settings: c})
+			if tc.spools {
+				require.FileExists(t, path)
+			} else {
+				require.NoFileExists(t, path)
+			}
 		})
 	}
 }

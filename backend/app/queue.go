@@ -11,16 +11,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/dispatch"
 	blobopen "github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
+	"github.com/botgate/botgate/internal/queue/spool"
 )
 
 const (
 	// closeQueue bounds closing the queue, which waits for publishes in flight.
 	closeQueue = 10 * time.Second
+	// closeSpool bounds closing the spool of outcomes, which ends what it drains.
+	closeSpool = 10 * time.Second
+	// maxOutcomeAge has the spool of outcomes refuse them for its size alone.
+	maxOutcomeAge = 365 * 24 * time.Hour
 	// depthsTimeout bounds what a scrape waits for the queue.
 	depthsTimeout = 2 * time.Second
 	// otherBots stands for the bots that are not in the bots file. No bot can have the name.
@@ -37,6 +43,7 @@ func (a *App) needsQueue() bool {
 func (a *App) openQueue(ctx context.Context) error {
 	switch {
 	case a.queue != nil:
+		a.outcomes = a.queue // It spools by itself, or need not.
 	case !a.needsQueue():
 		lazy := &lazyQueue{settings: a.settings}
 		a.deadLetters = lazy
@@ -52,6 +59,9 @@ func (a *App) openQueue(ctx context.Context) error {
 		if err := metric.Register(a.registry, "the blob store", claimcheck.Collectors()...); err != nil {
 			return err
 		}
+		if a.outcomes, err = a.openOutcomes(ctx, q); err != nil {
+			return err
+		}
 	}
 	a.deadLetters = a.queue
 	if !a.needsQueue() {
@@ -59,6 +69,24 @@ func (a *App) openQueue(ctx context.Context) error {
 	}
 	a.health.Add("queue", a.queue.Ready)
 	return metric.Register(a.registry, "the queue", newDepths(a.queue, a.bots.Names()))
+}
+
+// openOutcomes has a spool take what came of deliveries while the broker does not, where there is to
+// be one.
+func (a *App) openOutcomes(ctx context.Context, broker queue.Queue) (dispatch.Queue, error) {
+	if !a.settings.SpoolsOutcomes() {
+		return broker, nil
+	}
+	log := a.log.With("role", string(config.Dispatch))
+	s, err := spool.Open(ctx, spool.Config{Path: a.settings.OutcomeSpool, Option: config.EnvOutcomeSpool, Logger: log})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", config.EnvOutcomeSpool, err)
+	}
+	a.onClose("spool of outcomes", closeSpool, s.Close)
+	if err := metric.Register(a.registry, "the spool", spool.Collectors()...); err != nil {
+		return nil, err
+	}
+	return s.Queue(broker, spool.Options{MaxAge: maxOutcomeAge}), nil
 }
 
 // VisitQueue opens the queue of the settings for a command, while other processes run the queue; see

@@ -104,7 +104,7 @@ func (a *App) startDispatch(ctx context.Context) error {
 		return nil
 	}
 	d, err := dispatch.New(dispatch.Config{
-		Queue:      a.queue,
+		Queue:      a.outcomes,
 		Bots:       a.bots,
 		Logger:     a.log.With("role", string(config.Dispatch)),
 		Registerer: a.registry,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/botgate/botgate/internal/address"
 	blobopen "github.com/botgate/botgate/internal/blob/open"
 )
 
@@ -23,6 +24,9 @@ type Config struct {
 	// "7d 1GiB" on the embedded queue, and on RabbitMQ what others have set. All processes on one
 	// queue should have the same.
 	History string
+	// OutcomeSpool is the file of the role dispatch, on a local disk, for what came of deliveries
+	// while RabbitMQ does not take it; "off" for none. No other process may have it, see package spool.
+	OutcomeSpool string
 	// BlobURL is where large bodies are kept: "file:<folder>" or "s3://…"; it must be that of
 	// the gateways. Default: the folder blobs beside the file of the embedded queue, and
 	// none for RabbitMQ; see [Config.Blobs].
@@ -135,6 +139,13 @@ func (c Config) BodyRetention() time.Duration {
 		return max(c.BlobRetention, c.Data.Retention)
 	}
 	return min(c.BlobRetention, c.Data.Retention)
+}
+
+// SpoolsOutcomes reports whether the process keeps outcomes in a file while the queue takes none,
+// which the embedded one does by itself.
+func (c Config) SpoolsOutcomes() bool {
+	path, err := address.Queue(c.QueueURL)
+	return c.Has(Dispatch) && c.OutcomeSpool != "off" && err == nil && path == ""
 }
 
 // LogValue is the effective configuration without its secrets.

@@ -29,6 +29,7 @@ func TestFromEnv(t *testing.T) {
 	c, err := fromEnv(map[string]string{
 		config.EnvQueueURL:       "amqp://u:p@h1:5672,h2:5672/v",
 		config.EnvHistory:        "1h 1GiB",
+		config.EnvOutcomeSpool:   "outcomes-2.db",
 		config.EnvBlobURL:        "s3://bucket",
 		"BOTGATE_BLOB_RETENTION": "1000h",
 		config.EnvDatabaseURL:    "postgres://u:p@h/db",
@@ -43,6 +44,7 @@ func TestFromEnv(t *testing.T) {
 	require.Equal(t, config.Config{
 		QueueURL:      "amqp://u:p@h1:5672,h2:5672/v",
 		History:       "1h 1GiB",
+		OutcomeSpool:  "outcomes-2.db",
 		BlobURL:       "s3://bucket",
 		BlobRetention: 1000 * time.Hour,
 		DatabaseURL:   "postgres://u:p@h/db",

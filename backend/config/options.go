@@ -16,6 +16,7 @@ import (
 const (
 	EnvQueueURL      = "BOTGATE_QUEUE_URL"
 	EnvHistory       = "BOTGATE_HISTORY"
+	EnvOutcomeSpool  = "BOTGATE_OUTCOME_SPOOL"
 	EnvBlobURL       = "BOTGATE_BLOB_URL"
 	EnvDatabaseURL   = "BOTGATE_DATABASE_URL"
 	EnvPool          = "BOTGATE_DATABASE_POOL"
@@ -80,6 +81,11 @@ var Options = []Option{
 		Page:  "guides/replay.md",
 		value: func(c *Config) value { return (*text)(&c.History) },
 		check: func(c Config) error { return queueopen.CheckHistory(c.History) },
+	}, {
+		Flag: "outcome-spool", Env: EnvOutcomeSpool, Default: "data/outcomes.db",
+		Help:  "the file for outcomes that RabbitMQ does not take, or off; one for each process",
+		Page:  "reference/backend.md",
+		value: func(c *Config) value { return (*text)(&c.OutcomeSpool) },
 	}, {
 		Flag: "blobs", Env: EnvBlobURL, Unset: "the folder blobs beside a queue file, none for RabbitMQ",
 		Help: "large bodies, as the gateways have it: file:<folder> or s3://…", Page: "guides/claim_check.md",

@@ -37,7 +37,10 @@ func BenchmarkDeliver(b *testing.B) {
 	require.NoError(b, err)
 	b.Cleanup(d.client.CloseIdleConnections)
 	e := benchEvent()
-	run := &session{Dispatcher: d, consumer: nowhere{}, starting: b.Context(), attempts: b.Context(), settling: b.Context()}
+	run := &session{
+		Dispatcher: d, consumer: nowhere{}, outlet: newOutlet(nowhere{}.Ready),
+		starting: b.Context(), attempts: b.Context(), settling: b.Context(),
+	}
 
 	b.Run("dispatch", func(b *testing.B) {
 		b.ReportAllocs()
@@ -74,6 +77,7 @@ func benchEvent() *event.Event {
 // nowhere is a queue and a consumer that take everything at once.
 type nowhere struct{ queue.Consumer }
 
+func (nowhere) Ready(context.Context) error                    { return nil }
 func (nowhere) Publish(context.Context, ...*event.Event) error { return nil }
 func (nowhere) Ack(context.Context, ...*queue.Delivery) error  { return nil }
 

@@ -46,6 +46,8 @@ const (
 type Queue interface {
 	Publish(ctx context.Context, events ...*event.Event) error
 	Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error)
+	// Ready returns nil when a Publish can be expected to succeed; no attempt begins before.
+	Ready(ctx context.Context) error
 }
 
 // Config is what a Dispatcher is made of.

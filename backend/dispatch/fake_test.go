@@ -44,7 +44,7 @@ type fakeQueue struct {
 	deliveries chan *queue.Delivery
 	settled    chan settled
 	closed     chan struct{}
-	// refuse is asked before each operation: "publish", "ack", "retry" or "dead-letter".
+	// refuse is asked before each operation: "subscribe", "ready", "publish", "ack", "retry" or "dead-letter".
 	refuse func(operation string) error
 
 	mu      sync.Mutex
@@ -68,6 +68,8 @@ func (q *fakeQueue) Subscribe(_ context.Context, group queue.Group, opts queue.S
 	}
 	return q, q.refuse("subscribe")
 }
+
+func (q *fakeQueue) Ready(context.Context) error { return q.refuse("ready") }
 
 func (q *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
 	if err := ctx.Err(); err != nil {

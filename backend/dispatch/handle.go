@@ -124,8 +124,9 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 	return change, delay, true
 }
 
-// acquire waits until a request to the bot may run. It returns false when Run has to end, and
-// when the event is given up, since its bot was down for all of the time that it had.
+// acquire waits until a request to the bot may run and what comes of it can be published. It returns
+// false when Run has to end, and when the event is given up, since its bot was down for all of the
+// time that it had.
 func (s *session) acquire(t *target, delivery *queue.Delivery) (p pass, ok bool) {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
@@ -139,8 +140,14 @@ func (s *session) acquire(t *target, delivery *queue.Delivery) (p pass, ok bool)
 			return p, false
 		}
 		ctx, cancel := context.WithDeadline(s.starting, began.Add(t.bot.GiveUpAfter))
-		p, ok = s.slots.acquire(ctx, t.gate)
+		if s.outlet.await(ctx) {
+			p, ok = s.slots.acquire(ctx, t.gate)
+		}
 		cancel()
+		if open, _ := s.outlet.open(); ok && !open {
+			s.slots.release(t.gate, p, unknown, "", 0)
+			ok = false
+		}
 	}
 	return p, ok
 }

@@ -15,6 +15,7 @@ import (
 type session struct {
 	*Dispatcher
 	consumer queue.Consumer
+	outlet   *outlet
 	// starting ends when Run has to end; no attempt begins after it.
 	starting context.Context
 	// attempts ends when those under way have had their time, see [Dispatcher.Drain].
@@ -65,7 +66,10 @@ func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error
 	defer endAttempts()
 	settling, endSettling := outlasting(attempts, Grace)
 	defer endSettling()
-	s := &session{Dispatcher: d, consumer: consumer, starting: starting, attempts: attempts, settling: settling}
+	s := &session{
+		Dispatcher: d, consumer: consumer, outlet: newOutlet(d.cfg.Queue.Ready),
+		starting: starting, attempts: attempts, settling: settling,
+	}
 	group.Go(func() error { return s.receive(group) }) //nolint:contextcheck // each step has its context in the session
 	return group.Wait()
 }

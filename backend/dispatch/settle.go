@@ -45,7 +45,7 @@ func (s *session) publish(about *event.Event, change event.Change) error {
 	if err != nil {
 		return err
 	}
-	err = s.retry(func(ctx context.Context) error { return s.cfg.Queue.Publish(ctx, news) })
+	err = s.offer(news)
 	if errors.Is(err, queue.ErrTooLarge) && change.Answer != nil {
 		change.Answer = nil // What the bot said matters less than what became of the event.
 		return s.publish(about, change)
@@ -56,6 +56,13 @@ func (s *session) publish(about *event.Event, change event.Change) error {
 		return nil
 	}
 	return err
+}
+
+// offer publishes until the queue takes it, see [outlet], or never will.
+func (s *session) offer(news *event.Event) error {
+	offer, end := s.outlet.offering(func(ctx context.Context) error { return s.cfg.Queue.Publish(ctx, news) })
+	defer end()
+	return s.retry(offer)
 }
 
 func (s *session) settle(ctx context.Context, delivery *queue.Delivery, change event.Change, delay time.Duration) error {

@@ -12,6 +12,8 @@ type Config struct {
 	// Path is the spool's file; beside it are those of [sqlite.Config] and
 	// "<path>.lock". They must be on a local disk. Required.
 	Path string
+	// Option names what an operator changes to have another file, in messages. Default "spool".
+	Option string
 	// DrainTimeout bounds how long the drainer waits for a confirmation, and with it how
 	// long Close takes while the broker does not answer. Default 5s.
 	DrainTimeout time.Duration
@@ -26,6 +28,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Path == "" {
 		return c, errors.New("the path of the spool is empty")
 	}
+	c.Option = cmp.Or(c.Option, "spool")
 	c.DrainTimeout = cmp.Or(max(c.DrainTimeout, 0), 5*time.Second)
 	c.MaxEvent = cmp.Or(max(c.MaxEvent, 0), 16<<20)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))

@@ -22,7 +22,7 @@ func (s *Spool) spooled(n int, cause error) {
 	}
 	s.outage = outage{begun: true, at: time.Now()}
 	s.log.Warn("the broker does not take events: they are kept in the spool until it does",
-		slog.String("option", "on_broker_error"), slog.String("file", s.cfg.Path), slog.Any("error", cause))
+		slog.String("option", s.cfg.Option), slog.String("file", s.cfg.Path), slog.Any("error", cause))
 }
 
 // resume begins an outage with what an earlier process left. The caller has the lock.

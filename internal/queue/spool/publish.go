@@ -174,9 +174,10 @@ func (s *Spool) admit(options Options, events []*event.Event) error {
 	case options.Reject:
 		return fmt.Errorf("%w: earlier events of the order key wait in the spool", queue.ErrUnavailable)
 	case s.index.bytes+max(weightOf(events), eventOverhead) > options.MaxBytes:
-		return fmt.Errorf("%w: the spool is full (option spool, max_size)", queue.ErrUnavailable)
+		return fmt.Errorf("%w: the spool is full (option %s, max_size)", queue.ErrUnavailable, s.cfg.Option)
 	case s.index.events > 0 && time.Since(s.index.oldest) > options.MaxAge:
-		return fmt.Errorf("%w: the spool holds events older than %s (option spool, max_age)", queue.ErrUnavailable, options.MaxAge)
+		return fmt.Errorf("%w: the spool holds events older than %s (option %s, max_age)",
+			queue.ErrUnavailable, options.MaxAge, s.cfg.Option)
 	}
 	return nil
 }

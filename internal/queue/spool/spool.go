@@ -3,7 +3,7 @@
 //
 // The promise is that of [queue.Queue]: an event that Publish returned nil for is delivered,
 // after those of its bot and order key that Publish returned nil for before. It holds for
-// all that is published through one file, over crashes; two gateways, each with a file of
+// all that is published through one file, over crashes; two processes, each with a file of
 // its own, do not know what the other one keeps.
 package spool
 
@@ -63,8 +63,8 @@ func Open(ctx context.Context, cfg Config) (*Spool, error) {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	switch err := s.openFile(ctx); {
 	case errors.Is(err, filelock.ErrHeld):
-		s.log.Warn("another gateway has the spool: until it ends, events that the broker does not take are refused; "+
-			"gateways that are to run side by side need a spool each (option spool)", slog.String("file", cfg.Path))
+		s.log.Warn("another process has the spool: until it ends, what the broker does not take is refused; "+
+			"processes that are to run side by side need a spool each", slog.String("option", cfg.Option), slog.String("file", cfg.Path))
 		s.worker.Go(s.takeOver)
 	case err != nil:
 		return nil, errors.Join(err, s.Close()) //nolint:contextcheck // Closing has bounds of its own.
@@ -84,10 +84,10 @@ func (s *Spool) takeOver() {
 	file := slog.String("file", s.cfg.Path)
 	switch {
 	case err == nil:
-		s.log.Info("the spool is this gateway's now", file)
+		s.log.Info("the spool is this process's now", file)
 		s.drain()
 	case s.ctx.Err() == nil:
-		s.log.Error("the spool can't be opened: events that the broker does not take are refused", file, slog.Any("error", err))
+		s.log.Error("the spool can't be opened: what the broker does not take is refused", file, slog.Any("error", err))
 	}
 }
 

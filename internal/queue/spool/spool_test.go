@@ -259,7 +259,7 @@ func TestTheFileBelongsToOneProcess(t *testing.T) {
 	require.NoError(t, first.Publish(t.Context(), newEvent(t, "k", 1)))
 
 	second := open(t, after, spool.Config{Path: path, Logger: logged.Logger()}, spool.Options{})
-	require.Contains(t, logged.String(), "another gateway has the spool")
+	require.Contains(t, logged.String(), "another process has the spool")
 	require.NoError(t, second.Publish(t.Context(), newEvent(t, "k", 0)), "the broker takes it")
 	after.behave(always(unavailable))
 	require.ErrorIs(t, second.Publish(t.Context(), newEvent(t, "k", 2)), queue.ErrUnavailable, "there is no spool yet")
@@ -342,7 +342,7 @@ func TestEachOutageIsLoggedOnce(t *testing.T) {
 			require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", n)))
 		}
 		require.True(t, q.Spooling())
-		require.Equal(t, outage, strings.Count(logged.String(), "option=on_broker_error"))
+		require.Equal(t, outage, strings.Count(logged.String(), "option=spool"))
 		b.behave(nil)
 		waitDrained(t, q)
 		require.Equal(t, outage, strings.Count(logged.String(), "the spool is drained"))
