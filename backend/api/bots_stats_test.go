@@ -17,7 +17,7 @@ func TestStats(t *testing.T) {
 	w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/bots/demo/stats?from=2026-03-04T05:06:07Z&to=2026-03-04T05:07:00.1Z")
 	require.Equal(t, 200, w.Code, w.Body)
 	require.JSONEq(t, `{"bot":"demo","from":"2026-03-04T05:06:00Z","to":"2026-03-04T05:08:00Z","minutes":[{"minute":"2026-03-04T05:06:00Z",
-		"accepted":3,"deferred":0,"delivered":2,"failed":1,"dead":0,"expired":0,"replayed":0,"duration_ms":1}]}`, w.Body.String())
+		"accepted":3,"deferred":0,"delivered":2,"failed":1,"dead":0,"expired":0,"replayed":0,"dropped":0,"duration_ms":1}]}`, w.Body.String())
 	require.NotEmpty(t, w.Header().Get("ETag"))
 	require.Equal(t, store.StatsQuery{Bot: "demo", From: minute, To: minute.Add(2 * time.Minute)}, reader.statsQuery)
 

@@ -51,7 +51,7 @@ func TestEveryStatusCanBeAskedFor(t *testing.T) {
 	}
 	w := ask(t, handler(t, Config{}), "GET", "/v1/events?status=lost")
 	requireProblem(t, w, 400, "malformed")
-	require.Contains(t, w.Body.String(), "[accepted deferred replayed failed expired dead delivered]")
+	require.Contains(t, w.Body.String(), "[accepted deferred replayed failed expired dead dropped delivered]")
 }
 
 func TestListParameters(t *testing.T) {

@@ -19,6 +19,7 @@ type countsView struct {
 	Dead      int64 `json:"dead"`
 	Expired   int64 `json:"expired"`
 	Replayed  int64 `json:"replayed"`
+	Dropped   int64 `json:"dropped"`
 }
 
 // userView is a user as the events show them.

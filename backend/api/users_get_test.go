@@ -14,14 +14,14 @@ import (
 
 func TestUser(t *testing.T) {
 	t.Parallel()
-	counts := store.Counts{Accepted: 1, Deferred: 2, Delivered: 3, Failed: 4, Dead: 5, Expired: 6, Replayed: 7}
+	counts := store.Counts{Accepted: 1, Deferred: 2, Delivered: 3, Failed: 4, Dead: 5, Expired: 6, Replayed: 7, Dropped: 8}
 	for name, query := range map[string]string{"42": "42", "a b/ü?": "a%20b%2F%C3%BC%3F", "..": "%2E%2E", "a//b": "a%2f%2fb"} {
 		reader := &fakeReader{user: &store.User{Subject: name, Bots: []store.UserBot{{Bot: "demo", Counts: counts, First: at, Last: at.Add(time.Hour)}}}}
 		h := handler(t, Config{Reader: reader})
 		w := ask(t, h, "GET", "/v1/users/"+query)
 		require.Equal(t, 200, w.Code, w.Body)
 		require.JSONEq(t, fmt.Sprintf(`{"user":%q,"bots":[{"bot":"demo",
-			"counts":{"accepted":1,"deferred":2,"delivered":3,"failed":4,"dead":5,"expired":6,"replayed":7},
+			"counts":{"accepted":1,"deferred":2,"delivered":3,"failed":4,"dead":5,"expired":6,"replayed":7,"dropped":8},
 			"first":"2026-03-04T05:06:07.000891Z","last":"2026-03-04T06:06:07.000891Z"}],
 			"links":{"events":"/v1/events?user=%s"}}`, name, url.QueryEscape(name)), w.Body.String())
 		require.NotEmpty(t, w.Header().Get("ETag"))

@@ -15,19 +15,19 @@ type Counts struct {
 	Accepted int64
 	// Deferred counts events that had to wait for a limit.
 	Deferred int64
-	// Delivered, Failed, Dead, Expired and Replayed count what became of events: an event
+	// Delivered, Failed, Dead, Expired, Replayed and Dropped count what became of events: an event
 	// that was tried twice and then delivered counts twice in Failed and once in Delivered.
-	Delivered, Failed, Dead, Expired, Replayed int64
+	Delivered, Failed, Dead, Expired, Replayed, Dropped int64
 }
 
 // countOrder is the order of the counters' columns in both engines, and of [Counts.fields].
 var countOrder = []event.Status{
 	event.StatusAccepted, event.StatusDeferred, event.StatusDelivered, event.StatusFailed, event.StatusDead,
-	event.StatusExpired, event.StatusReplayed,
+	event.StatusExpired, event.StatusReplayed, event.StatusDropped,
 }
 
 func (c *Counts) fields() []*int64 {
-	return []*int64{&c.Accepted, &c.Deferred, &c.Delivered, &c.Failed, &c.Dead, &c.Expired, &c.Replayed}
+	return []*int64{&c.Accepted, &c.Deferred, &c.Delivered, &c.Failed, &c.Dead, &c.Expired, &c.Replayed, &c.Dropped}
 }
 
 // CountsOf counts one entry.
@@ -50,7 +50,7 @@ func (c *Counts) Add(other Counts, sign int64) {
 }
 
 // Columns returns pointers to the counts in the order of the columns of both engines, to
-// send them or to scan them: accepted, deferred, delivered, failed, dead, expired, replayed.
+// send them or to scan them: accepted, deferred, delivered, failed, dead, expired, replayed, dropped.
 func (c *Counts) Columns() []any {
 	columns := make([]any, 0, len(countOrder))
 	for _, field := range c.fields() {

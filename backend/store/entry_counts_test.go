@@ -67,14 +67,14 @@ func TestEachStatusIsCountedAndKept(t *testing.T) {
 		all.Add(counts, 1)
 		require.Equal(t, status, store.StatusOf(store.Code(status)))
 	}
-	require.Equal(t, store.Counts{Accepted: 2, Deferred: 1, Delivered: 1, Failed: 1, Dead: 1, Expired: 1, Replayed: 1}, all)
+	require.Equal(t, store.Counts{Accepted: 2, Deferred: 1, Delivered: 1, Failed: 1, Dead: 1, Expired: 1, Replayed: 1, Dropped: 1}, all)
 	all.Add(all, -1)
 	require.Zero(t, all)
 	require.Zero(t, store.CountsOf("lost"))
 	for _, field := range all.Columns() {
 		*field.(*int64)++
 	}
-	require.Equal(t, store.Counts{Accepted: 1, Deferred: 1, Delivered: 1, Failed: 1, Dead: 1, Expired: 1, Replayed: 1}, all)
+	require.Equal(t, store.Counts{Accepted: 1, Deferred: 1, Delivered: 1, Failed: 1, Dead: 1, Expired: 1, Replayed: 1, Dropped: 1}, all)
 }
 
 func TestAnEventThatWaitsForALimitIsDeferred(t *testing.T) {

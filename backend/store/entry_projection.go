@@ -93,6 +93,7 @@ var codes = map[event.Status]int{
 	event.StatusFailed:    20,
 	event.StatusExpired:   25,
 	event.StatusDead:      30,
+	event.StatusDropped:   35,
 	event.StatusDelivered: 40,
 }
 

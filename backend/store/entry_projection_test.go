@@ -39,6 +39,8 @@ func TestMerge(t *testing.T) {
 		"replayed after dead":       {state("dead", 5, 9), replayed("replayed", 0, 1, 10), replayed("replayed", 5, 1, 10)},
 		"failed after a replay":     {replayed("replayed", 5, 1, 10), replayed("failed", 1, 1, 11), replayed("failed", 5, 1, 11)},
 		"a late death":              {state("dead", 5, 12), replayed("failed", 1, 1, 11), replayed("failed", 5, 1, 11)},
+		"dropped":                   {state("dead", 5, 9), state("dropped", 0, 10), state("dropped", 5, 10)},
+		"a late drop":               {replayed("replayed", 5, 1, 10), state("dropped", 0, 11), replayed("replayed", 5, 1, 10)},
 		"dead again":                {replayed("dead", 2, 1, 12), replayed("replayed", 0, 2, 13), replayed("replayed", 2, 2, 13)},
 		"delivered, then replayed":  {state("delivered", 2, 3), replayed("dead", 5, 1, 12), state("delivered", 5, 3)},
 		"anything beats nothing":    {store.State{}, state("accepted", 0, 0), state("accepted", 0, 0)},
@@ -56,7 +58,7 @@ func TestMergeInAnyOrder(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	source := rand.New(rand.NewPCG(seed, 0))
-	statuses := []event.Status{"accepted", "deferred", "failed", "expired", "delivered", "dead", "replayed"}
+	statuses := []event.Status{"accepted", "deferred", "failed", "expired", "delivered", "dead", "replayed", "dropped"}
 	for range 2000 {
 		states := make([]store.State, 1+source.IntN(6))
 		for i := range states {

@@ -12,9 +12,11 @@ import (
 type Query struct {
 	Bot, Subject, Type string
 	Status             event.Status
+	// Oldest asks for the oldest first; else the newest is.
+	Oldest bool
 	// Limit is the page size; see [Query.Size].
 	Limit int
-	// After continues behind this position; zero starts with the newest.
+	// After continues behind this position; zero starts at the beginning.
 	After Position
 }
 
@@ -40,13 +42,13 @@ const (
 	MaxAttempts = 1000
 )
 
-// Position is a place in the list order: newest first by time, then by id.
+// Position is a place in a list: by time, then by id.
 type Position struct {
 	Time time.Time
 	ID   string
 }
 
-// Compare compares in the list order.
+// Compare compares in the order of a list that has the newest first.
 func (p Position) Compare(other Position) int {
 	return cmp.Or(other.Time.Compare(p.Time), cmp.Compare(other.ID, p.ID))
 }

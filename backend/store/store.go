@@ -29,8 +29,10 @@ type Store interface {
 	Append(ctx context.Context, entries []Entry) ([]Entry, error)
 	// Get returns an event with its attempts, or ErrNotFound.
 	Get(ctx context.Context, id string) (*Record, error)
-	// List returns a page of events, newest first, without bodies and attempts.
+	// List returns a page of events without bodies and attempts.
 	List(ctx context.Context, q Query) (*Page, error)
+	// Count counts the events with a status other than delivered, at most limit of them.
+	Count(ctx context.Context, status event.Status, limit int) (int64, error)
 	// User returns the read model of a user; empty for one without events.
 	User(ctx context.Context, q UserQuery) (*User, error)
 	// Stats returns the minutes of a range in which something happened, oldest first.
@@ -57,6 +59,8 @@ type Record struct {
 	AttemptCount int
 	// Attempts are the attempts and replays, oldest first and at most MaxAttempts; nil in lists.
 	Attempts []event.Change
+	// Death is the change by which the event died; in lists by [event.StatusDead] only.
+	Death *event.Change
 }
 
 // Position is where the event stands in lists.

@@ -10,7 +10,7 @@ import (
 // Status is where an event stands on its way to the bot.
 type Status string
 
-// The statuses. Delivered is final, and dead and expired are until somebody replays the event.
+// The statuses. Delivered and dropped are final, and dead and expired are until somebody replays the event.
 const (
 	// StatusAccepted: the queue has the event; no attempt was made yet.
 	StatusAccepted Status = "accepted"
@@ -21,22 +21,27 @@ const (
 	StatusDelivered Status = "delivered"
 	// StatusFailed: the last attempt failed and another one follows.
 	StatusFailed Status = "failed"
-	// StatusDead: out of attempts, or refused for good; the event is in the dead letters.
+	// StatusDead: out of time or attempts, or refused for good; the event is a dead letter.
 	StatusDead Status = "dead"
 	// StatusExpired: too old when its turn came, as its bot's settings have it; it is not
-	// delivered any more, and not in the dead letters.
+	// delivered any more, and no dead letter.
 	StatusExpired Status = "expired"
-	// StatusReplayed: taken out of the dead letters; the next attempt is its first again.
+	// StatusDropped: somebody decided that the dead letter is not wanted any more.
+	StatusDropped Status = "dropped"
+	// StatusReplayed: a dead letter that is to be delivered again; the next attempt is its first again.
 	StatusReplayed Status = "replayed"
 )
 
 // Final reports whether no further change follows by itself.
-func (s Status) Final() bool { return s == StatusDelivered || s == StatusDead || s == StatusExpired }
+func (s Status) Final() bool {
+	return s == StatusDelivered || s == StatusDead || s == StatusDropped || s == StatusExpired
+}
 
 // Statuses returns all of them, in the order of an event's way.
 func Statuses() []Status {
 	return []Status{
-		StatusAccepted, StatusDeferred, StatusReplayed, StatusFailed, StatusExpired, StatusDead, StatusDelivered,
+		StatusAccepted, StatusDeferred, StatusReplayed, StatusFailed, StatusExpired, StatusDead, StatusDropped,
+		StatusDelivered,
 	}
 }
 
@@ -54,7 +59,7 @@ type Change struct {
 	// Status is where the event stands now; never accepted or deferred, which the event
 	// itself says.
 	Status Status `json:"status"`
-	// Attempt counts from 1, anew after each replay; 0 with [StatusReplayed].
+	// Attempt counts from 1, anew after each replay; 0 with [StatusReplayed] and [StatusDropped].
 	Attempt int `json:"attempt"`
 	// Replays is how often the event had come back from the dead letters by then.
 	Replays int `json:"replays,omitempty"`
@@ -123,7 +128,7 @@ func ParseChange(e *Event) (Change, error) {
 		return Change{}, fmt.Errorf("event: decoding change %s: %w", e.ID, err)
 	}
 	switch c.Status {
-	case StatusDelivered, StatusFailed, StatusDead, StatusExpired, StatusReplayed:
+	case StatusDelivered, StatusFailed, StatusDead, StatusDropped, StatusExpired, StatusReplayed:
 	default:
 		return Change{}, fmt.Errorf("event: change %s has unknown status %q", e.ID, c.Status)
 	}

@@ -52,7 +52,7 @@ func (p *exportParameters) check(bot string) error {
 	case p.Format != ndjson:
 		return job.BadParameter("The member format must be %s.", ndjson)
 	case f.Status != "" && store.Code(f.Status) == 0:
-		return job.BadParameter("The member status must be accepted, deferred, delivered, failed, dead, expired or replayed.")
+		return job.BadParameter("The member status must be accepted, deferred, delivered, failed, dead, dropped, expired or replayed.")
 	case !f.To.IsZero() && !f.From.Before(f.To):
 		return job.BadParameter("The member from must be before to.")
 	}

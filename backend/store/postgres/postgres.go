@@ -70,7 +70,7 @@ func newStore(db database, cfg Config) *Store {
 	}
 	s.base = base{
 		Read: s.read, Exclusively: s.forEach, Classify: classify,
-		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listLogQuery, LogQuery: logQuery,
+		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listLogQuery, CountQuery: countQuery, LogQuery: logQuery,
 	}
 	return s
 }

@@ -16,17 +16,28 @@ const (
 	// for each row that the outer query needs.
 
 	// listLog begins a list in the order of the log; statusOf looks up the status of its events.
-	listLog  = `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.updated_at from events e cross join lateral (`
+	listLog  = `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.updated_at, %s from events e cross join lateral (`
 	statusOf = `select status, attempts, updated_at from event_status where event_id = e.id`
 
 	// listStatus begins a list by a status that few events have.
 	listStatus = `select event_time, event_id, status, attempts, updated_at from event_status`
 
-	// selectListed reads the events of such a list.
-	selectListed = `select ` + sqlstore.LogColumns + ` from unnest($1::timestamptz[], $2::text[]) k (event_time, id)
-cross join lateral (
-	select * from events e where e.event_time = k.event_time and e.id = k.id and e.event_time between $3 and $4 offset 0
-) e`
+	// inDays tells the planner which partitions a list of events is in.
+	inDays = ` and event_time between $3 and $4`
+)
+
+var (
+	// selectDeath reads the change by which the event e died, which is the one with the most replays.
+	// It is followed by further conditions and lastDeath.
+	selectDeath = sqlstore.Codes(`(select data from events d where d.event_time = e.event_time and d.ref = e.id and d.status = {dead}`)
+	lastDeath   = ` order by replays desc, time desc limit 1)`
+
+	// selectListed reads the events of a list by a status.
+	selectListed = `select ` + sqlstore.LogColumns + `, case when $5 then ` + selectDeath + inDays + lastDeath + ` end
+from unnest($1::timestamptz[], $2::text[]) k (event_time, id)
+cross join lateral (select * from events e where e.event_time = k.event_time and e.id = k.id` + inDays + ` offset 0) e`
+
+	countQuery = `select count(*) from (select from event_status where known and ` + undelivered + ` and status = $1 limit $2) s`
 )
 
 // undelivered is a condition as the index has it.
@@ -48,13 +59,15 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 	return page, nil
 }
 
-// behind asks for what follows a position in a list that is sorted newest first.
-func behind(f *sqlstore.Filter, after store.Position, id string) {
-	if after != (store.Position{}) {
-		at := f.Arg(after.Time)
-		f.And("event_time <= " + at) // Only this tells the planner which partitions to read.
-		f.And("(event_time, " + id + ") < (" + at + ", " + f.Arg(after.ID) + ")")
+// ordered ends a query with a page of a list, behind its position.
+func ordered(f *sqlstore.Filter, q store.Query, id string) string {
+	compare, order := sqlstore.Behind(q)
+	if q.After != (store.Position{}) {
+		at := f.Arg(q.After.Time)
+		f.And("event_time " + compare + "= " + at) // Only this tells the planner which partitions to read.
+		f.And("(event_time, " + id + ") " + compare + " (" + at + ", " + f.Arg(q.After.ID) + ")")
 	}
+	return f.Where() + " order by event_time " + order + ", " + id + " " + order + " limit " + f.Arg(q.Size()+1)
 }
 
 func listLogQuery(q store.Query) (string, []any) {
@@ -65,13 +78,14 @@ func listLogQuery(q store.Query) (string, []any) {
 	if f.Equal("subject", q.Subject); q.Subject != "" {
 		f.And("subject <> ''") // As the index has it.
 	}
-	behind(f, q.After, "id")
-	status := statusOf
+	status, death := statusOf, "null::bytea"
 	if q.Status != "" {
 		status += " and status = " + f.Arg(store.Code(q.Status))
 	}
-	return listLog + status + " offset 0) s" + f.Where() +
-		" order by event_time desc, id desc limit " + f.Arg(q.Size()+1), f.Args
+	if q.Status == event.StatusDead {
+		death = selectDeath + lastDeath
+	}
+	return fmt.Sprintf(listLog, death) + status + " offset 0) s" + ordered(f, q, "id"), f.Args
 }
 
 func listStatusQuery(q store.Query) (string, []any) {
@@ -81,8 +95,7 @@ func listStatusQuery(q store.Query) (string, []any) {
 	f.And("status = " + f.Arg(store.Code(q.Status)))
 	f.Equal("bot", q.Bot)
 	f.Equal("type", q.Type)
-	behind(f, q.After, "event_id")
-	return listStatus + f.Where() + " order by event_time desc, event_id desc limit " + f.Arg(q.Size()+1), f.Args
+	return listStatus + ordered(f, q, "event_id"), f.Args
 }
 
 // readStatusPage reads the statuses first, and then the events from the partitions between the
@@ -104,18 +117,38 @@ func readStatusPage(ctx context.Context, db sqlstore.Query, q store.Query) (*sto
 	for i, r := range page.Records {
 		times[i], ids[i] = r.Event.Time, r.Event.ID
 	}
-	entries, err := sqlstore.All(ctx, db, sqlstore.ScanEntry, selectListed, times, ids, times[len(times)-1], times[0])
+	first, last := times[0], times[len(times)-1]
+	if !q.Oldest {
+		first, last = last, first
+	}
+	entries, err := sqlstore.All(ctx, db, scanListed, selectListed, times, ids, first, last, q.Status == event.StatusDead)
 	if err != nil {
 		return nil, err
 	}
-	read := make(map[string]store.Entry, len(entries))
+	read := make(map[string]listed, len(entries))
 	for _, e := range entries {
 		read[e.ID] = e
 	}
 	page.Records = slices.DeleteFunc(page.Records, func(r *store.Record) bool {
 		e, found := read[r.Event.ID]
-		r.Event, r.RecordedAt = e.Event, e.RecordedAt
+		r.Event, r.RecordedAt, r.Death = e.Event, e.RecordedAt, e.death
 		return !found
 	})
 	return page, nil
+}
+
+// listed is a row of selectListed.
+type listed struct {
+	store.Entry
+	death *event.Change
+}
+
+func scanListed(row sqlstore.Row) (l listed, err error) {
+	// The body of the change comes in the place of the event's.
+	if l.Entry, err = sqlstore.ScanWithBody(row); err != nil {
+		return l, err
+	}
+	l.death, err = sqlstore.Death(l.Data)
+	l.Data = nil
+	return l, err
 }

@@ -160,6 +160,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 				return drop(s.Stats(ctx, store.StatsQuery{Bot: "bot1", From: here, To: here.Add(5 * time.Minute)}))
 			},
 		},
+		"Count":   {func() error { return drop(s.Count(ctx, event.StatusDead, 10)) }},
 		"Retain":  {func() error { return drop(s.Retain(ctx, sqlstore.NextDay(firstDay))) }},
 		"Days":    {func() error { return drop(s.Days(ctx)) }},
 		"Rebuild": {func() error { return drop(s.Rebuild(ctx, here)) }},
@@ -207,6 +208,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 			{Type: "rare"},
 			{Type: "type1"},
 			{Status: event.StatusDead},
+			{Status: event.StatusDead, Oldest: true},
 			{Status: event.StatusAccepted},
 			{Status: event.StatusDelivered},
 			{Bot: "bot1", Status: event.StatusDead},

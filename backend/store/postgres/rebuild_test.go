@@ -23,8 +23,8 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // tables are the read models as they can be compared, whatever slots were used.
 var tables = []string{
 	"select event_id || ' ' || event_time || bot || type || known || status || ' ' || attempts || ' ' || replays || ' ' || updated_at from event_status order by event_id",
-	"select concat_ws(' ', subject, bot, day, first_at, last_at, accepted, deferred, delivered, failed, dead, expired, replayed) from user_counters order by subject, bot, day",
-	`select concat_ws(' ', bot, minute, day, sum(took_ms), sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed))
+	"select concat_ws(' ', subject, bot, day, first_at, last_at, accepted, deferred, delivered, failed, dead, expired, replayed, dropped) from user_counters order by subject, bot, day",
+	`select concat_ws(' ', bot, minute, day, sum(took_ms), sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed), sum(dropped))
 		from bot_stats group by bot, minute, day order by bot, minute, day`,
 }
 
@@ -214,7 +214,7 @@ func requireStatuses(t *testing.T, s *postgres.Store, entries []store.Entry) {
 		require.Equal(t, p.State.UpdatedAt, r.UpdatedAt)
 		page, err := s.List(t.Context(), store.Query{Status: r.Status, After: store.Position{Time: p.EventTime.Add(time.Microsecond)}, Limit: 1})
 		require.NoError(t, err)
-		r.Event.Data, r.Attempts = nil, nil
+		r.Event.Data, r.Attempts, r.Death = nil, nil, page.Records[0].Death
 		require.Equal(t, r, page.Records[0])
 	}
 }

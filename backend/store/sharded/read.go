@@ -99,19 +99,38 @@ func (m *member) ask(ctx context.Context, ask func(context.Context, Engine) erro
 	return err
 }
 
+// Count returns the sum over all shards. It fails where one does not answer. While buckets move, what
+// was copied already counts twice.
+func (s *Store) Count(ctx context.Context, status event.Status, limit int) (n int64, err error) {
+	counts, err := askAll(ctx, s, func(ctx context.Context, e Engine) (int64, error) { return e.Count(ctx, status, limit) })
+	if err != nil {
+		return 0, fmt.Errorf("counting events: %w", err)
+	}
+	for _, count := range counts {
+		n += count
+	}
+	return min(n, int64(limit)), nil
+}
+
 // Stats returns the sum over all shards. It fails where one does not answer: the numbers
 // would be too small. While buckets move, what was copied already counts twice.
 func (s *Store) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error) {
-	_, members, absent := s.holders(ctx)
-	parts, errs := make([][]store.Minute, len(members)), make([]error, len(members))
-	s.each(members, func(i int, m *member) {
-		errs[i] = m.ask(ctx, func(ctx context.Context, e Engine) (err error) {
-			parts[i], err = e.Stats(ctx, q)
-			return err
-		})
-	})
-	if err := errors.Join(append(errs, joined(absent))...); err != nil {
+	parts, err := askAll(ctx, s, func(ctx context.Context, e Engine) ([]store.Minute, error) { return e.Stats(ctx, q) })
+	if err != nil {
 		return nil, fmt.Errorf("reading statistics: %w", err)
 	}
 	return store.SumMinutes(slices.Concat(parts...)), nil
+}
+
+// askAll returns the answers of all shards.
+func askAll[T any](ctx context.Context, s *Store, ask func(context.Context, Engine) (T, error)) ([]T, error) {
+	_, members, absent := s.holders(ctx)
+	parts, errs := make([]T, len(members)), make([]error, len(members))
+	s.each(members, func(i int, m *member) {
+		errs[i] = m.ask(ctx, func(ctx context.Context, e Engine) (err error) {
+			parts[i], err = ask(ctx, e)
+			return err
+		})
+	})
+	return parts, errors.Join(append(errs, joined(absent))...)
 }

@@ -26,13 +26,13 @@ on conflict (event_id) do update set
 const (
 	addUserCounts = `
 insert into user_counters as c (` + sqlstore.CountColumns + `, subject, bot, day, first_at, last_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 on conflict (subject, bot, day) do update set ` + sqlstore.AddCounts + `,
 	first_at = min(c.first_at, excluded.first_at), last_at = max(c.last_at, excluded.last_at)`
 
 	addBotCounts = `
 insert into bot_stats as c (` + sqlstore.CountColumns + `, bot, minute, day, took_ms)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (bot, minute, day) do update set ` + sqlstore.AddCounts + `, took_ms = c.took_ms + excluded.took_ms`
 )
 

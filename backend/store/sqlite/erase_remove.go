@@ -16,7 +16,7 @@ const (
 	selectAbout  = `select ` + sqlstore.LogColumns + aboutEvent
 	aboutEvent   = ` from events e where e.event_time = $1 and (e.id = $2 or e.ref = $2) order by e.ref nulls first, e.time, e.id`
 
-	noCounts = ` and (` + sqlstore.CountColumns + `) = (0, 0, 0, 0, 0, 0, 0)`
+	noCounts = ` and (` + sqlstore.CountColumns + `) = (0, 0, 0, 0, 0, 0, 0, 0)`
 
 	// updateUserTimes makes the times those of what remains of the user on the day.
 	updateUserTimes = `update user_counters set

@@ -40,6 +40,10 @@ func listQuery(q store.Query) (string, []any) {
 	return page(f, q, from, "e.event_time", "e.id")
 }
 
+// countQuery is [sqlstore.Base.CountQuery].
+var countQuery = `select count(*) from (select 1 from event_status s indexed by event_status_open
+where s.bot is not null and ` + undelivered + ` and s.status = $1 limit $2)`
+
 // undelivered is a condition as the index has it.
 var undelivered = sqlstore.Codes("s.status <> {delivered}")
 
@@ -56,14 +60,25 @@ cross join events e on e.event_time = s.event_time and e.id = s.event_id`
 	return page(f, q, from, "s.event_time", "s.event_id")
 }
 
+// selectDeath reads the change by which an event died, which is the one with the most replays.
+var selectDeath = sqlstore.Codes(`(select d.data from events d indexed by events_key
+	where d.event_time = e.event_time and d.ref = e.id and d.status = {dead} order by d.replays desc, d.time desc limit 1)`)
+
 func page(f *sqlstore.Filter, q store.Query, from, at, id string) (string, []any) {
-	before := any(math.MaxInt64)
-	if q.After != (store.Position{}) {
-		before = q.After.Time
+	after, death := any(math.MaxInt64), "null"
+	switch {
+	case q.After != (store.Position{}):
+		after = q.After.Time
+	case q.Oldest:
+		after = math.MinInt64
 	}
-	f.And("(" + at + ", " + id + ") < (" + f.Arg(before) + ", " + f.Arg(q.After.ID) + ")")
-	return `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.updated_at from ` + from + f.Where() +
-		` order by ` + at + ` desc, ` + id + ` desc limit ` + f.Arg(q.Size()+1), f.Args
+	if q.Status == event.StatusDead {
+		death = selectDeath
+	}
+	compare, order := sqlstore.Behind(q)
+	f.And("(" + at + ", " + id + ") " + compare + " (" + f.Arg(after) + ", " + f.Arg(q.After.ID) + ")")
+	return `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.updated_at, ` + death + ` from ` + from + f.Where() +
+		` order by ` + at + ` ` + order + `, ` + id + ` ` + order + ` limit ` + f.Arg(q.Size()+1), f.Args
 }
 
 // logQuery reads all of a user's entries for each page, as they are few.

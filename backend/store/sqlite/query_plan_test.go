@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestPlans(t *testing.T) {
 	s := openPlans(t)
 	require.Contains(t, plan(t, s, "select data from events")[0], "SCAN events", "the plan can be read")
 	for name, sql := range map[string]string{
-		"event's time": selectTime, "event": selectRows, "user": sqlstore.SelectUser, "user at": sqlstore.SelectUserAt,
+		"event's time": selectTime, "event": selectRows, "count": countQuery, "user": sqlstore.SelectUser, "user at": sqlstore.SelectUserAt,
 		"minutes": sqlstore.SelectMinutes, "minutes of a bot": sqlstore.SelectBotMinutes,
 		"claim": claimEvent, "claim earlier": claimEarlier, "time": selectEventTime, "insert": insertLog, "merge": mergeStatus,
 		"count users": addUserCounts, "count bots": addBotCounts, "erased": selectErased,
@@ -59,11 +60,15 @@ func TestListPlans(t *testing.T) {
 	} {
 		for _, after := range []store.Position{{}, {Time: time.Now(), ID: "after"}} {
 			q := c.query
-			q.After = after
+			q.After, q.Oldest = after, len(after.ID) > 0 && c.query.Type == ""
 			sql, args := listQuery(q)
 			steps := plan(t, s, sql, args...)
 			requireSearches(t, sql, steps)
-			require.NotContains(t, steps, "USE TEMP B-TREE FOR ORDER BY", sql)
+			list := steps // Without what looks for the death of an event, which has few changes.
+			if i := slices.Index(steps, "CORRELATED SCALAR SUBQUERY 1"); i >= 0 {
+				list = steps[:i]
+			}
+			require.NotContains(t, list, "USE TEMP B-TREE FOR ORDER BY", sql)
 			require.Contains(t, steps[0], c.index+" (", sql)
 		}
 	}
@@ -93,11 +98,11 @@ func openPlans(t *testing.T) *Store {
 }
 
 // requireSearches wants the tables to be read by an index and a key of it; the list of
-// buckets is no table.
+// buckets and the rows of a subquery are no table.
 func requireSearches(t *testing.T, name string, steps []string) {
 	t.Helper()
 	for _, step := range steps {
-		if !strings.HasPrefix(step, "SCAN json_each") {
+		if !strings.HasPrefix(step, "SCAN json_each") && !strings.HasPrefix(step, "SCAN (subquery") {
 			require.NotContains(t, step, "SCAN", "%s: %s", name, steps)
 		}
 	}

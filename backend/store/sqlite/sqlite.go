@@ -92,7 +92,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{path: path, writer: writer, reader: reader, prepared: map[string]*sql.Stmt{}}
 	s.base = base{
 		Read: s.read, Exclusively: s.forEach, Classify: classify,
-		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listQuery, LogQuery: logQuery,
+		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listQuery, CountQuery: countQuery, LogQuery: logQuery,
 	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -176,12 +176,17 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	}
 	page := &store.Page{}
 	limit := q.Size()
-	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, func(a, b store.Entry) int { return byEvent(b, a) })
+	compare := store.Position.Compare
+	if q.Oldest {
+		compare = func(a, b store.Position) int { return b.Compare(a) }
+	}
+	at := func(e store.Entry) store.Position { return store.Position{Time: e.EventTime, ID: e.ID} }
+	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, func(a, b store.Entry) int { return compare(at(a), at(b)) })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range events {
 		r := f.record(e)
-		after := q.After == (store.Position{}) || q.After.Compare(r.Position()) < 0
+		after := q.After == (store.Position{}) || compare(q.After, r.Position()) < 0
 		if !after || q.Bot != "" && q.Bot != e.Bot || q.Type != "" && q.Type != e.EventType ||
 			q.Subject != "" && q.Subject != e.Subject || q.Status != "" && q.Status != r.Status {
 			continue
@@ -191,10 +196,40 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 			page.Next = &next
 			break
 		}
+		if q.Status == event.StatusDead {
+			r.Death = lastDeath(r.Attempts)
+		}
 		r.Attempts = nil
 		page.Records = append(page.Records, r)
 	}
 	return page, nil
+}
+
+// lastDeath is the one with the most replays.
+func lastDeath(attempts []event.Change) (death *event.Change) {
+	for i, c := range attempts {
+		if c.Status == event.StatusDead && (death == nil || c.Replays >= death.Replays) {
+			death = &attempts[i]
+		}
+	}
+	return death
+}
+
+// Count implements [store.Store].
+func (f *Fake) Count(ctx context.Context, status event.Status, limit int) (int64, error) {
+	if err := f.begin(ctx, "Count"); err != nil {
+		return 0, err
+	}
+	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, byRecording)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, e := range events {
+		if f.record(e).Status == status {
+			n++
+		}
+	}
+	return int64(min(n, limit)), nil
 }
 
 // User implements [store.Store].

@@ -72,6 +72,12 @@ func (w *world) way() []*event.Event {
 			all = append(all, replay, again)
 			continue
 		}
+		if w.IntN(8) == 0 {
+			drop, err := event.NewChange(about, event.Change{Status: event.StatusDropped, Replays: replays, At: e.Time.Add(w.while())})
+			require.NoError(w.t, err)
+			all = append(all, drop)
+			continue
+		}
 		c, err := event.NewChange(about, event.Change{
 			Status: pick(w.IntN, statuses), Attempt: 1 + i, Replays: replays, At: e.Time.Add(w.while()), DurationMS: int64(w.IntN(2000)),
 		})

@@ -72,6 +72,52 @@ var listCases = map[string]func(*testing.T, Store){
 		}
 	},
 
+	"oldest first": func(t *testing.T, s Store) {
+		add(t, s, Event(2), Event(3), Event(1))
+		require.Equal(t, [][]string{{Event(1).ID, Event(2).ID}, {Event(3).ID}}, pages(t, s, store.Query{Limit: 2, Oldest: true}))
+	},
+
+	"of dead ones, the last death": func(t *testing.T, s Store) {
+		again, once := Event(1), Event(2)
+		died := func(e *event.Event, replays, code int) *event.Event {
+			c, err := event.NewChange(e, event.Change{
+				Status: event.StatusDead, Attempt: 1 + replays, Replays: replays, StatusCode: code,
+				At: e.Time.Add(time.Minute), Error: "refused for good", Answer: &event.Answer{Body: []byte("no")},
+			})
+			require.NoError(t, err)
+			return c
+		}
+		add(t, s, again, once, Event(3))
+		add(t, s, died(again, 1, 422), died(again, 0, 410), died(once, 0, 410), change(t, Event(3), event.StatusFailed, 1))
+		for _, q := range []store.Query{{Status: event.StatusDead}, {Status: event.StatusDead, Subject: again.Subject}} {
+			q.Limit, q.Oldest = 9, true
+			records := list(t, s, q).Records
+			require.Len(t, records, 2)
+			require.Equal(t, 422, records[0].Death.StatusCode)
+			require.Equal(t, 1, records[0].Death.Replays)
+			require.Equal(t, 410, records[1].Death.StatusCode)
+			require.Equal(t, []byte("no"), records[1].Death.Answer.Body)
+			require.Nil(t, records[1].Event.Data)
+		}
+		require.Nil(t, list(t, s, store.Query{Limit: 1, Status: event.StatusFailed}).Records[0].Death)
+	},
+
+	"counts up to a limit": func(t *testing.T, s Store) {
+		add(t, s, Events(5)...)
+		for n := range 3 {
+			add(t, s, change(t, Event(n), event.StatusDead, 1))
+		}
+		add(t, s, change(t, Event(2), event.StatusDropped, 0))
+		for status, want := range map[event.Status]int64{event.StatusDead: 2, event.StatusAccepted: 2, event.StatusDropped: 1, event.StatusExpired: 0} {
+			n, err := s.Count(t.Context(), status, 2)
+			require.NoError(t, err)
+			require.Equal(t, want, n, status)
+		}
+		n, err := s.Count(t.Context(), event.StatusDead, 1)
+		require.NoError(t, err)
+		require.Equal(t, int64(1), n)
+	},
+
 	"filters": testFilters,
 }
 
@@ -113,6 +159,10 @@ func testFilters(t *testing.T, s Store) {
 							(kind == "" || kind == e.Type) && (st == "" || st == status[e.ID])
 					})
 					got := slices.Concat(pages(t, s, q)...)
+					require.Equal(t, want, slices.Clip(append([]string(nil), got...)), "%+v", q)
+					slices.Reverse(want)
+					q.Oldest = true
+					got = slices.Concat(pages(t, s, q)...)
 					require.Equal(t, want, slices.Clip(append([]string(nil), got...)), "%+v", q)
 				}
 			}

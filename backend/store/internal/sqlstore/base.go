@@ -27,8 +27,10 @@ type Base struct {
 	SelectRows string
 	// ListQuery returns the query for a page, and one row more, by which it is known whether
 	// another page follows. Its rows are [LogColumns], and the status, attempts and time of change
-	// of the event.
+	// of the event, and the body of the change by which it died or null.
 	ListQuery func(store.Query) (string, []any)
+	// CountQuery counts the events with the status $1, at most $2.
+	CountQuery string
 	// LogQuery returns the query for a page of the log; [ScanWithBody] reads it.
 	LogQuery func(store.LogQuery) (string, []any)
 }

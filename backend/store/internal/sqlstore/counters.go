@@ -11,17 +11,18 @@ import (
 // The SQL of the counters, in the order of [store.Counts.Columns].
 const (
 	// CountColumns are the counters in user_counters and bot_stats.
-	CountColumns = `accepted, deferred, delivered, failed, dead, expired, replayed`
+	CountColumns = `accepted, deferred, delivered, failed, dead, expired, replayed, dropped`
 
-	sumCounts = `sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed)`
+	sumCounts = `sum(accepted), sum(deferred), sum(delivered), sum(failed), sum(dead), sum(expired), sum(replayed), sum(dropped)`
 
 	// NoCounts is the condition of a group whose counters add up to nothing.
-	NoCounts = `(` + sumCounts + `) = (0, 0, 0, 0, 0, 0, 0)`
+	NoCounts = `(` + sumCounts + `) = (0, 0, 0, 0, 0, 0, 0, 0)`
 
 	// AddCounts are the assignments of an upsert into a table with the alias c.
 	AddCounts = `accepted = c.accepted + excluded.accepted, deferred = c.deferred + excluded.deferred,
 	delivered = c.delivered + excluded.delivered, failed = c.failed + excluded.failed, dead = c.dead + excluded.dead,
-	expired = c.expired + excluded.expired, replayed = c.replayed + excluded.replayed`
+	expired = c.expired + excluded.expired, replayed = c.replayed + excluded.replayed,
+	dropped = c.dropped + excluded.dropped`
 )
 
 const (
@@ -43,7 +44,8 @@ var (
 	CountRows = Codes(`count(*) filter (where status in ({accepted}, {deferred})),
 	count(*) filter (where status = {deferred}), count(*) filter (where status = {delivered}),
 	count(*) filter (where status = {failed}), count(*) filter (where status = {dead}),
-	count(*) filter (where status = {expired}), count(*) filter (where status = {replayed})`)
+	count(*) filter (where status = {expired}), count(*) filter (where status = {replayed}),
+	count(*) filter (where status = {dropped})`)
 
 	// SelectUserAt counts them in the log as it was at the time $3.
 	SelectUserAt = `select bot, min(event_time), max(event_time), ` + CountRows + ` from events

@@ -38,6 +38,15 @@ func (f *Filter) Where() string {
 	return " where " + strings.Join(f.where, " and ")
 }
 
+// Behind is the comparison with a position that a list continues behind, and the order by which it
+// is sorted.
+func Behind(q store.Query) (compare, order string) {
+	if q.Oldest {
+		return ">", "asc"
+	}
+	return "<", "desc"
+}
+
 // Paginate makes a page of the rows that the query of List gave: one more than the page has
 // when another page follows.
 func Paginate(q store.Query, rows []*store.Record) *store.Page {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
 )
 
 // Get implements [store.Store]. The status is projected from the log, as the read model is.
@@ -63,6 +64,15 @@ func (b *Base) List(ctx context.Context, q store.Query) (*store.Page, error) {
 		return nil, fmt.Errorf("listing events: %w", b.Classify(err))
 	}
 	return Paginate(q, records), nil
+}
+
+// Count implements [store.Store].
+func (b *Base) Count(ctx context.Context, status event.Status, limit int) (int64, error) {
+	counts, err := read(ctx, b, func(row Row) (n int64, err error) { return n, row.Scan(&n) }, b.CountQuery, store.Code(status), limit)
+	if err != nil {
+		return 0, fmt.Errorf("counting events: %w", b.Classify(err))
+	}
+	return counts[0], nil
 }
 
 // Log implements [store.Store].

@@ -76,11 +76,28 @@ func ScanWithBody(row Row) (store.Entry, error) {
 	return e, err
 }
 
-// scanRecord reads LogColumns, and the status, attempts and time of change of the event.
+// scanRecord reads what [Base.ListQuery] selects.
 func scanRecord(row Row) (*store.Record, error) {
 	r := &store.Record{}
 	var status int
-	e, err := scanEntry(row, &status, &r.AttemptCount, UTC(&r.UpdatedAt))
+	var death []byte
+	e, err := scanEntry(row, &status, &r.AttemptCount, UTC(&r.UpdatedAt), &death)
+	if err != nil {
+		return nil, err
+	}
 	r.Event, r.RecordedAt, r.Status = e.Event, e.RecordedAt, store.StatusOf(status)
+	r.Death, err = Death(death)
 	return r, err
+}
+
+// Death reads the body of the change by which an event died; nil for none.
+func Death(data []byte) (*event.Change, error) {
+	if data == nil {
+		return nil, nil //nolint:nilnil // It is not dead.
+	}
+	change, err := event.ParseChange(&event.Event{Data: data})
+	if err != nil {
+		return nil, err
+	}
+	return &change, nil
 }
