@@ -31,7 +31,8 @@ var (
 	// events of the call is in the queue.
 	ErrUnavailable = errors.New("queue unavailable")
 	// ErrUnconfirmed means that the queue did not say that it has the events
-	// durably. Some may be there; publishing them again with the same ids is safe.
+	// durably. Some may be there; publishing them again with the same ids is safe. See
+	// [RefusedError] too.
 	ErrUnconfirmed = errors.New("publish not confirmed")
 	// ErrLost means that a delivery no longer belongs to this consumer (its
 	// connection or lease ended). It will be delivered again.
@@ -39,8 +40,8 @@ var (
 	// ErrInvalid means that an event of the call is not fit to be published
 	// ([event.Event.Validate]). Nothing is queued and repeating the call is pointless.
 	ErrInvalid = errors.New("invalid event")
-	// ErrTooLarge means that an event of the call exceeds what the queue takes. Nothing
-	// is queued and repeating the call is pointless.
+	// ErrTooLarge means that an event of the call exceeds what the queue takes. It is not queued,
+	// and repeating the call is pointless; others of the call may be queued.
 	ErrTooLarge = errors.New("event too large for the queue")
 	// ErrClosed means that the queue or consumer was closed by its owner.
 	ErrClosed = errors.New("queue closed")

@@ -41,7 +41,7 @@ var rabbitKind = kind{
 	url: func(i *instance) string {
 		return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", i.ports[rabbitAMQP])
 	},
-	setup: setupRabbit,
+	setup: func(i *instance) error { return setupRabbit(i) },
 	helper: func(i *instance) (*exec.Cmd, error) {
 		// An Erlang node starts its port mapper as a daemon that outlives it, unless
 		// one is there already.
@@ -72,12 +72,14 @@ var rabbitKind = kind{
 	},
 }
 
-func setupRabbit(i *instance) error {
+// setupRabbit writes the node's files, with more lines of rabbitmq.conf.
+func setupRabbit(i *instance, settings ...string) error {
 	conf := fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\n", i.ports[rabbitAMQP]) +
 		"loopback_users = none\nlog.console = true\nlog.file = false\n" +
 		"disk_free_limit.absolute = 50MB\nvm_memory_high_watermark.relative = 0.3\n" +
 		// In a root there is no /proc to ask for memory.
-		"total_memory_available_override_value = 8GB\nvm_memory_calculation_strategy = allocated\n"
+		"total_memory_available_override_value = 8GB\nvm_memory_calculation_strategy = allocated\n" +
+		strings.Join(settings, "\n") + "\n"
 	for name, content := range map[string]string{
 		"rabbitmq.conf": conf, "enabled_plugins": "[].", "env.conf": "",
 	} {

@@ -48,6 +48,14 @@ func StartRabbitMQ(t testing.TB) *Server {
 	return startServer(t, &rabbitKind)
 }
 
+// StartRabbitMQWith is StartRabbitMQ with more lines of rabbitmq.conf.
+func StartRabbitMQWith(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	k := rabbitKind
+	k.setup = func(i *instance) error { return setupRabbit(i, settings...) }
+	return startServer(t, &k)
+}
+
 // StartPostgres starts a private PostgreSQL with one empty database. What it
 // committed survives Kill.
 func StartPostgres(t testing.TB) *Server {

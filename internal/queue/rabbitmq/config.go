@@ -38,8 +38,8 @@ type Config struct {
 	// in about 50 MB where there are so many.
 	RepeatSize int
 	// MaxMessage is the largest body of an event, in bytes; beyond it Publish returns
-	// [queue.ErrTooLarge]. It must not exceed the broker's max_message_size, which closes
-	// the connection. Default 16 MiB, as in RabbitMQ 4.
+	// [queue.ErrTooLarge]. Above the broker's max_message_size it does so, too, at the price of a
+	// channel, and of a delay for what is in flight there. Default 16 MiB, as in RabbitMQ 4.
 	MaxMessage int
 	// History says how much history is retained; see [Queue.ReadHistory]. The limits of a
 	// stream are set when it is first declared; later changes are logged and take effect

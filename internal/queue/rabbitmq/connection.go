@@ -42,6 +42,10 @@ type connection struct {
 	fail   context.CancelCauseFunc
 	watch  sync.WaitGroup
 	config Config
+	// refusedSize is the size of the smallest body that the broker refused; 0 where it refused none.
+	refusedSize atomic.Int64
+	// alone has an element for each message that is published on a channel of its own.
+	alone chan struct{}
 	// bots has those whose queues were declared on it, with their number.
 	bots sync.Map
 	// restoresHistory is whether it binds a history again that did not work before.
@@ -53,9 +57,9 @@ type connection struct {
 
 // newConnection watches a fresh connection. The caller runs or closes it.
 func newConnection(raw *amqp.Connection, config Config) *connection {
-	conn := &connection{amqp: raw, config: config}
+	conn := &connection{amqp: raw, config: config, alone: make(chan struct{}, maxAlone)}
 	conn.life, conn.fail = context.WithCancelCause(context.Background())
-	conn.watchClose(raw.NotifyClose(make(chan *amqp.Error, 1)), new(atomic.Bool))
+	conn.watchClose(raw.NotifyClose(make(chan *amqp.Error, 1)))
 	blocks := raw.NotifyBlocked(make(chan amqp.Blocking, 8))
 	conn.watch.Go(func() {
 		for b := range blocks {
@@ -91,20 +95,17 @@ func (conn *connection) openChannel() (*confirmChannel, error) {
 		return nil, fmt.Errorf("asking for confirms: %w", err)
 	}
 	c := newConfirmChannel(ch, conn.config.inFlightLimit())
-	conn.watchClose(ch.NotifyClose(make(chan *amqp.Error, 1)), &c.retired)
+	conn.watchChannel(c)
 	return c, nil
 }
 
-// watchClose fails the connection when it, or one of its channels, closes, unless that was
-// meant to close.
-func (conn *connection) watchClose(closes <-chan *amqp.Error, meant *atomic.Bool) {
+// watchClose fails the connection when it closes.
+func (conn *connection) watchClose(closes <-chan *amqp.Error) {
 	conn.watch.Go(func() {
 		for cause := range closes {
 			conn.fail(cause)
 		}
-		if !meant.Load() {
-			conn.fail(errBrokerClosed)
-		}
+		conn.fail(errBrokerClosed)
 	})
 }
 
@@ -159,7 +160,8 @@ func (conn *connection) awaitLateConfirm(o outgoing) {
 // watchStall waits for a late confirm. A channel that confirms nothing at all for StallAfter,
 // although the broker does not block publishers, fails the connection: after a crash of the
 // node, RabbitMQ's channel processes can hang for ever on a healthy connection, while new ones
-// work.
+// work. One that confirms others is replaced, since a queue that confirms nothing would fill it,
+// and the in-flight budget of all.
 func (conn *connection) watchStall(o outgoing) {
 	tick := time.NewTicker(conn.config.StallAfter)
 	defer tick.Stop()
@@ -170,14 +172,24 @@ func (conn *connection) watchStall(o outgoing) {
 		case <-tick.C:
 		}
 		now := o.channel.confirms.Load()
-		if now == before && conn.blocked.Load() == nil {
+		switch {
+		case conn.blocked.Load() != nil:
+		case now == before:
 			conn.fail(errStalled)
+		default:
+			conn.replaceChannel(o.channel)
 		}
 		before = now
 	}
 }
 
-// nextChannel picks the channels in turn.
-func (conn *connection) nextChannel() *confirmChannel {
-	return conn.channels[conn.turn.Add(1)%uint32(len(conn.channels))].Load()
+// nextChannel picks the channels in turn, but for those that are closed and not replaced yet.
+func (conn *connection) nextChannel() (c *confirmChannel) {
+	for range conn.channels {
+		c = conn.channels[conn.turn.Add(1)%uint32(len(conn.channels))].Load()
+		if !c.IsClosed() {
+			break
+		}
+	}
+	return c
 }

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	for n, e := range fresh {
 		messages[n] = newMessage(q.topology, e)
 	}
-	if err := q.publish(ctx, messages); err != nil {
+	if err := refusedBy(q.publish(ctx, messages), func() []string { return q.topology.homes(fresh) }); err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
 	for _, e := range fresh {
@@ -99,11 +100,22 @@ func (q *Queue) publishRun(ctx context.Context, messages []message, weight int64
 	if err := q.inFlight.Acquire(ctx, weight); err != nil {
 		return fmt.Errorf("%w: too many publishes in flight: %w", queue.ErrUnavailable, err)
 	}
-	sent, err := q.sendAll(conn, messages, weight)
+	if conn.suspects(messages) {
+		q.inFlight.Release(weight)
+		return q.publishAlone(ctx, conn, messages)
+	}
+	sent, failed := q.sendAll(conn, messages, weight)
+	taken := 0
 	for _, o := range sent {
-		if failed := o.wait(ctx); err == nil {
-			err = failed
+		one := o.wait(ctx)
+		if err == nil && one == nil {
+			taken++
 		}
+		err = cmp.Or(err, one)
+	}
+	err = cmp.Or(err, failed)
+	if errors.Is(err, errChannelClosed) {
+		return q.publishAlone(ctx, conn, messages[taken:])
 	}
 	return err
 }

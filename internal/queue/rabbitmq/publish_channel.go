@@ -14,17 +14,17 @@ import (
 
 // refusedFor notes whether the broker acked or nacked a message, and returns for how long it has
 // nacked everything that goes to the same queues.
-func (c *confirmChannel) refusedFor(key string, acked bool) time.Duration {
+func (c *confirmChannel) refusedFor(to destination, acked bool) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if acked {
-		delete(c.refused, key)
+		delete(c.refused, to)
 		return 0
 	}
-	first, again := c.refused[key]
+	first, again := c.refused[to]
 	if !again {
 		first = time.Now()
-		c.refused[key] = first
+		c.refused[to] = first
 	}
 	return time.Since(first)
 }

@@ -89,7 +89,7 @@ func TestRefusalAfterTheEnd(t *testing.T) {
 	q, conn, e := refusing(t)
 	m := newMessage(q.topology, e)
 	c := conn.nextChannel()
-	c.refused[m.key] = time.Now().Add(-time.Hour)
+	c.refused[destination{m.exchange, m.key}] = time.Now().Add(-time.Hour)
 	released := make(chan struct{})
 	o, err := c.send(conn, &m, func() { close(released) })
 	require.NoError(t, err)

@@ -37,21 +37,34 @@ type confirmChannel struct {
 
 	// refused is since when the broker has nacked everything for these queues, see
 	// publish_channel.go.
-	refused map[string]time.Time
+	refused map[destination]time.Time
 
 	// confirms counts acks, inFlight the messages without an answer.
 	confirms atomic.Uint64
 	inFlight atomic.Int64
 	// retired is set when another channel replaces this one.
 	retired atomic.Bool
+	// ended is closed after the end of the channel, when cause, if there is one, is why the broker
+	// closed it.
+	ended chan struct{}
+	cause *amqp.Error
 }
 
+// destination is where a message is published to: one or more queues.
+type destination struct{ exchange, key string }
+
 // route identifies a returned message.
-type route struct{ exchange, key, id string }
+type route struct {
+	destination
+	id string
+}
 
 func newConfirmChannel(ch *amqp.Channel, limit int) *confirmChannel {
 	returns := ch.NotifyReturn(make(chan amqp.Return, limit/inFlightOverhead))
-	return &confirmChannel{Channel: ch, returns: returns, returned: map[route]int{}, refused: map[string]time.Time{}}
+	return &confirmChannel{
+		Channel: ch, returns: returns, returned: map[route]int{}, refused: map[destination]time.Time{},
+		ended: make(chan struct{}),
+	}
 }
 
 // takeReturn reports whether a message with this route was returned (basic.return), once for
@@ -63,7 +76,7 @@ func (c *confirmChannel) takeReturn(r route) bool {
 		select {
 		case back, open := <-c.returns:
 			if drained = !open; open {
-				c.returned[route{back.Exchange, back.RoutingKey, back.MessageId}]++
+				c.returned[route{destination{back.Exchange, back.RoutingKey}, back.MessageId}]++
 			}
 		default:
 			drained = true
@@ -92,12 +105,15 @@ type outgoing struct {
 func (c *confirmChannel) send(conn *connection, m *message, release func()) (outgoing, error) {
 	confirm, err := c.PublishWithDeferredConfirm(m.exchange, m.key, true, false, m.Publishing)
 	if err != nil {
+		if c.closedForMessage() {
+			return outgoing{}, errChannelClosed
+		}
 		// Part of it may be on the wire, so the channel is of no use any more.
 		conn.fail(fmt.Errorf("sending: %w", err))
 		return outgoing{}, fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	}
 	c.inFlight.Add(1)
-	return outgoing{conn, c, route{m.exchange, m.key, m.MessageId}, confirm, release}, nil
+	return outgoing{conn, c, route{destination{m.exchange, m.key}, m.MessageId}, confirm, release}, nil
 }
 
 // wait waits for the confirm. When the context ends first, the in-flight budget is released
@@ -118,7 +134,7 @@ func (o outgoing) wait(ctx context.Context) error {
 	default:
 	}
 	o.conn.awaitLateConfirm(o)
-	return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, ctx.Err())
+	return &queue.RefusedError{Err: ctx.Err()}
 }
 
 // outcome returns what the confirm means. It is called once.
@@ -127,19 +143,36 @@ func (o outgoing) outcome() error {
 	defer o.channel.inFlight.Add(-1)
 	switch {
 	case o.channel.takeReturn(o.route):
-		err := fmt.Errorf("no queue takes routing key %q: was a queue or binding deleted?", o.route.key)
+		err := errUnroutable(o.route.key)
 		// The next connection declares what is missing.
 		o.conn.fail(err)
 		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	case !o.confirm.Acked():
-		if o.channel.refusedFor(o.route.key, false) > o.conn.config.StallAfter {
-			o.conn.replaceChannel(o.channel)
-		}
-		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, errNotAcked)
+		return o.refused()
 	}
 	o.channel.confirms.Add(1)
-	o.channel.refusedFor(o.route.key, true)
+	o.channel.refusedFor(o.route.destination, true)
 	return nil
 }
 
-var errNotAcked = errors.New("refused by the broker, or the connection was lost")
+func errUnroutable(key string) error {
+	return fmt.Errorf("no queue takes routing key %q: was a queue or binding deleted?", key)
+}
+
+// refused says why a message has no ack.
+func (o outgoing) refused() error {
+	switch {
+	case o.channel.closedForMessage():
+		return errChannelClosed
+	case o.channel.IsClosed():
+		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, errLost)
+	case o.channel.refusedFor(o.route.destination, false) > o.conn.config.StallAfter:
+		o.conn.replaceChannel(o.channel)
+	}
+	return &queue.RefusedError{Err: errNotAcked}
+}
+
+var (
+	errNotAcked = errors.New("refused by the broker")
+	errLost     = errors.New("the connection was lost")
+)

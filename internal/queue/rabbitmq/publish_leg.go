@@ -1,0 +1,72 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// PublishTo publishes an event for one group, Record or Dispatch, and not for the other one, with a
+// confirm of its own. That is for an event of which only one queue has to take it, or of which it is not
+// known which one did not: a confirm of [Queue.Publish] is for all of them together. Errors are those of Publish,
+// where a [queue.RefusedError] names the queue.
+//
+// The history has an event when Record has it, so a queue of that group that refuses an event again
+// and again makes as many entries there.
+func (q *Queue) PublishTo(ctx context.Context, group queue.Group, e *event.Event) error {
+	err := q.publishTo(ctx, group, e)
+	if err != nil {
+		return fmt.Errorf("publishing for %s: %w", group, err)
+	}
+	return nil
+}
+
+func (q *Queue) publishTo(ctx context.Context, group queue.Group, e *event.Event) error {
+	if err := q.fits(e); err != nil {
+		return err
+	}
+	if q.confirmed.has(e.ID) {
+		return nil
+	}
+	if err := q.usable(ctx); err != nil {
+		return err
+	}
+	m := newMessage(q.topology, e)
+	// The key of a change goes to Record and the history only.
+	m.key = e.Bot
+	if group == queue.Dispatch {
+		if err := q.declareBotsOf(ctx, e); err != nil {
+			return err
+		}
+		m.exchange, m.key = q.topology.dispatch(), q.topology.routingKey(e)
+	}
+	return refusedBy(q.publish(ctx, []message{m}), func() []string { return []string{q.topology.home(group, e).name} })
+}
+
+// refusedBy fills the names of queues in that may have refused a publish.
+func refusedBy(err error, names func() []string) error {
+	if refused, ok := errors.AsType[*queue.RefusedError](err); ok && len(refused.Queues) == 0 {
+		refused.Queues = names()
+	}
+	return err
+}
+
+// homes are the queues of events, each once.
+func (t topology) homes(events []*event.Event) (names []string) {
+	add := func(group queue.Group, e *event.Event) {
+		if name := t.home(group, e).name; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, e := range events {
+		add(queue.Record, e)
+		if !e.IsChange() {
+			add(queue.Dispatch, e)
+		}
+	}
+	return names
+}
