@@ -24,8 +24,9 @@ func TestGitHubRefuses(t *testing.T) {
 		"other scheme":        {"sha512=" + good, badEncoding},
 		"upper-case scheme":   {"SHA256=" + good, badEncoding},
 		"empty digits":        {"sha256=", badEncoding},
-		"cut by two digits":   {"sha256=" + good[2:], badEncoding},
-		"two digits too many": {"sha256=" + good + "00", badEncoding},
+		"cut by one digit":    {"sha256=" + good[1:], badEncoding},
+		"cut by two digits":   {"sha256=" + good[2:], platform.SignatureMismatch},
+		"two digits too many": {"sha256=" + good + "00", platform.SignatureMismatch},
 		"last digit differs":  {"sha256=" + good[:63] + "8", platform.SignatureMismatch},
 	}
 	p := get(t, "github")

@@ -20,12 +20,15 @@ var hashes = map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.
 
 func newGeneric(o *options) Platform {
 	scheme := macScheme{
-		header: o.required("header"), prefix: o.text("prefix", ""), field: o.text("field", ""),
+		header: o.required("header"), prefix: o.text("prefix", ""),
+		field: o.text("field", ""), separator: o.text("separator", ""),
 		timestampHeader: o.text("timestamp_header", ""), timestampField: o.text("timestamp_field", ""),
+		clock:     clocks[o.oneOf("timestamp_format", "seconds", "milliseconds", "rfc3339")],
 		tolerance: o.duration("tolerance", defaultTolerance), idHeader: o.text("id_header", ""),
-		newHash:        hashes[o.oneOf("algorithm", "sha256", "sha512", "sha1")],
+		base: o.address("url"), newHash: hashes[o.oneOf("algorithm", "sha256", "sha512", "sha1")],
 		encoding:       codecs[o.oneOf("encoding", "hex", "base64")],
 		secretEncoding: codecs[o.oneOf("secret_encoding", "text", "base64", "hex")],
+		secretPrefix:   o.text("secret_prefix", ""),
 	}
 	g := generic{
 		macScheme: newMACScheme(o, scheme, o.text("signed", "{body}")), typeHeader: o.text("type_header", ""),
@@ -36,18 +39,28 @@ func newGeneric(o *options) Platform {
 	return g
 }
 
-// checkOptions refuses what would leave the body or the time unsigned.
+// checkOptions refuses what would leave the body or the time unsigned, or sign it in a way that says
+// nothing about it.
 func (g generic) checkOptions(o *options) {
 	timed := g.timestampHeader != "" || g.timestampField != ""
+	addressed := g.signed.has("url") || g.signed.has("uri") || g.signed.has("path")
 	switch {
-	case !g.signed.has("body"):
-		o.fail("option signed: without {body} anything could be in it")
+	case g.signed.count("body") != 1:
+		o.fail("option signed: without {body}, once, anything could be in it")
 	case timed != g.signed.has("timestamp"):
 		o.fail("option signed: {timestamp} and timestamp_header or timestamp_field belong together")
 	case g.timestampHeader != "" && g.timestampField != "":
 		o.fail("option timestamp_field: timestamp_header is set too")
+	case !timed && (o.has("tolerance") || o.has("timestamp_format")):
+		o.fail("option tolerance or timestamp_format: there is no timestamp_header or timestamp_field")
+	case g.field == "" && (g.timestampField != "" || o.has("separator")):
+		o.fail("option field: timestamp_field and separator need the name of the signatures")
 	case g.signed.has("id") && g.idHeader == "":
 		o.fail("option id_header: {id} in signed needs it")
+	case g.base != "" && !addressed:
+		o.fail("option url: it is not in signed")
+	default:
+		g.signed.checkBorders(o)
 	}
 }
 

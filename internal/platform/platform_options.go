@@ -25,6 +25,12 @@ func (o *options) text(name, fallback string) string {
 	return fallback
 }
 
+// has reports whether the option is set.
+func (o *options) has(name string) bool {
+	_, ok := o.given[name]
+	return ok
+}
+
 // required is text for an option that must have a value.
 func (o *options) required(name string) string {
 	value := o.text(name, "")

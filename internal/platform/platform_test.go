@@ -21,6 +21,7 @@ const (
 	unknownVersion          platform.Reason = "unknown_version"
 	badTimestamp            platform.Reason = "bad_timestamp"
 	timestampOutOfTolerance platform.Reason = "timestamp_out_of_tolerance"
+	bodyHashMismatch        platform.Reason = "body_hash_mismatch"
 )
 
 // required are the settings without which a platform can't be made.
@@ -145,7 +146,7 @@ func TestParseSecretErrorsDoNotRepeatTheSecret(t *testing.T) {
 	tests := map[string]struct{ platform, secret, want string }{
 		"empty":            {"github", "", "empty"},
 		"empty standard":   {"standard-webhooks", "", "empty"},
-		"no prefix":        {"standard-webhooks", strings.TrimPrefix(other, "whsec_"), "whsec_<base64>"},
+		"other prefix":     {"standard-webhooks", "whsk_" + strings.TrimPrefix(other, "whsec_"), "whsec_<base64>"},
 		"short public key": {"standard-webhooks", "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbO", "32 bytes"},
 		"not base64":       {"standard-webhooks", "whsec_***", "base64"},
 		"short by a byte":  {"standard-webhooks", "whsec_" + strings.Repeat("A", 30) + "A=", "24 to 64"},

@@ -83,7 +83,8 @@ var readCases = []readCase{
 	{"message", "google-chat", nil, `{"type":"MESSAGE","eventTime":"t","space":{"name":"spaces/A"},"user":{"name":"users/1"},"message":{"name":"spaces/A/messages/B","thread":{"name":"spaces/A/threads/C"}}}`, []string{"google-chat.MESSAGE | users/1 | spaces/A/threads/C | MESSAGE spaces/A/messages/B"}, object},
 	{"added", "google-chat", nil, `{"type":"ADDED_TO_SPACE","eventTime":"t","space":{"name":"spaces/A"},"user":{"name":"users/1"}}`, []string{"google-chat.ADDED_TO_SPACE | users/1 | spaces/A | t spaces/A users/1 ADDED_TO_SPACE"}, object},
 
-	{"named", "hook0", map[string]string{"X-Event-Id": "e", "X-Event-Type": "user.created"}, `{}`, []string{"hook0.user.created |  |  | e"}, nothing},
+	{"named", "hook0", map[string]string{"X-Hook0-Signature": "t=1,h=x-event-id x-event-type,v1=00", "X-Event-Id": "e", "X-Event-Type": "user.created"}, `{}`, []string{"hook0.user.created |  |  | e"}, nothing},
+	{"not covered", "hook0", map[string]string{"X-Hook0-Signature": "t=1,v0=00,h=x-event-id x-event-type", "X-Event-Id": "e", "X-Event-Type": "user.created"}, `{"event":"user.deleted"}`, []string{"hook0.user.deleted |  |  | e"}, nothing},
 	{"plain", "hmac", nil, `{"type":"x"}`, []string{"hmac.event |  |  | "}, nothing},
 }
 

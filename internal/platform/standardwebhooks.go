@@ -39,13 +39,13 @@ func newStandardWebhooks(*options) Platform { return standardWebhooks{} }
 // StandardWebhooks returns the platform as which Botgate itself signs what it delivers.
 func StandardWebhooks() Platform { return standardWebhooks{} }
 
-// ParseSecret takes a secret "whsec_<base64>" or a public key "whpk_<base64>".
+// ParseSecret takes a secret in base64, with or without "whsec_", or a public key "whpk_<base64>".
 func (standardWebhooks) ParseSecret(raw []byte) (Secret, error) {
 	encoded, ok := strings.CutPrefix(string(raw), publicPrefix)
 	if !ok {
 		return ParseStandardWebhooksSecret(string(raw))
 	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
+	key, err := decodeBase64(encoded)
 	if err != nil || len(key) != ed25519.PublicKeySize {
 		return Secret{}, fmt.Errorf("what follows %q in the key is not %d bytes in base64",
 			publicPrefix, ed25519.PublicKeySize)
@@ -53,19 +53,15 @@ func (standardWebhooks) ParseSecret(raw []byte) (Secret, error) {
 	return Secret{public: key}, nil
 }
 
-// ParseStandardWebhooksSecret decodes a secret of the form "whsec_<base64>" that has
-// 24 to 64 bytes.
+// ParseStandardWebhooksSecret decodes a secret of 24 to 64 bytes in base64, with "whsec_" before it
+// or without, as the reference libraries do.
 func ParseStandardWebhooksSecret(raw string) (Secret, error) {
 	if raw == "" {
 		return Secret{}, errEmptySecret
 	}
-	encoded, ok := strings.CutPrefix(raw, secretPrefix)
-	if !ok {
-		return Secret{}, errors.New(`the secret must have the form "whsec_<base64>"`)
-	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
+	key, err := decodeBase64(strings.TrimPrefix(raw, secretPrefix))
 	if err != nil {
-		return Secret{}, errors.New(`what follows "whsec_" in the secret is not base64`)
+		return Secret{}, errors.New(`the secret is neither of the form "whsec_<base64>" nor base64 alone`)
 	}
 	if len(key) < minSecretBytes || len(key) > maxSecretBytes {
 		return Secret{}, fmt.Errorf("the secret must have %d to %d bytes, has %d", minSecretBytes, maxSecretBytes, len(key))

@@ -117,6 +117,16 @@ func TestStandardWebhooksSignature(t *testing.T) {
 	body, at := []byte(`{"test": 2432232314}`), time.Unix(standardAt, 999)
 	require.Equal(t, standardGood, platform.StandardWebhooksSignature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body))
 
+	for _, spelling := range []string{
+		strings.TrimPrefix(standardSecret, "whsec_"), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA==", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA",
+	} {
+		_, err := platform.ParseStandardWebhooksSecret(spelling)
+		require.NoError(t, err, spelling)
+	}
+	bare, err := platform.ParseStandardWebhooksSecret(strings.TrimPrefix(standardSecret, "whsec_"))
+	require.NoError(t, err)
+	require.Equal(t, standardGood, platform.StandardWebhooksSignature(bare, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body))
+
 	// Who signs needs a secret: a public key would make empty signatures.
 	_, err = platform.ParseStandardWebhooksSecret("whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=")
 	require.ErrorContains(t, err, "whsec_<base64>")

@@ -63,9 +63,9 @@ func (t twilio) Verify(req *Request, secrets []Secret) error {
 	if t.base != nil {
 		address.Scheme, address.Host = t.base.Scheme, t.base.Host
 	}
-	suffix, ok := twilioSuffix(address, req)
-	if !ok {
-		return SignatureMismatch
+	suffix, err := twilioSuffix(address, req)
+	if err != nil {
+		return err
 	}
 	for variant := range twilioVariants(*address) {
 		if anyMAC(secrets, [][]byte{signature}, []byte(variant), suffix) {
@@ -75,20 +75,23 @@ func (t twilio) Verify(req *Request, secrets []Secret) error {
 	return SignatureMismatch
 }
 
-// twilioSuffix is what is signed after the address: the form's fields, or nothing when the
-// address has the hash of the body.
-func twilioSuffix(address *url.URL, req *Request) ([]byte, bool) {
-	if want := address.Query().Get(twilioBodyHash); want != "" && !isForm(req.Header) {
+// twilioSuffix is what is signed after the address: the form's fields, or nothing where the
+// address has the hash of the body, whatever Content-Type says of it.
+func twilioSuffix(address *url.URL, req *Request) ([]byte, error) {
+	if want := address.Query().Get(twilioBodyHash); want != "" {
 		hash := sha256.Sum256(req.Body)
-		return nil, hmac.Equal([]byte(strings.ToLower(want)), []byte(hex.EncodeToString(hash[:])))
+		if !hmac.Equal([]byte(strings.ToLower(want)), []byte(hex.EncodeToString(hash[:]))) {
+			return nil, bodyHashMismatch
+		}
+		return nil, nil
 	}
 	// A body that is neither hashed nor a form would go unsigned.
 	if len(req.Body) > 0 && !isForm(req.Header) {
-		return nil, false
+		return nil, SignatureMismatch
 	}
 	form, err := url.ParseQuery(string(req.Body))
 	if err != nil || len(form) > maxTwilioParams {
-		return nil, false
+		return nil, SignatureMismatch
 	}
 	var joined []byte
 	for _, name := range slices.Sorted(maps.Keys(form)) {
@@ -96,7 +99,7 @@ func twilioSuffix(address *url.URL, req *Request) ([]byte, bool) {
 			joined = append(append(joined, name...), value...)
 		}
 	}
-	return joined, true
+	return joined, nil
 }
 
 // twilioVariants are the spellings of one address that its signer may have had, the likely

@@ -1,38 +1,39 @@
 package platform
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"hash"
-	"iter"
 	"net/http"
-	"strconv"
+	"regexp"
 	"strings"
 	"time"
 )
 
-// defaultTolerance is how far a signed timestamp may be from now, both ways.
-const defaultTolerance = 5 * time.Minute
-
 // macScheme says how a sender signs with a shared secret, and in which headers it sends that. A
 // platform that does so embeds one, and has ParseSecret, Verify and [Signer] from it.
 type macScheme struct {
-	// header has the signature, encoded and after the prefix. With a field it has items
-	// "name=value", and each one of that name is a signature, as secrets are rotated.
-	header, prefix, field string
-	// timestampHeader, or timestampField among the items, has the signed Unix seconds.
+	// header has the signature, encoded and after the prefix; there may be several of it, as
+	// secrets are rotated. With a field it has items "name=value" with the separator between them,
+	// and each one of that name is a signature.
+	header, prefix, field, separator string
+	// timestampHeader, or timestampField among the items, has the signed time.
 	timestampHeader, timestampField string
+	clock                           clock
 	tolerance                       time.Duration
 	// idHeader has the delivery's id.
 	idHeader string
+	// base is the gateway's public address, as [options.address] has it.
+	base string
 
 	newHash func() hash.Hash
-	// digits is how many hex digits a signature has; 0 in base64, where the padding tells.
-	digits int
-	// encoding is that of signatures, secretEncoding that of secrets as they are shown.
+	// encoding is that of signatures, secretEncoding that of secrets as they are shown, after a
+	// secretPrefix if they have it.
 	encoding, secretEncoding codec
+	secretPrefix             string
 	signed                   template
 }
 
@@ -51,9 +52,10 @@ func newMACScheme(o *options, s macScheme, signed string) macScheme {
 	if s.secretEncoding.name == "" {
 		s.secretEncoding = codecs["text"]
 	}
-	if s.encoding.name == "hex" {
-		s.digits = hex.EncodedLen(s.newHash().Size())
+	if s.clock.parse == nil {
+		s.clock = clocks["seconds"]
 	}
+	s.separator = cmp.Or(s.separator, ",")
 	s.signed = parseTemplate(o, signed)
 	return s
 }
@@ -73,7 +75,11 @@ var codecs = map[string]codec{
 
 // ParseSecret takes the secret as the platform's console shows it.
 func (s macScheme) ParseSecret(raw []byte) (Secret, error) {
-	key, err := s.secretEncoding.decode(string(raw))
+	decode, text := s.secretEncoding.decode, strings.TrimPrefix(string(raw), s.secretPrefix)
+	if s.secretEncoding.name == "base64" {
+		decode = decodeBase64
+	}
+	key, err := decode(text)
 	if err != nil {
 		return Secret{}, errors.New("the secret is not " + s.secretEncoding.name)
 	}
@@ -82,45 +88,59 @@ func (s macScheme) ParseSecret(raw []byte) (Secret, error) {
 
 // Verify checks the timestamp, if there is one, in both directions, then the signature.
 func (s macScheme) Verify(req *Request, secrets []Secret) error {
-	header := req.Header.Get(s.header)
-	if header == "" {
+	headers := req.Header.Values(s.header)
+	if len(headers) == 0 || headers[0] == "" {
 		return HeaderMissing
 	}
-	timestamp, err := s.timestamp(req, header)
+	values := signedValues{id: req.Header.Get(s.idHeader), url: publicURL(s.base, req.URL)}
+	if values.id == "" && s.signed.has("id") {
+		return HeaderMissing
+	}
+	var err error
+	if values.timestamp, err = s.timestamp(req, headers); err != nil {
+		return err
+	}
+	signatures, err := s.signatures(headers)
 	if err != nil {
 		return err
 	}
-	signatures, err := s.signatures(header)
-	if err != nil {
-		return err
-	}
-	if !anyMAC(secrets, signatures, s.signed.fill(req, timestamp, req.Header.Get(s.idHeader))...) {
+	pieces := s.signed.fill(req, values)
+	if !anyMAC(secrets, signatures, pieces...) {
 		return SignatureMismatch
+	}
+	if !s.signed.hold(pieces) {
+		return badBorders
 	}
 	return nil
 }
 
-func (s macScheme) timestamp(req *Request, header string) (timestamp string, err error) {
+func (s macScheme) timestamp(req *Request, headers []string) (timestamp string, err error) {
 	switch {
 	case s.timestampHeader != "":
 		if timestamp = req.Header.Get(s.timestampHeader); timestamp == "" {
 			return "", HeaderMissing
 		}
 	case s.timestampField != "":
-		timestamp = firstField(header, s.timestampField)
+		timestamp = firstField(headers, s.separator, s.timestampField)
 	default:
 		return "", nil
 	}
-	return timestamp, checkTimestamp(timestamp, req.Now, s.tolerance)
+	return timestamp, s.clock.check(timestamp, req.Now, s.tolerance)
 }
 
-// signatures decodes those in the header; it fails when none has the right form.
-func (s macScheme) signatures(header string) (found [][]byte, err error) {
+// versionPrefix is a prefix that numbers the scheme.
+var versionPrefix = regexp.MustCompile(`^v[0-9]+=`)
+
+// signatures decodes those in the headers; it fails when none has the right form.
+func (s macScheme) signatures(headers []string) (found [][]byte, err error) {
 	err = unknownVersion
-	for value := range fields(header, s.field) {
+	for value := range fields(headers, s.separator, s.field) {
 		encoded, ok := strings.CutPrefix(value, s.prefix)
+		if !ok && versionPrefix.MatchString(s.prefix) && versionPrefix.MatchString(value) {
+			continue
+		}
 		signature, bad := s.encoding.decode(encoded)
-		if !ok || bad != nil || s.digits != 0 && len(encoded) != s.digits {
+		if !ok || bad != nil || len(signature) == 0 {
 			err = badEncoding
 			continue
 		}
@@ -134,13 +154,14 @@ func (s macScheme) signatures(header string) (found [][]byte, err error) {
 
 // Sign returns the signature, and the timestamp and the delivery id where they are headers.
 func (s macScheme) Sign(secret Secret, req *Request, id string) http.Header {
-	timestamp := strconv.FormatInt(req.Now.Unix(), 10)
-	value := s.prefix + s.encoding.encode(secret.sum(s.signed.fill(req, timestamp, id)...))
+	timestamp := s.clock.format(req.Now)
+	values := signedValues{timestamp: timestamp, id: id, url: publicURL(s.base, req.URL)}
+	value := s.prefix + s.encoding.encode(secret.sum(s.signed.fill(req, values)...))
 	if s.field != "" {
 		value = s.field + "=" + value
 	}
 	if s.timestampField != "" {
-		value = s.timestampField + "=" + timestamp + "," + value
+		value = s.timestampField + "=" + timestamp + s.separator + value
 	}
 	header := http.Header{s.header: {value}}
 	for name, value := range map[string]string{s.timestampHeader: timestamp, s.idHeader: id} {
@@ -149,47 +170,4 @@ func (s macScheme) Sign(secret Secret, req *Request, id string) http.Header {
 		}
 	}
 	return header
-}
-
-// checkTimestamp checks signed Unix seconds against now, in both directions.
-func checkTimestamp(timestamp string, now time.Time, tolerance time.Duration) error {
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil {
-		return badTimestamp
-	}
-	around, within := now.Unix(), int64(tolerance/time.Second)
-	if seconds < around-within || seconds > around+within {
-		return timestampOutOfTolerance
-	}
-	return nil
-}
-
-// maxFields bounds the work that one header can cause.
-const maxFields = 32
-
-// fields are the values of the name in a header of the form "name=value,name=value"; without a
-// name, the whole header.
-func fields(header, name string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		if name == "" {
-			yield(header)
-			return
-		}
-		left := maxFields
-		for item := range strings.SplitSeq(header, ",") {
-			if key, value, ok := strings.Cut(strings.TrimSpace(item), "="); ok && key == name && !yield(value) {
-				return
-			}
-			if left--; left == 0 {
-				return
-			}
-		}
-	}
-}
-
-func firstField(header, name string) string {
-	for value := range fields(header, name) {
-		return value
-	}
-	return ""
 }

@@ -16,6 +16,10 @@ const (
 	badTimestamp Reason = "bad_timestamp"
 	// timestampOutOfTolerance: the signed timestamp is too old, or too far in the future.
 	timestampOutOfTolerance Reason = "timestamp_out_of_tolerance"
+	// badBorders: a value has the text in it that ends it, so that the signed bytes could be cut elsewhere.
+	badBorders Reason = "bad_borders"
+	// bodyHashMismatch: the signature may be right, and the body is not the one whose hash it covers.
+	bodyHashMismatch Reason = "body_hash_mismatch"
 	// SignatureMismatch: no secret made this signature for these bytes.
 	SignatureMismatch Reason = "signature_mismatch"
 )

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -23,6 +25,11 @@ type Secret struct {
 	public ed25519.PublicKey
 	// keys verify JSON Web Tokens.
 	keys []tokenKey
+}
+
+// decodeBase64 takes the padding or its absence: copied secrets often lose it.
+func decodeBase64(text string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 }
 
 var errEmptySecret = errors.New("the secret is empty")

@@ -1,8 +1,6 @@
 package platform
 
 import (
-	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -60,12 +58,22 @@ func parseTemplate(o *options, raw string) template {
 	return parsed
 }
 
-func (t template) has(variable string) bool {
-	return slices.ContainsFunc(t, func(part templatePart) bool { return part.variable == variable })
+func (t template) has(variable string) bool { return t.count(variable) > 0 }
+
+func (t template) count(variable string) (n int) {
+	for _, part := range t {
+		if part.variable == variable {
+			n++
+		}
+	}
+	return n
 }
 
+// signedValues are those of the variables that a request has not in one place.
+type signedValues struct{ timestamp, id, url string }
+
 // fill returns the pieces of what is signed; the body is not copied.
-func (t template) fill(req *Request, timestamp, id string) [][]byte {
+func (t template) fill(req *Request, values signedValues) [][]byte {
 	pieces := make([][]byte, len(t))
 	for i, part := range t {
 		switch part.variable {
@@ -74,30 +82,21 @@ func (t template) fill(req *Request, timestamp, id string) [][]byte {
 		case "body":
 			pieces[i] = req.Body
 		case "timestamp":
-			pieces[i] = []byte(timestamp)
+			pieces[i] = []byte(values.timestamp)
 		case "id":
-			pieces[i] = []byte(id)
+			pieces[i] = []byte(values.id)
 		case "method":
 			pieces[i] = []byte(req.Method)
 		case "url":
-			pieces[i] = []byte(req.URL)
-		case "uri", "path":
-			pieces[i] = []byte(addressPart(req.URL, part.variable))
+			pieces[i] = []byte(values.url)
+		case "uri":
+			pieces[i] = []byte(requestURI(values.url))
+		case "path":
+			path, _, _ := strings.Cut(requestURI(values.url), "?")
+			pieces[i] = []byte(path)
 		default:
 			pieces[i] = []byte(req.Header.Get(strings.TrimPrefix(part.variable, headerVariable)))
 		}
 	}
 	return pieces
-}
-
-func addressPart(address, name string) string {
-	parsed, err := url.Parse(address)
-	switch {
-	case err != nil:
-		return ""
-	case name == "uri":
-		return parsed.RequestURI()
-	default:
-		return parsed.EscapedPath()
-	}
 }

@@ -42,7 +42,7 @@ func TestProvisionErrorsNameTheOption(t *testing.T) {
 		"no such env":        {Handler{Platform: "github", Platforms: github(&PlatformConfig{Envs: []string{"BOTGATE_TEST_ABSENT"}})}, "github: option secret_env: environment variable BOTGATE_TEST_ABSENT"},
 		"no secrets":         {Handler{Platform: "github", Platforms: github(&PlatformConfig{})}, "github: option secret_file or secret_env"},
 		"null":               {Handler{Platform: "github", Platforms: github(nil)}, "github: option secret_file or secret_env"},
-		"of the wrong form":  {Handler{Platform: "standard-webhooks", Platforms: map[string]*PlatformConfig{"standard-webhooks": {Files: []string{good}}}}, `standard-webhooks: option secret_file: ` + good + `: the secret must have the form "whsec_<base64>"`},
+		"of the wrong form":  {Handler{Platform: "standard-webhooks", Platforms: map[string]*PlatformConfig{"standard-webhooks": {Files: []string{good}}}}, `standard-webhooks: option secret_file: ` + good + `: the secret must have 24 to 64 bytes`},
 		"unknown platform":   {Handler{Platform: "gitlab", Platforms: map[string]*PlatformConfig{"gitlab": {Files: []string{good}}}}, `unknown platform "gitlab"; there are botframework, discord, github, `},
 		"other platform":     {Handler{Platform: "standard-webhooks", Platforms: github(&PlatformConfig{Files: []string{good}})}, `nothing is configured for the platform "standard-webhooks"`},
 		"no platform":        {Handler{Platforms: github(&PlatformConfig{Files: []string{good}})}, "name the platform"},

@@ -1,0 +1,53 @@
+package platform
+
+import (
+	"iter"
+	"strings"
+)
+
+// maxFields bounds the work that one request's signatures can cause.
+const maxFields = 32
+
+// fields are the values of the name in headers of the form "name=value,name=value", with that
+// separator; without a name, the whole headers.
+func fields(headers []string, separator, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		left := maxFields
+		for _, header := range headers {
+			for item := range items(header, separator, name) {
+				key, value, ok := strings.Cut(item, "=")
+				if name == "" {
+					key, value, ok = "", item, true
+				}
+				if ok && key == name && !yield(value) {
+					return
+				}
+				if left--; left == 0 {
+					return
+				}
+			}
+		}
+	}
+}
+
+// items splits a header, unless nothing in it has a name.
+func items(header, separator, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if name == "" {
+			yield(header)
+			return
+		}
+		for item := range strings.SplitSeq(header, separator) {
+			if !yield(strings.TrimSpace(item)) {
+				return
+			}
+		}
+	}
+}
+
+func firstField(headers []string, separator, name string) string {
+	for value := range fields(headers, separator, name) {
+		return value
+	}
+	return ""
+}
