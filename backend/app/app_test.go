@@ -118,7 +118,8 @@ func TestFromQueueToBot(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		id, key := r.Header.Get("ce-id"), r.Header.Get("ce-orderkey")
-		if !refused[id] && len(seen[key]) == 2 { // The third event of each key fails once.
+		// The third event of some keys fails once: of too few to leave the bot alone.
+		if !refused[id] && len(seen[key]) == 2 && key < "key-4" {
 			refused[id] = true
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -136,11 +137,11 @@ func TestFromQueueToBot(t *testing.T) {
 		want[e.OrderKey] = append(want[e.OrderKey], e.ID)
 		require.NoError(t, q.Publish(t.Context(), e))
 	}
-	for _, ids := range want {
+	for key, ids := range want {
 		for i, id := range ids {
 			body := waitFor(t, a, id, event.StatusDelivered)
 			require.True(t, strings.HasSuffix(body, `,"data":{ "n" : 1.0 }}`), body)
-			require.Equal(t, i == 2, strings.Contains(body, `"status":"failed"`), body)
+			require.Equal(t, i == 2 && key < "key-4", strings.Contains(body, `"status":"failed"`), body)
 		}
 	}
 	require.Equal(t, want, seen, "each once, in order")

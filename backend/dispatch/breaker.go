@@ -15,16 +15,20 @@ const (
 	wellFor = 10 * time.Second
 )
 
-// probeBackoff paces the probes of a bot that is down.
-var probeBackoff = retry.Backoff{Min: time.Second, Max: time.Minute, Jitter: 0.5}
+// probePause paces the probes of a bot that is down: as often as a load balancer would look at it, so
+// that it gets what waits within 2 s of its return.
+var probePause = retry.Backoff{Min: 1500 * time.Millisecond, Jitter: 0.5}
+
+// chargePause paces those of them that count as an attempt when they fail.
+var chargePause = retry.Backoff{Min: time.Second, Max: time.Minute}
 
 // health is what an attempt says of its bot.
 type health int
 
 const (
 	unknown health = iota // The attempt was cut off, or failed inside Botgate.
-	up                    // Something answered that is no sign of a bot that is down.
-	down                  // No answer, a 5xx or a 429.
+	up                    // It took the event, or refused that for good.
+	down                  // No answer, or one that makes the event be tried again.
 )
 
 // breaker leaves a bot alone that is down, but for one probe at a time. When one finds it up, it
@@ -36,11 +40,15 @@ type breaker struct {
 	downs  int       // Attempts in a row that found the bot down.
 	lastUp time.Time // When one last did not.
 	since  time.Time // When it opened; zero once it is closed again.
-	opened int       // How often since it was closed, each failed probe included.
 	// epoch ends when it opens. Attempts from before say nothing then, unless the bot is up.
 	epoch   int
 	probing bool
 	probeAt time.Time
+	// charges is whether the last attempt counts as one of its event. Of failed probes only those do
+	// that come after chargeAt; charged is how many did since it was closed.
+	charges  bool
+	charged  int
+	chargeAt time.Time
 }
 
 // pass is the permission for an attempt.
@@ -67,6 +75,10 @@ func (b *breaker) admit() pass {
 // the time that it wants.
 func (b *breaker) observe(p pass, h health, retryAfter time.Duration, now time.Time) {
 	current := p.epoch == b.epoch
+	if b.charges = !p.probe || h != down || !now.Before(b.chargeAt); p.probe && b.charges {
+		b.charged++
+		b.chargeAt = now.Add(chargePause.Delay(b.charged))
+	}
 	if current && p.probe {
 		b.probing = false
 	}
@@ -75,7 +87,7 @@ func (b *breaker) observe(p pass, h health, retryAfter time.Duration, now time.T
 		b.downs, b.lastUp = 0, now
 		b.step = min(b.share, max(1, 2*b.step))
 		if b.step == b.share {
-			b.since, b.opened = time.Time{}, 0
+			b.since, b.charged = time.Time{}, 0
 		}
 	case h == down && current:
 		b.downs++
@@ -89,23 +101,22 @@ func (b *breaker) open(retryAfter time.Duration, now time.Time) {
 	if b.since.IsZero() {
 		b.since = now
 	}
-	b.opened++
 	b.epoch++
 	b.step = 0
-	b.probeAt = now.Add(max(probeBackoff.Delay(b.opened), retryAfter))
+	b.probeAt = now.Add(max(probePause.Delay(1), retryAfter))
 }
 
 // pause returns how long an event waits whose attempt failed, and when it may go. While the bot
-// is down it goes back into the line at once: the probes decide. Nor does it wait longer than the
-// bot has been failing: that it was tried often before says nothing.
+// is down it goes back into the line at once: the probes decide. Nor does its own backoff grow as long
+// as the bot may be down: it took nothing since this event began to fail, or for a while.
 func (b *breaker) pause(
 	attempt int, h health, backoff func(attempt int) time.Duration, now time.Time,
 ) (delay time.Duration, next time.Time) {
 	if b.step == 0 {
 		return 0, b.probeAt
 	}
-	if h == down && now.Sub(b.lastUp) > wellFor {
-		attempt = min(attempt, b.downs)
+	if h == down && (attempt <= b.downs || now.Sub(b.lastUp) > wellFor) {
+		attempt = 1
 	}
 	delay = backoff(attempt)
 	return delay, now.Add(delay)

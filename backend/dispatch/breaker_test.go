@@ -37,6 +37,11 @@ func (d *drill) untilProbe(least, most time.Duration) {
 	d.now = d.probeAt
 }
 
+func (d *drill) untilNextProbe() {
+	d.Helper()
+	d.untilProbe(750*time.Millisecond, 1500*time.Millisecond)
+}
+
 func TestBreakerOpensAndClosesInSteps(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t, 16)
@@ -44,13 +49,18 @@ func TestBreakerOpensAndClosesInSteps(t *testing.T) {
 	require.Zero(t, d.since, "not five in a row")
 	d.attempts(down)
 	require.Equal(t, d.now, d.since)
-	for _, most := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
-		d.untilProbe(most*time.Second/2, most*time.Second)
+	charged := 0
+	for range 100 {
+		d.untilNextProbe()
 		p := d.admit()
 		require.False(t, d.admits(0, d.now), "one probe at a time")
 		d.observe(p, down, 0, d.now)
+		if d.charges {
+			charged++
+		}
 	}
-	d.untilProbe(30*time.Second, time.Minute)
+	require.InDelta(t, 8, charged, 1, "after 1, 2, 4, 8, 16, 32, 60 seconds")
+	d.untilNextProbe()
 	d.attempts(unknown) // It says nothing, so the next one may go at once.
 	for _, step := range []int{1, 2, 4, 8} {
 		d.attempts(up)
@@ -59,11 +69,12 @@ func TestBreakerOpensAndClosesInSteps(t *testing.T) {
 		require.NotZero(t, d.since)
 	}
 	d.attempts(up)
+	require.True(t, d.charges)
 	require.Zero(t, d.since)
 	require.True(t, d.admits(15, d.now))
 	require.False(t, d.admits(16, d.now))
 	d.attempts(down, down, down, down, down)
-	d.untilProbe(500*time.Millisecond, time.Second)
+	d.untilNextProbe()
 }
 
 func TestBreakerOpensAgainOnItsWayBack(t *testing.T) {
@@ -71,11 +82,11 @@ func TestBreakerOpensAgainOnItsWayBack(t *testing.T) {
 	d := newDrill(t, 16)
 	d.attempts(down, down, down, down, down)
 	since := d.since
-	d.untilProbe(500*time.Millisecond, time.Second)
+	d.untilNextProbe()
 	d.attempts(up, up, down, up, down)
 	require.Equal(t, 4, d.step, "an event that the bot can't take is no reason")
 	d.attempts(down)
-	d.untilProbe(time.Second, 2*time.Second)
+	d.untilNextProbe()
 	require.Equal(t, since, d.since)
 }
 
@@ -89,7 +100,7 @@ func TestBreakerHearsAttemptsFromBeforeOnlyWhenTheBotIsUp(t *testing.T) {
 	for _, p := range before[:6] {
 		d.observe(p, down, 0, d.now)
 	}
-	d.untilProbe(500*time.Millisecond, time.Second)
+	d.untilNextProbe()
 	probe := d.admit()
 	d.observe(before[6], down, 0, d.now)
 	require.False(t, d.admits(0, d.now), "the probe decides")
@@ -106,10 +117,10 @@ func TestBreakerHonoursRetryAfter(t *testing.T) {
 	d.observe(d.admit(), down, 10*time.Minute, d.now)
 	d.untilProbe(10*time.Minute, 10*time.Minute)
 	d.attempts(down)
-	d.untilProbe(time.Second, 2*time.Second)
+	d.untilNextProbe()
 }
 
-// TestPauses: who was tried often before does not wait long for a bot that fails since a moment.
+// TestPauses: a backoff grows where it is the event that fails, not where it may be the bot.
 func TestPauses(t *testing.T) {
 	t.Parallel()
 	d := newDrill(t, 16)
@@ -124,14 +135,14 @@ func TestPauses(t *testing.T) {
 		return delay
 	}
 	d.attempts(down)
-	require.Equal(t, time.Hour, pause(50, down))
-	require.Equal(t, 50*time.Hour, pause(50, up), "it is the event")
-	d.attempts(up, down)
-	require.Equal(t, 50*time.Hour, pause(50, down), "the bot was well a moment ago")
+	require.Equal(t, time.Hour, pause(1, down))
+	require.Equal(t, time.Hour, pause(50, down), "nothing was taken for a while")
+	d.attempts(up, down, down)
+	require.Equal(t, time.Hour, pause(2, down), "nothing was taken since it began to fail")
+	require.Equal(t, 3*time.Hour, pause(3, down), "others were taken between its attempts")
 	d.now = d.now.Add(time.Minute)
 	d.attempts(down)
-	require.Equal(t, 2*time.Hour, pause(50, down))
-	require.Equal(t, time.Hour, pause(1, down))
-	d.attempts(down, down, down)
+	require.Equal(t, time.Hour, pause(50, down))
+	d.attempts(down, down)
 	require.Zero(t, pause(50, down))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // Defaults of [Config].
@@ -110,7 +111,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		targets: targets,
 		drain:   drainOf(targets),
 		client:  newClient(cfg.Concurrency),
-		slots:   &slots{total: cfg.Concurrency, alone: len(targets) == 1, log: cfg.Logger},
+		slots:   &slots{total: cfg.Concurrency, alone: len(targets) == 1, log: cfg.Logger, probing: retry.NewWake()},
 		metrics: m,
 		log:     cfg.Logger,
 	}

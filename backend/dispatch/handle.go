@@ -51,7 +51,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if !errors.Is(err, errPanicked) {
 		return err
 	}
-	change, delay := judge(delivery, newChange(delivery), answer{err: errPanicked}, t, breaker{step: 1})
+	change, delay := judge(delivery, newChange(delivery), answer{err: errPanicked}, t, breaker{step: 1, charges: true})
 	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay) })
 }
 
@@ -98,30 +98,43 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 		change.Error = "unknown bot"
 		return change, 0, true
 	}
-	p, ok := s.acquire(t, delivery)
-	if !ok && s.starting.Err() != nil {
-		return change, 0, false
+	for {
+		p, ok := s.acquire(t, delivery)
+		if !ok && s.starting.Err() != nil {
+			return change, 0, false
+		}
+		if !ok {
+			change.Attempt, change.Error = delivery.Attempt-1, "out of time: the bot is down"
+			return change, 0, true
+		}
+		started := time.Now()
+		if t.expired(delivery, started) {
+			s.slots.release(t.gate, p, unknown, "", 0)
+			return expire(delivery), 0, true
+		}
+		ans, b := s.try(t, p, delivery, started)
+		if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
+			return change, 0, false
+		}
+		if change, delay = s.outcome(delivery, ans, t, b, started); b.charges || change.Status != event.StatusFailed {
+			return change, delay, true
+		}
 	}
-	if !ok {
-		change.Attempt, change.Error = delivery.Attempt-1, "out of time: the bot is down"
-		return change, 0, true
-	}
-	started := time.Now()
-	if t.expired(delivery, started) {
-		s.slots.release(t.gate, p, unknown, "", 0)
-		return expire(delivery), 0, true
-	}
-	ans, b := s.try(t, p, delivery, started)
-	if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
-		return change, 0, false
-	}
-	change.At = time.Now()
+}
+
+// outcome says what came of an attempt, and how long it took.
+func (s *session) outcome(
+	delivery *queue.Delivery, ans answer, t *target, b breaker, started time.Time,
+) (event.Change, time.Duration) {
+	change := newChange(delivery)
 	took := change.At.Sub(started)
 	s.metrics.duration.Observe(took.Seconds())
 	change.DurationMS = took.Milliseconds()
 	change.StatusCode, change.Answer = ans.status, ans.kept
-	change, delay = judge(delivery, change, ans, t, b)
-	return change, delay, true
+	if verdictOf(ans) != delivered {
+		s.metrics.failures.WithLabelValues(string(ans.cause())).Inc()
+	}
+	return judge(delivery, change, ans, t, b)
 }
 
 // acquire waits until a request to the bot may run and what comes of it can be published. It returns
@@ -177,9 +190,9 @@ func judge(
 		change.Status, change.Error = event.StatusDelivered, ""
 	case v == permanent:
 		change.Error = "refused for good: " + change.Error
-	case t == nil || t.bot.MaxAttempts > 0 && change.Attempt >= t.bot.MaxAttempts:
+	case t == nil || t.bot.MaxAttempts > 0 && b.charges && change.Attempt >= t.bot.MaxAttempts:
 		change.Error = "out of attempts: " + change.Error
-	case change.At.Sub(triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
+	case b.charges && change.At.Sub(triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
 		change.Error = "out of time: " + change.Error
 	default:
 		backoff := func(attempt int) time.Duration { return t.delay(attempt, ans.retryAfter) }

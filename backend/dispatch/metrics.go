@@ -9,6 +9,7 @@ import (
 
 type metrics struct {
 	attempts *prometheus.CounterVec
+	failures *prometheus.CounterVec
 	duration prometheus.Histogram
 	inFlight prometheus.Gauge
 	waiting  prometheus.Gauge
@@ -23,6 +24,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "botgate_dispatch_attempts_total",
 			Help: "Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again), dead, or expired (not tried any more).",
 		}, []string{"outcome"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "botgate_dispatch_failures_total",
+			Help: "Attempts and probes that failed, by cause: the class of the status, or why there was none.",
+		}, []string{"cause"}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "botgate_dispatch_attempt_duration_seconds",
 			Help:    "Time from the start of a request to a bot to the end of its answer.",
@@ -48,5 +53,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusExpired} {
 		m.attempts.WithLabelValues(string(s)) // Rates need a zero to start from.
 	}
-	return m, metric.Register(reg, "dispatch", m.attempts, m.duration, m.inFlight, m.waiting, m.botOpen, m.postponed)
+	for _, c := range causes() {
+		m.failures.WithLabelValues(string(c))
+	}
+	return m, metric.Register(reg, "dispatch", m.attempts, m.failures, m.duration, m.inFlight, m.waiting, m.botOpen, m.postponed)
 }

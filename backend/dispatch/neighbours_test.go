@@ -73,10 +73,12 @@ func neighbours(t *testing.T, q queue.Queue, ills []string, prefetch int) {
 	require.NoError(t, stop())
 }
 
-// publish publishes events, again where a busy broker did not confirm them.
+// publish publishes events in their order, again where a busy broker did not confirm one.
 func publish(t *testing.T, q queue.Queue, events []*event.Event) {
 	t.Helper()
-	require.Eventually(t, func() bool { return q.Publish(t.Context(), events...) == nil }, patience, 10*time.Millisecond)
+	for _, e := range events {
+		require.Eventually(t, func() bool { return q.Publish(t.Context(), e) == nil }, patience, 10*time.Millisecond)
+	}
 }
 
 const keys, perKey = 25, 2

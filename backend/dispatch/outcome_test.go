@@ -119,18 +119,48 @@ func TestNoAnswer(t *testing.T) {
 		{"endless header", endless, "what answers is not HTTP"},
 		{"another protocol", speaking(t, "SSH-2.0-OpenSSH_9.2\r\n"), "what answers is not HTTP"},
 		{"a broken header", speaking(t, "HTTP/1.1 200 OK\r\nno colon\r\n\r\n"), "what answers is not HTTP"},
+		{"a word", speaking(t, "ok"), "what answers is not HTTP"},
+		{"a line", speaking(t, "ok\n"), "what answers is not HTTP"},
+		{"half a header", speaking(t, "HTTP/1.1 200 OK\r\nContent-"), "what answers is not HTTP"},
+		{"no status", speaking(t, "HTTP/1.1 \r\n\r\n"), "what answers is not HTTP"},
+		{"a word as status", speaking(t, "HTTP/1.1 abc OK\r\n\r\n"), "what answers is not HTTP"},
+		{"an impossible status", speaking(t, "HTTP/1.1 20 OK\r\n\r\n"), "what answers is not HTTP"},
+		{"another version", speaking(t, "HTTP/x 200 OK\r\n\r\n"), "what answers is not HTTP"},
+		{"an impossible length", speaking(t, "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), "what answers is not HTTP"},
+		{"two lengths", speaking(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"), "what answers is not HTTP"},
+		{"an unknown coding", speaking(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: x\r\n\r\n"), "what answers is not HTTP"},
+		{"endless line", speaking(t, strings.Repeat("x", 2<<20)), "what answers is not HTTP"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			q := newFakeQueue()
-			start(t, q, tc.address)
+			q, reg := newFakeQueue(), prometheus.NewRegistry()
+			start(t, q, tc.address, func(c *Config, _ *bots.Bot) { c.Registerer = reg })
 			q.put(1, newEvent("e"))
 			require.Equal(t, "retry", q.next(t).how)
 			change := q.told()[0]
 			require.Zero(t, change.StatusCode)
+			require.Nil(t, change.Answer)
 			require.Equal(t, tc.reason, change.Error)
+			for c, phrase := range phrases {
+				require.Equal(t, phrase == tc.reason, failures(t, reg, c) > 0, c)
+			}
 		})
 	}
+}
+
+// failures is what the metric counts for a cause.
+func failures(t *testing.T, reg *prometheus.Registry, of cause) (n int) {
+	t.Helper()
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "botgate_dispatch_failures_total" && m.GetLabel()[0].GetValue() == string(of) {
+				n += int(m.GetCounter().GetValue())
+			}
+		}
+	}
+	return n
 }
 
 // speaking is a server that answers whatever it gets with these words.

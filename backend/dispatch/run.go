@@ -57,7 +57,7 @@ func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error
 	group, starting := errgroup.WithContext(ctx)
 	// The queue delivers no more of each bot at once, but what a lost connection took
 	// along comes again while the first copy is still being worked on.
-	held := 1
+	held := 2 // The receiver, and who lets probes go.
 	for _, queues := range d.cfg.Bots.Queues() {
 		held += max(d.cfg.Prefetch, queues)
 	}
@@ -70,6 +70,7 @@ func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error
 		Dispatcher: d, consumer: consumer, outlet: newOutlet(d.cfg.Queue.Ready),
 		starting: starting, attempts: attempts, settling: settling,
 	}
+	group.Go(func() error { s.slots.run(starting); return nil })
 	group.Go(func() error { return s.receive(group) }) //nolint:contextcheck // each step has its context in the session
 	return group.Wait()
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // slots shares the requests that may run at once between the bots: those that wait go in turn, one
@@ -18,6 +20,8 @@ type slots struct {
 	total int
 	alone bool // There is only one bot.
 	log   *slog.Logger
+	// probing wakes run: another probe is to come.
+	probing retry.Wake
 
 	mu   sync.Mutex
 	used int
@@ -49,6 +53,9 @@ func (s *slots) acquire(ctx context.Context, g *gate) (pass, bool) {
 		s.ring = append(s.ring, g)
 	}
 	s.grant(time.Now())
+	if len(g.line) == 1 && g.breaker.step == 0 {
+		s.probing.Signal()
+	}
 	s.mu.Unlock()
 	select {
 	case <-t.come:
@@ -106,7 +113,7 @@ func (s *slots) release(g *gate, p pass, h health, cause string, retryAfter time
 	b.observe(p, h, retryAfter, now)
 	if b.epoch != before.epoch {
 		g.running = 0
-		time.AfterFunc(b.probeAt.Sub(now), s.wake)
+		s.probing.Signal()
 	}
 	switch isOpen := !b.since.IsZero(); {
 	case isOpen && before.since.IsZero():
@@ -120,11 +127,25 @@ func (s *slots) release(g *gate, p pass, h health, cause string, retryAfter time
 	return *b
 }
 
-// wake lets probes go that are due.
-func (s *slots) wake() {
+// run lets probes go when they are due, until ctx ends.
+func (s *slots) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		retry.Wait(ctx, s.probing, s.probe(time.Now()))
+	}
+}
+
+// probe lets probes go that are due, and returns when to do so again.
+func (s *slots) probe(now time.Time) (in time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.grant(time.Now())
+	s.grant(now)
+	in = time.Hour
+	for _, g := range s.ring {
+		if b := &g.breaker; b.step == 0 && !b.probing {
+			in = min(in, b.probeAt.Sub(now))
+		}
+	}
+	return in
 }
 
 // leavesAlone reports whether the bot is down and not to be asked now, and since when it is down.

@@ -2,16 +2,9 @@ package dispatch
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
-	"syscall"
 )
 
 // verdict is what an answer means for the event.
@@ -57,50 +50,10 @@ func (ans answer) health() health {
 	switch {
 	case errors.Is(ans.err, errPanicked), errors.Is(ans.err, context.Canceled):
 		return unknown
-	case ans.err != nil, ans.status/100 == 5, ans.status == http.StatusTooManyRequests:
+	case verdictOf(ans) == temporary:
 		return down
 	}
 	return up
-}
-
-// reason says in a few words what went wrong. It is shown to all who may read events,
-// so it is one of a few fixed phrases, without addresses and without the bot's words.
-func (ans answer) reason() string {
-	var (
-		dns *net.DNSError
-		crt *tls.CertificateVerificationError
-		tmo net.Error
-	)
-	switch err := ans.err; {
-	case err == nil && ans.status/100 == 3:
-		return fmt.Sprintf("the bot answered %d; redirects are not followed", ans.status)
-	case err == nil:
-		return fmt.Sprintf("the bot answered %d", ans.status)
-	case errors.Is(err, errPanicked):
-		return "the attempt failed inside Botgate"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &tmo) && tmo.Timeout():
-		return "the bot did not answer in time"
-	case errors.As(err, &dns):
-		return "the bot's host name can't be resolved"
-	case errors.As(err, &crt):
-		return "the bot's certificate can't be verified"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return "the bot does not speak TLS"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the bot refused the connection"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the bot closed the connection"
-	case notHTTP(err):
-		return "what answers is not HTTP"
-	}
-	return "the bot can't be reached"
-}
-
-// notHTTP reports whether something answered and net/http could not read it. Most of those errors
-// have no type of their own; a test fails when their words change.
-func notHTTP(err error) bool {
-	words := []string{"malformed HTTP", "malformed MIME", "response headers exceeded", "readLoopPeekFailLocked"}
-	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(err.Error(), w) })
 }
 
 // withoutURL takes off what the HTTP client adds: the method and the bot's address,
