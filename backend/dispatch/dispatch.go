@@ -67,8 +67,10 @@ type Config struct {
 	// Prefetch bounds the deliveries of each bot that are held in memory, those that wait for
 	// the bot, for a retry or for their predecessor included; see [queue.SubscribeOptions]. So a
 	// bot that is down or hangs holds up no other one. Default: the part of each bot of 4096, but
-	// between 16 and 256, or 8 for each request to the bot that may run where that is more.
-	Prefetch int
+	// between 16 and 256, or 8 for each request to the bot that may run where that is more. Where
+	// processes share the bots, each of those that this one has gets more, up to that bound.
+	Prefetch     int
+	prefetchMost int
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.
@@ -126,8 +128,11 @@ func (c *Config) setDefaults() {
 		share = c.Concurrency
 	}
 	setDefault(&c.BotConcurrency, share)
-	part := max(minHeld, defaultHeld/max(1, len(c.Bots)))
-	setDefault(&c.Prefetch, min(part, max(maxHeld, heldPerRequest*c.BotConcurrency)))
+	if c.Prefetch > 0 {
+		c.prefetchMost = c.Prefetch
+	}
+	setDefault(&c.prefetchMost, max(maxHeld, heldPerRequest*c.BotConcurrency))
+	setDefault(&c.Prefetch, min(max(minHeld, defaultHeld/max(1, len(c.Bots))), c.prefetchMost))
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

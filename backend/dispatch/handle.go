@@ -43,7 +43,10 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	}
 	err := s.recovered(delivery, func() error {
 		change, delay, ended := s.attempt(delivery)
-		if !ended {
+		switch {
+		case !ended && delivery.IsRecalled():
+			return s.postpone(delivery, 0)
+		case !ended:
 			return nil
 		}
 		return s.conclude(delivery, change, delay)
@@ -90,7 +93,7 @@ func expire(delivery *queue.Delivery) event.Change {
 
 // attempt tries the delivery once and returns the change to publish, and with
 // StatusFailed the delay until the next attempt. It returns false when the end of Run
-// kept it from an answer, which says nothing about the bot.
+// kept it from an answer, or the queue wants the delivery back, which says nothing about the bot.
 func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay time.Duration, ended bool) {
 	change = newChange(delivery)
 	t, isKnown := s.targets[delivery.Event.Bot]
@@ -100,7 +103,7 @@ func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay 
 	}
 	for {
 		p, ok := s.acquire(t, delivery)
-		if !ok && s.starting.Err() != nil {
+		if !ok && (s.starting.Err() != nil || delivery.IsRecalled()) {
 			return change, 0, false
 		}
 		if !ok {
@@ -138,12 +141,12 @@ func (s *session) outcome(
 }
 
 // acquire waits until a request to the bot may run and what comes of it can be published. It returns
-// false when Run has to end, and when the event is given up, since its bot was down for all of the
-// time that it had.
+// false when Run has to end, when the queue wants the delivery back, and when the event is given up,
+// since its bot was down for all of the time that it had.
 func (s *session) acquire(t *target, delivery *queue.Delivery) (p pass, ok bool) {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
-	for !ok && s.starting.Err() == nil {
+	for !ok && s.starting.Err() == nil && !delivery.IsRecalled() {
 		now := time.Now()
 		began := now
 		if since, alone := s.slots.leavesAlone(t.gate); alone {
@@ -153,9 +156,11 @@ func (s *session) acquire(t *target, delivery *queue.Delivery) (p pass, ok bool)
 			return p, false
 		}
 		ctx, cancel := context.WithDeadline(s.starting, began.Add(t.bot.GiveUpAfter))
+		kept := delivery.OnRecall(cancel)
 		if s.outlet.await(ctx) {
 			p, ok = s.slots.acquire(ctx, t.gate)
 		}
+		kept()
 		cancel()
 		if open, _ := s.outlet.open(); ok && !open {
 			s.slots.release(t.gate, p, unknown, "", 0)

@@ -30,7 +30,7 @@ type session struct {
 // returned.
 func (d *Dispatcher) Run(ctx context.Context) (err error) {
 	consumer, err := d.cfg.Queue.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{
-		Prefetch: d.cfg.Prefetch, Bots: d.cfg.Bots.Queues(),
+		Prefetch: d.cfg.Prefetch, PrefetchMost: d.cfg.prefetchMost, Bots: d.cfg.Bots.Queues(),
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -59,7 +59,7 @@ func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error
 	// along comes again while the first copy is still being worked on.
 	held := 2 // The receiver, and who lets probes go.
 	for _, queues := range d.cfg.Bots.Queues() {
-		held += max(d.cfg.Prefetch, queues)
+		held += max(d.cfg.prefetchMost, queues)
 	}
 	group.SetLimit(held)
 	attempts, endAttempts := outlasting(starting, d.drain)

@@ -85,8 +85,7 @@ func (h hook0) Read(req *Request, document []byte) Delivery {
 		name = req.Header.Get(hook0EventType)
 	}
 	rule := hook0Key
-	// Without v1 the same delivery would come under a key that is not signed.
-	rule.Signed = h.onlyV1 && h.covers(req, hook0EventID)
+	rule.Signed = h.covers(req, hook0EventID)
 	return single(Event{
 		Type: "hook0." + cmp.Or(name, field(document, "event"), "event"),
 		Key:  Key{Value: req.Header.Get(h.idHeader), Rule: rule},

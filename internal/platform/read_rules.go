@@ -19,8 +19,8 @@ var (
 		Member: "type + message.name",
 		Page:   "https://developers.google.com/workspace/chat/api/reference/rest/v1/Event",
 	}
-	hmacHeaderKey = Rule{Member: "header (id_header)", Equal: true}
-	hmacMemberKey = Rule{Member: "the member of id_member", Signed: true, Equal: true}
+	hmacHeaderKey = Rule{Member: "header (id_header)"}
+	hmacMemberKey = Rule{Member: "the member of id_member", Signed: true}
 	hook0Key      = Rule{
 		Member: "header X-Event-Id", Unique: true, Retried: true,
 		Page: "https://documentation.hook0.com/",
@@ -60,21 +60,21 @@ var (
 	}
 )
 
-// rules has each platform of the registry.
-var rules = map[string][]Rule{
-	"botframework":      {activityKey},
-	"discord":           {discordInteractionKey},
-	"github":            {githubKey},
-	"google-chat":       {googleChatKey},
-	"hmac":              {hmacMemberKey, hmacHeaderKey},
-	"hook0":             {hook0Key},
-	"line":              {lineKey},
-	"meta":              {metaMessageKey, metaStatusKey, metaItemKey},
-	"shopify":           {shopifyKey},
-	"slack":             {slackEventKey, slackTriggerKey},
-	"standard-webhooks": {standardKey},
-	"stripe":            {stripeKey},
-	"teams-outgoing":    {activityKey},
-	"telegram":          {telegramKey},
-	"twilio":            {twilioStatusKey, twilioTokenKey},
+// practices has each platform of the registry.
+var practices = map[string]Practice{
+	"botframework":      {Rules: []Rule{activityKey}},
+	"discord":           {Rules: []Rule{discordInteractionKey}},
+	"github":            {Rules: []Rule{githubKey}},
+	"google-chat":       {Rules: []Rule{googleChatKey}},
+	"hmac":              {Rules: []Rule{hmacMemberKey, hmacHeaderKey}, EqualBodies: true},
+	"hook0":             {Rules: []Rule{hook0Key}},
+	"line":              {Rules: []Rule{lineKey}},
+	"meta":              {Rules: []Rule{metaMessageKey, metaStatusKey, metaItemKey}},
+	"shopify":           {Rules: []Rule{shopifyKey}},
+	"slack":             {Rules: []Rule{slackEventKey, slackTriggerKey}},
+	"standard-webhooks": {Rules: []Rule{standardKey}},
+	"stripe":            {Rules: []Rule{stripeKey}},
+	"teams-outgoing":    {Rules: []Rule{activityKey}},
+	"telegram":          {Rules: []Rule{telegramKey}},
+	"twilio":            {Rules: []Rule{twilioStatusKey, twilioTokenKey}},
 }

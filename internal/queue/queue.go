@@ -85,6 +85,9 @@ type SubscribeOptions struct {
 	// Prefetch bounds the deliveries that are handed to this consumer, or held
 	// ready for it in memory, and not settled yet; in Dispatch those of each bot. Default 256.
 	Prefetch int
+	// PrefetchMost is up to what an engine may raise Prefetch where processes share the bots, so that
+	// each holds fewer of them: in proportion. Default: Prefetch.
+	PrefetchMost int
 	// Bots are those whose events are consumed, in Dispatch; they are declared. An engine that has
 	// all bots in one place consumes the others, too. Default: those declared on this handle.
 	Bots Bots
@@ -95,6 +98,7 @@ func (o SubscribeOptions) Bounded() SubscribeOptions {
 	if o.Prefetch <= 0 {
 		o.Prefetch = 256
 	}
+	o.PrefetchMost = max(o.PrefetchMost, o.Prefetch)
 	return o
 }
 
@@ -146,8 +150,22 @@ type Delivery struct {
 	// Unreadable says why the event has no Data although it was accepted with some; nil if it
 	// is whole. Such a delivery is [Delivery.Poison].
 	Unreadable error
+	// Recalled ends when the queue wants the delivery back, to leave it to another process: what was
+	// not begun is to be given back with Postpone, what was is to be ended as usual. Nil for never.
+	Recalled context.Context
 	// Token belongs to the engine.
 	Token any
+}
+
+// IsRecalled reports whether the queue wants the delivery back.
+func (d *Delivery) IsRecalled() bool { return d.Recalled != nil && d.Recalled.Err() != nil }
+
+// OnRecall calls f once the queue wants the delivery back, unless stop was called before.
+func (d *Delivery) OnRecall(f func()) (stop func() bool) {
+	if d.Recalled == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(d.Recalled, f)
 }
 
 // MaxOutcomes is how many outcomes travel with a delivery: the first, which says how long the

@@ -26,8 +26,9 @@ var validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 type intake struct {
 	// events has at least one.
 	events []*event.Event
-	// names are what they are known by.
-	names []names
+	// identities are what they are known by; without a key where a repeat can't be told from a new
+	// event.
+	identities []event.Identity
 	// platform says that a platform delivered them, and not an API client.
 	platform bool
 }
@@ -55,14 +56,14 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) (intake, *probl
 		if item.Body != nil {
 			e.ContentType, e.Data = "application/json", item.Body
 		}
-		known, refusal := identify(e, r, batch, i)
+		identity, refusal := identify(e, r, batch, item)
 		if refusal == nil {
-			refusal = h.complete(e, r, known.identity)
+			refusal = h.complete(e, r, identity)
 		}
 		if refusal != nil {
 			return intake{}, refusal
 		}
-		in.events, in.names = append(in.events, e), append(in.names, known)
+		in.events, in.identities = append(in.events, e), append(in.identities, identity)
 	}
 	return in, nil
 }

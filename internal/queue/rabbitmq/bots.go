@@ -22,10 +22,10 @@ func (q *Queue) DeclareBots(ctx context.Context, bots queue.Bots) error {
 	q.topology.learn(bots)
 	conn, _, _ := q.publishing.get()
 	// A broker that blocks publishers reads nothing of what they ask for.
-	if conn == nil || conn.takesMessages() != nil {
-		return nil
+	if conn != nil && conn.blocked.Load() == nil {
+		return q.declareBots(conn, q.declaredBots()...)
 	}
-	return q.declareBots(conn, q.declaredBots()...)
+	return nil
 }
 
 // declaredBots are those of [Queue.DeclareBots].

@@ -47,8 +47,36 @@ type Config struct {
 	History queue.Retention
 	// HistoryOff switches the history off, for everybody.
 	HistoryOff bool
+	// Sharing has the times by which processes share the queues of bots.
+	Sharing Sharing
 	// Logger gets what an operator should know. Default: nobody.
 	Logger *slog.Logger
+}
+
+// Sharing has the times by which the processes that consume Dispatch share its queues. All of them
+// are to have the same.
+type Sharing struct {
+	// AnnounceInterval is the time between two announcements of a process. Default 1 s.
+	AnnounceInterval time.Duration
+	// MemberTimeout is after how long a process that was not heard of is taken for gone. Default 5 s.
+	MemberTimeout time.Duration
+	// SettleTime is for how long the processes must have been the same before queues move. Default 3 s.
+	SettleTime time.Duration
+	// MoveInterval is for how long a process keeps a queue that comes back after it has handed it
+	// over, since then processes come and go. Default 30 s.
+	MoveInterval time.Duration
+	// HandOverWait bounds how long a process that hands a queue over waits for what is worked on. What
+	// takes longer is delivered to the next owner, too, while it is worked on. Default 1 min.
+	HandOverWait time.Duration
+}
+
+func (s Sharing) withDefaults() Sharing {
+	s.AnnounceInterval = cmp.Or(max(s.AnnounceInterval, 0), time.Second)
+	s.MemberTimeout = cmp.Or(max(s.MemberTimeout, 0), 5*time.Second)
+	s.SettleTime = cmp.Or(max(s.SettleTime, 0), 3*time.Second)
+	s.MoveInterval = cmp.Or(max(s.MoveInterval, 0), 30*time.Second)
+	s.HandOverWait = cmp.Or(max(s.HandOverWait, 0), time.Minute)
+	return s
 }
 
 // withDefaults fills in what was left out.
@@ -58,6 +86,7 @@ func (c Config) withDefaults() Config {
 	c.RepeatWindow = cmp.Or(max(c.RepeatWindow, 0), 10*time.Minute)
 	c.RepeatSize = cmp.Or(max(c.RepeatSize, 0), 1<<21)
 	c.MaxMessage = cmp.Or(max(c.MaxMessage, 0), 16<<20)
+	c.Sharing = c.Sharing.withDefaults()
 	c.Prefix = cmp.Or(c.Prefix, "botgate")
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c

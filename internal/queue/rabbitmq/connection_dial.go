@@ -11,8 +11,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/botgate/botgate/internal/secret"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/secret"
 )
 
 const (

@@ -27,10 +27,12 @@ const startWait = 3 * time.Second
 type consumer struct {
 	queue      *Queue
 	group      queue.Group
-	parkingLot string   // Its name; empty for none. The group is Record then.
-	prefetch   int      // See [declaration.window].
-	done       *seenIDs // Nil in Dead.
+	parkingLot string                 // Its name; empty for none. The group is Record then.
+	prefetch   queue.SubscribeOptions // Bounded; see [consumer.prefetchOfEach].
+	done       *seenIDs               // Nil in Dead.
 	ordered    bool
+	places     []*place
+	sharing    *sharing // Nil but in Dispatch.
 
 	ctx               context.Context // Ends with Close.
 	cancel            context.CancelFunc
@@ -47,7 +49,7 @@ type consumer struct {
 	inflight      inflight
 }
 
-func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queues int) *consumer {
+func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queues []declaration) *consumer {
 	name, parked := group.ParkingLot()
 	if parked {
 		group = queue.Record
@@ -56,25 +58,36 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 		queue:         q,
 		group:         group,
 		parkingLot:    name,
-		prefetch:      opts.Bounded().Prefetch,
+		prefetch:      opts.Bounded(),
 		done:          q.done[group],
 		ordered:       group == queue.Dispatch,
 		started:       make(chan struct{}),
 		wake:          retry.NewWake(),
-		unstarted:     queues,
+		unstarted:     len(queues),
 		subscriptions: map[*subscription]struct{}{},
 		suspected:     retry.NewWake(),
 		inflight:      inflight{},
+	}
+	for _, d := range queues {
+		c.places = append(c.places, newPlace(d))
+	}
+	if c.ordered {
+		c.sharing = newSharing(q, c.places)
 	}
 	c.ctx, c.cancel = context.WithCancel(q.ctx)
 	return c
 }
 
-func (c *consumer) start(queues []declaration) {
-	for _, d := range queues {
-		c.subscriptionLoops.Go(func() { c.subscribe(c.ctx, d) })
+func (c *consumer) start() {
+	for _, p := range c.places {
+		c.subscriptionLoops.Go(func() { c.subscribe(c.ctx, p) })
 	}
 	c.subscriptionLoops.Go(c.handOutSuspects)
+	if c.sharing != nil {
+		c.subscriptionLoops.Go(func() { c.sharing.run(c.ctx) })
+		c.subscriptionLoops.Go(func() { c.sharing.listen(c.ctx) })
+		c.subscriptionLoops.Go(func() { c.sharing.announce(c.ctx) })
+	}
 }
 
 // awaitStart waits a moment, so that usually the broker knows a subscription that is returned.
@@ -209,7 +222,9 @@ func repeatID(e *event.Event, m *amqp.Delivery) string {
 
 func (c *consumer) newItem(sub *subscription, m *amqp.Delivery, e *event.Event) *item {
 	it := &item{sub: sub, tag: m.DeliveryTag, id: repeatID(e, m), message: m}
-	it.delivery = &queue.Delivery{Event: e, Attempt: 1, Replays: headerInt(m.Headers, headerReplays), Token: it}
+	it.delivery = &queue.Delivery{
+		Event: e, Attempt: 1, Replays: headerInt(m.Headers, headerReplays), Recalled: sub.recalling(), Token: it,
+	}
 	if c.group == queue.Dead {
 		it.delivery.Dead = deadInfo(m)
 	}
@@ -219,10 +234,10 @@ func (c *consumer) newItem(sub *subscription, m *amqp.Delivery, e *event.Event) 
 	return it
 }
 
-// schedule makes an item ready as soon as it is due, unless the caller has it. The lock
-// is held.
+// schedule makes an item ready as soon as it is due, unless the caller has it or its queue is left to
+// another process. The lock is held.
 func (c *consumer) schedule(it *item) {
-	if it.state != waiting {
+	if it.state != waiting || it.sub.drained != nil {
 		return
 	}
 	delay := time.Until(it.due)
@@ -244,7 +259,7 @@ func (c *consumer) schedule(it *item) {
 func (c *consumer) attach(sub *subscription) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sub.attached = time.Now()
+	sub.since = time.Now()
 	c.subscriptions[sub] = struct{}{}
 	if c.unstarted--; c.unstarted == 0 {
 		close(c.started)
@@ -263,7 +278,11 @@ func (c *consumer) detach(sub *subscription) {
 			it.drop()
 		}
 	}
-	lost := func(it *item) bool { return it.state != ready }
+	c.forget(func(it *item) bool { return it.state != ready })
+}
+
+// forget takes items out of what is handed out next. The lock is held.
+func (c *consumer) forget(lost func(*item) bool) {
 	c.queued, c.suspects = slices.DeleteFunc(c.queued, lost), slices.DeleteFunc(c.suspects, lost)
 }
 

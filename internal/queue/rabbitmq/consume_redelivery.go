@@ -67,7 +67,7 @@ func (c *consumer) redeliveryPending(it *item) error {
 		return nil
 	}
 	for sub := range c.subscriptions {
-		if sub.name == it.sub.name && time.Since(sub.attached) > redeliveryWait {
+		if sub.name == it.sub.name && time.Since(sub.since) > redeliveryWait {
 			// If it is redelivered after all, that is the same attempt.
 			it.state, it.due = waiting, time.Now()
 			return queue.ErrLost

@@ -43,7 +43,7 @@ type line struct {
 func newLine(t *testing.T) *line {
 	q, err := Open(t.Context(), Config{URL: "amqp://u:p@127.0.0.1:1"})
 	require.NoError(t, err)
-	l := &line{consumer: newConsumer(q, queue.Dispatch, queue.SubscribeOptions{}, 1), t: t}
+	l := &line{consumer: newConsumer(q, queue.Dispatch, queue.SubscribeOptions{}, nil), t: t}
 	t.Cleanup(func() {
 		l.cancel()
 		l.detach(l.sub)
@@ -55,7 +55,7 @@ func newLine(t *testing.T) *line {
 
 func (l *line) connect() {
 	l.broker, l.tag = &fakeBroker{}, 0
-	l.sub = newSubscription("queue", l.broker)
+	l.sub = newSubscription(newPlace(declaration{name: "queue"}), l.broker)
 	l.attach(l.sub)
 }
 
@@ -196,7 +196,7 @@ func TestDeadLetterWaitsForTheRedelivery(t *testing.T) {
 		require.NotErrorIs(t, err, queue.ErrLost, "it is still the caller's")
 		l.connect()
 	}
-	l.sub.attached = time.Now().Add(-2 * redeliveryWait)
+	l.sub.since = time.Now().Add(-2 * redeliveryWait)
 	require.ErrorIs(t, l.DeadLetter(t.Context(), d, "reason"), queue.ErrLost, "another process has it")
 	l.arrives(lineEvent("1", "key"))
 	require.Equal(t, d.Attempt, l.hands("1")[0].Attempt, "the same attempt again")

@@ -81,6 +81,7 @@ func (c *consumer) finish(items []*item) (unacked int) {
 		delete(it.sub.items, it.tag)
 		delete(it.sub.ids, it.id)
 		it.drop()
+		c.checkDrained(it.sub)
 		if _, live := c.subscriptions[it.sub]; !live || !c.ordered {
 			continue
 		}
@@ -117,6 +118,7 @@ func (c *consumer) requeue(d *queue.Delivery, delay time.Duration, attempts int)
 	it.state = waiting
 	if !c.inflight.has(it) {
 		c.schedule(it)
+		c.checkDrained(it.sub)
 	}
 	return nil
 }

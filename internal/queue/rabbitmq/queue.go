@@ -139,7 +139,7 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if err != nil {
 		return nil, fmt.Errorf("subscribing: %w", err)
 	}
-	c := newConsumer(q, group, opts, len(queues))
+	c := newConsumer(q, group, opts, queues)
 	q.mu.Lock()
 	if q.ctx.Err() != nil {
 		q.mu.Unlock()
@@ -150,7 +150,7 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 		q.parkingLots[c.parkingLot] = false
 	}
 	q.startConsuming()
-	c.start(queues)
+	c.start()
 	q.mu.Unlock()
 	if err := c.awaitStart(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/botgate/botgate/internal/event"
@@ -40,6 +41,8 @@ const (
 //	<prefix>.dead            reached through the default exchange only
 //	<prefix>.record.parked.… one for each parking lot, once it is used; reached through the
 //	                         default exchange only, see parkinglot.go
+//	<prefix>.members         fanout exchange to an exclusive queue <prefix>.member.… of each process
+//	                         that consumes the queues of bots, see consume_members.go
 //
 // and for a while <prefix>.dead.lock, <prefix>.turn and <prefix>.suspect.<group>.<event>.
 //
@@ -70,6 +73,12 @@ func (t topology) suspect(group queue.Group, id string) string {
 
 // deadLock is the queue that is the lock of [Queue.browse].
 func (t topology) deadLock() string { return t.prefix + ".dead.lock" }
+
+// members is the exchange over which the processes that consume Dispatch hear of each other.
+func (t topology) members() string { return t.prefix + ".members" }
+
+// member is the queue of one of them, with another name on each connection.
+func (t topology) member() string { return t.prefix + ".member." + uuid.NewString() }
 
 // turn is the queue that is the lock of [Queue.declareInTurn].
 func (t topology) turn() string { return t.prefix + ".turn" }

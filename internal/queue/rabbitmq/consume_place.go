@@ -1,0 +1,77 @@
+package rabbitmq
+
+import (
+	"context"
+	"sync"
+
+	"github.com/botgate/botgate/internal/queue/rabbitmq/share"
+)
+
+// place is how a consumer is to consume one of its queues. It changes where processes share them, see
+// consume_share.go, and stays as it is elsewhere.
+type place struct {
+	declaration
+	sharing *sharing // Nil where everybody consumes the queue.
+
+	mu     sync.Mutex
+	wanted share.Place
+	// recalled ends to have the subscription that there is end, once nothing of it is worked on. It
+	// is the [queue.Delivery.Recalled] of its deliveries.
+	recalled context.Context
+	recall   context.CancelFunc
+	changed  chan struct{} // Closed at the next change of what is wanted.
+}
+
+func newPlace(d declaration) *place {
+	p := &place{declaration: d, wanted: share.Place{Role: share.Owner}, changed: make(chan struct{})}
+	p.recalled, p.recall = context.WithCancel(context.Background())
+	return p
+}
+
+// set changes what is wanted.
+func (p *place) set(wanted share.Place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if wanted.Leave {
+		p.recall()
+	}
+	if p.wanted != wanted {
+		p.wanted = wanted
+		close(p.changed)
+		p.changed = make(chan struct{})
+	}
+}
+
+// await waits until the queue is to be consumed.
+func (p *place) await(ctx context.Context) (share.Place, error) {
+	for {
+		p.mu.Lock()
+		wanted, changed := p.wanted, p.changed
+		if p.recalled.Err() != nil {
+			p.recalled, p.recall = context.WithCancel(context.Background())
+		}
+		p.mu.Unlock()
+		if wanted.Role != share.None {
+			return wanted, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return wanted, ctx.Err()
+		}
+	}
+}
+
+// to is who the queue is for.
+func (p *place) to() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wanted.To
+}
+
+// recalling ends when the subscription that there is has to end.
+func (p *place) recalling() context.Context {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.recalled
+}

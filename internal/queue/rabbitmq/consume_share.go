@@ -1,0 +1,152 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/botgate/botgate/internal/queue/rabbitmq/share"
+	"github.com/botgate/botgate/internal/retry"
+)
+
+// sharing has the processes that consume Dispatch share its queues: each is consumed by an owner, and
+// by a backup that waits for the owner's end, as package share works it out. The members tell each
+// other that they are there, see consume_members.go; a member that hears of nobody consumes all
+// queues. That only one process works on a queue is not decided here, but by the single active
+// consumer.
+type sharing struct {
+	queue  *Queue
+	id     string
+	places map[string]*place // By the queue's name without the prefix.
+
+	decide    retry.Wake // Something changed.
+	news      retry.Wake // The others should hear of this member at once.
+	listening atomic.Bool
+	refused   atomic.Bool
+
+	mu      sync.Mutex
+	view    *share.View
+	members int
+	owned   int // Of the queues that are spread evenly.
+}
+
+func newSharing(q *Queue, places []*place) *sharing {
+	s := &sharing{
+		queue: q, id: uuid.NewString(), places: map[string]*place{}, decide: retry.NewWake(), news: retry.NewWake(), members: 1,
+	}
+	var names []string
+	for _, p := range places {
+		name := strings.TrimPrefix(p.name, q.topology.prefix+".")
+		names = append(names, name)
+		p.sharing, s.places[name] = s, p
+	}
+	config := q.config.Sharing
+	s.view = share.NewView(share.Config{
+		Timeout: config.MemberTimeout, Settle: config.SettleTime, Rest: config.MoveInterval,
+	}, s.id, names, time.Now())
+	s.plan(time.Now())
+	return s
+}
+
+// run gives the queues their places until ctx ends.
+func (s *sharing) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		next := s.plan(time.Now())
+		select {
+		case <-s.decide:
+		case <-time.After(next):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// plan does what the view says, and returns for how long that holds at most.
+func (s *sharing) plan(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owned = 0
+	for name, wanted := range s.view.Plan(now) {
+		p := s.places[name]
+		p.set(wanted)
+		if wanted.Role == share.Owner && !p.strays {
+			s.owned++
+		}
+	}
+	if n := s.view.Members(); n != s.members {
+		s.members = n
+		s.queue.config.Logger.Info("the processes that share the queues of bots changed",
+			"processes", n, "owned", s.owned, "queues", len(s.places))
+	}
+	soon := s.queue.config.Sharing.AnnounceInterval
+	if next := s.view.Next(); !next.IsZero() {
+		soon = min(soon, max(0, next.Sub(now)))
+	}
+	return soon
+}
+
+// Owned is how many queues of bots this handle's consumers own; see [Sharing].
+func (q *Queue) Owned() (owned int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for c := range q.consumers {
+		if c.sharing != nil {
+			owned += c.sharing.count()
+		}
+	}
+	return owned
+}
+
+func (s *sharing) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owned
+}
+
+// attached has the others know that a queue is consumed.
+func (p *place) attached(role share.Role) {
+	p.update(func(view *share.View, name string) { view.Attached(name, role) })
+}
+
+// delivered notes that this is the queue's active consumer.
+func (p *place) delivered() {
+	p.update(func(view *share.View, name string) { view.Delivered(name, time.Now()) })
+}
+
+// detached has the others know that a queue is not consumed any more, and why.
+func (p *place) detached(cause error, since time.Time) {
+	p.update(func(view *share.View, name string) {
+		if !view.Detached(name, errors.Is(cause, errRecalled), time.Now()) {
+			return
+		}
+		p.sharing.queue.config.Logger.Info("handed a queue over to another process",
+			"queue", p.name, "to", p.to(), "after", time.Since(since))
+	})
+}
+
+// update changes the view of a queue, and has that considered and announced.
+func (p *place) update(change func(view *share.View, name string)) {
+	if p.sharing == nil {
+		return
+	}
+	s := p.sharing
+	s.mu.Lock()
+	change(s.view, strings.TrimPrefix(p.name, s.queue.topology.prefix+"."))
+	s.mu.Unlock()
+	s.decide.Signal()
+	s.news.Signal()
+}
+
+// prefetchOfEach is what is prefetched of a bot. Where processes share the bots, there is more room for
+// those of this one.
+func (c *consumer) prefetchOfEach() int {
+	most, least := c.prefetch.PrefetchMost, c.prefetch.Prefetch
+	if c.sharing == nil {
+		return least
+	}
+	return min(most, least*len(c.places)/max(1, c.sharing.count()))
+}
