@@ -8,7 +8,7 @@ import (
 const githubEvent = "X-Github-Event"
 
 // hubSignature is the scheme of GitHub and Meta.
-var hubSignature = macScheme{header: "X-Hub-Signature-256", prefix: "sha256="}
+var hubSignature = macScheme{headers: []string{"X-Hub-Signature-256"}, prefix: "sha256="}
 
 // github verifies X-Hub-Signature-256 over the raw body, of JSON and form deliveries alike
 // (https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries).
@@ -22,7 +22,7 @@ func newGitHub(o *options) Platform {
 	scheme := hubSignature
 	// Old GitHub Enterprise servers have no other signature than X-Hub-Signature.
 	if o.flag("legacy_sha1") {
-		scheme = macScheme{header: "X-Hub-Signature", prefix: "sha1=", newHash: sha1.New}
+		scheme = macScheme{headers: []string{"X-Hub-Signature"}, prefix: "sha1=", newHash: sha1.New}
 	}
 	scheme.idHeader = "X-Github-Delivery"
 	return github{macScheme: newMACScheme(o, scheme, "{body}"), queuePing: o.flag("queue_ping")}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
+	"strings"
 )
 
 // generic is the platform "hmac": any sender that signs with a shared secret, described
@@ -14,13 +15,15 @@ type generic struct {
 	macScheme
 	typeHeader                            string
 	idPath, typePath, userPath, orderPath []string
+	// challengePath leads to a text that the sender wants back, in requests that only try the address out.
+	challengePath []string
 }
 
 var hashes = map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.New, "sha1": sha1.New}
 
 func newGeneric(o *options) Platform {
 	scheme := macScheme{
-		header: o.required("header"), prefix: o.text("prefix", ""),
+		headers: strings.Fields(o.required("header")), prefix: o.text("prefix", ""),
 		field: o.text("field", ""), separator: o.text("separator", ""),
 		timestampHeader: o.text("timestamp_header", ""), timestampField: o.text("timestamp_field", ""),
 		clock:     clocks[o.oneOf("timestamp_format", "seconds", "milliseconds", "rfc3339")],
@@ -34,6 +37,7 @@ func newGeneric(o *options) Platform {
 		macScheme: newMACScheme(o, scheme, o.text("signed", "{body}")), typeHeader: o.text("type_header", ""),
 		idPath: o.path("id_member"), typePath: o.path("type_member"),
 		userPath: o.path("user_member"), orderPath: o.path("order_member"),
+		challengePath: o.path("challenge_member"),
 	}
 	g.checkOptions(o)
 	return g
@@ -45,6 +49,8 @@ func (g generic) checkOptions(o *options) {
 	timed := g.timestampHeader != "" || g.timestampField != ""
 	addressed := g.signed.has("url") || g.signed.has("uri") || g.signed.has("path")
 	switch {
+	case len(g.headers) == 0:
+		o.fail("option header: it is required")
 	case g.signed.count("body") != 1:
 		o.fail("option signed: without {body}, once, anything could be in it")
 	case timed != g.signed.has("timestamp"):
@@ -72,6 +78,9 @@ func (g generic) Read(req *Request, document []byte) Delivery {
 			value = field(document, path...)
 		}
 		return value
+	}
+	if challenge := from("", g.challengePath); challenge != "" {
+		return handshake(textReply(challenge))
 	}
 	return single(Event{
 		Type: "hmac." + cmp.Or(from(g.typeHeader, g.typePath), "event"), User: from("", g.userPath),

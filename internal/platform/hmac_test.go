@@ -52,6 +52,16 @@ func TestHMACTemplate(t *testing.T) {
 	}
 }
 
+func TestHMACAnswersChallenges(t *testing.T) {
+	t.Parallel()
+	p, err := platform.New("hmac", map[string]string{"header": "X", "challenge_member": "data.challenge"})
+	require.NoError(t, err)
+	delivery := p.Read(&platform.Request{}, []byte(`{"data":{"challenge":"pogchamp"}}`))
+	require.Empty(t, delivery.Events)
+	require.Equal(t, "200 text/plain; charset=utf-8 pogchamp", show(delivery.Reply))
+	require.Len(t, p.Read(&platform.Request{}, []byte(`{"data":{}}`)).Events, 1)
+}
+
 func TestHMACOptionsMustFit(t *testing.T) {
 	t.Parallel()
 	for want, settings := range map[string]map[string]string{

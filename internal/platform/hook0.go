@@ -25,7 +25,7 @@ const (
 func newHook0(o *options) Platform {
 	return hook0{
 		macScheme: newMACScheme(o, macScheme{
-			header: "X-Hook0-Signature", field: "v0", timestampField: "t", idHeader: hook0EventID,
+			headers: []string{"X-Hook0-Signature"}, field: "v0", timestampField: "t", idHeader: hook0EventID,
 		}, "{timestamp}.{body}"),
 		onlyV1: o.oneOf("least_version", "v0", "v1") == "v1",
 	}
@@ -36,7 +36,7 @@ func (h hook0) Verify(req *Request, secrets []Secret) error {
 	names, strong := h.covered(req)
 	switch {
 	case strong:
-	case h.onlyV1 && req.Header.Get(h.header) != "":
+	case h.onlyV1 && len(h.sent(req)) > 0:
 		return unknownVersion
 	default:
 		return h.macScheme.Verify(req, secrets)
@@ -52,7 +52,7 @@ func (h hook0) Verify(req *Request, secrets []Secret) error {
 
 // covered returns the names of the headers that a code v1 covers, and whether there is one.
 func (h hook0) covered(req *Request) (names string, strong bool) {
-	headers := req.Header.Values(h.header)
+	headers := h.sent(req)
 	return firstField(headers, h.separator, "h"), firstField(headers, h.separator, "v1") != ""
 }
 

@@ -7,7 +7,7 @@ import "cmp"
 type line struct{ macScheme }
 
 func newLine(o *options) Platform {
-	return line{newMACScheme(o, macScheme{header: "X-Line-Signature", encoding: codecs["base64"]}, "{body}")}
+	return line{newMACScheme(o, macScheme{headers: []string{"X-Line-Signature"}, encoding: codecs["base64"]}, "{body}")}
 }
 
 // lineItem is the item less what tells a redelivery.

@@ -10,7 +10,7 @@ type shopify struct{ macScheme }
 
 func newShopify(o *options) Platform {
 	return shopify{newMACScheme(o, macScheme{
-		header: "X-Shopify-Hmac-Sha256", encoding: codecs["base64"], idHeader: "X-Shopify-Webhook-Id",
+		headers: []string{"X-Shopify-Hmac-Sha256"}, encoding: codecs["base64"], idHeader: "X-Shopify-Webhook-Id",
 	}, "{body}")}
 }
 

@@ -12,7 +12,7 @@ import (
 type slack struct{ macScheme }
 
 func newSlack(o *options) Platform {
-	scheme := macScheme{header: "X-Slack-Signature", prefix: "v0=", timestampHeader: "X-Slack-Request-Timestamp"}
+	scheme := macScheme{headers: []string{"X-Slack-Signature"}, prefix: "v0=", timestampHeader: "X-Slack-Request-Timestamp"}
 	return slack{newMACScheme(o, scheme, "v0:{timestamp}:{body}")}
 }
 

@@ -11,7 +11,7 @@ import (
 type stripe struct{ macScheme }
 
 func newStripe(o *options) Platform {
-	scheme := macScheme{header: "Stripe-Signature", field: "v1", timestampField: "t"}
+	scheme := macScheme{headers: []string{"Stripe-Signature"}, field: "v1", timestampField: "t"}
 	return stripe{newMACScheme(o, scheme, "{timestamp}.{body}")}
 }
 

@@ -19,7 +19,7 @@ func newTeams(o *options) Platform {
 		o.fail("option reply: %w", err)
 	}
 	base64 := codecs["base64"]
-	scheme := macScheme{header: "Authorization", prefix: "HMAC ", encoding: base64, secretEncoding: base64}
+	scheme := macScheme{headers: []string{"Authorization"}, prefix: "HMAC ", encoding: base64, secretEncoding: base64}
 	return teams{newMACScheme(o, scheme, "{body}"), string(message)}
 }
 

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,10 +17,11 @@ import (
 // macScheme says how a sender signs with a shared secret, and in which headers it sends that. A
 // platform that does so embeds one, and has ParseSecret, Verify and [Signer] from it.
 type macScheme struct {
-	// header has the signature, encoded and after the prefix; there may be several of it, as
-	// secrets are rotated. With a field it has items "name=value" with the separator between them,
-	// and each one of that name is a signature.
-	header, prefix, field, separator string
+	// headers have signatures, encoded and after the prefix; there may be several, as secrets are
+	// rotated. With a field they have items "name=value" with the separator between them, and each
+	// one of that name is a signature.
+	headers                  []string
+	prefix, field, separator string
 	// timestampHeader, or timestampField among the items, has the signed time.
 	timestampHeader, timestampField string
 	clock                           clock
@@ -88,8 +90,8 @@ func (s macScheme) ParseSecret(raw []byte) (Secret, error) {
 
 // Verify checks the timestamp, if there is one, in both directions, then the signature.
 func (s macScheme) Verify(req *Request, secrets []Secret) error {
-	headers := req.Header.Values(s.header)
-	if len(headers) == 0 || headers[0] == "" {
+	headers := s.sent(req)
+	if len(headers) == 0 {
 		return HeaderMissing
 	}
 	values := signedValues{id: req.Header.Get(s.idHeader), url: publicURL(s.base, req.URL)}
@@ -112,6 +114,14 @@ func (s macScheme) Verify(req *Request, secrets []Secret) error {
 		return badBorders
 	}
 	return nil
+}
+
+// sent are the headers with signatures that the request has.
+func (s macScheme) sent(req *Request) (values []string) {
+	for _, name := range s.headers {
+		values = append(values, req.Header.Values(name)...)
+	}
+	return slices.DeleteFunc(values, func(value string) bool { return value == "" })
 }
 
 func (s macScheme) timestamp(req *Request, headers []string) (timestamp string, err error) {
@@ -163,7 +173,8 @@ func (s macScheme) Sign(secret Secret, req *Request, id string) http.Header {
 	if s.timestampField != "" {
 		value = s.timestampField + "=" + timestamp + s.separator + value
 	}
-	header := http.Header{s.header: {value}}
+	header := http.Header{}
+	header.Set(s.headers[0], value)
 	for name, value := range map[string]string{s.timestampHeader: timestamp, s.idHeader: id} {
 		if name != "" {
 			header.Set(name, value)
