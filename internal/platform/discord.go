@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
-	"net/http"
 )
 
 const (
@@ -88,26 +87,11 @@ func (d discord) deferred() *Reply {
 }
 
 func (discord) interaction(kind string, document []byte, reply *Reply) Delivery {
-	parts := members(document, "id", "member", "user", "channel_id")
+	parts := members(document, "id", "member", "user", "channel_id", "channel")
 	return single(Event{
 		Type:     "discord." + kind,
 		User:     firstID(members(parts[1], "user")[0], parts[2]),
-		OrderKey: text(parts[3]),
+		OrderKey: cmp.Or(text(parts[3]), firstID(parts[4])),
 		Key:      Key{Value: text(parts[0]), Rule: discordInteractionKey},
 	}, reply)
-}
-
-// discordWebhookEvent reads what has no token: type 0 is a ping, and type 1 an event. An
-// interaction's ping without its token is answered like one.
-func discordWebhookEvent(kind string, event []byte) Delivery {
-	switch {
-	case kind == "0":
-		return handshake(emptyReply(http.StatusNoContent))
-	case kind == discordPing && event == nil:
-		return handshake(jsonReply(`{"type":1}`))
-	}
-	parts := members(event, "type", "data")
-	return single(Event{
-		Type: "discord.event." + cmp.Or(text(parts[0]), "unknown"), User: firstID(members(parts[1], "user")[0]),
-	}, emptyReply(http.StatusNoContent))
 }

@@ -11,12 +11,21 @@ import (
 	"github.com/botgate/botgate/internal/platform"
 )
 
-// requireTypes checks what queues need of every event.
-func requireTypes(t *testing.T, delivery platform.Delivery) {
+// requireEvents checks what holds of all events, whatever their platform sent: a type, bodies that are
+// bounded together, and a key that has a rule.
+func requireEvents(t *testing.T, delivery platform.Delivery) {
 	t.Helper()
+	size := 0
 	for _, event := range delivery.Events {
 		require.NotEmpty(t, event.Type)
+		if event.Key.Value != "" {
+			require.NotEmpty(t, event.Key.Rule.Member)
+		}
+		size += len(event.Body)
 	}
+	require.LessOrEqual(t, len(delivery.Events), 1000)
+	require.LessOrEqual(t, size, 64<<20)
+	require.True(t, len(delivery.Events) > 0 || delivery.Reply != nil, "what brings no event is answered")
 }
 
 // FuzzGitHub: nothing panics, and only the body's own signature passes.
@@ -36,7 +45,7 @@ func FuzzGitHub(f *testing.F) {
 		if p.Verify(req, []platform.Secret{secret}) == nil {
 			require.True(t, strings.EqualFold(sign(body), signature))
 		}
-		requireTypes(t, p.Read(req, body))
+		requireEvents(t, p.Read(req, body))
 	})
 }
 
@@ -53,7 +62,7 @@ func FuzzStandardWebhooks(f *testing.F) {
 			require.NotEmpty(t, id)
 			require.Contains(t, signature, "v1,")
 		}
-		requireTypes(t, p.Read(req, body))
+		requireEvents(t, p.Read(req, body))
 	})
 }
 
@@ -64,6 +73,12 @@ func FuzzEveryPlatform(f *testing.F) {
 		f.Add(tt.platform, "v0=00,v1=00", "1700000000", tt.header["Content-Type"], []byte(tt.body))
 	}
 	f.Add("meta", "sha256=00", "", "", []byte(whatsapp(message1+","+message2, status1)))
+	for name, cases := range documentedCases(f) {
+		for _, d := range cases {
+			req := d.request(f, name)
+			f.Add(name, "x", "1700000000", req.Header.Get("Content-Type"), req.Body)
+		}
+	}
 	for _, v := range vectors(f) {
 		f.Add(v.Platform, v.Headers["Authorization"], v.Headers["X-Slack-Request-Timestamp"], "", []byte(v.Body))
 	}
@@ -82,8 +97,8 @@ func FuzzEveryPlatform(f *testing.F) {
 		req.Header.Set("Content-Type", contentType)
 		require.Error(t, p.Verify(req, nil))
 		require.Error(t, p.Verify(req, []platform.Secret{{}}))
-		requireTypes(t, p.Read(req, body))
-		requireTypes(t, p.Read(req, nil))
+		requireEvents(t, p.Read(req, body))
+		requireEvents(t, p.Read(req, nil))
 		if prober, ok := p.(platform.Prober); ok {
 			prober.Probe(req)
 		}

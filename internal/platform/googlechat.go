@@ -1,7 +1,7 @@
 package platform
 
 import (
-	"cmp"
+	"regexp"
 	"strings"
 )
 
@@ -13,53 +13,51 @@ const (
 	googleProjectChars = "0123456789"
 )
 
+// googleChatAddOn are the accounts of Chat apps on the add-on framework, one for each project.
+var googleChatAddOn = regexp.MustCompile(`^service-[0-9]+@gcp-sa-gsuiteaddons\.iam\.gserviceaccount\.com$`)
+
 // googleChat verifies requests of Google Chat, whose token is for a project number or for
 // the address of the endpoint (https://developers.google.com/workspace/chat/verify-requests-from-chat).
 // The token does not cover the body.
 type googleChat struct {
 	tokenScheme
 	// endpoint is whether the audience is an address; the token is then of any Google
-	// account that asked for one, and must be Chat's.
+	// account that asked for one, and must be Chat's or an add-on's.
 	endpoint bool
+	// account is the one account that may call; empty takes that of Chat, and of any add-on.
+	account string
 }
 
 func newGoogleChat(o *options) Platform {
 	issuer, audience, keys := googleChatAccount, o.required("audience"), googleChatKeys
-	endpoint := strings.HasPrefix(audience, "https://")
+	endpoint, account := strings.HasPrefix(audience, "https://"), o.text("service_account", "")
 	switch {
 	case endpoint:
 		issuer, keys = googleIDIssuer, googleIDKeys
 	case strings.Trim(audience, googleProjectChars) != "":
 		o.fail("option audience: it must be the project number, or the https address of the endpoint")
+	case account != "":
+		o.fail("option service_account: only tokens for an address have one;" +
+			" set audience to the https address of the endpoint")
 	}
-	return googleChat{tokenScheme{issuer, audience, KeySource{JWKS: o.text("jwks", keys)}}, endpoint}
+	return googleChat{tokenScheme{issuer, audience, KeySource{JWKS: o.text("jwks", keys)}}, endpoint, account}
 }
 
-// Verify checks the token, and for an endpoint's also that it is Chat's own.
+// Verify checks the token, and of an endpoint's also that it is Chat's own or an add-on's.
 func (g googleChat) Verify(req *Request, secrets []Secret) error {
 	claims, _, err := g.verify(req, secrets)
 	if err != nil {
 		return err
 	}
-	if g.endpoint && (claims["email"] != googleChatAccount || claims["email_verified"] != true) {
+	if email, _ := claims["email"].(string); g.endpoint && (claims["email_verified"] != true || !g.accepts(email)) {
 		return badEmail
 	}
 	return nil
 }
 
-// Read keeps order in a thread, else in a space.
-func (googleChat) Read(_ *Request, document []byte) Delivery {
-	parts := members(document, "type", "eventTime", "space", "user", "message")
-	space, user := field(parts[2], "name"), field(parts[3], "name")
-	event := Event{
-		Type: "google-chat." + cmp.Or(text(parts[0]), "event"), User: user,
-		OrderKey: cmp.Or(field(parts[4], "thread", "name"), space),
+func (g googleChat) accepts(email string) bool {
+	if g.account != "" {
+		return email == g.account
 	}
-	if when := text(parts[1]); when != "" {
-		event.Key = Key{Value: strings.Join([]string{when, space, user, text(parts[0])}, " "), Rule: googleChatKey}
-	}
-	if name := field(parts[4], "name"); name != "" {
-		event.Key = Key{Value: text(parts[0]) + " " + name, Rule: googleChatKey}
-	}
-	return single(event, jsonReply("{}"))
+	return email == googleChatAccount || googleChatAddOn.MatchString(email)
 }

@@ -1,8 +1,8 @@
 package platform
 
 import (
-	"cmp"
 	"crypto/subtle"
+	"iter"
 	"net/http"
 	"net/url"
 )
@@ -38,94 +38,68 @@ func (m meta) Probe(req *Request) *Reply {
 	return textReply(address.Query().Get("hub.challenge"))
 }
 
-// Read makes one event of each message, of each status of a message, and of each other
-// change. Order is kept between an account or page and a user.
+// Read makes one event of each item that Meta joins in one request: messages, statuses and calls
+// of WhatsApp, items of Messenger and Instagram, other changes. Order is kept between an account
+// or page and a user, and in a group.
 func (m meta) Read(_ *Request, document []byte) Delivery {
-	var events []Event
-	entries := members(document, "entry")[0]
-	for _, entry := range elements(entries) {
-		wrap := func(part []byte) []byte { return withMember(document, "entry", listOf(part)) }
-		parts := members(entry, "changes", "messaging", "id")
-		for _, change := range elements(parts[0]) {
-			for _, event := range metaChange(change) {
-				event.Body = wrap(withMember(entry, "changes", listOf(event.Body)))
-				events = append(events, event)
+	reply := emptyReply(http.StatusOK)
+	events, ok := collect(metaEvents(document))
+	if !ok || len(events) == 0 {
+		return single(Event{Type: "meta.event"}, reply)
+	}
+	return Delivery{Events: events, Reply: reply}
+}
+
+// metaLists are where an entry has what happened at an account or page. An app that does not own
+// a conversation hears of it in standby.
+var metaLists = []string{"changes", "messaging", "standby"}
+
+// metaEvents yields the events of all entries, each with the request's envelope around it.
+func metaEvents(document []byte) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		envelope := emptied(document, "entry")
+		for _, entry := range elements(members(document, "entry")[0]) {
+			facts := metaFacts(entry)
+			around := emptied(entry, metaLists...)
+			for n, list := range members(entry, metaLists...) {
+				for _, item := range elements(list) {
+					for event := range facts.events(metaLists[n], item) {
+						event.Body = withMember(envelope, "entry", listOf(withMember(around, metaLists[n], listOf(event.Body))))
+						if !yield(event) {
+							return
+						}
+					}
+				}
 			}
 		}
-		for _, message := range elements(parts[1]) {
-			event := metaMessaging(text(parts[2]), message)
-			event.Body = wrap(withMember(entry, "messaging", listOf(message)))
-			events = append(events, event)
-		}
 	}
-	switch len(events) {
-	case 0:
-		events = []Event{{Type: "meta.event"}}
-	case 1:
-		events[0].Body = nil
-	}
-	return Delivery{Events: events, Reply: emptyReply(http.StatusOK)}
 }
 
-// metaChange splits a change by its messages and statuses. The Body of an event is its
-// part of the change.
-func metaChange(change []byte) []Event {
-	parts := members(change, "field", "value")
-	name, value := cmp.Or(text(parts[0]), "change"), parts[1]
-	inner := members(value, "messages", "statuses", "metadata", "from", "id")
-	account := field(inner[2], "phone_number_id")
-	messages, statuses := elements(inner[0]), elements(inner[1])
-	var events []Event
-	for _, message := range messages {
-		facts := members(message, "from", "id")
-		part := withMember(value, "messages", listOf(message))
-		if len(statuses) > 0 {
-			part = withMember(part, "statuses", []byte("[]"))
-		}
-		key := Key{Value: text(facts[1]), Rule: metaMessageKey, Item: message}
-		events = append(events, metaEvent(name, account, text(facts[0]), key, withMember(change, "value", part)))
-	}
-	for _, status := range statuses {
-		facts := members(status, "recipient_id", "id", "status")
-		part := withMember(value, "statuses", listOf(status))
-		if len(messages) > 0 {
-			part = withMember(part, "messages", []byte("[]"))
-		}
-		key := Key{Value: text(facts[1]), Rule: metaStatusKey, Item: status}
-		if key.Value != "" {
-			key.Value += ":" + text(facts[2])
-		}
-		events = append(events, metaEvent("statuses", account, text(facts[0]), key, withMember(change, "value", part)))
-	}
-	if len(events) == 0 {
-		events = []Event{metaEvent(name, account, firstID(inner[3]), Key{Item: change}, change)}
-	}
-	return events
+// metaEntry is an account or page, and when Meta has put together what it says.
+type metaEntry struct{ id, time string }
+
+func metaFacts(entry []byte) metaEntry {
+	parts := members(entry, "id", "time")
+	return metaEntry{text(parts[0]), text(parts[1])}
 }
 
-// metaMessaging reads an item of Messenger or Instagram.
-func metaMessaging(page string, item []byte) Event {
-	parts := members(item, "sender", "message", "postback", "delivery", "read", "reaction", "timestamp")
-	for i, kind := range []string{"message", "postback", "delivery", "read", "reaction"} {
-		if part := parts[i+1]; part != nil {
-			return metaEvent(kind, page, firstID(parts[0]), Key{Value: field(part, "mid"), Rule: metaItemKey, Item: item}, nil).keyed(kind)
-		}
+// events yields those of an item of the list. The Body of an event is its part of the list.
+func (m metaEntry) events(list string, item []byte) iter.Seq[Event] {
+	if list == "changes" {
+		return m.change(item)
 	}
-	return metaEvent("messaging", page, firstID(parts[0]), Key{Item: item}, nil)
+	event := m.messaging(item)
+	event.Body = item
+	if list == "standby" {
+		event.Type = "meta.standby"
+	}
+	return func(yield func(Event) bool) { yield(event) }
 }
 
-func metaEvent(kind, account, user string, key Key, body []byte) Event {
-	event := Event{Type: "meta." + kind, User: user, Key: key, Body: body}
-	if account != "" && user != "" {
-		event.OrderKey = account + ":" + user
+// metaOrder is empty without a chat: the user is the order then.
+func metaOrder(account, chat string) string {
+	if account == "" || chat == "" {
+		return ""
 	}
-	return event
-}
-
-// keyed tells apart the events that one message can have.
-func (e Event) keyed(kind string) Event {
-	if e.Key.Value != "" && kind != "message" {
-		e.Key.Value = kind + ":" + e.User + ":" + e.Key.Value
-	}
-	return e
+	return account + ":" + chat
 }

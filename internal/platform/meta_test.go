@@ -38,7 +38,7 @@ func TestMetaBatchIsSplit(t *testing.T) {
 	t.Parallel()
 	events := readMeta(t, whatsapp(message1+","+message2, status1))
 	require.Len(t, events, 3)
-	require.Equal(t, []string{"wamid.1", "wamid.2", "wamid.0:read"}, []string{events[0].Key.Value, events[1].Key.Value, events[2].Key.Value})
+	require.Equal(t, []string{"wamid.1", "wamid.2", "wamid.0 read 1652"}, []string{events[0].Key.Value, events[1].Key.Value, events[2].Key.Value})
 	require.Equal(t, []string{"106:1650", "106:1651", "106:1652"}, []string{events[0].OrderKey, events[1].OrderKey, events[2].OrderKey})
 	require.Equal(t, []string{"meta.messages", "meta.messages", "meta.statuses"}, []string{events[0].Type, events[1].Type, events[2].Type})
 	require.Equal(t, whatsapp(message1, ""), string(events[0].Body))
@@ -60,8 +60,8 @@ func TestMetaEntriesAreSplit(t *testing.T) {
 		got = append(got, facts(e))
 	}
 	require.Equal(t, []string{
-		"meta.message | U1 | P:U1 | m1", "meta.delivery | U2 | P:U2 | ",
-		"meta.reaction | U2 | P:U2 | reaction:U2:m2", "meta.feed | U3 |  | ",
+		"meta.message | U1 | P:U1 | message U1 m1", "meta.delivery | U2 | P:U2 | ",
+		"meta.reaction | U2 | P:U2 | reaction U2 m2", "meta.feed | U3 |  | ",
 	}, got)
 	require.Equal(t, `{"object":"page","entry":[{"id":"P","messaging":[{"sender":{"id":"U1"},"message":{"mid":"m1"}}]}]}`, string(events[0].Body))
 	require.Equal(t, `{"object":"page","entry":[`+other+`]}`, string(events[3].Body))

@@ -3,6 +3,7 @@ package platform
 import (
 	"mime"
 	"net/http"
+	"strings"
 )
 
 // single is the delivery of a request that is one event.
@@ -10,6 +11,14 @@ func single(e Event, reply *Reply) Delivery { return Delivery{Events: []Event{e}
 
 // handshake is the delivery of a request that only tries an address out.
 func handshake(reply *Reply) Delivery { return Delivery{Reply: reply} }
+
+// joinedKey is a key of several parts, the zero Key where none of them is there.
+func joinedKey(rule Rule, item []byte, parts ...string) Key {
+	if strings.Join(parts, "") == "" {
+		return Key{}
+	}
+	return Key{Value: strings.TrimRight(strings.Join(parts, " "), " "), Rule: rule, Item: item}
+}
 
 // isForm reports whether the body is a form.
 func isForm(header http.Header) bool {

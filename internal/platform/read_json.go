@@ -53,6 +53,15 @@ func field(object []byte, path ...string) string {
 	return text(object)
 }
 
+// texts returns the texts of an object's members, "" for those it lacks.
+func texts(object []byte, names ...string) []string {
+	values := make([]string, len(names))
+	for n, value := range members(object, names...) {
+		values[n] = text(value)
+	}
+	return values
+}
+
 // elements returns the raw values of a JSON array, nil for anything else. What follows
 // malformed JSON is left out.
 func elements(array []byte) [][]byte {

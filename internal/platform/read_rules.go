@@ -1,22 +1,29 @@
 package platform
 
+// metaPage says that a webhook may come again for 36 hours, and of no id that it is unique.
+const metaPage = "https://developers.facebook.com/docs/graph-api/webhooks/getting-started"
+
 // The keys of each platform, with the page that promises what it says here. The table in
 // docs/explanation/identity.md is made of them.
 var (
 	activityKey = Rule{
-		Member: "conversation.id + id",
+		Member: "conversation.id + type + id + timestamp + channelData.eventType",
 		Page:   "https://github.com/microsoft/botframework-sdk/blob/main/specs/botframework-activity/botframework-activity.md",
 	}
 	discordInteractionKey = Rule{
 		Member: "id", Signed: true, Unique: true, Retried: true,
 		Page: "https://discord.com/developers/docs/interactions/receiving-and-responding#interaction-object",
 	}
+	discordEventKey = Rule{
+		Member: "event.type + event.timestamp + event.data.id", Signed: true, Retried: true,
+		Page: "https://discord.com/developers/docs/events/webhook-events#event-body-object",
+	}
 	githubKey = Rule{
 		Member: "header X-GitHub-Delivery", Unique: true, Retried: true,
 		Page: "https://docs.github.com/webhooks/webhook-events-and-payloads#delivery-headers",
 	}
 	googleChatKey = Rule{
-		Member: "type + message.name",
+		Member: "eventTime + type + space.name + user.name + message.name",
 		Page:   "https://developers.google.com/workspace/chat/api/reference/rest/v1/Event",
 	}
 	hmacHeaderKey = Rule{Member: "header (id_header)"}
@@ -26,12 +33,16 @@ var (
 		Page: "https://documentation.hook0.com/",
 	}
 	lineKey = Rule{
-		Member: "events[].webhookEventId", Signed: true, Unique: true, Retried: true,
+		// LINE calls it unique; the examples of its own SDKs share one, and what differs is another event.
+		Member: "events[].webhookEventId", Signed: true, Retried: true,
 		Page: "https://developers.line.biz/en/reference/messaging-api/#common-properties",
 	}
-	metaMessageKey = Rule{Member: "messages[].id", Signed: true}
-	metaStatusKey  = Rule{Member: "statuses[].id + status", Signed: true}
-	metaItemKey    = Rule{Member: "messaging[].*.mid", Signed: true}
+	metaMessageKey = Rule{Member: "messages[].id, message_echoes[].id", Signed: true, Retried: true, Page: metaPage}
+	metaStatusKey  = Rule{Member: "statuses[].id + status + recipient", Signed: true, Retried: true, Page: metaPage}
+	metaCallKey    = Rule{Member: "calls[].id + event", Signed: true, Retried: true, Page: metaPage}
+	metaNoticeKey  = Rule{Member: "user or group + timestamp", Signed: true, Retried: true, Page: metaPage}
+	metaItemKey    = Rule{Member: "kind + user + mid + timestamp", Signed: true, Retried: true, Page: metaPage}
+	metaChangeKey  = Rule{Member: "entry[].id + entry[].time + field", Signed: true, Retried: true, Page: metaPage}
 	shopifyKey     = Rule{
 		Member: "header X-Shopify-Webhook-Id", Unique: true, Retried: true,
 		Page: "https://shopify.dev/docs/apps/build/webhooks/ignore-duplicates",
@@ -40,6 +51,7 @@ var (
 		Member: "event_id", Signed: true, Unique: true, Retried: true,
 		Page: "https://docs.slack.dev/apis/events-api/#callback-field",
 	}
+	slackOtherKey   = Rule{Member: "type + action_ts, view.id or minute_rate_limited", Signed: true}
 	slackTriggerKey = Rule{Member: "trigger_id", Signed: true}
 	standardKey     = Rule{
 		Member: "header webhook-id", Signed: true, Unique: true, Retried: true,
@@ -53,8 +65,16 @@ var (
 		Member: "update_id", Unique: true, Retried: true,
 		Page: "https://core.telegram.org/bots/api#update",
 	}
-	twilioStatusKey = Rule{Member: "form MessageSid + MessageStatus, form CallSid + CallStatus", Signed: true}
-	twilioTokenKey  = Rule{
+	twilioStatusKey = Rule{
+		Member: "form MessageSid + MessageStatus, form CallSid + CallStatus + SequenceNumber, …",
+		Signed: true, Retried: true,
+		Page: "https://www.twilio.com/docs/usage/webhooks",
+	}
+	twilioStreamKey = Rule{
+		Member: "[].source + id", Signed: true, Unique: true, Retried: true,
+		Page: "https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#id",
+	}
+	twilioTokenKey = Rule{
 		Member: "header I-Twilio-Idempotency-Token", Unique: true, Retried: true,
 		Page: "https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides",
 	}
@@ -62,19 +82,21 @@ var (
 
 // practices has each platform of the registry.
 var practices = map[string]Practice{
-	"botframework":      {Rules: []Rule{activityKey}},
-	"discord":           {Rules: []Rule{discordInteractionKey}},
-	"github":            {Rules: []Rule{githubKey}},
-	"google-chat":       {Rules: []Rule{googleChatKey}},
-	"hmac":              {Rules: []Rule{hmacMemberKey, hmacHeaderKey}, EqualBodies: true},
-	"hook0":             {Rules: []Rule{hook0Key}},
-	"line":              {Rules: []Rule{lineKey}},
-	"meta":              {Rules: []Rule{metaMessageKey, metaStatusKey, metaItemKey}},
+	"botframework": {Rules: []Rule{activityKey}},
+	"discord":      {Rules: []Rule{discordInteractionKey, discordEventKey}},
+	"github":       {Rules: []Rule{githubKey}},
+	"google-chat":  {Rules: []Rule{googleChatKey}},
+	"hmac":         {Rules: []Rule{hmacMemberKey, hmacHeaderKey}, EqualBodies: true},
+	"hook0":        {Rules: []Rule{hook0Key}},
+	"line":         {Rules: []Rule{lineKey}},
+	"meta": {Rules: []Rule{
+		metaMessageKey, metaStatusKey, metaCallKey, metaNoticeKey, metaItemKey, metaChangeKey,
+	}},
 	"shopify":           {Rules: []Rule{shopifyKey}},
-	"slack":             {Rules: []Rule{slackEventKey, slackTriggerKey}},
+	"slack":             {Rules: []Rule{slackEventKey, slackTriggerKey, slackOtherKey}},
 	"standard-webhooks": {Rules: []Rule{standardKey}},
 	"stripe":            {Rules: []Rule{stripeKey}},
 	"teams-outgoing":    {Rules: []Rule{activityKey}},
 	"telegram":          {Rules: []Rule{telegramKey}},
-	"twilio":            {Rules: []Rule{twilioStatusKey, twilioTokenKey}},
+	"twilio":            {Rules: []Rule{twilioStatusKey, twilioStreamKey, twilioTokenKey}, EqualBodies: true},
 }

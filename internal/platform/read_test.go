@@ -73,15 +73,15 @@ var readCases = []readCase{
 
 	{"message", "twilio", map[string]string{"Content-Type": formType}, `MessageSid=SM1&SmsStatus=received&From=%2B1&To=%2B2`, []string{"twilio.message | +1 | +1:+2 | SM1:received"}, twiml},
 	{"call", "twilio", map[string]string{"Content-Type": formType}, `CallSid=CA1&CallStatus=ringing&From=%2B1&To=%2B2`, []string{"twilio.call | +1 | +1:+2 | CA1:ringing"}, twiml},
-	{"retry", "twilio", map[string]string{"Content-Type": formType, "I-Twilio-Idempotency-Token": "x"}, `CallSid=CA1&From=%2B1&To=%2B2`, []string{"twilio.call | +1 | +1:+2 | x"}, twiml},
+	{"retry", "twilio", map[string]string{"Content-Type": formType, "I-Twilio-Idempotency-Token": "x"}, `CallSid=CA1&CallStatus=in-progress&From=%2B1&To=%2B2`, []string{"twilio.call | +1 | +1:+2 | x"}, twiml},
 	{"JSON", "twilio", nil, `{"From":"+1"}`, []string{"twilio.event | +1 | +1: | "}, twiml},
 
-	{"message", "teams-outgoing", nil, `{"type":"message","id":"1","from":{"id":"29:1"},"conversation":{"id":"c"}}`, []string{"teams-outgoing.message | 29:1 | c | c:1"}, `200 application/json {"text":"Received.","type":"message"}`},
-	{"message", "botframework", nil, `{"type":"message","id":"1","from":{"id":"29:1"},"conversation":{"id":"c"}}`, []string{"botframework.message | 29:1 | c | c:1"}, empty200},
+	{"message", "teams-outgoing", nil, `{"type":"message","id":"1","from":{"id":"29:1"},"conversation":{"id":"c"}}`, []string{"teams-outgoing.message | 29:1 | c | c message 1"}, `200 application/json {"text":"Received.","type":"message"}`},
+	{"message", "botframework", nil, `{"type":"message","id":"1","from":{"id":"29:1"},"conversation":{"id":"c"}}`, []string{"botframework.message | 29:1 | c | c message 1"}, empty200},
 	{"invoke", "botframework", nil, `{"type":"invoke","from":{"id":"29:1"},"conversation":{"id":"c"}}`, []string{"botframework.invoke | 29:1 | c | "}, object},
 
-	{"message", "google-chat", nil, `{"type":"MESSAGE","eventTime":"t","space":{"name":"spaces/A"},"user":{"name":"users/1"},"message":{"name":"spaces/A/messages/B","thread":{"name":"spaces/A/threads/C"}}}`, []string{"google-chat.MESSAGE | users/1 | spaces/A/threads/C | MESSAGE spaces/A/messages/B"}, object},
-	{"added", "google-chat", nil, `{"type":"ADDED_TO_SPACE","eventTime":"t","space":{"name":"spaces/A"},"user":{"name":"users/1"}}`, []string{"google-chat.ADDED_TO_SPACE | users/1 | spaces/A | t spaces/A users/1 ADDED_TO_SPACE"}, object},
+	{"message", "google-chat", nil, `{"type":"MESSAGE","eventTime":"t","space":{"name":"spaces/A"},"user":{"name":"users/1"},"message":{"name":"spaces/A/messages/B","thread":{"name":"spaces/A/threads/C"}}}`, []string{"google-chat.MESSAGE | users/1 | spaces/A/threads/C | t MESSAGE spaces/A users/1 spaces/A/messages/B"}, object},
+	{"added", "google-chat", nil, `{"type":"ADDED_TO_SPACE","eventTime":"t","space":{"name":"spaces/A"},"user":{"name":"users/1"}}`, []string{"google-chat.ADDED_TO_SPACE | users/1 | spaces/A | t ADDED_TO_SPACE spaces/A users/1"}, object},
 
 	{"named", "hook0", map[string]string{"X-Hook0-Signature": "t=1,h=x-event-id x-event-type,v1=00", "X-Event-Id": "e", "X-Event-Type": "user.created"}, `{}`, []string{"hook0.user.created |  |  | e"}, nothing},
 	{"not covered", "hook0", map[string]string{"X-Hook0-Signature": "t=1,v0=00,h=x-event-id x-event-type", "X-Event-Id": "e", "X-Event-Type": "user.created"}, `{"event":"user.deleted"}`, []string{"hook0.user.deleted |  |  | e"}, nothing},

@@ -52,36 +52,32 @@ func (slack) Read(req *Request, document []byte) Delivery {
 	}
 }
 
-func slackEvent(document []byte) Delivery {
-	parts := members(document, "event", "event_id", "team_id")
-	inner := members(parts[0], "type", "user", "channel", "thread_ts", "item", "ts")
-	channel := cmp.Or(textOrID(inner[2]), field(inner[4], "channel"))
-	return single(Event{
-		Type:     "slack." + cmp.Or(text(inner[0]), "event"),
-		User:     textOrID(inner[1]),
-		OrderKey: slackOrder(text(parts[2]), channel, text(inner[3])),
-		Key:      Key{Value: text(parts[1]), Rule: slackEventKey},
-	}, emptyReply(http.StatusOK))
-}
-
-func slackInteraction(kind string, document []byte) Delivery {
-	parts := members(document, "user", "team", "channel", "message", "trigger_id")
-	return single(Event{
-		Type:     "slack." + cmp.Or(kind, "interaction"),
-		User:     textOrID(parts[0]),
-		OrderKey: slackOrder(textOrID(parts[1]), textOrID(parts[2]), field(parts[3], "thread_ts")),
-		Key:      Key{Value: text(parts[4]), Rule: slackTriggerKey},
-	}, emptyReply(http.StatusOK))
-}
-
+// slackCommand reads a slash command. Slack signs ssl_check, too, for apps that ask for it.
 func slackCommand(req *Request) Delivery {
 	form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
+	if form.Get("ssl_check") == "1" && form.Get("command") == "" {
+		return handshake(emptyReply(http.StatusOK))
+	}
 	return single(Event{
 		Type:     "slack.command",
 		User:     form.Get("user_id"),
-		OrderKey: slackOrder(form.Get("team_id"), form.Get("channel_id"), ""),
+		OrderKey: slackOrder(cmp.Or(form.Get("team_id"), form.Get("enterprise_id")), form.Get("channel_id"), ""),
 		Key:      Key{Value: form.Get("trigger_id"), Rule: slackTriggerKey},
 	}, emptyReply(http.StatusOK))
+}
+
+// slackPlace is where something happened, and who did it.
+type slackPlace struct{ user, channel, thread string }
+
+// find fills in what is lacking from the first of the objects that has it.
+func (p slackPlace) find(objects ...[]byte) slackPlace {
+	for _, object := range objects {
+		parts := members(object, "user", "user_id", "channel", "channel_id", "thread_ts")
+		p.user = cmp.Or(p.user, textOrID(parts[0]), text(parts[1]))
+		p.channel = cmp.Or(p.channel, textOrID(parts[2]), text(parts[3]))
+		p.thread = cmp.Or(p.thread, text(parts[4]))
+	}
+	return p
 }
 
 // slackOrder is empty without a channel: the user is the order then.

@@ -1,9 +1,6 @@
 package platform
 
-import (
-	"cmp"
-	"encoding/json"
-)
+import "encoding/json"
 
 // teams verifies outgoing webhooks of Microsoft Teams
 // (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook).
@@ -27,16 +24,4 @@ func newTeams(o *options) Platform {
 // seconds; the bot's own can only follow by other means.
 func (t teams) Read(_ *Request, document []byte) Delivery {
 	return single(activity("teams-outgoing", document), jsonReply(t.reply))
-}
-
-// activity reads an activity of the Bot Framework. Its id is unique in its conversation.
-func activity(platform string, document []byte) Event {
-	parts := members(document, "type", "id", "from", "conversation")
-	event := Event{
-		Type: platform + "." + cmp.Or(text(parts[0]), "activity"), User: firstID(parts[2]), OrderKey: firstID(parts[3]),
-	}
-	if id := text(parts[1]); id != "" {
-		event.Key = Key{Value: event.OrderKey + ":" + id, Rule: activityKey}
-	}
-	return event
 }

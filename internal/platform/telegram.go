@@ -41,16 +41,28 @@ func (telegram) Verify(req *Request, secrets []Secret) error {
 	return SignatureMismatch
 }
 
-// Read takes the kind of update from the one member beside update_id. Order is kept in a
-// chat, as Telegram itself keeps it; updates of no chat are ordered by their user.
+// Read takes the kind of update from the one member beside update_id
+// (https://core.telegram.org/bots/api#update). Order is kept in a chat, as Telegram itself keeps it,
+// and among the votes of a poll; other updates of no chat are ordered by their user.
 func (telegram) Read(_ *Request, document []byte) Delivery {
 	kind, update := otherMember(document, "update_id")
-	parts := members(update, "from", "user", "chat", "message", "sender_chat")
+	parts := members(update, "chat", "message", "id")
+	order := firstID(parts[0], members(parts[1], "chat")[0])
+	if order == "" && kind == "poll" {
+		order = text(parts[2])
+	}
 	return single(Event{
-		Type: "telegram." + cmp.Or(kind, "update"), User: firstID(parts[0], parts[1], parts[4]),
-		OrderKey: firstID(parts[2], members(parts[3], "chat")[0]),
-		Key:      Key{Value: field(document, "update_id"), Rule: telegramKey},
+		Type: "telegram." + cmp.Or(kind, "update"), User: telegramUser(update), OrderKey: order,
+		Key: Key{Value: field(document, "update_id"), Rule: telegramKey},
 	}, emptyReply(http.StatusOK))
+}
+
+// telegramUser is who caused an update: a user or, where that is not to be seen, the chat in whose
+// name it was done. A boost has its user in its source.
+func telegramUser(update []byte) string {
+	parts := members(update, "from", "user", "sender_chat", "actor_chat", "voter_chat", "boost", "source")
+	boost := members(members(parts[5], "source")[0], "user")[0]
+	return cmp.Or(firstID(parts[:5]...), firstID(boost, members(parts[6], "user")[0]))
 }
 
 // Sign sets the secret token. The delivery id is in the body, as update_id.

@@ -1,16 +1,12 @@
 package platform
 
 import (
-	"cmp"
 	"crypto/hmac"
 	"crypto/sha1" // What Twilio signs with.
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"iter"
 	"maps"
-	"net"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,7 +21,7 @@ const (
 
 // twilio verifies webhooks of Twilio (https://www.twilio.com/docs/usage/security#validating-requests).
 type twilio struct {
-	// base is the public scheme and host; nil takes those of the request.
+	// base is the public address before the path of the request; nil takes that of the request.
 	base *url.URL
 }
 
@@ -35,8 +31,10 @@ func newTwilio(o *options) Platform {
 		return twilio{}
 	}
 	base, err := url.Parse(raw)
-	if err != nil || base.Host == "" || base.Path != "" || (base.Scheme != "https" && base.Scheme != "http") {
-		o.fail("option url: it must be the public scheme and host, such as https://bots.example.com")
+	if err != nil || base.Host == "" || base.RawQuery != "" || base.Fragment != "" ||
+		(base.Scheme != "https" && base.Scheme != "http") {
+		o.fail("option url: it must be the public scheme and host, such as https://bots.example.com," +
+			" with the path that a proxy takes away, if one does")
 	}
 	return twilio{base: base}
 }
@@ -45,8 +43,7 @@ func newTwilio(o *options) Platform {
 func (twilio) ParseSecret(raw []byte) (Secret, error) { return newMACSecret(sha1.New, raw) }
 
 // Verify checks the signature over the address and the form's fields. Of any other body,
-// the address has the hash. Twilio's servers disagree about the default port, so the
-// address is tried with and without one.
+// the address has the hash. Twilio's servers disagree about how the address is spelled.
 func (t twilio) Verify(req *Request, secrets []Secret) error {
 	header := req.Header.Get(twilioSignature)
 	if header == "" {
@@ -60,15 +57,12 @@ func (t twilio) Verify(req *Request, secrets []Secret) error {
 	if err != nil || len(secrets) == 0 {
 		return SignatureMismatch
 	}
-	if t.base != nil {
-		address.Scheme, address.Host = t.base.Scheme, t.base.Host
-	}
 	suffix, err := twilioSuffix(address, req)
 	if err != nil {
 		return err
 	}
-	for variant := range twilioVariants(*address) {
-		if anyMAC(secrets, [][]byte{signature}, []byte(variant), suffix) {
+	for spelling := range twilioSpellings(address, t.base) {
+		if anyMAC(secrets, [][]byte{signature}, []byte(spelling), suffix) {
 			return nil
 		}
 	}
@@ -100,70 +94,4 @@ func twilioSuffix(address *url.URL, req *Request) ([]byte, error) {
 		}
 	}
 	return joined, nil
-}
-
-// twilioVariants are the spellings of one address that its signer may have had, the likely
-// ones first.
-func twilioVariants(address url.URL) iter.Seq[string] {
-	host := address.Hostname()
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	port := "443"
-	if address.Scheme == "http" {
-		port = "80"
-	}
-	full := net.JoinHostPort(address.Hostname(), cmp.Or(address.Port(), port))
-	return func(yield func(string) bool) {
-		for _, address.Host = range []string{address.Host, host, full} {
-			spelling := address.String()
-			if !yield(spelling) {
-				return
-			}
-			// Older servers sign these characters as they are.
-			if legacy := legacyQuery(spelling); legacy != spelling && !yield(legacy) {
-				return
-			}
-		}
-	}
-}
-
-func legacyQuery(address string) string {
-	path, query, ok := strings.Cut(address, "?")
-	if !ok || !strings.Contains(query, "%") {
-		return address
-	}
-	return path + "?" + legacyCharacters.Replace(query)
-}
-
-var legacyCharacters = strings.NewReplacer("%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%21", "!")
-
-// Read answers with empty TwiML, which does nothing. Order is kept between two numbers. A
-// message and a call have an event for each of their states.
-func (twilio) Read(req *Request, document []byte) Delivery {
-	get := func(name string) string { return field(document, name) }
-	if isForm(req.Header) {
-		form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
-		get = form.Get
-	}
-	event := Event{Type: "twilio.event", User: get("From")}
-	if event.User != "" {
-		event.OrderKey = event.User + ":" + get("To")
-	}
-	for _, kind := range []struct{ name, id, status string }{
-		{"message", cmp.Or(get("MessageSid"), get("SmsSid")), cmp.Or(get("MessageStatus"), get("SmsStatus"))},
-		{"call", get("CallSid"), get("CallStatus")},
-	} {
-		if kind.id != "" {
-			event.Type, event.Key = "twilio."+kind.name, Key{Value: kind.id + ":" + kind.status, Rule: twilioStatusKey}
-			break
-		}
-	}
-	if token := req.Header.Get("I-Twilio-Idempotency-Token"); token != "" {
-		event.Key = Key{Value: token, Rule: twilioTokenKey}
-	}
-	return single(event, &Reply{
-		Status: http.StatusOK, ContentType: "text/xml",
-		Body: []byte(`<?xml version="1.0" encoding="UTF-8"?><Response></Response>`),
-	})
 }

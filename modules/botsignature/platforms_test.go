@@ -177,7 +177,7 @@ func TestPublishedKeys(t *testing.T) {
 	}})
 	w, p := send(t, h, c.request(t, "k1"))
 	require.True(t, p.reached, w.Body)
-	require.Equal(t, []string{"botframework.message", "u", "c", "c:1"},
+	require.Equal(t, []string{"botframework.message", "u", "c", "c message 1"},
 		[]string{p.get("http.bot.type"), p.get("http.bot.user"), p.get("http.bot.order_key"), p.get("http.bot.delivery_key")})
 
 	c.id = "k2"
