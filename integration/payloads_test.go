@@ -85,7 +85,7 @@ func sendPayload(t *testing.T, s *stack, p payload) {
 // id is what the event's id must be, whichever gateway took it.
 func (p payload) id() string {
 	return event.Identity{
-		Bot: "demo", Sender: event.PlatformSender("github", ""), Key: p.delivery, Content: p.body,
+		Bot: "demo", Sender: event.PlatformSender("github", "file data/github.secret"), Key: p.delivery, Content: p.body,
 	}.ID(p.user)
 }
 

@@ -2,6 +2,7 @@ package idempotency
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -146,6 +147,34 @@ func TestMarks(t *testing.T) {
 		one.Mark(t.Context(), patient, []Key{keys[0], keys[2]})
 		require.Equal(t, []bool{true, false, true}, other.Seen(t.Context(), patient, keys))
 		require.Empty(t, other.Seen(t.Context(), patient, nil))
+	})
+}
+
+func TestFirstIDStays(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		keys := []Key{newKey(), newKey()}
+		require.Equal(t, []string{"a", "b"}, one.First(t.Context(), patient, keys, []string{"a", "b"}))
+		require.Equal(t, []string{"b", "c", "a"}, other.First(t.Context(), patient, []Key{keys[1], newKey(), keys[0]}, []string{"x", "c", "y"}))
+		ids := make(chan string, 32)
+		key := newKey()
+		var group sync.WaitGroup
+		for i := range cap(ids) {
+			s := []*Store{one, other}[i%2]
+			group.Go(func() { ids <- s.First(t.Context(), patient, []Key{key}, []string{strconv.Itoa(i)})[0] })
+		}
+		group.Wait()
+		for winner := <-ids; len(ids) > 0; {
+			require.Equal(t, winner, <-ids, "one of many at once")
+		}
+
+		brief := patient
+		brief.Window = 50 * time.Millisecond
+		key = newKey()
+		one.First(t.Context(), brief, []Key{key}, []string{"a"})
+		require.Eventually(t, func() bool {
+			return other.First(t.Context(), brief, []Key{key}, []string{"b"})[0] == "b"
+		}, time.Minute, 5*time.Millisecond)
 	})
 }
 

@@ -5,7 +5,8 @@
 //
 // Senders who wait for their answer claim a key ([Store.Begin]) before the work and settle
 // the claim after it. Platforms, which must be answered whatever else is under way, use
-// marks: [Store.Seen] before the work and [Store.Mark] after it.
+// marks: [Store.Seen] before the work and [Store.Mark] after it. [Store.First] gives requests that are
+// the same in another way one id.
 package idempotency
 
 import "time"

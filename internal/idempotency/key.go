@@ -8,9 +8,12 @@ import (
 	"strings"
 )
 
-// Key stands for what a sender calls a request: the SHA-256 of an [event.Identity], so that Redis
-// holds no user and no key of theirs. The zero Key is none.
+// Key stands for what a sender calls a request, or for an event: a SHA-256, so that Redis holds no
+// user and no key of theirs.
 type Key [sha256.Size]byte
+
+// KeyOf returns the Key of the event with that id.
+func KeyOf(id string) Key { return sha256.Sum256([]byte(id)) }
 
 // name is the key in Redis. Every command is about one key, so a cluster may spread them.
 func (k Key) name(prefix string) string {

@@ -20,7 +20,8 @@ type entry struct {
 	// until is when a claim that is not settled ends; expires is when all is forgotten.
 	until, expires time.Duration
 	done           bool
-	// answer is encoded: one text takes less memory than its parts.
+	// answer is encoded: one text takes less memory than its parts. Of a key that is tied to an
+	// id, it is that.
 	answer string
 }
 
@@ -86,6 +87,18 @@ func (l *local) abandon(c *Claim) {
 		}
 		return e, ok
 	})
+}
+
+func (l *local) first(key Key, id string, window time.Duration) (first string) {
+	now := l.now()
+	l.entries.Update(key, func(e entry, ok bool) (entry, bool) {
+		if !ok || e.expires <= now {
+			e = entry{answer: id, expires: now + window}
+		}
+		first = e.answer
+		return e, true
+	})
+	return first
 }
 
 func (l *local) seen(key Key) bool {

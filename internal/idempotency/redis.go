@@ -24,6 +24,7 @@ var (
 const (
 	claimPrefix = "botgate:claim:"
 	markPrefix  = "botgate:seen:"
+	firstPrefix = "botgate:first:"
 )
 
 // shared remembers in Redis.
@@ -58,6 +59,24 @@ func (s *shared) settle(ctx context.Context, c *Claim, answer ...any) error {
 }
 
 func tokenText(token uint64) string { return strconv.FormatUint(token, 36) }
+
+// first fills in the ids that the keys are tied to, in one round trip.
+func (s *shared) first(ctx context.Context, t Terms, keys []Key, ids, first []string) error {
+	commands, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, key := range keys {
+			p.SetNX(ctx, key.name(firstPrefix), ids[i], t.Window)
+			p.Get(ctx, key.name(firstPrefix))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range first {
+		first[i] = commands[2*i+1].(*redis.StringCmd).Val()
+	}
+	return nil
+}
 
 // seen fills in which keys are marked, in one round trip.
 func (s *shared) seen(ctx context.Context, keys []Key, marked []bool) error {

@@ -81,6 +81,22 @@ func (s *Store) settleShared(ctx context.Context, c Claim, answer ...any) bool {
 	return err != nil || c.local
 }
 
+// First ties each key to an id, for the window, and returns the ids that they are tied to: the given
+// ones for keys that nobody had, else those that were given first. There are as many keys as ids.
+func (s *Store) First(ctx context.Context, t Terms, keys []Key, ids []string) []string {
+	first := make([]string, len(keys))
+	if s.shared != nil {
+		err := s.Breaker.Call(ctx, t.Budget, func(ctx context.Context) error { return s.shared.first(ctx, t, keys, ids, first) })
+		if err == nil {
+			return first
+		}
+	}
+	for i, key := range keys {
+		first[i] = s.local.first(key, ids[i], t.Window)
+	}
+	return first
+}
+
 // Seen reports which of the keys are marked, in their order.
 func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []bool {
 	marked := make([]bool, len(keys))

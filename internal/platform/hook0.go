@@ -85,7 +85,8 @@ func (h hook0) Read(req *Request, document []byte) Delivery {
 		name = req.Header.Get(hook0EventType)
 	}
 	rule := hook0Key
-	rule.Signed = h.covers(req, hook0EventID)
+	// Without v1 the same delivery would come under a key that is not signed.
+	rule.Signed = h.onlyV1 && h.covers(req, hook0EventID)
 	return single(Event{
 		Type: "hook0." + cmp.Or(name, field(document, "event"), "event"),
 		Key:  Key{Value: req.Header.Get(h.idHeader), Rule: rule},

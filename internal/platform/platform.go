@@ -83,6 +83,8 @@ type Signer interface {
 type Keyed interface {
 	// Keys says where the key set is.
 	Keys() KeySource
+	// Audience is whom the tokens must be for: the bot's account at the platform.
+	Audience() string
 }
 
 // KeySource is the address of a key set. Exactly one field is set.

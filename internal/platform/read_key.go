@@ -23,6 +23,9 @@ type Rule struct {
 	Unique bool
 	// Retried: a retry has it again.
 	Retried bool
+	// Equal: two deliveries of this kind can have the same signed bytes by themselves, as those of a
+	// sensor that reports the same value twice. Then the bytes alone do not make a repeat.
+	Equal bool
 	// Page is where the platform says so; empty where it says nothing.
 	Page string
 }
@@ -43,14 +46,6 @@ func (k Key) Content(body []byte) []byte {
 	return body
 }
 
-// Practice is how a platform tells its deliveries apart.
-type Practice struct {
-	// Rules are its keys, the one that goes first at the front. Without any, no delivery has a name.
-	Rules []Rule
-	// EqualBodies: two deliveries can have the same signed bytes by themselves, as those of a sensor that
-	// reports the same value twice. Then the bytes alone do not make a repeat.
-	EqualBodies bool
-}
-
-// PracticeOf returns how the platform of that name tells its deliveries apart.
-func PracticeOf(name string) Practice { return practices[name] }
+// RulesOf returns the rules of the platform of that name, the one that goes first at the front.
+// Without any, no delivery has a name.
+func RulesOf(name string) []Rule { return rules[name] }

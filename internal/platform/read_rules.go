@@ -26,8 +26,8 @@ var (
 		Member: "eventTime + type + space.name + user.name + message.name",
 		Page:   "https://developers.google.com/workspace/chat/api/reference/rest/v1/Event",
 	}
-	hmacHeaderKey = Rule{Member: "header (id_header)"}
-	hmacMemberKey = Rule{Member: "the member of id_member", Signed: true}
+	hmacHeaderKey = Rule{Member: "header (id_header)", Equal: true}
+	hmacMemberKey = Rule{Member: "the member of id_member", Signed: true, Equal: true}
 	hook0Key      = Rule{
 		Member: "header X-Event-Id", Unique: true, Retried: true,
 		Page: "https://documentation.hook0.com/",
@@ -80,23 +80,23 @@ var (
 	}
 )
 
-// practices has each platform of the registry.
-var practices = map[string]Practice{
-	"botframework": {Rules: []Rule{activityKey}},
-	"discord":      {Rules: []Rule{discordInteractionKey, discordEventKey}},
-	"github":       {Rules: []Rule{githubKey}},
-	"google-chat":  {Rules: []Rule{googleChatKey}},
-	"hmac":         {Rules: []Rule{hmacMemberKey, hmacHeaderKey}, EqualBodies: true},
-	"hook0":        {Rules: []Rule{hook0Key}},
-	"line":         {Rules: []Rule{lineKey}},
-	"meta": {Rules: []Rule{
+// rules has each platform of the registry.
+var rules = map[string][]Rule{
+	"botframework": {activityKey},
+	"discord":      {discordInteractionKey, discordEventKey},
+	"github":       {githubKey},
+	"google-chat":  {googleChatKey},
+	"hmac":         {hmacMemberKey, hmacHeaderKey},
+	"hook0":        {hook0Key},
+	"line":         {lineKey},
+	"meta": {
 		metaMessageKey, metaStatusKey, metaCallKey, metaNoticeKey, metaItemKey, metaChangeKey,
-	}},
-	"shopify":           {Rules: []Rule{shopifyKey}},
-	"slack":             {Rules: []Rule{slackEventKey, slackTriggerKey, slackOtherKey}},
-	"standard-webhooks": {Rules: []Rule{standardKey}},
-	"stripe":            {Rules: []Rule{stripeKey}},
-	"teams-outgoing":    {Rules: []Rule{activityKey}},
-	"telegram":          {Rules: []Rule{telegramKey}},
-	"twilio":            {Rules: []Rule{twilioStatusKey, twilioStreamKey, twilioTokenKey}, EqualBodies: true},
+	},
+	"shopify":           {shopifyKey},
+	"slack":             {slackEventKey, slackTriggerKey, slackOtherKey},
+	"standard-webhooks": {standardKey},
+	"stripe":            {stripeKey},
+	"teams-outgoing":    {activityKey},
+	"telegram":          {telegramKey},
+	"twilio":            {twilioStatusKey, twilioStreamKey, twilioTokenKey},
 }

@@ -69,6 +69,9 @@ func (tokenScheme) ParseSecret(raw []byte) (Secret, error) { return parseTokenKe
 // Keys is where the platform publishes its keys.
 func (s tokenScheme) Keys() KeySource { return s.keys }
 
+// Audience is whom the tokens must be for.
+func (s tokenScheme) Audience() string { return s.audience }
+
 // verify checks the bearer token of a request, RS256 only, and returns its claims and
 // the key that signed it.
 func (s tokenScheme) verify(req *Request, secrets []Secret) (jwt.MapClaims, *tokenKey, error) {

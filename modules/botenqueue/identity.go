@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"net/http"
 	"regexp"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/botgate/botgate/internal/event"
-	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/delivery"
 )
@@ -24,20 +24,49 @@ const headerIdempotencyKey = "Idempotency-Key"
 // validKey is what an Idempotency-Key may be.
 var validKey = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
 
-// identify says what makes the event the same as that of another request. Without a key nothing does.
-func identify(e *event.Event, r *http.Request, batch *delivery.Delivery, item platform.Event) (event.Identity, *problem.Problem) {
-	if batch != nil {
-		return delivered(e, batch, item), nil
-	}
-	return commanded(e, r)
+// names are what an event is known by.
+type names struct {
+	// identity makes the event's id; without a key where nothing names the delivery.
+	identity event.Identity
+	// ids are those of the same delivery under the other names of the sender, while its secret is rotated.
+	ids []string
+	// bytes is the event as what was signed, without the key, where the same bytes again are a repeat.
+	bytes *event.Identity
 }
 
-// delivered is what makes an event of a platform the same as another one.
-func delivered(e *event.Event, d *delivery.Delivery, item platform.Event) event.Identity {
-	return event.Identity{
-		Bot: e.Bot, Sender: event.PlatformSender(d.Platform, d.Account),
-		Key: item.Key.Value, Content: item.Key.Content(e.Data),
+// identify says what the event is known by: that of the number in what a platform delivered, or that
+// of an API client.
+func identify(e *event.Event, r *http.Request, batch *delivery.Delivery, number int) (names, *problem.Problem) {
+	if batch != nil {
+		return delivered(e, batch, number), nil
 	}
+	of, refusal := commanded(e, r)
+	return names{identity: of}, refusal
+}
+
+// delivered is what an event of a platform is known by.
+func delivered(e *event.Event, d *delivery.Delivery, number int) names {
+	key := d.Events[number].Key
+	of := event.Identity{Bot: e.Bot, Key: key.Value, Content: key.Content(e.Data)}
+	accounts := d.Accounts
+	if len(accounts) == 0 {
+		accounts = []string{""}
+	}
+	var known names
+	for i, account := range accounts {
+		of.Sender = event.PlatformSender(d.Platform, account)
+		if i == 0 {
+			known.identity = of
+		} else if key.Value != "" {
+			known.ids = append(known.ids, of.ID(e.Subject))
+		}
+	}
+	if d.Signed != nil && d.Signed[number] != nil {
+		known.bytes = &event.Identity{
+			Bot: e.Bot, Sender: "bytes of " + known.identity.Sender, Key: strconv.Itoa(number), Content: d.Signed[number],
+		}
+	}
+	return known
 }
 
 // commanded is what makes the event of an API client the same as another one. Who vouches is the

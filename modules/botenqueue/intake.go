@@ -26,9 +26,8 @@ var validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 type intake struct {
 	// events has at least one.
 	events []*event.Event
-	// identities are what they are known by; without a key where a repeat can't be told from a new
-	// event.
-	identities []event.Identity
+	// names are what they are known by.
+	names []names
 	// platform says that a platform delivered them, and not an API client.
 	platform bool
 }
@@ -56,14 +55,14 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) (intake, *probl
 		if item.Body != nil {
 			e.ContentType, e.Data = "application/json", item.Body
 		}
-		identity, refusal := identify(e, r, batch, item)
+		known, refusal := identify(e, r, batch, i)
 		if refusal == nil {
-			refusal = h.complete(e, r, identity)
+			refusal = h.complete(e, r, known.identity)
 		}
 		if refusal != nil {
 			return intake{}, refusal
 		}
-		in.events, in.identities = append(in.events, e), append(in.identities, identity)
+		in.events, in.names = append(in.events, e), append(in.names, known)
 	}
 	return in, nil
 }

@@ -35,8 +35,8 @@ func (h *Handler) take(ctx context.Context, in intake) (outcome, *problem.Proble
 	case h.store == nil:
 	case in.platform:
 		return h.takeDelivery(ctx, in)
-	case in.identities[0].Key != "":
-		return h.takeCommand(ctx, in.events[0], in.identities[0])
+	case in.names[0].identity.Key != "":
+		return h.takeCommand(ctx, in.events[0], in.names[0].identity)
 	}
 	return outcome{answer: accepted(in.events[0])}, h.publish(ctx, in.events)
 }
@@ -68,29 +68,18 @@ func (h *Handler) takeCommand(ctx context.Context, e *event.Event, of event.Iden
 // One that another request is publishing at present is published here too, and has the same
 // id: a platform that is told to come back later may not do so.
 func (h *Handler) takeDelivery(ctx context.Context, in intake) (outcome, *problem.Problem) {
-	keys := make([]idempotency.Key, len(in.events)) // The zero key where nothing tells a repeat.
-	var known []idempotency.Key
-	for i, of := range in.identities {
-		if of.Key == "" {
-			continue
-		}
-		if keys[i] = of.Sum(); !slices.Contains(known, keys[i]) {
-			known = append(known, keys[i])
-		}
-	}
-	fresh := make(map[idempotency.Key]bool, len(known))
-	for i, seen := range h.store.Seen(ctx, h.terms, known) {
-		fresh[known[i]] = !seen
-	}
+	h.sameBytes(ctx, in)
+	seen := h.seen(ctx, in)
 	var events []*event.Event
 	var publishing []idempotency.Key
-	for i, key := range keys {
-		switch {
-		case key == (idempotency.Key{}):
-			events = append(events, in.events[i])
-		case fresh[key]:
-			fresh[key] = false // An item that the batch has twice is published once.
-			events, publishing = append(events, in.events[i]), append(publishing, key)
+	for i, e := range in.events {
+		keys := in.keys(i)
+		if slices.ContainsFunc(keys, func(key idempotency.Key) bool { return seen[key] }) {
+			continue
+		}
+		events, publishing = append(events, e), append(publishing, keys...)
+		for _, key := range keys {
+			seen[key] = true // An item that the batch has twice is published once.
 		}
 	}
 	done := outcome{answer: accepted(in.events[0]), repeat: len(events) == 0}
@@ -104,4 +93,57 @@ func (h *Handler) takeDelivery(ctx context.Context, in intake) (outcome, *proble
 		h.store.Mark(ctx, h.terms, publishing)
 	}
 	return done, nil
+}
+
+// keys are what the event of that number is remembered by; none where a repeat can't be told from a
+// new event.
+func (in intake) keys(number int) []idempotency.Key {
+	known := in.names[number]
+	if known.identity.Key == "" && known.bytes == nil {
+		return nil
+	}
+	keys := []idempotency.Key{idempotency.KeyOf(in.events[number].ID)}
+	for _, id := range known.ids {
+		keys = append(keys, idempotency.KeyOf(id))
+	}
+	return keys
+}
+
+// seen says which keys of the events are marked.
+func (h *Handler) seen(ctx context.Context, in intake) map[idempotency.Key]bool {
+	var keys []idempotency.Key
+	for i := range in.events {
+		keys = append(keys, in.keys(i)...)
+	}
+	seen := make(map[idempotency.Key]bool, len(keys))
+	if len(keys) == 0 {
+		return seen
+	}
+	for i, marked := range h.store.Seen(ctx, h.terms, keys) {
+		seen[keys[i]] = marked
+	}
+	return seen
+}
+
+// sameBytes gives events whose key nobody signed the id that the same signed bytes had first. So
+// those that come again, also while the first are under way, are no second event, whatever their
+// headers say.
+func (h *Handler) sameBytes(ctx context.Context, in intake) {
+	var keys []idempotency.Key
+	var ids []string
+	var of []*event.Event
+	for i, known := range in.names {
+		if known.bytes != nil {
+			keys, ids, of = append(keys, known.bytes.Sum()), append(ids, in.events[i].ID), append(of, in.events[i])
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	for i, id := range h.store.First(ctx, h.terms, keys, ids) {
+		if of[i].OrderKey == of[i].ID {
+			of[i].OrderKey = id
+		}
+		of[i].ID = id
+	}
 }

@@ -21,6 +21,8 @@ func init() {
 //	bot_signature [<matcher>] <platform> {
 //		secret_file <path...>
 //		secret_env  <name...>
+//		sender         <name>
+//		replay_by_body on|off
 //		<option>    <value>
 //		<platform> {
 //			secret_file <path...>
@@ -94,6 +96,14 @@ func (c *PlatformConfig) unmarshalOption(d *caddyfile.Dispenser) error {
 		c.Files = append(c.Files, values...)
 	case name == "secret_env":
 		c.Envs = append(c.Envs, values...)
+	case name == "sender" && len(values) == 1:
+		c.Sender = values[0]
+	case name == "replay_by_body" && len(values) == 1:
+		on := values[0] == "on"
+		if !on && values[0] != "off" {
+			return d.Errf("replay_by_body is on or off, not %q", values[0])
+		}
+		c.ReplayByBody = &on
 	case len(values) > 1:
 		return d.Errf("%s takes one value; put it into quotes if it has spaces", name)
 	default:

@@ -81,7 +81,8 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, from *sender, b
 	if content, err := body.Content(); err == nil {
 		request.Body = content
 	}
-	d := &delivery.Delivery{Platform: from.name, Delivery: from.Read(request, document)}
+	d := &delivery.Delivery{Platform: from.name, Accounts: from.accounts, Delivery: from.Read(request, document)}
+	d.Signed = from.signed(h.request(r, body.Raw), d.Events)
 	delivery.Set(r, d)
 	if len(d.Events) == 0 {
 		requestsTotal.WithLabelValues(from.name, outcomeHandshake).Inc()

@@ -43,7 +43,12 @@ func handler(t testing.TB) *Handler {
 // signed makes a request as the platform would, with a JSON body.
 func signed(t testing.TB, name, secret, body string) *http.Request {
 	t.Helper()
-	p, err := platform.New(name, nil)
+	return signedWith(t, name, nil, secret, body)
+}
+
+func signedWith(t testing.TB, name string, options map[string]string, secret, body string) *http.Request {
+	t.Helper()
+	p, err := platform.New(name, options)
 	require.NoError(t, err)
 	key, err := p.ParseSecret([]byte(secret))
 	require.NoError(t, err)

@@ -21,6 +21,15 @@ type PlatformConfig struct {
 	// is loaded.
 	Envs []string `json:"secret_envs,omitempty"`
 
+	// Sender names the account at the platform whose secrets these are. Accounts do not share ids of
+	// deliveries. Default: where the first secret is; for platforms that publish their keys, whom their
+	// tokens are for.
+	Sender string `json:"sender,omitempty"`
+
+	// ReplayByBody says whether the same signed bytes are a repeat, whatever the unsigned headers say.
+	// Default: yes, but for deliveries that can be equal by themselves.
+	ReplayByBody *bool `json:"replay_by_body,omitempty"`
+
 	// Options are the platform's own, by name; docs/reference/platforms lists them. Their values
 	// may have the global placeholders, such as {env.NAME} and {file.PATH}.
 	Options map[string]string `json:"options,omitempty"`
@@ -39,10 +48,10 @@ func (c *PlatformConfig) open(name string, logger *slog.Logger) (*sender, error)
 	switch {
 	case len(c.Files)+len(c.Envs) > 0:
 		secrets, err := openSecrets(c, p, logger)
-		return newSender(name, p, secrets), err
+		return newSender(name, p, secrets, c), err
 	case published:
 		secrets, err := openKeySet(keyed.Keys(), p, logger)
-		return newSender(name, p, secrets), err
+		return newSender(name, p, secrets, c), err
 	}
 	return nil, errors.New("option secret_file or secret_env: at least one secret is required")
 }

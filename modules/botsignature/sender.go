@@ -2,9 +2,12 @@ package botsignature
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/problem"
@@ -13,17 +16,86 @@ import (
 // sender is a platform with the secrets that it may sign with.
 type sender struct {
 	platform.Platform
-	name         string
-	secrets      secretSource
+	name    string
+	secrets secretSource
+	// accounts are names of whose secrets these are, see [delivery.Delivery].
+	accounts []string
+	// sealed is not nil where the same signed bytes are a repeat; always, or but for deliveries that
+	// can be equal by themselves.
+	sealed       platform.Sealed
+	always       bool
 	unauthorized *problem.Problem
 }
 
-func newSender(name string, p platform.Platform, secrets secretSource) *sender {
-	return &sender{
-		Platform: p, name: name, secrets: secrets,
+func newSender(name string, p platform.Platform, secrets secretSource, c *PlatformConfig) *sender {
+	s := &sender{
+		Platform: p, name: name, secrets: secrets, accounts: c.accounts(p),
 		unauthorized: problem.New(http.StatusUnauthorized, "invalid-signature", "The signature was not accepted.").
 			WithHeader("WWW-Authenticate", fmt.Sprintf("Signature realm=%q", name)),
 	}
+	if c.ReplayByBody == nil || *c.ReplayByBody {
+		s.sealed, _ = p.(platform.Sealed)
+		s.always = c.ReplayByBody != nil
+	}
+	return s
+}
+
+// accounts are the names that the configuration has for the account. A secret's place stays the same
+// when the secret is replaced there, on every gateway that is set up alike.
+func (c *PlatformConfig) accounts(p platform.Platform) []string {
+	if c.Sender != "" {
+		return []string{"sender " + c.Sender}
+	}
+	var names []string
+	for _, file := range c.Files {
+		names = append(names, "file "+fromHere(file))
+	}
+	for _, env := range c.Envs {
+		names = append(names, "env "+env)
+	}
+	if keyed, ok := p.(platform.Keyed); ok && names == nil {
+		names = []string{"audience " + keyed.Audience()}
+	}
+	return names
+}
+
+// fromHere returns the path from the working directory for what is in it, however it is written.
+func fromHere(path string) string {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return absolute
+	}
+	if relative, err := filepath.Rel(here, absolute); err == nil && filepath.IsLocal(relative) {
+		return filepath.ToSlash(relative)
+	}
+	return filepath.ToSlash(absolute)
+}
+
+// signed is for each event the SHA-256 of what was signed, where the same bytes are a repeat.
+func (s *sender) signed(req *platform.Request, events []platform.Event) [][]byte {
+	if s.sealed == nil {
+		return nil
+	}
+	var digest []byte
+	signed := make([][]byte, len(events))
+	for i, e := range events {
+		if e.Key.Value != "" && e.Key.Rule.Signed || e.Key.Rule.Equal && !s.always {
+			continue
+		}
+		if digest == nil {
+			sum := sha256.New()
+			for _, part := range s.sealed.Signed(req) {
+				sum.Write(part)
+			}
+			digest = sum.Sum(nil)
+		}
+		signed[i] = digest
+	}
+	return signed
 }
 
 // verify returns why the request may not pass, or nil.

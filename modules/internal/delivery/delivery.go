@@ -29,8 +29,12 @@ const (
 type Delivery struct {
 	// Platform is the name of the platform that signed the request.
 	Platform string
-	// Account names whom the platform speaks for: its events share one space of keys.
-	Account string
+	// Accounts are the names of whom the platform speaks for: its events share one space of keys.
+	// The first one makes the ids; there are others while its secret is rotated.
+	Accounts []string
+	// Signed is for each event the SHA-256 of what was signed, where the same bytes again are a repeat;
+	// nil where they can be another delivery, where its key is signed, and where nothing is.
+	Signed [][]byte
 	platform.Delivery
 }
 
