@@ -38,6 +38,8 @@ type Config struct {
 	Reader Reader
 	// Dead has the dead letters. Required.
 	Dead queue.DeadLetters
+	// Retry has bots tried now. Required.
+	Retry Retrier
 	// Jobs does work that is too long for a request; nil for none, whose paths are then 404.
 	Jobs Jobs
 	// Sessions has the sessions of bots; nil for none, whose paths are then 404.

@@ -120,7 +120,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, queue.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/dead", "GET /v1/dead/x",
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/dead", "GET /v1/dead/x", "POST /v1/bots/demo/retry",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -174,6 +174,11 @@ GET /v1/bots/demo/stats | If-None-Match: *
 GET /v1/bots/demo/stats?from=then
 GET /v1/bots/demo/stats | X-Botgate-Bot: other
 GET /v1/bots/a%20b/stats
+POST /v1/bots/demo/retry
+POST /v1/bots/demo/retry?x=1
+POST /v1/bots/demo/retry | X-Botgate-Bot: other
+POST /v1/bots/nobody/retry
+POST /v1/bots/a%20b/retry
 GET /v1/jobs
 GET /v1/jobs?status=done&limit=2
 GET /v1/jobs?status=lost
@@ -287,7 +292,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 	}
 	users := describedUsers{reader}
 	letters := &fakeDead{letter: deadLetter(), next: "n", result: queue.DeadResult{Done: 1, Skipped: 1}, err: err}
-	a, failure := New(Config{Reader: users, Eraser: users, Dead: letters, Sessions: newSessions(t), Jobs: fakeJobs{err}})
+	a, failure := New(Config{Reader: users, Eraser: users, Dead: letters, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err}})
 	require.NoError(t, failure)
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)

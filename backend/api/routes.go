@@ -39,6 +39,7 @@ func (a *API) routes() []route {
 		{"GET /v1/events/stream", "stream", held, a.streamEvents},
 		{"GET /v1/users/{user}", "user", query, a.getUser},
 		{"GET /v1/bots/{bot}/stats", "stats", query, a.botStats},
+		{"POST /v1/bots/{bot}/retry", "retry", deadTimeout, a.retryBot},
 		{"GET /v1/dead", "dead", deadTimeout, a.listDead},
 		{"DELETE /v1/dead", "dead", deadTimeout, a.moveDead(dropDead)},
 		{"GET /v1/dead/{id}", "dead", deadTimeout, a.getDead},

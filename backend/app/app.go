@@ -75,6 +75,7 @@ type App struct {
 	forget func(ctx context.Context, user string, ids []string)
 	// deadLetters are those of the queue.
 	deadLetters queue.DeadLetters
+	retrier     api.Retrier
 	jobs        *job.Jobs // Nil without the roles for it.
 	// jobsReady returns nil when their table is there.
 	jobsReady func(context.Context) error

@@ -46,7 +46,7 @@ func (a *App) openQueue(ctx context.Context) error {
 		a.outcomes = a.queue // It spools by itself, or need not.
 	case !a.needsQueue():
 		lazy := &lazyQueue{settings: a.settings}
-		a.deadLetters = lazy
+		a.deadLetters, a.retrier = lazy, lazy
 		a.onClose("queue", closeQueue, lazy.close)
 		return nil
 	default:
@@ -63,7 +63,7 @@ func (a *App) openQueue(ctx context.Context) error {
 			return err
 		}
 	}
-	a.deadLetters = a.queue
+	a.deadLetters, a.retrier = a.queue, a.queue
 	if !a.needsQueue() {
 		return nil
 	}
@@ -167,6 +167,12 @@ func (l *lazyQueue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.D
 // DropDead implements [queue.DeadLetters].
 func (l *lazyQueue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
 	return withLazy(ctx, l, func(q queue.Queue) (queue.DeadResult, error) { return q.DropDead(ctx, query) })
+}
+
+// RetryNow implements [api.Retrier].
+func (l *lazyQueue) RetryNow(ctx context.Context, bot string) error {
+	_, err := withLazy(ctx, l, func(q queue.Queue) (struct{}, error) { return struct{}{}, q.RetryNow(ctx, bot) })
+	return err
 }
 
 // withLazy calls f with the queue, once it is open.

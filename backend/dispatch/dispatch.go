@@ -149,6 +149,14 @@ func setDefault(field *int, value int) {
 // counted as failures of the bot.
 func (d *Dispatcher) Drain() time.Duration { return d.drain }
 
+// retryNow has a bot tried now, whenever it wanted to be asked again.
+func (d *Dispatcher) retryNow(bot string) {
+	if t, known := d.targets[bot]; known {
+		d.log.Info("bot is tried now, as somebody asked for", "bot", bot)
+		d.slots.probeNow(t.gate)
+	}
+}
+
 // Healthy returns nil while events are consumed and the queue takes what happened.
 func (d *Dispatcher) Healthy() error {
 	if err := d.trouble.Load(); err != nil {

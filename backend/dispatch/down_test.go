@@ -185,3 +185,35 @@ func TestSuspectsDoNotWaitForABotThatIsDown(t *testing.T) {
 		require.NoError(t, stop())
 	})
 }
+
+// TestRetryNow asks a bot at once that wanted to be left alone for longer.
+func TestRetryNow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var isUp atomic.Bool
+		q := newFakeQueue()
+		d := newWithout(t, q, func(*http.Request) (int, error) { return 503, nil })
+		d.client.Transport = answerFunc(func() *http.Response {
+			if isUp.Load() {
+				return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}
+			}
+			return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody, Header: http.Header{"Retry-After": {"3000"}}}
+		})
+		stop := running(t, d)
+		openBreaker(t, q, d)
+		isUp.Store(true)
+		time.Sleep(time.Minute) //nolint:forbidigo // In the bubble it passes at once.
+		require.Empty(t, q.settled, "the bot wants to be left alone")
+		q.retryNow("nobody")
+		synctest.Wait()
+		require.Empty(t, q.settled)
+		q.retryNow("demo")
+		synctest.Wait()
+		require.Len(t, q.settled, openAfter)
+		require.NoError(t, stop())
+	})
+}
+
+type answerFunc func() *http.Response
+
+func (f answerFunc) RoundTrip(*http.Request) (*http.Response, error) { return f(), nil }

@@ -47,8 +47,9 @@ type fakeQueue struct {
 	// refuse is asked before each operation: "subscribe", "ready", "publish", "ack", "retry" or "dead-letter".
 	refuse func(operation string) error
 
-	mu      sync.Mutex
-	changes []event.Change
+	mu       sync.Mutex
+	retryNow func(bot string) // The consumer's.
+	changes  []event.Change
 	// histories are those of what was settled.
 	histories [][]queue.Outcome
 }
@@ -66,6 +67,9 @@ func (q *fakeQueue) Subscribe(_ context.Context, group queue.Group, opts queue.S
 	if group != queue.Dispatch || opts.Prefetch <= 0 {
 		return nil, fmt.Errorf("subscribed to %s with prefetch %d", group, opts.Prefetch)
 	}
+	q.mu.Lock()
+	q.retryNow = opts.TellRetryNow
+	q.mu.Unlock()
 	return q, q.refuse("subscribe")
 }
 

@@ -30,7 +30,7 @@ type session struct {
 // returned.
 func (d *Dispatcher) Run(ctx context.Context) (err error) {
 	consumer, err := d.cfg.Queue.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{
-		Prefetch: d.cfg.Prefetch, PrefetchMost: d.cfg.prefetchMost, Bots: d.cfg.Bots.Queues(),
+		Prefetch: d.cfg.Prefetch, PrefetchMost: d.cfg.prefetchMost, Bots: d.cfg.Bots.Queues(), OnRetryNow: d.retryNow,
 	})
 	if err != nil {
 		if ctx.Err() != nil {

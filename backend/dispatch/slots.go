@@ -148,6 +148,15 @@ func (s *slots) probe(now time.Time) (in time.Duration) {
 	return in
 }
 
+// probeNow lets a probe go now if the bot is down.
+func (s *slots) probeNow(g *gate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	g.breaker.probeAt = now
+	s.grant(now)
+}
+
 // leavesAlone reports whether the bot is down and not to be asked now, and since when it is down.
 func (s *slots) leavesAlone(g *gate) (since time.Time, alone bool) {
 	s.mu.Lock()

@@ -19,6 +19,8 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
+var errTimeout = errors.New("--timeout must be positive")
+
 // deadRun is one run of a command below dead.
 type deadRun struct {
 	getenv  func(string) string
@@ -58,7 +60,7 @@ func (d *deadRun) command(use, short string, args cobra.PositionalArgs, work dea
 	cmd := &cobra.Command{Use: use, Short: short, Args: args}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if d.timeout <= 0 {
-			return errors.New("--timeout must be positive")
+			return errTimeout
 		}
 		if d.query.Limit < 0 || d.query.Limit == 0 && cmd.Flags().Changed("limit") {
 			return errors.New("--limit must be positive")

@@ -43,6 +43,8 @@ var (
 	// ErrTooLarge means that an event of the call exceeds what the queue takes. It is not queued,
 	// and repeating the call is pointless; others of the call may be queued.
 	ErrTooLarge = errors.New("event too large for the queue")
+	// ErrUnknownBot means that the queue never had a bot of that name.
+	ErrUnknownBot = errors.New("unknown bot")
 	// ErrClosed means that the queue or consumer was closed by its owner.
 	ErrClosed = errors.New("queue closed")
 )
@@ -61,6 +63,10 @@ type Queue interface {
 	// come. It may be called before there is a connection. Publish sees to the queues of other
 	// bots, too, and takes them to have one each.
 	DeclareBots(ctx context.Context, bots Bots) error
+	// RetryNow has what waits in Dispatch for its next attempt at a bot go now, in all processes, and
+	// tells their consumers; see [SubscribeOptions.OnRetryNow]. A process that is cut off from the
+	// queue meanwhile may miss it. [ErrUnknownBot] means that no bot of that name is known.
+	RetryNow(ctx context.Context, bot string) error
 	// Depths counts the events ready or in flight in each group, under [ParkingLots] those in all
 	// parking lots that this handle knows of, and under [OfBot] the part of Dispatch that is a
 	// bot's. An engine that only knows the queues of declared bots leaves Dispatch out without one.
@@ -91,6 +97,16 @@ type SubscribeOptions struct {
 	// Bots are those whose events are consumed, in Dispatch; they are declared. An engine that has
 	// all bots in one place consumes the others, too. Default: those declared on this handle.
 	Bots Bots
+	// OnRetryNow is called with a bot's name for each [Queue.RetryNow], soon after it, in Dispatch. It
+	// must return at once. Default: nobody is told.
+	OnRetryNow func(bot string)
+}
+
+// TellRetryNow calls OnRetryNow if there is one.
+func (o SubscribeOptions) TellRetryNow(bot string) {
+	if o.OnRetryNow != nil {
+		o.OnRetryNow(bot)
+	}
 }
 
 // Bounded is the options with their defaults. It is for engines.

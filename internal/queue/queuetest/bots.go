@@ -1,6 +1,7 @@
 package queuetest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ var botCases = []testCase{
 	{"what a bot has is counted", botDepths},
 	{"a bot with several queues gets each key in order", botQueues},
 	{"a bot that nobody declared has a queue", botUndeclared},
+	{"what waits for a bot goes now when somebody asks", botRetryNow},
 }
 
 // two makes the bot of the test and another one those that are consumed.
@@ -134,4 +136,43 @@ func botUndeclared(t *testing.T, e *env) {
 	e.publish(e.q, ev)
 	e.consumes(ev.Bot)
 	require.Equal(t, ev.ID, e.subscribe(e.q, queue.Dispatch).one().Event.ID)
+}
+
+// botRetryNow asks on another handle, as another process does.
+func botRetryNow(t *testing.T, e *env) {
+	_, good := e.two()
+	told := make(chan string, 1000)
+	c := e.subscribeWith(e.q, queue.Dispatch, queue.SubscribeOptions{OnRetryNow: func(bot string) { told <- bot }})
+	e.publish(e.q, e.event("a"), e.event("a"), e.event("b"), e.of(good, "c"))
+	for _, d := range c.take(3) {
+		c.retry(d, time.Hour)
+	}
+	c.none()
+	other := e.open()
+	require.ErrorIs(t, other.RetryNow(t.Context(), e.bot+"-unknown"), queue.ErrUnknownBot)
+	ask := func(bot string) { // A consumer that has just begun may not hear the first time.
+		t.Helper()
+		require.Eventually(t, func() bool {
+			require.NoError(t, other.RetryNow(t.Context(), bot))
+			select {
+			case heard := <-told:
+				return heard == bot
+			case <-time.After(silence):
+				return false
+			}
+		}, patience, tick)
+	}
+	ask(e.bot)
+	for _, d := range c.take(2) {
+		require.Equal(t, e.bot, d.Event.Bot)
+		require.Equal(t, 2, d.Attempt)
+		c.ack(d)
+	}
+	require.Equal(t, 1, c.one().Attempt, "the next of its key")
+	c.none()
+	ask(good)
+	require.Equal(t, good, c.one().Event.Bot)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, other.RetryNow(canceled, good), context.Canceled)
 }

@@ -68,6 +68,10 @@ func (s *sharing) listenOnce(ctx context.Context, conn *connection) error {
 			if !ok {
 				return errBrokerClosed
 			}
+			if m.Type == retryNowType {
+				s.queue.hearRetryNow(string(m.Body))
+				continue
+			}
 			s.hear(m.Body)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -75,11 +79,19 @@ func (s *sharing) listenOnce(ctx context.Context, conn *connection) error {
 	}
 }
 
+// declareMembers makes the exchange to all members.
+func declareMembers(ch *amqp.Channel, name string) error {
+	if err := ch.ExchangeDeclare(name, amqp.ExchangeFanout, true, false, false, false, nil); err != nil {
+		return fmt.Errorf("declaring exchange %s: %w", name, err)
+	}
+	return nil
+}
+
 // declareMember makes a queue that gets all announcements.
 func (s *sharing) declareMember(ch *amqp.Channel) (<-chan amqp.Delivery, error) {
 	members, name := s.queue.topology.members(), s.queue.topology.member()
-	if err := ch.ExchangeDeclare(members, amqp.ExchangeFanout, true, false, false, false, nil); err != nil {
-		return nil, fmt.Errorf("declaring exchange %s: %w", members, err)
+	if err := declareMembers(ch, members); err != nil {
+		return nil, err
 	}
 	args := amqp.Table{"x-queue-type": "classic", "x-max-length": maxUnread}
 	if _, err := ch.QueueDeclare(name, false, true, true, false, args); err != nil {

@@ -25,6 +25,7 @@ type consumer struct {
 	q        *Queue
 	owner    *owner
 	group    queue.Group
+	opts     queue.SubscribeOptions
 	number   int
 	prefetch int
 	each     int // Of prefetch, how much each bot may have; in Dispatch only.
@@ -57,6 +58,7 @@ func newConsumer(q *Queue, owner *owner, group queue.Group, number int, opts que
 		q:        q,
 		owner:    owner,
 		group:    group,
+		opts:     opts,
 		number:   number,
 		prefetch: prefetch,
 		each:     each,

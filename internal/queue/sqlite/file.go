@@ -63,6 +63,9 @@ func (q *Queue) acquire(ctx context.Context) (err error) {
 	if err := q.reader.QueryRowContext(ctx, "SELECT next_seq FROM counters").Scan(&q.cutTo); err != nil {
 		return err
 	}
+	if q.retriedNow, err = q.readRetryNow(ctx); err != nil {
+		return err
+	}
 	if q.watcher, err = q.watchDB.PrepareContext(ctx, "PRAGMA data_version"); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ const schemaVersion = 1
 //     that are suspected poison messages.
 //
 // parking_lots names the parking lots; each is a group with a number behind the others. bots counts
-// what each bot has in Dispatch.
+// what each bot has in Dispatch, and how often it was to be tried at once (retry_now).
 const schema = `
 CREATE TABLE events (
 	seq          INTEGER PRIMARY KEY,
@@ -70,8 +70,10 @@ CREATE TABLE parking_lots (
 CREATE TABLE bots (
 	bot   INTEGER PRIMARY KEY,
 	name  TEXT NOT NULL,
-	depth INTEGER NOT NULL
+	depth INTEGER NOT NULL,
+	retry_now INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX bots_retry_now ON bots (retry_now) WHERE retry_now > 0;
 
 CREATE TABLE seen (
 	id TEXT PRIMARY KEY,

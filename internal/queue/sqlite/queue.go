@@ -32,6 +32,9 @@ type Queue struct {
 	writeDB, reader, watchDB *sql.DB
 	readEvent, watcher       *sql.Stmt
 
+	hearing    sync.Mutex
+	retriedNow map[string]int64 // What was heard of RetryNow, by bot. Guarded by hearing.
+
 	stopHelpers context.CancelFunc
 	helpers     sync.WaitGroup
 	inflight    sync.WaitGroup // Calls that use the writer.

@@ -37,6 +37,7 @@ type statements struct {
 	ready, lease                *sql.Stmt
 	nextBot, readyOf, leaseOf   *sql.Stmt
 	countBot                    *sql.Stmt
+	countRetryNow, wakeBot      *sql.Stmt
 	suspect, leaseOne           *sql.Stmt
 	ack, retry, deadLetter      *sql.Stmt
 	quarantine                  *sql.Stmt
@@ -118,6 +119,8 @@ func (s *statements) texts() []statementText {
 		{&s.readyOf, leasable(ofBots, "{dispatch}") + ` AND d.crashes < {suspect} AND d.bot = ? ORDER BY d.id LIMIT ?`},
 		{&s.leaseOf, `UPDATE OR ROLLBACK deliveries ` + ofBots + ` SET state = {leased}, owner = ?1 WHERE grp = {dispatch} AND state = {ready} AND bot = ?2 AND id <= ?3 AND crashes < {suspect}`},
 		{&s.countBot, `INSERT OR ROLLBACK INTO bots (bot, name, depth) VALUES (?, ?, ?) ON CONFLICT (bot) DO UPDATE SET depth = depth + excluded.depth`},
+		{&s.countRetryNow, `UPDATE OR ROLLBACK bots SET retry_now = retry_now + 1 WHERE bot = ?`},
+		{&s.wakeBot, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot = ?`},
 		{&s.suspect, leasable("", "?") + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
 		{&s.leaseOne, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = ?2 AND state = {ready} AND id = ?3`},
 

@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/queue"
+)
+
+// fakeRetrier knows the bot demo, and keeps which were tried.
+type fakeRetrier struct {
+	err   error
+	tried []string
+}
+
+func (f *fakeRetrier) RetryNow(_ context.Context, bot string) error {
+	if f.err == nil && bot != "demo" {
+		return queue.ErrUnknownBot
+	}
+	f.tried = append(f.tried, bot)
+	return f.err
+}
+
+func TestRetryBot(t *testing.T) {
+	t.Parallel()
+	retrier := &fakeRetrier{}
+	h := handler(t, Config{Retry: retrier})
+	require.Equal(t, http.StatusNoContent, ask(t, h, "POST", "/v1/bots/demo/retry").Code)
+	require.Equal(t, http.StatusNoContent, askAs(t, h, "POST", "/v1/bots/demo/retry", "demo").Code)
+	requireProblem(t, askAs(t, h, "POST", "/v1/bots/demo/retry", "other"), http.StatusForbidden, "other-bot")
+	requireProblem(t, ask(t, h, "POST", "/v1/bots/nobody/retry"), http.StatusNotFound, "unknown-bot")
+	requireProblem(t, ask(t, h, "POST", "/v1/bots/demo/retry?all=true"), http.StatusBadRequest, "malformed")
+	requireProblem(t, ask(t, h, "GET", "/v1/bots/demo/retry"), http.StatusMethodNotAllowed, "method-not-allowed")
+	require.Equal(t, []string{"demo", "demo"}, retrier.tried)
+	h = handler(t, Config{Retry: &fakeRetrier{err: queue.ErrUnavailable}})
+	requireProblem(t, ask(t, h, "POST", "/v1/bots/demo/retry"), http.StatusServiceUnavailable, "queue-unavailable")
+}
