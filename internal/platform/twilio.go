@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1" // What Twilio signs with.
 	"crypto/sha256"
@@ -79,8 +80,8 @@ func twilioSuffix(address *url.URL, req *Request) ([]byte, error) {
 		}
 		return nil, nil
 	}
-	// A body that is neither hashed nor a form would go unsigned.
-	if len(req.Body) > 0 && !isForm(req.Header) {
+	// JSON that is not hashed would go unsigned.
+	if text := bytes.TrimLeft(req.Body, " \t\r\n"); len(text) > 0 && (text[0] == '{' || text[0] == '[') {
 		return nil, SignatureMismatch
 	}
 	form, err := url.ParseQuery(string(req.Body))

@@ -74,12 +74,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // accept answers a handshake, and hands on everything else.
 func (h *Handler) accept(w http.ResponseWriter, r *http.Request, from *sender, body *payload.Payload, next caddyhttp.Handler) error {
-	// Without a document the facts come from headers and form alone; whether such a body
-	// will do is for those to say who need one.
-	document, _ := body.Document()
+	document, err := body.Settle(platform.BodiesOf(from.name))
+	if err != nil {
+		return h.refuse(w, r, from.name, &refusal{readOutcome(err), payload.Problem(err)})
+	}
 	request := h.request(r, body.Raw)
-	if content, err := body.Content(); err == nil {
-		request.Body = content
+	if request.Body, err = body.Content(); err != nil {
+		return h.refuse(w, r, from.name, &refusal{readOutcome(err), payload.Problem(err)})
+	}
+	if r.Header.Get("Content-Type") != body.ContentType {
+		request.Header = r.Header.Clone()
+		request.Header.Set("Content-Type", body.ContentType)
 	}
 	d := &delivery.Delivery{Platform: from.name, Accounts: from.accounts, Delivery: from.Read(request, document)}
 	d.Signed = from.signed(h.request(r, body.Raw), d.Events)

@@ -92,8 +92,6 @@ func TestPasses(t *testing.T) {
 	form := signed(t, "github", "older", "payload="+url.QueryEscape(push))
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	form.Header.Set("X-GitHub-Event", "push")
-	text := signed(t, "github", githubSecret, "Hello, World!")
-	text.Header.Set("Content-Type", "text/plain")
 
 	tests := map[string]struct {
 		request                   *http.Request
@@ -101,8 +99,6 @@ func TestPasses(t *testing.T) {
 	}{
 		"JSON":             {github, "github", "github.push", "42", "7"},
 		"form":             {form, "github", "github.push", "42", "7"},
-		"another body":     {text, "github", "github.event", "", ""},
-		"empty body":       {signed(t, "github", githubSecret, ""), "github", "github.event", "", ""},
 		"Standard Webhook": {signed(t, "standard-webhooks", standardSecret, `{"type":"a.b"}`), "standard-webhooks", "standard.a.b", "", ""},
 	}
 	h := handler(t)
@@ -150,18 +146,20 @@ func TestRefusals(t *testing.T) {
 		status       int
 		slug, header string
 	}{
-		"unsigned":        {changed(func(r *http.Request) { r.Header.Del("X-Hub-Signature-256") }), 401, "invalid-signature", github},
-		"other body":      {changed(unread(`{"a":2}`)), 401, "invalid-signature", github},
-		"other secret":    {signed(t, "github", "guessed", `{"a":1}`), 401, "invalid-signature", github},
-		"not even JSON":   {signed(t, "github", "guessed", `{`), 401, "invalid-signature", github},
-		"other content":   {changed(unsigned), 401, "invalid-signature", github},
-		"stale":           {stale, 401, "invalid-signature", standard},
-		"other platform":  {changed(func(r *http.Request) { r.URL.Path = "/hooks/demo/standard-webhooks" }), 401, "invalid-signature", standard},
-		"unknown":         {changed(func(r *http.Request) { r.URL.Path = "/hooks/demo/gitlab" }), 404, "unknown-platform", ""},
-		"none":            {changed(func(r *http.Request) { r.URL.Path = "/hooks/demo" }), 404, "unknown-platform", ""},
-		"too large":       {signed(t, "github", githubSecret, strings.Repeat("a", 1001)), 413, "too-large", ""},
-		"too large later": {changed(unread(strings.Repeat("a", 1001))), 413, "too-large", ""},
-		"broken off":      {changed(func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)) }), 400, "malformed", ""},
+		"unsigned":         {changed(func(r *http.Request) { r.Header.Del("X-Hub-Signature-256") }), 401, "invalid-signature", github},
+		"other body":       {changed(unread(`{"a":2}`)), 401, "invalid-signature", github},
+		"other secret":     {signed(t, "github", "guessed", `{"a":1}`), 401, "invalid-signature", github},
+		"not even JSON":    {signed(t, "github", "guessed", `{`), 401, "invalid-signature", github},
+		"other content":    {changed(unsigned), 401, "invalid-signature", github},
+		"stale":            {stale, 401, "invalid-signature", standard},
+		"other platform":   {changed(func(r *http.Request) { r.URL.Path = "/hooks/demo/standard-webhooks" }), 401, "invalid-signature", standard},
+		"unknown":          {changed(func(r *http.Request) { r.URL.Path = "/hooks/demo/gitlab" }), 404, "unknown-platform", ""},
+		"none":             {changed(func(r *http.Request) { r.URL.Path = "/hooks/demo" }), 404, "unknown-platform", ""},
+		"too large":        {signed(t, "github", githubSecret, strings.Repeat("a", 1001)), 413, "too-large", ""},
+		"too large later":  {changed(unread(strings.Repeat("a", 1001))), 413, "too-large", ""},
+		"empty":            {signed(t, "github", githubSecret, ""), 400, "malformed", ""},
+		"not what is sent": {signed(t, "github", githubSecret, "Hello, World!"), 400, "malformed", ""},
+		"broken off":       {changed(func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)) }), 400, "malformed", ""},
 	}
 	h := handler(t)
 	for name, tt := range tests {

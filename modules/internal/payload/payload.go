@@ -115,8 +115,8 @@ func (p *Payload) Document() ([]byte, error) {
 	if err != nil {
 		return nil, errMediaType
 	}
-	isForm := media == "application/x-www-form-urlencoded"
-	if !isForm && media != "application/json" && !strings.HasSuffix(media, "+json") {
+	isForm := media == typeForm
+	if !isForm && media != typeJSON && !strings.HasSuffix(media, "+json") {
 		return nil, errMediaType
 	}
 	document, err := p.Content()

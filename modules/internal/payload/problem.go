@@ -65,6 +65,8 @@ func Problem(err error) *problem.Problem {
 		return problem.Malformed.WithDetail("The body is not what Content-Encoding says.")
 	case errors.Is(err, errMediaType):
 		return problem.UnsupportedType.WithDetail("Send application/json.")
+	case errors.Is(err, errNotExpected):
+		return problem.Malformed.WithDetail("The body is nothing that the platform sends.")
 	case errors.Is(err, errNotForm):
 		return problem.Malformed.WithDetail(`The form does not have one field "payload".`)
 	default:

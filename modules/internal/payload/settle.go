@@ -1,0 +1,66 @@
+package payload
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/url"
+	"strings"
+
+	"github.com/botgate/botgate/internal/platform"
+)
+
+const (
+	typeJSON = "application/json"
+	typeForm = "application/x-www-form-urlencoded"
+)
+
+// errNotExpected means that the body is of none of the kinds that its sender sends.
+var errNotExpected = errors.New("request body is not what the platform sends")
+
+// Settle decides by the content which of the kinds the body is, whatever the unsigned Content-Type
+// says: then [Payload.Document] and ContentType are that for all modules, and ContentType stays as it
+// was sent where it says the same. The document is nil for a form without one and for what is neither.
+func (p *Payload) Settle(kinds platform.Bodies) (document []byte, err error) {
+	content, err := p.Content()
+	if err != nil {
+		return nil, err
+	}
+	media, _, unreadable := mime.ParseMediaType(p.ContentType)
+	switch {
+	case kinds.JSON && isStructured(content):
+		p.document = content
+		if unreadable != nil || media != typeJSON && !strings.HasSuffix(media, "+json") {
+			p.ContentType = typeJSON
+		}
+		return content, nil
+	case kinds.Payload || kinds.Form:
+		document, err = formField(content, "payload")
+		if isField := err == nil && isStructured(document); kinds.Payload && isField {
+			p.document = document
+		} else if document = nil; !kinds.Form || !isForm(content) {
+			break
+		}
+		if media != typeForm {
+			p.ContentType = typeForm
+		}
+		return document, nil
+	}
+	if !kinds.Other {
+		return nil, errNotExpected
+	}
+	return nil, nil
+}
+
+// isStructured reports whether the text is a JSON object or array.
+func isStructured(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Valid(text)
+}
+
+// isForm reports whether the text is a form with a field at least.
+func isForm(text []byte) bool {
+	fields, err := url.ParseQuery(string(text))
+	return err == nil && len(fields) > 0 && bytes.IndexByte(text, '=') > 0
+}
