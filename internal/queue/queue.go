@@ -77,6 +77,11 @@ type Queue interface {
 	// ([event.StatusReplayed]) is published as well. It is no part of the history. Errors are those
 	// of Publish.
 	Redeliver(ctx context.Context, events ...Redelivery) error
+	// Missing returns those of the events that Dispatch does not have, neither ready nor in flight: they
+	// were settled, or are lost. What can't be known within some seconds, as of a bot with a backlog, and
+	// what was settled a moment ago, counts as there. Errors are ErrUnavailable, ErrClosed and the
+	// context's.
+	Missing(ctx context.Context, events ...Redelivery) ([]Redelivery, error)
 	DeadLetters
 	History
 	// Ready returns nil when a Publish can be expected to succeed.

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Dead", deadCases},
 		{"Redrive", redriveCases},
 		{"Redeliver", redeliveryCases},
+		{"Missing", missingCases},
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Bots", botCases},

@@ -169,6 +169,10 @@ func (c *consumer) push(it *item) {
 // arrive takes a message that the broker delivered.
 func (c *consumer) arrive(ctx context.Context, sub *subscription, m *amqp.Delivery) {
 	sub.addTag()
+	if isQuestion(m) {
+		sub.moves.Go(func() { c.answer(ctx, sub, m) })
+		return
+	}
 	e, err := parseEvent(m)
 	if err != nil && c.group != queue.Dead {
 		sub.moves.Go(func() { c.reject(ctx, sub, m, err) })
@@ -214,10 +218,14 @@ func (c *consumer) admit(sub *subscription, m *amqp.Delivery, e *event.Event) bo
 // repeatID is the same for all repeats of an event. A redrive or replay has another one, since it
 // is to be handled again.
 func repeatID(e *event.Event, m *amqp.Delivery) string {
-	if n := headerInt(m.Headers, headerReplays); n > 0 {
-		return e.ID + "#" + strconv.Itoa(n)
+	return redeliveryID(e.ID, headerInt(m.Headers, headerReplays))
+}
+
+func redeliveryID(id string, replays int) string {
+	if replays > 0 {
+		return id + "#" + strconv.Itoa(replays)
 	}
-	return e.ID
+	return id
 }
 
 func (c *consumer) newItem(sub *subscription, m *amqp.Delivery, e *event.Event) *item {

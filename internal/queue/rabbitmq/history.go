@@ -86,7 +86,7 @@ func streamOffset(r queue.HistoryRange) (any, error) {
 }
 
 func (q *Queue) newMark(mark string) message {
-	return message{"", q.topology.history(), amqp.Publishing{
+	return message{key: q.topology.history(), Publishing: amqp.Publishing{
 		Headers: amqp.Table{headerMark: mark}, DeliveryMode: amqp.Persistent, MessageId: mark,
 	}}
 }

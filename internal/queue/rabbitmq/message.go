@@ -38,6 +38,7 @@ const (
 type message struct {
 	exchange, key string
 	amqp.Publishing
+	optional bool // It need not come to a queue.
 }
 
 func newMessage(t topology, e *event.Event) message {
@@ -56,7 +57,7 @@ func newMessage(t topology, e *event.Event) message {
 	if len(p.ContentType) > maxShortString {
 		headers[headerContentType], p.ContentType = p.ContentType, ""
 	}
-	return message{t.exchange(), t.routingKey(e), p}
+	return message{exchange: t.exchange(), key: t.routingKey(e), Publishing: p}
 }
 
 // forward makes a message for another queue.
@@ -67,7 +68,7 @@ func forward(d *amqp.Delivery, name string) message {
 			headers[name] = value
 		}
 	}
-	return message{"", name, amqp.Publishing{
+	return message{key: name, Publishing: amqp.Publishing{
 		Headers:      headers,
 		ContentType:  d.ContentType,
 		DeliveryMode: amqp.Persistent,

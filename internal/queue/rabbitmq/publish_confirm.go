@@ -103,7 +103,7 @@ type outgoing struct {
 
 // send publishes a message and does not wait for its confirm. It keeps release unless it fails.
 func (c *confirmChannel) send(conn *connection, m *message, release func()) (outgoing, error) {
-	confirm, err := c.PublishWithDeferredConfirm(m.exchange, m.key, true, false, m.Publishing)
+	confirm, err := c.PublishWithDeferredConfirm(m.exchange, m.key, !m.optional, false, m.Publishing)
 	if err != nil {
 		if c.closedForMessage() {
 			return outgoing{}, errChannelClosed

@@ -13,10 +13,14 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, Config{})
 	conn := direct(t, q)
+	texts := []string{selectLane}
 	for _, s := range (&statements{}).texts() {
-		for _, step := range planOf(t, conn, numbers.Replace(s.text)) {
-			for _, bad := range []string{"SCAN deliveries", "SCAN events", "SCAN seen", "TEMP B-TREE"} {
-				require.NotContains(t, step, bad, s.text)
+		texts = append(texts, numbers.Replace(s.text))
+	}
+	for _, text := range texts {
+		for _, step := range planOf(t, conn, text) {
+			for _, bad := range []string{"SCAN d", "SCAN e", "SCAN seen", "TEMP B-TREE"} {
+				require.NotContains(t, step, bad, text)
 			}
 		}
 	}
