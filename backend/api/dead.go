@@ -53,7 +53,7 @@ func (a *API) listDead(w *response, r *http.Request, c caller) error {
 
 // getDead answers GET /v1/dead/{id}.
 func (a *API) getDead(w *response, r *http.Request, c caller) error {
-	id := r.PathValue("id")
+	id := idIn(r)
 	if !store.ValidID(id) {
 		return unknownDeadLetter
 	}
@@ -104,7 +104,7 @@ func (a *API) moveDead(do action) endpoint {
 // which there is usually one.
 func (a *API) moveOneDead(do action) endpoint {
 	return func(w *response, r *http.Request, c caller) error {
-		id := r.PathValue("id")
+		id := idIn(r)
 		if !store.ValidID(id) {
 			return unknownDeadLetter
 		}
@@ -141,7 +141,7 @@ func readDeadQuery(r *http.Request, size int) (q queue.DeadQuery, all bool, err 
 	q.Limit = size
 	everything := ""
 	err = parameters{
-		"bot": text(&q.Bot), "type": text(&q.Type), "user": text(&q.Subject), "reason": text(&q.Reason),
+		"bot": text(&q.Bot), "type": text(&q.Type), "user": name(&q.Subject), "reason": text(&q.Reason),
 		"since": timeOrAge(&q.Since), "until": timeOrAge(&q.Until), "all": oneOf(&everything, "true", "false"),
 		"limit": limit(&q.Limit, queue.MaxDeadPage), "cursor": text(&q.After),
 	}.read(r)

@@ -35,7 +35,7 @@ func (a *API) getEvent(w *response, r *http.Request, c caller) error {
 			return a.awaitEvent(ctx, w, id, c, wait)
 		}
 	}
-	record, err := read(r.Context(), r.PathValue("id"), c)
+	record, err := read(r.Context(), idIn(r), c)
 	if err == nil && !at.IsZero() {
 		record, err = store.AsOf(record, at)
 	}

@@ -61,7 +61,7 @@ func TestBodySurvivesByteForByte(t *testing.T) {
 		{"other type", "application/x-www-form-urlencoded", `1`, false},
 		{"other type that ends alike", "application/notjson", `1`, false},
 		{"no type", "", `{}`, false},
-		{"malformed type", "application/json; ;", `{}`, false},
+		{"malformed type", "application json", `{}`, false},
 		{"binary", "application/octet-stream", "\x00\x01\xff", false},
 		{"empty", "application/json", "", false},
 	} {

@@ -23,7 +23,7 @@ func (a *API) listEvents(w *response, r *http.Request, c caller) error {
 	q := store.Query{Limit: defaultLimit}
 	var wanted eventjson.Fields
 	err := parameters{
-		"bot": text(&q.Bot), "user": text(&q.Subject), "type": text(&q.Type),
+		"bot": text(&q.Bot), "user": name(&q.Subject), "type": text(&q.Type),
 		"status": oneOf(&q.Status, event.Statuses()...), "fields": fields(&wanted, eventjson.Listed),
 		"limit": limit(&q.Limit, store.MaxLimit), "cursor": cursor(&q.After),
 	}.read(r)

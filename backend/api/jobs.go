@@ -9,6 +9,7 @@ import (
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/problem"
 )
 
@@ -21,11 +22,8 @@ type Jobs interface {
 	File(ctx context.Context, id, bot string) (job.File, iter.Seq2[[]byte, error], error)
 }
 
-const (
-	// maxJobRequest bounds the body that asks for a job, and maxJobKey its Idempotency-Key.
-	maxJobRequest = 256 << 10
-	maxJobKey     = 256
-)
+// maxJobRequest bounds the body that asks for a job.
+const maxJobRequest = 256 << 10
 
 // jobView is a job as callers see it.
 type jobView struct {
@@ -84,10 +82,9 @@ func readJobRequest(w *response, r *http.Request) (request job.Request, err erro
 	if request.Parameters, err = json.Marshal(members); err != nil {
 		return request, fmt.Errorf("encoding the parameters of a job: %w", err)
 	}
-	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
-		if request.Key = keys[0]; len(keys) > 1 || request.Key == "" || len(request.Key) > maxJobKey {
-			return request, problem.Malformed.WithDetail("The header Idempotency-Key may be given once, with 1 to %d bytes.", maxJobKey)
-		}
+	var ok bool
+	if request.Key, ok = idempotency.KeyIn(r.Header); !ok {
+		return request, problem.Malformed.WithDetail(idempotency.HeaderForm)
 	}
 	return request, nil
 }
@@ -98,7 +95,7 @@ func oneJob(do func(ctx context.Context, id, bot string) (*job.Job, error)) endp
 		if err := (parameters{}).read(r); err != nil {
 			return err
 		}
-		id := r.PathValue("id")
+		id := idIn(r)
 		if !store.ValidID(id) {
 			return unknownJob
 		}

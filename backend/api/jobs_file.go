@@ -18,7 +18,7 @@ const partMargin = time.Minute
 
 // jobFile answers GET /v1/jobs/{id}/result with the file of a job.
 func (a *API) jobFile(w *response, r *http.Request, c caller) error {
-	id := r.PathValue("id")
+	id := idIn(r)
 	if !store.ValidID(id) {
 		return unknownJob
 	}

@@ -3,16 +3,15 @@ package api
 import (
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 
+	"github.com/botgate/botgate/internal/mediatype"
 	"github.com/botgate/botgate/internal/problem"
 )
 
 // readBody reads a body of one media type, without a content coding, of at most limit bytes.
 func readBody(w *response, r *http.Request, mediaType string, limit int) ([]byte, error) {
-	given, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || given != mediaType {
+	if mediatype.Of(r.Header.Get("Content-Type")) != mediaType {
 		return nil, problem.UnsupportedType.WithDetail("Send %s.", mediaType)
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {

@@ -8,10 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/internal/rfc3339"
 )
 
 const (
@@ -69,9 +71,19 @@ func text(field *string) func(name, value string) error {
 	}
 }
 
+// name reads a user, by the name as it was given or as events have it.
+func name(field *string) func(name, value string) error {
+	return func(name, value string) error {
+		if *field = event.NameOf(value); !utf8.ValidString(value) {
+			return fmt.Errorf("%s must be text", name)
+		}
+		return nil
+	}
+}
+
 func timestamp(field *time.Time) func(name, value string) error {
 	return func(name, value string) error {
-		at, err := time.Parse(time.RFC3339Nano, value)
+		at, err := rfc3339.Parse(value)
 		if err != nil || !store.ValidTime(at) {
 			return fmt.Errorf("%s must be a time like 2026-03-01T12:00:00Z, with %%2B for a plus sign", name)
 		}

@@ -66,7 +66,7 @@ func (a *API) streamEvents(w *response, r *http.Request, c caller) error {
 // streamQuery reads what a stream is about, and the position in the log behind which it continues; nil for one that
 // begins now.
 func streamQuery(r *http.Request, c caller) (filter store.LogQuery, last *store.LogPosition, err error) {
-	err = parameters{"bot": text(&filter.Bot), "user": text(&filter.Subject), "type": text(&filter.Type)}.read(r)
+	err = parameters{"bot": text(&filter.Bot), "user": name(&filter.Subject), "type": text(&filter.Type)}.read(r)
 	if err == nil {
 		err = c.restrict(&filter.Bot)
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/internal/event"
 )
 
 // Eraser removes a user's events from the store.
@@ -27,15 +26,15 @@ type erasedView struct {
 
 // eraseUser answers DELETE /v1/users/{user}/data. A token of one bot can't remove what other bots have of the user.
 func (a *API) eraseUser(w *response, r *http.Request, c caller) error {
-	user := r.PathValue("user")
 	if c.bot != "" {
 		return otherBot
 	}
 	if err := (parameters{}).read(r); err != nil {
 		return err
 	}
-	if user == "" || !event.ValidText(user) {
-		return unknownUser
+	user, err := userIn(r)
+	if err != nil {
+		return err
 	}
 	events, err := a.erase(r.Context(), user)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/internal/event"
 )
 
 const (
@@ -23,20 +22,21 @@ const (
 // exportUser answers GET /v1/users/{user}/data with a line of JSON for each event, newest first, and then for each
 // session.
 func (a *API) exportUser(w *response, r *http.Request, c caller) error {
-	user, bot := r.PathValue("user"), ""
+	user, err := userIn(r)
+	if err != nil {
+		return err
+	}
+	bot := ""
 	if err := (parameters{"bot": text(&bot)}).read(r); err != nil {
 		return err
 	}
 	if err := c.restrict(&bot); err != nil {
 		return err
 	}
-	if user == "" || !event.ValidText(user) {
-		return unknownUser
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), exportLife)
 	defer cancel()
 	defer context.AfterFunc(a.closing, cancel)() //nolint:contextcheck // ends with the API, too
-	err := a.exportEvents(ctx, w, user, bot)
+	err = a.exportEvents(ctx, w, user, bot)
 	if err == nil {
 		err = a.exportSessions(ctx, w, user, bot)
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/internal/event"
 )
 
 // countsView is how often something happened.
@@ -44,24 +43,25 @@ type userLinksView struct {
 
 // getUser answers GET /v1/users/{user}.
 func (a *API) getUser(w *response, r *http.Request, c caller) error {
-	q := store.UserQuery{Subject: r.PathValue("user")}
+	user, err := userIn(r)
+	if err != nil {
+		return err
+	}
+	q := store.UserQuery{Subject: user}
 	if err := (parameters{"bot": text(&q.Bot), "at": timestamp(&q.At)}).read(r); err != nil {
 		return err
 	}
 	if err := c.restrict(&q.Bot); err != nil {
 		return err
 	}
-	if !event.ValidText(q.Subject) {
-		return unknownUser
-	}
-	user, err := a.cfg.Reader.User(r.Context(), q)
+	found, err := a.cfg.Reader.User(r.Context(), q)
 	if err != nil {
 		return fmt.Errorf("reading a user: %w", err)
 	}
-	if len(user.Bots) == 0 {
+	if len(found.Bots) == 0 {
 		return unknownUser
 	}
-	return w.sendKeptJSON(r, viewUser(q, user))
+	return w.sendKeptJSON(r, viewUser(q, found))
 }
 
 func viewUser(q store.UserQuery, user *store.User) userView {

@@ -54,6 +54,6 @@ func TestUserRefusals(t *testing.T) {
 	} {
 		requireProblem(t, ask(t, handler(t, Config{Reader: nobody}), "GET", target), want.status, want.slug)
 	}
-	require.Equal(t, 1, nobody.calls)
+	require.Equal(t, 3, nobody.calls)
 	requireProblem(t, ask(t, handler(t, Config{Reader: &fakeReader{err: store.ErrUnavailable}}), "GET", "/v1/users/a"), 503, "unavailable")
 }

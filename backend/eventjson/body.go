@@ -3,12 +3,12 @@ package eventjson
 import (
 	"encoding/base64"
 	"encoding/json"
-	"mime"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/mediatype"
 )
 
 // bodyNames are the members that [withBody] adds one of. A caller who wants either wants the body.
@@ -34,8 +34,8 @@ func withBody(object []byte, e *event.Event) []byte {
 // isJSON reports whether the body can stand in a JSON document as it is. The check for
 // UTF-8 is one that json.Valid does not make.
 func isJSON(e *event.Event) bool {
-	media, _, err := mime.ParseMediaType(e.ContentType)
-	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
+	media := mediatype.Of(e.ContentType)
+	if media != "application/json" && !strings.HasSuffix(media, "+json") {
 		return false
 	}
 	return utf8.Valid(e.Data) && json.Valid(e.Data)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/botgate/botgate/internal/rfc3339"
 )
 
 const day = 24 * time.Hour
@@ -27,7 +29,7 @@ func Parse(text string) (time.Duration, error) {
 
 // ParseTime parses a time of RFC 3339, or an age as in [Parse], which is that long before now.
 func ParseTime(text string, now time.Time) (time.Time, error) {
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
+	if at, err := rfc3339.Parse(text); err == nil {
 		return at, nil
 	}
 	age, err := Parse(text)

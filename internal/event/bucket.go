@@ -14,7 +14,7 @@ const Buckets = 1024
 // BucketOf returns the bucket, from 0 to Buckets-1, of a user, as [Event.Normalize] leaves it.
 func BucketOf(subject string) int {
 	hash := fnv.New64a()
-	hash.Write([]byte(clean(subject)))
+	hash.Write([]byte(NameOf(subject)))
 	// The low bits of FNV-1a alone would spread short names unevenly.
 	sum := hash.Sum64()
 	return int((sum ^ sum>>32) % Buckets)

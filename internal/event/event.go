@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxAttribute is the longest attribute value in bytes; Normalize cuts there.
+// MaxAttribute is the longest attribute value in bytes; Normalize cuts there, but names: see [Name].
 const MaxAttribute = 512
 
 // maxDelay is how long after its acceptance an event may have to wait at most; see
@@ -74,9 +74,10 @@ func Bucket(name string, n int) int {
 // UTC in microseconds, and an empty order key becomes the subject, or the id for
 // an event that nobody is known to have caused (it then waits for no other).
 func (e *Event) Normalize() {
-	for _, field := range []*string{&e.Type, &e.Subject, &e.OrderKey, &e.VerifiedBy, &e.TraceParent, &e.ContentType} {
+	for _, field := range []*string{&e.Type, &e.VerifiedBy, &e.TraceParent, &e.ContentType} {
 		*field = clean(*field)
 	}
+	e.Subject, e.OrderKey = NameOf(e.Subject), NameOf(e.OrderKey)
 	if e.OrderKey == "" {
 		e.OrderKey = e.Subject
 	}
@@ -128,9 +129,5 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-	for len(s) > MaxAttribute {
-		_, size := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-size]
-	}
-	return s
+	return cut(s, MaxAttribute)
 }

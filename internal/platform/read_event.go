@@ -1,9 +1,10 @@
 package platform
 
 import (
-	"mime"
 	"net/http"
 	"strings"
+
+	"github.com/botgate/botgate/internal/mediatype"
 )
 
 // single is the delivery of a request that is one event.
@@ -22,8 +23,7 @@ func joinedKey(rule Rule, item []byte, parts ...string) Key {
 
 // isForm reports whether the body is a form.
 func isForm(header http.Header) bool {
-	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
-	return err == nil && media == "application/x-www-form-urlencoded"
+	return mediatype.Of(header.Get("Content-Type")) == "application/x-www-form-urlencoded"
 }
 
 const (

@@ -3,6 +3,7 @@
 package rfc3339
 
 import (
+	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
@@ -16,6 +17,19 @@ var dateTime = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:(\d\d)(?:\.\d+)
 
 // leap is the number of a leap second within its minute.
 const leap = "60"
+
+// Time is a member of a JSON document. As JSON it is what [time.Time] is, and [Parse] reads it.
+type Time struct{ time.Time }
+
+// UnmarshalJSON reads a string; null leaves the time as it is.
+func (t *Time) UnmarshalJSON(raw []byte) (err error) {
+	var text *string
+	if err := json.Unmarshal(raw, &text); err != nil || text == nil {
+		return err
+	}
+	t.Time, err = Parse(*text)
+	return err
+}
 
 // Parse returns the time. A leap second (section 5.7), which is at the end of a day in UTC only, is
 // the first second of the next day.

@@ -1,6 +1,7 @@
 package rfc3339_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -34,6 +35,21 @@ func TestParse(t *testing.T) {
 	} {
 		_, err := rfc3339.Parse(text)
 		require.Error(t, err, text)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	var got struct {
+		At   rfc3339.Time `json:"at,omitzero"`
+		None rfc3339.Time `json:"none,omitzero"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(`{"at":"2026-11-28t05:00:00z","none":null}`), &got))
+	raw, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"at":"2026-11-28T05:00:00Z"}`, string(raw))
+	for _, bad := range []string{`{"at":"now"}`, `{"at":1}`, `{"at":""}`} {
+		require.Error(t, json.Unmarshal([]byte(bad), &got), bad)
 	}
 }
 

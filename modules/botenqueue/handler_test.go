@@ -307,3 +307,24 @@ func TestEventOfAUserOverALimitIsPutOff(t *testing.T) {
 	require.True(t, f.published[0].NotBefore.IsZero())
 	require.WithinDuration(t, later, f.published[1].NotBefore, time.Millisecond, "the latest counts")
 }
+
+// TestUsersAreNeverMerged: names that share their first 512 bytes, or what is left without control characters, stay
+// two users with an order each.
+func TestUsersAreNeverMerged(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("u", 600)
+	names := []string{long, long + "x", "ab", "a\x00b", "a\nb", long[:512]}
+	f := &fakeApp{}
+	h := newHandler(f)
+	for _, user := range names {
+		w := serve(t, h, command(`{}`), map[string]string{placeholderAuthUser: user})
+		require.Equal(t, http.StatusAccepted, w.Code)
+	}
+	subjects, orders := map[string]bool{}, map[string]bool{}
+	for _, e := range f.published {
+		subjects[e.Subject], orders[e.OrderKey] = true, true
+		require.Equal(t, event.BucketOf(e.Subject), event.BucketOfID(e.ID), "the id leads to where the user is")
+	}
+	require.Len(t, subjects, len(names))
+	require.Len(t, orders, len(names))
+}

@@ -3,12 +3,12 @@ package botenqueue
 import (
 	"cmp"
 	"net/http"
-	"regexp"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/delivery"
 )
@@ -17,12 +17,6 @@ const (
 	placeholderAuthUser   = "http.auth.user.id"
 	placeholderAuthIssuer = "http.auth.user.iss"
 )
-
-// headerIdempotencyKey is the request header of draft-ietf-httpapi-idempotency-key-header.
-const headerIdempotencyKey = "Idempotency-Key"
-
-// validKey is what an Idempotency-Key may be.
-var validKey = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
 
 // names are what an event is known by.
 type names struct {
@@ -72,14 +66,9 @@ func delivered(e *event.Event, d *delivery.Delivery, number int) names {
 // commanded is what makes the event of an API client the same as another one. Who vouches is the
 // client that the token names; without one, whom the request names.
 func commanded(e *event.Event, r *http.Request) (event.Identity, *problem.Problem) {
-	var key string
-	switch values := r.Header.Values(headerIdempotencyKey); {
-	case len(values) == 0:
-	case len(values) > 1 || !validKey.MatchString(values[0]):
-		return event.Identity{}, problem.Malformed.
-			WithDetail("Idempotency-Key must be one value of 1 to 255 visible ASCII characters.")
-	default:
-		key = values[0]
+	key, ok := idempotency.KeyIn(r.Header)
+	if !ok {
+		return event.Identity{}, problem.Malformed.WithDetail(idempotency.HeaderForm)
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	client := cmp.Or(placeholder(repl, placeholderAuthUser), e.Subject)

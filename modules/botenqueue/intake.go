@@ -73,9 +73,9 @@ func (h *Handler) draft(r *http.Request, repl *caddy.Replacer) *event.Event {
 	return &event.Event{
 		Bot:         repl.ReplaceAll(h.Bot, ""),
 		Type:        repl.ReplaceAll(h.Type, ""),
-		Subject:     cmp.Or(repl.ReplaceAll(h.User, ""), get(delivery.PlaceholderUser), get(placeholderAuthUser)),
+		Subject:     event.Name(cmp.Or(repl.ReplaceAll(h.User, ""), get(delivery.PlaceholderUser), get(placeholderAuthUser))),
 		Time:        h.now(),
-		OrderKey:    cmp.Or(repl.ReplaceAll(h.OrderKey, ""), get(delivery.PlaceholderOrderKey)),
+		OrderKey:    event.Name(cmp.Or(repl.ReplaceAll(h.OrderKey, ""), get(delivery.PlaceholderOrderKey))),
 		VerifiedBy:  cmp.Or(get(delivery.PlaceholderVerifiedBy), "none"),
 		TraceParent: traceParent(r),
 	}

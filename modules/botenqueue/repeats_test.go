@@ -137,6 +137,8 @@ func TestKeysAreCapped(t *testing.T) {
 	}{
 		"longest":   {[]string{visible}, true},
 		"quoted":    {[]string{`"8e03978e-40d5-43dd-bc93-6894a57f9324"`}, true},
+		"spaces":    {[]string{`"order 17"`}, true},
+		"half":      {[]string{`"order17`}, false},
 		"too long":  {[]string{visible + "x"}, false},
 		"enormous":  {[]string{strings.Repeat("k", 1<<20)}, false},
 		"empty":     {[]string{""}, false},
@@ -160,7 +162,7 @@ func TestKeysAreCapped(t *testing.T) {
 				return
 			}
 			requireProblem(t, w, http.StatusBadRequest, "malformed")
-			require.Contains(t, w.Body.String(), "Idempotency-Key must be one value of 1 to 255 visible ASCII characters.")
+			require.Contains(t, w.Body.String(), "Idempotency-Key must be one value of 1 to 255 visible ASCII characters, or a quoted string")
 			require.Empty(t, f.published)
 		})
 	}

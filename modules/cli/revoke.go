@@ -13,6 +13,7 @@ import (
 
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/revocation"
+	"github.com/botgate/botgate/internal/rfc3339"
 )
 
 // revokeTimeout bounds the whole command.
@@ -85,7 +86,7 @@ func revocationOf(fl caddycmd.Flags, now time.Time) (revocation.Entry, error) {
 		return entry, nil
 	}
 	var err error
-	if entry.Before, err = time.Parse(time.RFC3339, before); err != nil {
+	if entry.Before, err = rfc3339.Parse(before); err != nil {
 		return entry, fmt.Errorf("option --before: %q is not a time like 2026-01-31T12:00:00Z", before)
 	}
 	return entry, nil

@@ -112,9 +112,9 @@ func (k *Export) resume(r *job.Run) (*writer, error) {
 		return nil, err
 	}
 	w.query = store.Query{Bot: p.Filter.Bot, Subject: p.Filter.User, Type: p.Filter.Type, Status: p.Filter.Status, Limit: store.MaxLimit}
-	w.from = p.Filter.From
+	w.from = p.Filter.From.Time
 	if j.Checkpoint == "" {
-		w.at.Time = cmp.Or(store.Micros(p.Filter.To), j.CreatedAt)
+		w.at.Time = cmp.Or(store.Micros(p.Filter.To.Time), j.CreatedAt)
 	}
 	w.query.After = store.Position{Time: w.at.Time, ID: w.at.ID}
 	return w, nil

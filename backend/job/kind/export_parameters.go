@@ -40,9 +40,10 @@ func (p *exportParameters) check(bot string) error {
 		return job.ErrForbidden
 	}
 	f.Bot = cmp.Or(bot, f.Bot)
-	for _, value := range []string{f.Bot, f.User, f.Type} {
+	f.User = event.NameOf(f.User)
+	for _, value := range []string{f.Bot, f.Type} {
 		if !event.ValidText(value) {
-			return job.BadParameter("The members bot, user and type must be text as events have it.")
+			return job.BadParameter("The members bot and type must be text as events have it.")
 		}
 	}
 	if err := checkYears(f.filter, 1, 9998); err != nil {
@@ -53,7 +54,7 @@ func (p *exportParameters) check(bot string) error {
 		return job.BadParameter("The member format must be %s.", ndjson)
 	case f.Status != "" && store.Code(f.Status) == 0:
 		return job.BadParameter("The member status must be accepted, deferred, delivered, failed, dead, dropped, expired or replayed.")
-	case !f.To.IsZero() && !f.From.Before(f.To):
+	case !f.To.IsZero() && !f.From.Before(f.To.Time):
 		return job.BadParameter("The member from must be before to.")
 	}
 	return nil

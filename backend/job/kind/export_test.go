@@ -86,7 +86,7 @@ func TestExportPrepareRefuses(t *testing.T) {
 	for _, given := range []string{
 		``, `[]`, `{} {}`, `{"x":1}`, `{"filter":{"x":1}}`, `{"format":"csv"}`, `{"format":""}`, `{"filter":{"status":"lost"}}`,
 		`{"filter":{"from":"yesterday"}}`, `{"filter":{"from":"2026-03-02T00:00:00Z","to":"2026-03-01T00:00:00Z"}}`,
-		`{"filter":{"user":"a\u0000b"}}`, `{"filter":{"to":"9999-12-31T00:00:00Z"}}`,
+		`{"filter":{"type":"a\u0000b"}}`, `{"filter":{"to":"9999-12-31T00:00:00Z"}}`,
 	} {
 		_, err := k.Prepare([]byte(given), "")
 		var bad *job.ParameterError

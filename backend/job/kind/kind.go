@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/blob"
+	"github.com/botgate/botgate/internal/rfc3339"
 )
 
 // filter chooses events. Empty fields do not filter.
@@ -20,8 +20,8 @@ type filter struct {
 	User string `json:"user,omitempty"`
 	Type string `json:"type,omitempty"`
 	// From is included, To is not; without To it is the time of the request.
-	From time.Time `json:"from,omitzero"`
-	To   time.Time `json:"to,omitzero"`
+	From rfc3339.Time `json:"from,omitzero"`
+	To   rfc3339.Time `json:"to,omitzero"`
 }
 
 // decode reads a JSON object strictly: another value, unknown members and what follows the
@@ -40,7 +40,7 @@ func decode(given []byte, into any, help string) error {
 
 // checkYears refuses times that can't be kept.
 func checkYears(f filter, first, last int) error {
-	for _, at := range []time.Time{f.From, f.To} {
+	for _, at := range []rfc3339.Time{f.From, f.To} {
 		if !at.IsZero() && (at.Year() < first || at.Year() > last) {
 			return job.BadParameter("The members from and to must be times like 2026-03-01T12:00:00Z.")
 		}

@@ -115,9 +115,9 @@ func (k Replay) plan(j job.Job) (cfg replay.Config, at replayCheckpoint, err err
 	target := replay.Group{Queue: k.Queue, Group: p.Group, ReplayID: queue.NewReplayID(j.CreatedAt)}
 	cfg = replay.Config{
 		History: k.Queue, Target: target, Rate: p.Rate,
-		Range: queue.HistoryRange{After: at.Offset, Since: p.Filter.From},
+		Range: queue.HistoryRange{After: at.Offset, Since: p.Filter.From.Time},
 		Filter: replay.Filter{
-			Bot: p.Filter.Bot, Type: p.Filter.Type, Subject: p.Filter.User, Until: cmp.Or(p.Filter.To, j.CreatedAt),
+			Bot: p.Filter.Bot, Type: p.Filter.Type, Subject: event.NameOf(p.Filter.User), Until: cmp.Or(p.Filter.To.Time, j.CreatedAt),
 		},
 	}
 	return cfg, at, nil

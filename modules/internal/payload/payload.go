@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 
+	"github.com/botgate/botgate/internal/mediatype"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -111,10 +111,7 @@ func (p *Payload) Document() ([]byte, error) {
 	if p.document != nil {
 		return p.document, nil
 	}
-	media, _, err := mime.ParseMediaType(p.ContentType)
-	if err != nil {
-		return nil, errMediaType
-	}
+	media := mediatype.Of(p.ContentType)
 	isForm := media == typeForm
 	if !isForm && media != typeJSON && !strings.HasSuffix(media, "+json") {
 		return nil, errMediaType

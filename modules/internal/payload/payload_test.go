@@ -104,7 +104,9 @@ func TestJSON(t *testing.T) {
 		"no type":          {"", `{"a":1}`, payload.ErrMediaType},
 		"text":             {"text/plain", `{"a":1}`, payload.ErrMediaType},
 		"xml":              {"application/xml", `<a/>`, payload.ErrMediaType},
-		"malformed header": {"application/json; =", `{"a":1}`, payload.ErrMediaType},
+		"malformed header": {"application json", `{"a":1}`, payload.ErrMediaType},
+		"empty charset":    {"application/json; charset=", `{"a":1}`, nil},
+		"no charset":       {"application/json; charset", `{"a":1}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
