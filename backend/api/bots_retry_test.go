@@ -36,5 +36,5 @@ func TestRetryBot(t *testing.T) {
 	requireProblem(t, ask(t, h, "GET", "/v1/bots/demo/retry"), http.StatusMethodNotAllowed, "method-not-allowed")
 	require.Equal(t, []string{"demo", "demo"}, retrier.tried)
 	h = handler(t, Config{Retry: &fakeRetrier{err: queue.ErrUnavailable}})
-	requireProblem(t, ask(t, h, "POST", "/v1/bots/demo/retry"), http.StatusServiceUnavailable, "queue-unavailable")
+	requireProblem(t, ask(t, h, "POST", "/v1/bots/demo/retry"), http.StatusServiceUnavailable, "unavailable")
 }
