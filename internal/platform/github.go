@@ -3,6 +3,7 @@ package platform
 import (
 	"cmp"
 	"crypto/sha1" // Only for deliveries of servers that know nothing better; see legacy_sha1.
+	"slices"
 )
 
 const githubEvent = "X-Github-Event"
@@ -29,16 +30,18 @@ func newGitHub(o *options) Platform {
 }
 
 // Read takes the event's name and the delivery's id from headers, which the
-// signature does not cover. Order is kept within a repository; events of no repository
+// signature does not cover; the name as far as the body does not contradict. Order is kept within a repository; events of no repository
 // are ordered by installation, then by organization. A ping is a handshake, or an event like any other.
 func (g github) Read(req *Request, document []byte) Delivery {
-	name := req.Header.Get(githubEvent)
+	name, fits := githubTypeOf(req.Header.Get(githubEvent), document)
 	if name == "ping" && !g.queuePing {
 		return handshake(textReply("pong"))
 	}
+	key := Key{Value: req.Header.Get(g.idHeader), Rule: githubKey}
+	key.Rule.Equal = fits && slices.Contains(githubEqual, name)
 	owners := members(document, "sender", "repository", "installation", "organization")
 	return single(Event{
 		Type: "github." + cmp.Or(name, "event"), User: firstID(owners[0]),
-		OrderKey: firstID(owners[1:]...), Key: Key{Value: req.Header.Get(g.idHeader), Rule: githubKey},
+		OrderKey: firstID(owners[1:]...), Key: key,
 	}, nil)
 }

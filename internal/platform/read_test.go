@@ -69,6 +69,8 @@ var readCases = []readCase{
 	{"customer", "stripe", nil, `{"id":"evt_1","type":"customer.created","data":{"object":{"id":"cus_1","object":"customer"}}}`, []string{"stripe.customer.created | cus_1 |  | evt_1"}, empty200},
 	{"no customer", "stripe", nil, `{"id":"evt_1","type":"payout.paid","data":{"object":{"id":"po_1"}}}`, []string{"stripe.payout.paid |  |  | evt_1"}, empty200},
 
+	{"another topic", "shopify", map[string]string{"X-Shopify-Topic": "app/uninstalled", "X-Shopify-Shop-Domain": "victim.myshopify.com", "X-Shopify-Webhook-Id": "w"}, `{"id":1,"financial_status":"paid"}`, []string{"shopify.event | victim.myshopify.com |  | w"}, empty200},
+	{"another shop", "shopify", map[string]string{"X-Shopify-Topic": "app/uninstalled", "X-Shopify-Shop-Domain": "victim.myshopify.com", "X-Shopify-Webhook-Id": "w"}, `{"id":1,"myshopify_domain":"a.myshopify.com"}`, []string{"shopify.app/uninstalled | a.myshopify.com |  | w"}, empty200},
 	{"order", "shopify", map[string]string{"X-Shopify-Topic": "orders/create", "X-Shopify-Shop-Domain": "a.myshopify.com", "X-Shopify-Webhook-Id": "w"}, `{"id":1}`, []string{"shopify.orders/create | a.myshopify.com |  | w"}, empty200},
 
 	{"message", "twilio", map[string]string{"Content-Type": formType}, `MessageSid=SM1&SmsStatus=received&From=%2B1&To=%2B2`, []string{"twilio.message | +1 | +1:+2 | SM1:received"}, twiml},

@@ -73,7 +73,6 @@ func commanded(e *event.Event, r *http.Request) (event.Identity, *problem.Proble
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	client := cmp.Or(placeholder(repl, placeholderAuthUser), e.Subject)
 	content := event.ContentOf(e.Type, e.Subject, e.Data)
-	return event.Identity{
-		Bot: e.Bot, Sender: event.ClientSender(placeholder(repl, placeholderAuthIssuer), client), Key: key, Content: content[:],
-	}, nil
+	sender := event.ClientSender(placeholder(repl, placeholderAuthIssuer), client)
+	return event.Identity{Bot: e.Bot, Sender: sender, Key: key, Content: content[:]}, nil
 }
