@@ -158,6 +158,8 @@ func TestFromQueueToBot(t *testing.T) {
 	require.Equal(t, 200, code)
 	require.Contains(t, body, `botgate_dispatch_attempts_total{outcome="delivered"} 40`)
 	require.Contains(t, body, `botgate_queue_depth{bot="demo",group="dispatch"} 0`)
+	require.Contains(t, body, `botgate_queue_in_flight{bot="demo"} 0`)
+	require.Contains(t, body, `botgate_queue_oldest_seconds{bot="demo"} 0`)
 	require.Contains(t, body, `botgate_api_requests_total{`)
 	require.Contains(t, body, `go_goroutines`)
 }

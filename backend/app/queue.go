@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dispatch"
@@ -27,10 +24,6 @@ const (
 	closeSpool = 10 * time.Second
 	// maxOutcomeAge has the spool of outcomes refuse them for its size alone.
 	maxOutcomeAge = 365 * 24 * time.Hour
-	// depthsTimeout bounds what a scrape waits for the queue.
-	depthsTimeout = 2 * time.Second
-	// otherBots stands for the bots that are not in the bots file. No bot can have the name.
-	otherBots = "(other)"
 )
 
 // needsQueue reports whether a role of this process works with the queue.
@@ -68,7 +61,7 @@ func (a *App) openQueue(ctx context.Context) error {
 		return nil
 	}
 	a.health.Add("queue", a.queue.Ready)
-	return metric.Register(a.registry, "the queue", newDepths(a.queue, a.bots.Names()))
+	return metric.Register(a.registry, "the queue", newQueueMetrics(a.queue, a.bots.Names()))
 }
 
 // openOutcomes has a spool take what came of deliveries while the broker does not, where there is to
@@ -182,50 +175,4 @@ func withLazy[T any](ctx context.Context, l *lazyQueue, f func(queue.Queue) (T, 
 		return result, err
 	}
 	return f(q)
-}
-
-// depths exports how many events each group holds. It asks the queue at each scrape; while the
-// queue is unavailable the metric is absent, and the health check says why.
-type depths struct {
-	queue queue.Queue
-	bots  []string
-	desc  *prometheus.Desc
-}
-
-func newDepths(q queue.Queue, bots []string) *depths {
-	return &depths{queue: q, bots: bots, desc: prometheus.NewDesc("botgate_queue_depth",
-		"Events ready or in flight, by group: record, dispatch, dead for the dead letters, parked for what waits for a shard that "+
-			"is down, or unrouted for what no queue took. Dispatch is by bot, those not in the bots file as (other).",
-		[]string{"group", "bot"}, nil)}
-}
-
-// Describe implements [prometheus.Collector].
-func (d *depths) Describe(descs chan<- *prometheus.Desc) { descs <- d.desc }
-
-// Collect implements [prometheus.Collector].
-func (d *depths) Collect(metrics chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), depthsTimeout)
-	defer cancel()
-	waiting, err := d.queue.Depths(ctx)
-	if err != nil {
-		return
-	}
-	show := func(group queue.Group, bot string, n int64) {
-		metrics <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, float64(n), string(group), bot)
-	}
-	for group, n := range waiting {
-		switch {
-		case group != queue.Dispatch && !strings.HasPrefix(string(group), string(queue.OfBot(""))):
-			show(group, "", n)
-		case group != queue.Dispatch:
-		default:
-			for _, bot := range d.bots {
-				if of, known := waiting[queue.OfBot(bot)]; known {
-					show(group, bot, of)
-					n -= of
-				}
-			}
-			show(group, otherBots, n)
-		}
-	}
 }

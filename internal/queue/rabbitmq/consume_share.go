@@ -89,18 +89,6 @@ func (s *sharing) plan(now time.Time) time.Duration {
 	return soon
 }
 
-// Owned is how many queues of bots this handle's consumers own; see [Sharing].
-func (q *Queue) Owned() (owned int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for c := range q.consumers {
-		if c.sharing != nil {
-			owned += c.sharing.count()
-		}
-	}
-	return owned
-}
-
 func (s *sharing) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

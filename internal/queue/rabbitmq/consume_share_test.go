@@ -257,7 +257,7 @@ func (f *fleet) count() (owned, working map[*process]int) {
 	defer f.mu.Unlock()
 	owned, working = map[*process]int{}, map[*process]int{}
 	for _, p := range f.processes {
-		owned[p] = p.queue.Owned()
+		owned[p] = ownedBy(f.t, p.queue)
 	}
 	for bot, last := range f.last {
 		if f.bots[bot] == 1 {
@@ -265,6 +265,13 @@ func (f *fleet) count() (owned, working map[*process]int) {
 		}
 	}
 	return owned, working
+}
+
+func ownedBy(t *testing.T, q queue.Queue) int {
+	t.Helper()
+	activity, err := q.Activity(t.Context())
+	require.NoError(t, err)
+	return activity.Owned
 }
 
 // settle stops the load, and waits until all that was published came.
@@ -357,7 +364,7 @@ func TestHandOverWaitsForWhatIsWorkedOn(t *testing.T) {
 			}
 			b, err := second.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{Bots: bots})
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return second.Owned() == len(bots)/2 }, patience, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return ownedBy(t, second) == len(bots)/2 }, patience, 10*time.Millisecond)
 			if c.acked {
 				for _, d := range held {
 					require.NoError(t, a.Ack(t.Context(), d))
