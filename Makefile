@@ -38,8 +38,10 @@ test-deps: ## install what the tests need, or say what is missing
 	@sh internal/testsvc/install.sh
 	@$(MAKE) --no-print-directory test-npm
 
+# Payloads: GitHub's and those of other platforms' SDKs.
 test-npm:
 	@cd integration && npm ci --silent --no-audit --no-fund
+	@cd integration/corpora && $(GO) mod download
 
 test-unit: ## run the tests that need no services
 	$(GO) test -race -short -tags $(TAGS) ./...

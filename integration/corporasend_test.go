@@ -1,0 +1,114 @@
+package integration
+
+import (
+	"crypto/ed25519"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+)
+
+// corporaFacts has what each fixture must bring: of each event, type, user and order key.
+// UPDATE_CORPORA=1 writes it anew, to be read over.
+const corporaFacts = "testdata/corpora.txt"
+
+// corporaSecrets are the secrets of the fixtures' platforms.
+var corporaSecrets = map[string]string{
+	"slack": "signing", "line": "channel", "meta": "app", "telegram": "token", "stripe": "whsec_stripe",
+}
+
+// TestCorpora sends the fixtures of public SDKs, each twice, and finds each stored once, byte for byte, with the
+// right facts, and delivered.
+func TestCorpora(t *testing.T) {
+	t.Parallel()
+	specimens := loadCorpora(t)
+	public, private, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	s := newStack(t)
+	secrets := maps.Clone(corporaSecrets)
+	secrets["discord"] = hex.EncodeToString(public)
+	var hooks strings.Builder
+	for name, secret := range secrets {
+		require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", name+".secret"), []byte(secret+"\n"), 0o600))
+		fmt.Fprintf(&hooks, "\timport hook %s {\n\t\tsignature {\n\t\t\tsecret_file {$BOTGATE_DATA:data}/%s.secret\n\t\t}\n\t}\n", name, name)
+	}
+	s.config = s.caddyfileWith(t, "\timport hook github {\n", hooks.String()+"\timport hook github {\n")
+	s.startGateway()
+
+	want := map[string]string{}
+	for _, sp := range specimens {
+		for range 2 {
+			a := s.specimen(private, sp)
+			require.Equal(t, 200, a.status, "%s %s: %s", sp.platform, sp.name, a.body)
+		}
+		for _, body := range sp.events() {
+			want[string(body)] = sp.platform + " " + sp.name
+		}
+	}
+	eventually(t, func() error {
+		listed := s.recorded()
+		if n := s.bot.distinct(); n != len(want) || len(listed) != n {
+			return fmt.Errorf("the bot got %d of %d, and %d are stored", n, len(want), len(listed))
+		}
+		for _, r := range listed {
+			if r.Status != event.StatusDelivered {
+				return fmt.Errorf("%s is %s", r.Event.ID, r.Status)
+			}
+		}
+		return nil
+	})
+	requireFacts(t, s, want)
+}
+
+// events are the bodies of the events that the specimen must become.
+func (sp specimen) events() [][]byte {
+	if sp.items != nil {
+		return sp.items
+	}
+	return [][]byte{sp.body}
+}
+
+func (s *stack) specimen(key ed25519.PrivateKey, sp specimen) answer {
+	s.t.Helper()
+	if sp.platform == "discord" {
+		return s.discord(key, string(sp.body))
+	}
+	return s.hook(sp.platform, "application/json", string(sp.body))
+}
+
+// requireFacts compares what was stored with the bodies that were sent, and with the facts on file.
+func requireFacts(t *testing.T, s *stack, want map[string]string) {
+	t.Helper()
+	var lines []string
+	for _, listed := range s.recorded() {
+		r, err := s.store().Get(t.Context(), listed.Event.ID)
+		require.NoError(t, err)
+		name, ok := want[string(r.Event.Data)]
+		require.True(t, ok, "byte for byte: %s", r.Event.Data)
+		order := r.Event.OrderKey
+		if order == r.Event.ID {
+			order = "" // Nothing orders it.
+		}
+		line := strings.Join([]string{name, r.Event.Type, r.Event.Subject, order}, " | ")
+		lines = append(lines, strings.TrimRight(line, " "))
+	}
+	slices.Sort(lines)
+	if os.Getenv("UPDATE_CORPORA") != "" {
+		require.NoError(t, os.WriteFile(corporaFacts, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+	}
+	raw, err := os.ReadFile(corporaFacts)
+	require.NoError(t, err)
+	facts := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	require.Len(t, lines, len(facts))
+	for n, line := range lines {
+		require.Equal(t, facts[n], line)
+	}
+}
