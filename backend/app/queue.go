@@ -79,7 +79,7 @@ func (a *App) openOutcomes(ctx context.Context, broker queue.Queue) (dispatch.Qu
 	if err := metric.Register(a.registry, "the spool", spool.Collectors()...); err != nil {
 		return nil, err
 	}
-	return s.Queue(broker, spool.Options{MaxAge: maxOutcomeAge}), nil
+	return s.Queue(broker, spool.Options{MaxAge: maxOutcomeAge, OneBot: len(a.bots.Names()) == 1}), nil
 }
 
 // VisitQueue opens the queue of the settings for a command, while other processes run the queue; see

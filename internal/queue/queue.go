@@ -56,6 +56,11 @@ type Queue interface {
 	// confirmed without being queued again. Any error is, by errors.Is,
 	// ErrUnavailable, ErrUnconfirmed, ErrInvalid, ErrTooLarge, ErrClosed or the context's.
 	Publish(ctx context.Context, events ...*event.Event) error
+	// PublishTo publishes an event for one group alone, Record or Dispatch: for one of which it is
+	// not known what each group has. Publish does not know it as a repeat; PublishTo knows those
+	// of Publish. It is part of the history by what is published for Record. Errors are those of
+	// Publish.
+	PublishTo(ctx context.Context, group Group, e *event.Event) error
 	// Subscribe starts consuming for a group. Consumers of one group, in this and in
 	// other processes, share its events between them.
 	Subscribe(ctx context.Context, group Group, opts SubscribeOptions) (Consumer, error)

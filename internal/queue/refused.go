@@ -17,7 +17,10 @@ type RefusedError struct {
 
 // Error implements error.
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%s (%s): %s", ErrUnconfirmed, strings.Join(e.Queues, ", "), e.Err)
+	if len(e.Queues) == 0 {
+		return fmt.Sprintf("%s: %s", ErrUnconfirmed, e.Err)
+	}
+	return fmt.Sprintf("%s by %s: %s", ErrUnconfirmed, strings.Join(e.Queues, " and "), e.Err)
 }
 
 // Unwrap makes it ErrUnconfirmed, and its cause.

@@ -118,10 +118,11 @@ func (a *App) openSpool(o *opened, broker queue.Queue) error {
 		return err
 	}
 	o.spool = shared.Queue(broker, spool.Options{
-		Reject: rejects, MaxBytes: a.Spool.MaxSize, MaxAge: time.Duration(a.Spool.MaxAge),
+		Reject: rejects, MaxBytes: a.Spool.MaxSize, MaxAge: time.Duration(a.Spool.MaxAge), OneBot: len(a.known) == 1,
 	})
-	// What is in the spool is drained to the next configuration's queue, or after the next start.
-	o.closers = append(o.closers, func() error { return spoolPool.Release(a.Spool.Path) }, o.spool.Close)
+	// The last one to release the spool drains it to its own queue, as far as that takes events. What is
+	// left is drained to the next configuration's, or after the next start.
+	o.closers = append(o.closers, o.spool.Close, func() error { return spoolPool.Release(a.Spool.Path) })
 	return nil
 }
 

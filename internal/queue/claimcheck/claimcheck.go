@@ -86,6 +86,15 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	return q.Queue.Publish(ctx, light...)
 }
 
+// PublishTo implements [queue.Queue], as Publish.
+func (q *Queue) PublishTo(ctx context.Context, group queue.Group, e *event.Event) error {
+	light, err := q.light(ctx, e)
+	if err != nil {
+		return err
+	}
+	return q.Queue.PublishTo(ctx, group, light)
+}
+
 // light returns an event as it is to be published: a copy without Data when that is large.
 func (q *Queue) light(ctx context.Context, e *event.Event) (*event.Event, error) {
 	if q.cfg.Blobs == nil || q.cfg.Threshold < 0 || len(e.Data) <= q.cfg.Threshold {

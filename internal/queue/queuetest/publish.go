@@ -22,6 +22,7 @@ var publishCases = []testCase{
 	{"of an invalid event queues nothing", publishInvalid},
 	{"with a cancelled context queues nothing", publishCancelled},
 	{"works from many callers at once", publishConcurrently},
+	{"for one group reaches no other", publishToOneGroup},
 }
 
 func publishSurvivesRestart(t *testing.T, e *env) {
@@ -147,4 +148,28 @@ func publishConcurrently(t *testing.T, e *env) {
 		require.NoError(t, err)
 		require.ElementsMatch(t, idsOf(sent), ids)
 	}
+}
+
+func publishToOneGroup(t *testing.T, e *env) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	record, dispatch := e.subscribe(e.q, queue.Record), e.subscribe(e.q, queue.Dispatch)
+	ev, whole := e.event("key"), e.event("key")
+	require.NoError(t, e.q.PublishTo(ctx, queue.Record, ev))
+	d := record.one()
+	requireSame(t, ev, d.Event)
+	record.ack(d)
+	dispatch.none()
+	require.NoError(t, e.q.PublishTo(ctx, queue.Dispatch, ev))
+	e.publish(e.q, whole)
+	require.NoError(t, e.q.PublishTo(ctx, queue.Dispatch, whole), "a repeat")
+	for _, want := range []*event.Event{ev, whole} {
+		d := dispatch.one()
+		requireSame(t, want, d.Event)
+		dispatch.ack(d)
+	}
+	record.ack(record.one())
+	dispatch.none()
+	record.none()
+	require.ErrorIs(t, e.q.PublishTo(ctx, queue.Record, &event.Event{}), queue.ErrInvalid)
 }

@@ -10,13 +10,10 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// PublishTo publishes an event for one group, Record or Dispatch, and not for the other one, with a
-// confirm of its own. That is for an event of which only one queue has to take it, or of which it is not
-// known which one did not: a confirm of [Queue.Publish] is for all of them together. Errors are those of Publish,
-// where a [queue.RefusedError] names the queue.
+// PublishTo implements [queue.Queue]. A confirm of [Queue.Publish] is for all queues together, this one
+// for one of them. A [queue.RefusedError] names it.
 //
-// The history has an event when Record has it, so a queue of that group that refuses an event again
-// and again makes as many entries there.
+// The history has an event when it is published for Record, so each refusal of that queue leaves an entry.
 func (q *Queue) PublishTo(ctx context.Context, group queue.Group, e *event.Event) error {
 	err := q.publishTo(ctx, group, e)
 	if err != nil {

@@ -17,6 +17,8 @@ type Config struct {
 	// DrainTimeout bounds how long the drainer waits for a confirmation, and with it how
 	// long Close takes while the broker does not answer. Default 5s.
 	DrainTimeout time.Duration
+	// Grace bounds how long Close goes on to drain while the broker takes something. Default 5s.
+	Grace time.Duration
 	// MaxEvent is the largest body, in bytes, that the broker takes. Larger ones are not
 	// spooled, since they could never be drained. Default 16 MiB, as in queue/rabbitmq.
 	MaxEvent int
@@ -30,6 +32,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Option = cmp.Or(c.Option, "spool")
 	c.DrainTimeout = cmp.Or(max(c.DrainTimeout, 0), 5*time.Second)
+	c.Grace = cmp.Or(max(c.Grace, 0), 5*time.Second)
 	c.MaxEvent = cmp.Or(max(c.MaxEvent, 0), 16<<20)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c, nil
@@ -44,8 +47,13 @@ type Options struct {
 	// MaxBytes bounds what the file holds: bodies, attributes and 512 bytes for each
 	// event. Beyond it nothing more is accepted. Default 1 GB.
 	MaxBytes int64
-	// MaxAge bounds how old the oldest event may be: beyond it nothing more is accepted.
-	// What is there stays and is drained, however old. Default 24h.
+	// OneBot says that there is one bot, which may have all of MaxBytes. Otherwise a bot may have as
+	// much as it leaves free, so that there is always room for others: one bot up to half
+	// of it, two up to a third each. Default false.
+	OneBot bool
+	// MaxAge bounds how old the oldest event may be: beyond it nothing more is accepted for the
+	// queue that it waits for, that is for its bot, or where Record does not have it, for
+	// all. What is there stays and is drained, however old. Default 24h.
 	MaxAge time.Duration
 	// ConfirmTimeout bounds the wait for the broker's confirmation, after which an event
 	// is spooled. A caller's deadline makes it shorter: half of the time is the spool's.

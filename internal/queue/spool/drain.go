@@ -4,186 +4,158 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/sqlite"
 	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
-	// batch is how many events the drainer holds, each of another order key.
-	batch = 256
-	// parallel bounds how many of them are in flight to the broker.
-	parallel = 64
-	// gather is how long the drainer waits for more while it has some.
-	gather = time.Millisecond
+	// prefetch is how many events a drainer has in hand, window how many of them one bot may have.
+	prefetch = 256
+	window   = 32
+	// probes is how many events ask a broker that is unavailable.
+	probes = 4
 	// idle is how often the index is compared with the file while nothing comes out of it.
 	idle = time.Second
 	// diskPause is the pause after the file failed, settleTimeout bounds one attempt.
 	diskPause     = 200 * time.Millisecond
 	settleTimeout = 10 * time.Second
+	// maxStrikes is how often the broker may say that it never takes an event.
+	maxStrikes = 2
 )
 
-// backoff is the pause after rounds in which the broker took nothing.
-var backoff = retry.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second, Jitter: .5}
-
-// drainer moves events from the file to the broker. The file hands out the oldest event of
-// each order key, and the next one after that was acknowledged: so there is one of each key
+// drainer moves events from the file to one of the two kinds of queues that the broker has. What
+// fails goes back to the file at once. In Dispatch the file hands out the oldest event of each
+// order key, and the next one after that was acknowledged: so there is one of each key
 // in flight at a time, and the broker has it before the next one follows.
 type drainer struct {
 	spool    *Spool
-	pending  []*queue.Delivery // Taken from the file and not settled.
-	failures int               // Rounds in a row in which the broker took nothing.
-	turn     int               // Which event is tried first after a failure.
+	group    queue.Group
+	consumer *sqlite.SpoolConsumer
+	handling sync.WaitGroup
 }
 
 // drain runs until the spool is closed.
 func (s *Spool) drain() {
-	d := &drainer{spool: s}
-	for s.ctx.Err() == nil {
-		if d.fill(); len(d.pending) > 0 {
-			d.round()
-		}
+	var both sync.WaitGroup
+	for _, d := range s.drainers {
+		both.Go(d.run)
 	}
+	both.Wait()
 }
 
-// fill takes more events from the file, and waits when there are none at all.
-func (d *drainer) fill() {
-	wait := idle
-	if len(d.pending) > 0 {
-		wait = gather
-	}
-	if room := batch - len(d.pending); room > 0 {
-		ctx, cancel := context.WithTimeout(d.spool.ctx, wait)
-		defer cancel()
-		ds, err := d.spool.consumer.Receive(ctx, room)
-		if err == nil {
-			d.pending = append(d.pending, ds...)
-		} else if len(d.pending) == 0 {
+func (d *drainer) run() {
+	defer d.handling.Wait()
+	for d.spool.ctx.Err() == nil {
+		limit := prefetch
+		if d.spool.awaitTry() {
+			limit = probes
+		}
+		ds := d.receive(limit)
+		for _, x := range ds {
+			d.handling.Go(func() { d.handle(x) })
+		}
+		switch {
+		case len(ds) == 0:
 			d.spool.resync()
+		case limit == probes:
+			d.handling.Wait()
 		}
 	}
 }
 
-// round offers the broker what is pending. After a failure it offers one event first,
-// another one each time, so that an unavailable broker gets few requests and an event that
-// cannot be published does not block the others.
-func (d *drainer) round() {
-	offered := slices.Clone(d.pending)
-	if d.failures > 0 && len(offered) > 1 {
-		d.turn = (d.turn + 1) % len(offered)
-		offered = offered[d.turn : d.turn+1]
+func (d *drainer) receive(limit int) []*queue.Delivery {
+	ctx, cancel := context.WithTimeout(d.spool.ctx, idle)
+	defer cancel()
+	ds, err := d.consumer.Receive(ctx, limit)
+	if err != nil {
+		return nil
 	}
-	took := d.settle(offered, d.offer(offered))
-	if took == 0 {
-		d.failures++
-		retry.Sleep(d.spool.ctx, backoff.Delay(d.failures))
-		return
-	}
-	d.failures = 0
-	d.spool.mu.Lock()
-	d.spool.unavailable = false
-	d.spool.mu.Unlock()
+	d.spool.handling.Add(int64(len(ds)))
+	return ds
 }
 
-// offer publishes events, each by itself, so that none fails for another one.
-func (d *drainer) offer(offered []*queue.Delivery) []error {
+// handle offers an event to the broker, and settles it by the answer.
+func (d *drainer) handle(x *queue.Delivery) {
+	defer d.spool.handling.Add(-1)
+	began := time.Now()
+	err := d.offer(x)
+	if err == nil || !isAway(err) {
+		d.spool.answers()
+	}
+	switch {
+	case err == nil:
+		d.finish(x)
+	case isFinal(err):
+		d.strike(x, err)
+	case isAway(err):
+		pause := d.spool.lost(began)
+		d.persist(func(ctx context.Context) error { return d.consumer.Postpone(ctx, x, pause) })
+	default:
+		d.spool.refused(d.lane(x.Event), err)
+		pause := eventBackoff.Delay(x.Attempt)
+		d.persist(func(ctx context.Context) error { return d.consumer.Retry(ctx, x, pause) })
+	}
+}
+
+func (d *drainer) offer(x *queue.Delivery) error {
 	// A publish that was begun is not cut short by Close, since nobody would know how it ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.spool.ctx), d.spool.cfg.DrainTimeout)
 	defer cancel()
-	outcomes := make([]error, len(offered))
 	broker := d.spool.target()
 	if broker == nil {
-		return slices.Repeat([]error{queue.ErrUnavailable}, len(offered))
+		return queue.ErrUnavailable
 	}
-	next := make(chan int, len(offered))
-	for i := range offered {
-		next <- i
-	}
-	close(next)
-	var group sync.WaitGroup
-	for range min(parallel, len(offered)) {
-		group.Go(func() {
-			for i := range next {
-				outcomes[i] = broker.Publish(ctx, offered[i].Event)
-			}
-		})
-	}
-	group.Wait()
-	return outcomes
-}
-
-// settle takes out what the broker has, or will never take, and returns how many these are.
-// When there are some, the broker is available, and what failed nevertheless waits in the file.
-func (d *drainer) settle(offered []*queue.Delivery, outcomes []error) (settled int) {
-	var taken, failed []*queue.Delivery
-	for i, err := range outcomes {
-		switch {
-		case err == nil:
-			taken = append(taken, offered[i])
-		case errors.Is(err, queue.ErrTooLarge) || errors.Is(err, queue.ErrInvalid):
-			d.refuse(offered[i], err)
-			settled++
-		default:
-			failed = append(failed, offered[i])
-		}
-	}
-	if len(taken) > 0 {
-		d.finish(taken)
-		settled += len(taken)
-	}
-	if settled == 0 {
-		return 0
-	}
-	d.forget(offered, failed)
-	return settled
-}
-
-// forget takes what was offered out of what is pending; what failed goes back to the file.
-func (d *drainer) forget(offered, failed []*queue.Delivery) {
-	d.pending = slices.DeleteFunc(d.pending, func(p *queue.Delivery) bool { return slices.Contains(offered, p) })
-	var group sync.WaitGroup
-	for _, f := range failed {
-		group.Go(func() {
-			d.persist(func(ctx context.Context) error { return d.spool.consumer.Postpone(ctx, f, backoff.Delay(4)) })
-		})
-	}
-	group.Wait()
+	return broker.PublishTo(ctx, d.group, x.Event)
 }
 
 // finish acknowledges what the broker has confirmed. Only when that is durable may new
-// events of these order keys go to the broker directly.
-func (d *drainer) finish(taken []*queue.Delivery) {
-	if !d.persist(func(ctx context.Context) error { return d.spool.consumer.Ack(ctx, taken...) }) {
+// events of the order key go to the broker directly.
+func (d *drainer) finish(x *queue.Delivery) {
+	if !d.persist(func(ctx context.Context) error { return d.consumer.Ack(ctx, x) }) {
 		return
 	}
-	oldest := d.spool.oldest()
-	d.spool.mu.Lock()
-	defer d.spool.mu.Unlock()
-	for _, t := range taken {
-		d.spool.index.remove(t.Event)
+	if d.spool.finished(d.lane(x.Event), x.Event) {
+		d.persist(func(ctx context.Context) error { return d.consumer.Release(ctx, x.Event.Bot) })
 	}
-	d.spool.drained(len(taken))
-	d.spool.age(oldest)
-	d.spool.conclude()
 }
 
-// refuse keeps an event aside that the broker will never take: in the dead letters of the
-// file, whose bytes it keeps occupying.
-func (d *drainer) refuse(refused *queue.Delivery, cause error) {
-	e := refused.Event
-	d.spool.log.Error("the broker refused a spooled event for good: it is kept in the dead letters of the spool's file",
-		slog.String("event_id", e.ID), slog.String("bot", e.Bot), slog.String("file", d.spool.cfg.Path), slog.Any("error", cause))
-	if !d.persist(func(ctx context.Context) error { return d.spool.consumer.DeadLetter(ctx, refused, cause.Error()) }) {
+// strike counts that the broker says that it never takes an event. The first time can be a mistake, as
+// another setting of a node that is replaced.
+func (d *drainer) strike(x *queue.Delivery, cause error) {
+	strikes := 1
+	for _, o := range x.Outcomes {
+		if o.StatusCode == http.StatusRequestEntityTooLarge {
+			strikes++
+		}
+	}
+	if strikes >= maxStrikes {
+		d.setAside(x, cause)
 		return
 	}
+	x.Note(queue.Outcome{Attempt: strikes, At: time.Now(), StatusCode: http.StatusRequestEntityTooLarge, Error: cause.Error()})
+	d.persist(func(ctx context.Context) error { return d.consumer.Postpone(ctx, x, laneBackoff.Delay(strikes)) })
+}
+
+// setAside puts an event into the dead letters of the file, whose bytes it keeps occupying.
+func (d *drainer) setAside(x *queue.Delivery, cause error) {
+	e := x.Event
+	if !d.persist(func(ctx context.Context) error { return d.consumer.DeadLetter(ctx, x, cause.Error()) }) {
+		return
+	}
+	d.spool.log.Warn("the broker refused a spooled event for good: it is kept aside in the file; see botgate spool",
+		slog.String("event_id", e.ID), slog.String("bot", e.Bot), slog.String("group", string(d.group)),
+		slog.String("file", d.spool.cfg.Path), slog.Any("error", cause))
 	refusedTotal.Inc()
+	weights := d.spool.aside()
 	d.spool.mu.Lock()
 	defer d.spool.mu.Unlock()
-	d.spool.index.remove(e)
-	d.spool.index.keep(e, int64(len(e.Data)))
+	d.spool.index.leave(d.group, e)
+	d.spool.index.setAside(weights)
 	d.spool.conclude()
 }
 

@@ -35,10 +35,10 @@ func (s *Spool) resume() {
 		slog.String("file", s.cfg.Path), slog.Int("events", s.index.events))
 }
 
-// drained counts events that left the file for the broker. The caller has the lock.
-func (s *Spool) drained(n int) {
-	drainedTotal.Add(float64(n))
-	s.outage.drained += n
+// drained counts an event that left the file, since all of its queues have it. The caller has the lock.
+func (s *Spool) drained() {
+	drainedTotal.Inc()
+	s.outage.drained++
 }
 
 // conclude wakes publishes that wait for what has left the file, and ends the outage when
@@ -49,7 +49,7 @@ func (s *Spool) conclude() {
 	if s.index.events > 0 {
 		return
 	}
-	s.unavailable = false
+	s.away = pace{}
 	if s.outage.begun {
 		s.log.Info("the spool is drained", slog.Int("events", s.outage.drained),
 			slog.Duration("after", time.Since(s.outage.at)))

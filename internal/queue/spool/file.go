@@ -36,12 +36,17 @@ func (s *Spool) openFile(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.consumer, err = s.store.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{Prefetch: batch}); err != nil {
-		return err
+	drainers := map[queue.Group]*drainer{}
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		consumer, err := s.store.Consume(ctx, group, prefetch, window)
+		if err != nil {
+			return err
+		}
+		drainers[group] = &drainer{spool: s, group: group, consumer: consumer}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.index, s.usable = waiting, true
+	s.index, s.drainers, s.usable = waiting, drainers, true
 	s.resume()
 	return nil
 }
@@ -60,18 +65,16 @@ func (s *Spool) lockFile(ctx context.Context) (err error) {
 // load reads what an earlier process left.
 func (s *Spool) load(ctx context.Context) (index, error) {
 	found := newIndex()
-	err := s.store.Each(ctx, func(e *event.Event, size int64, dead bool) {
-		if dead {
-			found.keep(e, size)
-		} else {
-			found.add(e, size)
+	err := s.store.Each(ctx, func(group queue.Group, e *event.Event, size int64) {
+		if group != queue.Dead {
+			found.found(group, e, size)
 		}
 	})
 	if err != nil {
 		return found, fmt.Errorf("reading what is in the spool: %w", err)
 	}
-	found.oldest, err = s.store.Oldest(ctx)
-	return found, err
+	found.setAside(s.aside()) //nolint:contextcheck // It has a bound of its own.
+	return found, nil
 }
 
 func (s *Spool) closeFile() error {

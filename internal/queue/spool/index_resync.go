@@ -3,43 +3,50 @@ package spool
 import (
 	"context"
 	"log/slog"
-	"time"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 )
-
-// oldest asks the file for the age of what waits for longest.
-func (s *Spool) oldest() time.Time {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleTimeout)
-	defer cancel()
-	at, err := s.store.Oldest(ctx)
-	if err != nil {
-		s.log.Warn("the age of the spool is not known", slog.Any("error", err))
-		return time.Now()
-	}
-	return at
-}
-
-// age notes what oldest found. Where something arrived meanwhile, it is as old as that. The
-// caller has the lock.
-func (s *Spool) age(oldest time.Time) {
-	if oldest.IsZero() && s.index.events > 0 {
-		oldest = time.Now()
-	}
-	s.index.oldest = oldest
-}
 
 // resync clears an index that a write of unknown outcome, or an event that could not be read
 // back, left too large: until nothing waits in the file and this runs, new events of the same
-// order keys go through the spool.
+// order keys go through the spool. It also sees what a command dropped of what was set aside.
 func (s *Spool) resync() {
 	s.mu.Lock()
+	aside := s.index.hasAside()
+	s.mu.Unlock()
+	if aside {
+		weights := s.aside()
+		s.mu.Lock()
+		s.index.setAside(weights)
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.index.events == 0 || s.index.writing > 0 {
+	if s.index.events == 0 || s.index.writing > 0 || s.handling.Load() > 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), idle)
 	defer cancel()
-	if at, err := s.store.Oldest(ctx); err == nil && at.IsZero() {
+	if waiting, err := s.store.Waiting(ctx); err == nil && !waiting {
 		s.index.clear()
 		s.conclude()
 	}
+}
+
+// aside asks the file for what each bot's events that are kept there for somebody to look at weigh.
+func (s *Spool) aside() map[string]int64 {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleTimeout)
+	defer cancel()
+	weights, seen := map[string]int64{}, map[string]bool{}
+	err := s.store.EachDead(ctx, func(_ queue.Group, e *event.Event, size int64) {
+		if !seen[e.ID] {
+			seen[e.ID] = true
+			weights[e.Bot] += weight(e, size)
+		}
+	})
+	if err != nil {
+		s.log.Warn("what the spool keeps aside can't be counted", slog.Any("error", err))
+	}
+	return weights
 }

@@ -24,7 +24,8 @@ var (
 			func(s Stats) float64 { return float64(s.Events) }),
 		gauge("bytes", "What the events in the spool count for against its size, those kept aside included.",
 			func(s Stats) float64 { return float64(s.Bytes) }),
-		gauge("oldest_seconds", "Age of the oldest event that waits in the spool; 0 when none does.", age),
+		gauge("oldest_seconds", "Age of the oldest event that waits in the spool, to the minute; 0 when none does.", age),
+		byBot{},
 	}
 
 	// live has the spools that are open; a reload can have two.
@@ -66,18 +67,33 @@ type Stats struct {
 func (s *Spool) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{s.index.events, s.index.bytes, s.index.oldest}
+	return Stats{s.index.events, s.index.bytes, s.index.oldest()}
+}
+
+// BotStats returns what the spool holds, or held since it was opened, of each bot. Oldest is that of what
+// waits for the bot's own queue.
+func (s *Spool) BotStats() map[string]Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := make(map[string]Stats, len(s.index.bots))
+	for bot, of := range s.index.bots {
+		stats[bot] = Stats{of.events, of.bytes, of.dispatch.oldest()}
+	}
+	return stats
+}
+
+// plus adds what another spool holds.
+func (s Stats) plus(o Stats) Stats {
+	if s.Oldest.IsZero() || !o.Oldest.IsZero() && o.Oldest.Before(s.Oldest) {
+		s.Oldest = o.Oldest
+	}
+	return Stats{s.Events + o.Events, s.Bytes + o.Bytes, s.Oldest}
 }
 
 // liveStats is what all spools hold together.
 func liveStats() (sum Stats) {
 	live.Range(func(each, _ any) bool {
-		stats := each.(*Spool).Stats()
-		sum.Events += stats.Events
-		sum.Bytes += stats.Bytes
-		if sum.Oldest.IsZero() || !stats.Oldest.IsZero() && stats.Oldest.Before(sum.Oldest) {
-			sum.Oldest = stats.Oldest
-		}
+		sum = sum.plus(each.(*Spool).Stats())
 		return true
 	})
 	return sum

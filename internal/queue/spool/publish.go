@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -11,8 +12,9 @@ import (
 )
 
 // Publish implements [queue.Queue]. It goes to the broker, and to the spool where the broker
-// does not confirm in time, is known to be unavailable, or lacks earlier events of the order
-// keys, which are still in the spool. The events of one call go the same way.
+// does not confirm in time, is known to be unavailable, in whole or in a queue that the events are for, or
+// lacks earlier events of the order keys, which are still in the spool. The events of one call
+// go the same way.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	usable, err := q.spool.enter()
 	if err != nil {
@@ -22,23 +24,38 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	if !usable {
 		return q.Queue.Publish(ctx, events...)
 	}
+	where := q.choose(ctx, events)
+	if where == toBroker && q.options.Reject {
+		return q.Queue.Publish(ctx, events...)
+	}
 	var cause error
-	if !q.behind(ctx, events) {
-		if q.options.Reject {
-			return q.Queue.Publish(ctx, events...)
-		}
+	if where == toBroker {
 		if cause = q.direct(ctx, events); cause == nil || !isFailure(ctx, cause) {
 			return cause
 		}
-		q.spool.lose(cause)
 	}
 	err = q.keep(ctx, events, cause)
+	if err != nil && where == toSpool {
+		// It has no room, so perhaps the broker has.
+		if cause = q.direct(ctx, events); cause == nil || !isFailure(ctx, cause) {
+			return cause
+		}
+	}
 	if err != nil && errors.Is(cause, queue.ErrUnconfirmed) {
 		// Some may be in the broker, so this is what the caller must know.
 		return fmt.Errorf("%w; not spooled either: %s", cause, err.Error())
 	}
 	return err
 }
+
+// route is where events go.
+type route int
+
+const (
+	toBroker route = iota
+	toSpool        // Since the broker would not take them.
+	behind         // To the spool, since earlier ones are there.
+)
 
 // enter lets a publish begin, and reports whether it may use the file; inflight.Done must follow.
 func (s *Spool) enter() (usable bool, err error) {
@@ -51,56 +68,65 @@ func (s *Spool) enter() (usable bool, err error) {
 	return s.usable, nil
 }
 
-// behind reports whether events cannot go to the broker directly. While their order keys are
-// being drained they wait a moment for their turn: a busy key would otherwise fill the spool
-// as fast as it is drained, and never leave it.
-func (q *Queue) behind(ctx context.Context, events []*event.Event) bool {
-	behind, drained := q.turn(events)
+// choose says where events go. While their order keys are being drained they wait a moment for their
+// turn: a busy key would otherwise fill the spool as fast as it is drained, and never leave it.
+func (q *Queue) choose(ctx context.Context, events []*event.Event) route {
+	where, drained := q.turn(events)
 	if drained == nil {
-		return behind
+		return where
 	}
 	timer := time.NewTimer(q.options.TurnWait)
 	defer timer.Stop()
 	for drained != nil {
 		select {
 		case <-drained:
-			behind, drained = q.turn(events)
+			where, drained = q.turn(events)
 		case <-timer.C:
-			return true
+			return where
 		case <-ctx.Done():
-			return true
+			return where
 		}
 	}
-	return behind
+	return where
 }
 
-// turn decides whether events go to the broker or behind those in the spool. An event that was
-// accepted before is in the index until the broker has confirmed it and it is out of the file.
-// If the events may go to the broker soon, the channel is closed when something was drained.
-func (q *Queue) turn(events []*event.Event) (behind bool, drained <-chan struct{}) {
+// turn says where events go now. An event that was accepted before is in the index until the broker has
+// confirmed it and it is out of the file. If the events may go to the broker soon, the channel
+// is closed when something was drained.
+func (q *Queue) turn(events []*event.Event) (where route, drained <-chan struct{}) {
 	s := q.spool
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.index.events == 0:
-		return false, nil
-	case s.unavailable:
-		return !q.options.Reject || s.index.holds(events), nil
-	case s.index.holds(events):
-		return true, s.progress
+	if s.index.events == 0 {
+		return toBroker, nil
 	}
-	return false, nil
+	bad := s.away.window > 0 || slices.ContainsFunc(events, s.slowed)
+	switch {
+	case s.index.holds(events) && bad:
+		return behind, nil
+	case s.index.holds(events):
+		return behind, s.progress
+	case bad && !q.options.Reject:
+		return toSpool, nil
+	}
+	return toBroker, nil
 }
 
-// direct publishes to the broker and leaves the spool its share of the time.
+// direct publishes to the broker and leaves the spool its share of the time. What the answer says of the
+// broker is noted.
 func (q *Queue) direct(ctx context.Context, events []*event.Event) error {
 	bound := q.options.ConfirmTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		bound = min(bound, time.Until(deadline)/2)
 	}
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	return q.Queue.Publish(ctx, events...)
+	err := q.Queue.Publish(limited, events...)
+	if err != nil && isFailure(ctx, err) {
+		q.spool.lose(events, began, err)
+	}
+	return err
 }
 
 // isFailure reports whether an error is the broker's, and not the events' or the caller's. A
@@ -110,15 +136,30 @@ func isFailure(ctx context.Context, err error) bool {
 		errors.Is(err, queue.ErrClosed) || errors.Is(err, context.DeadlineExceeded))
 }
 
-// lose notes that the broker failed: until it takes something from the drainer, no publish
-// waits for it.
-func (s *Spool) lose(cause error) {
+// lose notes that the broker failed: until the drainers know better, no publish waits for it, or where one
+// of its queues refused, for the queues of these bots. The drainers find out which one it was.
+func (s *Spool) lose(events []*event.Event, began time.Time, cause error) {
 	if errors.Is(cause, queue.ErrClosed) {
 		return // Another one is there already.
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unavailable = true
+	if isAway(cause) {
+		if s.answered.Before(began) {
+			s.away.window = 1
+		}
+		return
+	}
+	for _, e := range events {
+		l := laneOf(queue.Dispatch, e)
+		if e.IsChange() {
+			l = laneOf(queue.Record, e)
+		}
+		if s.lanes[l] == nil {
+			s.lanes[l] = &pace{}
+		}
+		s.lanes[l].window = max(1, s.lanes[l].window)
+	}
 }
 
 // keep writes events to the file. Their order keys are in the index before the call can
@@ -155,29 +196,10 @@ func (s *Spool) written(events []*event.Event, queued []bool, cause, err error) 
 		case err == nil && queued[i]:
 			n++
 		case !errors.Is(err, queue.ErrUnconfirmed):
-			s.index.remove(e)
+			s.index.forget(e)
 		}
 	}
 	if n > 0 {
 		s.spooled(n, cause)
 	}
-}
-
-// admit says why the spool takes no events, or not these. The caller has the lock.
-func (s *Spool) admit(options Options, events []*event.Event) error {
-	for _, e := range events {
-		if len(e.Data) > s.cfg.MaxEvent {
-			return fmt.Errorf("%w: event %s has %d bytes, the limit is %d", queue.ErrTooLarge, e.ID, len(e.Data), s.cfg.MaxEvent)
-		}
-	}
-	switch {
-	case options.Reject:
-		return fmt.Errorf("%w: earlier events of the order key wait in the spool", queue.ErrUnavailable)
-	case s.index.bytes+max(weightOf(events), eventOverhead) > options.MaxBytes:
-		return fmt.Errorf("%w: the spool is full (option %s, max_size)", queue.ErrUnavailable, s.cfg.Option)
-	case s.index.events > 0 && time.Since(s.index.oldest) > options.MaxAge:
-		return fmt.Errorf("%w: the spool holds events older than %s (option %s, max_age)",
-			queue.ErrUnavailable, options.MaxAge, s.cfg.Option)
-	}
-	return nil
 }

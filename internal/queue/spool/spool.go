@@ -13,11 +13,17 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/botgate/botgate/internal/filelock"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/sqlite"
+	"github.com/botgate/botgate/internal/retry"
 )
+
+// closeTick is how often Close looks whether everything is drained.
+const closeTick = 10 * time.Millisecond
 
 // Spool is an open spool file and what drains it. Brokers come and go: see [Spool.Queue].
 type Spool struct {
@@ -27,22 +33,25 @@ type Spool struct {
 	// The file. Before usable is set, only the goroutine that opens it may use them.
 	lock     *filelock.Held // Keeps other processes out.
 	store    *sqlite.SpoolFile
-	consumer queue.Consumer
+	drainers map[queue.Group]*drainer
 
-	// ctx ends when the publishes under way have ended and the drainer should.
+	// ctx ends when the publishes under way have ended and the drainers should.
 	ctx      context.Context
 	stop     context.CancelFunc
 	worker   sync.WaitGroup
 	inflight sync.WaitGroup // Publishes.
+	handling atomic.Int64   // What the drainers have in hand.
 
-	mu          sync.Mutex
-	usable      bool // The file is open, and no other process has it.
-	closed      bool
-	queues      []*Queue // In the order of their making; the last one's broker gets what is drained.
-	index       index
-	unavailable bool          // The broker failed, and nothing was drained since.
-	progress    chan struct{} // Closed when something was drained.
-	outage      outage
+	mu       sync.Mutex
+	usable   bool // The file is open, and no other process has it.
+	closed   bool
+	queues   []*Queue // In the order of their making; the last one's broker gets what is drained.
+	index    index
+	away     pace      // Of a broker that is unavailable; its window is 0 while it is not known to be.
+	answered time.Time // When it last answered a drainer.
+	lanes    map[lane]*pace
+	progress chan struct{} // Closed when something was drained.
+	outage   outage
 
 	closing  sync.Once
 	closeErr error
@@ -58,7 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Spool{cfg: cfg, log: cfg.Logger, index: newIndex(), progress: make(chan struct{})}
+	s := &Spool{cfg: cfg, log: cfg.Logger, index: newIndex(), lanes: map[lane]*pace{}, progress: make(chan struct{})}
 	// Its own lifetime, from here to Close.
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	switch err := s.openFile(ctx); {
@@ -118,8 +127,8 @@ func (s *Spool) remove(q *Queue) {
 	s.queues = slices.DeleteFunc(s.queues, func(other *Queue) bool { return other == q })
 }
 
-// Close waits for publishes under way and gives the file back. What is in it is drained
-// after the next Open. It is safe to call twice.
+// Close waits for publishes under way, drains for as long as the broker takes something, and gives the
+// file back. What stays in it is drained after the next Open. It is safe to call twice.
 func (s *Spool) Close() error {
 	s.closing.Do(func() { s.closeErr = s.close() })
 	return s.closeErr
@@ -130,6 +139,7 @@ func (s *Spool) close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.inflight.Wait()
+	s.drainRest()
 	s.stop()
 	s.worker.Wait()
 	live.Delete(s)
@@ -138,4 +148,28 @@ func (s *Spool) close() error {
 			slog.String("file", s.cfg.Path), slog.Int("events", n))
 	}
 	return s.closeFile()
+}
+
+// drainRest waits until nothing is in the file any more that the broker takes.
+func (s *Spool) drainRest() {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Grace)
+	defer cancel()
+	for s.drains() && retry.Sleep(ctx, closeTick) {
+	}
+}
+
+// drains reports whether something waits in the file for a queue that took the last it was offered.
+func (s *Spool) drains() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.usable || len(s.queues) == 0 || s.away.window > 0 {
+		return false
+	}
+	well := func(l lane) bool { return s.waiting(l) > 0 && (s.lanes[l] == nil || s.lanes[l].failures == 0) }
+	for bot := range s.index.bots {
+		if well(lane{queue.Dispatch, bot}) {
+			return true
+		}
+	}
+	return well(lane{group: queue.Record})
 }

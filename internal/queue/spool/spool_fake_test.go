@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -41,9 +42,24 @@ type broker struct {
 
 	mu    sync.Mutex
 	next  func(*event.Event) outcome
+	legs  func(queue.Group, *event.Event) outcome // Of one queue; the default is to take.
 	taken []*event.Event
-	calls int
-	late  sync.WaitGroup
+	// copies counts what each queue has of each id.
+	copies map[leg]int
+	calls  int
+	late   sync.WaitGroup
+}
+
+type leg struct {
+	group queue.Group
+	id    string
+}
+
+// behaveByQueue has each queue fail as the test wants.
+func (b *broker) behaveByQueue(legs func(queue.Group, *event.Event) outcome) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.legs = legs
 }
 
 func (b *broker) behave(next func(*event.Event) outcome) {
@@ -65,35 +81,91 @@ func (b *broker) decide(e *event.Event) outcome {
 	return next(e)
 }
 
-func (b *broker) store(events []*event.Event) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.taken = append(b.taken, events...)
+// groupsOf are the queues of an event.
+func groupsOf(e *event.Event) []queue.Group {
+	if e.IsChange() {
+		return []queue.Group{queue.Record}
+	}
+	return []queue.Group{queue.Record, queue.Dispatch}
 }
 
+func (b *broker) store(groups []queue.Group, events ...*event.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.copies == nil {
+		b.copies = map[leg]int{}
+	}
+	for _, e := range events {
+		for _, group := range groups {
+			b.copies[leg{group, e.ID}]++
+		}
+		if e.IsChange() || groups[len(groups)-1] == queue.Dispatch {
+			b.taken = append(b.taken, e)
+		}
+	}
+}
+
+// Publish fails if one queue does, and those that take have the events.
 func (b *broker) Publish(ctx context.Context, events ...*event.Event) error {
-	switch b.decide(events[0]) {
-	case unavailable:
-		return fmt.Errorf("%w: connection refused", queue.ErrUnavailable)
+	groups := groupsOf(events[0])
+	how := b.decide(events[0])
+	if how != take {
+		return b.fail(ctx, how, groups, events...)
+	}
+	for n, group := range groups {
+		if how := b.decideFor(group, events[0]); how != take {
+			if others := slices.Delete(slices.Clone(groups), n, n+1); len(others) > 0 {
+				b.store(others, events...)
+			}
+			return b.fail(ctx, how, []queue.Group{group}, events...)
+		}
+	}
+	b.store(groups, events...)
+	return nil
+}
+
+func (b *broker) PublishTo(ctx context.Context, group queue.Group, e *event.Event) error {
+	how := b.decide(e)
+	if how == take {
+		how = b.decideFor(group, e)
+	}
+	if how != take {
+		return b.fail(ctx, how, []queue.Group{group}, e)
+	}
+	b.store([]queue.Group{group}, e)
+	return nil
+}
+
+func (b *broker) decideFor(group queue.Group, e *event.Event) outcome {
+	b.mu.Lock()
+	legs := b.legs
+	b.mu.Unlock()
+	if legs == nil {
+		return take
+	}
+	return legs(group, e)
+}
+
+func (b *broker) fail(ctx context.Context, how outcome, groups []queue.Group, events ...*event.Event) error {
+	switch how {
 	case nack:
-		return fmt.Errorf("%w: nacked", queue.ErrUnconfirmed)
+		return &queue.RefusedError{Err: errors.New("nacked")}
 	case lose:
-		b.store(events)
+		b.store(groups, events...)
 		return fmt.Errorf("%w: connection lost", queue.ErrUnconfirmed)
 	case block:
 		<-ctx.Done()
-		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, ctx.Err())
+		return &queue.RefusedError{Err: ctx.Err()}
 	case late:
 		<-ctx.Done()
-		b.late.Go(func() { b.store(events) })
-		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, ctx.Err())
+		b.late.Go(func() { b.store(groups, events...) })
+		return &queue.RefusedError{Err: ctx.Err()}
 	case closed:
 		return queue.ErrClosed
 	case tooLarge:
 		return fmt.Errorf("%w: refused", queue.ErrTooLarge)
 	}
-	b.store(events)
-	return nil
+	return fmt.Errorf("%w: connection refused", queue.ErrUnavailable)
 }
 
 func (b *broker) Ready(context.Context) error {
@@ -184,3 +256,5 @@ func (unowned) Close() error { return nil }
 type sink struct{ queue.Queue }
 
 func (sink) Publish(context.Context, ...*event.Event) error { return nil }
+
+func (sink) PublishTo(context.Context, queue.Group, *event.Event) error { return nil }

@@ -36,13 +36,24 @@ const (
 type flaky struct{ queue.Queue }
 
 func (f flaky) Publish(ctx context.Context, events ...*event.Event) error {
-	switch rand.IntN(4) {
+	return fails(func() error { return f.Queue.Publish(ctx, events...) })
+}
+
+// PublishTo fails for one queue of an event and not for the other one.
+func (f flaky) PublishTo(ctx context.Context, group queue.Group, e *event.Event) error {
+	return fails(func() error { return f.Queue.PublishTo(ctx, group, e) })
+}
+
+func fails(publish func() error) error {
+	switch rand.IntN(5) {
 	case 0:
 		return queue.ErrUnavailable
 	case 1:
-		return errors.Join(queue.ErrUnconfirmed, f.Queue.Publish(ctx, events...))
+		return errors.Join(queue.ErrUnconfirmed, publish())
+	case 2:
+		return &queue.RefusedError{Err: errors.New("nacked")}
 	}
-	return f.Queue.Publish(ctx, events...)
+	return publish()
 }
 
 // runChild publishes until it is killed and says on standard output what was accepted.

@@ -41,9 +41,6 @@ type Config struct {
 	Guest bool
 	// Logger gets what no call returns. Default: nothing is logged.
 	Logger *slog.Logger
-
-	// spool is set by [OpenSpool].
-	spool bool
 }
 
 // withDefaults fills in what is not set, and makes the path independent of the working directory.

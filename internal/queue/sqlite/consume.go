@@ -22,13 +22,12 @@ const (
 // consumer keeps up to prefetch deliveries leased ahead, as far as their bodies do not
 // exceed the configured bytes. Receive only takes from them.
 type consumer struct {
-	q        *Queue
-	owner    *owner
-	group    queue.Group
-	opts     queue.SubscribeOptions
-	number   int
-	prefetch int
-	each     int // Of prefetch, how much each bot may have; in Dispatch only.
+	q      *Queue
+	owner  *owner
+	group  queue.Group
+	opts   queue.SubscribeOptions
+	number int
+	bounds
 
 	buffer chan *queue.Delivery // Holds what is leased and not handed out; never blocks.
 	wake   retry.Wake           // Something may have become ready.
@@ -41,35 +40,38 @@ type consumer struct {
 	held      map[int64]*lease // Leased and not settled, handed out or not.
 	heldBytes int64            // The size of all held.
 	heldOf    map[int64]int    // How many of held each bot has.
-	suspects  int              // How many of held are suspected poison messages, at most 1.
+	throttled map[int64]throttle
+	suspects  int // How many of held are suspected poison messages, at most 1.
 	closed    bool
 	closing   sync.Once
 	closeErr  error
 }
 
-func newConsumer(q *Queue, owner *owner, group queue.Group, number int, opts queue.SubscribeOptions) *consumer {
-	each := opts.Bounded().Prefetch
-	prefetch := each
-	if group == queue.Dispatch {
-		prefetch *= max(1, len(opts.Bots))
-	}
+// bounds is how much a consumer has at once.
+type bounds struct {
+	prefetch int
+	each     int // Of prefetch, how much each bot may have; in Dispatch only.
+}
+
+func newConsumer(q *Queue, owner *owner, group queue.Group, number int, b bounds, opts queue.SubscribeOptions) *consumer {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &consumer{
-		q:        q,
-		owner:    owner,
-		group:    group,
-		opts:     opts,
-		number:   number,
-		prefetch: prefetch,
-		each:     each,
-		buffer:   make(chan *queue.Delivery, prefetch),
-		wake:     retry.NewWake(),
-		room:     retry.NewWake(),
-		ctx:      ctx,
-		cancel:   cancel,
-		ended:    make(chan struct{}),
-		held:     map[int64]*lease{},
-		heldOf:   map[int64]int{},
+		q:      q,
+		owner:  owner,
+		group:  group,
+		opts:   opts,
+		number: number,
+		bounds: b,
+		buffer: make(chan *queue.Delivery, b.prefetch),
+		wake:   retry.NewWake(),
+		room:   retry.NewWake(),
+		ctx:    ctx,
+		cancel: cancel,
+		ended:  make(chan struct{}),
+		held:   map[int64]*lease{},
+		heldOf: map[int64]int{},
+
+		throttled: map[int64]throttle{},
 	}
 }
 
@@ -142,7 +144,7 @@ func (c *consumer) free() space {
 	all := space{count: c.prefetch, bytes: c.q.cfg.PrefetchBytes}
 	free := space{
 		count: all.count - len(c.held), bytes: all.bytes - c.heldBytes, suspect: c.suspects == 0,
-		each: c.each, held: maps.Clone(c.heldOf),
+		each: c.each, held: maps.Clone(c.heldOf), throttled: maps.Clone(c.throttled),
 	}
 	if len(c.buffer) > 0 && (free.count < all.count/8 || free.bytes < all.bytes/8) {
 		return space{}
@@ -166,7 +168,9 @@ func (c *consumer) forget(id int64) {
 	if l, ok := c.held[id]; ok {
 		delete(c.held, id)
 		c.heldBytes -= l.size
-		if c.heldOf[l.bot]--; c.each < c.prefetch && c.heldOf[l.bot] == c.each-max(1, c.each/8) {
+		c.heldOf[l.bot]--
+		_, slow := c.throttled[l.bot]
+		if slow || c.each < c.prefetch && c.heldOf[l.bot] == c.each-max(1, c.each/8) {
 			c.wake.Signal() // The bot may have been at its limit.
 		}
 		if l.suspect() {

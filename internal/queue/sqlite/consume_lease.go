@@ -42,8 +42,22 @@ type space struct {
 	// each is how much of that each bot may have leased, with what it has in held; in Dispatch only.
 	each int
 	held map[int64]int
+	// throttled are the bots of which less may be leased, or nothing yet; see [SpoolConsumer].
+	throttled map[int64]throttle
 	// after is the bot that leased last.
 	after int64
+}
+
+// room is how much of a bot may be leased, and if there is none yet, when there is. Outside of
+// Dispatch all count as one bot.
+func (s space) room(bot int64, each int) (room int, due time.Time) {
+	if t, ok := s.throttled[bot]; ok {
+		if time.Now().Before(t.until) {
+			return 0, t.until
+		}
+		each = min(each, t.each)
+	}
+	return min(s.count, each-s.held[bot]), time.Time{}
 }
 
 func (s space) none() bool { return s.count <= 0 || s.bytes <= 0 }
@@ -57,6 +71,13 @@ type leased struct {
 	after int64
 	// due is when the next delayed delivery becomes ready; zero when none is delayed.
 	due time.Time
+}
+
+// wakeAt has the consumer look again at a time, if it would not before. The zero time changes nothing.
+func (l *leased) wakeAt(at time.Time) {
+	if !at.IsZero() && (l.due.IsZero() || at.Before(l.due)) {
+		l.due = at
+	}
 }
 
 // lease takes ready deliveries of a group for an owner, oldest first.
@@ -82,7 +103,12 @@ func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (
 		if group == groupDispatch {
 			return tx.leaseBots(owner, free, &got)
 		}
-		others, err := tx.oldest(&free, tx.ready, group, free.count)
+		room, due := free.room(0, math.MaxInt)
+		if got.wakeAt(due); room <= 0 {
+			return nil
+		}
+		free.count = room
+		others, err := tx.oldest(&free, tx.ready, group, room)
 		got.full = free.none()
 		if err != nil || len(others) == 0 {
 			return err
@@ -108,8 +134,8 @@ func (tx *transaction) leaseBots(owner int64, free space, got *leased) error {
 		case err != nil:
 			return err
 		}
-		room := min(free.count, free.each-free.held[bot])
-		if room <= 0 {
+		room, due := free.room(bot, free.each)
+		if got.wakeAt(due); room <= 0 {
 			continue
 		}
 		of, err := tx.oldest(&free, tx.readyOf, bot, room)

@@ -41,9 +41,6 @@ func (q *Queue) publish(ctx context.Context, events []*event.Event) (queued []bo
 		if rows[i], err = newRow(e); err != nil {
 			return nil, err
 		}
-		if q.cfg.spool {
-			rows[i].record, rows[i].dispatch = false, true
-		}
 	}
 	queued = make([]bool, len(rows))
 	err = q.write(ctx, len(rows), func(tx *transaction) (err error) {

@@ -61,6 +61,20 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if number >= groupParked {
 		group = queue.Record
 	}
+	each := opts.Bounded().Prefetch
+	prefetch := each
+	if group == queue.Dispatch {
+		prefetch *= max(1, len(opts.Bots))
+	}
+	c, err := q.subscribe(group, number, bounds{prefetch, each}, opts)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// subscribe starts a consumer.
+func (q *Queue) subscribe(group queue.Group, number int, b bounds, opts queue.SubscribeOptions) (*consumer, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -70,7 +84,7 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if err != nil {
 		return nil, fmt.Errorf("subscribing to the queue file: %w", err)
 	}
-	c := newConsumer(q, owner, group, number, opts)
+	c := newConsumer(q, owner, group, number, b, opts)
 	q.consumers[c] = struct{}{}
 	go c.run()
 	return c, nil

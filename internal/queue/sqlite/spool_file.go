@@ -2,20 +2,17 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"time"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 )
 
-// SpoolFile is a queue file for package spool: every event is queued for the group Dispatch alone,
-// changes too, so that one consumer gets all of them in the order of their keys.
+// SpoolFile is a queue file for package spool. Its groups are the queues of the broker that an event is
+// for: one that has it is acknowledged there, so the file knows for each event which ones are left.
 type SpoolFile struct{ *Queue }
 
 // OpenSpool is [Open] for a spool's file.
 func OpenSpool(ctx context.Context, cfg Config) (*SpoolFile, error) {
-	cfg.spool = true
 	q, err := Open(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -29,23 +26,35 @@ func (f *SpoolFile) PublishNew(ctx context.Context, events ...*event.Event) (que
 	return f.publish(ctx, events)
 }
 
-// selectEvents reads what is in Dispatch and in the dead letters but for the unreadable ones.
+// selectEvents reads what waits and the dead letters, but for what is unreadable.
 var selectEvents = numbers.Replace(`SELECT d.grp, e.attributes, e.content_type, length(e.data)
-	FROM deliveries d JOIN events e ON e.seq = d.id >> 1 WHERE d.grp IN ({dispatch}, {dead}) AND d.state < {unreadable}`)
+	FROM deliveries d JOIN events e ON e.seq = d.id >> 1
+	WHERE d.grp IN ({record}, {dispatch}, {dead}) AND d.grp >= ?1 AND d.state < {unreadable}`)
 
-// Each visits what waits, and the dead letters, in no particular order and without taking
-// anything. The events come without Data; size is its length in bytes. It reads every delivery,
-// so it is for starts.
-func (f *SpoolFile) Each(ctx context.Context, visit func(e *event.Event, size int64, dead bool)) error {
+// Each visits what waits in Record and Dispatch, and what is in the group Dead, in no particular order
+// and without taking anything. The events come without Data; size is its length in bytes. It
+// reads every delivery, so it is for starts.
+func (f *SpoolFile) Each(ctx context.Context, visit func(group queue.Group, e *event.Event, size int64)) error {
+	return f.each(ctx, 0, visit)
+}
+
+// EachDead visits what is in the group Dead.
+func (f *SpoolFile) EachDead(ctx context.Context, visit func(group queue.Group, e *event.Event, size int64)) error {
+	return f.each(ctx, groupDead, visit)
+}
+
+func (f *SpoolFile) each(ctx context.Context, from int, visit func(group queue.Group, e *event.Event, size int64)) error {
+	names := map[int]queue.Group{groupRecord: queue.Record, groupDispatch: queue.Dispatch, groupDead: queue.Dead}
 	return f.read(ctx, func() error {
-		rows, err := f.reader.QueryContext(ctx, selectEvents)
+		rows, err := f.reader.QueryContext(ctx, selectEvents, from)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
 			var (
-				group, size             int64
+				group                   int
+				size                    int64
 				attributes, contentType string
 			)
 			if err := rows.Scan(&group, &attributes, &contentType, &size); err != nil {
@@ -53,39 +62,19 @@ func (f *SpoolFile) Each(ctx context.Context, visit func(e *event.Event, size in
 			}
 			// What cannot be read is set aside when its turn comes.
 			if e, err := decode(attributes, contentType, nil); err == nil {
-				visit(e, size, group == groupDead)
+				visit(names[group], e, size)
 			}
 		}
 		return rows.Err()
 	})
 }
 
-// selectOldest looks each state up by the whole key, as min over IN would not.
-var selectOldest = numbers.Replace(`SELECT attributes, content_type FROM events WHERE seq = (SELECT min(id) >> 1 FROM (
-	` + firstDispatch("{blocked}") + ` UNION ALL ` + firstDispatch("{ready}") + ` UNION ALL
-	` + firstDispatch("{delayed}") + ` UNION ALL ` + firstDispatch("{leased}") + `))`)
+// selectWaiting looks each group up by the first columns of the key.
+var selectWaiting = numbers.Replace(`SELECT EXISTS (SELECT 1 FROM deliveries WHERE grp = {record} AND state < {unreadable})
+	OR EXISTS (SELECT 1 FROM deliveries WHERE grp = {dispatch} AND state < {unreadable})`)
 
-func firstDispatch(state string) string {
-	return `SELECT min(id) AS id FROM deliveries WHERE grp = {dispatch} AND state = ` + state
-}
-
-// Oldest returns when the event was accepted that waits for longest; the zero time when there is
-// none. It costs the same however many wait.
-func (f *SpoolFile) Oldest(ctx context.Context) (at time.Time, err error) {
-	err = f.read(ctx, func() error {
-		var attributes, contentType string
-		err := f.reader.QueryRowContext(ctx, selectOldest).Scan(&attributes, &contentType)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		at = time.Now() // What can't be read is set aside when its turn comes.
-		if e, err := decode(attributes, contentType, nil); err == nil {
-			at = e.Time
-		}
-		return nil
-	})
-	return at, err
+// Waiting reports whether anything waits in Record or Dispatch. It costs the same however much does.
+func (f *SpoolFile) Waiting(ctx context.Context) (waiting bool, err error) {
+	err = f.read(ctx, func() error { return f.reader.QueryRowContext(ctx, selectWaiting).Scan(&waiting) })
+	return waiting, err
 }

@@ -31,9 +31,11 @@ var numbers = strings.NewReplacer(
 type statements struct {
 	loadCounters, saveCounters  *sql.Stmt
 	remember, stepEnd, forget   *sql.Stmt
+	seen                        *sql.Stmt
 	addEvent, dropEvent         *sql.Stmt
 	addPlain, addDispatch       *sql.Stmt
 	nextDue, promote, advance   *sql.Stmt
+	dueNow                      *sql.Stmt
 	ready, lease                *sql.Stmt
 	nextBot, readyOf, leaseOf   *sql.Stmt
 	countBot                    *sql.Stmt
@@ -99,6 +101,7 @@ func (s *statements) texts() []statementText {
 		{&s.saveCounters, `UPDATE counters SET next_seq = ?, record = ?, dispatch = ?, dead = ?, parked = ?, next_pos = ?, floor = ?`},
 
 		{&s.remember, `INSERT INTO seen (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`},
+		{&s.seen, `SELECT count(*) FROM seen WHERE id = ?`},
 		{&s.stepEnd, `SELECT max(id), count(*) FROM (SELECT id FROM seen WHERE id > ? ORDER BY id LIMIT ?)`},
 		{&s.forget, `DELETE FROM seen WHERE id > ? AND id <= ? AND at < ?`},
 
@@ -113,6 +116,7 @@ func (s *statements) texts() []statementText {
 		{&s.advance, `UPDATE OR ROLLBACK deliveries SET due = ?2 WHERE grp = ?1 AND state = {delayed} AND due > ?3`},
 		{&s.promote, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = ?1 AND state = {delayed} AND id IN
 			(SELECT id FROM deliveries WHERE grp = ?1 AND state = {delayed} AND due <= ?2 ORDER BY due LIMIT ?3)`},
+		{&s.dueNow, `UPDATE OR ROLLBACK deliveries SET due = 0 WHERE grp = ?1 AND state = {delayed} AND ifnull(bot = ?2, true)`},
 		{&s.ready, leasable("", "?") + ` AND d.crashes < {suspect} ORDER BY d.id LIMIT ?`},
 		{&s.lease, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = ?2 AND state = {ready} AND id <= ?3 AND crashes < {suspect}`},
 		{&s.nextBot, `SELECT bot FROM deliveries ` + ofBots + ` WHERE grp = {dispatch} AND state = {ready} AND bot > ? ORDER BY bot LIMIT 1`},
