@@ -65,10 +65,12 @@ var (
 		Member: "update_id", Unique: true, Retried: true,
 		Page: "https://core.telegram.org/bots/api#update",
 	}
+	// The signature joins names and values, so it does not say where one ends: who has caught a request
+	// can cut it elsewhere, and call a member by another name.
 	twilioStatusKey = Rule{
-		Member: "form MessageSid + MessageStatus, form CallSid + CallStatus + SequenceNumber, …",
-		Signed: true, Retried: true,
-		Page: "https://www.twilio.com/docs/usage/webhooks",
+		Member:  "form MessageSid + MessageStatus, form CallSid + CallStatus + SequenceNumber, …",
+		Retried: true,
+		Page:    "https://www.twilio.com/docs/usage/webhooks",
 	}
 	twilioStreamKey = Rule{
 		Member: "[].source + id", Signed: true, Unique: true, Retried: true,

@@ -36,7 +36,7 @@ func (slack) Probe(req *Request) *Reply {
 // Read tells the Events API, slash commands and interactivity apart. Order is kept in a
 // thread, else in a channel, else for a user.
 func (slack) Read(req *Request, document []byte) Delivery {
-	if document == nil && isForm(req.Header) {
+	if document == nil {
 		return slackCommand(req)
 	}
 	switch kind := field(document, "type"); kind {

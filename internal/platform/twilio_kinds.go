@@ -1,6 +1,10 @@
 package platform
 
-import "strings"
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
 
 // twilioKind is a kind of callback. It has each of the fields that it is known by.
 type twilioKind struct {
@@ -13,7 +17,7 @@ type twilioKind struct {
 	key []string
 }
 
-func twilioKindOf(name, has, order, key string) twilioKind {
+func twilioCallback(name, has, order, key string) twilioKind {
 	return twilioKind{name, strings.Fields(has), strings.Fields(order), strings.Fields(key)}
 }
 
@@ -21,27 +25,38 @@ func twilioKindOf(name, has, order, key string) twilioKind {
 // before it.
 var twilioKinds = []twilioKind{
 	// https://www.twilio.com/docs/conversations/conversations-webhooks
-	twilioKindOf("conversation", "ConversationSid EventType", "ConversationSid",
+	twilioCallback("conversation", "ConversationSid EventType", "ConversationSid",
 		"EventType ConversationSid ParticipantSid MessageSid DateUpdated DateCreated"),
 	// https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallback
-	twilioKindOf("conference", "ConferenceSid StatusCallbackEvent", "ConferenceSid",
+	twilioCallback("conference", "ConferenceSid StatusCallbackEvent", "ConferenceSid",
 		"ConferenceSid StatusCallbackEvent SequenceNumber CallSid"),
 	// https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback
-	twilioKindOf("recording", "RecordingSid RecordingStatus", "CallSid ConferenceSid RecordingSid",
+	twilioCallback("recording", "RecordingSid RecordingStatus", "CallSid ConferenceSid RecordingSid",
 		"RecordingSid RecordingStatus"),
 	// https://www.twilio.com/docs/voice/twiml/transcription
-	twilioKindOf("transcription", "TranscriptionSid", "CallSid",
+	twilioCallback("transcription", "TranscriptionSid", "CallSid",
 		"TranscriptionSid TranscriptionStatus TranscriptionEvent SequenceId"),
 	// https://www.twilio.com/docs/voice/twiml/stream#statuscallback
-	twilioKindOf("stream", "StreamSid StreamEvent", "CallSid", "StreamSid StreamEvent Timestamp"),
+	twilioCallback("stream", "StreamSid StreamEvent", "CallSid", "StreamSid StreamEvent Timestamp"),
 	// https://www.twilio.com/docs/video/api/status-callbacks
-	twilioKindOf("room", "RoomSid StatusCallbackEvent", "RoomSid", "RoomSid StatusCallbackEvent SequenceNumber"),
+	twilioCallback("room", "RoomSid StatusCallbackEvent", "RoomSid", "RoomSid StatusCallbackEvent SequenceNumber"),
 	// https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
-	twilioKindOf("message", "MessageSid", "", "MessageSid MessageStatus SmsStatus EventType"),
-	twilioKindOf("message", "SmsSid", "", "SmsSid MessageStatus SmsStatus"),
+	twilioCallback("message", "MessageSid", "", "MessageSid MessageStatus SmsStatus EventType"),
+	twilioCallback("message", "SmsSid", "", "SmsSid MessageStatus SmsStatus"),
 	// https://www.twilio.com/docs/voice/api/call-resource#statuscallback
-	twilioKindOf("call", "CallSid", "", "CallSid CallStatus SequenceNumber"),
+	twilioCallback("call", "CallSid", "", "CallSid CallStatus SequenceNumber"),
 	// https://www.twilio.com/docs/taskrouter/api/event and
 	// https://www.twilio.com/docs/usage/troubleshooting/debugging-event-webhooks
-	twilioKindOf("event", "Sid", "TaskSid WorkerSid", "Sid EventType"),
+	twilioCallback("event", "Sid", "TaskSid WorkerSid", "Sid EventType"),
+}
+
+// twilioKindOf is the first kind whose fields the form has.
+func twilioKindOf(form url.Values) (twilioKind, bool) {
+	n := slices.IndexFunc(twilioKinds, func(kind twilioKind) bool {
+		return !slices.ContainsFunc(kind.has, func(name string) bool { return form.Get(name) == "" })
+	})
+	if n < 0 {
+		return twilioKind{}, false
+	}
+	return twilioKinds[n], true
 }

@@ -16,7 +16,7 @@ func (twilio) Read(req *Request, document []byte) Delivery {
 		Status: http.StatusOK, ContentType: "text/xml",
 		Body: []byte(`<?xml version="1.0" encoding="UTF-8"?><Response></Response>`),
 	}
-	if isForm(req.Header) {
+	if document == nil {
 		form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
 		return single(twilioEvent(form, req.Header.Get("I-Twilio-Idempotency-Token")), reply)
 	}
@@ -39,18 +39,14 @@ func twilioEvent(form url.Values, token string) Event {
 	if user != "" {
 		event.OrderKey = user + ":" + other
 	}
-	n := slices.IndexFunc(twilioKinds, func(kind twilioKind) bool {
-		return !slices.ContainsFunc(kind.has, func(name string) bool { return form.Get(name) == "" })
-	})
-	step := n < 0
-	if n >= 0 {
-		kind := twilioKinds[n]
+	kind, known := twilioKindOf(form)
+	if known {
 		event.Type = "twilio." + kind.name
 		event.OrderKey = cmp.Or(firstValue(form, kind.order), event.OrderKey)
 		event.Key = Key{Value: twilioName(form, kind.key), Rule: twilioStatusKey, Item: twilioItem(form)}
-		step = kind.name == "call" && form.Get("CallStatus") == "in-progress" && form.Get("SequenceNumber") == ""
 	}
-	if step && token != "" {
+	step := kind.name == "call" && form.Get("CallStatus") == "in-progress" && form.Get("SequenceNumber") == ""
+	if token != "" && (step || !known) {
 		event.Key = Key{Value: token, Rule: twilioTokenKey, Item: twilioItem(form)}
 	}
 	return event

@@ -86,3 +86,23 @@ func TestTwilioStream(t *testing.T) {
 	require.Equal(t, "["+first+"]", string(events[0].Body))
 	require.True(t, events[0].Key.Suffices(), "CloudEvents are unique by source and id")
 }
+
+// TestTwilioToken: what nobody signed names only what nothing else can name, and the same signed bytes are a
+// repeat whatever it says.
+func TestTwilioToken(t *testing.T) {
+	t.Parallel()
+	read := func(body, token string) platform.Key {
+		req := twilioRequest("https://bots.example/t")
+		req.Body = []byte(body)
+		req.Header.Set("I-Twilio-Idempotency-Token", token)
+		key := get(t, "twilio").Read(req, nil).Events[0].Key
+		require.False(t, key.Rule.Signed || key.Rule.Equal, body)
+		return key
+	}
+	const message, step = "MessageSid=SM1&SmsStatus=received&Body=x", "CallSid=CA1&CallStatus=in-progress&Digits=1"
+	require.Equal(t, read(message, "t1"), read(message, "t2"), "a message has its name")
+	require.NotEqual(t, read(step, "t1").Value, read(step, "t2").Value, "a caller may press a key twice")
+	require.NotEmpty(t, read(step, "").Value)
+	require.Equal(t, "t1", read("X=1", "t1").Value)
+	require.Empty(t, read("X=1", "").Value)
+}
