@@ -66,6 +66,9 @@ func leasable(from, group string) string {
 // ofBots has SQLite look up what is ready of a bot. It knows too little of the file to do so by itself.
 const ofBots = `INDEXED BY deliveries_bot`
 
+// ofSuspects has it look up the suspects, of which there are few, and not go through all that is ready.
+const ofSuspects = `INDEXED BY deliveries_suspect`
+
 // unlessDelivered is the condition that no delivery has the id ?3, neither in the group ?2
 // nor in a parking lot or the dead letters.
 func unlessDelivered() string {
@@ -125,7 +128,7 @@ func (s *statements) texts() []statementText {
 		{&s.countBot, `INSERT OR ROLLBACK INTO bots (bot, name, depth) VALUES (?, ?, ?) ON CONFLICT (bot) DO UPDATE SET depth = depth + excluded.depth`},
 		{&s.countRetryNow, `UPDATE OR ROLLBACK bots SET retry_now = retry_now + 1 WHERE bot = ?`},
 		{&s.wakeBot, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot = ?`},
-		{&s.suspect, leasable("", "?") + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
+		{&s.suspect, leasable(ofSuspects, "?") + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
 		{&s.leaseOne, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = ?2 AND state = {ready} AND id = ?3`},
 
 		{&s.ack, `DELETE FROM deliveries` + ours},
