@@ -73,6 +73,34 @@ func neighbours(t *testing.T, q queue.Queue, ills []string, prefetch int) {
 	require.NoError(t, stop())
 }
 
+// TestBackOnEachEngine: probes never become rare, so a bot that was down for long is not back for long
+// until it gets its events. With pauses that double, as many probes would take minutes.
+func TestBackOnEachEngine(t *testing.T) {
+	t.Parallel()
+	for engine, open := range map[string]func(*testing.T) queue.Queue{"sqlite": opentest.File, "rabbitmq": openBroker} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			q := open(t)
+			t.Cleanup(func() { require.NoError(t, q.Close()) })
+			require.Eventually(t, func() bool { return q.Ready(t.Context()) == nil }, patience, 10*time.Millisecond)
+			ill := newIllBot(t, "503")
+			d, err := New(Config{Queue: q, Bots: bots.Set{"ill-0": ill.bot("ill-0")}})
+			require.NoError(t, err)
+			stop := running(t, d)
+			publish(t, q, eventsOf("ill-0"))
+			gate := d.targets["ill-0"].gate
+			require.Eventually(t, func() bool { _, alone := d.slots.leavesAlone(gate); return alone }, patience, time.Millisecond)
+			before := ill.asked.Load()
+			require.Eventually(t, func() bool { return ill.asked.Load() >= before+8 }, patience, 5*time.Millisecond)
+			began := time.Now()
+			ill.cure()
+			ill.requireAll(t)
+			t.Logf("all %d events within %s of the bot's return", keys*perKey, time.Since(began))
+			require.NoError(t, stop())
+		})
+	}
+}
+
 // publish publishes events in their order, again where a busy broker did not confirm one.
 func publish(t *testing.T, q queue.Queue, events []*event.Event) {
 	t.Helper()
