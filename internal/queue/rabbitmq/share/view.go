@@ -29,28 +29,6 @@ type Announcement struct {
 	Bye bool `json:"bye,omitempty"`
 }
 
-// Role is as what a member consumes a queue.
-type Role int
-
-// The roles.
-const (
-	None Role = iota
-	Backup
-	Owner
-)
-
-// Place is what a member is to do with a queue.
-type Place struct {
-	Role Role
-	// Leave is whether to end the subscription that there is, once nothing of it is worked on. If
-	// there is a role, another one begins then.
-	Leave bool
-	// First is whether the broker should prefer this consumer to others, where it can.
-	First bool
-	// To is the owner, unless that is the member itself.
-	To string
-}
-
 // View is what one member knows of the others and of itself. It is not safe for concurrent use.
 type View struct {
 	cfg    Config
@@ -60,8 +38,9 @@ type View struct {
 
 	// changed is when the members last were others than before.
 	changed time.Time
-	// present are the members that there are now, settled those that queues go by.
-	present, settled circle
+	// present are the members that there are now, sure those of them that are no suspects, and settled
+	// those that queues go by.
+	present, sure, settled circle
 	// epoch counts those by whom queues went.
 	epoch int
 }
@@ -81,6 +60,9 @@ type other struct {
 	Member
 	heard             time.Time
 	attached, resting map[string]bool
+	// suspect is whether it seems to have ended: a queue of its own came to this member since it was
+	// heard of.
+	suspect bool
 }
 
 // circle is who there is, and what follows from that.
@@ -107,7 +89,7 @@ func NewView(cfg Config, id string, queues []string, now time.Time) *View {
 		v.own[name] = &attachment{}
 	}
 	v.present = newCircle([]Member{v.self})
-	v.settled = v.present
+	v.sure, v.settled = v.present, v.present
 	return v
 }
 
@@ -140,14 +122,27 @@ func set(names []string) map[string]bool {
 // look finds out who is present.
 func (v *View) look(now time.Time) {
 	maps.DeleteFunc(v.others, func(_ string, o *other) bool { return now.Sub(o.heard) >= v.cfg.Timeout })
-	members := []Member{v.self}
-	for _, o := range v.others {
-		members = append(members, o.Member)
-	}
-	slices.SortFunc(members, func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
-	if !v.present.equal(members) {
+	if members := v.members(func(*other) bool { return true }); !v.present.equal(members) {
 		v.present, v.changed = newCircle(members), now
 	}
+	switch sure := v.members(func(o *other) bool { return !o.suspect }); {
+	case v.present.equal(sure):
+		v.sure = v.present
+	case !v.sure.equal(sure):
+		v.sure = newCircle(sure)
+	}
+}
+
+// members are this one and those of the others that count, by their ids.
+func (v *View) members(counts func(*other) bool) []Member {
+	members := []Member{v.self}
+	for _, o := range v.others {
+		if counts(o) {
+			members = append(members, o.Member)
+		}
+	}
+	slices.SortFunc(members, func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
+	return members
 }
 
 // Attached notes that a queue is consumed, and as what.
@@ -156,10 +151,16 @@ func (v *View) Attached(name string, role Role) {
 	a.attached, a.role, a.active, a.mine = true, role, time.Time{}, false
 }
 
-// Delivered notes that the broker delivers to this member: it is the active consumer of the queue.
+// Delivered notes that the broker delivers to this member: it is the active consumer of the queue. Its
+// owner may have ended then.
 func (v *View) Delivered(name string, now time.Time) {
-	if a := v.own[name]; a.active.IsZero() {
-		a.active = now
+	a := v.own[name]
+	if !a.active.IsZero() {
+		return
+	}
+	a.active = now
+	if owner := v.others[v.settled.places[name].Owner]; owner != nil && owner.attached[name] {
+		owner.suspect = true
 	}
 }
 
@@ -193,108 +194,3 @@ func (v *View) Say(now time.Time) Announcement {
 	}
 	return said
 }
-
-// Plan says what to do with each queue. It is to be called at [View.Next] at the latest, and when
-// anything changed.
-func (v *View) Plan(now time.Time) map[string]Place {
-	v.look(now)
-	if v.unsettled() && now.Sub(v.changed) >= v.cfg.Settle {
-		v.settled = v.present
-		v.epoch++
-	}
-	plan := make(map[string]Place, len(v.own))
-	for name, a := range v.own {
-		plan[name] = v.place(name, a, now)
-	}
-	return plan
-}
-
-func (v *View) unsettled() bool { return !v.settled.equal(v.present.members) }
-
-// place follows the settled places, but leaves a queue to its owner only when that consumes it, too.
-func (v *View) place(name string, a *attachment, now time.Time) Place {
-	p := v.settled.places[name]
-	wanted := Place{To: p.Owner}
-	if p.Backup == v.self.ID {
-		wanted.Role = Backup
-	}
-	switch {
-	case p.Owner == v.self.ID:
-		a.mine = a.attached
-		return Place{Role: Owner, First: len(v.settled.members) > 1 && !v.restsElsewhere(name)}
-	case !a.attached:
-		if v.isOrphan(name) {
-			wanted.Role = Backup
-		}
-	case a.active.IsZero():
-		wanted.Leave = v.consumes(p.Owner, name, time.Time{}) && (wanted.Role != Backup || a.role != Backup)
-	default:
-		a.mine = a.mine || !v.consumes(p.Owner, name, time.Time{})
-		wanted.Leave = v.consumes(p.Owner, name, a.active) && !v.keeps(a, now)
-	}
-	if a.attached && !wanted.Leave {
-		wanted.Role = a.role
-	}
-	return wanted
-}
-
-// keeps reports whether this member does not hand over a queue that it works on: one of its own that it
-// has handed over of late, since then members come and go; or one that comes back although it was
-// passed on, since then the owner takes somebody else for the owner.
-func (v *View) keeps(a *attachment, now time.Time) bool {
-	if a.mine {
-		return v.rests(a, now)
-	}
-	return a.passed == v.epoch
-}
-
-// isOrphan reports whether nobody consumes a queue any more, and it is for this member to do so.
-func (v *View) isOrphan(name string) bool {
-	for _, o := range v.others {
-		if o.attached[name] {
-			return false
-		}
-	}
-	return v.present.places[name].Owner == v.self.ID
-}
-
-// consumes reports whether another member said so after a time. One that was killed is taken for one
-// that consumes for a while, but says nothing.
-func (v *View) consumes(id, name string, after time.Time) bool {
-	o := v.others[id]
-	return o != nil && o.attached[name] && o.heard.After(after)
-}
-
-// rests reports whether this member has handed a queue over of late.
-func (v *View) rests(a *attachment, now time.Time) bool {
-	return !a.left.IsZero() && now.Sub(a.left) < v.cfg.Rest
-}
-
-// restsElsewhere reports whether a member that would not hand a queue over may work on it.
-func (v *View) restsElsewhere(name string) bool {
-	for _, o := range v.others {
-		if o.attached[name] && o.resting[name] {
-			return true
-		}
-	}
-	return false
-}
-
-// Next is when time alone changes the plan, zero for never.
-func (v *View) Next() (next time.Time) {
-	earlier := func(t time.Time) {
-		if next.IsZero() || t.Before(next) {
-			next = t
-		}
-	}
-	for _, o := range v.others {
-		earlier(o.heard.Add(v.cfg.Timeout))
-	}
-	if v.unsettled() {
-		earlier(v.changed.Add(v.cfg.Settle))
-	}
-	return next
-}
-
-// Members is how many there are, by whom queues go.
-func (v *View) Members() int { return len(v.settled.members) }

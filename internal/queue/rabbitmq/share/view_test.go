@@ -30,6 +30,7 @@ type world struct {
 	idle  map[string]time.Duration // The longest time that nobody consumed a queue.
 	gap   map[string]time.Duration
 	count int
+	quiet bool // Nothing is delivered.
 }
 
 type process struct {
@@ -111,7 +112,9 @@ func (w *world) run(d time.Duration) {
 		for _, name := range w.queues {
 			w.gap[name] += step
 			if line := w.lines[name]; len(line) > 0 {
-				w.members[line[0]].view.Delivered(name, w.now)
+				if !w.quiet {
+					w.members[line[0]].view.Delivered(name, w.now)
+				}
 				w.gap[name] = 0
 			}
 			w.idle[name] = max(w.idle[name], w.gap[name])
@@ -189,10 +192,28 @@ func TestAMemberThatSaysGoodbye(t *testing.T) {
 	require.Zero(t, w.longestIdle())
 }
 
-// Owner and backup end at the same time: the others find out when they have not heard of them.
+// Owner and backup end at the same time: another member finds out, since other queues of theirs come to
+// it.
 func TestMostMembersAreKilledTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bots(30))
+	for range 4 {
+		w.join()
+	}
+	w.run(10 * time.Second)
+	for _, id := range slices.Sorted(maps.Keys(w.members))[1:] {
+		w.kill(id)
+	}
+	w.run(9 * time.Second)
+	w.requireShared()
+	require.LessOrEqual(t, w.longestIdle(), 2*step)
+}
+
+// Where there is nothing in the queues nobody finds out, until they were not heard of for too long.
+func TestMostMembersAreKilledTogetherAtRest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, bots(30))
+	w.quiet = true
 	for range 4 {
 		w.join()
 	}
