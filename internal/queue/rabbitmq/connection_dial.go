@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -146,6 +147,12 @@ func (d *dialer) tlsConfig() (*tls.Config, error) {
 	return config, nil
 }
 
+// isConsumerTimeout reports whether the broker took a delivery back. Before 4.3 it closes the channel for
+// that, with the code of a queue that has other arguments.
+func isConsumerTimeout(answer *amqp.Error) bool {
+	return answer.Code == amqp.PreconditionFailed && strings.Contains(answer.Reason, "timed out")
+}
+
 // explain says what to do about an answer of the broker that will not change by itself.
 func explain(err error) error {
 	var answer *amqp.Error
@@ -153,12 +160,14 @@ func explain(err error) error {
 		return err
 	}
 	var advice string
-	switch answer.Code {
-	case amqp.PreconditionFailed:
+	switch {
+	case isConsumerTimeout(answer):
+		advice = "a delivery was held for longer than the broker's consumer_timeout"
+	case answer.Code == amqp.PreconditionFailed:
 		advice = "it exists with other settings: let its consumers drain it, then delete it"
-	case amqp.AccessRefused:
+	case answer.Code == amqp.AccessRefused:
 		advice = "check user, password and permissions (configure, write and read on the prefix) in the queue URL"
-	case amqp.NotAllowed:
+	case answer.Code == amqp.NotAllowed:
 		advice = "check the virtual host in the queue URL"
 	default:
 		return err

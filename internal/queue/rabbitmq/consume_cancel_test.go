@@ -3,12 +3,14 @@ package rabbitmq_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -170,4 +172,32 @@ func (w *wiretap) cancelConsumer(t *testing.T, name string) {
 	frame := binary.BigEndian.AppendUint16([]byte{method}, on.channel)
 	frame = binary.BigEndian.AppendUint32(frame, uint32(len(body)))
 	require.NoError(t, on.conn.send(append(append(frame, body...), 0xCE)))
+}
+
+// A delivery that is held for longer than the broker allows costs nobody else anything, and stays with
+// who works on it. RabbitMQ closes the channel for that, from 4.3 on it cancels the consumer.
+func consumerTimeout(t *testing.T, server *testsvc.Server) {
+	set := func(name string, ms int) {
+		server.Rabbitmqctl("eval", fmt.Sprintf("application:set_env(rabbit, %s, %d).", name, ms))
+	}
+	set("consumer_timeout", 1000)
+	set("channel_tick_interval", 500)
+	t.Cleanup(func() {
+		set("consumer_timeout", 1_800_000)
+		set("channel_tick_interval", 60_000)
+	})
+	logged := &logBuffer{}
+	q := openReady(t, rabbitmq.Config{
+		URL: server.URL, Prefix: "botgate.timeout", Logger: slog.New(slog.NewTextHandler(logged, nil)),
+	})
+	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{Bots: queue.Bots{"bot": 1, "other": 1}})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return q.Publish(t.Context(), newEvent(t, "key")) == nil }, patience, 50*time.Millisecond)
+	held := receiveOne(t, c)
+	logged.await(t, "level=WARN", "consuming was interrupted", "botgate.timeout.bot.bot", "consumer_timeout")
+	require.NoError(t, c.Ack(t.Context(), held))
+	next := newEvent(t, "key")
+	require.NoError(t, q.Publish(t.Context(), next))
+	require.Equal(t, next.ID, receiveOne(t, c).Event.ID)
+	require.False(t, logged.has("no connection to the queue"))
 }
