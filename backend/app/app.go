@@ -31,7 +31,7 @@ import (
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
 const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper +
-	stopRetention + stopSessions + 5*closeStore + 4*closeShared + 2*closeListener
+	stopReconcile + stopRetention + stopSessions + 5*closeStore + 4*closeShared + 2*closeListener
 
 var errNotStarted = errors.New("not started")
 

@@ -139,7 +139,13 @@ func (a *App) openJobs(ctx context.Context) error {
 // jobKinds returns the kinds of jobs. Exports need a blob store for their files. A process that
 // only accepts replays need not have the queue open.
 func (a *App) jobKinds() (map[string]job.Kind, error) {
-	kinds := map[string]job.Kind{"rebuild": kind.Rebuild{Maintainer: a.store}, "replay": kind.Replay{Queue: a.queue}}
+	reconcile, err := a.reconcile()
+	if err != nil {
+		return nil, err
+	}
+	kinds := map[string]job.Kind{
+		"rebuild": kind.Rebuild{Maintainer: a.store}, "replay": kind.Replay{Queue: a.queue}, "reconcile": reconcile,
+	}
 	address := a.settings.Blobs()
 	if address == "" {
 		return kinds, nil

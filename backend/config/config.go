@@ -45,6 +45,9 @@ type Config struct {
 	// Listen is the address, host:port, of the API, the health checks and the metrics;
 	// processes without the role api answer the latter two only. Empty listens nowhere.
 	Listen string
+	// ReconcileAfter is how long nothing may have happened to an event under way before the role jobs
+	// asks whether the queue has it, and delivers it again where that does not; 0 never asks.
+	ReconcileAfter time.Duration
 	// LogLevel is the least level that is logged.
 	LogLevel slog.Level
 	// LogFormat is "text" or "json".

@@ -42,18 +42,19 @@ func TestFromEnv(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.Validate())
 	require.Equal(t, config.Config{
-		QueueURL:      "amqp://u:p@h1:5672,h2:5672/v",
-		History:       "1h 1GiB",
-		OutcomeSpool:  "outcomes-2.db",
-		BlobURL:       "s3://bucket",
-		BlobRetention: 1000 * time.Hour,
-		DatabaseURL:   "postgres://u:p@h/db",
-		Data:          config.Default().Data,
-		BotsFile:      "bots.json",
-		Roles:         []config.Role{config.API, config.Record},
-		Listen:        ":9",
-		LogLevel:      slog.LevelWarn,
-		LogFormat:     "json",
+		QueueURL:       "amqp://u:p@h1:5672,h2:5672/v",
+		History:        "1h 1GiB",
+		OutcomeSpool:   "outcomes-2.db",
+		BlobURL:        "s3://bucket",
+		BlobRetention:  1000 * time.Hour,
+		DatabaseURL:    "postgres://u:p@h/db",
+		Data:           config.Default().Data,
+		BotsFile:       "bots.json",
+		Roles:          []config.Role{config.API, config.Record},
+		Listen:         ":9",
+		ReconcileAfter: 15 * time.Minute,
+		LogLevel:       slog.LevelWarn,
+		LogFormat:      "json",
 	}, c)
 	require.False(t, c.Has(config.Dispatch))
 }

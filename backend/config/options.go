@@ -179,6 +179,14 @@ var Options = []Option{
 			return must(!c.Has(Dispatch) || c.BotsFile != "", "set: the role dispatch needs it")
 		},
 	}, {
+		Flag: "reconcile-after", Env: "BOTGATE_RECONCILE_AFTER", Caddy: "reconcile_after", Default: "15m",
+		Help:  "events that nothing happened to for so long and no queue has are delivered again; 0 never",
+		Page:  "explanation/guarantees.md",
+		value: func(c *Config) value { return (*period)(&c.ReconcileAfter) },
+		check: func(c Config) error {
+			return must(c.ReconcileAfter == 0 || c.ReconcileAfter >= time.Second, "0, for never, or at least 1s")
+		},
+	}, {
 		Flag: "listen", Env: EnvListen, Caddy: "listen", Default: "127.0.0.1:8081",
 		Help: "address of the API, health checks and metrics, without access control", Page: "reference/backend.md",
 		value: func(c *Config) value { return (*text)(&c.Listen) },

@@ -229,6 +229,22 @@ func TestLater(t *testing.T) {
 	e.requireFile(made.ID, 2)
 }
 
+// TestAgain has a job run again more often than one may fail.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	var runs atomic.Int32
+	e := newEnv(t, counter{step: func(context.Context, *job.Run, int) error {
+		if runs.Add(1) < 120 {
+			return job.Again(time.Nanosecond)
+		}
+		return nil
+	}})
+	j := e.jobs(e.engine)
+	e.work(j)
+	e.awaitStatus(e.submit(j, 1).ID, job.StatusDone)
+	require.EqualValues(t, 120, runs.Load())
+}
+
 // TestPoison finds the row that workers leave which were killed again and again.
 func TestPoison(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind is a kind of work.
@@ -14,8 +15,9 @@ type Kind interface {
 	// errors are a [ParameterError] and ErrForbidden.
 	Prepare(parameters []byte, bot string) ([]byte, error)
 	// Run works on a job from its checkpoint on, calls [Run.Save] after each step, and returns
-	// its errors. The result becomes JSON. An error of [Later] is retried with a backoff; one of
-	// [Failed] is shown to those who asked for the job; any other is for the log only.
+	// its errors. The result becomes JSON. An error of [Later] is retried with a backoff, and one of
+	// [Again] has the job run again; one of [Failed] is shown to those who asked for the job; any
+	// other is for the log only.
 	Run(ctx context.Context, r *Run) (result any, err error)
 }
 
@@ -78,6 +80,13 @@ func (l *later) Unwrap() error { return l.error }
 
 // Later marks an error that may be temporary.
 func Later(err error) error { return &later{err} }
+
+type again struct{ after time.Duration }
+
+func (*again) Error() string { return "the job is to run again" }
+
+// Again is what a job returns that has more to do after a while; it has saved where to resume.
+func Again(after time.Duration) error { return &again{after} }
 
 var (
 	// errInterrupted is returned by [Run.Save] when the worker has to stop here, as its slice is

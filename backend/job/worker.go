@@ -155,6 +155,7 @@ func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 	switch {
 	case after.Status.Final():
 		j.logFinal(&after)
+	case errors.As(err, new(*again)):
 	case !errors.Is(err, errInterrupted):
 		j.metrics.retries.Inc()
 		log.Warn("a job is retried", "due_at", after.DueAt, "error", err)
@@ -163,7 +164,7 @@ func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 
 // outcome changes a job by what its run returned.
 func outcome(next *Job, result []byte, err error, stopped bool) {
-	at, failed, temporary := now(), (*failure)(nil), (*later)(nil)
+	at, failed, temporary, recurs := now(), (*failure)(nil), (*later)(nil), (*again)(nil)
 	switch {
 	case err == nil:
 		next.Result, next.Checkpoint = result, ""
@@ -175,6 +176,9 @@ func outcome(next *Job, result []byte, err error, stopped bool) {
 			next.Tries = max(0, next.Tries-1) // The job is not the reason.
 		}
 		next.requeue(at)
+	case errors.As(err, &recurs):
+		next.Tries = 0
+		next.requeue(at.Add(recurs.after))
 	case errors.As(err, &temporary) && next.Tries < maxTries:
 		next.requeue(at.Add(backoff.Delay(next.Tries)))
 	case errors.As(err, &failed):
