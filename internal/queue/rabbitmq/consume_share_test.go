@@ -384,3 +384,60 @@ func TestHandOverWaitsForWhatIsWorkedOn(t *testing.T) {
 		})
 	}
 }
+
+// While the broker takes no messages, members hear nothing of each other, and each waits for all queues.
+// Nothing moves by that, and nothing comes twice.
+func membersDuringAnAlarm(t *testing.T, server *testsvc.Server) {
+	config := rabbitmq.Config{URL: server.URL, Prefix: "botgate.alarm", Sharing: quick}
+	bots := queue.Bots{}
+	for n := range 6 {
+		bots[fmt.Sprint("bot-", n)] = 1
+	}
+	processes := []*rabbitmq.Queue{openReady(t, config), openReady(t, config)}
+	ctx, cancel := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	defer working.Wait()
+	defer cancel()
+	came := make(chan *queue.Delivery, 1000)
+	for _, q := range processes {
+		c, err := q.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{Bots: bots})
+		require.NoError(t, err)
+		working.Go(func() {
+			for {
+				ds, err := c.Receive(ctx, 1)
+				if err != nil {
+					return
+				}
+				came <- ds[0]
+				_ = c.Ack(ctx, ds[0])
+			}
+		})
+	}
+	awaitOwned := func(each int) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			return ownedBy(t, processes[0]) == each && ownedBy(t, processes[1]) == each
+		}, patience, 10*time.Millisecond)
+	}
+	sent := map[string]bool{}
+	publish := func() {
+		t.Helper()
+		for bot := range bots {
+			e := newEvent(t, "key")
+			e.Bot, sent[e.ID] = bot, true
+			require.Eventually(t, func() bool { return processes[0].Publish(ctx, e) == nil }, patience, 10*time.Millisecond)
+		}
+	}
+	awaitOwned(3)
+	publish()
+	server.Rabbitmqctl("set_vm_memory_high_watermark", "0.00001")
+	awaitOwned(6)
+	server.Rabbitmqctl("set_vm_memory_high_watermark", "0.3")
+	awaitOwned(3)
+	publish()
+	for n := len(sent); n > 0; n-- {
+		d := <-came
+		require.True(t, sent[d.Event.ID], "it came twice")
+		delete(sent, d.Event.ID)
+	}
+}

@@ -34,6 +34,7 @@ func TestFailingBroker(t *testing.T) {
 	server := testsvc.StartRabbitMQ(t)
 	t.Run("documented settings", func(t *testing.T) { documentedSettings(t, server) })
 	t.Run("consumer timeout", func(t *testing.T) { consumerTimeout(t, server) })
+	t.Run("members during an alarm", func(t *testing.T) { membersDuringAnAlarm(t, server) })
 	t.Run("blocked", func(t *testing.T) { brokerBlocked(t, server) })
 	t.Run("frozen", func(t *testing.T) { brokerFrozen(t, server) })
 	t.Run("killed", func(t *testing.T) { brokerKilled(t, server) })
