@@ -53,3 +53,16 @@ func TestUsersOfAnyName(t *testing.T) {
 	}
 	require.NotEqual(t, event.Name(long), event.Name(long+"x"))
 }
+
+// TestUnclearPaths are refused, where the mux would redirect: a client must not get another path than it asked for.
+func TestUnclearPaths(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"/v1/users/%2E%2E", "/v1/users/../events", "/v1/./events", "/v1//events", "/v1/sessions/demo/..%2f..%2fevents%2fx",
+		"/v1/users/..%5Cevents/data", "/v1/dead/..%2fevents", "/v1/users/a%2F.",
+	} {
+		reader := &fakeReader{page: &store.Page{}}
+		requireProblem(t, ask(t, handler(t, Config{Reader: reader}), "GET", path), 400, "malformed")
+		require.Zero(t, reader.calls)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/internal/urlpath"
 )
 
 const (
@@ -73,8 +74,15 @@ func (a *API) routes() []route {
 	return all
 }
 
+// unclearPath answers what the gateway refuses, too: it would be a redirect otherwise, to another path than was asked for.
+var unclearPath = problem.Malformed.WithDetail("The path has an empty part, or . or .. as one. Such names go into a query.")
+
 // ServeHTTP implements [http.Handler]. Where there is no route, the mux knows whether there is one for another method.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !urlpath.Clear(r.URL.EscapedPath()) {
+		a.handle("other", a.cfg.Timeout, func(*response, *http.Request, caller) error { return unclearPath }).ServeHTTP(w, r)
+		return
+	}
 	refuse, pattern := a.mux.Handler(r)
 	if pattern != "" {
 		a.mux.ServeHTTP(w, r)

@@ -169,7 +169,7 @@ func TestSessionNames(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(sessionServer(t))
 	defer server.Close()
-	names := []string{"%2E%2E", "%2E", "a%2Fb", "%2F%2F", "a%3Fb", "a%23b", "a%25b", "a%252Fb", "%20", "+", "%2B", "%C3%A9", "users%2F..%2Fx", ";x", "a:b@c"}
+	names := []string{"...", "a%2Fb", "%2F%2F", "a%3Fb", "a%23b", "a%25b", "a%252Fb", "%20", "+", "%2B", "%C3%A9", "a%5Cb", ";x", "a:b@c"}
 	for n, name := range names {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+"/v1/sessions/demo/"+name, strings.NewReader(fmt.Sprintf(`{"n":%d}`, n)))
 		require.NoError(t, err)

@@ -156,7 +156,7 @@ func (a *App) Failed() <-chan error { return a.failed }
 
 // Handler answers the API, /healthz, /readyz and /metrics; for those who serve them on
 // a listener of their own. Until the app has started it is not ready and queries get 503.
-func (a *App) Handler() http.Handler { return a.mux }
+func (a *App) Handler() http.Handler { return http.HandlerFunc(a.answer) }
 
 // Ready returns nil when every role can do its work, or what keeps it from that.
 func (a *App) Ready(ctx context.Context) error { return a.health.Ready(ctx) }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/internal/urlpath"
 )
 
 // Bounds of the server. The API's requests have no bodies to speak of.
@@ -73,13 +74,24 @@ func (a *App) routes() {
 	if !a.settings.Has(config.API) {
 		return
 	}
-	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if opened := a.api.Load(); opened != nil {
-			opened.ServeHTTP(w, r)
-			return
-		}
-		api.Unavailable(w)
-	})
+	a.mux.HandleFunc("/", a.serveAPI)
+}
+
+func (a *App) serveAPI(w http.ResponseWriter, r *http.Request) {
+	if opened := a.api.Load(); opened != nil {
+		opened.ServeHTTP(w, r)
+		return
+	}
+	api.Unavailable(w)
+}
+
+// answer is the handler of all requests. The mux would clean a path that is not clear, and redirect; the API refuses it.
+func (a *App) answer(w http.ResponseWriter, r *http.Request) {
+	if a.settings.Has(config.API) && !urlpath.Clear(r.URL.EscapedPath()) {
+		a.serveAPI(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
 }
 
 // openAPI ties the API to what the app has opened by now.
@@ -105,7 +117,7 @@ func (a *App) serve(ctx context.Context) error {
 	}
 	base := context.WithoutCancel(ctx)
 	server := &http.Server{
-		Handler:           a.mux,
+		Handler:           a.Handler(),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ReadTimeout:       readTimeout,
 		ReadHeaderTimeout: readTimeout,
