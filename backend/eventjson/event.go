@@ -21,7 +21,7 @@ type View struct {
 // Listed is an event in a list, Detailed one that was asked for by its id.
 var (
 	Listed   = &View{members: listed}
-	Detailed = &View{members: append(slices.Clip(listed), attempts), body: true}
+	Detailed = &View{members: append(slices.Clip(listed), attempts, repeats), body: true}
 )
 
 // Fields are the names of the members that a caller wants; nil for all.
@@ -54,6 +54,14 @@ var listed = []member{
 }
 
 var attempts = member{"attempts", func(r *store.Record) any { return viewAttempts(r.Attempts) }}
+
+// repeats is left out of an event that was sent once.
+var repeats = member{"repeats", func(r *store.Record) any {
+	if len(r.Repeats) == 0 {
+		return nil
+	}
+	return r.Repeats
+}}
 
 // optional leaves out a member that has the zero value.
 func optional[T comparable](value T) any {

@@ -42,6 +42,9 @@ func CountsOf(status event.Status) Counts {
 	return c
 }
 
+// counts reports whether the entry is one of those that are counted; a repeat is none.
+func (e Entry) counts() bool { return e.State.Status != event.StatusRepeated }
+
 // Add adds other, sign times.
 func (c *Counts) Add(other Counts, sign int64) {
 	for i, field := range c.fields() {
@@ -77,7 +80,7 @@ type UserCount struct {
 func CountUsers(entries []Entry) []UserCount {
 	all := make([]UserCount, 0, len(entries))
 	for _, e := range entries {
-		if e.Subject != "" {
+		if e.Subject != "" && e.counts() {
 			all = append(all, UserCount{e.Subject, e.Bot, Day(e.EventTime), CountsOf(e.State.Status), e.EventTime, e.EventTime})
 		}
 	}
@@ -103,9 +106,12 @@ type BotCount struct {
 
 // CountBots sums up entries by bot, minute and day, in that order.
 func CountBots(entries []Entry) []BotCount {
-	all := make([]BotCount, len(entries))
-	for i, e := range entries {
-		all[i] = BotCount{e.Bot, Micros(e.Time).Truncate(time.Minute), Day(e.EventTime), CountsOf(e.State.Status), e.Took}
+	all := make([]BotCount, 0, len(entries))
+	for _, e := range entries {
+		if e.counts() {
+			minute := Micros(e.Time).Truncate(time.Minute)
+			all = append(all, BotCount{e.Bot, minute, Day(e.EventTime), CountsOf(e.State.Status), e.Took})
+		}
 	}
 	order := func(a, b BotCount) int {
 		return cmp.Or(cmp.Compare(a.Bot, b.Bot), a.Minute.Compare(b.Minute), a.Day.Compare(b.Day))

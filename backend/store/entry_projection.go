@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -66,20 +67,27 @@ func Project(entries []Entry) []Projection {
 		if p.Event != nil {
 			into.Event, into.Bot, into.EventType = p.Event, p.Bot, p.EventType
 		}
+		if s := into.State.Status; s == event.StatusAccepted || s == event.StatusDeferred {
+			into.State.UpdatedAt = into.EventTime
+		}
 	})
 }
 
-// ParseAttempts reads the attempts of an event out of the bodies of its changes.
-func ParseAttempts(bodies [][]byte) ([]event.Change, error) {
-	attempts := make([]event.Change, 0, len(bodies))
+// ParseChanges reads the attempts and the repeats of an event out of the bodies of its changes.
+func ParseChanges(bodies [][]byte) (attempts []event.Change, repeats []time.Time, err error) {
+	attempts = make([]event.Change, 0, len(bodies))
 	for _, body := range bodies {
 		c, err := event.ParseChange(&event.Event{Data: body})
-		if err != nil {
-			return nil, err
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case c.Status == event.StatusRepeated:
+			repeats = append(repeats, c.At)
+		case len(attempts) < MaxAttempts:
+			attempts = append(attempts, c)
 		}
-		attempts = append(attempts, c)
 	}
-	return attempts, nil
+	return attempts, repeats, nil
 }
 
 // codes are the numbers under which engines keep statuses. Their order is the projection rule:
@@ -87,6 +95,7 @@ func ParseAttempts(bodies [][]byte) ([]event.Change, error) {
 // Delivered is the greatest: once the bot has the event, no outcome of a redelivery changes
 // that. The gaps leave room for statuses to come.
 var codes = map[event.Status]int{
+	event.StatusRepeated:  5,
 	event.StatusAccepted:  10,
 	event.StatusDeferred:  12,
 	event.StatusReplayed:  15,
@@ -130,6 +139,7 @@ func AsOf(r *Record, at time.Time) (*Record, error) {
 			state = state.Merge(State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(c.At)})
 		}
 	}
+	then.Repeats = slices.DeleteFunc(slices.Clone(r.Repeats), func(t time.Time) bool { return t.After(at) })
 	then.Status, then.AttemptCount, then.UpdatedAt = state.Status, state.Attempts, state.UpdatedAt
 	return &then, nil
 }

@@ -59,6 +59,9 @@ type Record struct {
 	AttemptCount int
 	// Attempts are the attempts and replays, oldest first and at most MaxAttempts; nil in lists.
 	Attempts []event.Change
+	// Repeats are when the sender sent the event again, oldest first and at most [event.MaxRepeats];
+	// nil in lists.
+	Repeats []time.Time
 	// Death is the change by which the event died; in lists by [event.StatusDead] only.
 	Death *event.Change
 }

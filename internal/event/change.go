@@ -30,14 +30,20 @@ const (
 	StatusDropped Status = "dropped"
 	// StatusReplayed: a dead letter that is to be delivered again; the next attempt is its first again.
 	StatusReplayed Status = "replayed"
+	// StatusRepeated is of changes only: the sender sent the event again, and was answered as the first
+	// time. The event stands where it stood.
+	StatusRepeated Status = "repeated"
 )
+
+// MaxRepeats is how many repeats of an event are recorded.
+const MaxRepeats = 20
 
 // Final reports whether no further change follows by itself.
 func (s Status) Final() bool {
 	return s == StatusDelivered || s == StatusDead || s == StatusDropped || s == StatusExpired
 }
 
-// Statuses returns all of them, in the order of an event's way.
+// Statuses returns all that an event can have, in the order of an event's way.
 func Statuses() []Status {
 	return []Status{
 		StatusAccepted, StatusDeferred, StatusReplayed, StatusFailed, StatusExpired, StatusDead, StatusDropped,
@@ -63,7 +69,9 @@ type Change struct {
 	Attempt int `json:"attempt"`
 	// Replays is how often the event had come back from the dead letters by then.
 	Replays int `json:"replays,omitempty"`
-	// At is when the attempt ended.
+	// Repeat is the number of a repeat, from 1 to [MaxRepeats]; 0 of everything else.
+	Repeat int `json:"repeat,omitempty"`
+	// At is when the attempt ended, or the repeat came.
 	At time.Time `json:"at"`
 	// DurationMS is how long the attempt took, in milliseconds.
 	DurationMS int64 `json:"duration_ms"`
@@ -85,8 +93,11 @@ func NewChange(about *Event, c Change) (*Event, error) {
 	c.EventID, c.EventTime, c.EventType = about.ID, about.Time.UTC().Truncate(time.Microsecond), about.Type
 	c.At = c.At.UTC().Truncate(time.Microsecond)
 	key := fmt.Sprintf("%s#%d#%d#%s", about.ID, c.Replays, c.Attempt, c.Status)
-	if c.Status == StatusFailed {
+	switch c.Status {
+	case StatusFailed:
 		key = fmt.Sprintf("%s#%d", key, c.At.UnixMicro())
+	case StatusRepeated:
+		key = fmt.Sprintf("%s#%d", key, c.Repeat)
 	}
 	data, err := json.Marshal(c)
 	if err != nil {
@@ -114,6 +125,12 @@ func NewReplay(about *Event, n int, at time.Time) (*Event, error) {
 	return NewChange(about, Change{Status: StatusReplayed, Replays: n, At: at})
 }
 
+// NewRepeat is the change of an event that its sender sent for the n-th time more. Its id follows from
+// the number, so an event has at most [MaxRepeats].
+func NewRepeat(about *Event, n int, at time.Time) (*Event, error) {
+	return NewChange(about, Change{Status: StatusRepeated, Repeat: n, At: at})
+}
+
 // IsChange reports whether the event says what happened to another one. Such events
 // are recorded, never dispatched. Accepted events cannot claim to be one: the gateway
 // verifies what it accepts and is the only one to write verifiedby.
@@ -128,7 +145,7 @@ func ParseChange(e *Event) (Change, error) {
 		return Change{}, fmt.Errorf("event: decoding change %s: %w", e.ID, err)
 	}
 	switch c.Status {
-	case StatusDelivered, StatusFailed, StatusDead, StatusDropped, StatusExpired, StatusReplayed:
+	case StatusDelivered, StatusFailed, StatusDead, StatusDropped, StatusExpired, StatusReplayed, StatusRepeated:
 	default:
 		return Change{}, fmt.Errorf("event: change %s has unknown status %q", e.ID, c.Status)
 	}

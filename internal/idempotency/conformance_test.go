@@ -134,19 +134,43 @@ func TestKeyIsForgottenAfterItsWindow(t *testing.T) {
 		eventually(t, other, patient, key, another)
 
 		marks := []Key{newKey()}
-		one.Mark(t.Context(), brief, marks)
-		require.Eventually(t, func() bool { return !other.Seen(t.Context(), patient, marks)[0] }, time.Minute, 5*time.Millisecond)
+		one.Mark(t.Context(), brief, marks, noon)
+		require.Eventually(t, func() bool { return other.Seen(t.Context(), patient, marks)[0].IsZero() }, time.Minute, 5*time.Millisecond)
 	})
 }
+
+// noon is when what is marked happened.
+var noon = time.Date(2026, time.March, 1, 12, 0, 0, 1000, time.UTC)
 
 func TestMarks(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, one, other *Store) {
 		keys := []Key{newKey(), newKey(), newKey()}
-		require.Equal(t, []bool{false, false, false}, one.Seen(t.Context(), patient, keys))
-		one.Mark(t.Context(), patient, []Key{keys[0], keys[2]})
-		require.Equal(t, []bool{true, false, true}, other.Seen(t.Context(), patient, keys))
+		require.Equal(t, make([]time.Time, 3), one.Seen(t.Context(), patient, keys))
+		one.Mark(t.Context(), patient, []Key{keys[0], keys[2]}, noon)
+		require.Equal(t, []time.Time{noon, {}, noon}, other.Seen(t.Context(), patient, keys))
 		require.Empty(t, other.Seen(t.Context(), patient, nil))
+	})
+}
+
+func TestRepeatsAreCounted(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, one, other *Store) {
+		key := newKey()
+		for n, s := range []*Store{one, other, one} {
+			require.Equal(t, n+1, s.Count(t.Context(), patient, key))
+		}
+		require.Equal(t, 1, other.Count(t.Context(), patient, newKey()))
+		one.Mark(t.Context(), patient, []Key{key}, noon)
+		require.Equal(t, 4, one.Count(t.Context(), patient, key), "beside the mark")
+		brief := patient
+		brief.Window = 50 * time.Millisecond
+		key = newKey()
+		require.Eventually(t, func() bool {
+			one.Count(t.Context(), brief, key)
+			<-time.After(brief.Window)
+			return other.Count(t.Context(), brief, key) == 1
+		}, time.Minute, time.Millisecond)
 	})
 }
 
@@ -186,9 +210,9 @@ func TestSenderWhoLeftIsSettledAllTheSame(t *testing.T) {
 		claim := one.Begin(gone, patient, key, body)
 		leave()
 		one.Finish(gone, claim, answer)
-		one.Mark(gone, patient, marks)
+		one.Mark(gone, patient, marks, noon)
 		require.Equal(t, Repeat, other.Begin(t.Context(), patient, key, body).State)
-		require.True(t, other.Seen(t.Context(), patient, marks)[0])
+		require.Equal(t, noon, other.Seen(t.Context(), patient, marks)[0])
 	})
 }
 

@@ -41,12 +41,12 @@ func TestRedisUnavailable(t *testing.T) {
 			s.Finish(t.Context(), claim, answer)
 			key := newKey()
 			s.Finish(t.Context(), s.Begin(t.Context(), short, key, body), answer)
-			s.Mark(t.Context(), short, marks)
+			s.Mark(t.Context(), short, marks, noon)
 			requireKnown := func() {
 				require.Equal(t, answer, s.Begin(t.Context(), short, open, body).Answer, "begun with Redis, done without")
 				require.Equal(t, answer, s.Begin(t.Context(), short, key, body).Answer)
 				require.Equal(t, Mismatch, s.Begin(t.Context(), short, key, another).State)
-				require.Equal(t, []bool{true}, s.Seen(t.Context(), short, marks))
+				require.Equal(t, []time.Time{noon}, s.Seen(t.Context(), short, marks))
 			}
 			requireKnown()
 			failed := s.Begin(t.Context(), short, newKey(), body)

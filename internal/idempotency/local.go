@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"github.com/botgate/botgate/internal/expiring"
@@ -16,7 +17,10 @@ type local struct {
 // since the time of day can jump.
 type entry struct {
 	print Fingerprint
+	// token is a claim's; of a counter, the number.
 	token uint64
+	// at is that of a mark, in microseconds.
+	at int64
 	// until is when a claim that is not settled ends; expires is when all is forgotten.
 	until, expires time.Duration
 	done           bool
@@ -101,11 +105,27 @@ func (l *local) first(key Key, id string, window time.Duration) (first string) {
 	return first
 }
 
-func (l *local) seen(key Key) bool {
-	e, ok := l.entries.Get(key)
-	return ok && e.done && e.expires > l.now()
+func (l *local) seen(key Key) (at time.Time) {
+	if e, ok := l.entries.Get(key); ok && e.done && e.expires > l.now() {
+		at = time.UnixMicro(e.at).UTC()
+	}
+	return at
 }
 
-func (l *local) mark(key Key, window time.Duration) {
-	l.entries.Set(key, entry{expires: l.now() + window, done: true})
+func (l *local) mark(key Key, at time.Time, window time.Duration) {
+	l.entries.Set(key, entry{expires: l.now() + window, done: true, at: at.UnixMicro()})
+}
+
+// count keeps the number under a key of its own.
+func (l *local) count(key Key, window time.Duration) (n int) {
+	now := l.now()
+	l.entries.Update(sha256.Sum256(key[:]), func(e entry, ok bool) (entry, bool) {
+		if !ok || e.expires <= now {
+			e = entry{}
+		}
+		e.token++
+		n, e.expires = int(e.token), now+window
+		return e, true
+	})
+	return n
 }

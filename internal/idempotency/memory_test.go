@@ -22,7 +22,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	defer func() { require.NoError(t, s.Close()) }()
 	for range 20 * maxKeys {
 		s.Finish(t.Context(), s.Begin(t.Context(), patient, newKey(), body), answer)
-		s.Mark(t.Context(), patient, []Key{newKey()})
+		s.Mark(t.Context(), patient, []Key{newKey()}, noon)
 	}
 	require.LessOrEqual(t, s.local.entries.Len(), maxKeys)
 	last := newKey()

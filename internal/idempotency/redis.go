@@ -3,6 +3,7 @@ package idempotency
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"strconv"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 	claimPrefix = "botgate:claim:"
 	markPrefix  = "botgate:seen:"
 	firstPrefix = "botgate:first:"
+	countPrefix = "botgate:repeats:"
 )
 
 // shared remembers in Redis.
@@ -78,30 +80,44 @@ func (s *shared) first(ctx context.Context, t Terms, keys []Key, ids, first []st
 	return nil
 }
 
-// seen fills in which keys are marked, in one round trip.
-func (s *shared) seen(ctx context.Context, keys []Key, marked []bool) error {
+// seen fills in when what the keys are marked with happened, in one round trip.
+func (s *shared) seen(ctx context.Context, keys []Key, marked []time.Time) error {
 	commands, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, key := range keys {
-			p.Exists(ctx, key.name(markPrefix))
+			p.Get(ctx, key.name(markPrefix))
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
 	for i, command := range commands {
-		marked[i] = marked[i] || command.(*redis.IntCmd).Val() == 1
+		if at, err := command.(*redis.StringCmd).Int64(); err == nil {
+			marked[i] = time.UnixMicro(at).UTC()
+		}
 	}
 	return nil
 }
 
 // mark marks the keys, in one round trip.
-func (s *shared) mark(ctx context.Context, keys []Key, window time.Duration) error {
+func (s *shared) mark(ctx context.Context, keys []Key, at time.Time, window time.Duration) error {
 	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, key := range keys {
-			p.Set(ctx, key.name(markPrefix), 1, window)
+			p.Set(ctx, key.name(markPrefix), at.UnixMicro(), window)
 		}
 		return nil
 	})
 	return err
+}
+
+func (s *shared) count(ctx context.Context, key Key, window time.Duration) (int, error) {
+	commands, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Incr(ctx, key.name(countPrefix))
+		p.PExpire(ctx, key.name(countPrefix), window)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(commands[0].(*redis.IntCmd).Val()), nil
 }

@@ -97,13 +97,14 @@ func (s *Store) First(ctx context.Context, t Terms, keys []Key, ids []string) []
 	return first
 }
 
-// Seen reports which of the keys are marked, in their order.
-func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []bool {
-	marked := make([]bool, len(keys))
+// Seen returns when what the keys are marked with happened, in their order; the zero time for those
+// that are not marked.
+func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []time.Time {
+	marked := make([]time.Time, len(keys))
 	all := true
 	for i, key := range keys {
 		marked[i] = s.local.seen(key)
-		all = all && marked[i]
+		all = all && !marked[i].IsZero()
 	}
 	if s.shared != nil && !all {
 		// Without an answer, that is what this process knows.
@@ -112,17 +113,31 @@ func (s *Store) Seen(ctx context.Context, t Terms, keys []Key) []bool {
 	return marked
 }
 
-// Mark marks the keys for the window.
-func (s *Store) Mark(ctx context.Context, t Terms, keys []Key) {
+// Mark marks the keys for the window with when it happened, in microseconds.
+func (s *Store) Mark(ctx context.Context, t Terms, keys []Key, at time.Time) {
 	if s.shared != nil {
 		err := s.Breaker.Call(context.WithoutCancel(ctx), t.Budget, func(ctx context.Context) error {
-			return s.shared.mark(ctx, keys, t.Window)
+			return s.shared.mark(ctx, keys, at, t.Window)
 		})
 		if err == nil {
 			return
 		}
 	}
 	for _, key := range keys {
-		s.local.mark(key, t.Window)
+		s.local.mark(key, at, t.Window)
 	}
+}
+
+// Count counts the repeats under a key, for the window after the last one: 1 for the first.
+func (s *Store) Count(ctx context.Context, t Terms, key Key) (n int) {
+	if s.shared != nil {
+		err := s.Breaker.Call(ctx, t.Budget, func(ctx context.Context) (err error) {
+			n, err = s.shared.count(ctx, key, t.Window)
+			return err
+		})
+		if err == nil {
+			return n
+		}
+	}
+	return s.local.count(key, t.Window)
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,13 +46,23 @@ type base = queue.Queue
 
 type fakeQueue struct {
 	base
-	published []*event.Event
-	err       error
+	mu sync.Mutex
+	// published are events, changes what is told about them.
+	published, changes []*event.Event
+	err                error
 }
 
 func (f *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
-	if f.err == nil {
-		f.published = append(f.published, events...)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range events {
+		switch {
+		case f.err != nil:
+		case e.IsChange():
+			f.changes = append(f.changes, e)
+		default:
+			f.published = append(f.published, e)
+		}
 	}
 	return errors.Join(f.err, ctx.Err())
 }

@@ -1,13 +1,16 @@
 package botenqueue
 
 import (
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/modules/internal/delivery"
 )
@@ -83,6 +86,32 @@ func TestSameSignedBytesAreNoSecondEvent(t *testing.T) {
 			deliver(t, h, of("", nil, "acme"), `{}`)
 		}
 		require.Len(t, f.published, 5, "where nothing names a delivery")
+	})
+}
+
+// TestRepeatsAreTold finds what the log is told of repeats: the first of them, with their times.
+func TestRepeatsAreTold(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, f *fakeApp, h *Handler) {
+		signed := []byte(uuid.NewString())
+		counter := repeatsTotal.WithLabelValues("github")
+		before := testutil.ToFloat64(counter)
+		deliver(t, h, of("1", signed), `{}`)
+		for range event.MaxRepeats + 5 {
+			deliver(t, h, of(uuid.NewString(), signed), `{}`)
+		}
+		require.GreaterOrEqual(t, testutil.ToFloat64(counter), before+event.MaxRepeats+5)
+		require.Len(t, f.published, 1)
+		require.Len(t, f.changes, event.MaxRepeats)
+		for i, e := range f.changes {
+			c, err := event.ParseChange(e)
+			require.NoError(t, err)
+			require.Equal(t, []any{f.published[0].ID, event.StatusRepeated, i + 1}, []any{c.EventID, c.Status, c.Repeat})
+			require.Equal(t, f.published[0].Time, c.EventTime)
+			require.False(t, c.At.Before(c.EventTime))
+		}
+		f.err = errors.New("away")
+		require.Equal(t, http.StatusAccepted, deliver(t, h, of("1", signed), `{}`).Code, "the event itself is safe")
 	})
 }
 

@@ -28,8 +28,8 @@ type intake struct {
 	events []*event.Event
 	// names are what they are known by.
 	names []names
-	// platform says that a platform delivered them, and not an API client.
-	platform bool
+	// sender is the platform that delivered them; empty for an API client.
+	sender string
 }
 
 // events makes the events of the request: what a platform delivered, or the body as one.
@@ -40,10 +40,10 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) (intake, *probl
 	}
 	items := []platform.Event{{}}
 	batch := delivery.Of(r)
+	var in intake
 	if batch != nil {
-		items = batch.Events
+		items, in.sender = batch.Events, batch.Platform
 	}
-	in := intake{platform: batch != nil}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	for i, item := range items {
 		if batch != nil {

@@ -14,6 +14,10 @@ var (
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "requests_total",
 		Help: "Requests by what became of them: accepted, repeated, or the reason of the refusal.",
 	}, []string{"outcome"})
+	repeatsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "repeats_total",
+		Help: "Events that a platform sent again and that were not published again, by platform.",
+	}, []string{"platform"})
 	publishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "accept_seconds",
 		Help:    "Time from the request's arrival at bot_enqueue to the queue's confirmation.",
@@ -23,7 +27,7 @@ var (
 		Namespace: metric.Namespace, Subsystem: "idempotency", Name: "degraded",
 		Help: "1 while Redis does not answer in time and each gateway knows only its own repeats.",
 	})
-	collectors = []prometheus.Collector{requestsTotal, publishSeconds, degradedState}
+	collectors = []prometheus.Collector{requestsTotal, repeatsTotal, publishSeconds, degradedState}
 )
 
 func observe(done outcome, refusal *problem.Problem, took time.Duration) {

@@ -106,7 +106,7 @@ func TestOperatorSeesThatRedisIsUnreachable(t *testing.T) {
 	defer func() { require.NoError(t, client.Close()) }()
 	store, release, err := acquire(client, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	store.Mark(t.Context(), idempotency.Terms{Window: time.Hour, Budget: time.Minute}, []idempotency.Key{{}})
+	store.Mark(t.Context(), idempotency.Terms{Window: time.Hour, Budget: time.Minute}, []idempotency.Key{{}}, time.Now())
 	require.InDelta(t, 1, testutil.ToFloat64(degradedState), 0)
 	require.NoError(t, release())
 	require.InDelta(t, 0, testutil.ToFloat64(degradedState), 0)

@@ -3,7 +3,6 @@ package botenqueue
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -33,7 +32,7 @@ type outcome struct {
 func (h *Handler) take(ctx context.Context, in intake) (outcome, *problem.Problem) {
 	switch {
 	case h.store == nil:
-	case in.platform:
+	case in.sender != "":
 		return h.takeDelivery(ctx, in)
 	case in.names[0].identity.Key != "":
 		return h.takeCommand(ctx, in.events[0], in.names[0].identity)
@@ -70,57 +69,77 @@ func (h *Handler) takeCommand(ctx context.Context, e *event.Event, of event.Iden
 func (h *Handler) takeDelivery(ctx context.Context, in intake) (outcome, *problem.Problem) {
 	h.sameBytes(ctx, in)
 	seen := h.seen(ctx, in)
-	var events []*event.Event
+	taken := make(map[string]bool, len(in.events))
+	var events, repeated []*event.Event
 	var publishing []idempotency.Key
 	for i, e := range in.events {
-		keys := in.keys(i)
-		if slices.ContainsFunc(keys, func(key idempotency.Key) bool { return seen[key] }) {
+		ids := in.ids(i)
+		if first := firstOf(e, ids, seen); first != nil {
+			repeated = append(repeated, first)
 			continue
 		}
-		events, publishing = append(events, e), append(publishing, keys...)
-		for _, key := range keys {
-			seen[key] = true // An item that the batch has twice is published once.
+		if taken[e.ID] {
+			continue // An item that the batch has twice is published once.
+		}
+		taken[e.ID] = true
+		events = append(events, e)
+		for _, id := range ids {
+			publishing = append(publishing, idempotency.KeyOf(id))
 		}
 	}
-	done := outcome{answer: accepted(in.events[0]), repeat: len(events) == 0}
-	if done.repeat {
-		return done, nil
+	changes := h.changes(ctx, in.sender, repeated)
+	if len(events) == 0 {
+		h.tell(ctx, changes)
+		return outcome{answer: accepted(repeated[0]), repeat: true}, nil
 	}
-	if refusal := h.publish(ctx, events); refusal != nil {
+	if refusal := h.publish(ctx, append(events, changes...)); refusal != nil {
 		return outcome{}, refusal
 	}
 	if len(publishing) > 0 {
-		h.store.Mark(ctx, h.terms, publishing)
+		h.store.Mark(ctx, h.terms, publishing, in.events[0].Time)
 	}
-	return done, nil
+	return outcome{answer: accepted(in.events[0])}, nil
 }
 
-// keys are what the event of that number is remembered by; none where a repeat can't be told from a
+// ids are what the event of that number is remembered by; none where a repeat can't be told from a
 // new event.
-func (in intake) keys(number int) []idempotency.Key {
+func (in intake) ids(number int) []string {
 	known := in.names[number]
 	if known.identity.Key == "" && known.bytes == nil {
 		return nil
 	}
-	keys := []idempotency.Key{idempotency.KeyOf(in.events[number].ID)}
-	for _, id := range known.ids {
-		keys = append(keys, idempotency.KeyOf(id))
-	}
-	return keys
+	return append([]string{in.events[number].ID}, known.ids...)
 }
 
-// seen says which keys of the events are marked.
-func (h *Handler) seen(ctx context.Context, in intake) map[idempotency.Key]bool {
-	var keys []idempotency.Key
-	for i := range in.events {
-		keys = append(keys, in.keys(i)...)
+// firstOf is the event that was sent before under one of the ids, as far as its repeat tells; nil
+// where there is none.
+func firstOf(e *event.Event, ids []string, seen map[string]time.Time) *event.Event {
+	for _, id := range ids {
+		if at := seen[id]; !at.IsZero() {
+			first := *e
+			first.ID, first.Time = id, at
+			return &first
+		}
 	}
-	seen := make(map[idempotency.Key]bool, len(keys))
-	if len(keys) == 0 {
+	return nil
+}
+
+// seen says when the events were accepted that are marked, by their ids.
+func (h *Handler) seen(ctx context.Context, in intake) map[string]time.Time {
+	var ids []string
+	for i := range in.events {
+		ids = append(ids, in.ids(i)...)
+	}
+	seen := make(map[string]time.Time, len(ids))
+	if len(ids) == 0 {
 		return seen
 	}
-	for i, marked := range h.store.Seen(ctx, h.terms, keys) {
-		seen[keys[i]] = marked
+	keys := make([]idempotency.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = idempotency.KeyOf(id)
+	}
+	for i, at := range h.store.Seen(ctx, h.terms, keys) {
+		seen[ids[i]] = at
 	}
 	return seen
 }

@@ -31,7 +31,7 @@ func reply(w http.ResponseWriter, r *http.Request, in intake, done outcome) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", done.answer.Location)
-	if done.repeat && !in.platform {
+	if done.repeat && in.sender == "" {
 		w.Header().Set(headerReplayed, "true")
 	}
 	w.WriteHeader(done.answer.Status)

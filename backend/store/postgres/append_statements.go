@@ -11,20 +11,21 @@ var (
 	// source and groupUsers. It is [store.CountUsers] in SQL.
 	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
 select subject, bot, ` + day + `, min(event_time), max(event_time), ` + sqlstore.CountRows + ` from `
-	groupUsers = ` and subject <> '' group by 1, 2, 3 order by 1, 2, 3
+	groupUsers = sqlstore.Codes(` and subject <> '' and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3
 on conflict (subject, bot, day) do update set first_at = least(c.first_at, excluded.first_at),
-	last_at = greatest(c.last_at, excluded.last_at), ` + sqlstore.AddCounts
+	last_at = greatest(c.last_at, excluded.last_at), `) + sqlstore.AddCounts
 
 	// countBots does the same for the statistics of bots, as [store.CountBots] does. Its $1 is
 	// the slot.
 	countBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.CountColumns + `)
 select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + sqlstore.CountRows + ` from `
-	groupBots = ` group by 1, 2, 3 order by 1, 2, 3
-on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + excluded.took_ms, ` + sqlstore.AddCounts
+	groupBots = sqlstore.Codes(` and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3
+on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + excluded.took_ms, `) + sqlstore.AddCounts
 
+	accepted = sqlstore.Codes(`excluded.status in ({accepted}, {deferred})`)
 	// newer is the rule of [store.State.Merge]. An acceptance is never newer than a recorded
-	// state.
-	newer = sqlstore.Codes(`(excluded.status not in ({accepted}, {deferred})
+	// state, but for that of a repeat that came first.
+	newer = sqlstore.Codes(`((not ` + accepted + ` or s.status = {repeated})
 	and (excluded.status = {delivered}, excluded.replays, excluded.status, excluded.updated_at)
 	> (s.status = {delivered}, s.replays, s.status, s.updated_at))`)
 )
@@ -47,7 +48,8 @@ var (
 		type = case when excluded.known and not s.known then excluded.type else s.type end,
 		known = s.known or excluded.known,
 		attempts = greatest(s.attempts, excluded.attempts),
-		updated_at = case when ` + newer + ` then excluded.updated_at else s.updated_at end,
+		updated_at = case when ` + newer + ` then case when ` + accepted + ` then s.event_time else excluded.updated_at end
+			else s.updated_at end,
 		replays = case when ` + newer + ` then excluded.replays else s.replays end,
 		status = case when ` + newer + ` then excluded.status else s.status end
 	returning ` + day + ` - date '1970-01-01' as day
@@ -92,7 +94,7 @@ where s.event_id = k.id`)
 ), users as (
 	` + countUsers + `logged where true` + groupUsers + `
 ), bots as (
-	` + countBots + `logged` + groupBots + `
+	` + countBots + `logged where true` + groupBots + `
 )
 select id, event_time from logged`
 )

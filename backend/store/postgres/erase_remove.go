@@ -47,7 +47,7 @@ var (
 	// uncountBots subtracts the removed entries from the statistics of bots.
 	uncountBots = strings.NewReplacer(
 		"count(*)", "-count(*)", "coalesce(sum(took_ms), 0)", "-coalesce(sum(took_ms), 0)", "$1", "0",
-	).Replace(countBots + "gone" + groupBots)
+	).Replace(countBots + "gone where true" + groupBots)
 )
 
 // removal says which entries to remove, by a condition on $2.

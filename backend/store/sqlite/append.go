@@ -19,8 +19,6 @@ const (
 	claimEvent = `
 insert into event_status (event_id, event_time, bot, status, attempts, replays, updated_at) values ($1, $2, $3, $4, 0, 0, $2)
 on conflict (event_id) do nothing`
-	// The status of changes that came first is newer than that of the event itself.
-	claimEarlier    = `update event_status set bot = $2 where event_id = $1 and bot is null`
 	selectEventTime = `select event_time from event_status where event_id = $1`
 
 	insertLog = `
@@ -29,6 +27,11 @@ insert into events (event_time, id, ref, bucket, bot, type, status, attempt, rep
 values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 on conflict (event_time, id) do nothing`
 )
+
+// claimEarlier is for changes that came first. Their status is newer than that of the event itself,
+// but for repeats.
+var claimEarlier = sqlstore.Codes(`update event_status set bot = $2, status = iif(status = {repeated}, $3, status),
+	updated_at = iif(status = {repeated}, event_time, updated_at) where event_id = $1 and bot is null`)
 
 // appendStatements are kept prepared.
 var appendStatements = []string{
@@ -169,7 +172,7 @@ func (t *transaction) claim(ctx context.Context, e store.Entry, at int64) (int64
 	if err != nil || fresh == 1 {
 		return at, err
 	}
-	if _, err := t.exec(ctx, claimEarlier, e.ID, e.Bot); err != nil {
+	if _, err := t.exec(ctx, claimEarlier, e.ID, e.Bot, store.Code(e.State.Status)); err != nil {
 		return 0, err
 	}
 	err = t.row(ctx, selectEventTime, []any{e.ID}, &at)

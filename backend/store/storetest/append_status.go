@@ -51,6 +51,34 @@ var statusCases = map[string]func(*testing.T, Store){
 		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Status: event.StatusDead})))
 	},
 
+	"repeats change no status": func(t *testing.T, s Store) {
+		for i, order := range [][3]int{{0, 1, 2}, {1, 0, 2}, {2, 1, 0}} {
+			e, want := Event(i), event.StatusAccepted
+			if i == 2 {
+				e.NotBefore, want = e.Time.Add(time.Minute), event.StatusDeferred
+			}
+			at := []time.Time{start.Add(time.Minute), start.Add(2 * time.Minute)}
+			parts := []*event.Event{e, repeat(t, e, 1, at[0]), repeat(t, e, 2, at[1])}
+			for _, n := range order {
+				add(t, s, parts[n])
+			}
+			add(t, s, repeat(t, e, 2, at[1].Add(time.Second))) // There is one second repeat.
+			r := get(t, s, e.ID)
+			require.Equal(t, want, r.Status, order)
+			require.Equal(t, e.Time, r.UpdatedAt)
+			require.Equal(t, at, r.Repeats, "oldest first")
+			require.Empty(t, r.Attempts)
+			require.Contains(t, ids(list(t, s, store.Query{Limit: 10, Status: want})), e.ID)
+			add(t, s, change(t, e, event.StatusFailed, 1), repeat(t, e, 3, start.Add(time.Hour)))
+			r = get(t, s, e.ID)
+			require.Equal(t, event.StatusFailed, r.Status)
+			require.Equal(t, 1, r.AttemptCount)
+			before, err := store.AsOf(r, at[1])
+			require.NoError(t, err)
+			require.Equal(t, at, before.Repeats)
+		}
+	},
+
 	"replayed, and delivered then": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, e, change(t, e, event.StatusDead, 3))
@@ -131,6 +159,13 @@ var statusCases = map[string]func(*testing.T, Store){
 			require.Len(t, r.Attempts, len(parts)-1)
 		}
 	},
+}
+
+func repeat(t *testing.T, e *event.Event, n int, at time.Time) *event.Event {
+	t.Helper()
+	made, err := event.NewRepeat(e, n, at)
+	require.NoError(t, err)
+	return made
 }
 
 // history returns an event and n changes of it, each with the status that choose picks

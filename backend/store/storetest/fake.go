@@ -149,6 +149,10 @@ func (f *Fake) record(e store.Entry) *store.Record {
 	for _, c := range changes {
 		state = state.Merge(c.State)
 		change, _ := event.ParseChange(c.Event)
+		if change.Status == event.StatusRepeated {
+			r.Repeats = append(r.Repeats, change.At)
+			continue
+		}
 		r.Attempts = append(r.Attempts, change)
 	}
 	r.Status, r.AttemptCount, r.UpdatedAt = state.Status, state.Attempts, state.UpdatedAt
@@ -199,7 +203,7 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 		if q.Status == event.StatusDead {
 			r.Death = lastDeath(r.Attempts)
 		}
-		r.Attempts = nil
+		r.Attempts, r.Repeats = nil, nil
 		page.Records = append(page.Records, r)
 	}
 	return page, nil

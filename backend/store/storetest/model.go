@@ -154,7 +154,7 @@ func (m *model) record(t *testing.T, id string) *store.Record {
 		bodies[i] = c.Data
 	}
 	var err error
-	r.Attempts, err = store.ParseAttempts(bodies)
+	r.Attempts, r.Repeats, err = store.ParseChanges(bodies)
 	require.NoError(t, err)
 	r.Status, r.AttemptCount, r.UpdatedAt = state.Status, state.Attempts, state.UpdatedAt
 	return r

@@ -55,7 +55,7 @@ func requireRecords(t *testing.T, m *model, s Store) {
 			require.False(t, full.RecordedAt.IsZero())
 			want.RecordedAt = full.RecordedAt
 			require.Equal(t, want, full)
-			full.Event.Data, full.Attempts = nil, nil
+			full.Event.Data, full.Attempts, full.Repeats = nil, nil, nil
 			require.Equal(t, full, r)
 		}
 		if page.Next == nil {

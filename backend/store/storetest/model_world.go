@@ -72,6 +72,10 @@ func (w *world) way() []*event.Event {
 			all = append(all, replay, again)
 			continue
 		}
+		if w.IntN(6) == 0 {
+			all = append(all, repeat(w.t, about, 1+w.IntN(3), e.Time.Add(w.while())))
+			continue
+		}
 		if w.IntN(8) == 0 {
 			drop, err := event.NewChange(about, event.Change{Status: event.StatusDropped, Replays: replays, At: e.Time.Add(w.while())})
 			require.NoError(w.t, err)

@@ -48,9 +48,9 @@ var (
 	count(*) filter (where status = {dropped})`)
 
 	// SelectUserAt counts them in the log as it was at the time $3.
-	SelectUserAt = `select bot, min(event_time), max(event_time), ` + CountRows + ` from events
-where subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3
-group by bot order by bot`
+	SelectUserAt = Codes(`select bot, min(event_time), max(event_time), ` + CountRows + ` from events
+where status <> {repeated} and subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3
+group by bot order by bot`)
 )
 
 // User implements [store.Store].

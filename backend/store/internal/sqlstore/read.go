@@ -19,7 +19,7 @@ func (b *Base) Get(ctx context.Context, id string) (*store.Record, error) {
 		entries = nil
 		times, err := All(ctx, db, ScanTime, b.SelectTime, id)
 		if err == nil && len(times) > 0 {
-			entries, err = All(ctx, db, ScanWithBody, b.SelectRows, times[0], id, store.MaxAttempts+1)
+			entries, err = All(ctx, db, ScanWithBody, b.SelectRows, times[0], id, store.MaxAttempts+event.MaxRepeats+1)
 		}
 		return err
 	})
@@ -33,16 +33,16 @@ func (b *Base) Get(ctx context.Context, id string) (*store.Record, error) {
 	var changes [][]byte
 	for _, e := range entries[1:] {
 		state = state.Merge(e.State)
-		if e.Data != nil && len(changes) < store.MaxAttempts {
+		if e.Data != nil {
 			changes = append(changes, e.Data)
 		}
 	}
-	attempts, err := store.ParseAttempts(changes)
+	attempts, repeats, err := store.ParseChanges(changes)
 	if err != nil {
 		return nil, fmt.Errorf("reading an event: %w", b.Classify(err))
 	}
 	return &store.Record{
-		Event: entries[0].Event, RecordedAt: entries[0].RecordedAt, Attempts: attempts,
+		Event: entries[0].Event, RecordedAt: entries[0].RecordedAt, Attempts: attempts, Repeats: repeats,
 		Status: state.Status, AttemptCount: state.Attempts, UpdatedAt: state.UpdatedAt,
 	}, nil
 }

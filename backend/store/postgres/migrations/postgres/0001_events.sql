@@ -14,7 +14,7 @@ create table events (
 	replays      integer,
 	took_ms      integer,
 	bucket       smallint not null,
-	-- 10 accepted, 12 deferred, 15 replayed, 20 failed, 25 expired, 30 dead, 35 dropped, 40 delivered.
+	-- 5 repeated, 10 accepted, 12 deferred, 15 replayed, 20 failed, 25 expired, 30 dead, 35 dropped, 40 delivered.
 	status       smallint not null,
 	id           text collate "C" not null,
 	-- The event that a change is about; null for events.

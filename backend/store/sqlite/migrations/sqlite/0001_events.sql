@@ -12,7 +12,7 @@ create table events (
 	bot          text not null,
 	-- The type of the event, also in the rows of its changes.
 	type         text not null,
-	-- What the row says: 10 accepted, 12 deferred, 15 replayed, 20 failed, 25 expired,
+	-- What the row says: 5 repeated, 10 accepted, 12 deferred, 15 replayed, 20 failed, 25 expired,
 	-- 30 dead, 35 dropped, 40 delivered.
 	status       integer not null,
 	-- What a change says, read out of its data; 0 for events.
