@@ -199,7 +199,7 @@ func TestRepeatWindow(t *testing.T) {
 			drainGroup(t, q, queue.Record)
 			drainGroup(t, q, queue.Dispatch)
 			execute(t, direct(t, q), "UPDATE seen SET at = at - ?", int64(test.age))
-			require.NoError(t, q.sweep(t.Context()))
+			require.NoError(t, q.sweep(t.Context(), time.Now()))
 			require.NoError(t, q.Publish(t.Context(), e))
 			require.Len(t, drainGroup(t, q, queue.Record), test.want)
 		})

@@ -17,12 +17,12 @@ const (
 //
 // Where no history is kept, it takes out what was kept when there was one, once. A guest
 // leaves it to the others.
-func (q *Queue) cutHistory(ctx context.Context) error {
+func (q *Queue) cutHistory(ctx context.Context, now time.Time) error {
 	if q.cfg.Guest {
 		return nil
 	}
 	for {
-		floor, end, err := q.nextCut(ctx)
+		floor, end, err := q.nextCut(ctx, now)
 		if err != nil || floor >= end {
 			return err
 		}
@@ -41,7 +41,7 @@ func (q *Queue) cutHistory(ctx context.Context) error {
 }
 
 // nextCut says which events the next step is about: from floor to before end.
-func (q *Queue) nextCut(ctx context.Context) (floor, end int64, err error) {
+func (q *Queue) nextCut(ctx context.Context, now time.Time) (floor, end int64, err error) {
 	var next, nextPos int64
 	err = q.reader.QueryRowContext(ctx, "SELECT floor, next_seq, next_pos FROM counters").Scan(&floor, &next, &nextPos)
 	if err != nil {
@@ -59,7 +59,7 @@ func (q *Queue) nextCut(ctx context.Context) (floor, end int64, err error) {
 		return 0, 0, err
 	}
 	defer func() { _ = rows.Close() }()
-	oldest := time.Now().Add(-keep.MaxAge).UnixNano()
+	oldest := now.Add(-keep.MaxAge).UnixNano()
 	var begin int64
 	for n := 0; rows.Next(); n++ {
 		var at, pos int64

@@ -52,7 +52,7 @@ func TestHistoryIsCutByAge(t *testing.T) {
 	require.NoError(t, err)
 	young := accept(t, q, 1)
 	require.NoError(t, q.Publish(t.Context(), waiting), "a repeat")
-	require.NoError(t, q.cutHistory(t.Context()))
+	require.NoError(t, q.cutHistory(t.Context(), time.Now()))
 	require.Equal(t, []string{young[0].ID}, historyOf(t, q))
 	require.Equal(t, 1, countEvents(t, q))
 }
@@ -65,7 +65,7 @@ func TestCuttingLeavesWhatWaits(t *testing.T) {
 	drainGroup(t, q, queue.Record)
 	_, err := direct(t, q).ExecContext(t.Context(), "UPDATE events SET at = 0")
 	require.NoError(t, err)
-	require.NoError(t, q.cutHistory(t.Context()))
+	require.NoError(t, q.cutHistory(t.Context(), time.Now()))
 	require.Empty(t, historyOf(t, q))
 	require.Equal(t, 1, countEvents(t, q))
 	require.Equal(t, map[string]int{e.ID: 1}, drainGroup(t, q, queue.Dispatch))
@@ -82,7 +82,7 @@ func TestGuestCutsNothing(t *testing.T) {
 	require.NoError(t, err)
 	for _, keep := range []queue.Retention{{}, {MaxAge: time.Hour, MaxBytes: 1 << 30}} {
 		guest := openAt(t, Config{Path: path, History: keep, Guest: true})
-		require.NoError(t, guest.cutHistory(t.Context()))
+		require.NoError(t, guest.cutHistory(t.Context(), time.Now()))
 		require.NoError(t, guest.Close())
 		require.Len(t, historyOf(t, host), 3)
 	}
@@ -98,7 +98,7 @@ func TestHistorySwitchedOff(t *testing.T) {
 
 	q = openAt(t, Config{Path: path})
 	require.ErrorIs(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, nil), queue.ErrNoHistory)
-	require.NoError(t, q.cutHistory(t.Context()))
+	require.NoError(t, q.cutHistory(t.Context(), time.Now()))
 	require.Zero(t, countEvents(t, q))
 	accept(t, q, 3)
 	require.Zero(t, countEvents(t, q))

@@ -24,15 +24,16 @@ func (q *Queue) janitor(ctx context.Context) {
 	reap, sweep := time.NewTicker(reapInterval), time.NewTicker(min(max(q.cfg.RepeatWindow/8, time.Second), longestSweep))
 	defer reap.Stop()
 	defer sweep.Stop()
+	clock := newAgeClock(q.log)
 	for {
 		var err error
 		select {
 		case <-ctx.Done():
 			return
 		case <-reap.C:
-			err = errors.Join(q.reap(ctx), q.cutHistory(ctx), q.hearRetryNow(ctx))
+			err = errors.Join(q.reap(ctx), q.cutHistory(ctx, clock.now()), q.hearRetryNow(ctx))
 		case <-sweep.C:
-			err = q.sweep(ctx)
+			err = q.sweep(ctx, clock.now())
 		}
 		if err != nil && ctx.Err() == nil {
 			q.log.Warn("cleaning the queue file up failed", slog.Any("error", err))
@@ -42,7 +43,7 @@ func (q *Queue) janitor(ctx context.Context) {
 
 // sweep forgets ids that were seen before the repeat window. It walks through all ids in
 // steps, so that others can write in between.
-func (q *Queue) sweep(ctx context.Context) error {
+func (q *Queue) sweep(ctx context.Context, now time.Time) error {
 	for after, more := "", true; more; {
 		var last sql.NullString
 		err := q.writer.do(ctx, 1, func(tx *transaction) error {
@@ -52,7 +53,7 @@ func (q *Queue) sweep(ctx context.Context) error {
 				return err
 			}
 			more = n == sweepStep
-			_, err := tx.exec(tx.forget, after, last.String, time.Now().Add(-q.cfg.RepeatWindow).UnixNano())
+			_, err := tx.exec(tx.forget, after, last.String, now.Add(-q.cfg.RepeatWindow).UnixNano())
 			return err
 		})
 		if err != nil {
