@@ -71,7 +71,9 @@ func (a *App) openOutcomes(ctx context.Context, broker queue.Queue) (dispatch.Qu
 		return broker, nil
 	}
 	log := a.log.With("role", string(config.Dispatch))
-	s, err := spool.Open(ctx, spool.Config{Path: a.settings.OutcomeSpool, Option: config.EnvOutcomeSpool, Logger: log})
+	s, err := spool.Open(ctx, spool.Config{
+		Path: a.settings.OutcomeSpool, Option: config.EnvOutcomeSpool, Without: config.EnvOutcomeSpool + "=off", Logger: log,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", config.EnvOutcomeSpool, err)
 	}

@@ -29,6 +29,7 @@ func init() {
 func commands() []caddycmd.Command {
 	return []caddycmd.Command{
 		initCommand(), tokenCommand(), signCommand(), revokeCommand(), hashSecretCommand(), schemaCommand(),
+		spoolCommand(),
 		exampleBotCommand(), quickstartCommand(),
 	}
 }

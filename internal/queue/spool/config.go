@@ -14,6 +14,8 @@ type Config struct {
 	Path string
 	// Option names what an operator changes to have another file, in messages. Default "spool".
 	Option string
+	// Without is what an operator sets to spool nothing, in messages. Default "on_broker_error reject".
+	Without string
 	// DrainTimeout bounds how long the drainer waits for a confirmation, and with it how
 	// long Close takes while the broker does not answer. Default 5s.
 	DrainTimeout time.Duration
@@ -31,6 +33,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("the path of the spool is empty")
 	}
 	c.Option = cmp.Or(c.Option, "spool")
+	c.Without = cmp.Or(c.Without, "on_broker_error reject")
 	c.DrainTimeout = cmp.Or(max(c.DrainTimeout, 0), 5*time.Second)
 	c.Grace = cmp.Or(max(c.Grace, 0), 5*time.Second)
 	c.MaxEvent = cmp.Or(max(c.MaxEvent, 0), 16<<20)

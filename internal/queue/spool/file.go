@@ -32,6 +32,11 @@ func (s *Spool) openFile(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.warnOfDisk()
+	// Perhaps the broker takes them by now.
+	if err := s.store.Restore(ctx); err != nil {
+		return fmt.Errorf("taking back what the spool keeps aside: %w", err)
+	}
 	waiting, err := s.load(ctx)
 	if err != nil {
 		return err

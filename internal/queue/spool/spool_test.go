@@ -129,8 +129,9 @@ func TestRefusedForGoodIsKeptAside(t *testing.T) {
 	require.NoError(t, q.Close())
 
 	reopened := open(t, b, spool.Config{Path: path}, spool.Options{})
-	require.Equal(t, kept, reopened.Stats().Bytes)
-	require.Zero(t, reopened.Stats().Events)
+	require.Eventually(t, func() bool {
+		return reopened.Stats().Events == 0 && reopened.Stats().Bytes == kept
+	}, patience, tick, "it is offered again, and refused")
 	require.NoError(t, reopened.Close())
 	file, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
 	require.NoError(t, err)
@@ -140,6 +141,25 @@ func TestRefusedForGoodIsKeptAside(t *testing.T) {
 	ds, err := dead.Receive(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, "1", string(ds[0].Event.Data))
+	require.NoError(t, file.Close())
+
+	aside, err := spool.OpenAside(t.Context(), path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, aside.Close()) }()
+	other, err := aside.List(t.Context(), queue.DeadFilter{Bot: "other"})
+	require.NoError(t, err)
+	require.Empty(t, other)
+	list, err := aside.List(t.Context(), queue.DeadFilter{Bot: "bot"})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.ElementsMatch(t, []queue.Group{queue.Record, queue.Dispatch}, list[0].Groups)
+	require.Contains(t, list[0].Reason, "refused")
+
+	b.behave(nil)
+	taking := open(t, b, spool.Config{Path: path}, spool.Options{})
+	waitDrained(t, taking)
+	require.Equal(t, []string{"0", "2", "1"}, b.bodies("k"), "once the broker takes it")
+	require.Zero(t, taking.Stats())
 }
 
 func TestBounds(t *testing.T) {

@@ -67,8 +67,22 @@ func (q *Queue) moveDead(ctx context.Context, query queue.DeadQuery,
 	return result, err
 }
 
-// redrive moves a dead letter back to its group and queues the change that reports it, in the same transaction.
+// redrive restores a dead letter and queues the change that reports it, in the same transaction.
 func (tx *transaction) redrive(l letter) (bool, error) {
+	moved, err := tx.restore(l)
+	if err != nil || !moved || groupOf(l.id) != groupDispatch {
+		return moved, err
+	}
+	now := time.Now()
+	news, err := event.NewReplay(l.Event, l.Replays+1, now)
+	if err != nil {
+		return false, err
+	}
+	return true, tx.report(news, now.UnixNano())
+}
+
+// restore moves a dead letter back to its group.
+func (tx *transaction) restore(l letter) (bool, error) {
 	if l.Event.ID == "" {
 		return false, errNoEvent
 	}
@@ -84,15 +98,7 @@ func (tx *transaction) redrive(l letter) (bool, error) {
 		return false, err
 	}
 	tx.arriveOf(group, l.Event.Bot)
-	if err := tx.leave(groupDead, sql.NullInt64{}); err != nil || group != groupDispatch {
-		return true, err
-	}
-	now := time.Now()
-	news, err := event.NewReplay(l.Event, l.Replays+1, now)
-	if err != nil {
-		return false, err
-	}
-	return true, tx.report(news, now.UnixNano())
+	return true, tx.leave(groupDead, sql.NullInt64{})
 }
 
 // forgetDead removes a dead letter, and its event with the last delivery.
