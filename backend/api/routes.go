@@ -74,8 +74,10 @@ func (a *API) routes() []route {
 	return all
 }
 
-// unclearPath answers what the gateway refuses, too: it would be a redirect otherwise, to another path than was asked for.
-var unclearPath = problem.Malformed.WithDetail("The path has an empty part, or . or .. as one. Such names go into a query.")
+// unclearPath answers what the gateway refuses, too: it would be a redirect otherwise, to another path than was asked
+// for.
+var unclearPath = problem.Malformed.
+	WithDetail("The path has an empty part, or . or .. as one. Such names go into a query.")
 
 // ServeHTTP implements [http.Handler]. Where there is no route, the mux knows whether there is one for another method.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {

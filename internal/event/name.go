@@ -24,7 +24,8 @@ func Name(given string) string {
 		return given
 	}
 	sum := sha256.Sum256([]byte(given))
-	return cut(readable, MaxAttribute-len(digestMark)-digestLength) + digestMark + base64.RawURLEncoding.EncodeToString(sum[:])
+	digest := digestMark + base64.RawURLEncoding.EncodeToString(sum[:])
+	return cut(readable, MaxAttribute-len(digest)) + digest
 }
 
 // NameOf is [Name] for who asks about a user, by the name that the user gave or the one that events have.

@@ -10,7 +10,8 @@ import (
 const Header = "Idempotency-Key"
 
 // HeaderForm says what the header may be.
-const HeaderForm = "Idempotency-Key must be one value of 1 to 255 visible ASCII characters, or a quoted string of them and spaces."
+const HeaderForm = "Idempotency-Key must be one value of 1 to 255 visible ASCII characters," +
+	" or a quoted string of them and spaces."
 
 var (
 	// bareKey is a key as clients send it who do not quote.

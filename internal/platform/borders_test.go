@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,9 +120,7 @@ func FuzzBorders(f *testing.F) {
 				return nil, false
 			}
 			req := &platform.Request{Method: http.MethodPost, URL: "https://bots.example" + uri, Body: []byte(body), Now: time.Unix(1_700_000_000, 0), Header: http.Header{"X": {x}}}
-			for name, values := range p.(platform.Signer).Sign(secrets[0], req, id) {
-				req.Header[name] = values
-			}
+			maps.Copy(req.Header, p.(platform.Signer).Sign(secrets[0], req, id))
 			return req, p.Verify(req, secrets) == nil
 		}
 		first, ok1 := send(uri1, id1, x1, body1)

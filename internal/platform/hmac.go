@@ -24,7 +24,7 @@ var hashes = map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.
 func newGeneric(o *options) Platform {
 	scheme := macScheme{
 		headers: strings.Fields(o.required("header")), prefix: o.text("prefix", ""),
-		field: o.text("field", ""), separator: o.text("separator", ""),
+		field: o.text("field", ""), separators: o.text("separator", ",;"),
 		timestampHeader: o.text("timestamp_header", ""), timestampField: o.text("timestamp_field", ""),
 		clock:     clocks[o.oneOf("timestamp_format", "seconds", "milliseconds", "rfc3339")],
 		tolerance: o.duration("tolerance", defaultTolerance), idHeader: o.text("id_header", ""),
@@ -63,7 +63,7 @@ func (g generic) checkOptions(o *options) {
 		o.fail("option field: timestamp_field and separator need the name of the signatures")
 	case g.signed.has("id") && g.idHeader == "":
 		o.fail("option id_header: {id} in signed needs it")
-	case g.base != "" && !addressed:
+	case g.base != nil && !addressed:
 		o.fail("option url: it is not in signed")
 	default:
 		g.signed.checkBorders(o)

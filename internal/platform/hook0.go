@@ -53,13 +53,14 @@ func (h hook0) Verify(req *Request, secrets []Secret) error {
 // covered returns the names of the headers that a code v1 covers, and whether there is one.
 func (h hook0) covered(req *Request) (names string, strong bool) {
 	headers := h.sent(req)
-	return firstField(headers, h.separator, "h"), firstField(headers, h.separator, "v1") != ""
+	return firstField(headers, h.separators, "h"), firstField(headers, h.separators, "v1") != ""
 }
 
 // covers reports whether the signature of a verified request covers that header.
 func (h hook0) covers(req *Request, header string) bool {
 	names, strong := h.covered(req)
-	return strong && slices.ContainsFunc(strings.Fields(names), func(name string) bool { return strings.EqualFold(name, header) })
+	isIt := func(name string) bool { return strings.EqualFold(name, header) }
+	return strong && slices.ContainsFunc(strings.Fields(names), isIt)
 }
 
 // hook0Headers joins the names of the covered headers and their values. No name has the dot that ends

@@ -132,7 +132,8 @@ func signedPrefix(id, timestamp string) []byte {
 // event waits for no other. A body without a "type" is of type "standard.event".
 func (standardWebhooks) Read(req *Request, document []byte) Delivery {
 	id, _, _ := standardHeaders(req.Header)
-	return single(Event{Type: "standard." + cmp.Or(unquote(members(document, "type")[0]), "event"), Key: Key{Value: id, Rule: standardKey}}, nil)
+	name := cmp.Or(unquote(members(document, "type")[0]), "event")
+	return single(Event{Type: "standard." + name, Key: Key{Value: id, Rule: standardKey}}, nil)
 }
 
 // Sign returns the three webhook-* headers.

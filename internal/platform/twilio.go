@@ -27,17 +27,7 @@ type twilio struct {
 }
 
 func newTwilio(o *options) Platform {
-	raw := o.text("url", "")
-	if raw == "" {
-		return twilio{}
-	}
-	base, err := url.Parse(raw)
-	if err != nil || base.Host == "" || base.RawQuery != "" || base.Fragment != "" ||
-		(base.Scheme != "https" && base.Scheme != "http") {
-		o.fail("option url: it must be the public scheme and host, such as https://bots.example.com," +
-			" with the path that a proxy takes away, if one does")
-	}
-	return twilio{base: base}
+	return twilio{base: o.address("url")}
 }
 
 // ParseSecret takes the account's auth token as it is shown.

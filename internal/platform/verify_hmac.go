@@ -8,6 +8,7 @@ import (
 	"errors"
 	"hash"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,10 +19,10 @@ import (
 // platform that does so embeds one, and has ParseSecret, Verify and [Signer] from it.
 type macScheme struct {
 	// headers have signatures, encoded and after the prefix; there may be several, as secrets are
-	// rotated. With a field they have items "name=value" with the separator between them, and each
+	// rotated. With a field they have items "name=value" with one of the separators between them, and each
 	// one of that name is a signature.
-	headers                  []string
-	prefix, field, separator string
+	headers                   []string
+	prefix, field, separators string
 	// timestampHeader, or timestampField among the items, has the signed time.
 	timestampHeader, timestampField string
 	clock                           clock
@@ -29,7 +30,7 @@ type macScheme struct {
 	// idHeader has the delivery's id.
 	idHeader string
 	// base is the gateway's public address, as [options.address] has it.
-	base string
+	base *url.URL
 
 	newHash func() hash.Hash
 	// encoding is that of signatures, secretEncoding that of secrets as they are shown, after a
@@ -57,7 +58,7 @@ func newMACScheme(o *options, s macScheme, signed string) macScheme {
 	if s.clock.parse == nil {
 		s.clock = clocks["seconds"]
 	}
-	s.separator = cmp.Or(s.separator, ",")
+	s.separators = cmp.Or(s.separators, ",")
 	s.signed = parseTemplate(o, signed)
 	return s
 }
@@ -131,7 +132,7 @@ func (s macScheme) timestamp(req *Request, headers []string) (timestamp string, 
 			return "", HeaderMissing
 		}
 	case s.timestampField != "":
-		timestamp = firstField(headers, s.separator, s.timestampField)
+		timestamp = firstField(headers, s.separators, s.timestampField)
 	default:
 		return "", nil
 	}
@@ -144,7 +145,7 @@ var versionPrefix = regexp.MustCompile(`^v[0-9]+=`)
 // signatures decodes those in the headers; it fails when none has the right form.
 func (s macScheme) signatures(headers []string) (found [][]byte, err error) {
 	err = unknownVersion
-	for value := range fields(headers, s.separator, s.field) {
+	for value := range fields(headers, s.separators, s.field) {
 		encoded, ok := strings.CutPrefix(value, s.prefix)
 		if !ok && versionPrefix.MatchString(s.prefix) && versionPrefix.MatchString(value) {
 			continue
@@ -171,7 +172,7 @@ func (s macScheme) Sign(secret Secret, req *Request, id string) http.Header {
 		value = s.field + "=" + value
 	}
 	if s.timestampField != "" {
-		value = s.timestampField + "=" + timestamp + s.separator + value
+		value = s.timestampField + "=" + timestamp + s.separators[:1] + value
 	}
 	header := http.Header{}
 	header.Set(s.headers[0], value)

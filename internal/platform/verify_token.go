@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/botgate/botgate/internal/jwk"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/botgate/botgate/internal/jwk"
 )
 
 const (

@@ -14,9 +14,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/botgate/botgate/internal/jwk"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/botgate/botgate/internal/jwk"
 )
 
 // verificationKey verifies the tokens of one algorithm.

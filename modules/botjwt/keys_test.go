@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/botgate/botgate/internal/jwk"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/jwk"
 )
 
 // keyring has one private key of each kind.

@@ -9,8 +9,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/botgate/botgate/internal/mediatype"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/botgate/botgate/internal/mediatype"
 )
 
 // DefaultMaxSize is the largest body, in bytes, where no max_size is configured: 1 MB.
