@@ -102,7 +102,9 @@ func deliverSlowly(b *testing.B, processes int) float64 {
 	for _, e := range warm {
 		e.Type = warmup
 	}
-	require.Eventually(b, func() bool { return handles[0].Publish(ctx, warm...) == nil }, time.Minute, 100*time.Millisecond)
+	require.Eventually(b, func() bool {
+		return handles[0].Publish(ctx, warm...) == nil
+	}, time.Minute, 100*time.Millisecond)
 	all := eventsForAll(b, slowEvents)
 	require.NoError(b, handles[0].Publish(ctx, all...))
 	<-begun

@@ -64,7 +64,8 @@ func (s *stack) writeManyBots() queue.Bots {
 	for n := range sharedBots {
 		name := fmt.Sprint("bot-", n)
 		bots[name] = 1
-		entries = append(entries, fmt.Sprintf(`%q:{"url":%q,"secret_files":["demo-bot.secret"]}`, name, s.bot.server.URL+"/events"))
+		entry := fmt.Sprintf(`%q:{"url":%q,"secret_files":["demo-bot.secret"]}`, name, s.bot.server.URL+"/events")
+		entries = append(entries, entry)
 	}
 	content := `{"bots":{` + strings.Join(entries, ",") + `}}`
 	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte(content), 0o600))
@@ -109,14 +110,17 @@ func (s *stack) load(bots queue.Bots, to *ledger) (stop func()) {
 	s.t.Helper()
 	q, err := rabbitmq.Open(s.t.Context(), rabbitmq.Config{URL: s.rabbit.URL})
 	require.NoError(s.t, err)
-	require.Eventually(s.t, func() bool { return q.DeclareBots(s.t.Context(), bots) == nil && q.Ready(s.t.Context()) == nil },
-		patience, 10*time.Millisecond)
+	require.Eventually(s.t, func() bool {
+		return q.DeclareBots(s.t.Context(), bots) == nil && q.Ready(s.t.Context()) == nil
+	}, patience, 10*time.Millisecond)
 	var ended atomic.Bool
 	var sending sync.WaitGroup
 	sending.Go(func() {
 		for n := 0; !ended.Load(); n++ {
 			for bot := range bots {
-				e := &event.Event{Bot: bot, Type: "command", Subject: bot, OrderKey: bot, Time: time.Now(), VerifiedBy: "jwt", Data: numbered(n)}
+				e := &event.Event{
+					Bot: bot, Type: "command", Subject: bot, OrderKey: bot, Time: time.Now(), VerifiedBy: "jwt", Data: numbered(n),
+				}
 				var err error
 				if e.ID, err = event.NewID(bot); err != nil {
 					s.t.Error(err)

@@ -29,8 +29,8 @@ func newQueueMetrics(q queue.Queue, bots []string) *queueMetrics {
 	return &queueMetrics{
 		queue: q, bots: bots,
 		depth: prometheus.NewDesc("botgate_queue_depth",
-			"Events ready or in flight, by group: record, dispatch, dead for the dead letters, parked for what waits for a shard that "+
-				"is down, or unrouted for what no queue took. Dispatch is by bot, those not in the bots file as (other).",
+			"Events ready or in flight, by group: record, dispatch, dead for the dead letters, parked for what waits for a "+
+				"shard that is down, or unrouted for what no queue took. Dispatch is by bot, those not in the bots file as (other).",
 			[]string{"group", "bot"}, nil),
 		inFlight: prometheus.NewDesc("botgate_queue_in_flight",
 			"Events of a bot that a dispatch process holds and did not settle yet; on RabbitMQ those of this process.",

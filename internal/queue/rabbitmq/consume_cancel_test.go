@@ -125,7 +125,8 @@ func (w *wiretap) fromClient(client *tapped, broker net.Conn) {
 	}
 	frame := protocol
 	for err := error(nil); err == nil; frame, err = readFrame(client) {
-		if body := frame[min(header, len(frame)):]; frame[0] == method && bytes.HasPrefix(body, []byte{0, basicClass, 0, 20}) {
+		body := frame[min(header, len(frame)):]
+		if frame[0] == method && bytes.HasPrefix(body, []byte{0, basicClass, 0, 20}) {
 			name, rest := shortString(body[6:])
 			tag, _ := shortString(rest)
 			w.mu.Lock()
@@ -192,7 +193,9 @@ func consumerTimeout(t *testing.T, server *testsvc.Server) {
 	})
 	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{Bots: queue.Bots{"bot": 1, "other": 1}})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return q.Publish(t.Context(), newEvent(t, "key")) == nil }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return q.Publish(t.Context(), newEvent(t, "key")) == nil
+	}, patience, 50*time.Millisecond)
 	held := receiveOne(t, c)
 	logged.await(t, "level=WARN", "consuming was interrupted", "botgate.timeout.bot.bot", "consumer_timeout")
 	require.NoError(t, c.Ack(t.Context(), held))

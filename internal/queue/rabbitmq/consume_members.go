@@ -38,8 +38,8 @@ func (s *sharing) listen(ctx context.Context) {
 			continue
 		}
 		if s.refused.CompareAndSwap(false, true) {
-			s.queue.config.Logger.Warn("processes can't hear of each other, so each waits for all queues of bots and they share no work: "+
-				"let the user of the queue URL configure, write and read the exchange",
+			s.queue.config.Logger.Warn("processes can't hear of each other, so each waits for all queues of bots and they "+
+				"share no work: let the user of the queue URL configure, write and read the exchange",
 				"exchange", s.queue.topology.members(), "error", explain(err))
 		}
 		select {

@@ -37,7 +37,8 @@ type sharing struct {
 
 func newSharing(q *Queue, places []*place) *sharing {
 	s := &sharing{
-		queue: q, id: uuid.NewString(), places: map[string]*place{}, decide: retry.NewWake(), news: retry.NewWake(), members: 1,
+		queue: q, id: uuid.NewString(), places: map[string]*place{}, members: 1,
+		decide: retry.NewWake(), news: retry.NewWake(),
 	}
 	var names []string
 	for _, p := range places {

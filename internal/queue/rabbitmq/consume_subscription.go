@@ -185,7 +185,7 @@ func (conn *connection) whyCancelled(name string) error {
 	if answered(err, amqp.NotFound) {
 		return errQueueDeleted
 	}
-	return fmt.Errorf("%w and takes its deliveries back, perhaps since one was held for longer than the broker's consumer_timeout",
+	return fmt.Errorf("%w and takes its deliveries back, perhaps since one was held for longer than its consumer_timeout",
 		errCancelled)
 }
 
