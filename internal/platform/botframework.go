@@ -45,7 +45,7 @@ func (b botframework) Verify(req *Request, secrets []Secret) error {
 
 // Read keeps order in a conversation. An invoke, which waits for an answer, gets an empty one.
 func (botframework) Read(_ *Request, document []byte) Delivery {
-	event := activity("botframework", document)
+	event := activity("botframework", activityKey, document)
 	if event.Type == "botframework.invoke" {
 		return single(event, jsonReply("{}"))
 	}

@@ -46,6 +46,12 @@ func (k Key) Content(body []byte) []byte {
 	return body
 }
 
+// RepeatsByBody reports whether the same signed bytes are the same event, whatever the value is: where that
+// is not signed, or there is none; always, or but for deliveries that can be equal by themselves.
+func (k Key) RepeatsByBody(always bool) bool {
+	return (k.Value == "" || !k.Rule.Signed) && (always || !k.Rule.Equal)
+}
+
 // RulesOf returns the rules of the platform of that name, the one that goes first at the front.
 // Without any, no delivery has a name.
 func RulesOf(name string) []Rule { return rules[name] }

@@ -10,6 +10,8 @@ var (
 		Member: "conversation.id + type + id + timestamp + channelData.eventType",
 		Page:   "https://github.com/microsoft/botframework-sdk/blob/main/specs/botframework-activity/botframework-activity.md",
 	}
+	// teamsKey is that of an activity, too, and the body is signed.
+	teamsKey              = Rule{Member: activityKey.Member, Signed: true, Page: activityKey.Page}
 	discordInteractionKey = Rule{
 		Member: "id", Signed: true, Unique: true, Retried: true,
 		Page: "https://discord.com/developers/docs/interactions/receiving-and-responding#interaction-object",
@@ -98,7 +100,7 @@ var rules = map[string][]Rule{
 	"slack":             {slackEventKey, slackTriggerKey, slackOtherKey},
 	"standard-webhooks": {standardKey},
 	"stripe":            {stripeKey},
-	"teams-outgoing":    {activityKey},
+	"teams-outgoing":    {teamsKey},
 	"telegram":          {telegramKey},
 	"twilio":            {twilioStatusKey, twilioStreamKey, twilioTokenKey},
 }

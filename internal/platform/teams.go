@@ -23,5 +23,5 @@ func newTeams(o *options) Platform {
 // Read keeps order in a conversation. Teams wants a message for an answer, within five
 // seconds; the bot's own can only follow by other means.
 func (t teams) Read(_ *Request, document []byte) Delivery {
-	return single(activity("teams-outgoing", document), jsonReply(t.reply))
+	return single(activity("teams-outgoing", teamsKey, document), jsonReply(t.reply))
 }

@@ -83,7 +83,7 @@ func (s *sender) signed(req *platform.Request, events []platform.Event) [][]byte
 	var digest []byte
 	signed := make([][]byte, len(events))
 	for i, e := range events {
-		if e.Key.Value != "" && e.Key.Rule.Signed || e.Key.Rule.Equal && !s.always {
+		if !e.Key.RepeatsByBody(s.always) {
 			continue
 		}
 		if digest == nil {
