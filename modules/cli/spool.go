@@ -48,13 +48,17 @@ type spoolRun struct {
 	all        bool
 }
 
-func spoolSubcommand(name, short, long string, run func(*spoolRun, context.Context, io.Writer, *spool.Aside) error) *cobra.Command {
+// spoolWork is what a subcommand does with what is kept aside.
+type spoolWork func(*spoolRun, context.Context, io.Writer, *spool.Aside) error
+
+func spoolSubcommand(name, short, long string, work spoolWork) *cobra.Command {
 	var r spoolRun
 	cmd := &cobra.Command{Use: name, Short: short, Long: long, Args: cobra.NoArgs, SilenceUsage: true}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return r.run(cmd.OutOrStdout(), run) }
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return r.run(cmd.OutOrStdout(), work) }
 	flags := cmd.Flags()
 	flags.StringVar(&r.data, "data", envOr(envData, "data"), "Folder of the spool ("+envData+")")
-	flags.StringVar(&r.file, "file", os.Getenv(envSpool), "The spool's file (default: spool.db in the data folder, "+envSpool+")")
+	flags.StringVar(&r.file, "file", os.Getenv(envSpool),
+		"The spool's file (default: spool.db in the data folder, "+envSpool+")")
 	flags.StringVar(&r.filter.ID, "id", "", "Only the event with this id")
 	flags.StringVar(&r.filter.Bot, "bot", "", "Only events of this bot")
 	if name == "drop" {
@@ -63,7 +67,7 @@ func spoolSubcommand(name, short, long string, run func(*spoolRun, context.Conte
 	return cmd
 }
 
-func (r *spoolRun) run(out io.Writer, run func(*spoolRun, context.Context, io.Writer, *spool.Aside) error) (err error) {
+func (r *spoolRun) run(out io.Writer, work spoolWork) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), spoolTimeout)
 	defer cancel()
 	aside, err := spool.OpenAside(ctx, cmp.Or(r.file, filepath.Join(r.data, "spool.db")))
@@ -71,7 +75,7 @@ func (r *spoolRun) run(out io.Writer, run func(*spoolRun, context.Context, io.Wr
 		return fmt.Errorf("option --file: %w", err)
 	}
 	defer func() { err = errors.Join(err, aside.Close()) }()
-	return run(r, ctx, out, aside)
+	return work(r, ctx, out, aside)
 }
 
 func (r *spoolRun) list(ctx context.Context, out io.Writer, aside *spool.Aside) error {

@@ -105,7 +105,9 @@ func (q *Queue) publishOnItsOwn(ctx context.Context, conn *connection, m *messag
 }
 
 // answerAlone says what became of a message on a channel of its own.
-func (conn *connection) answerAlone(m *message, acked bool, closes <-chan *amqp.Error, returns <-chan amqp.Return) error {
+func (conn *connection) answerAlone(
+	m *message, acked bool, closes <-chan *amqp.Error, returns <-chan amqp.Return,
+) error {
 	select {
 	case cause := <-closes:
 		switch {

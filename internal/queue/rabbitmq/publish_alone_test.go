@@ -75,7 +75,8 @@ func full(t *testing.T, ch *amqp.Channel, name, exchange, key string) {
 	t.Helper()
 	_, err := ch.QueueDelete(name, false, false, false)
 	require.NoError(t, err)
-	_, err = ch.QueueDeclare(name, true, false, false, false, amqp.Table{"x-max-length": 0, "x-overflow": "reject-publish"})
+	args := amqp.Table{"x-max-length": 0, "x-overflow": "reject-publish"}
+	_, err = ch.QueueDeclare(name, true, false, false, false, args)
 	require.NoError(t, err)
 	require.NoError(t, ch.QueueBind(name, key, exchange, false, nil))
 }

@@ -67,7 +67,9 @@ func addLetter(list []*SetAside, l *queue.DeadLetter) []*SetAside {
 		list[n-1].Groups = append(list[n-1].Groups, l.Group)
 		return list
 	}
-	return append(list, &SetAside{Event: l.Event, Size: l.Size, Groups: []queue.Group{l.Group}, Reason: l.Reason, At: l.At})
+	return append(list, &SetAside{
+		Event: l.Event, Size: l.Size, Groups: []queue.Group{l.Group}, Reason: l.Reason, At: l.At,
+	})
 }
 
 // Drop deletes what is kept aside and chosen by the filter, for good, and returns how many events these were.

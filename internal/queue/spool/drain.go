@@ -137,7 +137,9 @@ func (d *drainer) strike(x *queue.Delivery, cause error) {
 		d.setAside(x, cause)
 		return
 	}
-	x.Note(queue.Outcome{Attempt: strikes, At: time.Now(), StatusCode: http.StatusRequestEntityTooLarge, Error: cause.Error()})
+	x.Note(queue.Outcome{
+		Attempt: strikes, At: time.Now(), StatusCode: http.StatusRequestEntityTooLarge, Error: cause.Error(),
+	})
 	d.persist(func(ctx context.Context) error { return d.consumer.Postpone(ctx, x, laneBackoff.Delay(strikes)) })
 }
 

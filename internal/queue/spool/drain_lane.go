@@ -44,7 +44,8 @@ type pace struct {
 	failures int       // In a row.
 	until    time.Time // Before it nothing is tried.
 	window   int       // How much of a lane is tried at once; 0 is no bound.
-	logged   time.Time
+	logged   time.Time // When it was last told that it fails.
+	told     bool      // And not yet that it does no more.
 }
 
 // slow notes a failure, once for all that were tried together, and returns the time to the next try.
@@ -116,7 +117,7 @@ func (s *Spool) refused(l lane, cause error) {
 	p.slow(time.Now(), laneBackoff)
 	s.drainers[l.group].consumer.Throttle(l.bot, p.until, p.window)
 	if time.Since(p.logged) > lanePause {
-		p.logged = time.Now()
+		p.logged, p.told = time.Now(), true
 		s.log.Warn("a queue of the broker does not take events: those for it wait in the spool, the others do not",
 			slog.String("group", string(l.group)), slog.String("bot", l.bot), slog.Any("error", cause))
 	}
@@ -140,7 +141,11 @@ func (s *Spool) finished(l lane, e *event.Event) (recovered bool) {
 		return false
 	}
 	p.window = 0
-	s.log.Info("a queue of the broker takes events again", slog.String("group", string(l.group)), slog.String("bot", l.bot))
+	if p.told {
+		p.told = false
+		s.log.Info("a queue of the broker takes events again",
+			slog.String("group", string(l.group)), slog.String("bot", l.bot))
+	}
 	return true
 }
 

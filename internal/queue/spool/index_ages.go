@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -20,7 +21,9 @@ type minute struct {
 
 // find returns where a time's minute is, or belongs.
 func (a *ages) find(t time.Time) (at int, found bool) {
-	return slices.BinarySearchFunc(a.minutes, minuteOf(t), func(m minute, number int64) int { return int(m.number - number) })
+	return slices.BinarySearchFunc(a.minutes, minuteOf(t), func(m minute, number int64) int {
+		return cmp.Compare(m.number, number)
+	})
 }
 
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }

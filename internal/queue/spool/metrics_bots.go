@@ -12,7 +12,8 @@ type byBot struct{}
 
 var (
 	botEvents = perBot("bot_events", "Events of the bot that wait in the spool.")
-	botBytes  = perBot("bot_bytes", "What the bot's events in the spool count for against its size, those kept aside included.")
+	botBytes  = perBot("bot_bytes",
+		"What the bot's events in the spool count for against its size, those kept aside included.")
 	botOldest = perBot("bot_oldest_seconds",
 		"Age of the oldest event in the spool that waits for the bot's own queue, to the minute; 0 when none does.")
 )

@@ -73,7 +73,8 @@ func Open(ctx context.Context, cfg Config) (*Spool, error) {
 	switch err := s.openFile(ctx); {
 	case errors.Is(err, filelock.ErrHeld):
 		s.log.Warn("another process has the spool: until it ends, what the broker does not take is refused; "+
-			"processes that are to run side by side need a spool each", slog.String("option", cfg.Option), slog.String("file", cfg.Path))
+			"processes that are to run side by side need a spool each", slog.String("option", cfg.Option),
+			slog.String("file", cfg.Path))
 		s.worker.Go(s.takeOver)
 	case err != nil:
 		return nil, errors.Join(err, s.Close()) //nolint:contextcheck // Closing has bounds of its own.

@@ -68,7 +68,8 @@ func TestARefusingBotHoldsUpNoOther(t *testing.T) {
 				t.Parallel()
 				b := &broker{}
 				b.behave(always(unavailable))
-				q := open(t, b, spool.Config{DrainTimeout: 50 * time.Millisecond}, spool.Options{ConfirmTimeout: 50 * time.Millisecond})
+				const bound = 50 * time.Millisecond
+				q := open(t, b, spool.Config{DrainTimeout: bound}, spool.Options{ConfirmTimeout: bound})
 				for n := range keys {
 					require.NoError(t, q.Publish(t.Context(), newEventFor(t, "down", fmt.Sprint("k", n), n)))
 				}

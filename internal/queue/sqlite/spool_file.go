@@ -43,7 +43,9 @@ func (f *SpoolFile) EachDead(ctx context.Context, visit func(group queue.Group, 
 	return f.each(ctx, groupDead, visit)
 }
 
-func (f *SpoolFile) each(ctx context.Context, from int, visit func(group queue.Group, e *event.Event, size int64)) error {
+func (f *SpoolFile) each(
+	ctx context.Context, from int, visit func(group queue.Group, e *event.Event, size int64),
+) error {
 	names := map[int]queue.Group{groupRecord: queue.Record, groupDispatch: queue.Dispatch, groupDead: queue.Dead}
 	return f.read(ctx, func() error {
 		rows, err := f.reader.QueryContext(ctx, selectEvents, from)
@@ -83,7 +85,8 @@ func (f *SpoolFile) Restore(ctx context.Context) error {
 }
 
 // selectWaiting looks each group up by the first columns of the key.
-var selectWaiting = numbers.Replace(`SELECT EXISTS (SELECT 1 FROM deliveries WHERE grp = {record} AND state < {unreadable})
+var selectWaiting = numbers.Replace(`SELECT
+	EXISTS (SELECT 1 FROM deliveries WHERE grp = {record} AND state < {unreadable})
 	OR EXISTS (SELECT 1 FROM deliveries WHERE grp = {dispatch} AND state < {unreadable})`)
 
 // Waiting reports whether anything waits in Record or Dispatch. It costs the same however much does.
