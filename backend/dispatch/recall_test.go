@@ -2,8 +2,10 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +21,10 @@ import (
 func TestRecalledDeliveriesGoBack(t *testing.T) {
 	t.Parallel()
 	reached, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
 	q := newFakeQueue()
 	bot := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		close(reached)
+		once.Do(func() { close(reached) })
 		<-release
 	})
 	server := httptest.NewServer(bot)
@@ -45,4 +48,39 @@ func TestRecalledDeliveriesGoBack(t *testing.T) {
 	}
 	require.Equal(t, "ack", got.how)
 	require.Equal(t, "begun", got.id)
+}
+
+// Bots that are down keep nobody from handing their queues over: what waits for them moves along, and
+// reaches them once and in order when they are back.
+func TestBotsThatAreDownMoveToAnotherProcess(t *testing.T) {
+	t.Parallel()
+	q := openBroker(t)
+	t.Cleanup(func() { require.NoError(t, q.Close()) })
+	set, all := bots.Set{}, []*illBot{}
+	for n := range 4 {
+		ill, name := newIllBot(t, "503"), fmt.Sprint("ill-", n)
+		all, set[name] = append(all, ill), ill.bot(name)
+	}
+	begin := func() (*Dispatcher, func() error) {
+		d, err := New(Config{Queue: q, Bots: set})
+		require.NoError(t, err)
+		return d, running(t, d)
+	}
+	_, stopFirst := begin()
+	for name := range set {
+		publish(t, q, eventsOf(name))
+	}
+	for _, ill := range all {
+		require.Eventually(t, func() bool { return ill.asked.Load() > 0 }, patience, 5*time.Millisecond)
+	}
+	second, stopSecond := begin()
+	require.Eventually(t, func() bool { return testutil.ToFloat64(second.metrics.waiting) > 0 }, patience, 10*time.Millisecond)
+	for _, ill := range all {
+		ill.cure()
+	}
+	for _, ill := range all {
+		ill.requireAll(t)
+	}
+	require.NoError(t, stopFirst())
+	require.NoError(t, stopSecond())
 }
