@@ -23,7 +23,10 @@ import (
 type specimen struct {
 	// name is where it is from.
 	name, platform string
-	body           []byte
+	// contentType is JSON where it is empty.
+	contentType string
+	headers     map[string]string
+	body        []byte
 	// items are the bodies of the events that it must become; nil for itself.
 	items [][]byte
 }

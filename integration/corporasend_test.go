@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
@@ -20,9 +21,30 @@ import (
 // UPDATE_CORPORA=1 writes it anew, to be read over.
 const corporaFacts = "testdata/corpora.txt"
 
-// corporaSecrets are the secrets of the fixtures' platforms.
-var corporaSecrets = map[string]string{
-	"slack": "signing", "line": "channel", "meta": "app", "telegram": "token", "stripe": "whsec_stripe",
+// platformSecrets are the secrets of platforms that sign with one.
+var platformSecrets = map[string]string{
+	"github": "It's a secret", "line": "channel", "meta": "app", "shopify": "shop", "slack": "signing",
+	"stripe": "whsec_stripe", "teams-outgoing": "c2VjcmV0", "telegram": "token",
+}
+
+// startForPlatforms runs the shipped Caddyfile with all of them, and Discord, whose key is returned.
+func startForPlatforms(t *testing.T) (*stack, ed25519.PrivateKey) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	s := newStack(t)
+	secrets := maps.Clone(platformSecrets)
+	secrets["discord"] = hex.EncodeToString(public)
+	var hooks strings.Builder
+	for name, secret := range secrets {
+		require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", name+".secret"), []byte(secret+"\n"), 0o600))
+		if name != "github" {
+			fmt.Fprintf(&hooks, "\timport hook %s {\n\t\tsignature {\n\t\t\tsecret_file {$BOTGATE_DATA:data}/%s.secret\n\t\t}\n\t}\n", name, name)
+		}
+	}
+	s.config = s.caddyfileWith(t, "\timport hook github {\n", hooks.String()+"\timport hook github {\n")
+	s.startGateway()
+	return s, private
 }
 
 // TestCorpora sends the fixtures of public SDKs, each twice, and finds each stored once, byte for byte, with the
@@ -30,19 +52,7 @@ var corporaSecrets = map[string]string{
 func TestCorpora(t *testing.T) {
 	t.Parallel()
 	specimens := loadCorpora(t)
-	public, private, err := ed25519.GenerateKey(nil)
-	require.NoError(t, err)
-	s := newStack(t)
-	secrets := maps.Clone(corporaSecrets)
-	secrets["discord"] = hex.EncodeToString(public)
-	var hooks strings.Builder
-	for name, secret := range secrets {
-		require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", name+".secret"), []byte(secret+"\n"), 0o600))
-		fmt.Fprintf(&hooks, "\timport hook %s {\n\t\tsignature {\n\t\t\tsecret_file {$BOTGATE_DATA:data}/%s.secret\n\t\t}\n\t}\n", name, name)
-	}
-	s.config = s.caddyfileWith(t, "\timport hook github {\n", hooks.String()+"\timport hook github {\n")
-	s.startGateway()
-
+	s, private := startForPlatforms(t)
 	want := map[string]string{}
 	for _, sp := range specimens {
 		for range 2 {
@@ -76,12 +86,18 @@ func (sp specimen) events() [][]byte {
 	return [][]byte{sp.body}
 }
 
+// specimen sends one as its platform would.
 func (s *stack) specimen(key ed25519.PrivateKey, sp specimen) answer {
 	s.t.Helper()
 	if sp.platform == "discord" {
 		return s.discord(key, string(sp.body))
 	}
-	return s.hook(sp.platform, "application/json", string(sp.body))
+	header := s.signed(sp.platform, "", sp.headers["X-GitHub-Delivery"], sp.body)
+	header.Set("Content-Type", cmp.Or(sp.contentType, "application/json"))
+	for name, value := range sp.headers {
+		header.Set(name, value)
+	}
+	return s.post(sp.platform, header, string(sp.body))
 }
 
 // requireFacts compares what was stored with the bodies that were sent, and with the facts on file.

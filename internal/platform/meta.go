@@ -88,11 +88,8 @@ func (m metaEntry) events(list string, item []byte) iter.Seq[Event] {
 	if list == "changes" {
 		return m.change(item)
 	}
-	event := m.messaging(item)
+	event := m.messaging(item, list == "standby")
 	event.Body = item
-	if list == "standby" {
-		event.Type = "meta.standby"
-	}
 	return func(yield func(Event) bool) { yield(event) }
 }
 

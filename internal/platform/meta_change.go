@@ -37,7 +37,7 @@ func (m metaEntry) change(change []byte) iter.Seq[Event] {
 func (m metaEntry) other(field string, change, value []byte) Event {
 	parts := members(value, "from", "sender", "recipient")
 	if parts[1] != nil && parts[2] != nil {
-		return m.messaging(value)
+		return m.messaging(value, false)
 	}
 	event := Event{Type: "meta." + field, User: textOrID(parts[0])}
 	if event.User == "" {

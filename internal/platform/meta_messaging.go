@@ -16,8 +16,11 @@ var metaAddress = []string{"sender", "recipient", "timestamp", "hop_context", "p
 // messaging reads an item of Messenger or Instagram. The user is the person, whoever wrote: the
 // sender of an echo is the page. A message can be deleted and edited under its id, and reactions to
 // it come and go: the time tells them apart.
-func (m metaEntry) messaging(item []byte) Event {
+func (m metaEntry) messaging(item []byte, standby bool) Event {
 	kind, about := metaKind(item)
+	if standby {
+		kind = "standby"
+	}
 	parts := members(item, "sender", "recipient", "timestamp")
 	inner := members(about, "mid", "is_echo")
 	people := []string{metaPerson(parts[0]), metaPerson(parts[1])}

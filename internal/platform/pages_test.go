@@ -10,11 +10,12 @@ import (
 )
 
 // general are the rows of a page that stand for many kinds: of Slack those with a user or a place, of Meta the
-// changes that nobody made, of GitHub all.
+// changes that nobody made, of GitHub and Stripe all.
 var general = map[string]func(user, order string) bool{
 	"slack":  func(user, order string) bool { return user != "" || order != "" },
 	"meta":   func(user, _ string) bool { return user == "" },
 	"github": func(string, string) bool { return true },
+	"stripe": func(string, string) bool { return true },
 }
 
 // TestPagesNameEveryKind finds each documented kind of payload on the platform's own page.
