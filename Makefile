@@ -57,7 +57,7 @@ test-newer: test-npm ## run the tests of queue, stores and the whole path on new
 	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 $(NEWER_REDIS)
 
 chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
-	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Reload|PlansOfALargeLog)' -timeout 30m ./integration ./backend/store/postgres
+	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Reload|PlansOfALargeLog)' -timeout 90m ./integration ./backend/store/postgres
 
 lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@test -x bin/golangci-lint || { echo "Installing golangci-lint; this takes a minute ..."; \

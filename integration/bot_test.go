@@ -27,6 +27,8 @@ type bot struct {
 	ids      map[string]bool
 	forged   int
 	fail     func(delivered) int
+	// clock is the time against which signatures are checked.
+	clock func() time.Time
 }
 
 // delivered is one request that the bot got.
@@ -40,7 +42,7 @@ func newBot(t *testing.T, secretFile string) *bot {
 	verifier := platform.StandardWebhooks()
 	raw, err := os.ReadFile(secretFile)
 	require.NoError(t, err)
-	b := &bot{ids: map[string]bool{}}
+	b := &bot{ids: map[string]bool{}, clock: time.Now}
 	b.secret, err = verifier.ParseSecret(bytes.TrimSpace(raw))
 	require.NoError(t, err)
 	b.server = httptest.NewServer(http.HandlerFunc(b.serve))
@@ -55,13 +57,13 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	verifier := platform.StandardWebhooks()
-	request := &platform.Request{Method: r.Method, Header: r.Header, Body: body, Now: time.Now()}
 	d := delivered{
 		id: r.Header.Get("Ce-Id"), typ: r.Header.Get("Ce-Type"), subject: r.Header.Get("Ce-Subject"),
 		contentType: r.Header.Get("Content-Type"), body: body,
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	request := &platform.Request{Method: r.Method, Header: r.Header, Body: body, Now: b.clock()}
 	id := d.id
 	if n := r.Header.Get("Botgate-Replay"); n != "" {
 		id += ".r" + n
@@ -87,6 +89,13 @@ func (b *bot) failWith(fail func(delivered) int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fail = fail
+}
+
+// useClock makes the bot check signatures against another time.
+func (b *bot) useClock(now func() time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clock = now
 }
 
 // all returns what the bot accepted, in the order of arrival.

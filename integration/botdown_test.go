@@ -72,10 +72,7 @@ func (s *stack) requireBesides(t *testing.T, down *bot, back func()) {
 // commandTo sends a numbered command to a bot.
 func (s *stack) commandTo(bot, user string, n int) {
 	s.t.Helper()
-	header := bearer(s.token(user))
-	header.Set("Idempotency-Key", fmt.Sprint(bot, "-", n))
-	header.Set("Content-Type", "application/json")
-	a, err := send(http.MethodPost, s.base+"/v1/bots/"+bot+"/commands", header, numbered(n))
+	a, err := s.commandOf(bot, s.token(user), fmt.Sprint(bot, "-", n), numbered(n))
 	require.NoError(s.t, err)
 	require.Equal(s.t, http.StatusAccepted, a.status, "%s", a.body)
 }

@@ -8,16 +8,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 const (
 	// chaosSenders send in the long form, a quarter of them in the short one: with the race
 	// detector, a busy machine drains no faster than all of them send.
 	chaosSenders = 64
+	// chaosKeys are the order keys of each sender.
+	chaosKeys = 4
 	// chaosPace is how often each of them sends: a load that a bot keeps up with, so that
-	// what waits at the end is what a fault left.
-	chaosPace = 300 * time.Millisecond
+	// what waits at the end is what a fault left. The long form has faults of minutes.
+	chaosPace     = 300 * time.Millisecond
+	chaosLongPace = time.Second
 	// chaosProgress is how many commands are accepted between two faults at least.
 	chaosProgress = 400
 	// chaosRepeat is how often an accepted command is sent once more, as somebody does who
@@ -25,17 +28,19 @@ const (
 	chaosRepeat = 8
 )
 
-// chaosLoad sends commands from many connections until it is stopped. Each sender has a
-// user of its own and sends its commands one after the other, again and again with the
-// same key until it gets a 2xx: so the order of acceptance is known.
+// chaosLoad sends commands from many connections until it is stopped. Each sender has users of
+// its own and sends the commands of each one after the other, again and again with the same key
+// until it gets a 2xx: so the order of acceptance is known.
 type chaosLoad struct {
 	s       *stack
+	bots    map[string]*bot
 	quit    chan struct{}
+	stop    func()
 	senders sync.WaitGroup
 
 	mu sync.Mutex
-	// accepted are the ids that were answered with 2xx.
-	accepted map[string]bool
+	// accepted has the bot of each id that was answered with 2xx.
+	accepted map[string]string
 	total    chaosCount
 }
 
@@ -43,46 +48,69 @@ type chaosLoad struct {
 type chaosCount struct {
 	accepted, refused, repeated int
 	longest                     time.Duration
-	// last is when the last request began that was answered with 2xx.
+	// last is when the last request for the bot "demo" began that was answered with 2xx.
 	last time.Time
 	// fatal is an answer that no client would get over.
 	fatal error
 }
 
+// startChaosLoad sends to the bot "demo" through a gateway.
 func startChaosLoad(s *stack) *chaosLoad {
-	l := &chaosLoad{s: s, quit: make(chan struct{}), accepted: map[string]bool{}}
+	l := &chaosLoad{s: s, bots: map[string]*bot{"demo": s.bot}, quit: make(chan struct{}), accepted: map[string]string{}}
+	l.stop = sync.OnceFunc(func() { close(l.quit); l.senders.Wait() })
 	senders := chaosSenders / 4
 	if chaosWanted() {
 		senders = chaosSenders
 	}
-	for n := range senders {
-		token := s.token(chaosUser(n))
-		l.senders.Go(func() { l.send(n, token) })
-	}
+	l.add(s, "demo", senders)
 	return l
 }
 
-func chaosUser(sender int) string { return fmt.Sprintf("chaos-%d", sender) }
+// add starts senders to a bot through a gateway.
+func (l *chaosLoad) add(gateway *stack, bot string, senders int) {
+	for n := range senders {
+		sender := &chaosSender{gateway: gateway, bot: bot}
+		for key := range chaosKeys {
+			user := fmt.Sprintf("chaos-%s-%s-%d-%d", bot, gateway.admin, n, key)
+			sender.users = append(sender.users, user)
+			// Good enough for any clock.
+			exp := time.Now().AddDate(0, 1, 0).Unix()
+			sender.tokens = append(sender.tokens, gateway.tokenWith(jwt.MapClaims{"sub": user, "exp": exp}))
+		}
+		l.senders.Go(func() { l.send(sender) })
+	}
+}
 
-// chaosCommand is the body of a sender's n-th command.
+// chaosSender has the order of acceptance of its users.
+type chaosSender struct {
+	gateway       *stack
+	bot           string
+	users, tokens []string
+}
+
+// chaosCommand is the body of a user's n-th command.
 type chaosCommand struct {
 	Command string    `json:"command"`
 	Args    chaosArgs `json:"args"`
 }
 
 type chaosArgs struct {
-	Sender int `json:"sender"`
-	N      int `json:"n"`
+	N int `json:"n"`
 }
 
-func (l *chaosLoad) send(sender int, token string) {
-	pace := time.NewTicker(chaosPace)
+func (l *chaosLoad) send(sender *chaosSender) {
+	every := chaosPace
+	if chaosWanted() {
+		every = chaosLongPace
+	}
+	pace := time.NewTicker(every)
 	defer pace.Stop()
-	for n := 0; ; n++ {
-		body, _ := json.Marshal(chaosCommand{"/count", chaosArgs{sender, n}})
-		key := fmt.Sprintf("chaos-%d-%d", sender, n)
+	for turn := 0; ; turn++ {
+		who, n := turn%chaosKeys, turn/chaosKeys
+		body, _ := json.Marshal(chaosCommand{"/count", chaosArgs{n}})
+		key := fmt.Sprintf("%s-%d", sender.users[who], n)
 		times := 1
-		if n%chaosRepeat == 0 {
+		if turn%chaosRepeat == 0 {
 			times = 2
 		}
 		for accepted := 0; accepted < times; {
@@ -92,8 +120,8 @@ func (l *chaosLoad) send(sender int, token string) {
 			case <-pace.C:
 			}
 			began := time.Now()
-			a, err := l.s.command(token, key, body)
-			if l.note(a, err, began) {
+			a, err := sender.gateway.commandOf(sender.bot, sender.tokens[who], key, body)
+			if l.note(sender.bot, a, err, began) {
 				accepted++
 			}
 		}
@@ -101,16 +129,16 @@ func (l *chaosLoad) send(sender int, token string) {
 }
 
 // note counts an answer and reports whether it was a 2xx.
-func (l *chaosLoad) note(a answer, err error, began time.Time) bool {
+func (l *chaosLoad) note(bot string, a answer, err error, began time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := &l.total
 	if err == nil && a.status == http.StatusAccepted {
 		c.longest = max(c.longest, time.Since(began))
-		if began.After(c.last) {
+		if bot == "demo" && began.After(c.last) {
 			c.last = began
 		}
-		l.keep(a)
+		l.keep(bot, a)
 		return true
 	}
 	c.refused++
@@ -121,17 +149,30 @@ func (l *chaosLoad) note(a answer, err error, began time.Time) bool {
 }
 
 // keep writes down what was accepted.
-func (l *chaosLoad) keep(a answer) {
+func (l *chaosLoad) keep(bot string, a answer) {
 	var body struct{ ID string }
-	switch err := json.Unmarshal(a.body, &body); {
-	case err != nil || body.ID == "":
+	if err := json.Unmarshal(a.body, &body); err != nil || body.ID == "" {
 		l.total.fatal = fmt.Errorf("accepted without an id: %s", a.body)
-	case l.accepted[body.ID]:
-		l.total.repeated++
-	default:
-		l.accepted[body.ID] = true
-		l.total.accepted++
+		return
 	}
+	if _, known := l.accepted[body.ID]; known {
+		l.total.repeated++
+		return
+	}
+	l.accepted[body.ID] = bot
+	l.total.accepted++
+}
+
+// acceptedFor lists what was accepted for a bot so far.
+func (l *chaosLoad) acceptedFor(bot string) (ids []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, of := range l.accepted {
+		if of == bot {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // count returns what happened since the last call, but for last and fatal.
@@ -143,7 +184,7 @@ func (l *chaosLoad) count() chaosCount {
 	return c
 }
 
-// acceptedSince waits until a request that began after the time was accepted.
+// acceptedSince waits until a request for the bot "demo" that began after the time was accepted.
 func (l *chaosLoad) acceptedSince(t *testing.T, since time.Time) {
 	t.Helper()
 	eventually(t, func() error {
@@ -171,63 +212,4 @@ func (l *chaosLoad) progress(t *testing.T, more int) {
 		}
 		return l.total.fatal
 	})
-}
-
-func (l *chaosLoad) stop() {
-	close(l.quit)
-	l.senders.Wait()
-}
-
-// chaosResult is what became of the accepted events.
-type chaosResult struct{ stored, lost, again int }
-
-// settle waits until the bot has and the database holds every accepted event, but not
-// longer than patience, and returns what there is then.
-func (l *chaosLoad) settle(t *testing.T) chaosResult {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		r := l.result(t)
-		if r.lost == 0 || time.Now().After(deadline) {
-			return r
-		}
-		<-time.After(500 * time.Millisecond)
-	}
-}
-
-func (l *chaosLoad) result(t *testing.T) (r chaosResult) {
-	t.Helper()
-	times := map[string]int{}
-	for _, record := range l.s.recorded() {
-		times[record.Event.ID]++
-	}
-	received := map[string]int{}
-	for _, d := range l.s.bot.all() {
-		received[d.id]++
-	}
-	for id := range l.accepted {
-		if times[id] == 0 || received[id] == 0 {
-			r.lost++
-		}
-	}
-	for id, n := range times {
-		require.Equal(t, 1, n, "event %s is stored once", id)
-		r.stored++
-	}
-	for _, n := range received {
-		r.again += n - 1
-	}
-	return r
-}
-
-// requireOrder finds that the bot saw each sender's commands after their predecessors.
-func (l *chaosLoad) requireOrder(t *testing.T) {
-	t.Helper()
-	next := map[int]int{}
-	for _, d := range l.s.bot.all() {
-		var c chaosCommand
-		require.NoError(t, json.Unmarshal(d.body, &c))
-		require.LessOrEqual(t, c.Args.N, next[c.Args.Sender], "command %d of sender %d came before its predecessor", c.Args.N, c.Args.Sender)
-		next[c.Args.Sender] = max(next[c.Args.Sender], c.Args.N+1)
-	}
 }

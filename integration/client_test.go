@@ -77,13 +77,18 @@ func bearer(token string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
 }
 
-// command sends a command for the bot; key may be empty.
+// command sends a command for the bot "demo"; key may be empty.
 func (s *stack) command(token, key string, body []byte) (answer, error) {
+	return s.commandOf("demo", token, key, body)
+}
+
+// commandOf sends a command for a bot; key may be empty.
+func (s *stack) commandOf(bot, token, key string, body []byte) (answer, error) {
 	header := bearer(token)
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
-	return send(http.MethodPost, s.base+"/v1/bots/demo/commands", header, body)
+	return send(http.MethodPost, s.base+"/v1/bots/"+bot+"/commands", header, body)
 }
 
 // github sends a payload, signed as GitHub signs it.

@@ -48,7 +48,7 @@ func TestChaosFailover(t *testing.T) {
 	load.progress(t, 300)
 
 	load.stop()
-	require.Zero(t, load.settle(t).lost)
+	require.Zero(t, load.settle(t, patience).lost)
 	load.requireOrder(t)
 	s.awaitDelivered(slices.Collect(maps.Keys(load.accepted)))
 }

@@ -59,7 +59,7 @@ func TestChaosShard(t *testing.T) {
 		s.endure(o, load)
 	}
 	load.stop()
-	require.Zero(t, load.settle(t).lost)
+	require.Zero(t, load.settle(t, patience).lost)
 	load.requireOrder(t)
 }
 

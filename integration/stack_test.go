@@ -42,7 +42,9 @@ type stack struct {
 	backends []*process
 	// rabbit is the broker, and redis belongs to it; nil on the embedded engines.
 	rabbit, redis *testsvc.Server
-	database      string
+	// postgres is where a test has a server of its own.
+	postgres *testsvc.Server
+	database string
 	// opened is the database, once somebody looked at it.
 	opened store.Store
 }
@@ -226,6 +228,11 @@ func (s *stack) recorded() []*store.Record {
 
 // eventually waits until condition returns nil, and fails with its last error.
 func eventually(t *testing.T, condition func() error) {
+	t.Helper()
+	eventuallyWithin(t, patience, condition)
+}
+
+func eventuallyWithin(t *testing.T, patience time.Duration, condition func() error) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()

@@ -34,16 +34,7 @@ var postgresKind = kind{
 		return i.run(pgCommand(i, "initdb", "-D", "data", "-U", "postgres", "-A", "trust",
 			"-N", "-E", "UTF8", "--locale=C"))
 	},
-	server: func(i *instance) *exec.Cmd {
-		args := []string{"-D", "data", "-p", strconv.Itoa(i.ports[0])}
-		for _, setting := range []string{
-			"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200",
-			"fsync=off", "synchronous_commit=off", "full_page_writes=off",
-		} {
-			args = append(args, "-c", setting)
-		}
-		return command(i.binary, args...)
-	},
+	server: postgresServer("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
 	ready: func(ctx context.Context, i *instance) error {
 		conn, err := pgx.Connect(ctx, i.url)
 		if err != nil {
@@ -59,6 +50,24 @@ var postgresKind = kind{
 		}
 		return nil
 	},
+}
+
+// durablePostgres keeps what it committed over a power cut, too, as a server in production does.
+func durablePostgres() *kind {
+	durable := postgresKind
+	durable.server = postgresServer("fsync=on")
+	return &durable
+}
+
+func postgresServer(settings ...string) func(*instance) *exec.Cmd {
+	settings = append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"}, settings...)
+	return func(i *instance) *exec.Cmd {
+		args := []string{"-D", "data", "-p", strconv.Itoa(i.ports[0])}
+		for _, setting := range settings {
+			args = append(args, "-c", setting)
+		}
+		return command(i.binary, args...)
+	}
 }
 
 // freshDatabase makes a database on the server and drops it after the test.

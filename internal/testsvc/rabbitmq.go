@@ -142,8 +142,9 @@ func (s *Server) AwaitQueues(queues ...string) {
 	}
 }
 
-func rabbitmqctl(i *instance, args ...string) (string, error) {
-	path, err := locate(i.root, "rabbitmqctl", rabbitBin)
+// rabbitmqTool runs one of the node's command line tools.
+func rabbitmqTool(i *instance, tool string, args ...string) (string, error) {
+	path, err := locate(i.root, tool, rabbitBin)
 	if err != nil {
 		return "", err
 	}
@@ -153,7 +154,7 @@ func rabbitmqctl(i *instance, args ...string) (string, error) {
 	cmd.Env, cmd.Dir, cmd.SysProcAttr = rabbitEnv(i), i.dir, i.attributes()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("rabbitmqctl %s: %w\n%s", strings.Join(args, " "), err, out)
+		return "", fmt.Errorf("%s %s: %w\n%s", tool, strings.Join(args, " "), err, out)
 	}
 	return string(out), nil
 }

@@ -63,6 +63,12 @@ func StartPostgres(t testing.TB) *Server {
 	return startServer(t, &postgresKind)
 }
 
+// StartDurablePostgres is StartPostgres with fsync on: slower, and nearer to production.
+func StartDurablePostgres(t testing.TB) *Server {
+	t.Helper()
+	return startServer(t, durablePostgres())
+}
+
 // StartS3 starts a private S3 server with one bucket. What it acknowledged survives Kill.
 func StartS3(t testing.TB) *Server {
 	t.Helper()
@@ -120,10 +126,25 @@ func (s *Server) Restart() {
 // it printed.
 func (s *Server) Rabbitmqctl(args ...string) string {
 	s.t.Helper()
-	out, err := rabbitmqctl(s.instance, args...)
+	return s.rabbitmq("rabbitmqctl", args...)
+}
+
+// RabbitmqQueues runs rabbitmq-queues against a server from StartRabbitMQ and returns what it
+// printed.
+func (s *Server) RabbitmqQueues(args ...string) string {
+	s.t.Helper()
+	return s.rabbitmq("rabbitmq-queues", args...)
+}
+
+func (s *Server) rabbitmq(tool string, args ...string) string {
+	s.t.Helper()
+	out, err := rabbitmqTool(s.instance, tool, args...)
 	s.check(err)
 	return out
 }
+
+// NodeName is the name of a RabbitMQ node in its cluster.
+func (s *Server) NodeName() string { return nodeName(s.instance) }
 
 func (s *Server) check(err error) {
 	s.t.Helper()

@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// prefetch is how many events a drainer has in hand, window how many of them one bot may have.
+	// prefetch is how many events a drainer has in hand, window how many of them one bot may have
+	// while the broker takes them: a bot whose queue refuses has one at a time.
 	prefetch = 256
-	window   = 32
+	window   = prefetch / 2
 	// probes is how many events ask a broker that is unavailable.
 	probes = 4
 	// idle is how often the index is compared with the file while nothing comes out of it.
