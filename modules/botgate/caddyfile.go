@@ -28,7 +28,9 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //	botgate {
 //		data      <folder>
 //		redis     [<url>]
-//		queue     [<url>]
+//		queue     [<url>] {
+//			max_size <size>
+//		}
 //		on_broker_error spool|reject
 //		spool     [<path>] {
 //			max_size <size>
@@ -50,7 +52,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return option.Options(d,
 		option.Text("data", &a.Data),
 		option.OptionalText("redis", &a.RedisURL),
-		option.OptionalText("queue", &a.QueueURL),
+		option.Func("queue", func(d *caddyfile.Dispenser) error {
+			if err := option.OptionalText("queue", &a.QueueURL).Read(d); err != nil {
+				return err
+			}
+			return option.Block(d, "of queue", option.Size("max_size", &a.QueueMaxSize, option.MaxSize))
+		}),
 		option.Text("on_broker_error", &a.OnBrokerError),
 		option.Func("spool", a.Spool.unmarshal),
 		option.Func("history", func(d *caddyfile.Dispenser) error {

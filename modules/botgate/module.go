@@ -1,6 +1,7 @@
 package botgate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,9 @@ const defaultData = "data"
 // queueFile is the embedded queue's file in the data folder.
 const queueFile = "queue.db"
 
+// defaultQueueSize is the default of [App.QueueMaxSize].
+const defaultQueueSize = 10_000_000_000
+
 func init() {
 	caddy.RegisterModule(&App{})
 }
@@ -48,6 +52,10 @@ type App struct {
 	// QueueURL is the address of the queue: sqlite:<path>, amqp:// or amqps://, with
 	// several hosts separated by commas. Default: sqlite:<data>/queue.db.
 	QueueURL string `json:"queue,omitempty"`
+
+	// QueueMaxSize bounds the file of the embedded queue beside its history, in bytes: beyond it
+	// events are refused with 503 until some were delivered. Default: 10 GB.
+	QueueMaxSize int64 `json:"queue_max_size,omitempty"`
 
 	// OnBrokerError says what becomes of an event that RabbitMQ does not confirm in time:
 	// "spool" keeps it in a file until RabbitMQ takes it, "reject" answers 503. The embedded
@@ -98,6 +106,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.QueueURL == "" {
 		a.QueueURL = "sqlite:" + filepath.Join(a.Data, queueFile)
 	}
+	if a.QueueMaxSize < 0 {
+		return errors.New("option queue: max_size must be positive")
+	}
+	a.QueueMaxSize = cmp.Or(a.QueueMaxSize, defaultQueueSize)
 	if err := a.provisionBlob(); err != nil {
 		return err
 	}

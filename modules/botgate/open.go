@@ -28,7 +28,10 @@ var (
 	spoolPool = pooled.New[string, *spool.Spool]()
 )
 
-type queueKey struct{ url, history string }
+type queueKey struct {
+	url, history string
+	maxSize      int64
+}
 
 // opened is what a configuration opens when it starts, and not when it is read: validating one
 // must not touch files or brokers.
@@ -72,10 +75,12 @@ func (a *App) Queue() (queue.Queue, error) {
 }
 
 func (a *App) open(o *opened) error {
-	key := queueKey{a.QueueURL, a.History}
+	key := queueKey{a.QueueURL, a.History, a.QueueMaxSize}
 	broker, err := queuePool.Acquire(key, func() (queue.Queue, error) {
 		// The queue lives as long as the pool holds it, not as long as one configuration.
-		return queueopen.Open(context.Background(), a.QueueURL, queueopen.Options{History: a.History, Logger: a.logger})
+		return queueopen.Open(context.Background(), a.QueueURL, queueopen.Options{
+			History: a.History, MaxBytes: a.QueueMaxSize, Logger: a.logger,
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("option queue: %w", err)

@@ -18,6 +18,8 @@ type Options struct {
 	// Default, also as "auto": [queue.DefaultRetention] on the embedded queue, where it costs
 	// next to nothing; on RabbitMQ, where it costs a stream, what others have set stays as it is.
 	History string
+	// MaxBytes bounds the file of the embedded queue, see [sqlite.Config]. Default: no bound.
+	MaxBytes int64
 	// Guest is set for a command that opens a queue which others run: whether and how much
 	// history is retained stays their decision.
 	Guest bool
@@ -38,7 +40,9 @@ func Open(ctx context.Context, url string, opts Options) (queue.Queue, error) {
 		return nil, err
 	}
 	if path != "" {
-		return opened(sqlite.Open(ctx, sqlite.Config{Path: path, History: history, Guest: opts.Guest, Logger: opts.Logger}))
+		return opened(sqlite.Open(ctx, sqlite.Config{
+			Path: path, History: history, MaxBytes: opts.MaxBytes, Guest: opts.Guest, Logger: opts.Logger,
+		}))
 	}
 	cfg := rabbitmq.Config{URL: url, Logger: opts.Logger}
 	if !opts.Guest {

@@ -36,6 +36,9 @@ type Config struct {
 	// file grows by that and does not shrink again. Every process that has the file open
 	// should have the same. Default: nothing is kept.
 	History queue.Retention
+	// MaxBytes bounds the file: beyond it, what History keeps left out, no more events are taken until
+	// some were delivered. It may be exceeded by what is published within a second. Default: no bound.
+	MaxBytes int64
 	// Guest leaves to other processes how much history is kept: nothing is taken out. For
 	// commands, which may not know the configuration of the others.
 	Guest bool
@@ -54,6 +57,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Path = path
 	c.RepeatWindow = cmp.Or(max(c.RepeatWindow, 0), 24*time.Hour)
+	c.MaxBytes = max(c.MaxBytes, 0)
 	c.MaxBatch = cmp.Or(max(c.MaxBatch, 0), 1024)
 	c.PrefetchBytes = cmp.Or(max(c.PrefetchBytes, 0), 64<<20)
 	c.BusyTimeout = cmp.Or(max(c.BusyTimeout, 0), 5*time.Second)

@@ -25,7 +25,7 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	if err := q.acquire(ctx); err != nil {
 		return nil, errors.Join(openError(cfg, err), q.release())
 	}
-	if err := q.reap(ctx); err != nil {
+	if err := errors.Join(q.measure(ctx), q.reap(ctx)); err != nil {
 		return nil, errors.Join(openError(cfg, err), q.release())
 	}
 	helperCtx, stop := context.WithCancel(context.WithoutCancel(ctx))

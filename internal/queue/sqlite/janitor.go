@@ -31,7 +31,7 @@ func (q *Queue) janitor(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-reap.C:
-			err = errors.Join(q.reap(ctx), q.cutHistory(ctx, clock.now()), q.hearRetryNow(ctx))
+			err = errors.Join(q.measure(ctx), q.reap(ctx), q.cutHistory(ctx, clock.now()), q.hearRetryNow(ctx))
 		case <-sweep.C:
 			err = q.sweep(ctx, clock.now())
 		}

@@ -30,17 +30,21 @@ func (r *row) size() int64 { return int64(len(r.attributes) + len(r.contentType)
 // Publish implements [queue.Queue]. It returns after the fsync of a transaction that holds
 // all the events.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
+	if err := q.room(events); err != nil {
+		return err
+	}
 	_, err := q.publish(ctx, events)
 	return err
 }
 
 // publish also says, for each event in turn, whether it was queued; the others are repeats.
 func (q *Queue) publish(ctx context.Context, events []*event.Event) (queued []bool, err error) {
-	rows := make([]row, len(events))
+	rows, size := make([]row, len(events)), int64(0)
 	for i, e := range events {
 		if rows[i], err = newRow(e); err != nil {
 			return nil, err
 		}
+		size += rows[i].size()
 	}
 	queued = make([]bool, len(rows))
 	err = q.write(ctx, len(rows), func(tx *transaction) (err error) {
@@ -52,6 +56,7 @@ func (q *Queue) publish(ctx context.Context, events []*event.Event) (queued []bo
 		}
 		return nil
 	})
+	q.size.Add(size)
 	return queued, err
 }
 

@@ -38,6 +38,7 @@ type Queue struct {
 	stopHelpers context.CancelFunc
 	helpers     sync.WaitGroup
 	inflight    sync.WaitGroup // Calls that use the writer.
+	size        atomic.Int64   // What is in use of the file, in bytes; see measure.
 	waiting     atomic.Int32   // Consumers that wait for something to become ready.
 
 	mu        sync.Mutex

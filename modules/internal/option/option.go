@@ -70,5 +70,8 @@ func read(d *caddyfile.Dispenser, where string, options []Option) error {
 		where = " " + where
 	}
 	last := len(names) - 1
+	if last == 0 {
+		return d.Errf("unknown option %q%s; there is %s", d.Val(), where, names[0])
+	}
 	return d.Errf("unknown option %q%s; there are %s and %s", d.Val(), where, strings.Join(names[:last], ", "), names[last])
 }
