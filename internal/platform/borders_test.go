@@ -66,8 +66,10 @@ func TestMovedBordersAreRefused(t *testing.T) {
 		want         platform.Reason
 	}{
 		{
-			templated("{id}.{timestamp}.{body}"), sent{"/", "a", now, `{"a":".` + now + `."}`},
-			sent{"/", "a." + now + `.{"a":"`, now, `"}`}, badBorders,
+			templated("{id}.{timestamp}.{body}"),
+			sent{"/", "a", now, `{"a":".` + now + `."}`},
+			sent{"/", "a." + now + `.{"a":"`, now, `"}`},
+			badBorders,
 		},
 		{templated("{timestamp}.{id}.{body}"), sent{"/", "a", now, `{"b.c"}`}, sent{"/", `a.{"b`, now, `c"}`}, badBorders},
 		{templated("{body}.{id}"), sent{"/", "a", now, `{"b.c"}`}, sent{"/", `c"}.a`, now, `{"b`}, badBorders},
