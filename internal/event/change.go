@@ -93,10 +93,10 @@ func NewChange(about *Event, c Change) (*Event, error) {
 	c.EventID, c.EventTime, c.EventType = about.ID, about.Time.UTC().Truncate(time.Microsecond), about.Type
 	c.At = c.At.UTC().Truncate(time.Microsecond)
 	key := fmt.Sprintf("%s#%d#%d#%s", about.ID, c.Replays, c.Attempt, c.Status)
-	switch c.Status {
-	case StatusFailed:
+	if c.Status == StatusFailed {
 		key = fmt.Sprintf("%s#%d", key, c.At.UnixMicro())
-	case StatusRepeated:
+	}
+	if c.Status == StatusRepeated {
 		key = fmt.Sprintf("%s#%d", key, c.Repeat)
 	}
 	data, err := json.Marshal(c)

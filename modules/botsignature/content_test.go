@@ -46,18 +46,17 @@ func TestContentDecides(t *testing.T) {
 				r.Header.Set("Content-Type", contentType)
 				r.Header.Set("X-GitHub-Event", "push")
 				w := httptest.NewRecorder()
-				reached := false
+				var d *delivery.Delivery
+				var body *payload.Payload
 				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, &caddyhttp.Server{})
-				require.NoError(t, h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
-					reached = true
-					e := delivery.Of(r).Events[0]
-					require.Equal(t, []string{tt.kind, tt.user}, []string{e.Type, e.User}, contentType)
-					body, err := payload.Of(r, 1<<20)
-					require.NoError(t, err)
-					require.Equal(t, tt.contentType, body.ContentType, "what the bot is told")
-					return nil
+				require.NoError(t, h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) (err error) {
+					d = delivery.Of(r)
+					body, err = payload.Of(r, 1<<20)
+					return err
 				})))
-				require.True(t, reached, "%s: %s", contentType, w.Body)
+				require.NotNil(t, d, "%s: %s", contentType, w.Body)
+				require.Equal(t, []string{tt.kind, tt.user}, []string{d.Events[0].Type, d.Events[0].User}, contentType)
+				require.Equal(t, tt.contentType, body.ContentType, "what the bot is told")
 			}
 		})
 	}
