@@ -61,7 +61,7 @@ func TestPoison(t *testing.T) {
 			s.awaitStatus(id, "delivered")
 		}
 		var l deadLetter
-		s.deadAPI(http.MethodGet, "/"+poison, &l)
+		s.deadAPI(http.MethodGet, "/"+poison, http.StatusOK, &l)
 		require.Contains(t, l.Reason, "delivery limit")
 		require.Equal(t, 1, strings.Count(s.dead("list", "--json"), "\n"))
 	})

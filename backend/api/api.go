@@ -1,5 +1,5 @@
 // Package api answers queries over HTTP: about events with their attempts, about users, and the statistics of bots. It
-// also redrives dead letters, runs jobs, and keeps the sessions of bots. The gateway in front of it decides who may ask,
+// also has dead letters replayed and dropped, runs jobs, and keeps the sessions of bots. The gateway in front of it decides who may ask,
 // and names the bot whose events that caller may see.
 package api
 
@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/store"
-	"github.com/botgate/botgate/internal/queue"
 )
 
 const (
@@ -36,8 +35,6 @@ type Reader interface {
 type Config struct {
 	// Reader has the events. Required.
 	Reader Reader
-	// Dead has the dead letters. Required.
-	Dead queue.DeadLetters
 	// Retry has bots tried now. Required.
 	Retry Retrier
 	// Jobs does work that is too long for a request; nil for none, whose paths are then 404.

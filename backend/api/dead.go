@@ -1,70 +1,125 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/botgate/botgate/backend/deadletter"
 	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/duration"
-	"github.com/botgate/botgate/internal/problem"
-	"github.com/botgate/botgate/internal/queue"
 )
 
 // deadPageView is one page of dead letters.
 type deadPageView struct {
 	Dead       []eventjson.DeadLetter `json:"dead"`
 	NextCursor string                 `json:"next_cursor,omitempty"`
-	// Truncated is set when there are dead letters that can't be reached.
-	Truncated bool `json:"truncated,omitempty"`
+	// SearchedTo is how far the page looked where others may follow: at what was accepted then or later.
+	SearchedTo *time.Time `json:"searched_to,omitempty"`
+	// Incomplete is set when a shard did not answer.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
-// movedView says what a replay or drop did.
-type movedView struct {
-	Replayed *int `json:"replayed,omitempty"`
-	Dropped  *int `json:"dropped,omitempty"`
-	// Skipped counts dead letters that are no events and can't be replayed.
-	Skipped int `json:"skipped,omitempty"`
-	// More is set when there may be more matches: the same request continues.
-	More bool `json:"more"`
+// deadSummaryView counts dead letters.
+type deadSummaryView struct {
+	Count   int             `json:"count"`
+	Bots    []deadGroupView `json:"bots"`
+	Reasons []deadGroupView `json:"reasons"`
+	Oldest  *time.Time      `json:"oldest,omitempty"`
+	Newest  *time.Time      `json:"newest,omitempty"`
+	// Until is a bound that leaves out what dies from now on, to replay or drop what was counted.
+	Until      time.Time  `json:"until"`
+	SearchedTo *time.Time `json:"searched_to,omitempty"`
+	Incomplete bool       `json:"incomplete,omitempty"`
 }
 
-// listDead answers GET /v1/dead.
+type deadGroupView struct {
+	Name   string    `json:"name"`
+	Count  int       `json:"count"`
+	Oldest time.Time `json:"oldest"`
+	Newest time.Time `json:"newest"`
+}
+
+// listDead answers GET /v1/dead, newest events first.
 func (a *API) listDead(w *response, r *http.Request, c caller) error {
-	q, _, err := readDeadQuery(r, defaultLimit)
-	if err == nil {
-		err = c.restrict(&q.Bot)
+	q := deadletter.Query{Limit: defaultLimit}
+	p := deadFilter(&q.Filter)
+	p["limit"], p["cursor"] = limit(&q.Limit, deadletter.MaxLimit), cursor(&q.After)
+	if err := p.read(r); err != nil {
+		return err
 	}
+	if err := c.restrict(&q.Bot); err != nil {
+		return err
+	}
+	page, err := deadletter.List(r.Context(), a.cfg.Reader, q)
 	if err != nil {
 		return err
 	}
-	page, err := a.cfg.Dead.ListDead(r.Context(), q)
-	if err != nil {
-		return err
+	view := deadPageView{
+		Dead:       make([]eventjson.DeadLetter, len(page.Records)),
+		SearchedTo: searchedTo(page.Next), Incomplete: len(page.Missing) > 0,
 	}
-	view := deadPageView{Dead: []eventjson.DeadLetter{}, NextCursor: page.Next, Truncated: page.Truncated}
-	for _, l := range page.Letters {
-		view.Dead = append(view.Dead, eventjson.NewDeadLetter(l))
+	for i, record := range page.Records {
+		view.Dead[i] = eventjson.NewDeadLetter(record)
+	}
+	if page.Next != nil {
+		view.NextCursor = page.Next.Cursor()
 	}
 	return w.send(http.StatusOK, view)
 }
 
-// getDead answers GET /v1/dead/{id}.
-func (a *API) getDead(w *response, r *http.Request, c caller) error {
-	id := idIn(r)
-	if !store.ValidID(id) {
-		return unknownDeadLetter
+func searchedTo(next *store.Position) *time.Time {
+	if next == nil {
+		return nil
 	}
-	l, err := a.cfg.Dead.GetDead(r.Context(), id)
+	return new(next.Time.UTC())
+}
+
+// sumDead answers GET /v1/dead/summary.
+func (a *API) sumDead(w *response, r *http.Request, c caller) error {
+	var f deadletter.Filter
+	if err := deadFilter(&f).read(r); err != nil {
+		return err
+	}
+	if err := c.restrict(&f.Bot); err != nil {
+		return err
+	}
+	if now := store.Micros(time.Now()); f.Until.IsZero() || f.Until.After(now) {
+		f.Until.Time = now
+	}
+	s, err := deadletter.Summarize(r.Context(), a.cfg.Reader, f)
 	if err != nil {
 		return err
 	}
-	if !c.may(l.Event.Bot) {
-		return unknownDeadLetter
+	view := deadSummaryView{
+		Count: s.Count, Bots: viewGroups(s.Bots), Reasons: viewGroups(s.Reasons), Until: f.Until.UTC(),
+		SearchedTo: searchedTo(s.Next), Incomplete: len(s.Missing) > 0,
 	}
-	body, err := eventjson.DeadLetterWithBody(l)
+	if s.Count > 0 {
+		view.Oldest, view.Newest = &s.Oldest, &s.Newest
+	}
+	return w.send(http.StatusOK, view)
+}
+
+func viewGroups(groups []deadletter.Group) []deadGroupView {
+	views := make([]deadGroupView, len(groups))
+	for i, g := range groups {
+		views[i] = deadGroupView(g)
+	}
+	return views
+}
+
+// getDead answers GET /v1/dead/{id}.
+func (a *API) getDead(w *response, r *http.Request, c caller) error {
+	if err := (parameters{}).read(r); err != nil {
+		return err
+	}
+	record, err := a.readDead(r, c)
+	if err != nil {
+		return err
+	}
+	body, err := eventjson.DeadLetterWithBody(record)
 	if err != nil {
 		return err
 	}
@@ -72,86 +127,34 @@ func (a *API) getDead(w *response, r *http.Request, c caller) error {
 	return nil
 }
 
-// action is what can be done with dead letters.
-type action string
-
-const (
-	replayDead action = "replay"
-	dropDead   action = "drop"
-)
-
-// moveDead answers POST /v1/dead/replay and DELETE /v1/dead, which move what a filter matches. All dead letters have to
-// be asked for explicitly.
-func (a *API) moveDead(do action) endpoint {
-	return func(w *response, r *http.Request, c caller) error {
-		q, all, err := readDeadQuery(r, queue.MaxDeadPage)
-		switch {
-		case err != nil:
-			return err
-		case q.After != "":
-			return problem.Malformed.WithDetail("The parameter cursor is for lists only.")
-		case all != (q.DeadFilter == queue.DeadFilter{}):
-			return problem.Malformed.WithDetail("Give filters, or all=true for every dead letter.")
-		}
-		if err := c.restrict(&q.Bot); err != nil {
-			return err
-		}
-		return a.move(r.Context(), w, do, q.DeadFilter, q.Limit)
+// readDead reads the dead letter of the path, which the caller must be allowed to see.
+func (a *API) readDead(r *http.Request, c caller) (*store.Record, error) {
+	id := idIn(r)
+	if !store.ValidID(id) {
+		return nil, unknownDeadLetter
 	}
-}
-
-// moveOneDead answers POST /v1/dead/{id}/replay and DELETE /v1/dead/{id}, which move the dead letters of one event, of
-// which there is usually one.
-func (a *API) moveOneDead(do action) endpoint {
-	return func(w *response, r *http.Request, c caller) error {
-		id := idIn(r)
-		if !store.ValidID(id) {
-			return unknownDeadLetter
-		}
-		return a.move(r.Context(), w, do, queue.DeadFilter{ID: id, Bot: c.bot}, queue.MaxDeadPage)
-	}
-}
-
-func (a *API) move(ctx context.Context, w *response, do action, filter queue.DeadFilter, limit int) error {
-	move := a.cfg.Dead.Redrive
-	if do == dropDead {
-		move = a.cfg.Dead.DropDead
-	}
-	result, err := queue.DeadMove(move).All(ctx, filter, limit)
-	a.cfg.Logger.Info("dead letters moved", "action", do, "count", result.Done)
+	record, err := deadletter.Get(store.Fresh(r.Context()), a.cfg.Reader, id)
 	switch {
+	case isAny(err, store.ErrNotFound), err == nil && !c.may(record.Event.Bot):
+		return nil, unknownDeadLetter
 	case err != nil:
-		return err
-	case filter.ID != "" && result.Done == 0 && result.Skipped > 0:
-		return notReplayable
-	case filter.ID != "" && result.Done == 0:
-		return unknownDeadLetter
+		return nil, err
 	}
-	view := movedView{Skipped: result.Skipped, More: result.Next != "" || result.Truncated}
-	if do == dropDead {
-		view.Dropped = &result.Done
-	} else {
-		view.Replayed = &result.Done
-	}
-	return w.send(http.StatusOK, view)
+	return record, nil
 }
 
-// readDeadQuery reads the filters for dead letters, and the parameter "all", which asks for no filter explicitly.
-func readDeadQuery(r *http.Request, size int) (q queue.DeadQuery, all bool, err error) {
-	q.Limit = size
-	everything := ""
-	err = parameters{
-		"bot": text(&q.Bot), "type": text(&q.Type), "user": name(&q.Subject), "reason": text(&q.Reason),
-		"since": timeOrAge(&q.Since), "until": timeOrAge(&q.Until), "all": oneOf(&everything, "true", "false"),
-		"limit": limit(&q.Limit, queue.MaxDeadPage), "cursor": text(&q.After),
-	}.read(r)
-	return q, everything == "true", err
+// deadFilter reads a filter.
+func deadFilter(f *deadletter.Filter) parameters {
+	return parameters{
+		"bot": text(&f.Bot), "type": text(&f.Type), "user": name(&f.User), "reason": text(&f.Reason),
+		"since": timeOrAge(&f.Since.Time), "until": timeOrAge(&f.Until.Time),
+	}
 }
 
 // timeOrAge reads a time, or a duration before now.
 func timeOrAge(field *time.Time) func(name, value string) error {
 	return func(name, value string) (err error) {
-		if *field, err = duration.ParseTime(value, time.Now()); err != nil {
+		if *field, err = duration.ParseTime(value, time.Now()); err != nil || !store.ValidTime(*field) {
 			return fmt.Errorf("%s must be a time like 2026-03-01T12:00:00Z, or a duration like 24h before now", name)
 		}
 		return nil

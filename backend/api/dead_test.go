@@ -10,176 +10,162 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
-	"github.com/botgate/botgate/internal/queue"
 )
 
-// fakeDead answers with what it holds and keeps what it was asked.
-type fakeDead struct {
-	letter *queue.DeadLetter
-	next   string
-	result queue.DeadResult
-	err    error
+// deadReader has one dead letter, dead-1, which lists have by any filter, and counts its questions.
+type deadReader struct{ *fakeReader }
 
-	asked []string
-	query queue.DeadQuery
-}
-
-func (f *fakeDead) note(what string, q queue.DeadQuery) { f.asked, f.query = append(f.asked, what), q }
-
-func (f *fakeDead) ListDead(_ context.Context, q queue.DeadQuery) (*queue.DeadPage, error) {
-	f.note("list", q)
-	return &queue.DeadPage{Letters: []*queue.DeadLetter{f.letter}, Next: f.next}, f.err
-}
-
-func (f *fakeDead) GetDead(_ context.Context, id string) (*queue.DeadLetter, error) {
-	f.note("get", queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: id}})
-	return f.letter, f.err
-}
-
-func (f *fakeDead) Redrive(_ context.Context, q queue.DeadQuery) (queue.DeadResult, error) {
-	f.note("replay", q)
-	return f.result, f.err
-}
-
-func (f *fakeDead) DropDead(_ context.Context, q queue.DeadQuery) (queue.DeadResult, error) {
-	f.note("drop", q)
-	return f.result, f.err
-}
-
-func deadLetter() *queue.DeadLetter {
-	return &queue.DeadLetter{
-		Event: &event.Event{
-			ID: "id-1", Bot: "demo", Type: "command", Subject: "42", Time: at, OrderKey: "7",
-			VerifiedBy: "jwt", ContentType: "application/json", Data: []byte(`{"a": 1}`),
-		},
-		Size: 8,
-		DeadInfo: queue.DeadInfo{
-			Group: queue.Dispatch, Reason: "refused for good", Attempts: 2, At: at.Add(time.Second), Replays: 1,
-			Outcomes: []queue.Outcome{{Attempt: 2, At: at, StatusCode: 410, Error: "refused"}},
-		},
+func newDeadReader() deadReader {
+	dead := record("application/json", []byte(`{"a": 1}`))
+	dead.Event.ID, dead.Status, dead.AttemptCount, dead.Replays = "dead-1", event.StatusDead, 7, 1
+	dead.Attempts = []event.Change{
+		{Attempt: 7, Status: event.StatusDead, At: at, StatusCode: 500, Error: "out of time"},
+		{Attempt: 2, Replays: 1, Status: event.StatusDead, At: at.Add(time.Second), StatusCode: 410, Error: "refused for good"},
 	}
+	listed := *dead
+	listed.Attempts, listed.Death = nil, &dead.Attempts[1]
+	return deadReader{&fakeReader{record: dead, page: &store.Page{Records: []*store.Record{&listed}}}}
 }
 
-const deadView = `{"id":"id-1","bot":"demo","type":"command","subject":"42","time":"2026-03-04T05:06:07.000891Z","order_key":"7",
-	"verified_by":"jwt","content_type":"application/json","size":8,"group":"dispatch","reason":"refused for good","attempts":2,
-	"died_at":"2026-03-04T05:06:08.000891Z","replays":1,
-	"history":[{"attempt":2,"at":"2026-03-04T05:06:07.000891Z","status_code":410,"error":"refused"}]`
+func (d deadReader) Get(ctx context.Context, id string) (*store.Record, error) {
+	if id != "dead-1" && d.err == nil {
+		return nil, store.ErrNotFound
+	}
+	return d.fakeReader.Get(ctx, id)
+}
+
+// submitted keeps what was asked for.
+type submitted struct {
+	fakeJobs
+	request *job.Request
+}
+
+func (s submitted) Submit(ctx context.Context, r job.Request) (*job.Job, bool, error) {
+	*s.request = r
+	r.Bot = ""
+	return s.fakeJobs.Submit(ctx, r)
+}
+
+const (
+	deadView = `{"id":"dead-1","bot":"demo","type":"github.push","subject":"42","time":"2026-03-04T05:06:07.000891Z","order_key":"7",
+	"verified_by":"github","content_type":"application/json","reason":"refused for good","status_code":410,"attempts":2,
+	"died_at":"2026-03-04T05:06:08.000891Z","replays":1`
+	deadGroup = `"count":1,"oldest":"2026-03-04T05:06:08.000891Z","newest":"2026-03-04T05:06:08.000891Z"`
+)
 
 func TestDead(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
-		method, target string
-		result         queue.DeadResult
-		asked          string
-		query          queue.DeadQuery
-		want           string
-	}{
-		{
-			"GET", "/v1/dead?bot=demo&limit=3&cursor=c",
-			queue.DeadResult{},
-			"list",
-			queue.DeadQuery{DeadFilter: queue.DeadFilter{Bot: "demo"}, Limit: 3, After: "c"},
-			`{"dead":[` + deadView + `}],"next_cursor":"n"}`,
-		},
-		{"GET", "/v1/dead", queue.DeadResult{}, "list", queue.DeadQuery{Limit: 50}, `{"dead":[` + deadView + `}],"next_cursor":"n"}`},
-		{"GET", "/v1/dead/id-1", queue.DeadResult{}, "get", queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: "id-1"}}, deadView + `,"data":{"a": 1}}`},
-		{
-			"POST", "/v1/dead/id-1/replay",
-			queue.DeadResult{Done: 1},
-			"replay",
-			queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: "id-1"}, Limit: 1000},
-			`{"replayed":1,"more":false}`,
-		},
-		{
-			"DELETE", "/v1/dead/id-1",
-			queue.DeadResult{Done: 1},
-			"drop",
-			queue.DeadQuery{DeadFilter: queue.DeadFilter{ID: "id-1"}, Limit: 1000},
-			`{"dropped":1,"more":false}`,
-		},
-		{
-			"POST", "/v1/dead/replay?user=42&limit=5",
-			queue.DeadResult{Done: 5, Skipped: 1, Next: "x"},
-			"replay",
-			queue.DeadQuery{DeadFilter: queue.DeadFilter{Subject: "42"}, Limit: 5},
-			`{"replayed":5,"skipped":1,"more":true}`,
-		},
-		{
-			"DELETE", "/v1/dead?reason=410",
-			queue.DeadResult{},
-			"drop",
-			queue.DeadQuery{DeadFilter: queue.DeadFilter{Reason: "410"}, Limit: 1000},
-			`{"dropped":0,"more":false}`,
-		},
-		{"DELETE", "/v1/dead?all=true", queue.DeadResult{Done: 2}, "drop", queue.DeadQuery{Limit: 1000}, `{"dropped":2,"more":false}`},
+	for target, want := range map[string]string{
+		"/v1/dead":                                           `{"dead":[` + deadView + `}]}`,
+		"/v1/dead?bot=demo&reason=REFUSED":                   `{"dead":[` + deadView + `}]}`,
+		"/v1/dead?reason=out":                                `{"dead":[]}`,
+		"/v1/dead?since=2026-03-04T05:06:09Z":                `{"dead":[]}`,
+		"/v1/dead?until=2026-03-04T05:06:08Z":                `{"dead":[]}`,
+		"/v1/dead?user=42&until=1h&limit=200":                `{"dead":[` + deadView + `}]}`,
+		"/v1/dead/dead-1":                                    deadView + `,"history":[{"attempt":7,"status":"dead","at":"2026-03-04T05:06:07.000891Z","duration_ms":0,"status_code":500,"error":"out of time"},{"attempt":2,"replays":1,"status":"dead","at":"2026-03-04T05:06:08.000891Z","duration_ms":0,"status_code":410,"error":"refused for good"}],"data":{"a": 1}}`,
+		"/v1/dead/summary?until=2027-01-02T00:00:00%2B01:00": `x`,
 	} {
-		f := &fakeDead{letter: deadLetter(), next: "n", result: tc.result}
-		w := ask(t, handler(t, Config{Dead: f}), tc.method, tc.target)
-		require.Equal(t, 200, w.Code, "%s: %s", tc.target, w.Body)
-		require.JSONEq(t, tc.want, w.Body.String(), tc.target)
-		require.Equal(t, []string{tc.asked}, f.asked, tc.target)
-		if tc.method != "GET" {
-			require.WithinDuration(t, time.Now(), f.query.Until, time.Minute, "what dies again stays")
-			f.query.Until = time.Time{}
+		w := ask(t, handler(t, Config{Reader: newDeadReader()}), "GET", target)
+		require.Equal(t, 200, w.Code, "%s: %s", target, w.Body)
+		if want != "x" {
+			require.JSONEq(t, want, w.Body.String(), target)
+			continue
 		}
-		require.Equal(t, tc.query, f.query, tc.target)
+		require.Contains(t, w.Body.String(), `{"count":1,"bots":[{"name":"demo",`+deadGroup+`}],"reasons":[{"name":"refused for good",`+deadGroup+`}],`)
+		require.Contains(t, w.Body.String(), `"until":"20`)
+	}
+	reader := newDeadReader()
+	reader.page.Next, reader.page.Missing = &store.Position{Time: at, ID: "dead-1"}, []string{"b"}
+	w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/dead?limit=1&user=42&type=t")
+	require.JSONEq(t, `{"dead":[`+deadView+`}],"next_cursor":"`+reader.page.Next.Cursor()+`",
+		"searched_to":"2026-03-04T05:06:07.000891Z","incomplete":true}`, w.Body.String())
+	require.Equal(t, store.Query{Subject: "42", Type: "t", Status: event.StatusDead, Limit: 1}, reader.query)
+}
+
+func TestDeadJobs(t *testing.T) {
+	t.Parallel()
+	for request, want := range map[string]job.Request{
+		"POST /v1/dead/dead-1/replay":          {Kind: "dead-replay", Parameters: []byte(`{"ids":["dead-1"]}`)},
+		"DELETE /v1/dead/dead-1":               {Kind: "dead-drop", Parameters: []byte(`{"ids":["dead-1"]}`)},
+		"POST /v1/dead/replay?user=42&rate=5":  {Kind: "dead-replay", Parameters: []byte(`{"filter":{"user":"42"},"rate":5}`)},
+		"DELETE /v1/dead?reason=410":           {Kind: "dead-drop", Parameters: []byte(`{"filter":{"reason":"410"}}`)},
+		"DELETE /v1/dead?all=true":             {Kind: "dead-drop", Parameters: []byte(`{"all":true}`)},
+		"POST /v1/dead/replay?bot=demo | demo": {Kind: "dead-replay", Parameters: []byte(`{"filter":{"bot":"demo"}}`), Bot: "demo"},
+		"POST /v1/dead/replay?type=t | demo":   {Kind: "dead-replay", Parameters: []byte(`{"filter":{"bot":"demo","type":"t"}}`), Bot: "demo"},
+		"POST /v1/dead/replay?all=true | demo": {Kind: "dead-replay", Parameters: []byte(`{"all":true}`), Bot: "demo"},
+	} {
+		var method, target, bot string
+		_, err := fmt.Sscanf(request, "%s %s | %s", &method, &target, &bot)
+		require.True(t, err == nil || bot == "")
+		got := &job.Request{}
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, target, nil)
+		if bot != "" {
+			r.Header.Set("X-Botgate-Bot", bot)
+		}
+		handler(t, Config{Reader: newDeadReader(), Jobs: submitted{request: got}}).ServeHTTP(w, r)
+		require.Equal(t, 202, w.Code, "%s: %s", request, w.Body)
+		require.Equal(t, "/v1/jobs/queued", w.Header().Get("Location"))
+		require.Equal(t, want, *got, request)
 	}
 }
 
 func TestDeadRefusals(t *testing.T) {
 	t.Parallel()
-	secret := errors.New("amqp://u:hunter2@10.0.0.7")
+	secret := errors.New("postgres://u:hunter2@10.0.0.7")
 	for _, tc := range []struct {
 		method, target string
-		fake           fakeDead
+		err            error
 		status         int
 		slug           string
 	}{
-		{"GET", "/v1/dead/x", fakeDead{err: queue.ErrNotFound}, 404, "unknown-dead-letter"},
-		{"GET", "/v1/dead/%00", fakeDead{}, 404, "unknown-dead-letter"},
-		{"POST", "/v1/dead/x/replay", fakeDead{}, 404, "unknown-dead-letter"},
-		{"POST", "/v1/dead/x/replay", fakeDead{result: queue.DeadResult{Skipped: 1}}, 409, "not-replayable"},
-		{"DELETE", "/v1/dead/x", fakeDead{}, 404, "unknown-dead-letter"},
-		{"GET", "/v1/dead?cursor=x", fakeDead{err: fmt.Errorf("listing: %w", queue.ErrCursor)}, 400, "malformed"},
-		{"GET", "/v1/dead?users=1", fakeDead{}, 400, "malformed"},
-		{"GET", "/v1/dead?limit=1001", fakeDead{}, 400, "malformed"},
-		{"GET", "/v1/dead?since=yesterday", fakeDead{}, 400, "malformed"},
-		{"GET", "/v1/dead?bot=a&bot=b", fakeDead{}, 400, "malformed"},
-		{"GET", "/v1/dead?bot=%zz", fakeDead{}, 400, "malformed"},
-		{"DELETE", "/v1/dead", fakeDead{}, 400, "malformed"},
-		{"DELETE", "/v1/dead?all=yes", fakeDead{}, 400, "malformed"},
-		{"DELETE", "/v1/dead?all=true&bot=demo", fakeDead{}, 400, "malformed"},
-		{"POST", "/v1/dead/replay?bot=", fakeDead{}, 400, "malformed"},
-		{"POST", "/v1/dead/replay?bot=b&cursor=c", fakeDead{}, 400, "malformed"},
-		{"POST", "/v1/dead", fakeDead{}, 405, "method-not-allowed"},
-		{"PUT", "/v1/dead/x", fakeDead{}, 405, "method-not-allowed"},
-		{"GET", "/v1/dead/x/replay", fakeDead{}, 405, "method-not-allowed"},
-		{"GET", "/v1/dead", fakeDead{err: fmt.Errorf("%w: %w", queue.ErrUnavailable, secret)}, 503, "unavailable"},
-		{"DELETE", "/v1/dead/x", fakeDead{err: fmt.Errorf("%w: %w", queue.ErrUnconfirmed, secret)}, 503, "unavailable"},
-		{"GET", "/v1/dead", fakeDead{err: secret}, 500, "internal"},
+		{"GET", "/v1/dead/x", nil, 404, "unknown-dead-letter"},
+		{"GET", "/v1/dead/%00", nil, 404, "unknown-dead-letter"},
+		{"POST", "/v1/dead/x/replay", nil, 404, "unknown-dead-letter"},
+		{"DELETE", "/v1/dead/x", nil, 404, "unknown-dead-letter"},
+		{"GET", "/v1/dead?cursor=x", nil, 400, "malformed"},
+		{"GET", "/v1/dead?users=1", nil, 400, "malformed"},
+		{"GET", "/v1/dead?limit=201", nil, 400, "malformed"},
+		{"GET", "/v1/dead?since=yesterday", nil, 400, "malformed"},
+		{"GET", "/v1/dead?bot=a&bot=b", nil, 400, "malformed"},
+		{"GET", "/v1/dead?bot=%zz", nil, 400, "malformed"},
+		{"GET", "/v1/dead/summary?limit=1", nil, 400, "malformed"},
+		{"GET", "/v1/dead/dead-1?bot=demo", nil, 400, "malformed"},
+		{"DELETE", "/v1/dead", nil, 400, "malformed"},
+		{"DELETE", "/v1/dead?all=yes", nil, 400, "malformed"},
+		{"DELETE", "/v1/dead?all=true&bot=demo", nil, 400, "malformed"},
+		{"POST", "/v1/dead/replay?bot=", nil, 400, "malformed"},
+		{"POST", "/v1/dead/replay?bot=b&rate=-1", nil, 400, "malformed"},
+		{"POST", "/v1/dead/replay?bot=b&cursor=c", nil, 400, "malformed"},
+		{"POST", "/v1/dead", nil, 405, "method-not-allowed"},
+		{"PUT", "/v1/dead/x", nil, 405, "method-not-allowed"},
+		{"GET", "/v1/dead/x/replay", nil, 405, "method-not-allowed"},
+		{"GET", "/v1/dead", fmt.Errorf("%w: %w", store.ErrUnavailable, secret), 503, "unavailable"},
+		{"DELETE", "/v1/dead/x", fmt.Errorf("%w: %w", store.ErrUnavailable, secret), 503, "unavailable"},
+		{"GET", "/v1/dead", secret, 500, "internal"},
 	} {
-		f := tc.fake
-		w := ask(t, handler(t, Config{Dead: &f}), tc.method, tc.target)
+		reader, got := newDeadReader(), &job.Request{}
+		reader.err = tc.err
+		w := ask(t, handler(t, Config{Reader: reader, Jobs: submitted{request: got}}), tc.method, tc.target)
 		requireProblem(t, w, tc.status, tc.slug)
 		require.NotContains(t, w.Body.String(), "hunter2")
-		if tc.status == 400 && f.err == nil {
-			require.Empty(t, f.asked, tc.target)
-		}
+		require.Empty(t, got.Kind, tc.target)
 	}
-	w := ask(t, handler(t, Config{Dead: &fakeDead{}}), "PUT", "/v1/dead")
+	w := ask(t, handler(t, Config{Reader: newDeadReader(), Jobs: fakeJobs{}}), "PUT", "/v1/dead")
 	require.Equal(t, "DELETE, GET, HEAD", w.Header().Get("Allow"))
 }
 
 // TestPagesOfOthers has a browser send what a page of another origin made it send.
 func TestPagesOfOthers(t *testing.T) {
 	t.Parallel()
-	f := &fakeDead{letter: deadLetter()}
-	for _, target := range []string{"/v1/dead/replay?all=true", "/v1/dead/id-1/replay"} {
+	got := &job.Request{}
+	for _, target := range []string{"/v1/dead/replay?all=true", "/v1/dead/dead-1/replay"} {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "POST", target, nil)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
-		handler(t, Config{Dead: f}).ServeHTTP(w, r)
+		handler(t, Config{Reader: newDeadReader(), Jobs: submitted{request: got}}).ServeHTTP(w, r)
 		requireProblem(t, w, 403, "cross-origin")
 	}
-	require.Empty(t, f.asked)
+	require.Empty(t, got.Kind)
 }

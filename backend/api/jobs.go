@@ -53,6 +53,11 @@ func (a *API) submitJob(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
+	return a.submit(w, r, c, request)
+}
+
+// submit submits a job for a caller and answers with it.
+func (a *API) submit(w *response, r *http.Request, c caller, request job.Request) error {
 	request.Bot = c.bot
 	made, created, err := a.cfg.Jobs.Submit(r.Context(), request)
 	if err != nil {
@@ -82,11 +87,17 @@ func readJobRequest(w *response, r *http.Request) (request job.Request, err erro
 	if request.Parameters, err = json.Marshal(members); err != nil {
 		return request, fmt.Errorf("encoding the parameters of a job: %w", err)
 	}
-	var ok bool
-	if request.Key, ok = idempotency.KeyIn(r.Header); !ok {
-		return request, problem.Malformed.WithDetail(idempotency.HeaderForm)
+	request.Key, err = jobKey(r)
+	return request, err
+}
+
+// jobKey reads the header by which clients mark repeats; empty for none.
+func jobKey(r *http.Request) (key string, err error) {
+	key, ok := idempotency.KeyIn(r.Header)
+	if !ok {
+		return "", problem.Malformed.WithDetail(idempotency.HeaderForm)
 	}
-	return request, nil
+	return key, nil
 }
 
 // oneJob answers GET and DELETE /v1/jobs/{id} with the job as it is, or after it was cancelled.

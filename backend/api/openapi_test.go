@@ -22,7 +22,6 @@ import (
 	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
-	"github.com/botgate/botgate/internal/queue"
 )
 
 const metaschema = "https://spec.openapis.org/oas/3.1/schema/WORK-IN-PROGRESS"
@@ -90,7 +89,7 @@ func TestDescriptionSaysWhatThereIs(t *testing.T) {
 		require.Contains(t, status["enum"], string(s))
 	}
 	cfg := usersConfig(t, record("", nil), nil)
-	cfg.Dead, cfg.Jobs = &fakeDead{}, fakeJobs{}
+	cfg.Jobs = fakeJobs{}
 	a, err := New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
@@ -117,10 +116,10 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for request := range strings.SplitSeq(strings.TrimSpace(tries), "\n") {
 		try(t, c, good, request)
 	}
-	for _, err := range []error{store.ErrUnavailable, queue.ErrUnavailable, fmt.Errorf("broken")} {
+	for _, err := range []error{store.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/dead", "GET /v1/dead/x", "POST /v1/bots/demo/retry",
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -202,15 +201,21 @@ GET /v1/jobs/lost/result
 GET /v1/dead
 GET /v1/dead?limit=x
 GET /v1/dead?bot=demo | X-Botgate-Bot: other
+GET /v1/dead/summary
+GET /v1/dead/summary?limit=1
+GET /v1/dead/dead-1
 GET /v1/dead/id-1
-GET /v1/dead/id-1 | X-Botgate-Bot: other
+GET /v1/dead/dead-1 | X-Botgate-Bot: other
+DELETE /v1/dead/dead-1
 DELETE /v1/dead/id-1
 DELETE /v1/dead?all=true
 DELETE /v1/dead
-POST /v1/dead/replay?bot=demo
+POST /v1/dead/replay?bot=demo&rate=10
+POST /v1/dead/replay?bot=demo | Idempotency-Key: same
 POST /v1/dead/replay
+POST /v1/dead/dead-1/replay
 POST /v1/dead/id-1/replay
-POST /v1/dead/id-1/replay | Sec-Fetch-Site: cross-site
+POST /v1/dead/dead-1/replay | Sec-Fetch-Site: cross-site
 GET /v1/sessions/demo/42
 PUT /v1/sessions/demo/42 | Content-Type: application/json | {"a":1}
 PUT /v1/sessions/demo/42 | Content-Type: application/json | {"a":2}
@@ -263,7 +268,30 @@ func (d describedUsers) List(ctx context.Context, q store.Query) (*store.Page, e
 	if q.Subject == "nobody" || (q.Subject != "" && q.After != store.Position{}) {
 		return &store.Page{}, d.err
 	}
-	return d.fakeReader.List(ctx, q)
+	page, err := d.fakeReader.List(ctx, q)
+	if err == nil && q.Status == event.StatusDead {
+		dead, next := died(d.record), page.Next
+		if dead.Attempts = nil; q.After.ID != "" {
+			next = nil
+		}
+		return &store.Page{Records: []*store.Record{dead}, Next: next, Missing: page.Missing}, nil
+	}
+	return page, err
+}
+
+func (d describedUsers) Get(ctx context.Context, id string) (*store.Record, error) {
+	r, err := d.fakeReader.Get(ctx, id)
+	if err == nil && id == "dead-1" {
+		return died(r), nil
+	}
+	return r, err
+}
+
+// died is the record of an event as if its last attempt had been the end of it.
+func died(r *store.Record) *store.Record {
+	dead := *r
+	dead.Status, dead.Death = event.StatusDead, &r.Attempts[len(r.Attempts)-1]
+	return &dead
 }
 
 func (d describedUsers) Erase(context.Context, string, time.Time) (int64, error) {
@@ -291,8 +319,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 		stats: []store.Minute{{Minute: at, Counts: store.Counts{Accepted: 1}, Duration: time.Second}},
 	}
 	users := describedUsers{reader}
-	letters := &fakeDead{letter: deadLetter(), next: "n", result: queue.DeadResult{Done: 1, Skipped: 1}, err: err}
-	a, failure := New(Config{Reader: users, Eraser: users, Dead: letters, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err}})
+	a, failure := New(Config{Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err}})
 	require.NoError(t, failure)
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)

@@ -27,7 +27,6 @@ var (
 	otherBot          = problem.New(http.StatusForbidden, "other-bot", "The token is for another bot.")
 	sessionBusy       = problem.New(http.StatusConflict, "session-busy", "Too many requests write this session at once.").WithRetryAfter(time.Second)
 	conditionFailed   = problem.New(http.StatusPreconditionFailed, "condition-failed", "The session is not as If-Match or If-None-Match says.")
-	notReplayable     = problem.New(http.StatusConflict, "not-replayable", "The dead letter is no event; it can only be dropped.")
 	busy              = problem.New(http.StatusServiceUnavailable, "busy", "Too many requests are being held open.").WithRetryAfter(retryAfter)
 	unknownJob        = problem.New(http.StatusNotFound, "unknown-job", "There is no such job, or no longer.")
 	noResult          = problem.New(http.StatusNotFound, "no-result", "The job has no file, not yet, or no longer.")
@@ -46,8 +45,6 @@ var known = []struct {
 	answer *problem.Problem
 }{
 	{store.ErrNotFound, unknownEvent},
-	{queue.ErrNotFound, unknownDeadLetter},
-	{queue.ErrCursor, problem.Malformed.WithDetail("The parameter cursor %s.", cursorForm)},
 	{session.ErrNotFound, unknownSession},
 	{session.ErrCondition, conditionFailed},
 	{session.ErrBusy, sessionBusy},
@@ -85,7 +82,7 @@ func (a *API) problem(r *http.Request, err error) *problem.Problem {
 		a.cfg.Logger.Debug("database unavailable", "error", err) // The health check warns, once.
 		return unavailable
 	case isAny(err, queue.ErrUnavailable, queue.ErrUnconfirmed, queue.ErrClosed):
-		a.cfg.Logger.Warn("queue unavailable for dead letters", "error", err)
+		a.cfg.Logger.Warn("queue unavailable", "error", err)
 		return unavailable
 	}
 	a.cfg.Logger.Error("query failed", "error", err)

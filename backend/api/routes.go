@@ -5,13 +5,14 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/botgate/botgate/backend/deadletter"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/urlpath"
 )
 
 const (
-	// deadTimeout bounds what is done with dead letters: a broker may have to read thousands to find them.
-	deadTimeout = 25 * time.Second
+	// retryTimeout bounds a retry, for which the queue may have to be opened.
+	retryTimeout = 25 * time.Second
 	// eraseTimeout bounds the erasure of a user, which can be repeated.
 	eraseTimeout = 25 * time.Second
 	// held is the timeout of a route that bounds its own steps, because it waits for an event or for the client.
@@ -40,13 +41,10 @@ func (a *API) routes() []route {
 		{"GET /v1/events/stream", "stream", held, a.streamEvents},
 		{"GET /v1/users/{user}", "user", query, a.getUser},
 		{"GET /v1/bots/{bot}/stats", "stats", query, a.botStats},
-		{"POST /v1/bots/{bot}/retry", "retry", deadTimeout, a.retryBot},
-		{"GET /v1/dead", "dead", deadTimeout, a.listDead},
-		{"DELETE /v1/dead", "dead", deadTimeout, a.moveDead(dropDead)},
-		{"GET /v1/dead/{id}", "dead", deadTimeout, a.getDead},
-		{"DELETE /v1/dead/{id}", "dead", deadTimeout, a.moveOneDead(dropDead)},
-		{"POST /v1/dead/{id}/replay", "dead", deadTimeout, a.moveOneDead(replayDead)},
-		{"POST /v1/dead/replay", "dead", deadTimeout, a.moveDead(replayDead)},
+		{"POST /v1/bots/{bot}/retry", "retry", retryTimeout, a.retryBot},
+		{"GET /v1/dead", "dead", query, a.listDead},
+		{"GET /v1/dead/summary", "dead", query, a.sumDead},
+		{"GET /v1/dead/{id}", "dead", query, a.getDead},
 	}
 	if a.cfg.Jobs != nil {
 		all = append(all, []route{
@@ -55,6 +53,10 @@ func (a *API) routes() []route {
 			{"GET /v1/jobs/{id}", "job", query, oneJob(a.cfg.Jobs.Get)},
 			{"DELETE /v1/jobs/{id}", "job", query, oneJob(a.cfg.Jobs.Cancel)},
 			{"GET /v1/jobs/{id}/result", "job_result", held, a.jobFile},
+			{"DELETE /v1/dead", "dead", query, a.moveDead(deadletter.DropJob)},
+			{"DELETE /v1/dead/{id}", "dead", query, a.moveOneDead(deadletter.DropJob)},
+			{"POST /v1/dead/{id}/replay", "dead", query, a.moveOneDead(deadletter.ReplayJob)},
+			{"POST /v1/dead/replay", "dead", query, a.moveDead(deadletter.ReplayJob)},
 		}...)
 	}
 	if a.cfg.Sessions != nil {

@@ -72,11 +72,9 @@ type App struct {
 	sessions *session.Sessions
 	reader   api.Reader
 	// forget has the cache forget an erased user; nil without a cache.
-	forget func(ctx context.Context, user string, ids []string)
-	// deadLetters are those of the queue.
-	deadLetters queue.DeadLetters
-	retrier     api.Retrier
-	jobs        *job.Jobs // Nil without the roles for it.
+	forget  func(ctx context.Context, user string, ids []string)
+	retrier api.Retrier
+	jobs    *job.Jobs // Nil without the roles for it.
 	// jobsReady returns nil when their table is there.
 	jobsReady func(context.Context) error
 

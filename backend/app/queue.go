@@ -31,15 +31,14 @@ func (a *App) needsQueue() bool {
 	return a.settings.Has(config.Record) || a.settings.Has(config.Dispatch) || a.settings.Has(config.Jobs)
 }
 
-// openQueue opens the queue unless it was given, which is then its owner's to close. Where only the
-// API needs it, it is opened on first use.
+// openQueue opens the queue unless it was given, which is then its owner's to close.
 func (a *App) openQueue(ctx context.Context) error {
 	switch {
 	case a.queue != nil:
 		a.outcomes = a.queue // It spools by itself, or need not.
 	case !a.needsQueue():
 		lazy := &lazyQueue{settings: a.settings}
-		a.deadLetters, a.retrier = lazy, lazy
+		a.retrier = lazy
 		a.onClose("queue", closeQueue, lazy.close)
 		return nil
 	default:
@@ -56,7 +55,7 @@ func (a *App) openQueue(ctx context.Context) error {
 			return err
 		}
 	}
-	a.deadLetters, a.retrier = a.queue, a.queue
+	a.retrier = a.queue
 	if !a.needsQueue() {
 		return nil
 	}
@@ -106,7 +105,7 @@ func openQueue(ctx context.Context, settings config.Config, opts queueopen.Optio
 	return claimcheck.New(q, cfg), nil
 }
 
-// lazyQueue has the dead letters of a queue that is opened when somebody asks for them.
+// lazyQueue is a queue that is opened when somebody wants something of it.
 type lazyQueue struct {
 	settings config.Config
 
@@ -144,37 +143,11 @@ func (l *lazyQueue) close() error {
 	return l.queue.Close()
 }
 
-// ListDead implements [queue.DeadLetters].
-func (l *lazyQueue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.DeadPage, error) {
-	return withLazy(ctx, l, func(q queue.Queue) (*queue.DeadPage, error) { return q.ListDead(ctx, query) })
-}
-
-// GetDead implements [queue.DeadLetters].
-func (l *lazyQueue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, error) {
-	return withLazy(ctx, l, func(q queue.Queue) (*queue.DeadLetter, error) { return q.GetDead(ctx, id) })
-}
-
-// Redrive implements [queue.DeadLetters].
-func (l *lazyQueue) Redrive(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
-	return withLazy(ctx, l, func(q queue.Queue) (queue.DeadResult, error) { return q.Redrive(ctx, query) })
-}
-
-// DropDead implements [queue.DeadLetters].
-func (l *lazyQueue) DropDead(ctx context.Context, query queue.DeadQuery) (queue.DeadResult, error) {
-	return withLazy(ctx, l, func(q queue.Queue) (queue.DeadResult, error) { return q.DropDead(ctx, query) })
-}
-
 // RetryNow implements [api.Retrier].
 func (l *lazyQueue) RetryNow(ctx context.Context, bot string) error {
-	_, err := withLazy(ctx, l, func(q queue.Queue) (struct{}, error) { return struct{}{}, q.RetryNow(ctx, bot) })
-	return err
-}
-
-// withLazy calls f with the queue, once it is open.
-func withLazy[T any](ctx context.Context, l *lazyQueue, f func(queue.Queue) (T, error)) (result T, err error) {
 	q, err := l.get(ctx)
 	if err != nil {
-		return result, err
+		return err
 	}
-	return f(q)
+	return q.RetryNow(ctx, bot)
 }

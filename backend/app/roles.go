@@ -3,17 +3,20 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/deadletter"
 	"github.com/botgate/botgate/backend/dispatch"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/record"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/sharded"
 	blobopen "github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/retry"
@@ -136,6 +139,24 @@ func (a *App) openJobs(ctx context.Context) error {
 	return err
 }
 
+// VisitJobs returns the jobs for a command, which submits those on dead letters and watches them. They
+// are worked on by processes with the role jobs.
+func VisitJobs(ctx context.Context, s *sharded.Store, log *slog.Logger) (*job.Jobs, error) {
+	first, _ := s.Engine(s.Names()[0])
+	engine := job.NewSQL(first.SQL(), log)
+	if err := engine.Ready(ctx); err != nil {
+		return nil, fmt.Errorf("the table of the jobs, which a backend makes at its start: %w", err)
+	}
+	return job.New(job.Config{Engine: engine, Kinds: deadKinds(nil, nil), Logger: log})
+}
+
+// deadKinds are the kinds of jobs on dead letters.
+func deadKinds(s deadletter.Store, q kind.DeadQueue) map[string]job.Kind {
+	return map[string]job.Kind{
+		deadletter.ReplayJob: kind.Dead{Store: s, Queue: q}, deadletter.DropJob: kind.Dead{Store: s, Queue: q, Drop: true},
+	}
+}
+
 // jobKinds returns the kinds of jobs. Exports need a blob store for their files. A process that
 // only accepts replays need not have the queue open.
 func (a *App) jobKinds() (map[string]job.Kind, error) {
@@ -143,9 +164,8 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 	if err != nil {
 		return nil, err
 	}
-	kinds := map[string]job.Kind{
-		"rebuild": kind.Rebuild{Maintainer: a.store}, "replay": kind.Replay{Queue: a.queue}, "reconcile": reconcile,
-	}
+	kinds := deadKinds(a.store, a.queue)
+	kinds["rebuild"], kinds["replay"], kinds["reconcile"] = kind.Rebuild{Maintainer: a.store}, kind.Replay{Queue: a.queue}, reconcile
 	address := a.settings.Blobs()
 	if address == "" {
 		return kinds, nil

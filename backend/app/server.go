@@ -100,7 +100,7 @@ func (a *App) openAPI(context.Context) error {
 		return nil
 	}
 	opened, err := api.New(api.Config{
-		Reader: a.reader, Dead: a.deadLetters, Retry: a.retrier, Sessions: a.sessions, Jobs: a.jobs, Eraser: a.store, Forget: a.forget,
+		Reader: a.reader, Retry: a.retrier, Sessions: a.sessions, Jobs: a.jobs, Eraser: a.store, Forget: a.forget,
 		Notices: a.bus, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {

@@ -79,7 +79,7 @@ func TestWhatIsKeptOfAnAnswer(t *testing.T) {
 				_, _ = io.WriteString(w, tc.body)
 			}))
 			q.put(1, newEvent("e"))
-			require.Equal(t, "dead-letter", q.next(t).how)
+			require.Equal(t, "dead", q.next(t).how)
 			require.Equal(t, tc.want, q.told()[0].Answer)
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
@@ -55,7 +56,7 @@ type Queue interface {
 type Config struct {
 	// Queue is consumed, and takes what happened. Required.
 	Queue Queue
-	// Bots are the bots to deliver to. Events for others become dead letters. Required.
+	// Bots are the bots to deliver to. Events for others wait, and die in the end. Required.
 	Bots bots.Set
 	// Concurrency is how many requests run at once, all bots together; beyond that each bot may
 	// have one. Default 64.
@@ -87,6 +88,7 @@ type Dispatcher struct {
 	metrics *metrics
 	log     *slog.Logger
 	trouble atomic.Pointer[error]
+	unknown rate.Sometimes // For the log, of events of unknown bots.
 }
 
 var errNotRunning = errors.New("dispatch is not consuming")
@@ -116,6 +118,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		slots:   &slots{total: cfg.Concurrency, alone: len(targets) == 1, log: cfg.Logger, probing: retry.NewWake()},
 		metrics: m,
 		log:     cfg.Logger,
+		unknown: rate.Sometimes{First: 1, Interval: unknownEvery},
 	}
 	d.trouble.Store(&errNotRunning)
 	return d, nil

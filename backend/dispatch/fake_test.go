@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +122,12 @@ func (q *fakeQueue) settle(ctx context.Context, d *queue.Delivery, s settled) er
 }
 
 func (q *fakeQueue) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
+	told := q.told()
+	for _, c := range slices.Backward(told) {
+		if c.EventID == deliveries[0].Event.ID && c.Status == event.StatusDead {
+			return q.settle(ctx, deliveries[0], settled{how: "dead", reason: c.Error})
+		}
+	}
 	return q.settle(ctx, deliveries[0], settled{how: "ack"})
 }
 
@@ -146,6 +153,10 @@ func (q *fakeQueue) DeadLetter(ctx context.Context, d *queue.Delivery, reason st
 
 func (q *fakeQueue) Park(context.Context, string, ...*queue.Delivery) error {
 	panic("dispatch parks nothing")
+}
+
+func (q *fakeQueue) Redrive(context.Context, ...*queue.Delivery) error {
+	panic("dispatch redrives nothing")
 }
 
 func (q *fakeQueue) Close() error { return nil }

@@ -33,16 +33,17 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		return s.conclude(delivery, change, 0)
 	}
 	t := s.targets[delivery.Event.Bot]
-	if t.expired(delivery, time.Now()) {
+	switch {
+	case t == nil:
+		return s.hold(delivery, time.Now())
+	case t.expired(delivery, time.Now()):
 		return s.conclude(delivery, expire(delivery), 0)
 	}
-	if t != nil {
-		if _, alone := s.slots.leavesAlone(t.gate); alone && delivery.Crashes > 0 {
-			return s.postpone(delivery, downPause)
-		}
+	if _, alone := s.slots.leavesAlone(t.gate); alone && delivery.Crashes > 0 {
+		return s.postpone(delivery, downPause)
 	}
 	err := s.recovered(delivery, func() error {
-		change, delay, ended := s.attempt(delivery)
+		change, delay, ended := s.attempt(t, delivery)
 		switch {
 		case !ended && delivery.IsRecalled():
 			return s.postpone(delivery, 0)
@@ -94,13 +95,8 @@ func expire(delivery *queue.Delivery) event.Change {
 // attempt tries the delivery once and returns the change to publish, and with
 // StatusFailed the delay until the next attempt. It returns false when the end of Run
 // kept it from an answer, or the queue wants the delivery back, which says nothing about the bot.
-func (s *session) attempt(delivery *queue.Delivery) (change event.Change, delay time.Duration, ended bool) {
+func (s *session) attempt(t *target, delivery *queue.Delivery) (change event.Change, delay time.Duration, ended bool) {
 	change = newChange(delivery)
-	t, isKnown := s.targets[delivery.Event.Bot]
-	if !isKnown {
-		change.Error = "unknown bot"
-		return change, 0, true
-	}
 	for {
 		p, ok := s.acquire(t, delivery)
 		if !ok && (s.starting.Err() != nil || delivery.IsRecalled()) {
@@ -183,8 +179,8 @@ func (s *session) try(t *target, p pass, delivery *queue.Delivery, now time.Time
 	return ans, b
 }
 
-// judge completes a change by what an answer means for the bot, which is nil for an
-// unknown one, and returns the delay until the next attempt with StatusFailed.
+// judge completes a change by what an answer means for the bot, and returns the delay until the next
+// attempt with StatusFailed.
 func judge(
 	delivery *queue.Delivery, change event.Change, ans answer, t *target, b breaker,
 ) (event.Change, time.Duration) {
@@ -195,7 +191,7 @@ func judge(
 		change.Status, change.Error = event.StatusDelivered, ""
 	case v == permanent:
 		change.Error = "refused for good: " + change.Error
-	case t == nil || t.bot.MaxAttempts > 0 && b.charges && change.Attempt >= t.bot.MaxAttempts:
+	case t.bot.MaxAttempts > 0 && b.charges && change.Attempt >= t.bot.MaxAttempts:
 		change.Error = "out of attempts: " + change.Error
 	case b.charges && change.At.Sub(triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
 		change.Error = "out of time: " + change.Error

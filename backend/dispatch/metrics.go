@@ -15,7 +15,7 @@ type metrics struct {
 	waiting  prometheus.Gauge
 	botOpen  *prometheus.GaugeVec
 
-	postponed prometheus.Counter
+	postponed, unknown prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -50,11 +50,15 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		Name: "botgate_dispatch_postponed_total",
 		Help: "Deliveries held back because their user is over a rate limit that defers.",
 	})
+	m.unknown = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "botgate_dispatch_unknown_bot_total",
+		Help: "Deliveries held back because their bot is not in the bots file.",
+	})
 	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusExpired} {
 		m.attempts.WithLabelValues(string(s)) // Rates need a zero to start from.
 	}
 	for _, c := range causes() {
 		m.failures.WithLabelValues(string(c))
 	}
-	return m, metric.Register(reg, "dispatch", m.attempts, m.failures, m.duration, m.inFlight, m.waiting, m.botOpen, m.postponed)
+	return m, metric.Register(reg, "dispatch", m.attempts, m.failures, m.duration, m.inFlight, m.waiting, m.botOpen, m.postponed, m.unknown)
 }

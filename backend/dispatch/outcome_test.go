@@ -30,7 +30,7 @@ func TestAnswers(t *testing.T) {
 			300, 301, 302, 307, 308, 401, 403, 404, 405, 407, 408, 409, 421, 423, 425, 426, 429, 431, 451,
 			500, 501, 502, 503, 504, 505, 511, 599,
 		},
-		"dead-letter": {400, 402, 406, 410, 411, 412, 413, 414, 415, 416, 417, 418, 422, 424, 428, 499},
+		"dead": {400, 402, 406, 410, 411, 412, 413, 414, 415, 416, 417, 418, 422, 424, 428, 499},
 	} {
 		for _, status := range statuses {
 			t.Run(strconv.Itoa(status), func(t *testing.T) {
@@ -49,10 +49,10 @@ func TestAnswers(t *testing.T) {
 				require.NotContains(t, change.Error, "own words")
 				require.Equal(t, how == "ack", change.Error == "")
 				require.Equal(t, map[string]event.Status{
-					"ack": event.StatusDelivered, "retry": event.StatusFailed, "dead-letter": event.StatusDead,
+					"ack": event.StatusDelivered, "retry": event.StatusFailed, "dead": event.StatusDead,
 				}[how], change.Status)
 				require.Equal(t, how == "retry", change.NextAttempt != nil)
-				if how == "dead-letter" {
+				if how == "dead" {
 					require.Equal(t, change.Error, got.reason)
 				}
 			})
@@ -84,7 +84,7 @@ func TestReplayedEvent(t *testing.T) {
 		require.Equal(t, attempt, last.Attempt)
 		require.Equal(t, http.StatusBadGateway, last.StatusCode)
 		require.Equal(t, q.told()[attempt-1].Error, last.Error)
-		require.Equal(t, attempt == 3, got.how == "dead-letter")
+		require.Equal(t, attempt == 3, got.how == "dead")
 	}
 	q.put(1, newEvent("new"))
 	q.next(t)
@@ -228,7 +228,7 @@ func TestUntilOutOfAttempts(t *testing.T) {
 	q.put(1, newEvent("e"))
 	require.Equal(t, "retry", q.next(t).how)
 	require.Equal(t, "retry", q.next(t).how)
-	require.Equal(t, settled{how: "dead-letter", id: "e", attempt: 3, told: 3, reason: "out of attempts: the bot answered 500"}, q.next(t))
+	require.Equal(t, settled{how: "dead", id: "e", attempt: 3, told: 3, reason: "out of attempts: the bot answered 500"}, q.next(t))
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP botgate_dispatch_attempts_total Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again), dead, or expired (not tried any more).
 # TYPE botgate_dispatch_attempts_total counter
@@ -258,11 +258,11 @@ func TestUntilOutOfTime(t *testing.T) {
 		want     string
 	}{
 		"young":                  {&queue.Delivery{Event: aged(limit - time.Hour), Attempt: 1000}, 500, "retry"},
-		"old":                    {&queue.Delivery{Event: aged(limit + time.Minute), Attempt: 1}, 500, "dead-letter"},
+		"old":                    {&queue.Delivery{Event: aged(limit + time.Minute), Attempt: 1}, 500, "dead"},
 		"old, and answered":      {&queue.Delivery{Event: aged(limit + time.Minute), Attempt: 1}, 200, "ack"},
 		"replayed":               {&queue.Delivery{Event: aged(9 * limit), Attempt: 1, Replays: 1}, 500, "retry"},
 		"replayed a while ago":   {&queue.Delivery{Event: aged(9 * limit), Attempt: 9, Replays: 1, Outcomes: first(limit / 2)}, 500, "retry"},
-		"replayed long ago":      {&queue.Delivery{Event: aged(9 * limit), Attempt: 9, Replays: 1, Outcomes: first(2 * limit)}, 500, "dead-letter"},
+		"replayed long ago":      {&queue.Delivery{Event: aged(9 * limit), Attempt: 9, Replays: 1, Outcomes: first(2 * limit)}, 500, "dead"},
 		"accepted in the future": {&queue.Delivery{Event: aged(-9 * limit), Attempt: 9}, 500, "retry"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -272,7 +272,7 @@ func TestUntilOutOfTime(t *testing.T) {
 			q.deliveries <- c.delivery
 			got := q.next(t)
 			require.Equal(t, c.want, got.how)
-			if c.want == "dead-letter" {
+			if c.want == "dead" {
 				require.Equal(t, "out of time: the bot answered 500", got.reason)
 			}
 		})
@@ -284,7 +284,7 @@ func TestNothingIsDeadLetteredUntried(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]settled{
 		200: {how: "ack", id: "e", attempt: 9, told: 1},
-		500: {how: "dead-letter", id: "e", attempt: 9, told: 1, reason: "out of attempts: the bot answered 500"},
+		500: {how: "dead", id: "e", attempt: 9, told: 1, reason: "out of attempts: the bot answered 500"},
 	} {
 		q := newFakeQueue()
 		start(t, q, answering(t, status))
@@ -293,15 +293,45 @@ func TestNothingIsDeadLetteredUntried(t *testing.T) {
 	}
 }
 
+// TestUnknownBot has events wait whose bot may be known to the next process, until they are too old.
 func TestUnknownBot(t *testing.T) {
 	t.Parallel()
+	for age, want := range map[time.Duration]settled{
+		time.Hour:      {how: "postpone", id: "e", attempt: 1, delay: time.Minute},
+		73 * time.Hour: {how: "dead", id: "e", attempt: 1, told: 1, reason: "unknown bot"},
+	} {
+		q := newFakeQueue()
+		postponed := 0
+		q.refuse = func(operation string) error {
+			if operation == "postpone" {
+				postponed++
+			}
+			if postponed > 1 { // The fake gives it back at once.
+				return queue.ErrLost
+			}
+			return nil
+		}
+		start(t, q, "http://127.0.0.1:1")
+		e := newEvent("e")
+		e.Bot, e.Time = "nobody", time.Now().Add(-age)
+		q.put(1, e)
+		require.Equal(t, want, q.next(t))
+	}
+}
+
+// TestDeathThatTheQueueRefuses stays in the queue, since the log does not learn of it.
+func TestDeathThatTheQueueRefuses(t *testing.T) {
+	t.Parallel()
 	q := newFakeQueue()
-	start(t, q, "http://127.0.0.1:1")
-	e := newEvent("e")
-	e.Bot = "nobody"
-	q.put(1, e)
-	require.Equal(t, settled{how: "dead-letter", id: "e", attempt: 1, told: 1, reason: "unknown bot"}, q.next(t))
-	require.Equal(t, event.StatusDead, q.told()[0].Status)
+	q.refuse = func(operation string) error {
+		if operation == "publish" {
+			return queue.ErrInvalid
+		}
+		return nil
+	}
+	start(t, q, answering(t, http.StatusGone))
+	q.put(1, newEvent("e"))
+	require.Equal(t, settled{how: "dead-letter", id: "e", attempt: 1, reason: "refused for good: the bot answered 410"}, q.next(t))
 }
 
 func TestPoisonousEventIsNotTried(t *testing.T) {
@@ -310,7 +340,7 @@ func TestPoisonousEventIsNotTried(t *testing.T) {
 	start(t, q, bot(t, func(http.ResponseWriter, *http.Request) { t.Error("the bot was asked") }))
 	q.deliveries <- &queue.Delivery{Event: newEvent("e"), Attempt: 1, Crashes: queue.CrashLimit}
 	got := q.next(t)
-	require.Equal(t, "dead-letter", got.how)
+	require.Equal(t, "dead", got.how)
 	require.Contains(t, got.reason, "delivery limit: 6 consumers")
 	require.Equal(t, event.StatusDead, q.told()[0].Status)
 }
@@ -321,7 +351,7 @@ func TestEventWithoutItsBodyIsNotSent(t *testing.T) {
 	q := newFakeQueue()
 	start(t, q, bot(t, func(http.ResponseWriter, *http.Request) { t.Error("the bot got an event without its body") }))
 	q.deliveries <- &queue.Delivery{Event: newEvent("e"), Attempt: 1, Unreadable: errors.New("it is gone")}
-	require.Equal(t, settled{how: "dead-letter", id: "e", attempt: 1, told: 1, reason: "it is gone"}, q.next(t))
+	require.Equal(t, settled{how: "dead", id: "e", attempt: 1, told: 1, reason: "it is gone"}, q.next(t))
 	require.Equal(t, event.StatusDead, q.told()[0].Status)
 }
 
@@ -383,7 +413,7 @@ func TestBackoffIsTheBots(t *testing.T) {
 	for attempt := 1; ; attempt++ {
 		got := q.next(t)
 		require.Equal(t, attempt, got.attempt)
-		if got.how == "dead-letter" {
+		if got.how == "dead" {
 			require.Equal(t, openAfter, attempt)
 			break
 		}

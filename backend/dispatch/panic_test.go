@@ -59,7 +59,7 @@ func TestEventThatAlwaysPanicsDies(t *testing.T) {
 		require.Equal(t, "retry", q.next(t).how)
 		require.Equal(t, "retry", q.next(t).how)
 		require.Equal(t, settled{
-			how: "dead-letter", id: "e", attempt: 3, told: 3, reason: "out of attempts: the attempt failed inside Botgate",
+			how: "dead", id: "e", attempt: 3, told: 3, reason: "out of attempts: the attempt failed inside Botgate",
 		}, q.next(t))
 		require.NoError(t, stop())
 	})

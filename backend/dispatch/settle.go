@@ -19,13 +19,14 @@ var queueBackoff = retry.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 // news for good.
 func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay time.Duration) error {
 	s.metrics.attempts.WithLabelValues(string(change.Status)).Inc()
-	if err := s.publish(delivery.Event, change); err != nil {
+	published, err := s.publish(delivery.Event, change)
+	if err != nil {
 		return fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
 	}
 	if change.Status != event.StatusDelivered {
 		delivery.Note(queue.Outcome{Attempt: change.Attempt, At: change.At.UTC(), StatusCode: change.StatusCode, Error: change.Error})
 	}
-	err := s.retry(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay) })
+	err = s.retry(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay, published) })
 	switch {
 	case errors.Is(err, queue.ErrLost):
 		return nil // It will be redelivered.
@@ -38,12 +39,12 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	return nil
 }
 
-// publish publishes a change. One that the queue will never take is dropped: the event
-// itself matters more than its history, and its order key would stand still.
-func (s *session) publish(about *event.Event, change event.Change) error {
+// publish publishes a change. One that the queue will never take is dropped, and not published: the
+// event itself matters more than its history, and its order key would stand still.
+func (s *session) publish(about *event.Event, change event.Change) (published bool, err error) {
 	news, err := event.NewChange(about, change)
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = s.offer(news)
 	if errors.Is(err, queue.ErrTooLarge) && change.Answer != nil {
@@ -53,9 +54,9 @@ func (s *session) publish(about *event.Event, change event.Change) error {
 	if unpublishable(err) {
 		s.log.Error("queue refuses what happened to an event, so its history lacks that",
 			"event_id", about.ID, "status", string(change.Status), "error", err)
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // offer publishes until the queue takes it, see [outlet], or never will.
@@ -65,14 +66,18 @@ func (s *session) offer(news *event.Event) error {
 	return s.retry(offer)
 }
 
-func (s *session) settle(ctx context.Context, delivery *queue.Delivery, change event.Change, delay time.Duration) error {
-	switch change.Status {
-	case event.StatusDelivered, event.StatusExpired:
-		return s.consumer.Ack(ctx, delivery)
-	case event.StatusFailed:
+// settle settles a delivery. A dead event is in the log, where the dead letters are listed and replayed
+// from; only one whose death the queue did not take stays in the queue.
+func (s *session) settle(
+	ctx context.Context, delivery *queue.Delivery, change event.Change, delay time.Duration, published bool,
+) error {
+	switch {
+	case change.Status == event.StatusFailed:
 		return s.consumer.Retry(ctx, delivery, delay)
-	default:
+	case change.Status == event.StatusDead && !published:
 		return s.consumer.DeadLetter(ctx, delivery, change.Error)
+	default:
+		return s.consumer.Ack(ctx, delivery)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestWhatIsKnownAtTheEndCounts(t *testing.T) {
 		status int
 		err    error
 	}{
-		"ack": {200, nil}, "dead-letter": {410, nil}, "retry": {0, syscall.ECONNRESET},
+		"ack": {200, nil}, "dead": {410, nil}, "retry": {0, syscall.ECONNRESET},
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()

@@ -24,10 +24,10 @@ type target struct {
 	gate    *gate // Nil where nothing else sends to it.
 }
 
-// expired reports whether an event is too old for the bot; t is nil for an unknown one.
+// expired reports whether an event is too old for the bot.
 // A replay is delivered, however old the event is.
 func (t *target) expired(d *queue.Delivery, now time.Time) bool {
-	return t != nil && t.bot.ExpireAfter > 0 && d.Replays == 0 && now.Sub(d.Event.Time) > t.bot.ExpireAfter
+	return t.bot.ExpireAfter > 0 && d.Replays == 0 && now.Sub(d.Event.Time) > t.bot.ExpireAfter
 }
 
 // triedSince is when the time of [bots.Bot.GiveUpAfter] began: when the event was accepted. When it

@@ -5,47 +5,50 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/backend/deadletter"
+	"github.com/botgate/botgate/backend/store"
 )
 
-// DeadLetter is a dead letter as the API and the command line show it, without its body.
+// DeadLetter is a dead letter as the API and the command line show it.
 type DeadLetter struct {
-	ID          string          `json:"id"`
-	Bot         string          `json:"bot"`
-	Type        string          `json:"type"`
-	User        string          `json:"subject,omitempty"`
-	Time        time.Time       `json:"time"`
-	OrderKey    string          `json:"order_key,omitempty"`
-	VerifiedBy  string          `json:"verified_by,omitempty"`
-	ContentType string          `json:"content_type,omitempty"`
-	Size        int64           `json:"size"`
-	Group       queue.Group     `json:"group,omitempty"`
-	Reason      string          `json:"reason"`
-	Attempts    int             `json:"attempts"`
-	DiedAt      time.Time       `json:"died_at"`
-	Replays     int             `json:"replays"`
-	History     []queue.Outcome `json:"history"`
+	ID          string    `json:"id"`
+	Bot         string    `json:"bot"`
+	Type        string    `json:"type"`
+	User        string    `json:"subject,omitempty"`
+	Time        time.Time `json:"time"`
+	OrderKey    string    `json:"order_key,omitempty"`
+	VerifiedBy  string    `json:"verified_by,omitempty"`
+	ContentType string    `json:"content_type,omitempty"`
+	Reason      string    `json:"reason"`
+	StatusCode  int       `json:"status_code,omitempty"`
+	// Attempts is how many there were since the last replay.
+	Attempts int       `json:"attempts"`
+	DiedAt   time.Time `json:"died_at"`
+	Replays  int       `json:"replays"`
+	// History are all attempts and replays; not in lists.
+	History []attemptView `json:"history,omitempty"`
 }
 
-// NewDeadLetter shows a dead letter.
-func NewDeadLetter(l *queue.DeadLetter) DeadLetter {
+// NewDeadLetter shows a dead event.
+func NewDeadLetter(r *store.Record) DeadLetter {
 	v := DeadLetter{
-		ID: l.Event.ID, Bot: l.Event.Bot, Type: l.Event.Type, User: l.Event.Subject, Time: l.Event.Time.UTC(),
-		OrderKey: l.Event.OrderKey, VerifiedBy: l.Event.VerifiedBy, ContentType: l.Event.ContentType, Size: l.Size,
-		Group: l.Group, Reason: l.Reason, Attempts: l.Attempts, DiedAt: l.At.UTC(),
-		Replays: l.Replays, History: l.Outcomes,
+		ID: r.Event.ID, Bot: r.Event.Bot, Type: r.Event.Type, User: r.Event.Subject, Time: r.Event.Time.UTC(),
+		OrderKey: r.Event.OrderKey, VerifiedBy: r.Event.VerifiedBy, ContentType: r.Event.ContentType,
+		Reason: deadletter.Reason(r), DiedAt: deadletter.DiedAt(r).UTC(), Replays: r.Replays, Attempts: r.AttemptCount,
 	}
-	if v.History == nil {
-		v.History = []queue.Outcome{}
+	if r.Death != nil {
+		v.StatusCode, v.Attempts = r.Death.StatusCode, r.Death.Attempt
 	}
 	return v
 }
 
-// DeadLetterWithBody returns the JSON object that shows a dead letter, with its body.
-func DeadLetterWithBody(l *queue.DeadLetter) ([]byte, error) {
-	object, err := json.Marshal(NewDeadLetter(l))
+// DeadLetterWithBody returns the JSON object that shows a dead letter, with its history and body.
+func DeadLetterWithBody(r *store.Record) ([]byte, error) {
+	v := NewDeadLetter(r)
+	v.History = viewAttempts(r.Attempts)
+	object, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a dead letter: %w", err)
 	}
-	return withBody(object, l.Event), nil
+	return withBody(object, r.Event), nil
 }

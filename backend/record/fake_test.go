@@ -165,6 +165,10 @@ func (c fakeConsumer) Park(context.Context, string, ...*queue.Delivery) error {
 	panic("record parks nothing without shards")
 }
 
+func (c fakeConsumer) Redrive(context.Context, ...*queue.Delivery) error {
+	panic("record redrives nothing")
+}
+
 func (c fakeConsumer) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

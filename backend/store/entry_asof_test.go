@@ -15,7 +15,7 @@ func TestAsOf(t *testing.T) {
 	second := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Second) }
 	now := &store.Record{
 		Event:  &event.Event{ID: "a", Time: noon, NotBefore: second(1)},
-		Status: event.StatusDelivered, AttemptCount: 2, UpdatedAt: second(4), RecordedAt: second(9),
+		Status: event.StatusDelivered, AttemptCount: 2, Replays: 1, UpdatedAt: second(4), RecordedAt: second(9),
 		Attempts: []event.Change{
 			{Status: event.StatusFailed, Attempt: 1, At: second(1)},
 			{Status: event.StatusDead, Attempt: 2, At: second(2)},

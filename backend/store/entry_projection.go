@@ -140,6 +140,6 @@ func AsOf(r *Record, at time.Time) (*Record, error) {
 		}
 	}
 	then.Repeats = slices.DeleteFunc(slices.Clone(r.Repeats), func(t time.Time) bool { return t.After(at) })
-	then.Status, then.AttemptCount, then.UpdatedAt = state.Status, state.Attempts, state.UpdatedAt
+	then.Status, then.AttemptCount, then.Replays, then.UpdatedAt = state.Status, state.Attempts, state.Replays, state.UpdatedAt
 	return &then, nil
 }

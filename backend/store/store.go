@@ -57,6 +57,8 @@ type Record struct {
 	UpdatedAt time.Time
 	// AttemptCount is the greatest number of an attempt that is known; a replay counts anew.
 	AttemptCount int
+	// Replays is how often the event was replayed.
+	Replays int
 	// Attempts are the attempts and replays, oldest first and at most MaxAttempts; nil in lists.
 	Attempts []event.Change
 	// Repeats are when the sender sent the event again, oldest first and at most [event.MaxRepeats];

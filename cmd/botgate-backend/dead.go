@@ -15,84 +15,82 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/deadletter"
 	"github.com/botgate/botgate/backend/eventjson"
-	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/sharded"
 )
 
 var errTimeout = errors.New("--timeout must be positive")
 
 // deadRun is one run of a command below dead.
 type deadRun struct {
-	getenv  func(string) string
-	timeout time.Duration
-	query   queue.DeadQuery
-	json    bool
-	all     bool
+	getenv func(string) string
+	filter deadletter.Filter
+	limit  int
+	rate   int
+	json   bool
+	all    bool
 }
 
 // deadWork does what a command is for, and prints what came of it.
-type deadWork func(ctx context.Context, q queue.Queue, ids []string, out io.Writer) error
+type deadWork func(cmd *cobra.Command, s *sharded.Store, args []string) error
 
 func newDead(getenv func(string) string) *cobra.Command {
 	d := &deadRun{getenv: getenv}
-	list := d.command("list [filters]", "Shows dead letters", noArgs, d.list)
+	list := d.command("list [filters]", "Shows dead letters, those of the newest events first", noArgs, d.list)
 	list.Flags().BoolVar(&d.json, "json", false, "print each in a line, as the API does")
+	list.Flags().IntVar(&d.limit, "limit", 0, "at most so many (default all)")
+	summary := d.command("summary [filters]", "Counts dead letters by bot and by reason", noArgs, d.summary)
 	show := d.command("show <id>", "Prints a dead letter with its history and body, as JSON", cobra.ExactArgs(1), d.show)
-	replay := d.command("replay <id>... | filters | --all", "Gives events back to those who gave them up, with all attempts anew", d.chosen,
-		func(ctx context.Context, q queue.Queue, ids []string, out io.Writer) error {
-			return d.move(ctx, q.Redrive, "replayed", ids, out)
-		})
-	drop := d.command("drop <id>... | filters | --all", "Removes dead letters for good", d.chosen,
-		func(ctx context.Context, q queue.Queue, ids []string, out io.Writer) error {
-			return d.move(ctx, q.DropDead, "dropped", ids, out)
-		})
-	for _, cmd := range []*cobra.Command{list, replay, drop} {
+	replay := d.command("replay <id>... | filters | --all", "Has bots get events again, with all attempts anew, by a job", d.chosen, d.move(deadletter.ReplayJob))
+	drop := d.command("drop <id>... | filters | --all", "Marks dead letters as dropped, by a job", d.chosen, d.move(deadletter.DropJob))
+	for _, cmd := range []*cobra.Command{list, summary, replay, drop} {
 		d.addFilters(cmd)
 	}
 	for _, cmd := range []*cobra.Command{replay, drop} {
 		cmd.Flags().BoolVar(&d.all, "all", false, "all dead letters, without a filter")
+		cmd.Flags().IntVar(&d.rate, "rate", 0, "at most so many per second; 0 for no bound (default 100 for replay, no bound for drop)")
 	}
-	return group("dead", "Looks after dead letters: events that no attempt follows, with the reason", list, show, replay, drop)
+	return group("dead", "Looks after dead letters: events that were given up, with the reason",
+		list, summary, show, replay, drop, newRejected(getenv))
 }
 
-// command makes a command that works on the dead letters of the queue.
+// command makes a command that works on the dead letters in the databases.
 func (d *deadRun) command(use, short string, args cobra.PositionalArgs, work deadWork) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: args}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if d.timeout <= 0 {
-			return errTimeout
-		}
-		if d.query.Limit < 0 || d.query.Limit == 0 && cmd.Flags().Changed("limit") {
+		if d.limit < 0 || d.limit == 0 && cmd.Flags().Changed("limit") {
 			return errors.New("--limit must be positive")
+		}
+		if d.rate < 0 {
+			return errors.New("--rate must not be negative")
 		}
 		settings, err := load(cmd, d.getenv)
 		if err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), d.timeout)
-		defer cancel()
-		return failed(withQueue(ctx, settings, func(q queue.Queue) error { return work(ctx, q, args, cmd.OutOrStdout()) }))
+		return failed(withStore(cmd, settings, func(s *sharded.Store) error { return work(cmd, s, args) }))
 	}
-	cmd.Flags().DurationVar(&d.timeout, "timeout", time.Minute, "how long the queue may take")
-	addOptionOf(cmd, config.EnvQueueURL)
+	addOptionOf(cmd, config.EnvDatabaseURL)
+	addOptionOf(cmd, config.EnvShardsFile)
 	return cmd
 }
 
 func (d *deadRun) addFilters(cmd *cobra.Command) {
 	f, now := cmd.Flags(), time.Now()
-	f.StringVar(&d.query.Bot, "bot", "", "events of this bot")
-	f.StringVar(&d.query.Type, "type", "", "events of this type")
-	f.StringVar(&d.query.Subject, "user", "", "events of this user")
-	f.StringVar(&d.query.Reason, "reason", "", "the reason has this text, in upper or lower case")
-	f.Func("since", "died then or later: 2026-03-01T12:00:00Z, or 24h for a day ago", timeVar(&d.query.Since, now))
-	f.Func("until", "died earlier than that", timeVar(&d.query.Until, now))
-	f.IntVar(&d.query.Limit, "limit", 0, "at most so many (default all)")
+	f.StringVar(&d.filter.Bot, "bot", "", "events of this bot")
+	f.StringVar(&d.filter.Type, "type", "", "events of this type")
+	f.StringVar(&d.filter.User, "user", "", "events of this user")
+	f.StringVar(&d.filter.Reason, "reason", "", "the reason has this text, in upper or lower case")
+	f.Func("since", "died then or later: 2026-03-01T12:00:00Z, or 24h for a day ago", timeVar(&d.filter.Since.Time, now))
+	f.Func("until", "died earlier than that", timeVar(&d.filter.Until.Time, now))
 }
 
 // chosen checks that what is to be moved is named in one way.
 func (d *deadRun) chosen(cmd *cobra.Command, ids []string) error {
 	ways := 0
-	for _, way := range []bool{len(ids) > 0, d.query.DeadFilter != queue.DeadFilter{}, d.all} {
+	for _, way := range []bool{len(ids) > 0, d.filter != deadletter.Filter{}, d.all} {
 		if way {
 			ways++
 		}
@@ -103,33 +101,35 @@ func (d *deadRun) chosen(cmd *cobra.Command, ids []string) error {
 	return nil
 }
 
-func (d *deadRun) list(ctx context.Context, q queue.Queue, _ []string, out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	query, left, truncated := d.query, d.query.Limit, false
+// list shows page after page, so that what one page can look through is no bound.
+func (d *deadRun) list(cmd *cobra.Command, s *sharded.Store, _ []string) error {
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	if !d.json {
 		fmt.Fprintln(table, "ID\tBOT\tTYPE\tUSER\tDIED\tATTEMPTS\tREASON")
 	}
-	for more := true; more; {
-		if query.Limit = queue.MaxDeadPage; left > 0 {
-			query.Limit = min(query.Limit, left)
+	left := d.limit
+	for q := (deadletter.Query{Filter: d.filter}); ; {
+		if q.Limit = deadletter.MaxLimit; d.limit > 0 {
+			q.Limit = min(q.Limit, left)
 		}
-		page, err := q.ListDead(ctx, query)
+		page, err := deadletter.List(cmd.Context(), s, q)
 		if err != nil {
 			return err
 		}
-		for _, l := range page.Letters {
-			if err := d.line(table, eventjson.NewDeadLetter(l)); err != nil {
+		for _, r := range page.Records {
+			if err := d.line(table, eventjson.NewDeadLetter(r)); err != nil {
 				return err
 			}
 		}
-		query.After, truncated = page.Next, page.Truncated
-		left -= len(page.Letters)
-		more = page.Next != "" && (d.query.Limit == 0 || left > 0)
+		if err := table.Flush(); err != nil {
+			return fmt.Errorf("printing: %w", err)
+		}
+		left -= len(page.Records)
+		if page.Next == nil || d.limit > 0 && left <= 0 {
+			return answered(page.Missing)
+		}
+		q.After = *page.Next
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing: %w", err)
-	}
-	return reachable(truncated)
 }
 
 func (d *deadRun) line(out io.Writer, v eventjson.DeadLetter) error {
@@ -154,20 +154,48 @@ func clean(s string) string {
 	}, s)
 }
 
-// reachable complains about dead letters behind those that one call can look at.
-func reachable(truncated bool) error {
-	if !truncated {
+// answered complains about shards that did not answer.
+func answered(missing []string) error {
+	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("only the first %d dead letters can be reached; replay or drop some of them to get at the others", queue.MaxDeadScan)
+	return fmt.Errorf("shards do not answer, so what they have is missing: %s", strings.Join(missing, ", "))
 }
 
-func (d *deadRun) show(ctx context.Context, q queue.Queue, ids []string, out io.Writer) error {
-	l, err := q.GetDead(ctx, ids[0])
+func (d *deadRun) summary(cmd *cobra.Command, s *sharded.Store, _ []string) error {
+	sum, err := deadletter.Summarize(cmd.Context(), s, d.filter)
 	if err != nil {
-		return fmt.Errorf("%s: %w", clean(ids[0]), err)
+		return err
 	}
-	object, err := eventjson.DeadLetterWithBody(l)
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "COUNT\tOLDEST\tNEWEST\tOF")
+	line := func(g deadletter.Group, of string) {
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", g.Count, g.Oldest.Format(time.RFC3339), g.Newest.Format(time.RFC3339), of)
+	}
+	if sum.Count > 0 {
+		line(deadletter.Group{Count: sum.Count, Oldest: sum.Oldest, Newest: sum.Newest}, "all")
+	}
+	for _, g := range sum.Bots {
+		line(g, "bot "+clean(g.Name))
+	}
+	for _, g := range sum.Reasons {
+		line(g, "reason "+clean(g.Name))
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("printing: %w", err)
+	}
+	if sum.Next != nil {
+		cmd.PrintErrf("there are more, of events accepted before %s\n", sum.Next.Time.Format(time.RFC3339))
+	}
+	return answered(sum.Missing)
+}
+
+func (d *deadRun) show(cmd *cobra.Command, s *sharded.Store, ids []string) error {
+	r, err := findDead(cmd.Context(), s, ids[0])
+	if err != nil {
+		return err
+	}
+	object, err := eventjson.DeadLetterWithBody(r)
 	if err != nil {
 		return err
 	}
@@ -175,36 +203,15 @@ func (d *deadRun) show(ctx context.Context, q queue.Queue, ids []string, out io.
 	if err := json.Indent(&pretty, object, "", "  "); err != nil {
 		return fmt.Errorf("printing: %w", err)
 	}
-	fmt.Fprintln(out, pretty.String())
+	fmt.Fprintln(cmd.OutOrStdout(), pretty.String())
 	return nil
 }
 
-func (d *deadRun) move(ctx context.Context, move queue.DeadMove, verb string, ids []string, out io.Writer) error {
-	filters := []queue.DeadFilter{d.query.DeadFilter}
-	if len(ids) > 0 {
-		filters = nil
+// findDead reads a dead letter, or says why there is none.
+func findDead(ctx context.Context, s *sharded.Store, id string) (*store.Record, error) {
+	r, err := deadletter.Get(store.Fresh(ctx), s, id)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", clean(id), err)
 	}
-	for _, id := range ids {
-		filters = append(filters, queue.DeadFilter{ID: id})
-	}
-	var total queue.DeadResult
-	var failures []error
-	for _, filter := range filters {
-		result, err := move.All(ctx, filter, d.query.Limit)
-		total.Done += result.Done
-		total.Skipped += result.Skipped
-		switch {
-		case err != nil:
-			failures = append(failures, err)
-		case filter.ID != "" && result.Done+result.Skipped == 0:
-			failures = append(failures, fmt.Errorf("%s: %w", clean(filter.ID), queue.ErrNotFound))
-		default:
-			failures = append(failures, reachable(result.Truncated))
-		}
-	}
-	fmt.Fprintf(out, "%s %d\n", verb, total.Done)
-	if total.Skipped > 0 {
-		failures = append(failures, fmt.Errorf("%d that are no events can only be dropped", total.Skipped))
-	}
-	return errors.Join(failures...)
+	return r, nil
 }

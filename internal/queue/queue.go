@@ -91,7 +91,6 @@ type Queue interface {
 	// what was settled a moment ago, counts as there. Errors are ErrUnavailable, ErrClosed and the
 	// context's.
 	Missing(ctx context.Context, events ...Redelivery) ([]Redelivery, error)
-	DeadLetters
 	History
 	// Ready returns nil when a Publish can be expected to succeed.
 	Ready(ctx context.Context) error
@@ -153,12 +152,16 @@ type Consumer interface {
 	// neither. On ErrUnavailable and ErrUnconfirmed the caller still holds all of them; those
 	// that are lost do not keep the others from being parked.
 	Park(ctx context.Context, name string, deliveries ...*Delivery) error
+	// Redrive moves deliveries of Dead back to the groups that dead-lettered them, as if they had not
+	// been. Each is durably there before it is gone here, as with Park. What is no event is
+	// ErrInvalid, and none of the call is moved.
+	Redrive(ctx context.Context, deliveries ...*Delivery) error
 	// Close requeues unsettled deliveries at once and waits for its goroutines.
 	Close() error
 }
 
 // Delivery is one event handed to a consumer, to be settled by exactly one of Ack,
-// Retry, Postpone, DeadLetter and Park.
+// Retry, Postpone, DeadLetter, Park and Redrive.
 type Delivery struct {
 	Event *event.Event
 	// Attempt is one more than the number of times that Retry was called for the event

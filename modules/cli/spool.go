@@ -14,7 +14,6 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/spool"
 )
 
@@ -44,7 +43,7 @@ Deletes events that were accepted, for good. Give --id, --bot or --all.`, (*spoo
 // spoolRun is one run of a subcommand.
 type spoolRun struct {
 	file, data string
-	filter     queue.DeadFilter
+	filter     spool.AsideFilter
 	all        bool
 }
 

@@ -16,11 +16,11 @@ const (
 	// for each row that the outer query needs.
 
 	// listLog begins a list in the order of the log; statusOf looks up the status of its events.
-	listLog  = `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.updated_at, %s from events e cross join lateral (`
-	statusOf = `select status, attempts, updated_at from event_status where event_id = e.id`
+	listLog  = `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.replays, s.updated_at, %s from events e cross join lateral (`
+	statusOf = `select status, attempts, replays, updated_at from event_status where event_id = e.id`
 
 	// listStatus begins a list by a status that few events have.
-	listStatus = `select event_time, event_id, status, attempts, updated_at from event_status`
+	listStatus = `select event_time, event_id, status, attempts, replays, updated_at from event_status`
 
 	// inDays tells the planner which partitions a list of events is in.
 	inDays = ` and event_time between $3 and $4`
@@ -105,7 +105,7 @@ func readStatusPage(ctx context.Context, db sqlstore.Query, q store.Query) (*sto
 	records, err := sqlstore.All(ctx, db, func(row sqlstore.Row) (*store.Record, error) {
 		r := &store.Record{Event: &event.Event{}}
 		var status int
-		err := row.Scan(sqlstore.UTC(&r.Event.Time), &r.Event.ID, &status, &r.AttemptCount, sqlstore.UTC(&r.UpdatedAt))
+		err := row.Scan(sqlstore.UTC(&r.Event.Time), &r.Event.ID, &status, &r.AttemptCount, &r.Replays, sqlstore.UTC(&r.UpdatedAt))
 		r.Status = store.StatusOf(status)
 		return r, err
 	}, query, args...)

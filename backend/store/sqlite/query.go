@@ -77,7 +77,7 @@ func page(f *sqlstore.Filter, q store.Query, from, at, id string) (string, []any
 	}
 	compare, order := sqlstore.Behind(q)
 	f.And("(" + at + ", " + id + ") " + compare + " (" + f.Arg(after) + ", " + f.Arg(q.After.ID) + ")")
-	return `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.updated_at, ` + death + ` from ` + from + f.Where() +
+	return `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.replays, s.updated_at, ` + death + ` from ` + from + f.Where() +
 		` order by ` + at + ` ` + order + `, ` + id + ` ` + order + ` limit ` + f.Arg(q.Size()+1), f.Args
 }
 

@@ -155,7 +155,7 @@ func (f *Fake) record(e store.Entry) *store.Record {
 		}
 		r.Attempts = append(r.Attempts, change)
 	}
-	r.Status, r.AttemptCount, r.UpdatedAt = state.Status, state.Attempts, state.UpdatedAt
+	r.Status, r.AttemptCount, r.Replays, r.UpdatedAt = state.Status, state.Attempts, state.Replays, state.UpdatedAt
 	return r
 }
 

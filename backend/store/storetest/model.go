@@ -156,7 +156,7 @@ func (m *model) record(t *testing.T, id string) *store.Record {
 	var err error
 	r.Attempts, r.Repeats, err = store.ParseChanges(bodies)
 	require.NoError(t, err)
-	r.Status, r.AttemptCount, r.UpdatedAt = state.Status, state.Attempts, state.UpdatedAt
+	r.Status, r.AttemptCount, r.Replays, r.UpdatedAt = state.Status, state.Attempts, state.Replays, state.UpdatedAt
 	return r
 }
 

@@ -330,28 +330,20 @@ func TestDeadLetters(t *testing.T) {
 	require.Len(t, d.Outcomes, 1, "what a role noted goes along")
 	require.NoError(t, c.DeadLetter(t.Context(), d, "refused"))
 
-	page, err := q.ListDead(t.Context(), queue.DeadQuery{Limit: 10})
-	require.NoError(t, err)
-	require.EqualValues(t, 1000, page.Letters[0].Size)
-	letter, err := q.GetDead(t.Context(), e.ID)
-	require.NoError(t, err)
-	require.Equal(t, e.Data, letter.Event.Data)
-	require.Empty(t, letter.Event.DataRef)
+	dead := subscribe(t, q, queue.Dead)
+	d = receive(t, dead)
+	require.Equal(t, e.Data, d.Event.Data)
+	require.Empty(t, d.Event.DataRef)
+	blobs.getErrs = []error{blob.ErrNotFound}
+	require.NoError(t, dead.Retry(t.Context(), d, 0))
+	d = receive(t, dead)
+	require.ErrorIs(t, d.Unreadable, blob.ErrNotFound)
+	require.Empty(t, d.Event.Data)
+	require.Equal(t, blob.RefOf(e.Data).String(), d.Event.DataRef)
 
-	blobs.getErrs = []error{blob.ErrUnavailable, blob.ErrNotFound}
-	_, err = q.GetDead(t.Context(), e.ID)
-	require.ErrorIs(t, err, queue.ErrUnavailable)
-	letter, err = q.GetDead(t.Context(), e.ID)
-	require.NoError(t, err)
-	require.Empty(t, letter.Event.Data)
-	require.Equal(t, blob.RefOf(e.Data).String(), letter.Event.DataRef)
-
-	result, err := q.Redrive(t.Context(), queue.DeadQuery{Limit: 1})
-	require.NoError(t, err)
-	require.Equal(t, 1, result.Done)
+	require.NoError(t, dead.Redrive(t.Context(), d))
 	d = receive(t, c)
 	require.Equal(t, e.Data, d.Event.Data)
-	require.Equal(t, 1, d.Replays)
 }
 
 // TestHistory shows and replays an event with a large body, also when that is gone.

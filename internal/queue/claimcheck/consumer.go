@@ -140,6 +140,11 @@ func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.D
 	return settled(c.inner.Park(ctx, name, originals(deliveries)...), deliveries...)
 }
 
+// Redrive implements [queue.Consumer]. What is redriven keeps its reference.
+func (c *consumer) Redrive(ctx context.Context, deliveries ...*queue.Delivery) error {
+	return settled(c.inner.Redrive(ctx, originals(deliveries)...), deliveries...)
+}
+
 // Close implements [queue.Consumer].
 func (c *consumer) Close() error {
 	c.mu.Lock()

@@ -106,9 +106,8 @@ func botDepths(t *testing.T, e *env) {
 	e.depth(e.q, queue.OfBot(down), 1)
 	e.depth(e.q, queue.OfBot(good), 0)
 	e.depth(e.q, queue.Dispatch, 1)
-	result, err := e.q.Redrive(t.Context(), queue.DeadQuery{DeadFilter: queue.DeadFilter{Bot: good}})
-	require.NoError(t, err)
-	require.Equal(t, 1, result.Done)
+	dead := e.subscribe(e.q, queue.Dead)
+	require.NoError(t, dead.Redrive(t.Context(), dead.one()))
 	e.depth(e.q, queue.OfBot(good), 1)
 }
 

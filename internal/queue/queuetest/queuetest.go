@@ -41,7 +41,6 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Settle", settleCases},
 		{"Retry", retryCases},
 		{"DeadLetter", deadLetterCases},
-		{"Dead", deadCases},
 		{"Redrive", redriveCases},
 		{"Redeliver", redeliveryCases},
 		{"Missing", missingCases},

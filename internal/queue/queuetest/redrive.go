@@ -1,8 +1,11 @@
 package queuetest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,93 +14,54 @@ import (
 )
 
 var redriveCases = []testCase{
-	{"brings an event to the group that dead-lettered it, at once and from the start", redrive},
-	{"can be repeated when the event is dead-lettered again", redriveTwice},
-	{"of Record", redriveRecord},
+	{"brings an event back to the group that dead-lettered it", redrive},
 	{"keeps an order key in order", redriveOrder},
-	{"leaves the rest beyond its limit", redriveLimit},
+	{"is for dead letters only", redriveOthers},
+	{"dead letters can be gone through", eachDead},
+	{"outcomes travel with the event", deadOutcomes},
 }
 
-func (e *env) redrive(filter queue.DeadFilter, want int) {
+// kill publishes an event and dead-letters it.
+func (e *env) kill(group queue.Group, ev *event.Event) {
 	e.t.Helper()
-	result, err := e.q.Redrive(e.t.Context(), queue.DeadQuery{DeadFilter: filter, Limit: 100})
-	require.NoError(e.t, err)
-	require.Equal(e.t, queue.DeadResult{Done: want}, result)
+	e.publish(e.q, ev)
+	c := e.subscribe(e.q, group)
+	c.deadLetter(c.one(), "refused for good")
+	c.close()
+	e.depth(e.q, queue.Dead, 1)
 }
 
 func redrive(t *testing.T, e *env) {
-	ev, other := e.event("key"), e.event("other")
-	e.kill(e.q, refused, ev, other)
-	c := e.subscribe(e.q, queue.Dispatch)
-	e.redrive(queue.DeadFilter{ID: ev.ID}, 1)
-	d := c.one()
-	requireSame(t, ev, d.Event)
-	require.Equal(t, 1, d.Attempt)
-	require.Equal(t, 1, d.Replays)
-	require.Empty(t, d.Outcomes)
-	require.Nil(t, d.Dead)
-	require.Equal(t, []string{other.ID}, e.listIDs(queue.DeadQuery{Limit: 10}))
-	record := e.subscribe(e.q, queue.Record)
-	news := record.one()
-	change, err := event.ParseChange(news.Event)
-	require.NoError(t, err)
-	require.Equal(t, ev.ID, change.EventID)
-	require.Equal(t, event.StatusReplayed, change.Status)
-	require.Equal(t, 1, change.Replays)
-	record.ack(news)
-	record.none()
-	c.ack(d)
-	c.none()
-	e.redrive(queue.DeadFilter{ID: ev.ID}, 0)
-}
-
-func redriveTwice(t *testing.T, e *env) {
-	ev := e.event("key")
-	e.kill(e.q, refused, ev)
-	c := e.subscribe(e.q, queue.Dispatch)
-	for n := 1; n <= 3; n++ {
-		e.redrive(queue.DeadFilter{Bot: e.bot}, 1)
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		ev := e.event("key")
+		ev.Data = []byte{0, 1, 2, 0xff}
+		e.kill(group, ev)
+		dead := e.subscribe(e.q, queue.Dead)
+		c := e.subscribe(e.q, group)
+		require.NoError(t, dead.Redrive(t.Context(), dead.one()))
 		d := c.one()
-		require.Equal(t, n, d.Replays)
+		requireSame(t, ev, d.Event)
 		require.Equal(t, 1, d.Attempt)
-		c.retry(d, 0)
-		d = c.one()
-		require.Equal(t, n, d.Replays)
-		require.Equal(t, 2, d.Attempt)
-		c.deadLetter(d, "again")
-		e.depth(e.q, queue.Dead, 1)
-		listed := e.list(e.q, queue.DeadQuery{Limit: 10})
-		require.Equal(t, n, listed[0].Replays)
-		require.Equal(t, 2, listed[0].Attempts)
+		require.Nil(t, d.Dead)
+		c.ack(d)
+		c.none()
+		dead.none()
+		e.depth(e.q, queue.Dead, 0)
+		dead.close()
+		c.close()
+		e.drain()
 	}
-	c.none()
 }
 
-func redriveRecord(t *testing.T, e *env) {
-	ev := e.event("key")
-	e.publish(e.q, ev)
-	c := e.subscribe(e.q, queue.Record)
-	c.deadLetter(c.one(), "the store refuses it")
-	e.depth(e.q, queue.Dead, 1)
-	e.redrive(queue.DeadFilter{}, 1)
-	d := c.one()
-	requireSame(t, ev, d.Event)
-	c.ack(d)
-	c.none()
-	dispatch := e.subscribe(e.q, queue.Dispatch)
-	dispatch.ack(dispatch.one())
-	dispatch.none()
-}
-
-// redriveOrder replays an event while a later one of its key is under way.
+// redriveOrder redrives an event while a later one of its key is under way.
 func redriveOrder(t *testing.T, e *env) {
 	sent := e.events(3, "key")
-	e.kill(e.q, refused, sent[0])
+	e.kill(queue.Dispatch, sent[0])
 	e.publish(e.q, sent[1:]...)
-	c := e.subscribe(e.q, queue.Dispatch)
+	c, dead := e.subscribe(e.q, queue.Dispatch), e.subscribe(e.q, queue.Dead)
 	under := c.one()
 	require.Equal(t, sent[1].ID, under.Event.ID)
-	e.redrive(queue.DeadFilter{}, 1)
+	require.NoError(t, dead.Redrive(t.Context(), dead.one()))
 	c.none()
 	c.ack(under)
 	var rest []string
@@ -111,23 +75,74 @@ func redriveOrder(t *testing.T, e *env) {
 	e.depth(e.q, queue.Dispatch, 0)
 }
 
-func redriveLimit(t *testing.T, e *env) {
+func redriveOthers(t *testing.T, e *env) {
+	e.publish(e.q, e.event("key"))
+	c := e.subscribe(e.q, queue.Record)
+	d := c.one()
+	require.Error(t, c.Redrive(t.Context(), d))
+	c.ack(d)
+}
+
+func eachDead(t *testing.T, e *env) {
+	look := func(limit int, each func(queue.Consumer, *queue.Delivery) error) int64 {
+		t.Helper()
+		all, err := queue.EachDead(t.Context(), e.q, limit, each)
+		require.NoError(t, err)
+		return all
+	}
+	require.Zero(t, look(10, nil))
 	var sent []*event.Event
-	for i := range 5 {
+	for i := range 20 {
 		sent = append(sent, e.event(fmt.Sprint(i)))
 	}
-	e.kill(e.q, refused, sent...)
-	query := queue.DeadQuery{Limit: 2}
-	for _, want := range []int{2, 2, 1} {
-		result, err := e.q.Redrive(t.Context(), query)
-		require.NoError(t, err)
-		require.Equal(t, want, result.Done)
-		require.Equal(t, want == 1, result.Next == "")
-		query.After = result.Next
-	}
-	e.depth(e.q, queue.Dead, 0)
+	e.publish(e.q, sent...)
 	c := e.subscribe(e.q, queue.Dispatch)
-	ds := c.take(5)
-	require.ElementsMatch(t, idsOf(sent), deliveredIDs(ds))
-	c.ack(ds...)
+	for range sent {
+		c.deadLetter(c.one(), "refused")
+	}
+	for range 2 { // A look takes nothing out.
+		e.depth(e.q, queue.Dead, 20)
+		var seen []string
+		require.Equal(t, int64(20), look(queue.MaxDead, func(_ queue.Consumer, d *queue.Delivery) error {
+			seen = append(seen, d.Event.ID)
+			require.Equal(t, "refused", d.Dead.Reason)
+			require.NotEmpty(t, d.Event.Data)
+			return nil
+		}))
+		require.ElementsMatch(t, idsOf(sent), seen)
+	}
+	dropped := 0
+	require.Equal(t, int64(20), look(5, func(c queue.Consumer, d *queue.Delivery) error {
+		dropped++
+		return c.Ack(t.Context(), d)
+	}))
+	require.Equal(t, 5, dropped)
+	e.depth(e.q, queue.Dead, 15)
+	broken := errors.New("broken")
+	_, err := queue.EachDead(t.Context(), e.q, 5, func(queue.Consumer, *queue.Delivery) error { return broken })
+	require.ErrorIs(t, err, broken)
+	e.depth(e.q, queue.Dead, 15)
+}
+
+func deadOutcomes(t *testing.T, e *env) {
+	e.publish(e.q, e.event("key"))
+	c := e.subscribe(e.q, queue.Dispatch)
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	var want []queue.Outcome
+	for n := 1; n <= queue.MaxOutcomes+2; n++ {
+		d := c.one()
+		require.Equal(t, want, d.Outcomes)
+		outcome := queue.Outcome{Attempt: n, At: at.Add(time.Duration(n) * time.Second), StatusCode: 500 + n, Error: "the bot answered"}
+		d.Note(outcome)
+		if want = append(want, outcome); len(want) > queue.MaxOutcomes {
+			want = slices.Delete(want, 1, 2) // The first one is kept.
+		}
+		if n == queue.MaxOutcomes+2 {
+			c.deadLetter(d, "out of attempts")
+			break
+		}
+		c.retry(d, 0)
+	}
+	dead := e.subscribe(e.q, queue.Dead)
+	require.Equal(t, want, dead.one().Dead.Outcomes)
 }

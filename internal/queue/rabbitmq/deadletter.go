@@ -3,71 +3,61 @@ package rabbitmq
 import (
 	"context"
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// ListDead implements [queue.DeadLetters], in the order of dead-lettering. Each page
-// looks through all dead letters within [queue.MaxDeadScan].
-func (q *Queue) ListDead(ctx context.Context, query queue.DeadQuery) (*queue.DeadPage, error) {
-	query = query.Bounded()
-	after := query.After
-	switch {
-	case after == frontAgain:
-		after = ""
-	case after != "" && !validDeadCursor.MatchString(after):
-		return nil, fmt.Errorf("listing dead letters: %w", queue.ErrCursor)
+// Redrive implements [queue.Consumer]. What is redriven stands behind everything that waits.
+func (c *consumer) Redrive(ctx context.Context, deliveries ...*queue.Delivery) error {
+	if err := c.redrivable(ctx, deliveries); err != nil {
+		return fmt.Errorf("redriving: %w", err)
 	}
-	found := map[string]*queue.DeadLetter{}
-	more, err := q.browse(ctx, func(batch []*deadMessage) (bool, error) {
-		for _, l := range batch {
-			if cursor := deadCursor(l.DeadLetter); cursor > after && query.Matches(l.DeadLetter) {
-				l.Event.Data = nil
-				found[cursor] = l.DeadLetter
-			}
+	if err := c.move(ctx, deliveries, c.queue.topology.redriven); err != nil {
+		return fmt.Errorf("redriving: %w", err)
+	}
+	return nil
+}
+
+// redrivable reports what can't be redriven, and declares the queues of the rest.
+func (c *consumer) redrivable(ctx context.Context, deliveries []*queue.Delivery) error {
+	if c.group != queue.Dead {
+		return fmt.Errorf("the group %s has no dead letters", c.group)
+	}
+	for _, d := range deliveries {
+		c.mu.Lock()
+		it := c.held(d)
+		c.mu.Unlock()
+		if it == nil {
+			continue // move says so.
 		}
-		return false, nil
-	})
+		if _, err := parseEvent(it.message); err != nil {
+			return fmt.Errorf("%w: %w", queue.ErrInvalid, err)
+		}
+		if err := c.queue.declareBotsOf(ctx, d.Event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// redriven makes the message of a dead letter for the group that dead-lettered it. What somebody moved
+// by hand goes to all groups.
+func (t topology) redriven(d *amqp.Delivery) message {
+	m := forward(d, t.record())
+	delete(m.Headers, headerDead)
+	e, err := parseEvent(d)
 	if err != nil {
-		return nil, fmt.Errorf("listing dead letters: %w", err)
+		e = &event.Event{} // It was one when it was looked at.
 	}
-	cursors, page := slices.Sorted(maps.Keys(found)), &queue.DeadPage{Truncated: more}
-	if len(cursors) > query.Limit {
-		cursors = cursors[:query.Limit]
-		page.Next = cursors[query.Limit-1]
+	switch deadInfo(d).Group {
+	case queue.Record:
+	case queue.Dispatch:
+		m.key = t.home(queue.Dispatch, e).name
+	default:
+		m.exchange, m.key = t.exchange(), t.routingKey(e)
 	}
-	for _, cursor := range cursors {
-		page.Letters = append(page.Letters, found[cursor])
-	}
-	return page, nil
+	return m
 }
-
-// GetDead implements [queue.DeadLetters].
-func (q *Queue) GetDead(ctx context.Context, id string) (*queue.DeadLetter, error) {
-	var last *queue.DeadLetter
-	_, err := q.browse(ctx, func(batch []*deadMessage) (bool, error) {
-		for _, l := range batch {
-			if l.Event.ID == id && (last == nil || l.At.After(last.At)) {
-				last = l.DeadLetter
-			}
-		}
-		return false, nil
-	})
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("looking for a dead letter: %w", err)
-	case last == nil:
-		return nil, queue.ErrNotFound
-	}
-	return last, nil
-}
-
-// deadCursor is where a dead letter stands in a list: cursors sort like the times of dead-lettering.
-func deadCursor(l *queue.DeadLetter) string {
-	return fmt.Sprintf("%016x.%s", max(0, l.At.UnixMicro()), l.Event.ID)
-}
-
-var validDeadCursor = regexp.MustCompile(`^[0-9a-f]{16}\.`)

@@ -47,9 +47,6 @@ type Queue struct {
 	connCtx    context.Context
 	cancelConn context.CancelFunc
 
-	// browsing has an element while this handle browses the dead letters.
-	browsing chan struct{}
-
 	mu          sync.Mutex
 	consumers   map[*consumer]struct{}
 	parkingLots map[string]bool // In use here, and whether they are declared.
@@ -80,7 +77,6 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 			queue.Record:   newSeenIDs(config.RepeatSize, config.RepeatWindow),
 			queue.Dispatch: newSeenIDs(config.RepeatSize, config.RepeatWindow),
 		},
-		browsing:    make(chan struct{}, 1),
 		consumers:   map[*consumer]struct{}{},
 		parkingLots: map[string]bool{},
 	}

@@ -44,7 +44,7 @@ const (
 //	<prefix>.members         fanout exchange to an exclusive queue <prefix>.member.… of each process
 //	                         that consumes the queues of bots, see consume_members.go
 //
-// and for a while <prefix>.dead.lock, <prefix>.turn and <prefix>.suspect.<group>.<event>.
+// and for a while <prefix>.turn and <prefix>.suspect.<group>.<event>.
 //
 // A queue cannot change its arguments. One that has to gets a new name ("….v2"); the
 // old one is drained by the consumers and then deleted by the operator.
@@ -70,9 +70,6 @@ func (t topology) parkingLot(name string) string { return t.prefix + ".record.pa
 func (t topology) suspect(group queue.Group, id string) string {
 	return t.prefix + ".suspect." + string(group) + "." + id
 }
-
-// deadLock is the queue that is the lock of [Queue.browse].
-func (t topology) deadLock() string { return t.prefix + ".dead.lock" }
 
 // members is the exchange over which the processes that consume Dispatch hear of each other.
 func (t topology) members() string { return t.prefix + ".members" }

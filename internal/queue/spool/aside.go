@@ -45,52 +45,47 @@ func OpenAside(ctx context.Context, path string) (*Aside, error) {
 // Close closes the file.
 func (a *Aside) Close() error { return a.file.Close() }
 
-// List returns what is kept aside and chosen by the filter, in the order of acceptance.
-func (a *Aside) List(ctx context.Context, filter queue.DeadFilter) (list []*SetAside, err error) {
-	query := queue.DeadQuery{DeadFilter: filter, Limit: queue.MaxDeadPage}
-	for first := true; first || query.After != ""; first = false {
-		page, err := a.file.ListDead(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range page.Letters {
-			list = addLetter(list, l)
-		}
-		query.After = page.Next
-	}
-	return list, nil
+// AsideFilter chooses events that are kept aside. Empty fields do not filter.
+type AsideFilter struct{ ID, Bot string }
+
+func (f AsideFilter) matches(e *event.Event) bool {
+	return (f.ID == "" || f.ID == e.ID) && (f.Bot == "" || f.Bot == e.Bot)
 }
 
-// addLetter joins those of one event, which follow each other.
-func addLetter(list []*SetAside, l *queue.DeadLetter) []*SetAside {
-	if n := len(list); n > 0 && list[n-1].Event.ID == l.Event.ID {
-		list[n-1].Groups = append(list[n-1].Groups, l.Group)
-		return list
+// letters are what a filter chooses: one for each group of an event.
+func (a *Aside) letters(ctx context.Context, filter AsideFilter) ([]sqlite.DeadLetter, error) {
+	all, err := a.file.DeadLetters(ctx)
+	return slices.DeleteFunc(all, func(l sqlite.DeadLetter) bool { return !filter.matches(l.Event) }), err
+}
+
+// List returns what is kept aside and chosen by the filter, in the order of acceptance.
+func (a *Aside) List(ctx context.Context, filter AsideFilter) (list []*SetAside, err error) {
+	letters, err := a.letters(ctx, filter)
+	return joinLetters(letters), err
+}
+
+// joinLetters joins those of one event, which follow each other.
+func joinLetters(letters []sqlite.DeadLetter) (list []*SetAside) {
+	for _, l := range letters {
+		if n := len(list); n > 0 && list[n-1].Event.ID == l.Event.ID {
+			list[n-1].Groups = append(list[n-1].Groups, l.Group)
+			continue
+		}
+		list = append(list, &SetAside{
+			Event: l.Event, Size: l.Size, Groups: []queue.Group{l.Group}, Reason: l.Reason, At: l.At,
+		})
 	}
-	return append(list, &SetAside{
-		Event: l.Event, Size: l.Size, Groups: []queue.Group{l.Group}, Reason: l.Reason, At: l.At,
-	})
+	return list
 }
 
 // Drop deletes what is kept aside and chosen by the filter, for good, and returns how many events these were.
-func (a *Aside) Drop(ctx context.Context, filter queue.DeadFilter) (int, error) {
-	list, err := a.List(ctx, filter)
+func (a *Aside) Drop(ctx context.Context, filter AsideFilter) (int, error) {
+	letters, err := a.letters(ctx, filter)
 	if err != nil {
 		return 0, err
 	}
-	query := queue.DeadQuery{DeadFilter: filter, Limit: queue.MaxDeadPage}
-	for first := true; first || query.After != ""; first = false {
-		result, err := a.file.DropDead(ctx, query)
-		if err != nil {
-			return 0, err
-		}
-		query.After = result.Next
-	}
-	left, err := a.List(ctx, filter)
-	if err != nil {
+	if err := a.file.DropDead(ctx, letters...); err != nil {
 		return 0, err
 	}
-	return len(slices.DeleteFunc(list, func(e *SetAside) bool {
-		return slices.ContainsFunc(left, func(l *SetAside) bool { return l.Event.ID == e.Event.ID })
-	})), nil
+	return len(joinLetters(letters)), nil
 }

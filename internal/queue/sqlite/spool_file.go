@@ -71,19 +71,6 @@ func (f *SpoolFile) each(
 	})
 }
 
-// Restore moves all dead letters back to where they waited. It is for starts, too.
-func (f *SpoolFile) Restore(ctx context.Context) error {
-	query := queue.DeadQuery{Limit: queue.MaxDeadPage}
-	for first := true; first || query.After != ""; first = false {
-		result, err := f.moveDead(ctx, query, (*transaction).restore)
-		if err != nil {
-			return err
-		}
-		query.After = result.Next
-	}
-	return nil
-}
-
 // selectWaiting looks each group up by the first columns of the key.
 var selectWaiting = numbers.Replace(`SELECT
 	EXISTS (SELECT 1 FROM deliveries WHERE grp = {record} AND state < {unreadable})

@@ -45,7 +45,7 @@ type statements struct {
 	quarantine                  *sql.Stmt
 	park, addLot, lotNumber     *sql.Stmt
 	unblock, release, crashed   *sql.Stmt
-	redriveDead, dropDead       *sql.Stmt
+	redrive, restore            *sql.Stmt
 	cut, takeDead, again, known *sql.Stmt
 	all                         []*sql.Stmt
 }
@@ -79,6 +79,12 @@ func unlessDelivered() string {
 // with the id. It is looked up in an index of its own.
 func notParked(id string) string {
 	return " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE grp > {dead} AND id = " + id + ")"
+}
+
+// redrive begins the way of a dead letter back to a group, with the hash of its order key.
+func redrive(group, order string) string {
+	return `UPDATE OR ROLLBACK deliveries SET grp = ` + group + `, owner = 0, due = 0, attempts = 0, order_hash = ` + order + `, dead_info = NULL,
+		state = (` + order + ` IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ` + order + `))`
 }
 
 // noDelivery is the condition, to be appended to others, that a group has no delivery with
@@ -144,14 +150,12 @@ func (s *statements) texts() []statementText {
 		{&s.crashed, `UPDATE OR ROLLBACK deliveries SET state = {ready}, owner = 0, crashes = crashes + (grp <> {dead}) WHERE ` + everyLease + ` AND owner = ?`},
 
 		// It stands where it stood among the events of its order key, but what is there goes on.
-		{&s.redriveDead, `UPDATE OR ROLLBACK deliveries SET grp = ?3, owner = 0, due = 0, order_hash = ?4, dead_info = NULL, replays = replays + 1,
-			state = (?4 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?4))
-			WHERE grp = {dead} AND state = ?1 AND id = ?2`},
-		{&s.dropDead, `DELETE FROM deliveries WHERE grp = {dead} AND state = ?1 AND id = ?2`},
+		{&s.redrive, redrive("?4", "?5") + ours},
+		{&s.restore, redrive("?2", "?3") + ` WHERE grp = {dead} AND state = {ready} AND id = ?1`},
 		{&s.cut, `DELETE FROM events WHERE seq >= ?1 AND seq < ?2` +
 			noDelivery("{record}", "2 * seq") + notParked("2 * seq") + noDelivery("{dispatch}", "2 * seq + 1") + noDelivery("{dead}", "2 * seq") + noDelivery("{dead}", "2 * seq + 1")},
 		{&s.takeDead, `DELETE FROM deliveries WHERE grp = {dead} AND state = {ready} AND id = ?`},
-		// As with redriveDead.
+		// As with redrive.
 		{&s.again, `INSERT OR ROLLBACK INTO deliveries (grp, state, id, order_hash, replays, bot)
 			SELECT ?1, ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries WHERE order_hash = ?3), ?2, ?3, ?4, ?5
 			WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2 >> 1)` + noDelivery("?1", "?2") + notParked("?2") + noDelivery("{dead}", "?2")},

@@ -26,8 +26,8 @@ type Base struct {
 	// acceptance and then the changes as they happened. Bodies behind the first $3 may be null.
 	SelectRows string
 	// ListQuery returns the query for a page, and one row more, by which it is known whether
-	// another page follows. Its rows are [LogColumns], and the status, attempts and time of change
-	// of the event, and the body of the change by which it died or null.
+	// another page follows. Its rows are [LogColumns], and the status, attempts, replays and time of
+	// change of the event, and the body of the change by which it died or null.
 	ListQuery func(store.Query) (string, []any)
 	// CountQuery counts the events with the status $1, at most $2.
 	CountQuery string

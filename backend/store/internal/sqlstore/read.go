@@ -43,7 +43,7 @@ func (b *Base) Get(ctx context.Context, id string) (*store.Record, error) {
 	}
 	return &store.Record{
 		Event: entries[0].Event, RecordedAt: entries[0].RecordedAt, Attempts: attempts, Repeats: repeats,
-		Status: state.Status, AttemptCount: state.Attempts, UpdatedAt: state.UpdatedAt,
+		Status: state.Status, AttemptCount: state.Attempts, Replays: state.Replays, UpdatedAt: state.UpdatedAt,
 	}, nil
 }
 

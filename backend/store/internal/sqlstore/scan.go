@@ -81,7 +81,7 @@ func scanRecord(row Row) (*store.Record, error) {
 	r := &store.Record{}
 	var status int
 	var death []byte
-	e, err := scanEntry(row, &status, &r.AttemptCount, UTC(&r.UpdatedAt), &death)
+	e, err := scanEntry(row, &status, &r.AttemptCount, &r.Replays, UTC(&r.UpdatedAt), &death)
 	if err != nil {
 		return nil, err
 	}

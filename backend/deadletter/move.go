@@ -1,0 +1,19 @@
+package deadletter
+
+// The kinds of jobs on dead letters.
+const (
+	ReplayJob = "dead-replay"
+	DropJob   = "dead-drop"
+)
+
+// Move are the parameters of such a job. The dead letters are chosen in one of three ways.
+type Move struct {
+	// IDs are those of events.
+	IDs    []string `json:"ids,omitempty"`
+	Filter Filter   `json:"filter,omitzero"`
+	// All is for those who mean all of them.
+	All bool `json:"all,omitempty"`
+	// Rate bounds the dead letters per second, 0 for no bound. Default: 100 for replays, no bound for
+	// drops.
+	Rate *int `json:"rate,omitempty"`
+}

@@ -1,0 +1,31 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	// unknownPause is for how long events go back whose bot is not in the bots file. It may be in that
+	// of the next process: gateways learn of a bot by a reload, and dispatch at its start.
+	unknownPause = time.Minute
+	// unknownEvery is the time between two lines in the log about such events.
+	unknownEvery = time.Minute
+)
+
+// hold gives an event of an unknown bot back, for as long as events are tried.
+func (s *session) hold(delivery *queue.Delivery, now time.Time) error {
+	if now.Sub(triedSince(delivery, now)) > (bots.Bot{}).WithDefaults().GiveUpAfter {
+		change := newChange(delivery)
+		change.Error = "unknown bot"
+		return s.conclude(delivery, change, 0)
+	}
+	s.metrics.unknown.Inc()
+	s.unknown.Do(func() {
+		s.log.Warn("events wait whose bot is not in the bots file; add it and start dispatch again, or they die in the end",
+			"bot", delivery.Event.Bot, "event_id", delivery.Event.ID)
+	})
+	return s.postpone(delivery, unknownPause)
+}
