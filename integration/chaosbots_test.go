@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,12 +37,14 @@ func newNeighbours(t *testing.T, s *stack) *neighbours {
 		}
 	})
 	hanging := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Only of a request that was read whole does the server notice that nobody waits any more.
+		body, err := io.ReadAll(r.Body)
 		select {
 		case <-n.well:
 		case <-r.Context().Done():
-			return
 		}
-		if r.Context().Err() == nil {
+		if err == nil && r.Context().Err() == nil {
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			n.hangs.serve(w, r)
 		}
 	}))
