@@ -6,36 +6,74 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// Retrier is what the API asks of a queue for a bot that is back.
+// Retrier is what the API asks of a queue for a bot that is back, or won't take an event.
 type Retrier interface {
 	// RetryNow has what waits for its next attempt at a bot go now.
 	RetryNow(ctx context.Context, bot string) error
+	// GiveUp has an event of a bot given up that waits for its next attempt.
+	GiveUp(ctx context.Context, bot, id string) error
 }
 
 // retryBot answers POST /v1/bots/{bot}/retry.
 func (a *API) retryBot(w *response, r *http.Request, c caller) error {
-	bot := r.PathValue("bot")
-	if !event.ValidBot(bot) {
-		return problem.UnknownBot
+	bot, err := botIn(r, c)
+	if err == nil {
+		err = (parameters{}).read(r)
 	}
-	if !c.may(bot) {
-		return otherBot
-	}
-	if err := (parameters{}).read(r); err != nil {
+	if err != nil {
 		return err
 	}
-	switch err := a.cfg.Retry.RetryNow(r.Context(), bot); {
-	case errors.Is(err, queue.ErrUnknownBot):
-		return problem.UnknownBot
-	case err != nil:
-		return fmt.Errorf("retrying what waits for a bot: %w", err)
+	if err := a.cfg.Retry.RetryNow(r.Context(), bot); err != nil {
+		return unknownOr("retrying what waits for a bot", err)
 	}
 	a.cfg.Logger.Info("what waits for a bot is tried now", "bot", bot)
 	w.begin(http.StatusNoContent, "", notKept)
 	return nil
+}
+
+// giveUp answers POST /v1/bots/{bot}/give-up.
+func (a *API) giveUp(w *response, r *http.Request, c caller) error {
+	var id string
+	bot, err := botIn(r, c)
+	if err == nil {
+		err = parameters{"event": text(&id)}.read(r)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !store.ValidID(id):
+		return problem.Malformed.WithDetail("The parameter event must be the id of an event.")
+	}
+	if err := a.cfg.Retry.GiveUp(r.Context(), bot, id); err != nil {
+		return unknownOr("giving up an event", err)
+	}
+	a.cfg.Logger.Info("event is given up on request", "bot", bot, "event_id", id)
+	w.begin(http.StatusNoContent, "", notKept)
+	return nil
+}
+
+// botIn is the bot of the path, if the caller may have it.
+func botIn(r *http.Request, c caller) (string, error) {
+	bot := r.PathValue("bot")
+	switch {
+	case !event.ValidBot(bot):
+		return "", problem.UnknownBot
+	case !c.may(bot):
+		return "", otherBot
+	}
+	return bot, nil
+}
+
+// unknownOr is a problem where the queue has no such bot.
+func unknownOr(doing string, err error) error {
+	if errors.Is(err, queue.ErrUnknownBot) {
+		return problem.UnknownBot
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,10 +11,19 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// fakeRetrier knows the bot demo, and keeps which were tried.
+// fakeRetrier knows the bot demo, and keeps which were tried, and what was given up.
 type fakeRetrier struct {
-	err   error
-	tried []string
+	err     error
+	tried   []string
+	givenUp []string
+}
+
+func (f *fakeRetrier) GiveUp(_ context.Context, bot, id string) error {
+	if f.err == nil && bot != "demo" {
+		return queue.ErrUnknownBot
+	}
+	f.givenUp = append(f.givenUp, id)
+	return f.err
 }
 
 func (f *fakeRetrier) RetryNow(_ context.Context, bot string) error {
@@ -37,4 +47,22 @@ func TestRetryBot(t *testing.T) {
 	require.Equal(t, []string{"demo", "demo"}, retrier.tried)
 	h = handler(t, Config{Retry: &fakeRetrier{err: queue.ErrUnavailable}})
 	requireProblem(t, ask(t, h, "POST", "/v1/bots/demo/retry"), http.StatusServiceUnavailable, "unavailable")
+}
+
+func TestGiveUp(t *testing.T) {
+	t.Parallel()
+	retrier := &fakeRetrier{}
+	h := handler(t, Config{Retry: retrier})
+	require.Equal(t, http.StatusNoContent, ask(t, h, "POST", "/v1/bots/demo/give-up?event=a").Code)
+	require.Equal(t, http.StatusNoContent, askAs(t, h, "POST", "/v1/bots/demo/give-up?event=b", "demo").Code)
+	requireProblem(t, askAs(t, h, "POST", "/v1/bots/demo/give-up?event=c", "other"), http.StatusForbidden, "other-bot")
+	requireProblem(t, ask(t, h, "POST", "/v1/bots/nobody/give-up?event=c"), http.StatusNotFound, "unknown-bot")
+	for _, query := range []string{
+		"", "?event=", "?event=a&event=b", "?id=a", "?event=%00", "?event=" + strings.Repeat("x", 65),
+	} {
+		requireProblem(t, ask(t, h, "POST", "/v1/bots/demo/give-up"+query), http.StatusBadRequest, "malformed")
+	}
+	require.Equal(t, []string{"a", "b"}, retrier.givenUp)
+	h = handler(t, Config{Retry: &fakeRetrier{err: queue.ErrUnavailable}})
+	requireProblem(t, ask(t, h, "POST", "/v1/bots/demo/give-up?event=a"), http.StatusServiceUnavailable, "unavailable")
 }

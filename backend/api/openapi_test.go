@@ -119,7 +119,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry",
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/give-up?event=e",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -178,6 +178,12 @@ POST /v1/bots/demo/retry?x=1
 POST /v1/bots/demo/retry | X-Botgate-Bot: other
 POST /v1/bots/nobody/retry
 POST /v1/bots/a%20b/retry
+POST /v1/bots/demo/give-up?event=e
+POST /v1/bots/demo/give-up
+POST /v1/bots/demo/give-up?event=%ff
+POST /v1/bots/demo/give-up?event=e | X-Botgate-Bot: other
+POST /v1/bots/nobody/give-up?event=e
+POST /v1/bots/a%20b/give-up?event=e
 GET /v1/jobs
 GET /v1/jobs?status=done&limit=2
 GET /v1/jobs?status=lost

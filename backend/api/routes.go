@@ -42,6 +42,7 @@ func (a *API) routes() []route {
 		{"GET /v1/users/{user}", "user", query, a.getUser},
 		{"GET /v1/bots/{bot}/stats", "stats", query, a.botStats},
 		{"POST /v1/bots/{bot}/retry", "retry", retryTimeout, a.retryBot},
+		{"POST /v1/bots/{bot}/give-up", "give_up", retryTimeout, a.giveUp},
 		{"GET /v1/dead", "dead", query, a.listDead},
 		{"GET /v1/dead/summary", "dead", query, a.sumDead},
 		{"GET /v1/dead/{id}", "dead", query, a.getDead},

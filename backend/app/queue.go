@@ -151,3 +151,12 @@ func (l *lazyQueue) RetryNow(ctx context.Context, bot string) error {
 	}
 	return q.RetryNow(ctx, bot)
 }
+
+// GiveUp implements [api.Retrier].
+func (l *lazyQueue) GiveUp(ctx context.Context, bot, id string) error {
+	q, err := l.get(ctx)
+	if err != nil {
+		return err
+	}
+	return q.GiveUp(ctx, bot, id)
+}

@@ -85,6 +85,7 @@ type Dispatcher struct {
 	drain   time.Duration
 	client  *http.Client
 	slots   *slots
+	holds   *holds
 	metrics *metrics
 	log     *slog.Logger
 	trouble atomic.Pointer[error]
@@ -100,7 +101,8 @@ func New(cfg Config) (*Dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(cfg.Registerer)
+	h := newHolds(cfg.Logger)
+	m, err := newMetrics(cfg.Registerer, newHeldKeys(h, cfg.Bots.Names()))
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +118,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		drain:   drainOf(targets),
 		client:  newClient(cfg.Concurrency),
 		slots:   &slots{total: cfg.Concurrency, alone: len(targets) == 1, log: cfg.Logger, probing: retry.NewWake()},
+		holds:   h,
 		metrics: m,
 		log:     cfg.Logger,
 		unknown: rate.Sometimes{First: 1, Interval: unknownEvery},

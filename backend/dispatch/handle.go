@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -32,10 +33,14 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		change.Error = reason
 		return s.conclude(delivery, change, 0)
 	}
+	defer s.holds.handling(delivery)()
+	if s.holds.isGivenUp(delivery.Event) {
+		return s.conclude(delivery, giveUp(delivery), 0)
+	}
 	t := s.targets[delivery.Event.Bot]
 	switch {
 	case t == nil:
-		return s.hold(delivery, time.Now())
+		return s.awaitBot(delivery, time.Now())
 	case t.expired(delivery, time.Now()):
 		return s.conclude(delivery, expire(delivery), 0)
 	}
@@ -50,12 +55,14 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		case !ended:
 			return nil
 		}
+		change, delay = s.holding(t, delivery, change, delay)
 		return s.conclude(delivery, change, delay)
 	})
 	if !errors.Is(err, errPanicked) {
 		return err
 	}
 	change, delay := judge(delivery, newChange(delivery), answer{err: errPanicked}, t, breaker{step: 1, charges: true})
+	change, delay = s.holding(t, delivery, change, delay)
 	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay) })
 }
 
@@ -102,6 +109,9 @@ func (s *session) attempt(t *target, delivery *queue.Delivery) (change event.Cha
 		if !ok && (s.starting.Err() != nil || delivery.IsRecalled()) {
 			return change, 0, false
 		}
+		if !ok && s.holds.isGivenUp(delivery.Event) {
+			return giveUp(delivery), 0, true
+		}
 		if !ok {
 			change.Attempt, change.Error = delivery.Attempt-1, "out of time: the bot is down"
 			return change, 0, true
@@ -115,7 +125,8 @@ func (s *session) attempt(t *target, delivery *queue.Delivery) (change event.Cha
 		if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
 			return change, 0, false
 		}
-		if change, delay = s.outcome(delivery, ans, t, b, started); b.charges || change.Status != event.StatusFailed {
+		change, delay = s.outcome(delivery, ans, t, b, started)
+		if b.charges || change.Status != event.StatusFailed || s.holds.isGivenUp(delivery.Event) {
 			return change, delay, true
 		}
 	}
@@ -137,26 +148,30 @@ func (s *session) outcome(
 }
 
 // acquire waits until a request to the bot may run and what comes of it can be published. It returns
-// false when Run has to end, when the queue wants the delivery back, and when the event is given up,
-// since its bot was down for all of the time that it had.
+// false when Run has to end, when the queue wants the delivery back, and when the event is given up, by
+// somebody or since its bot was down for all of the time that it had; but see [bots.OnDeadHold].
 func (s *session) acquire(t *target, delivery *queue.Delivery) (p pass, ok bool) {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
-	for !ok && s.starting.Err() == nil && !delivery.IsRecalled() {
+	for !ok && s.starting.Err() == nil && !delivery.IsRecalled() && !s.holds.isGivenUp(delivery.Event) {
 		now := time.Now()
 		began := now
 		if since, alone := s.slots.leavesAlone(t.gate); alone {
 			began = slices.MaxFunc([]time.Time{triedSince(delivery, now), since}, time.Time.Compare)
 		}
+		if t.bot.OnDead == bots.OnDeadHold {
+			began = now
+		}
 		if now.Sub(began) >= t.bot.GiveUpAfter {
 			return p, false
 		}
 		ctx, cancel := context.WithDeadline(s.starting, began.Add(t.bot.GiveUpAfter))
-		kept := delivery.OnRecall(cancel)
+		kept, unheard := delivery.OnRecall(cancel), s.holds.onGiveUp(delivery, cancel)
 		if s.outlet.await(ctx) {
 			p, ok = s.slots.acquire(ctx, t.gate)
 		}
 		kept()
+		unheard()
 		cancel()
 		if open, _ := s.outlet.open(); ok && !open {
 			s.slots.release(t.gate, p, unknown, "", 0)

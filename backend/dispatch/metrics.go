@@ -18,7 +18,7 @@ type metrics struct {
 	postponed, unknown prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics, error) {
 	m := &metrics{
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_dispatch_attempts_total",
@@ -60,5 +60,6 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	for _, c := range causes() {
 		m.failures.WithLabelValues(string(c))
 	}
-	return m, metric.Register(reg, "dispatch", m.attempts, m.failures, m.duration, m.inFlight, m.waiting, m.botOpen, m.postponed, m.unknown)
+	return m, metric.Register(reg, "dispatch",
+		m.attempts, m.failures, m.duration, m.inFlight, m.waiting, m.botOpen, m.postponed, m.unknown, held)
 }

@@ -30,7 +30,8 @@ type session struct {
 // returned.
 func (d *Dispatcher) Run(ctx context.Context) (err error) {
 	consumer, err := d.cfg.Queue.Subscribe(ctx, queue.Dispatch, queue.SubscribeOptions{
-		Prefetch: d.cfg.Prefetch, PrefetchMost: d.cfg.prefetchMost, Bots: d.cfg.Bots.Queues(), OnRetryNow: d.retryNow,
+		Prefetch: d.cfg.Prefetch, PrefetchMost: d.cfg.prefetchMost, Bots: d.cfg.Bots.Queues(),
+		OnRetryNow: d.retryNow, OnGiveUp: d.holds.giveUp,
 	})
 	if err != nil {
 		if ctx.Err() != nil {

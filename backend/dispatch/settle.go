@@ -27,6 +27,9 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 		delivery.Note(queue.Outcome{Attempt: change.Attempt, At: change.At.UTC(), StatusCode: change.StatusCode, Error: change.Error})
 	}
 	err = s.retry(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay, published) })
+	if change.Status != event.StatusFailed {
+		s.holds.settled(delivery.Event)
+	}
 	switch {
 	case errors.Is(err, queue.ErrLost):
 		return nil // It will be redelivered.

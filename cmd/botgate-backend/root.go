@@ -34,7 +34,7 @@ or environment are wrong.`,
 	for _, o := range config.Options {
 		addOption(root, o)
 	}
-	root.AddCommand(newDead(getenv), newReplay(getenv), newRetry(getenv), newShard(getenv), newMigrate(getenv), newRebuild(getenv), newVersion())
+	root.AddCommand(newDead(getenv), newReplay(getenv), newRetry(getenv), newGiveUp(getenv), newShard(getenv), newMigrate(getenv), newRebuild(getenv), newVersion())
 	return root
 }
 

@@ -54,6 +54,8 @@ type Bot struct {
 	// ExpireAfter is how old an event may be when an attempt begins; what is older is not
 	// delivered any more, unless somebody replayed it. Default 0, however old.
 	ExpireAfter time.Duration
+	// OnDead says what becomes of an event that would be dead. Default [OnDeadSkip].
+	OnDead OnDead
 	// KeepAnswers says which answers of the bot are kept with the attempts. Default [KeepFailed].
 	KeepAnswers KeepAnswers
 	// Queues is over how many queues of RabbitMQ its events are spread, by their order keys, at
@@ -72,6 +74,18 @@ const (
 	KeepAll    KeepAnswers = "all"
 )
 
+// OnDead says what becomes of an event that would be dead.
+type OnDead string
+
+// The values of [Bot.OnDead].
+const (
+	// OnDeadSkip makes it dead, and later events of its order key go on.
+	OnDeadSkip OnDead = "skip"
+	// OnDeadHold has it tried again at MaxBackoff for as long as it takes, or until somebody gives it up.
+	// Later events of its order key wait.
+	OnDeadHold OnDead = "hold"
+)
+
 // WithDefaults returns the bot with the defaults of what is zero. Where only one of the backoffs
 // is set, the default of the other gives way to it.
 func (b Bot) WithDefaults() Bot {
@@ -80,6 +94,7 @@ func (b Bot) WithDefaults() Bot {
 	b.MaxRetryAfter = cmp.Or(b.MaxRetryAfter, time.Hour)
 	minBackoff, maxBackoff := time.Second, 10*time.Minute
 	b.Queues = cmp.Or(b.Queues, 1)
+	b.OnDead = cmp.Or(b.OnDead, OnDeadSkip)
 	b.KeepAnswers = cmp.Or(b.KeepAnswers, KeepFailed)
 	if b.MaxBackoff > 0 {
 		minBackoff = min(minBackoff, b.MaxBackoff)
@@ -116,6 +131,7 @@ type entry struct {
 	MaxBackoff    string   `json:"max_backoff"`
 	MaxRetryAfter string   `json:"max_retry_after"`
 	ExpireAfter   string   `json:"expire_after"`
+	OnDead        string   `json:"on_dead"`
 	KeepAnswers   string   `json:"keep_answers"`
 	Queues        int      `json:"queues"`
 }
@@ -139,7 +155,7 @@ func Queues(path string) (queue.Bots, error) {
 //	{"bots": {"demo": {"url": "https://bot.example/events", "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
 //	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h",
-//	  "keep_answers": "failed", "queues": 1}}}
+//	  "on_dead": "skip", "keep_answers": "failed", "queues": 1}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.
@@ -193,6 +209,9 @@ func (e entry) bot(name, dir string) (Bot, error) {
 		return b, errors.New("url: must be an http or https address")
 	}
 	if err := e.retries(&b); err != nil {
+		return b, err
+	}
+	if b.OnDead, err = oneOf("on_dead", e.OnDead, OnDeadSkip, OnDeadHold); err != nil {
 		return b, err
 	}
 	if b.KeepAnswers, err = oneOf("keep_answers", e.KeepAnswers, KeepOff, KeepFailed, KeepAll); err != nil {

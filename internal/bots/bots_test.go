@@ -27,20 +27,20 @@ func TestLoad(t *testing.T) {
 	path := write(t, `{"bots": {
 		"demo":  {"url": "http://127.0.0.1:9090/events", "secret_files": ["a.secret"]},
 		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4,
-			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "keep_answers": "all", "queues": 3}}}`)
+			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "on_dead": "hold", "keep_answers": "all", "queues": 3}}}`)
 	set, err := bots.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, bots.Set{
 		"demo": {
 			Name: "demo", URL: "http://127.0.0.1:9090/events", Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second,
 			GiveUpAfter: 72 * time.Hour, MinBackoff: time.Second, MaxBackoff: 10 * time.Minute, MaxRetryAfter: time.Hour, Queues: 1,
-			KeepAnswers: bots.KeepFailed,
+			KeepAnswers: bots.KeepFailed, OnDead: bots.OnDeadSkip,
 		},
 		"other": {
 			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,
 			GiveUpAfter: 720 * time.Hour, MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute,
 			MaxRetryAfter: 2 * time.Hour, ExpireAfter: 48 * time.Hour, Queues: 3,
-			KeepAnswers: bots.KeepAll,
+			KeepAnswers: bots.KeepAll, OnDead: bots.OnDeadHold,
 		},
 	}, set)
 	require.Equal(t, []string{"demo", "other"}, set.Names())
@@ -88,6 +88,7 @@ func TestLoadRefuses(t *testing.T) {
 		},
 		"bad queues":   {`{"bots": {"a": {"url": "https://x", "queues": 65, "secret_files": ["a.secret"]}}}`, "queues"},
 		"bad answers":  {`{"bots": {"a": {"url": "https://x", "keep_answers": "some", "secret_files": ["a.secret"]}}}`, `keep_answers: "some" is none of [off failed all]`},
+		"bad on_dead":  {`{"bots": {"a": {"url": "https://x", "on_dead": "wait", "secret_files": ["a.secret"]}}}`, `on_dead: "wait" is none of [skip hold]`},
 		"bad attempts": {`{"bots": {"a": {"url": "https://x", "max_attempts": -1, "secret_files": ["a.secret"]}}}`, "max_attempts"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,6 +72,10 @@ type Queue interface {
 	// tells their consumers; see [SubscribeOptions.OnRetryNow]. A process that is cut off from the
 	// queue meanwhile may miss it. [ErrUnknownBot] means that no bot of that name is known.
 	RetryNow(ctx context.Context, bot string) error
+	// GiveUp tells the consumers of Dispatch that an event of a bot is given up, in all processes, and has
+	// it go now if it waits for its next attempt; see [SubscribeOptions.OnGiveUp]. It reaches the
+	// processes that RetryNow does, with its errors. Which events there are is not known.
+	GiveUp(ctx context.Context, bot, id string) error
 	// Depths counts the events ready or in flight in each group, under [ParkingLots] those in all
 	// parking lots that this handle knows of, and under [OfBot] the part of Dispatch that is a
 	// bot's. An engine that only knows the queues of declared bots leaves Dispatch out without one.
@@ -113,12 +117,21 @@ type SubscribeOptions struct {
 	// OnRetryNow is called with a bot's name for each [Queue.RetryNow], soon after it, in Dispatch. It
 	// must return at once. Default: nobody is told.
 	OnRetryNow func(bot string)
+	// OnGiveUp is called in the same way for each [Queue.GiveUp], before the event goes.
+	OnGiveUp func(bot, id string)
 }
 
 // TellRetryNow calls OnRetryNow if there is one.
 func (o SubscribeOptions) TellRetryNow(bot string) {
 	if o.OnRetryNow != nil {
 		o.OnRetryNow(bot)
+	}
+}
+
+// TellGiveUp calls OnGiveUp if there is one.
+func (o SubscribeOptions) TellGiveUp(bot, id string) {
+	if o.OnGiveUp != nil {
+		o.OnGiveUp(bot, id)
 	}
 }
 

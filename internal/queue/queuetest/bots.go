@@ -21,6 +21,7 @@ var botCases = []testCase{
 	{"a bot with several queues gets each key in order", botQueues},
 	{"a bot that nobody declared has a queue", botUndeclared},
 	{"what waits for a bot goes now when somebody asks", botRetryNow},
+	{"an event that is given up goes now, and its consumer knows", botGiveUp},
 }
 
 // two makes the bot of the test and another one those that are consumed.
@@ -202,4 +203,52 @@ func botRetryNow(t *testing.T, e *env) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, other.RetryNow(canceled, good), context.Canceled)
+}
+
+// botGiveUp gives an event up on another handle, as another process does.
+func botGiveUp(t *testing.T, e *env) {
+	_, good := e.two()
+	type event struct{ bot, id string }
+	told := make(chan event, 1000)
+	c := e.subscribeWith(e.q, queue.Dispatch, queue.SubscribeOptions{OnGiveUp: func(bot, id string) { told <- event{bot, id} }})
+	first, second := e.event("a"), e.event("a")
+	e.publish(e.q, first, second, e.event("b"), e.of(good, "c"))
+	for _, d := range c.take(3) {
+		c.retry(d, time.Hour)
+	}
+	c.none()
+	other := e.open()
+	require.ErrorIs(t, other.GiveUp(t.Context(), e.bot+"-unknown", first.ID), queue.ErrUnknownBot)
+	ask := func(want event) { // A consumer that has just begun may not hear the first time.
+		t.Helper()
+		require.Eventually(t, func() bool {
+			require.NoError(t, other.GiveUp(t.Context(), want.bot, want.id))
+			for {
+				select {
+				case heard := <-told:
+					if heard == want {
+						return true
+					}
+				case <-time.After(silence):
+					return false
+				}
+			}
+		}, patience, tick)
+	}
+	ask(event{good, first.ID})
+	ask(event{e.bot, second.ID})
+	c.none()
+	ask(event{e.bot, first.ID})
+	d := c.one()
+	require.Equal(t, first.ID, d.Event.ID)
+	require.Equal(t, 2, d.Attempt)
+	c.ack(d)
+	require.Equal(t, second.ID, c.one().Event.ID, "the next of its key")
+	c.none()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, other.GiveUp(canceled, good, first.ID), context.Canceled)
+	for _, bot := range []string{e.bot, good} { // For what comes after the test.
+		require.NoError(t, other.RetryNow(t.Context(), bot))
+	}
 }

@@ -68,11 +68,14 @@ func (s *sharing) listenOnce(ctx context.Context, conn *connection) error {
 			if !ok {
 				return errBrokerClosed
 			}
-			if m.Type == retryNowType {
+			switch m.Type {
+			case retryNowType:
 				s.queue.hearRetryNow(string(m.Body))
-				continue
+			case giveUpType:
+				s.queue.hearGiveUp(string(m.Body), m.MessageId)
+			default:
+				s.hear(m.Body)
 			}
-			s.hear(m.Body)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -9,15 +9,30 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// retryNowType is the type of a message to all members that names a bot to be tried now.
-const retryNowType = "botgate.retry_now"
+// The types of messages to all members that name a bot to be tried now, or an event of it that is given
+// up.
+const (
+	retryNowType = "botgate.retry_now"
+	giveUpType   = "botgate.give_up"
+)
 
-// RetryNow implements [queue.Queue], by a message to the processes that consume Dispatch; see
-// consume_members.go. Where bots share queues, nobody knows which names are those of bots.
+// RetryNow implements [queue.Queue].
 func (q *Queue) RetryNow(ctx context.Context, bot string) error {
+	return q.tellMembers(ctx, bot, amqp.Publishing{Type: retryNowType, Body: []byte(bot)})
+}
+
+// GiveUp implements [queue.Queue].
+func (q *Queue) GiveUp(ctx context.Context, bot, id string) error {
+	return q.tellMembers(ctx, bot, amqp.Publishing{Type: giveUpType, MessageId: id, Body: []byte(bot)})
+}
+
+// tellMembers publishes a message about a bot to the processes that consume Dispatch; see
+// consume_members.go. Where bots share queues, nobody knows which names are those of bots.
+func (q *Queue) tellMembers(ctx context.Context, bot string, message amqp.Publishing) error {
 	if err := q.usable(ctx); err != nil {
 		return err
 	}
@@ -37,7 +52,6 @@ func (q *Queue) RetryNow(ctx context.Context, bot string) error {
 		if err := declareMembers(ch, q.topology.members()); err != nil {
 			return err
 		}
-		message := amqp.Publishing{Type: retryNowType, Body: []byte(bot)}
 		return ch.PublishWithContext(ctx, q.topology.members(), "", false, false, message)
 	})
 	switch {
@@ -51,28 +65,40 @@ func (q *Queue) RetryNow(ctx context.Context, bot string) error {
 
 // hearRetryNow has the consumers of Dispatch try a bot now.
 func (q *Queue) hearRetryNow(bot string) {
-	q.mu.Lock()
-	var consumers []*consumer
-	for c := range q.consumers {
-		if c.group == queue.Dispatch {
-			consumers = append(consumers, c)
-		}
-	}
-	q.mu.Unlock()
-	for _, c := range consumers {
-		c.wakeBot(bot)
+	for _, c := range q.dispatchers() {
+		c.hurry(func(e *event.Event) bool { return e.Bot == bot })
 		c.prefetch.TellRetryNow(bot)
 	}
 }
 
-// wakeBot makes ready what waits for its retry, oldest first.
-func (c *consumer) wakeBot(bot string) {
+// hearGiveUp has them give up an event.
+func (q *Queue) hearGiveUp(bot, id string) {
+	for _, c := range q.dispatchers() {
+		c.prefetch.TellGiveUp(bot, id)
+		c.hurry(func(e *event.Event) bool { return e.Bot == bot && e.ID == id })
+	}
+}
+
+// dispatchers lists the consumers of Dispatch.
+func (q *Queue) dispatchers() (all []*consumer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for c := range q.consumers {
+		if c.group == queue.Dispatch {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// hurry makes ready which events wait for their retry, oldest first.
+func (c *consumer) hurry(which func(*event.Event) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var sleepers []*item
 	for sub := range c.subscriptions {
 		for _, it := range sub.items {
-			if it.state == sleeping && it.delivery.Event.Bot == bot {
+			if it.state == sleeping && which(it.delivery.Event) {
 				sleepers = append(sleepers, it)
 			}
 		}
@@ -83,7 +109,7 @@ func (c *consumer) wakeBot(bot string) {
 		c.push(it)
 	}
 	for _, it := range c.inflight {
-		if it.state == waiting && it.delivery.Event.Bot == bot {
+		if it.state == waiting && which(it.delivery.Event) {
 			it.due = time.Now()
 		}
 	}

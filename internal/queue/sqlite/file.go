@@ -66,6 +66,9 @@ func (q *Queue) acquire(ctx context.Context) (err error) {
 	if q.retriedNow, err = q.readRetryNow(ctx); err != nil {
 		return err
 	}
+	if err := q.reader.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM given_up").Scan(&q.gaveUp); err != nil {
+		return err
+	}
 	if q.watcher, err = q.watchDB.PrepareContext(ctx, "PRAGMA data_version"); err != nil {
 		return err
 	}

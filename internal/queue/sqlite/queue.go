@@ -33,7 +33,8 @@ type Queue struct {
 	readEvent, watcher       *sql.Stmt
 
 	hearing    sync.Mutex
-	retriedNow map[string]int64 // What was heard of RetryNow, by bot. Guarded by hearing.
+	retriedNow map[string]int64 // What was heard of RetryNow, by bot. Guarded by hearing, as is gaveUp.
+	gaveUp     int64            // The last one that was heard of GiveUp.
 
 	stopHelpers context.CancelFunc
 	helpers     sync.WaitGroup

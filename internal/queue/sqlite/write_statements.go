@@ -40,6 +40,8 @@ type statements struct {
 	nextBot, readyOf, leaseOf   *sql.Stmt
 	countBot                    *sql.Stmt
 	countRetryNow, wakeBot      *sql.Stmt
+	addGivenUp, forgetGivenUp   *sql.Stmt
+	wakeEvent                   *sql.Stmt
 	suspect, leaseOne           *sql.Stmt
 	ack, retry, deadLetter      *sql.Stmt
 	quarantine                  *sql.Stmt
@@ -134,6 +136,10 @@ func (s *statements) texts() []statementText {
 		{&s.countBot, `INSERT OR ROLLBACK INTO bots (bot, name, depth) VALUES (?, ?, ?) ON CONFLICT (bot) DO UPDATE SET depth = depth + excluded.depth`},
 		{&s.countRetryNow, `UPDATE OR ROLLBACK bots SET retry_now = retry_now + 1 WHERE bot = ?`},
 		{&s.wakeBot, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot = ?`},
+		{&s.addGivenUp, `INSERT OR ROLLBACK INTO given_up (bot, event) SELECT name, ?2 FROM bots WHERE bot = ?1`},
+		{&s.forgetGivenUp, `DELETE FROM given_up WHERE n <= (SELECT max(n) FROM given_up) - ?`},
+		{&s.wakeEvent, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot = ?1
+			AND EXISTS (SELECT 1 FROM events WHERE seq = deliveries.id >> 1 AND json_extract(attributes, '$.id') = ?2)`},
 		{&s.suspect, leasable(ofSuspects, "?") + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
 		{&s.leaseOne, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = ?2 AND state = {ready} AND id = ?3`},
 

@@ -15,8 +15,8 @@ const (
 	unknownEvery = time.Minute
 )
 
-// hold gives an event of an unknown bot back, for as long as events are tried.
-func (s *session) hold(delivery *queue.Delivery, now time.Time) error {
+// awaitBot gives an event of an unknown bot back, for as long as events are tried.
+func (s *session) awaitBot(delivery *queue.Delivery, now time.Time) error {
 	if now.Sub(triedSince(delivery, now)) > (bots.Bot{}).WithDefaults().GiveUpAfter {
 		change := newChange(delivery)
 		change.Error = "unknown bot"
