@@ -1,36 +1,19 @@
 package main
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/queue/sqlite"
 )
 
 // TestGiveUp has another process give up what waits here.
 func TestGiveUp(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "queue.db")
-	q, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, q.Close()) })
 	told := make(chan string, 1)
-	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{
-		OnGiveUp: func(bot, id string) { told <- bot + "/" + id },
-	})
-	require.NoError(t, err)
-	require.NoError(t, q.Publish(t.Context(), &event.Event{
-		ID: "e", Bot: "demo", Type: "command", Time: time.Now().UTC(), OrderKey: "k", VerifiedBy: "jwt", Data: []byte(`{}`),
-	}))
-	ds, err := c.Receive(t.Context(), 1)
-	require.NoError(t, err)
-	require.NoError(t, c.Retry(t.Context(), ds[0], time.Hour))
+	path, c := waiting(t, queue.SubscribeOptions{OnGiveUp: func(bot, id string) { told <- bot + "/" + id }})
 
 	for args, want := range map[string]struct {
 		code int
@@ -51,7 +34,7 @@ func TestGiveUp(t *testing.T) {
 	require.NoError(t, cmd.Run(), errs)
 	require.Equal(t, "event e of demo is given up where it waits\n", out.String())
 	require.Equal(t, "demo/e", <-told)
-	ds, err = c.Receive(t.Context(), 1)
+	ds, err := c.Receive(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, "e", ds[0].Event.ID)
 }

@@ -13,15 +13,14 @@ import (
 	"github.com/botgate/botgate/internal/queue/sqlite"
 )
 
-// TestRetry has another process ask for what waits here.
-func TestRetry(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "queue.db")
+// waiting makes a queue in which the event e of the bot demo waits an hour for its retry.
+func waiting(t *testing.T, opts queue.SubscribeOptions) (path string, c queue.Consumer) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "queue.db")
 	q, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, q.Close()) })
-	told := make(chan string, 1)
-	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{OnRetryNow: func(bot string) { told <- bot }})
+	c, err = q.Subscribe(t.Context(), queue.Dispatch, opts)
 	require.NoError(t, err)
 	require.NoError(t, q.Publish(t.Context(), &event.Event{
 		ID: "e", Bot: "demo", Type: "command", Time: time.Now().UTC(), OrderKey: "k", VerifiedBy: "jwt", Data: []byte(`{}`),
@@ -29,6 +28,14 @@ func TestRetry(t *testing.T) {
 	ds, err := c.Receive(t.Context(), 1)
 	require.NoError(t, err)
 	require.NoError(t, c.Retry(t.Context(), ds[0], time.Hour))
+	return path, c
+}
+
+// TestRetry has another process ask for what waits here.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	told := make(chan string, 1)
+	path, c := waiting(t, queue.SubscribeOptions{OnRetryNow: func(bot string) { told <- bot }})
 
 	for args, want := range map[string]struct {
 		code int
@@ -48,7 +55,7 @@ func TestRetry(t *testing.T) {
 	cmd, out, errs := command(t, []string{"retry", "--bot", "demo"}, "BOTGATE_QUEUE_URL=sqlite:"+path)
 	require.NoError(t, cmd.Run(), errs)
 	require.Equal(t, "what waits for demo is tried now\n", out.String())
-	ds, err = c.Receive(t.Context(), 1)
+	ds, err := c.Receive(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 2, ds[0].Attempt)
 	require.Equal(t, "demo", <-told)
