@@ -37,7 +37,6 @@ func (d *smallDisk) fill() {
 	d.t.Helper()
 	f, err := os.Create(filepath.Join(d.path, "filler"))
 	require.NoError(d.t, err)
-	defer f.Close()
 	for _, size := range []int{1 << 16, 1 << 12} {
 		for block := make([]byte, size); err == nil; {
 			_, err = f.Write(block)
@@ -45,6 +44,7 @@ func (d *smallDisk) fill() {
 		require.ErrorContains(d.t, err, "no space left")
 		err = nil
 	}
+	require.NoError(d.t, f.Close())
 }
 
 func (d *smallDisk) free() {

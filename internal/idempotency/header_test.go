@@ -22,8 +22,21 @@ func TestKeyIn(t *testing.T) {
 		require.Equal(t, want, key)
 	}
 	for _, given := range [][]string{
-		{""}, {`""`}, {"a b"}, {`"a`}, {`"`}, {`"a"b"`}, {`"a\b"`}, {`"é"`}, {"é"}, {`"a";v=1`}, {"k", "k"}, {"a\tb"}, {`"a` + "\n" + `"`},
-		{strings.Repeat("x", 256)}, {`"` + strings.Repeat("x", 256) + `"`},
+		{""},
+		{`""`},
+		{"a b"},
+		{`"a`},
+		{`"`},
+		{`"a"b"`},
+		{`"a\b"`},
+		{`"é"`},
+		{"é"},
+		{`"a";v=1`},
+		{"k", "k"},
+		{"a\tb"},
+		{`"a` + "\n" + `"`},
+		{strings.Repeat("x", 256)},
+		{`"` + strings.Repeat("x", 256) + `"`},
 	} {
 		_, ok := idempotency.KeyIn(http.Header{idempotency.Header: given})
 		require.False(t, ok, given)
