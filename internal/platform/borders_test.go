@@ -143,3 +143,19 @@ func FuzzBorders(f *testing.F) {
 		require.Equal(t, parts(first), parts(second))
 	})
 }
+
+// TestStandardWebhooksIDsHaveNoTimestamp: the dots between id, timestamp and body can't be moved, neither in a
+// request whose id looks like two of these parts nor to make such an id.
+func TestStandardWebhooksIDsHaveNoTimestamp(t *testing.T) {
+	t.Parallel()
+	p := get(t, "standard-webhooks")
+	secret := parse(t, p, otherSecret("standard-webhooks"))
+	for id, want := range map[string]platform.Reason{
+		"a": "", "a.r1": "", "a.42": "", "a.17000000000": "", "1700000000": "", "a.": "",
+		"a.1700000000": badBorders, "a.1700000099.r1": badBorders, `a.1700000000.{"b":"`: badBorders,
+	} {
+		req := &platform.Request{Method: http.MethodPost, Body: []byte(`{}`), Now: time.Unix(1_700_000_001, 0)}
+		req.Header = p.(platform.Signer).Sign(secret, req, id)
+		requireReason(t, want, p.Verify(req, []platform.Secret{secret}))
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,10 +84,23 @@ func (standardWebhooks) Verify(req *Request, secrets []Secret) error {
 		return err
 	}
 	prefix := signedPrefix(id, timestamp)
-	if anyMAC(secrets, v1, prefix, req.Body) || anyEd25519(secrets, v1a, prefix, req.Body) {
-		return nil
+	switch {
+	case !anyMAC(secrets, v1, prefix, req.Body) && !anyEd25519(secrets, v1a, prefix, req.Body):
+		return SignatureMismatch
+	case hasTimestamp(id, len(timestamp)):
+		return badBorders
 	}
-	return SignatureMismatch
+	return nil
+}
+
+// hasTimestamp reports whether an id has a number of so many digits after a dot. Id, timestamp and body are
+// signed with a dot between them: such a request, or one that was made of it, could be cut in two ways, and
+// each would be an event.
+func hasTimestamp(id string, digits int) bool {
+	return slices.ContainsFunc(strings.Split(id, ".")[1:], func(part string) bool {
+		_, err := clocks["seconds"].parse(part)
+		return err == nil && len(part) == digits
+	})
 }
 
 // standardHeaders also knows Svix's spelling of the three headers; the two are never mixed.

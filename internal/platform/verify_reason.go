@@ -12,7 +12,7 @@ const (
 	badEncoding Reason = "bad_encoding"
 	// unknownVersion: there are signatures, but none of a version that is verified here.
 	unknownVersion Reason = "unknown_version"
-	// badTimestamp: the signed timestamp is not a number of seconds.
+	// badTimestamp: the signed timestamp is not of the form that the sender has for it.
 	badTimestamp Reason = "bad_timestamp"
 	// timestampOutOfTolerance: the signed timestamp is too old, or too far in the future.
 	timestampOutOfTolerance Reason = "timestamp_out_of_tolerance"
