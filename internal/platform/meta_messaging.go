@@ -22,10 +22,10 @@ func (m metaEntry) messaging(item []byte, standby bool) Event {
 		kind = "standby"
 	}
 	parts := members(item, "sender", "recipient", "timestamp")
-	inner := members(about, "mid", "is_echo")
-	people := []string{metaPerson(parts[0]), metaPerson(parts[1])}
+	inner := members(about, "mid", "is_echo", "user_ref")
+	people := []string{metaPerson(parts[0]), metaPerson(parts[1]), text(inner[2])}
 	if string(inner[1]) == "true" {
-		slices.Reverse(people)
+		people[0], people[1] = people[1], people[0]
 	}
 	user := ""
 	if n := slices.IndexFunc(people, func(id string) bool { return id != "" && id != m.id }); n >= 0 {
@@ -38,7 +38,8 @@ func (m metaEntry) messaging(item []byte, standby bool) Event {
 	return event
 }
 
-// metaPerson is one who writes or is written to; a visitor of a web site has a reference only.
+// metaPerson is one who writes or is written to; a visitor of a web site has a reference only,
+// which an opt-in there has itself.
 func metaPerson(value []byte) string {
 	parts := members(value, "id", "user_ref")
 	return cmp.Or(text(parts[0]), text(parts[1]))

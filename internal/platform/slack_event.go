@@ -11,8 +11,10 @@ import (
 func slackEvent(document []byte) Delivery {
 	outer := members(document, "event", "event_id", "team_id", "context_team_id", "enterprise_id")
 	event := outer[0]
-	about := members(event, "message", "previous_message", "assistant_thread", "item")
+	// A message with replies that is deleted becomes one of Slack's own: who wrote it is in the previous one.
+	about := members(event, "previous_message", "message", "assistant_thread", "item")
 	place := slackPlace{}.find(append([][]byte{event}, about...)...)
+	place.thread = cmp.Or(place.thread, field(about[3], "message", "thread_ts"))
 	return single(Event{
 		Type:     "slack." + cmp.Or(field(event, "type"), "event"),
 		User:     cmp.Or(place.user, slackActor(event)),

@@ -60,7 +60,8 @@ func (telegram) Read(_ *Request, document []byte) Delivery {
 // telegramUser is who caused an update: a user or, where that is not to be seen, the chat in whose
 // name it was done. A boost has its user in its source.
 func telegramUser(update []byte) string {
-	parts := members(update, "from", "user", "sender_chat", "actor_chat", "voter_chat", "boost", "source")
+	// A vote of a chat may have Telegram's own user beside it, for bots that know no such chats.
+	parts := members(update, "from", "voter_chat", "user", "sender_chat", "actor_chat", "boost", "source")
 	boost := members(members(parts[5], "source")[0], "user")[0]
 	return cmp.Or(firstID(parts[:5]...), firstID(boost, members(parts[6], "user")[0]))
 }
