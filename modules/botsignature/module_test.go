@@ -77,3 +77,19 @@ func TestReload(t *testing.T) {
 		require.True(t, p.reached, w.Body)
 	}
 }
+
+// TestOptionsFromFiles may be as Windows writes them, like secrets; what stands in the configuration is as it is.
+func TestOptionsFromFiles(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{
+		"token\r\n": "token", "\xef\xbb\xbftoken \n": "token", "\xff\xfet\x00o\x00": "to",
+	} {
+		options, err := (&PlatformConfig{Options: map[string]string{
+			"verify_token": "{file." + writeFile(t, content) + "}", "separator": "; ", "signed": "{body}",
+		}}).expanded()
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"verify_token": want, "separator": "; ", "signed": "{body}"}, options)
+	}
+	_, err := (&PlatformConfig{Options: map[string]string{"verify_token": "{file." + writeFile(t, "\xff\xfet") + "}"}}).expanded()
+	require.ErrorContains(t, err, "option verify_token: ")
+}

@@ -2,12 +2,13 @@ package botsignature
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/internal/secret"
 )
 
 // PlatformConfig says where the secrets of one platform are, and how it is set up. Each
@@ -40,7 +41,11 @@ func (c *PlatformConfig) open(name string, logger *slog.Logger) (*sender, error)
 	if c == nil {
 		c = new(PlatformConfig)
 	}
-	p, err := platform.New(name, c.expanded())
+	options, err := c.expanded()
+	if err != nil {
+		return nil, err
+	}
+	p, err := platform.New(name, options)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +62,21 @@ func (c *PlatformConfig) open(name string, logger *slog.Logger) (*sender, error)
 }
 
 // expanded returns the options with their global placeholders replaced; others, which
-// some options use for themselves, are left alone.
-func (c *PlatformConfig) expanded() map[string]string {
+// some options use for themselves, are left alone. What is in a file or a variable is read as a
+// secret is there.
+func (c *PlatformConfig) expanded() (map[string]string, error) {
 	options := make(map[string]string, len(c.Options))
 	repl := caddy.NewReplacer()
 	for name, value := range c.Options {
-		options[name] = strings.TrimRight(repl.ReplaceKnown(value, ""), "\r\n")
+		options[name] = repl.ReplaceKnown(value, "")
+		if options[name] == value {
+			continue
+		}
+		cleaned, err := secret.Clean([]byte(options[name]))
+		if err != nil {
+			return nil, fmt.Errorf("option %s: %w", name, err)
+		}
+		options[name] = string(cleaned)
 	}
-	return options
+	return options, nil
 }
