@@ -26,7 +26,7 @@ type Rule struct {
 	// Equal: two deliveries of this kind can have the same signed bytes by themselves, as those of a
 	// sensor that reports the same value twice. Then the bytes alone do not make a repeat.
 	Equal bool
-	// Page is where the platform says so; empty where it says nothing.
+	// Page is where the platform describes the member, and says so; empty where each sender has its own.
 	Page string
 }
 

@@ -53,9 +53,15 @@ var (
 		Member: "event_id", Signed: true, Unique: true, Retried: true,
 		Page: "https://docs.slack.dev/apis/events-api/#callback-field",
 	}
-	slackOtherKey   = Rule{Member: "type + action_ts, view.id or minute_rate_limited", Signed: true}
-	slackTriggerKey = Rule{Member: "trigger_id", Signed: true}
-	standardKey     = Rule{
+	slackTriggerKey = Rule{
+		Member: "trigger_id", Signed: true,
+		Page: "https://docs.slack.dev/reference/interaction-payloads",
+	}
+	slackOtherKey = Rule{
+		Member: "type + action_ts, view.id or minute_rate_limited", Signed: true,
+		Page: slackTriggerKey.Page,
+	}
+	standardKey = Rule{
 		Member: "header webhook-id", Signed: true, Unique: true, Retried: true,
 		Page: "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
 	}
