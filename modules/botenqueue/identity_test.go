@@ -70,17 +70,17 @@ func TestAnotherBodyUnderAKeyIsAnotherEvent(t *testing.T) {
 func TestSameSignedBytesAreNoSecondEvent(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, f *fakeApp, h *Handler) {
-		signed := []byte(uuid.NewString())
-		first := deliver(t, h, of("1", signed, "acme"), `{}`)
-		for _, key := range []string{"2", "", "1"} {
+		signed, one := []byte(uuid.NewString()), uuid.NewString()
+		first := deliver(t, h, of(one, signed, "acme"), `{}`)
+		for _, key := range []string{one + "2", "", one} {
 			again := deliver(t, h, of(key, signed, "acme"), `{}`)
 			require.Equal(t, first.Code, again.Code)
 			require.Equal(t, first.Body.String(), again.Body.String(), "the first event's id")
 		}
 		require.Len(t, f.published, 1)
-		deliver(t, h, of("1", signed, "umbrella"), `{}`)
+		deliver(t, h, of(one, signed, "umbrella"), `{}`)
 		require.Len(t, f.published, 2, "of another sender")
-		deliver(t, h, of("1", []byte(uuid.NewString()), "acme"), `{"a":1}`)
+		deliver(t, h, of(one, []byte(uuid.NewString()), "acme"), `{"a":1}`)
 		require.Len(t, f.published, 3, "other bytes")
 		for range 2 {
 			deliver(t, h, of("", nil, "acme"), `{}`)
@@ -93,10 +93,10 @@ func TestSameSignedBytesAreNoSecondEvent(t *testing.T) {
 func TestRepeatsAreTold(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, f *fakeApp, h *Handler) {
-		signed := []byte(uuid.NewString())
+		signed, one := []byte(uuid.NewString()), uuid.NewString()
 		counter := repeatsTotal.WithLabelValues("github")
 		before := testutil.ToFloat64(counter)
-		deliver(t, h, of("1", signed), `{}`)
+		deliver(t, h, of(one, signed), `{}`)
 		for range event.MaxRepeats + 5 {
 			deliver(t, h, of(uuid.NewString(), signed), `{}`)
 		}
@@ -111,7 +111,7 @@ func TestRepeatsAreTold(t *testing.T) {
 			require.False(t, c.At.Before(c.EventTime))
 		}
 		f.err = errors.New("away")
-		require.Equal(t, http.StatusAccepted, deliver(t, h, of("1", signed), `{}`).Code, "the event itself is safe")
+		require.Equal(t, http.StatusAccepted, deliver(t, h, of(one, signed), `{}`).Code, "the event itself is safe")
 	})
 }
 

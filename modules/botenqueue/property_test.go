@@ -32,6 +32,9 @@ type practice struct {
 	keySigned, suffices, bytes bool
 }
 
+// activity is one of the Bot Framework.
+const activity = `{"type":"message","id":%[1]q,"text":%[2]q,"conversation":{"id":"c"}}`
+
 var (
 	byHeader  = map[string]string{"header": "X-Signature", "id_header": "X-Id"}
 	byMember  = map[string]string{"header": "X-Signature", "id_member": "id"}
@@ -50,6 +53,19 @@ var (
 		{
 			platform: "line", keySigned: true, bytes: true,
 			body: `{"events":[{"type":"m","webhookEventId":%[1]q,"deliveryContext":{"isRedelivery":%[3]t},"text":%[2]q}]}`,
+		},
+		{platform: "standard-webhooks", header: "Svix-Id", body: `{"text":%[2]q}`, keySigned: true, suffices: true, bytes: true},
+		{platform: "hook0", header: "X-Event-Id", body: `{"text":%[2]q}`, bytes: true},
+		{platform: "discord", body: `{"type":2,"token":"t","id":%[1]q,"text":%[2]q}`, keySigned: true, suffices: true, bytes: true},
+		{platform: "teams-outgoing", body: activity, keySigned: true, bytes: true},
+		{platform: "botframework", options: map[string]string{"app_id": "a"}, body: activity},
+		{
+			platform: "google-chat", options: map[string]string{"audience": "1"},
+			body: `{"type":"MESSAGE","eventTime":%[1]q,"message":{"text":%[2]q}}`,
+		},
+		{
+			platform: "meta", keySigned: true, bytes: true,
+			body: `{"entry":[{"id":"P","messaging":[{"sender":{"id":"U"},"message":{"mid":%[1]q,"text":%[2]q}}]}]}`,
 		},
 	}
 )
