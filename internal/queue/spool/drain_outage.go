@@ -13,14 +13,17 @@ type outage struct {
 	drained int
 }
 
-// spooled counts events that are in the file now, for a cause that may be unknown where
-// others went there before. The caller has the lock.
+// spooled counts events that are in the file now. What went there without an attempt of its own did
+// because of the last failure. The caller has the lock.
 func (s *Spool) spooled(n int, cause error) {
 	spooledTotal.Add(float64(n))
 	if s.outage.begun {
 		return
 	}
 	s.outage = outage{begun: true, at: time.Now()}
+	if cause == nil {
+		cause = s.failure
+	}
 	s.log.Warn("the broker does not take events: they are kept in the spool until it does",
 		slog.String("option", s.cfg.Option), slog.String("file", s.cfg.Path), slog.Any("error", cause))
 }

@@ -144,6 +144,7 @@ func (s *Spool) lose(events []*event.Event, began time.Time, cause error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.failure = cause
 	if isAway(cause) {
 		if s.answered.Before(began) {
 			s.away.window = 1

@@ -47,6 +47,7 @@ type Spool struct {
 	closed   bool
 	queues   []*Queue // In the order of their making; the last one's broker gets what is drained.
 	index    index
+	failure  error     // The last one of a publish; nil before the first.
 	away     pace      // Of a broker that is unavailable; its window is 0 while it is not known to be.
 	answered time.Time // When it last answered a drainer.
 	lanes    map[lane]*pace

@@ -363,6 +363,7 @@ func TestEachOutageIsLoggedOnce(t *testing.T) {
 		}
 		require.True(t, q.Spooling())
 		require.Equal(t, outage, strings.Count(logged.String(), "option=spool"))
+		require.NotContains(t, logged.String(), "<nil>")
 		b.behave(nil)
 		waitDrained(t, q)
 		require.Equal(t, outage, strings.Count(logged.String(), "the spool is drained"))
