@@ -38,6 +38,9 @@ type chaos struct {
 	kills int
 	// again counts what was delivered again until the last fault was over.
 	again int
+	// careless is set where the gateway loses events, which is found at the end.
+	careless bool
+
 	table strings.Builder
 }
 
@@ -167,7 +170,9 @@ func (c *chaos) suffer(f fault) {
 	c.load.acceptedSince(c.t, healed)
 	c.awaitDrained(f.holds)
 	recovery := time.Since(healed)
-	c.bot.awaitAll(c.t, c.load.acceptedFor("demo"))
+	if !c.careless {
+		c.bot.awaitAll(c.t, c.load.acceptedFor("demo"))
+	}
 	c.load.progress(c.t, chaosProgress)
 	n := c.load.count()
 	require.NoError(c.t, n.fatal)
@@ -299,6 +304,7 @@ func TestChaosNotices(t *testing.T) {
 	broker := testsvc.StartRabbitMQ(t)
 	proxy := testsvc.StartProxy(t, broker.URL)
 	c := startChaos(t, broker, proxy.URL, "BOTGATE_ON_BROKER_ERROR=reject")
+	c.careless = true
 	for range 3 {
 		c.suffer(fault{
 			name:  "broker does not hear, then killed -9",
