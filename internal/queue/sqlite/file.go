@@ -63,10 +63,7 @@ func (q *Queue) acquire(ctx context.Context) (err error) {
 	if err := q.reader.QueryRowContext(ctx, "SELECT next_seq FROM counters").Scan(&q.cutTo); err != nil {
 		return err
 	}
-	if q.retriedNow, err = q.readRetryNow(ctx); err != nil {
-		return err
-	}
-	if err := q.reader.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM given_up").Scan(&q.gaveUp); err != nil {
+	if err := q.reader.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM requests").Scan(&q.heard); err != nil {
 		return err
 	}
 	if q.watcher, err = q.watchDB.PrepareContext(ctx, "PRAGMA data_version"); err != nil {

@@ -29,8 +29,8 @@ const schemaVersion = 1
 //     that are suspected poison messages.
 //
 // parking_lots names the parking lots; each is a group with a number behind the others. bots counts
-// what each bot has in Dispatch, and how often it was to be tried at once (retry_now). given_up has the
-// last events that were given up, numbered, for the other processes to hear of.
+// what each bot has in Dispatch. requests has the last ones of RetryNow and GiveUp, numbered, for the
+// other processes to hear of.
 const schema = `
 CREATE TABLE events (
 	seq          INTEGER PRIMARY KEY,
@@ -71,12 +71,10 @@ CREATE TABLE parking_lots (
 CREATE TABLE bots (
 	bot   INTEGER PRIMARY KEY,
 	name  TEXT NOT NULL,
-	depth INTEGER NOT NULL,
-	retry_now INTEGER NOT NULL DEFAULT 0
+	depth INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX bots_retry_now ON bots (retry_now) WHERE retry_now > 0;
 
-CREATE TABLE given_up (
+CREATE TABLE requests (
 	n     INTEGER PRIMARY KEY,
 	bot   TEXT NOT NULL,
 	event TEXT NOT NULL

@@ -18,7 +18,7 @@ const (
 	sweepStep = 500
 )
 
-// janitor releases what dead processes left, cuts the history, hears of RetryNow and GiveUp and forgets old ids, until
+// janitor releases what dead processes left, cuts the history, hears of requests and forgets old ids, until
 // the context ends.
 func (q *Queue) janitor(ctx context.Context) {
 	reap, sweep := time.NewTicker(reapInterval), time.NewTicker(min(max(q.cfg.RepeatWindow/8, time.Second), longestSweep))
@@ -31,7 +31,7 @@ func (q *Queue) janitor(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-reap.C:
-			err = errors.Join(q.measure(ctx), q.reap(ctx), q.cutHistory(ctx, clock.now()), q.hearRetryNow(ctx), q.hearGiveUp(ctx))
+			err = errors.Join(q.measure(ctx), q.reap(ctx), q.cutHistory(ctx, clock.now()), q.hear(ctx))
 		case <-sweep.C:
 			err = q.sweep(ctx, clock.now())
 		}

@@ -32,9 +32,8 @@ type Queue struct {
 	writeDB, reader, watchDB *sql.DB
 	readEvent, watcher       *sql.Stmt
 
-	hearing    sync.Mutex
-	retriedNow map[string]int64 // What was heard of RetryNow, by bot. Guarded by hearing, as is gaveUp.
-	gaveUp     int64            // The last one that was heard of GiveUp.
+	hearing sync.Mutex
+	heard   int64 // The last request that was heard of. Guarded by hearing.
 
 	stopHelpers context.CancelFunc
 	helpers     sync.WaitGroup

@@ -39,9 +39,8 @@ type statements struct {
 	ready, lease                *sql.Stmt
 	nextBot, readyOf, leaseOf   *sql.Stmt
 	countBot                    *sql.Stmt
-	countRetryNow, wakeBot      *sql.Stmt
-	addGivenUp, forgetGivenUp   *sql.Stmt
-	wakeEvent                   *sql.Stmt
+	addRequest, forgetRequests  *sql.Stmt
+	wakeBot, wakeEvent          *sql.Stmt
 	suspect, leaseOne           *sql.Stmt
 	ack, retry, deadLetter      *sql.Stmt
 	quarantine                  *sql.Stmt
@@ -134,10 +133,9 @@ func (s *statements) texts() []statementText {
 		{&s.readyOf, leasable(ofBots, "{dispatch}") + ` AND d.crashes < {suspect} AND d.bot = ? ORDER BY d.id LIMIT ?`},
 		{&s.leaseOf, `UPDATE OR ROLLBACK deliveries ` + ofBots + ` SET state = {leased}, owner = ?1 WHERE grp = {dispatch} AND state = {ready} AND bot = ?2 AND id <= ?3 AND crashes < {suspect}`},
 		{&s.countBot, `INSERT OR ROLLBACK INTO bots (bot, name, depth) VALUES (?, ?, ?) ON CONFLICT (bot) DO UPDATE SET depth = depth + excluded.depth`},
-		{&s.countRetryNow, `UPDATE OR ROLLBACK bots SET retry_now = retry_now + 1 WHERE bot = ?`},
 		{&s.wakeBot, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot = ?`},
-		{&s.addGivenUp, `INSERT OR ROLLBACK INTO given_up (bot, event) SELECT name, ?2 FROM bots WHERE bot = ?1`},
-		{&s.forgetGivenUp, `DELETE FROM given_up WHERE n <= (SELECT max(n) FROM given_up) - ?`},
+		{&s.addRequest, `INSERT OR ROLLBACK INTO requests (bot, event) SELECT name, ?2 FROM bots WHERE bot = ?1`},
+		{&s.forgetRequests, `DELETE FROM requests WHERE n <= (SELECT max(n) FROM requests) - ?`},
 		{&s.wakeEvent, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot = ?1
 			AND EXISTS (SELECT 1 FROM events WHERE seq = deliveries.id >> 1 AND json_extract(attributes, '$.id') = ?2)`},
 		{&s.suspect, leasable(ofSuspects, "?") + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
