@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ const (
 	// heldSlack is for how long after it is due an event that is held counts as such. One that does
 	// not come by then went to another process.
 	heldSlack = time.Minute
+	// maxHeldKeys is how many events of each bot are known to be held. Those beyond are held, too, but they
+	// are neither counted nor logged.
+	maxHeldKeys = 10_000
 	// givenUpFor is how long it is remembered that an event is to be given up, until it comes from the
 	// queue or its attempt ends, and maxGivenUp how many are. Every process hears of all of them.
 	givenUpFor = time.Minute
@@ -29,13 +33,15 @@ type holds struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	held    map[string]*heldEvent // By the event's id, as are the others.
+	held    map[string]heldEvents // By bot.
 	givenUp map[givenUp]time.Time // Until when it is remembered.
-	waiting map[string]waiter
+	waiting map[string]waiter     // By the event's id.
 }
 
+// heldEvents are those of a bot, by their ids.
+type heldEvents map[string]*heldEvent
+
 type heldEvent struct {
-	bot   string
 	until time.Time       // When it counts no longer, unless it is handled.
 	by    *queue.Delivery // The one that is handled; nil while the event waits in the queue.
 }
@@ -50,7 +56,7 @@ type waiter struct {
 
 func newHolds(log *slog.Logger) *holds {
 	return &holds{
-		log: log, held: map[string]*heldEvent{}, givenUp: map[givenUp]time.Time{}, waiting: map[string]waiter{},
+		log: log, held: map[string]heldEvents{}, givenUp: map[givenUp]time.Time{}, waiting: map[string]waiter{},
 	}
 }
 
@@ -59,46 +65,59 @@ func newHolds(log *slog.Logger) *holds {
 func (h *holds) handling(d *queue.Delivery) (end func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	id := d.Event.ID
-	if e := h.held[id]; e != nil {
+	bot, id := d.Event.Bot, d.Event.ID
+	if e := h.held[bot][id]; e != nil {
 		e.by = d
 	}
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if e := h.held[id]; e != nil && e.by == d {
-			delete(h.held, id)
+		if e := h.held[bot][id]; e != nil && e.by == d {
+			delete(h.held[bot], id)
 		}
 	}
 }
 
 // hold notes that an event is held for a time, and logs it where that is new.
 func (h *holds) hold(d *queue.Delivery, reason string, delay time.Duration) {
-	now := time.Now()
-	h.mu.Lock()
-	_, known := h.held[d.Event.ID]
-	h.forget(now)
-	h.held[d.Event.ID] = &heldEvent{bot: d.Event.Bot, until: now.Add(delay + heldSlack)}
-	h.mu.Unlock()
-	if !known {
+	if h.note(d.Event, time.Now().Add(delay+heldSlack)) {
 		h.log.Warn("event is held by its bot's on_dead, and later ones of its order key wait; "+
 			"once the bot takes it, have it tried by botgate-backend retry, or let the others go on by botgate-backend give-up",
 			"bot", d.Event.Bot, "event_id", d.Event.ID, "attempts", d.Attempt, "reason", reason)
 	}
 }
 
-// forget drops what went to other processes. The lock is held.
+// note notes until when an event counts as held, and reports whether that is new.
+func (h *holds) note(e *event.Event, until time.Time) (isNew bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	of := h.held[e.Bot]
+	if of == nil {
+		of = heldEvents{}
+		h.held[e.Bot] = of
+	}
+	_, known := of[e.ID]
+	if !known && len(of) >= maxHeldKeys {
+		of.forget(time.Now())
+	}
+	if !known && len(of) >= maxHeldKeys {
+		return false
+	}
+	of[e.ID] = &heldEvent{until: until}
+	return !known
+}
+
+// forget drops what went to other processes.
+func (of heldEvents) forget(now time.Time) {
+	maps.DeleteFunc(of, func(_ string, e *heldEvent) bool { return e.by == nil && now.After(e.until) })
+}
+
+// forget drops what is over. The lock is held.
 func (h *holds) forget(now time.Time) {
-	for id, e := range h.held {
-		if e.by == nil && now.After(e.until) {
-			delete(h.held, id)
-		}
+	for _, of := range h.held {
+		of.forget(now)
 	}
-	for g, until := range h.givenUp {
-		if now.After(until) {
-			delete(h.givenUp, g)
-		}
-	}
+	maps.DeleteFunc(h.givenUp, func(_ givenUp, until time.Time) bool { return now.After(until) })
 }
 
 // giveUp has an event given up: at once if it waits for a request, else when it comes from the queue or
@@ -154,8 +173,8 @@ func (h *holds) count() map[string]int {
 	defer h.mu.Unlock()
 	h.forget(time.Now())
 	count := map[string]int{}
-	for _, e := range h.held {
-		count[e.bot]++
+	for bot, of := range h.held {
+		count[bot] = len(of)
 	}
 	return count
 }

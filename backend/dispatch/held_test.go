@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/testlog"
 )
 
@@ -251,5 +253,27 @@ func TestHeldWhileTheBotIsDown(t *testing.T) {
 			require.NotEqual(t, event.StatusDead, c.Status)
 		}
 		require.NoError(t, stop())
+	})
+}
+
+// TestHeldEventsAreBoundedForEachBot: a bot that holds very many events takes no room of another one, and what
+// went to another process makes room.
+func TestHeldEventsAreBoundedForEachBot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var logs testlog.Buffer
+		h := newHolds(logs.Logger())
+		hold := func(bot string, n int) {
+			h.hold(&queue.Delivery{Event: &event.Event{ID: strconv.Itoa(n), Bot: bot}}, "refused", time.Minute)
+		}
+		for n := range maxHeldKeys + 10 {
+			hold("many", n)
+		}
+		hold("one", -1)
+		require.Equal(t, map[string]int{"many": maxHeldKeys, "one": 1}, h.count())
+		require.Equal(t, maxHeldKeys+1, strings.Count(logs.String(), "event is held"))
+		sleep(time.Minute + heldSlack + time.Second)
+		hold("many", -2)
+		require.Equal(t, map[string]int{"many": 1, "one": 0}, h.count())
 	})
 }
