@@ -17,3 +17,14 @@ type Move struct {
 	// drops.
 	Rate *int `json:"rate,omitempty"`
 }
+
+// IsChosen reports whether dead letters are chosen in one way: by ids, by a filter, or all of them.
+func (m Move) IsChosen() bool {
+	ways := 0
+	for _, way := range []bool{len(m.IDs) > 0, m.Filter != Filter{}, m.All} {
+		if way {
+			ways++
+		}
+	}
+	return ways == 1
+}

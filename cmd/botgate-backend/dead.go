@@ -21,8 +21,6 @@ import (
 	"github.com/botgate/botgate/backend/store/sharded"
 )
 
-var errTimeout = errors.New("--timeout must be positive")
-
 // deadRun is one run of a command below dead.
 type deadRun struct {
 	getenv func(string) string
@@ -89,13 +87,7 @@ func (d *deadRun) addFilters(cmd *cobra.Command) {
 
 // chosen checks that what is to be moved is named in one way.
 func (d *deadRun) chosen(cmd *cobra.Command, ids []string) error {
-	ways := 0
-	for _, way := range []bool{len(ids) > 0, d.filter != deadletter.Filter{}, d.all} {
-		if way {
-			ways++
-		}
-	}
-	if ways != 1 {
+	if m := (deadletter.Move{IDs: ids, Filter: d.filter, All: d.all}); !m.IsChosen() {
 		return fmt.Errorf("%s takes either ids, or filters, or --all", cmd.Name())
 	}
 	return nil

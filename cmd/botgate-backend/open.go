@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -23,6 +24,33 @@ const (
 	// readyWait bounds how long a command waits for a server, where nothing else does.
 	readyWait = time.Minute
 )
+
+// queueWork is what a command does with the queue, and prints.
+type queueWork func(ctx context.Context, q queue.Queue, args []string, out io.Writer) error
+
+// onQueue has a command work with the queue, within its option --timeout, once what it was given passes
+// the check.
+func onQueue(cmd *cobra.Command, getenv func(string) string, check func() error, work queueWork) *cobra.Command {
+	var timeout time.Duration
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := check(); err != nil {
+			return err
+		}
+		if timeout <= 0 {
+			return errors.New("--timeout must be positive")
+		}
+		settings, err := load(cmd, getenv)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+		defer cancel()
+		return failed(withQueue(ctx, settings, func(q queue.Queue) error { return work(ctx, q, args, cmd.OutOrStdout()) }))
+	}
+	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long the queue may take")
+	addOptionOf(cmd, config.EnvQueueURL)
+	return cmd
+}
 
 // withQueue opens the queue, which must exist, and works with it as soon as it is ready.
 func withQueue(ctx context.Context, settings config.Config, use func(queue.Queue) error) (err error) {

@@ -12,17 +12,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/queue"
 )
 
 // rejectedRun is one run of a command below rejected.
 type rejectedRun struct {
-	getenv  func(string) string
-	timeout time.Duration
-	limit   int
-	json    bool
-	all     bool
+	getenv func(string) string
+	limit  int
+	json   bool
+	all    bool
 }
 
 // rejected is a message as the command shows it.
@@ -47,30 +45,17 @@ func newRejected(getenv func(string) string) *cobra.Command {
 	return group("rejected", "Looks after what the log could not take: messages that stay in the queue, with the reason", list, replay, drop)
 }
 
-// rejectedWork goes through what is in the queue and prints what came of it.
-type rejectedWork func(ctx context.Context, q queue.Queue, ids []string, out io.Writer) error
-
-func (r *rejectedRun) command(use, short string, args cobra.PositionalArgs, work rejectedWork) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: args}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		switch {
-		case r.timeout <= 0:
-			return errors.New("--timeout must be positive")
-		case r.limit < 1 || r.limit > queue.MaxDead:
-			return fmt.Errorf("--limit must be from 1 to %d", queue.MaxDead)
-		}
-		settings, err := load(cmd, r.getenv)
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), r.timeout)
-		defer cancel()
-		return failed(withQueue(ctx, settings, func(q queue.Queue) error { return work(ctx, q, args, cmd.OutOrStdout()) }))
-	}
-	cmd.Flags().DurationVar(&r.timeout, "timeout", time.Minute, "how long the queue may take")
+func (r *rejectedRun) command(use, short string, args cobra.PositionalArgs, work queueWork) *cobra.Command {
+	cmd := onQueue(&cobra.Command{Use: use, Short: short, Args: args}, r.getenv, r.checkLimit, work)
 	cmd.Flags().IntVar(&r.limit, "limit", queue.MaxDead, "look at the first so many")
-	addOptionOf(cmd, config.EnvQueueURL)
 	return cmd
+}
+
+func (r *rejectedRun) checkLimit() error {
+	if r.limit < 1 || r.limit > queue.MaxDead {
+		return fmt.Errorf("--limit must be from 1 to %d", queue.MaxDead)
+	}
+	return nil
 }
 
 func (r *rejectedRun) chosen(cmd *cobra.Command, ids []string) error {
@@ -112,7 +97,7 @@ func reachable(all, seen int64) error {
 }
 
 // settle settles those with the ids, or all.
-func (r *rejectedRun) settle(verb string, by func(queue.Consumer, context.Context, ...*queue.Delivery) error) rejectedWork {
+func (r *rejectedRun) settle(verb string, by func(queue.Consumer, context.Context, ...*queue.Delivery) error) queueWork {
 	return func(ctx context.Context, q queue.Queue, ids []string, out io.Writer) error {
 		done, seen, found := 0, int64(0), map[string]bool{}
 		var failures []error

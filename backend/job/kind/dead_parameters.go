@@ -1,7 +1,6 @@
 package kind
 
 import (
-	"cmp"
 	"encoding/json"
 
 	"github.com/botgate/botgate/backend/deadletter"
@@ -27,13 +26,7 @@ func (k Dead) Prepare(given []byte, bot string) ([]byte, error) {
 	if err := decode(given, &p, help); err != nil {
 		return nil, err
 	}
-	ways := 0
-	for _, way := range []bool{len(p.IDs) > 0, p.Filter != deadletter.Filter{}, p.All} {
-		if way {
-			ways++
-		}
-	}
-	if ways != 1 {
+	if !p.IsChosen() {
 		return nil, job.BadParameter(help)
 	}
 	switch {
@@ -51,11 +44,9 @@ func (k Dead) Prepare(given []byte, bot string) ([]byte, error) {
 
 func (p *deadParameters) check(bot string) error {
 	f := &p.Filter
-	if bot != "" && f.Bot != "" && f.Bot != bot {
-		return job.ErrForbidden
+	if err := narrow(&f.Bot, bot, &f.User); err != nil {
+		return err
 	}
-	f.Bot = cmp.Or(bot, f.Bot)
-	f.User = event.NameOf(f.User)
 	for _, value := range []string{f.Bot, f.Type, f.Reason} {
 		if !event.ValidText(value) {
 			return job.BadParameter("The members bot, type and reason must be text as events have it.")

@@ -1,7 +1,6 @@
 package kind
 
 import (
-	"cmp"
 	"encoding/json"
 
 	"github.com/botgate/botgate/backend/job"
@@ -36,11 +35,9 @@ func (k *Export) Prepare(given []byte, bot string) ([]byte, error) {
 
 func (p *exportParameters) check(bot string) error {
 	f := &p.Filter
-	if bot != "" && f.Bot != "" && f.Bot != bot {
-		return job.ErrForbidden
+	if err := narrow(&f.Bot, bot, &f.User); err != nil {
+		return err
 	}
-	f.Bot = cmp.Or(bot, f.Bot)
-	f.User = event.NameOf(f.User)
 	for _, value := range []string{f.Bot, f.Type} {
 		if !event.ValidText(value) {
 			return job.BadParameter("The members bot and type must be text as events have it.")

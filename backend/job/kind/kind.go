@@ -3,6 +3,7 @@ package kind
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/blob"
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/rfc3339"
 )
 
@@ -22,6 +24,16 @@ type filter struct {
 	// From is included, To is not; without To it is the time of the request.
 	From rfc3339.Time `json:"from,omitzero"`
 	To   rfc3339.Time `json:"to,omitzero"`
+}
+
+// narrow has a filter choose events of the bot that the caller may have, if that is only one, and of the
+// user by the name that events have.
+func narrow(bot *string, only string, user *string) error {
+	if only != "" && *bot != "" && *bot != only {
+		return job.ErrForbidden
+	}
+	*bot, *user = cmp.Or(only, *bot), event.NameOf(*user)
+	return nil
 }
 
 // decode reads a JSON object strictly: another value, unknown members and what follows the
