@@ -78,7 +78,7 @@ type UserQuery struct {
 	Subject string
 	// Bot restricts the answer to one bot; empty for all of them.
 	Bot string
-	// At asks for the state as of a time, counted in the log; zero for now.
+	// At asks for the state as of a time, counted in the log; the zero time asks for the present one.
 	At time.Time
 }
 

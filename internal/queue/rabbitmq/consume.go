@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"context"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -215,19 +214,6 @@ func (c *consumer) admit(sub *subscription, m *amqp.Delivery, e *event.Event) bo
 	return true
 }
 
-// repeatID is the same for all repeats of an event. A redrive or replay has another one, since it
-// is to be handled again.
-func repeatID(e *event.Event, m *amqp.Delivery) string {
-	return redeliveryID(e.ID, headerInt(m.Headers, headerReplays))
-}
-
-func redeliveryID(id string, replays int) string {
-	if replays > 0 {
-		return id + "#" + strconv.Itoa(replays)
-	}
-	return id
-}
-
 func (c *consumer) newItem(sub *subscription, m *amqp.Delivery, e *event.Event) *item {
 	it := &item{sub: sub, tag: m.DeliveryTag, id: repeatID(e, m), message: m}
 	it.delivery = &queue.Delivery{
@@ -292,15 +278,6 @@ func (c *consumer) detach(sub *subscription) {
 // forget takes items out of what is handed out next. The lock is held.
 func (c *consumer) forget(lost func(*item) bool) {
 	c.queued, c.suspects = slices.DeleteFunc(c.queued, lost), slices.DeleteFunc(c.suspects, lost)
-}
-
-// countUnsettled adds what the consumer holds of each queue.
-func (c *consumer) countUnsettled(held map[string]int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for sub := range c.subscriptions {
-		held[sub.name] += int64(len(sub.items))
-	}
 }
 
 // Close implements [queue.Consumer].

@@ -97,3 +97,12 @@ func (q *Queue) unsettled() map[string]int64 {
 	}
 	return held
 }
+
+// countUnsettled adds what the consumer holds of each queue.
+func (c *consumer) countUnsettled(held map[string]int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for sub := range c.subscriptions {
+		held[sub.name] += int64(len(sub.items))
+	}
+}

@@ -2,8 +2,13 @@ package rabbitmq
 
 import (
 	"crypto/sha256"
+	"strconv"
 	"sync"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/botgate/botgate/internal/event"
 )
 
 // generations are the parts that [seenIDs] forgets one at a time.
@@ -73,4 +78,17 @@ func (s *seenIDs) rotate() {
 		copy(s.ids[1:], s.ids[:])
 		s.ids[0] = map[[16]byte]struct{}{}
 	}
+}
+
+// repeatID is the same for all repeats of an event. A redrive or replay has another one, since it
+// is to be handled again.
+func repeatID(e *event.Event, m *amqp.Delivery) string {
+	return redeliveryID(e.ID, headerInt(m.Headers, headerReplays))
+}
+
+func redeliveryID(id string, replays int) string {
+	if replays > 0 {
+		return id + "#" + strconv.Itoa(replays)
+	}
+	return id
 }
