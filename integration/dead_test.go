@@ -109,6 +109,7 @@ func gone(delivered) int { return http.StatusGone }
 
 // TestDeadLetters has bots refuse events for good, and follows them from there.
 func TestDeadLetters(t *testing.T) {
+	t.Parallel()
 	forEachEngineWithBots(t, func(t *testing.T, s *stack, other *bot) {
 		s.startWorker()
 		s.bot.failWith(gone)

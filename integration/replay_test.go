@@ -54,6 +54,7 @@ func (s *stack) awaitAll(ids ...string) {
 // TestReplay loses what record had to do, or has done, and brings it back; then it delivers
 // events again.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	t.Run("Embedded", func(t *testing.T) {
 		s := newStack(t)
 		s.startEmbedded()

@@ -16,6 +16,7 @@ import (
 // TestMigrateAndRebuild has an operator bring the schema up to date, since no process does, and
 // make the read models anew after they were lost.
 func TestMigrateAndRebuild(t *testing.T) {
+	t.Parallel()
 	t.Run("Embedded", func(t *testing.T) {
 		s := newStack(t)
 		s.env = append(s.env, "BOTGATE_DATABASE_URL="+s.database, "BOTGATE_MIGRATE=off")
