@@ -4,6 +4,7 @@ package modules
 import (
 	_ "github.com/botgate/botgate/modules/botcors"
 	_ "github.com/botgate/botgate/modules/botenqueue"
+	_ "github.com/botgate/botgate/modules/boterrors"
 	_ "github.com/botgate/botgate/modules/botgate"
 	_ "github.com/botgate/botgate/modules/botjwt"
 	_ "github.com/botgate/botgate/modules/botlimit"
