@@ -9,7 +9,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/schemas"
 )
 
@@ -38,7 +38,7 @@ func BenchmarkCommand(b *testing.B) {
 		}
 	}
 	ours := func() error {
-		document, err := payload.DecodeJSON(commandBody, h.limits)
+		document, err := jsondoc.Parse(commandBody, h.limits)
 		if err != nil || h.set.Get().Find(nil).Check(document, h.MaxErrors) != nil {
 			return errors.New("the body must pass")
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/schema"
 )
@@ -47,7 +48,7 @@ func (h *Handler) check(r *http.Request, body *payload.Payload) (*problem.Proble
 	if len(body.Raw) == 0 {
 		return problem.Malformed.WithDetail("The request has no body."), nil
 	}
-	document, err := body.Decode(h.limits)
+	document, err := body.Parse(h.limits)
 	if err != nil {
 		return payload.Problem(err), nil
 	}
@@ -70,10 +71,10 @@ func (h *Handler) check(r *http.Request, body *payload.Payload) (*problem.Proble
 }
 
 // find returns the schema that the request's placeholders name, or nil.
-func (h *Handler) find(r *http.Request, document any) *schema.Schema {
+func (h *Handler) find(r *http.Request, document *jsondoc.Document) *schema.Schema {
 	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	return h.set.Get().Find(func(placeholder string) string {
-		if value, ok := member(document, placeholder); ok {
+		if value, ok := member(document.Root(), placeholder); ok {
 			return value
 		}
 		if repl == nil {

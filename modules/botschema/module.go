@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/reload"
 	"github.com/botgate/botgate/modules/internal/schema"
@@ -74,7 +75,7 @@ type Handler struct {
 	// are too large or can't be read are refused nevertheless.
 	ReportOnly bool `json:"report_only,omitempty"`
 
-	limits payload.Limits
+	limits jsondoc.Limits
 	set    *reload.Value[*schema.Set]
 	logger *slog.Logger
 	// interval is how often the files are looked at; the default unless a test sets it.
@@ -104,7 +105,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.OnUnknown == "" {
 		h.OnUnknown = unknownReject
 	}
-	h.limits = payload.Limits{MaxDepth: h.MaxDepth, MaxMembers: h.MaxMembers, MaxItems: h.MaxItems, MaxNumber: h.MaxNumber}
+	h.limits = jsondoc.Limits{MaxDepth: h.MaxDepth, MaxMembers: h.MaxMembers, MaxItems: h.MaxItems, MaxNumber: h.MaxNumber}
 	h.logger = ctx.Slogger()
 	if h.Schema == "" {
 		return errors.New("bot_schema: name the schema, for example command.v1.json")

@@ -11,7 +11,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/schema"
 )
 
@@ -126,7 +126,7 @@ func (c *schemaCheck) check(set *schema.Set, sample string) error {
 	if err != nil {
 		return err
 	}
-	document, err := payload.DecodeJSON(raw, payload.Limits{})
+	document, err := jsondoc.Parse(raw, jsondoc.Limits{})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/payload"
 )
 
@@ -89,7 +90,7 @@ func TestContentCodings(t *testing.T) {
 				require.NoError(t, err, "%s %d", coding, i)
 				require.True(t, bytes.Equal(content, got), "%s %d", coding, i)
 				require.Equal(t, body, p.Raw, "what was signed")
-				_, err = p.Decode(payload.Limits{})
+				_, err = p.Parse(jsondoc.Limits{})
 				require.NoError(t, err)
 			}
 		}
@@ -118,7 +119,7 @@ func TestDecompressedSizeIsCapped(t *testing.T) {
 				require.NoError(t, err)
 				_, err = p.Content()
 				require.ErrorIs(t, err, want, "%s %d %d", coding, i, size)
-				_, err = p.Decode(payload.Limits{})
+				_, err = p.Parse(jsondoc.Limits{})
 				require.ErrorIs(t, err, want, "%s %d %d", coding, i, size)
 			}
 		}
@@ -151,7 +152,7 @@ func TestUnknownCodings(t *testing.T) {
 	for _, coding := range []string{"deflate", "gzip, br", "gzip,gzip", "compress", "GZIPPED"} {
 		p, err := payload.Of(compressed(coding, []byte("{}")), 100)
 		require.NoError(t, err, "a signature can still be verified")
-		_, err = p.Decode(payload.Limits{})
+		_, err = p.Parse(jsondoc.Limits{})
 		require.ErrorIs(t, err, payload.ErrEncoding)
 		w := httptest.NewRecorder()
 		require.NoError(t, payload.Problem(err).Write(w))

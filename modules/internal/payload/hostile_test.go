@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/payload"
 )
 
@@ -45,13 +46,13 @@ func hostiles(t testing.TB) []hostile {
 		bombs("gzip", func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }),
 		bombs("br", func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) }),
 		bombs("zstd", func(w io.Writer) io.WriteCloser { return zstdWriter(w, zstd.WithWindowSize(8<<20)) }),
-		{name: "1 MB of [", body: bytes.Repeat([]byte("["), 1<<20), want: payload.ErrTooComplex},
-		{name: "1 MB of [ chunked", body: bytes.Repeat([]byte("["), 1<<20), chunked: true, want: payload.ErrTooComplex},
-		{name: `1 MB of {"a":`, body: bytes.Repeat([]byte(`{"a":`), (1<<20)/5), want: payload.ErrTooComplex},
-		{name: "100000 keys", body: []byte("{" + keys.String() + `"a":0}`), want: payload.ErrTooComplex},
+		{name: "1 MB of [", body: bytes.Repeat([]byte("["), 1<<20), want: jsondoc.ErrTooComplex},
+		{name: "1 MB of [ chunked", body: bytes.Repeat([]byte("["), 1<<20), chunked: true, want: jsondoc.ErrTooComplex},
+		{name: `1 MB of {"a":`, body: bytes.Repeat([]byte(`{"a":`), (1<<20)/5), want: jsondoc.ErrTooComplex},
+		{name: "100000 keys", body: []byte("{" + keys.String() + `"a":0}`), want: jsondoc.ErrTooComplex},
 		{name: "10 MB number", body: digits, want: payload.ErrTooLarge},
 		{name: "10 MB number chunked", body: digits, chunked: true, want: payload.ErrTooLarge},
-		{name: "1 MB number", body: digits[:1<<20], want: payload.ErrTooComplex},
+		{name: "1 MB number", body: digits[:1<<20], want: jsondoc.ErrTooComplex},
 		{name: "1 MB of form fields", coding: "form", body: bytes.Repeat([]byte("%61&"), (1<<20)/4), want: payload.ErrNotForm},
 	}
 }
@@ -62,7 +63,7 @@ func (h hostile) refuse(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.Decode(payload.Limits{})
+	_, err = p.Parse(jsondoc.Limits{})
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/mediatype"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 )
 
 // DefaultMaxSize is the largest body, in bytes, where no max_size is configured: 1 MB.
@@ -26,10 +27,6 @@ var (
 	errEncoding = errors.New("unsupported content coding")
 	// errCompressed means that the body is not what its content coding says.
 	errCompressed = errors.New("request body could not be decompressed")
-	// ErrNotJSON means that the body is not one JSON document in UTF-8.
-	ErrNotJSON = errors.New("request body is not valid JSON")
-	// ErrTooComplex means that the document exceeds one of the [Limits].
-	ErrTooComplex = errors.New("document too complex")
 	// errNotForm means that the body is not a form with one JSON field "payload".
 	errNotForm = errors.New(`request body is not a form with a "payload" field`)
 	// errMediaType means that the body's media type is neither JSON nor a form.
@@ -50,14 +47,13 @@ type Payload struct {
 	maxSize  int64
 	content  []byte
 	document []byte
-	json     decoded
+	json     parsed
 }
 
-// decoded is what became of the document.
-type decoded struct {
+// parsed is what became of the document.
+type parsed struct {
 	tried    bool
-	value    any
-	extremes Limits
+	document *jsondoc.Document
 	err      error
 }
 
@@ -128,26 +124,21 @@ func (p *Payload) Document() ([]byte, error) {
 	return document, nil
 }
 
-// Decode returns the decoded document as [DecodeJSON] does. It is decoded again only
-// where an earlier call had other limits and the document's fate depends on it. It must
-// not be changed.
-func (p *Payload) Decode(limits Limits) (any, error) {
-	limits = limits.orDefaults()
-	if p.json.tried && (p.json.err == nil && limits.allow(p.json.extremes) ||
-		p.json.err != nil && !errors.Is(p.json.err, ErrTooComplex)) {
-		return p.json.value, p.json.err
+// Parse returns the document in the body, as [jsondoc.Parse] reads it. It is read again only where an
+// earlier call had other limits and the document's fate depends on it.
+func (p *Payload) Parse(limits jsondoc.Limits) (*jsondoc.Document, error) {
+	if p.json.tried && (p.json.err == nil && limits.Allow(p.json.document.Extremes()) ||
+		p.json.err != nil && !errors.Is(p.json.err, jsondoc.ErrTooComplex)) {
+		return p.json.document, p.json.err
 	}
-	next := decoded{tried: true}
-	var document []byte
-	if document, next.err = p.Document(); next.err == nil {
-		var refused *DocumentError
-		if next.value, next.extremes, refused = decodeJSON(document, limits); refused != nil {
-			next.err = refused
-		}
+	next := parsed{tried: true}
+	var text []byte
+	if text, next.err = p.Document(); next.err == nil {
+		next.document, next.err = jsondoc.Parse(text, limits)
 	}
 	// What one module refuses but another one could use stays in place for that one.
 	if !p.json.tried || p.json.err != nil {
 		p.json = next
 	}
-	return next.value, next.err
+	return next.document, next.err
 }

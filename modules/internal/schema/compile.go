@@ -13,7 +13,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/jsonpointer"
+	"github.com/botgate/botgate/modules/internal/schemacheck"
 )
 
 // DefaultMaxErrors is how many violations of one document are listed where nothing else
@@ -35,6 +37,7 @@ type Options struct {
 // concurrently.
 type Schema struct {
 	compiled *jsonschema.Schema
+	checker  *schemacheck.Checker
 }
 
 // compiler compiles schemas that share the files which they refer to.
@@ -77,7 +80,7 @@ func (c *compiler) compile(file string, location []string) (*Schema, error) {
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	return &Schema{compiled: compiled}, nil
+	return &Schema{compiled: compiled, checker: schemacheck.New(compiled)}, nil
 }
 
 // pointerTo writes the whole pointer, however long.
@@ -90,12 +93,15 @@ func pointerTo(location []string) string {
 }
 
 // Check returns how the document violates the schema, at most limit violations in the
-// order of their pointers, or nil when it does not. The document is one that the package
-// payload decoded: numbers that it refuses make the validator panic. No violation repeats
-// a value of the document; the names of its members do appear in pointers.
-func (s *Schema) Check(document any, limit int) []problem.FieldError {
+// order of their pointers, or nil when it does not. No violation repeats a value of the
+// document; the names of its members do appear in pointers.
+func (s *Schema) Check(document *jsondoc.Document, limit int) []problem.FieldError {
+	if s.checker.Valid(document) {
+		return nil
+	}
+	// Only the library knows what is wrong, and it has the last word on whether anything is.
 	var violation *jsonschema.ValidationError
-	if err := s.compiled.Validate(document); errors.As(err, &violation) {
+	if err := s.compiled.Validate(document.Root().Decode()); errors.As(err, &violation) {
 		return violations(violation, limit)
 	}
 	return nil

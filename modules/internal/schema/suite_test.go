@@ -16,7 +16,7 @@ import (
 	_ "github.com/qri-io/jsonschema"
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 )
 
 // The JSON-Schema-Test-Suite is not copied here: these modules, which nothing but this
@@ -147,7 +147,7 @@ func runGroup(t *testing.T, file string, g group, draft string, remotes fstest.M
 		return 0
 	}
 	for _, test := range g.Tests {
-		document, err := payload.DecodeJSON(test.Data, payload.Limits{MaxNumber: 1000})
+		document, err := jsondoc.Parse(test.Data, jsondoc.Limits{MaxNumber: 1000})
 		if err != nil {
 			t.Errorf("%s: %s: %s: %v", file, g.Description, test.Description, err)
 			continue
@@ -155,6 +155,9 @@ func runGroup(t *testing.T, file string, g group, draft string, remotes fstest.M
 		count++
 		if valid := compiled.Check(document, 10) == nil; valid != test.Valid {
 			t.Errorf("%s: %s: %s: valid is %t", file, g.Description, test.Description, valid)
+		}
+		if valid := compiled.checker.Valid(document); valid != test.Valid {
+			t.Errorf("%s: %s: %s: to the checker valid is %t", file, g.Description, test.Description, valid)
 		}
 	}
 	return count

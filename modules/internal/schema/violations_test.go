@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/problem"
-	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/schemas"
 )
 
-func decodeText(t testing.TB, text string) any {
+func parseDocument(t testing.TB, text string) *jsondoc.Document {
 	t.Helper()
-	v, err := payload.DecodeJSON([]byte(text), payload.Limits{MaxMembers: 10_000, MaxDepth: 1000})
+	v, err := jsondoc.Parse([]byte(text), jsondoc.Limits{MaxMembers: 10_000, MaxDepth: 1000})
 	require.NoError(t, err)
 	return v
 }
@@ -31,13 +31,13 @@ func TestCommandViolations(t *testing.T) {
 	t.Parallel()
 	s, err := compileOne(schemas.FS, "command.v1.json", Options{})
 	require.NoError(t, err)
-	require.Nil(t, s.Check(decodeText(t, `{"command": "hello"}`), DefaultMaxErrors))
+	require.Nil(t, s.Check(parseDocument(t, `{"command": "hello"}`), DefaultMaxErrors))
 	require.Equal(t, []problem.FieldError{
 		{Pointer: "", Keyword: "required", Detail: `The property "command" is missing.`},
 		{Pointer: "/args", Keyword: "type", Detail: "This must be of type array or object, not string."},
 		{Pointer: "/a~1b", Keyword: "additionalProperties", Detail: "This property is not known here."},
 		{Pointer: "/locale", Keyword: "pattern", Detail: "This must match the pattern ^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$."},
-	}, s.Check(decodeText(t, `{"a/b": 1, "args": "x", "locale": "?"}`), DefaultMaxErrors))
+	}, s.Check(parseDocument(t, `{"a/b": 1, "args": "x", "locale": "?"}`), DefaultMaxErrors))
 }
 
 // sentences holds, for every keyword, a schema, a document that violates it, and what
@@ -86,7 +86,7 @@ var sentences = []struct{ schema, document, pointer, keyword, detail string }{
 func TestSentences(t *testing.T) {
 	t.Parallel()
 	for _, tc := range sentences {
-		errs := compileText(t, tc.schema).Check(decodeText(t, tc.document), DefaultMaxErrors)
+		errs := compileText(t, tc.schema).Check(parseDocument(t, tc.document), DefaultMaxErrors)
 		require.Equal(t, []problem.FieldError{{Pointer: tc.pointer, Keyword: tc.keyword, Detail: tc.detail}}, errs, tc.schema)
 	}
 }
@@ -98,12 +98,12 @@ func TestAlternatives(t *testing.T) {
 		{"properties": {"kind": {"const": "a"}, "n": {"type": "integer"}}, "required": ["kind", "n"]},
 		{"properties": {"kind": {"const": "b"}, "s": {"type": "string"}}, "required": ["kind", "s"]}]}`)
 	require.Equal(t, []problem.FieldError{{Pointer: "/s", Keyword: "type", Detail: "This must be of type string, not number."}},
-		byConst.Check(decodeText(t, `{"kind": "b", "s": 1}`), DefaultMaxErrors))
-	require.Equal(t, "oneOf", byConst.Check(decodeText(t, `{"kind": "c"}`), DefaultMaxErrors)[0].Keyword)
+		byConst.Check(parseDocument(t, `{"kind": "b", "s": 1}`), DefaultMaxErrors))
+	require.Equal(t, "oneOf", byConst.Check(parseDocument(t, `{"kind": "c"}`), DefaultMaxErrors)[0].Keyword)
 
 	byType := compileText(t, `{"anyOf": [{"$ref": "#/$defs/text"}, {"type": "object", "required": ["id"]}], "$defs": {"text": {"type": "string"}}}`)
 	require.Equal(t, []problem.FieldError{{Keyword: "required", Detail: `The property "id" is missing.`}},
-		byType.Check(decodeText(t, `{}`), DefaultMaxErrors))
+		byType.Check(parseDocument(t, `{}`), DefaultMaxErrors))
 }
 
 func TestErrorsAreBounded(t *testing.T) {
@@ -113,11 +113,11 @@ func TestErrorsAreBounded(t *testing.T) {
 	for i := range 5000 {
 		fmt.Fprintf(&wide, `"key%04d": 1,`, i)
 	}
-	errs := s.Check(decodeText(t, "{"+strings.TrimSuffix(wide.String(), ",")+"}"), DefaultMaxErrors)
+	errs := s.Check(parseDocument(t, "{"+strings.TrimSuffix(wide.String(), ",")+"}"), DefaultMaxErrors)
 	require.Len(t, errs, DefaultMaxErrors)
 	require.Equal(t, "/key0000", errs[0].Pointer)
-	require.Len(t, s.Check(decodeText(t, "["+strings.Repeat("1,", 5000)+"1]"), DefaultMaxErrors), DefaultMaxErrors)
-	long := s.Check(decodeText(t, `{"`+strings.Repeat("k", 100_000)+`": 1}`), DefaultMaxErrors)
+	require.Len(t, s.Check(parseDocument(t, "["+strings.Repeat("1,", 5000)+"1]"), DefaultMaxErrors), DefaultMaxErrors)
+	long := s.Check(parseDocument(t, `{"`+strings.Repeat("k", 100_000)+`": 1}`), DefaultMaxErrors)
 	require.Empty(t, long[0].Pointer)
 
 	names := make([]string, 50)
@@ -125,7 +125,7 @@ func TestErrorsAreBounded(t *testing.T) {
 		names[i] = fmt.Sprintf("%q", strings.Repeat("n", 300)+fmt.Sprint(i))
 	}
 	required := compileText(t, `{"required": [`+strings.Join(names, ",")+`]}`)
-	answer, err := json.Marshal(required.Check(decodeText(t, `{}`), DefaultMaxErrors))
+	answer, err := json.Marshal(required.Check(parseDocument(t, `{}`), DefaultMaxErrors))
 	require.NoError(t, err)
 	require.Less(t, len(answer), 1500)
 }
@@ -136,7 +136,7 @@ func TestNestedAlternatives(t *testing.T) {
 	t.Parallel()
 	s := compileText(t, `{"anyOf": [{"type": "array", "items": {"$ref": "#"}}, {"type": "string"}]}`)
 	const depth = 200
-	errs := s.Check(decodeText(t, strings.Repeat("[", depth)+"1"+strings.Repeat("]", depth)), DefaultMaxErrors)
+	errs := s.Check(parseDocument(t, strings.Repeat("[", depth)+"1"+strings.Repeat("]", depth)), DefaultMaxErrors)
 	require.Equal(t, "anyOf", errs[0].Keyword)
 }
 
@@ -153,7 +153,7 @@ func FuzzCheck(f *testing.F) {
 	}
 	f.Add([]byte(`{"command": "SECRET SECRET", "args": [1e399], "SECRET": {"locale": 1}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		document, err := payload.DecodeJSON(body, payload.Limits{})
+		document, err := jsondoc.Parse(body, jsondoc.Limits{})
 		if err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package payload
+package jsondoc
 
 // The limits of a document where none are configured.
 const (
@@ -43,8 +43,9 @@ func (l Limits) orDefaults() Limits {
 	return l
 }
 
-// allow reports whether a document with these extremes keeps to the limits.
-func (l Limits) allow(extremes Limits) bool {
+// Allow reports whether a document with these extremes keeps to the limits.
+func (l Limits) Allow(extremes Limits) bool {
+	l = l.orDefaults()
 	return extremes.MaxDepth <= l.MaxDepth && extremes.MaxMembers <= l.MaxMembers &&
 		extremes.MaxItems <= l.MaxItems && extremes.MaxNumber <= l.MaxNumber
 }

@@ -1,18 +1,17 @@
-package payload_test
+package jsondoc_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 )
 
 // reference decodes as encoding/json does, into the values that validators work on.
@@ -43,9 +42,9 @@ func TestDecodesAsEncodingJSON(t *testing.T) {
 	for _, text := range documents {
 		want, err := reference([]byte(text))
 		require.NoError(t, err, text)
-		got, err := payload.DecodeJSON([]byte(text), payload.Limits{})
+		got, err := jsondoc.Parse([]byte(text), jsondoc.Limits{})
 		require.NoError(t, err, text)
-		require.Equal(t, want, got, text)
+		require.Equal(t, want, got.Root().Decode(), text)
 	}
 }
 
@@ -96,11 +95,9 @@ var malformed = map[string]string{
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	for text, want := range malformed {
-		_, err := payload.DecodeJSON([]byte(text), payload.Limits{})
-		require.ErrorIs(t, err, payload.ErrNotJSON, text)
-		answer := payload.Problem(err)
-		require.Equal(t, http.StatusBadRequest, answer.Status)
-		require.Contains(t, answer.Detail, want, text)
+		_, err := jsondoc.Parse([]byte(text), jsondoc.Limits{})
+		require.ErrorIs(t, err, jsondoc.ErrNotJSON, text)
+		require.ErrorContains(t, err, want, text)
 	}
 }
 
@@ -113,18 +110,17 @@ func TestErrorsSayWhere(t *testing.T) {
 		`[[],[1,tru]]`:                 "/1/1",
 		`{"k":"SECRET` + "\x01" + `"}`: "/k",
 	} {
-		_, err := payload.DecodeJSON([]byte(text), payload.Limits{})
-		var refused *payload.DocumentError
+		_, err := jsondoc.Parse([]byte(text), jsondoc.Limits{})
+		var refused *jsondoc.Error
 		require.ErrorAs(t, err, &refused, text)
 		require.Equal(t, pointer, refused.Pointer, text)
 		require.NotContains(t, err.Error(), "SECRET")
-		require.Contains(t, payload.Problem(err).Detail, "The place is "+pointer+".")
 	}
 }
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	small := payload.Limits{MaxDepth: 2, MaxMembers: 2, MaxItems: 3, MaxNumber: 4}
+	small := jsondoc.Limits{MaxDepth: 2, MaxMembers: 2, MaxItems: 3, MaxNumber: 4}
 	for _, c := range []struct{ within, beyond, pointer, option string }{
 		{`[{}]`, `[1,{"a":[]}]`, "/1/a", "max_depth"},
 		{`{"a":{"b":1,"c":1}}`, `{"a":{"b":1,"c":1,"d":1}}`, "/a", "max_members"},
@@ -132,17 +128,15 @@ func TestLimits(t *testing.T) {
 		{`[1234,-123,"12345"]`, `[12345]`, "/0", "max_number"},
 		{`[1e99]`, `[1e+400]`, "/0", "max_number"},
 	} {
-		_, err := payload.DecodeJSON([]byte(c.within), small)
+		_, err := jsondoc.Parse([]byte(c.within), small)
 		require.NoError(t, err, c.within)
-		_, err = payload.DecodeJSON([]byte(c.beyond), small)
-		require.ErrorIs(t, err, payload.ErrTooComplex, c.beyond)
-		answer := payload.Problem(err)
-		require.Equal(t, http.StatusUnprocessableEntity, answer.Status)
-		require.Equal(t, "too-complex", answer.Slug())
-		require.Len(t, answer.Errors, 1)
-		require.Equal(t, c.pointer, answer.Errors[0].Pointer)
-		require.Equal(t, c.option, answer.Errors[0].Keyword)
-		_, err = payload.DecodeJSON([]byte(c.beyond), payload.Limits{})
+		_, err = jsondoc.Parse([]byte(c.beyond), small)
+		require.ErrorIs(t, err, jsondoc.ErrTooComplex, c.beyond)
+		var refused *jsondoc.Error
+		require.ErrorAs(t, err, &refused, c.beyond)
+		require.Equal(t, c.pointer, refused.Pointer)
+		require.Equal(t, c.option, refused.Option)
+		_, err = jsondoc.Parse([]byte(c.beyond), jsondoc.Limits{})
 		require.NoError(t, err, c.beyond)
 	}
 }
@@ -151,13 +145,13 @@ func TestLimits(t *testing.T) {
 func TestHostileNumbers(t *testing.T) {
 	t.Parallel()
 	for _, number := range []string{"1e401", "1E-401", "1e999999", "1e+99999999999999999999", strings.Repeat("9", 100_000)} {
-		_, err := payload.DecodeJSON([]byte(`{"n":[1,`+number+`]}`), payload.Limits{})
-		require.ErrorIs(t, err, payload.ErrTooComplex)
+		_, err := jsondoc.Parse([]byte(`{"n":[1,`+number+`]}`), jsondoc.Limits{})
+		require.ErrorIs(t, err, jsondoc.ErrTooComplex)
 		require.ErrorContains(t, err, "/n/1")
 	}
 }
 
-func FuzzDecodeJSON(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, text := range documents {
 		f.Add([]byte(text))
 	}
@@ -166,18 +160,18 @@ func FuzzDecodeJSON(f *testing.F) {
 	}
 	f.Add([]byte(`{"a":1,"\u0061":2}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := payload.DecodeJSON(text, payload.Limits{})
+		got, err := jsondoc.Parse(text, jsondoc.Limits{})
 		want, errWant := reference(text)
 		if err == nil {
 			require.NoError(t, errWant)
-			require.Equal(t, want, got)
+			require.Equal(t, want, got.Root().Decode())
 			require.True(t, utf8.Valid(text))
 			return
 		}
-		var refused *payload.DocumentError
+		var refused *jsondoc.Error
 		require.ErrorAs(t, err, &refused)
 		require.LessOrEqual(t, len(refused.Pointer), 256)
-		if errors.Is(err, payload.ErrNotJSON) && !strings.Contains(err.Error(), "twice") && utf8.Valid(text) {
+		if errors.Is(err, jsondoc.ErrNotJSON) && !strings.Contains(err.Error(), "twice") && utf8.Valid(text) {
 			require.Error(t, errWant, "only we refuse it: %v", err)
 		}
 	})

@@ -1,29 +1,30 @@
-package payload
+package jsondoc
 
 import (
-	"encoding/json"
+	"bytes"
 	"strconv"
 )
 
 // number reads a number. It looks no further than a number may be long.
-func (d *decoder) number() (any, *DocumentError) {
-	start := d.at
-	for d.at < len(d.text) && partOfNumber(d.text[d.at]) {
-		if d.at++; d.at-start > d.limits.MaxNumber {
-			return nil, tooComplex("max_number", "This number has more than %d characters.", d.limits.MaxNumber)
+func (p *parser) number() *Error {
+	start := p.at
+	for p.at < len(p.text) && partOfNumber(p.text[p.at]) {
+		if p.at++; p.at-start > p.limits.MaxNumber {
+			return tooComplex("max_number", "This number has more than %d characters.", p.limits.MaxNumber)
 		}
 	}
-	text := d.text[start:d.at]
+	text := p.text[start:p.at]
 	exponent, ok := numberParts(text)
 	if !ok {
-		d.at = start
-		return nil, d.malformed("a number has a form that JSON does not know")
+		p.at = start
+		return p.malformed("a number has a form that JSON does not know")
 	}
 	if !usable(exponent) {
-		return nil, tooComplex("max_number", "The exponent of this number is beyond %d.", maxExponent)
+		return tooComplex("max_number", "The exponent of this number is beyond %d.", maxExponent)
 	}
-	d.extremes.MaxNumber = max(d.extremes.MaxNumber, len(text))
-	return json.Number(text), nil
+	p.extremes.MaxNumber = max(p.extremes.MaxNumber, len(text))
+	p.add(Number, start, p.at, len(exponent) == 0 && bytes.IndexByte(text, '.') < 0)
+	return nil
 }
 
 func usable(exponent []byte) bool {
