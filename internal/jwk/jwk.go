@@ -3,11 +3,13 @@
 package jwk
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -15,10 +17,12 @@ import (
 )
 
 const (
-	// MinRSABits is the least that RFC 7518 section 3.3 allows.
-	MinRSABits = 2048
-	// MaxRSABits bounds what one signature can cost.
-	MaxRSABits = 16384
+	// minRSABits is the least that RFC 7518 section 3.3 allows.
+	minRSABits = 2048
+	// maxRSABits bounds what one signature can cost.
+	maxRSABits = 8192
+	// minExponent is the least that RFC 8017 section 3.1 allows: with 1, everybody can sign.
+	minExponent = 3
 )
 
 // ErrOtherUse means that the key is good and not for verifying signatures: its "use" or its
@@ -32,6 +36,20 @@ var encoded = []string{"k", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi"}
 // known are the other members that are read. Thumbprints of certificates are not: the numbers
 // are all that a signature needs.
 var known = []string{"kty", "crv", "kid", "alg", "use"}
+
+// CheckRSA reports an RSA key that is too weak to trust, or so large that verifying with it costs too
+// much.
+func CheckRSA(key *rsa.PublicKey) error {
+	switch bits := key.N.BitLen(); {
+	case bits < minRSABits:
+		return fmt.Errorf("needs an RSA key of at least %d bits, this one has %d", minRSABits, bits)
+	case bits > maxRSABits:
+		return fmt.Errorf("needs an RSA key of at most %d bits, this one has %d", maxRSABits, bits)
+	case key.E < minExponent || key.E%2 == 0 || key.E > math.MaxInt32:
+		return fmt.Errorf("needs an RSA key with an odd exponent from %d to 2^31-1", minExponent)
+	}
+	return nil
+}
 
 // Set returns the raw keys of a JSON Web Key Set (RFC 7517, section 5). A document without
 // the member "keys" is an error.

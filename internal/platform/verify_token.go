@@ -40,7 +40,7 @@ func parseTokenKeys(raw []byte) (Secret, error) {
 			continue
 		}
 		public, ok := key.Key.(*rsa.PublicKey)
-		if !ok || public.N.BitLen() < jwk.MinRSABits || public.N.BitLen() > jwk.MaxRSABits {
+		if !ok || jwk.CheckRSA(public) != nil {
 			continue
 		}
 		secret.keys = append(secret.keys, tokenKey{id: key.KeyID, public: public, endorsements: endorsements(one)})

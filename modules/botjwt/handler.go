@@ -83,10 +83,12 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why reason, ans
 }
 
 // counts reports whether the reason is a failure of the caller: who sent no token tried
-// nothing, and a good token that lacks a scope was not guessed.
+// nothing, a good token that lacks a scope was not guessed, and a key that is not known yet may be
+// that of a rotation.
 func counts(why reason) bool {
 	switch why {
-	case reasonMissing, reasonNoScope, reasonKeysUnavailable, reasonRevocationsUnavailable, reasonLockedOut, reasonExpired:
+	case reasonMissing, reasonNoScope, reasonLockedOut, reasonExpired,
+		reasonUnknownKey, reasonKeysUnavailable, reasonRevocationsUnavailable:
 		return false
 	default:
 		return true

@@ -73,8 +73,8 @@ type ownKeys struct{ *reload.Value[*keySet] }
 // Current implements [keySource].
 func (k ownKeys) Current(context.Context) (*keySet, error) { return k.Get(), nil }
 
-// Newer implements [keySource]: changed files are noticed by themselves.
-func (ownKeys) Newer(context.Context) (*keySet, bool) { return nil, false }
+// Newest implements [keySource]: changed files are noticed by themselves.
+func (k ownKeys) Newest(context.Context) (*keySet, error) { return k.Get(), nil }
 
 // openKeys makes the source of a trust's keys and starts to follow it.
 func (c *IssuerConfig) openKeys(logger *slog.Logger) (keySource, error) {

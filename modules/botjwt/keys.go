@@ -40,9 +40,15 @@ var algorithms = map[string]func(material any) error{
 // of the two that is supported here. Tokens and keys may use either name.
 const ed25519Name = "Ed25519"
 
-// The parser knows the algorithm by the older name, and from here on by both.
+// The parser knows the algorithm by the older name, and from here on by both. The salt of the PS
+// algorithms is as long as the hash (RFC 7518, section 3.5), where the library takes any.
 func init() {
 	jwt.RegisterSigningMethod(ed25519Name, func() jwt.SigningMethod { return jwt.SigningMethodEdDSA })
+	for _, method := range []*jwt.SigningMethodRSAPSS{jwt.SigningMethodPS256, jwt.SigningMethodPS384, jwt.SigningMethodPS512} {
+		strict := *method
+		strict.VerifyOptions = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		jwt.RegisterSigningMethod(method.Alg(), func() jwt.SigningMethod { return &strict })
+	}
 }
 
 // canonical returns the name under which an algorithm is known here.
@@ -71,13 +77,7 @@ func needRSA(material any) error {
 	if !ok {
 		return errors.New("needs an RSA key")
 	}
-	switch bits := key.N.BitLen(); {
-	case bits < jwk.MinRSABits:
-		return fmt.Errorf("needs an RSA key of at least %d bits, this one has %d", jwk.MinRSABits, bits)
-	case bits > jwk.MaxRSABits:
-		return fmt.Errorf("needs an RSA key of at most %d bits, this one has %d", jwk.MaxRSABits, bits)
-	}
-	return nil
+	return jwk.CheckRSA(key)
 }
 
 func needECDSA(curve elliptic.Curve) func(material any) error {

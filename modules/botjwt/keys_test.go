@@ -15,9 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
-
-	"github.com/botgate/botgate/internal/jwk"
 )
 
 // keyring has one private key of each kind.
@@ -34,7 +33,7 @@ var ring = sync.OnceValue(func() keyring {
 	var k keyring
 	var err error
 	k.secret, k.long = []byte(strings.Repeat(" s3cret!", 4)), []byte(strings.Repeat(" s3cret!", 8))
-	if k.rsa, err = rsa.GenerateKey(rand.Reader, jwk.MinRSABits); err != nil {
+	if k.rsa, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 		panic(err)
 	}
 	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P256(): &k.ecdsa, elliptic.P384(): &k.p384, elliptic.P521(): &k.p521} {
@@ -161,6 +160,9 @@ func TestKeysRefused(t *testing.T) {
 		"short secret":      {"HS256", ring().secret[1:], "at least 32 bytes, this one has 31"},
 		"no secret":         {"HS256", nil, "at least 32 bytes"},
 		"short RSA key":     {"RS256", publicPEM(t, small), "at least 2048 bits, this one has 2047"},
+		"huge RSA key":      {"RS256", publicPEM(t, &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 8192, 1), E: 65537}), "at most 8192 bits, this one has 8193"},
+		"exponent 1":        {"PS256", publicPEM(t, &rsa.PublicKey{N: ring().rsa.N, E: 1}), "odd exponent"},
+		"even exponent":     {"RS256", publicPEM(t, &rsa.PublicKey{N: ring().rsa.N, E: 65536}), "odd exponent"},
 		"other curve":       {"ES256", publicPEM(t, p384.Public()), "P-256"},
 		"private key":       {"ES256", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), "public key"},
 		"broken PEM":        {"RS256", []byte("-----BEGIN PUBLIC KEY-----\n"), "in PEM"},
@@ -175,5 +177,25 @@ func TestKeysRefused(t *testing.T) {
 			require.ErrorContains(t, err, tt.want)
 			require.NotContains(t, err.Error(), "s3cret")
 		})
+	}
+}
+
+// TestSaltOfPSS is as long as the hash (RFC 7518, section 3.5); signers that take another one are not in the
+// standard.
+func TestSaltOfPSS(t *testing.T) {
+	t.Parallel()
+	for _, method := range []*jwt.SigningMethodRSAPSS{jwt.SigningMethodPS256, jwt.SigningMethodPS384, jwt.SigningMethodPS512} {
+		h := load(t, &Handler{IssuerConfig: IssuerConfig{
+			Keys: []KeyConfig{{Algorithm: method.Alg(), File: writeFile(t, ring().public(t, method.Alg()))}},
+		}})
+		for length, want := range map[int]int{
+			method.Hash.Size(): 200, rsa.PSSSaltLengthEqualsHash: 200, rsa.PSSSaltLengthAuto: 401, 1: 401, 20: 401,
+		} {
+			other := *method
+			other.Options = &rsa.PSSOptions{SaltLength: length}
+			token, err := jwt.NewWithClaims(&other, fresh(nil)).SignedString(ring().rsa)
+			require.NoError(t, err)
+			requireStatus(t, want, h, "Bearer "+token)
+		}
 	}
 }

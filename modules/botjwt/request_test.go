@@ -156,14 +156,22 @@ func TestCachedTokenExpires(t *testing.T) {
 	require.ErrorIs(t, err, reasonExpired)
 }
 
-func TestLockout(t *testing.T) {
-	t.Parallel()
-	h := withKey(t, Handler{})
+// guarded locks an address out of the handler for ten minutes after so many failures.
+func guarded(t *testing.T, h *Handler, failures int) *Handler {
+	t.Helper()
 	var err error
 	h.guard, err = lockout.Acquire(t.Name(), lockout.Config{
-		Failures: 3, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(10 * time.Minute),
+		Failures: failures, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(10 * time.Minute),
 	}, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
+	return h
+}
+
+func TestLockout(t *testing.T) {
+	t.Parallel()
+	h := guarded(t, load(t, &Handler{IssuerConfig: IssuerConfig{
+		Keys: []KeyConfig{{Algorithm: "HS256", Value: string(ring().secret), KID: "current"}},
+	}}), 3)
 	request := func(token string) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "/", io.NopCloser(http.NoBody))
 		if token != "" {
@@ -175,6 +183,10 @@ func TestLockout(t *testing.T) {
 	for range 5 {
 		w, _ := through(t, h, request(""))
 		require.Equal(t, http.StatusUnauthorized, w.Code, "no token is no attempt")
+	}
+	for range 5 {
+		w, _ := through(t, h, request(sign(t, "HS256", map[string]any{"kid": "rotated"}, fresh(nil))))
+		require.Equal(t, http.StatusUnauthorized, w.Code, "a key that is not known yet is no failure")
 	}
 	for range 3 {
 		w, _ := through(t, h, request(good+"x"))

@@ -44,9 +44,9 @@ func (s *keySet) serves(algorithm string) bool {
 type keySource interface {
 	// Current returns them, or an error when none could be had.
 	Current(ctx context.Context) (*keySet, error)
-	// Newer returns keys newer than those of Current, for a token whose key is not among
-	// them; false when there are none.
-	Newer(ctx context.Context) (*keySet, bool)
+	// Newest returns those of this very time, for a token whose key is not among the keys of Current, or an
+	// error when it could not be found out which they are.
+	Newest(ctx context.Context) (*keySet, error)
 	// Close releases files and connections; the last keys stay.
 	Close() error
 }

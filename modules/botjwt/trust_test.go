@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,15 +103,40 @@ func TestRemovedKeyEndsCachedTokens(t *testing.T) {
 	requireStatus(t, 401, h, token)
 }
 
-func TestBogusKeyIDsDoNotFloodTheProvider(t *testing.T) {
+// TestBogusKeyIDs neither flood the provider nor lock anybody out, and during a rotation a good token is
+// never refused for good: 503 says that the gateway does not know yet.
+func TestBogusKeyIDs(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, published("ES256", "one"))
-	h := load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true}}})
+	h := guarded(t, load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true}}}), 1)
 	requireStatus(t, 200, h, provider.token(t, "ES256", "one"))
-	for range 200 {
-		requireStatus(t, 401, h, provider.token(t, "ES256", "bogus"))
+	for refused := 0; refused != http.StatusServiceUnavailable; {
+		w, _ := send(t, h, provider.token(t, "ES256", "bogus"))
+		refused = w.Code
+		require.Contains(t, []int{401, 503}, refused)
 	}
 	require.LessOrEqual(t, provider.fetches.Load(), int64(1+3))
+	provider.publish(published("ES256", "two"))
+	require.Eventually(t, func() bool {
+		w, p := send(t, h, provider.token(t, "ES256", "two"))
+		if !p.reached {
+			require.Equal(t, []string{"503", "5"}, []string{strconv.Itoa(w.Code), w.Header().Get("Retry-After")})
+		}
+		return p.reached
+	}, time.Minute, 20*time.Millisecond)
+}
+
+// TestProviderThatIsDownLocksNobodyOut: a key that can't be looked for says nothing about the token.
+func TestProviderThatIsDownLocksNobodyOut(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, published("ES256", "one"))
+	h := guarded(t, load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true}}}), 1)
+	requireStatus(t, 200, h, provider.token(t, "ES256", "one"))
+	provider.Close()
+	for range 5 {
+		requireStatus(t, 503, h, provider.token(t, "ES256", "two"))
+		requireStatus(t, 200, h, provider.token(t, "ES256", "one"))
+	}
 }
 
 func TestNoKeysIsNoRefusal(t *testing.T) {

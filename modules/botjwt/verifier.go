@@ -175,8 +175,8 @@ func (v *verifier) candidates(ctx context.Context, token *jwt.Token, values jwt.
 	if matching := found.keys.matching(token.Method.Alg(), id); len(matching.Keys) > 0 {
 		return matching, nil
 	}
-	if newer, ok := found.trust.Keys.Newer(ctx); ok {
-		found.keys = newer
+	if found.keys, err = found.trust.Keys.Newest(ctx); err != nil {
+		return nil, reasonKeysUnavailable
 	}
 	matching := found.keys.matching(token.Method.Alg(), id)
 	switch {

@@ -52,7 +52,7 @@ type fixedKeys struct{ set *keySet }
 
 func fixed(keys ...verificationKey) keySource                { return fixedKeys{newKeySet(keys, nil)} }
 func (f fixedKeys) Current(context.Context) (*keySet, error) { return f.set, nil }
-func (fixedKeys) Newer(context.Context) (*keySet, bool)      { return nil, false }
+func (f fixedKeys) Newest(context.Context) (*keySet, error)  { return f.set, nil }
 func (fixedKeys) Close() error                               { return nil }
 
 func verifierOf(t testing.TB, c verifierConfig) *verifier {

@@ -17,6 +17,7 @@ import (
 
 var (
 	unknownPlatform = problem.New(http.StatusNotFound, "unknown-platform", "There is no such platform here.")
+	badProbe        = problem.New(http.StatusForbidden, "invalid-verify-token", "The verify token was not accepted.")
 	keysUnavailable = problem.New(http.StatusServiceUnavailable, "keys-unavailable", "The request can't be verified at present.").
 			WithDetail("The platform's keys could not be had. Send it again.").WithRetryAfter(retryAfter)
 )
@@ -34,6 +35,12 @@ type refusal struct {
 	answer  *problem.Problem
 }
 
+// counts reports whether it is a failure of the sender: a key that is not known yet may be that of a
+// rotation.
+func (r *refusal) counts() bool {
+	return r.answer == badProbe || r.answer.Status == http.StatusUnauthorized && r.outcome != string(platform.UnknownKey)
+}
+
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -49,7 +56,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// What is wrong whatever the body may be is refused before the body is read.
 	reason := reasonOf(from.Verify(h.request(r, nil), nil))
 	if reason == platform.HeaderMissing {
-		if reply := h.probe(r, from); reply != nil {
+		switch reply := h.probe(r, from); {
+		case reply != nil && reply.Status >= http.StatusBadRequest:
+			return h.refuse(w, r, from.name, &refusal{outcomeBadProbe, badProbe})
+		case reply != nil:
 			requestsTotal.WithLabelValues(from.name, outcomeHandshake).Inc()
 			delivery.WriteReply(w, reply)
 			return nil
@@ -130,7 +140,7 @@ func (h *Handler) request(r *http.Request, body []byte) *platform.Request {
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, name string, refused *refusal) error {
 	requestsTotal.WithLabelValues(name, refused.outcome).Inc()
 	h.security.Refused(r, "bot_signature", refused.outcome)
-	if h.guard != nil && refused.answer.Status == http.StatusUnauthorized {
+	if h.guard != nil && refused.counts() {
 		h.guard.Failed(r.Context(), lockout.Address(r))
 	}
 	return refused.answer.Write(w)

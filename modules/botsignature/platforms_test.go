@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/modules/internal/lockout"
@@ -99,16 +100,42 @@ func TestChangedSecretFileIsUsed(t *testing.T) {
 	require.False(t, p.reached)
 }
 
-func TestLockout(t *testing.T) {
-	t.Parallel()
-	h := load(t, &Handler{
-		Platform: "github", Platforms: map[string]*PlatformConfig{"github": {Files: []string{writeFile(t, githubSecret)}}},
-	})
+// guarded locks an address out of the handler for ten minutes after three failures.
+func guarded(t *testing.T, h *Handler) *Handler {
+	t.Helper()
 	var err error
 	h.guard, err = lockout.Acquire(t.Name(), lockout.Config{
 		Failures: 3, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(10 * time.Minute),
 	}, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
+	return h
+}
+
+// TestGuessedVerifyTokensAreRefusals like any other: counted, and locked out.
+func TestGuessedVerifyTokensAreRefusals(t *testing.T) {
+	t.Parallel()
+	h := guarded(t, load(t, &Handler{Platform: "meta", Platforms: map[string]*PlatformConfig{
+		"meta": {Files: []string{writeFile(t, "app")}, Options: map[string]string{"verify_token": "right"}},
+	}}))
+	subscribe := func(token string) int {
+		w, _ := send(t, h, httptest.NewRequest(http.MethodGet, "/hooks/demo/meta?hub.mode=subscribe&hub.challenge=7&hub.verify_token="+token, nil))
+		return w.Code
+	}
+	refused := requestsTotal.WithLabelValues("meta", outcomeBadProbe)
+	before := testutil.ToFloat64(refused)
+	require.Equal(t, http.StatusOK, subscribe("right"))
+	for range 3 {
+		require.Equal(t, http.StatusForbidden, subscribe("guess"))
+	}
+	require.GreaterOrEqual(t, testutil.ToFloat64(refused), before+3)
+	require.Equal(t, http.StatusTooManyRequests, subscribe("right"))
+}
+
+func TestLockout(t *testing.T) {
+	t.Parallel()
+	h := guarded(t, load(t, &Handler{
+		Platform: "github", Platforms: map[string]*PlatformConfig{"github": {Files: []string{writeFile(t, githubSecret)}}},
+	}))
 	for range 3 {
 		w, _ := send(t, h, signed(t, "github", "guess", `{}`))
 		require.Equal(t, http.StatusUnauthorized, w.Code)
@@ -186,6 +213,28 @@ func TestPublishedKeys(t *testing.T) {
 	w, p = send(t, h, c.request(t, "k1"))
 	require.False(t, p.reached, "a removed key stops working")
 	require.Equal(t, http.StatusUnauthorized, w.Code)
+}
+
+// TestUnknownKeysLockNobodyOut: somebody else's invented key ids may be all that is between a rotation and
+// the gateway.
+func TestUnknownKeysLockNobodyOut(t *testing.T) {
+	t.Parallel()
+	c := newConnector(t)
+	h := guarded(t, load(t, &Handler{Platform: "botframework", Platforms: map[string]*PlatformConfig{
+		"botframework": {Options: map[string]string{"app_id": "app", "metadata": c.URL + "/metadata"}},
+	}}))
+	for refused := 0; refused != http.StatusServiceUnavailable; {
+		w, _ := send(t, h, c.request(t, "bogus"))
+		refused = w.Code
+		require.Contains(t, []int{401, 503}, refused)
+	}
+	_, p := send(t, h, c.request(t, "k1"))
+	require.True(t, p.reached)
+	c.id = "k2"
+	require.Eventually(t, func() bool {
+		_, p := send(t, h, c.request(t, "k2"))
+		return p.reached
+	}, time.Minute, 20*time.Millisecond)
 }
 
 func TestUnavailableKeysAreNoRefusal(t *testing.T) {

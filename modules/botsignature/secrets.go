@@ -15,9 +15,9 @@ import (
 type secretSource interface {
 	// Secrets returns them, or an error while none could be had.
 	Secrets(ctx context.Context) ([]platform.Secret, error)
-	// Newer returns secrets newer than those Secrets returned, when a request was signed
-	// with a key that is not among them; false when there are none.
-	Newer(ctx context.Context) ([]platform.Secret, bool)
+	// Newest returns those of this very time, when a request was signed with a key that is not among those
+	// of Secrets, or an error when it could not be found out which they are.
+	Newest(ctx context.Context) ([]platform.Secret, error)
 	// Close releases files and connections; the last secrets stay.
 	Close() error
 }
@@ -41,8 +41,8 @@ func openSecrets(c *PlatformConfig, p platform.Platform, logger *slog.Logger) (s
 // Secrets implements [secretSource].
 func (s ownSecrets) Secrets(context.Context) ([]platform.Secret, error) { return s.Get(), nil }
 
-// Newer implements [secretSource]: changed files are noticed by themselves.
-func (ownSecrets) Newer(context.Context) ([]platform.Secret, bool) { return nil, false }
+// Newest implements [secretSource]: changed files are noticed by themselves.
+func (s ownSecrets) Newest(context.Context) ([]platform.Secret, error) { return s.Get(), nil }
 
 func (c *PlatformConfig) load(p platform.Platform) ([]platform.Secret, error) {
 	var loaded []platform.Secret

@@ -106,9 +106,10 @@ func (s *sender) verify(ctx context.Context, req *platform.Request) *refusal {
 	}
 	reason := reasonOf(s.Verify(req, secrets))
 	if reason == platform.UnknownKey {
-		if newer, ok := s.secrets.Newer(ctx); ok {
-			reason = reasonOf(s.Verify(req, newer))
+		if secrets, err = s.secrets.Newest(ctx); err != nil {
+			return &refusal{outcomeKeysUnavailable, keysUnavailable}
 		}
+		reason = reasonOf(s.Verify(req, secrets))
 	}
 	if reason == "" {
 		return nil

@@ -1,15 +1,19 @@
 package jwks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
+
+	"github.com/botgate/botgate/internal/outbound"
 )
 
 const (
@@ -21,12 +25,21 @@ const (
 type fetcher struct {
 	config Config
 	client *http.Client
+	// host is the one of the configured address.
+	host string
+	// scope is that of the address to which the host resolved last.
+	scope atomic.Int32
 }
 
 func newFetcher(c Config) *fetcher {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 1
-	return &fetcher{config: c, client: &http.Client{
+	f := &fetcher{config: c}
+	if configured, err := url.Parse(cmp.Or(c.URL, c.MetadataURL, c.Issuer)); err == nil {
+		f.host = configured.Hostname()
+	}
+	outbound.Guard(transport, f.allow)
+	f.client = &http.Client{
 		Transport: transport, Timeout: c.Timeout,
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) > maxRedirects {
@@ -35,9 +48,38 @@ func newFetcher(c Config) *fetcher {
 			if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
 				return errors.New("redirected from https to http")
 			}
-			return checkURL(req.URL)
+			return f.check(req.URL)
 		},
-	}}
+	}
+	return f
+}
+
+// allow lets the configured host be wherever it is. Where a provider sends the gateway to is to be no
+// further inside, or its metadata could have the gateway ask what only this machine can reach.
+func (f *fetcher) allow(host string, to netip.Addr) error {
+	scope := outbound.ScopeOf(to)
+	if host == f.host {
+		f.scope.Store(int32(scope)) //nolint:gosec // One of five.
+		return nil
+	}
+	if scope > outbound.Scope(f.scope.Load()) {
+		return outbound.PublicOnly(host, to)
+	}
+	return nil
+}
+
+// check is for the addresses that the provider names: plain http is for loopback only, as it is
+// in the configuration, and only for a provider that is there itself.
+func (f *fetcher) check(address *url.URL) error {
+	if address.Scheme == "http" && !isLoopback(f.host) {
+		return fmt.Errorf("%q is not an https address, and the configured one is not on loopback", address.Redacted())
+	}
+	return checkURL(address)
+}
+
+func isLoopback(host string) bool {
+	scope, ok := outbound.Literal(host)
+	return ok && scope == outbound.Loopback
 }
 
 // fetch returns the key set as it is served.
@@ -79,7 +121,11 @@ func (f *fetcher) discover(ctx context.Context) (string, error) {
 }
 
 func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
-	if err := checkAddress(address); err != nil {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not an address", address)
+	}
+	if err := f.check(parsed); err != nil {
 		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -120,7 +166,7 @@ func checkURL(address *url.URL) error {
 	case host == "":
 	case address.Scheme == "https":
 		return nil
-	case address.Scheme == "http" && (host == "localhost" || net.ParseIP(host).IsLoopback()):
+	case address.Scheme == "http" && isLoopback(host):
 		return nil
 	}
 	return fmt.Errorf("%q is not an https address; plain http is for loopback only", address.Redacted())

@@ -39,19 +39,20 @@ func (p *Parsed[T]) Current(ctx context.Context) (T, error) {
 	return p.of(document)
 }
 
-// Newer returns keys that are newer than the last that Current returned, for a request whose key
-// is not among those; false when there are none.
-func (p *Parsed[T]) Newer(ctx context.Context) (value T, ok bool) {
-	last := p.last.Load()
-	if last == nil {
-		return value, false
+// Newest returns the provider's keys of this time, for a request whose key is not among those that
+// Current returned. Where they could not be had, or were asked for too often of late, the error is
+// errUnavailable: whether the request is good is not known then.
+func (p *Parsed[T]) Newest(ctx context.Context) (T, error) {
+	var seen uint64
+	if last := p.last.Load(); last != nil {
+		seen = last.number
 	}
-	document, ok := p.source.refetch(ctx, last.number)
-	if !ok {
-		return value, false
+	document, err := p.source.refetch(ctx, seen)
+	if err != nil {
+		var none T
+		return none, err
 	}
-	value, err := p.of(document)
-	return value, err == nil
+	return p.of(document)
 }
 
 // Close releases the source. What it had last can still be used.

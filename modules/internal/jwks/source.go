@@ -28,8 +28,9 @@ const (
 )
 
 const (
-	// A source is asked out of turn for unknown key ids this often, however many come.
-	refetchEvery = 10 * time.Second
+	// A source is asked out of turn for unknown key ids this often, however many come. It is also how
+	// long strangers with invented ones can keep the keys of a rotation from a good client.
+	refetchEvery = 5 * time.Second
 	refetchBurst = 3
 
 	firstRetry = time.Second
@@ -41,7 +42,8 @@ const (
 var errUnavailable = errors.New("no keys could be had")
 
 // Config says where keys are. Exactly one of URL, Issuer and MetadataURL is set; all must
-// be https, or http on loopback.
+// be https, or http on loopback. What the provider names beside is no further inside than
+// the configured host: see [fetcher.allow].
 type Config struct {
 	// URL is the address of a JSON Web Key Set.
 	URL string
@@ -87,11 +89,20 @@ type source struct {
 	tokens *rate.Limiter
 
 	mu sync.Mutex
-	// pending is closed after the fetch that was asked for; nil when none was.
-	pending chan struct{}
+	// pending is the fetch that was asked for; nil when none was.
+	pending *asking
 
 	// ended is closed when nothing is fetched any more.
 	ended chan struct{}
+}
+
+// asking is a fetch out of turn, which all share who ask for one.
+type asking struct {
+	// due is when it may begin.
+	due time.Time
+	// done is closed after it; ok says, from then on, whether it brought keys.
+	done chan struct{}
+	ok   bool
 }
 
 func newSource(c Config) *source {
@@ -117,20 +128,27 @@ func (s *source) latest(ctx context.Context) (*Document, error) {
 	return nil, errUnavailable
 }
 
-// refetch is for a request whose key is not in the version that was seen. It returns newer
-// keys, or false when there are none. All callers share one fetch, and there are only so
-// many fetches: what is unknown to the provider too must not become a flood there.
-func (s *source) refetch(ctx context.Context, seen uint64) (*Document, bool) {
+// refetch is for a request whose key is not in the version that was seen. It returns the keys
+// of the provider at this time. All callers share one fetch, and there are only so many fetches:
+// what is unknown to the provider too must not become a flood there. Where it could not be found
+// out in time whether there are newer keys, the error is errUnavailable.
+func (s *source) refetch(ctx context.Context, seen uint64) (*Document, error) {
 	if document := s.usable(); document != nil && document.Version != seen {
-		return document, true
+		return document, nil
 	}
 	pending := s.ask()
-	if pending == nil {
-		return nil, false
+	if time.Now().Before(pending.due) {
+		return nil, errUnavailable
 	}
-	s.await(ctx, pending)
-	document := s.usable()
-	return document, document != nil && document.Version != seen
+	s.await(ctx, pending.done)
+	select {
+	case <-pending.done:
+		if document := s.usable(); document != nil && pending.ok {
+			return document, nil
+		}
+	default:
+	}
+	return nil, errUnavailable
 }
 
 // usable returns the keys unless they are too old.
@@ -141,16 +159,12 @@ func (s *source) usable() *Document {
 	return s.current.Load()
 }
 
-// ask makes the fetcher's goroutine fetch now, and returns what is closed when it has; nil
-// when it was asked too often.
-func (s *source) ask() chan struct{} {
+// ask makes the fetcher's goroutine fetch as soon as it may.
+func (s *source) ask() *asking {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pending == nil {
-		if !s.tokens.Allow() {
-			return nil
-		}
-		s.pending = make(chan struct{})
+		s.pending = &asking{due: time.Now().Add(s.tokens.Reserve().Delay()), done: make(chan struct{})}
 		s.asked.Signal()
 	}
 	return s.pending
@@ -173,24 +187,34 @@ func (s *source) run(ctx context.Context) {
 	defer s.fetcher.client.CloseIdleConnections()
 	failures := s.refresh(ctx, 0)
 	close(s.first)
-	for {
-		asked := retry.Wait(ctx, s.asked, s.pause(failures))
-		if ctx.Err() != nil {
-			return
-		}
+	for s.turn(ctx, time.Now().Add(s.pause(failures))) {
 		failures = s.refresh(ctx, failures)
-		if asked {
-			s.answer()
-		}
+		s.answer(failures == 0)
 	}
 }
 
+// turn waits for the time of the next fetch, or of the one that was asked for, whichever is
+// sooner. It returns false when the context ended first.
+func (s *source) turn(ctx context.Context, next time.Time) bool {
+	for retry.Wait(ctx, s.asked, time.Until(next)) {
+		s.mu.Lock()
+		if s.pending != nil && s.pending.due.Before(next) {
+			next = s.pending.due
+		}
+		s.mu.Unlock()
+	}
+	return ctx.Err() == nil
+}
+
 // answer lets those go on who asked for a fetch.
-func (s *source) answer() {
+func (s *source) answer(ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.pending)
-	s.pending = nil
+	if s.pending != nil {
+		s.pending.ok = ok
+		close(s.pending.done)
+		s.pending = nil
+	}
 }
 
 // pause is the time until the next fetch. It is random in part, which keeps many gateways

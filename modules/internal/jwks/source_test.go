@@ -2,7 +2,10 @@ package jwks
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -36,13 +39,36 @@ func TestBogusKeyIDsAreNoFlood(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 200 {
 		callers.Go(func() {
-			_, newer := source.refetch(t.Context(), seen)
-			require.False(t, newer)
+			document, err := source.refetch(t.Context(), seen)
+			require.True(t, errors.Is(err, errUnavailable) || document.Version == seen)
 		})
 	}
 	callers.Wait()
 	require.LessOrEqual(t, provider.count(), 1+3)
 	require.Greater(t, provider.count(), 1)
+}
+
+// TestRotationReachesGoodClientsAmidBogusKeyIDs: whoever empties the bucket gets 503 with everybody, and the
+// fetch that everybody waits for comes by itself.
+func TestRotationReachesGoodClientsAmidBogusKeyIDs(t *testing.T) {
+	t.Parallel()
+	provider := newIDP(t, serving(t, "old"))
+	source := open(t, Config{URL: provider.URL})
+	seen := requireKeys(t, source, "old").Version
+	var err error
+	for range refetchBurst {
+		_, err = source.refetch(t.Context(), seen)
+		require.NoError(t, err, "it is known that there are none")
+	}
+	for err == nil {
+		_, err = source.refetch(t.Context(), seen)
+	}
+	require.ErrorIs(t, err, errUnavailable)
+	provider.turn(serving(t, "new"))
+	require.Eventually(t, func() bool {
+		document, err := source.latest(t.Context())
+		return err == nil && ids(document)[0] == "new"
+	}, time.Minute, 10*time.Millisecond, "nobody else has to ask")
 }
 
 // TestRotationServesTheRequestThatMeetsIt: caddy-jwt refuses the first requests after one.
@@ -52,13 +78,13 @@ func TestRotationServesTheRequestThatMeetsIt(t *testing.T) {
 	source := open(t, Config{URL: provider.URL})
 	seen := requireKeys(t, source, "old").Version
 	provider.turn(serving(t, "old", "new"))
-	newer, ok := source.refetch(t.Context(), seen)
-	require.True(t, ok)
+	newer, err := source.refetch(t.Context(), seen)
+	require.NoError(t, err)
 	require.Equal(t, []string{"old", "new"}, ids(newer))
 
 	before := provider.count()
-	again, ok := source.refetch(t.Context(), seen)
-	require.True(t, ok)
+	again, err := source.refetch(t.Context(), seen)
+	require.NoError(t, err)
 	require.Equal(t, newer.Version, again.Version)
 	require.Equal(t, before, provider.count(), "what is there already is not fetched")
 }
@@ -78,8 +104,8 @@ func TestKnownKeysDoNotWaitForASlowProvider(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var bogus sync.WaitGroup
 	bogus.Go(func() {
-		_, newer := source.refetch(ctx, seen)
-		require.False(t, newer)
+		_, err := source.refetch(ctx, seen)
+		require.ErrorIs(t, err, errUnavailable)
 	})
 	<-reached
 	document, err := source.latest(t.Context())
@@ -108,8 +134,8 @@ func TestHangingProviderCostsABoundedWait(t *testing.T) {
 	source := open(t, Config{URL: newIDP(t, hanging(t)).URL, Wait: time.Millisecond})
 	_, err := source.latest(t.Context())
 	require.ErrorIs(t, err, errUnavailable)
-	_, newer := source.refetch(t.Context(), 0)
-	require.False(t, newer)
+	_, err = source.refetch(t.Context(), 0)
+	require.ErrorIs(t, err, errUnavailable)
 }
 
 func TestLastGoodKeysServeUntilTheyAreTooOld(t *testing.T) {
@@ -150,8 +176,8 @@ func TestHostileAnswersKeepTheKeysAtHand(t *testing.T) {
 			first, err := source.latest(t.Context())
 			require.NoError(t, err)
 			provider.turn(answer)
-			_, newer := source.refetch(t.Context(), first.Version)
-			require.False(t, newer)
+			_, err = source.refetch(t.Context(), first.Version)
+			require.ErrorIs(t, err, errUnavailable)
 			document, err := source.latest(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, first.Version, document.Version)
@@ -210,8 +236,8 @@ func TestSourcesAreSharedAndSurviveReloads(t *testing.T) {
 	require.NoError(t, other.release())
 	document, err := other.latest(t.Context())
 	require.NoError(t, err, "requests of the old configuration go on")
-	_, newer := other.refetch(t.Context(), document.Version)
-	require.False(t, newer)
+	_, err = other.refetch(t.Context(), document.Version)
+	require.ErrorIs(t, err, errUnavailable)
 }
 
 func TestAddressesMustBeTrustworthy(t *testing.T) {
@@ -230,5 +256,25 @@ func TestAddressesMustBeTrustworthy(t *testing.T) {
 	} {
 		_, err := acquire(config)
 		require.Error(t, err, name)
+	}
+}
+
+// TestProviderNamesNothingFurtherInside: metadata of a public provider can't have the gateway ask its own
+// machine or network.
+func TestProviderNamesNothingFurtherInside(t *testing.T) {
+	t.Parallel()
+	for configured, tests := range map[string]map[string]bool{
+		"https://idp.example":   {"1.1.1.1": true, "10.0.0.1": false, "127.0.0.1": false, "169.254.169.254": false},
+		"https://idp.internal":  {"1.1.1.1": true, "10.0.0.1": true, "127.0.0.1": false, "169.254.169.254": false},
+		"http://localhost:8080": {"1.1.1.1": true, "10.0.0.1": true, "127.0.0.1": true, "169.254.169.254": false},
+	} {
+		f := newFetcher(Config{Issuer: configured})
+		resolved := map[string]string{"idp.example": "1.2.3.4", "idp.internal": "10.9.9.9", "localhost": "127.0.0.1"}[f.host]
+		require.NoError(t, f.allow(f.host, netip.MustParseAddr(resolved)))
+		for to, want := range tests {
+			require.Equal(t, want, f.allow("keys.example", netip.MustParseAddr(to)) == nil, "%s to %s", configured, to)
+		}
+		plain := &url.URL{Scheme: "http", Host: "127.0.0.1:8081"}
+		require.Equal(t, f.host == "localhost", f.check(plain) == nil, configured)
 	}
 }
