@@ -39,7 +39,7 @@ func startForPlatforms(t *testing.T) (*stack, ed25519.PrivateKey) {
 	for name, secret := range secrets {
 		require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", name+".secret"), []byte(secret+"\n"), 0o600))
 		if name != "github" {
-			fmt.Fprintf(&hooks, "\timport hook %s {\n\t\tsignature {\n\t\t\tsecret_file {$BOTGATE_DATA:data}/%s.secret\n\t\t}\n\t}\n", name, name)
+			fmt.Fprintf(&hooks, "\timport hook %[1]s {\n\t\tbot_signature %[1]s {\n\t\t\tsecret_file {$BOTGATE_DATA:data}/%[1]s.secret\n\t\t}\n\t}\n", name)
 		}
 	}
 	s.config = s.caddyfileWith(t, "\timport hook github {\n", hooks.String()+"\timport hook github {\n")

@@ -21,36 +21,34 @@ import (
 
 // hooks are the lines that docs/reference/platforms shows, for the shipped Caddyfile.
 const hooks = `	import hook slack {
-		signature {
+		bot_signature slack {
 			secret_file {$BOTGATE_DATA:data}/slack.secret
 		}
 	}
 	import hook line {
-		signature {
+		bot_signature line {
 			secret_file {$BOTGATE_DATA:data}/line.secret
 		}
 	}
 	import hook discord {
-		signature {
+		bot_signature discord {
 			secret_file {$BOTGATE_DATA:data}/discord.secret
 		}
 	}
 	import hook meta {
-		signature {
+		bot_signature meta {
 			secret_file  {$BOTGATE_DATA:data}/meta.secret
 			verify_token {env.META_VERIFY_TOKEN}
 		}
 	}
 	import hook telegram {
-		signature {
+		import only_from_telegram
+		bot_signature telegram {
 			secret_file {$BOTGATE_DATA:data}/telegram.secret
-		}
-		before {
-			import only_from_telegram
 		}
 	}
 	import hook hmac {
-		signature {
+		bot_signature hmac {
 			secret_file      {$BOTGATE_DATA:data}/hmac.secret
 			header           X-Acme-Signature
 			timestamp_header X-Acme-Time

@@ -27,7 +27,7 @@ type senderVector struct {
 
 var (
 	// senderSection is a sender's name and its lines of the Caddyfile.
-	senderSection = regexp.MustCompile("(?s)\n### ([^\n]+)\n\n[^`]*```caddyfile\nimport hook hmac \\{\n\tsignature \\{\n(.*?)\n\t\\}\n\\}\n```")
+	senderSection = regexp.MustCompile("(?s)\n### ([^\n]+)\n\n[^`]*```caddyfile\nimport hook hmac \\{\n\tbot_signature hmac \\{\n(.*?)\n\t\\}\n\\}\n```")
 	secretLine    = regexp.MustCompile(`secret_file +\S+`)
 )
 
