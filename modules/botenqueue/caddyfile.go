@@ -23,6 +23,7 @@ func init() {
 //		order_key <key>
 //		max_size  <size>
 //		timeout   <duration>
+//		open
 //		idempotency_window <duration>|off
 //		idempotency_budget <duration>
 //	}
@@ -34,6 +35,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Text("order_key", &h.OrderKey),
 		option.Size("max_size", &h.MaxSize, option.MaxSize),
 		option.Duration("timeout", &h.Timeout, time.Hour),
+		option.Flag("open", &h.Open),
 		option.Func("idempotency_window", h.unmarshalWindow),
 		option.Duration("idempotency_budget", &h.IdempotencyBudget, time.Minute),
 	)

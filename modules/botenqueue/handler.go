@@ -44,6 +44,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 
 // accept makes the events of the request.
 func (h *Handler) accept(r *http.Request) (intake, *problem.Problem) {
+	if refusal := h.admit(r); refusal != nil {
+		return intake{}, refusal
+	}
 	if r.Method != http.MethodPost {
 		return intake{}, problem.MethodNotAllowed(http.MethodPost)
 	}

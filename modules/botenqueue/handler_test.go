@@ -27,6 +27,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/testsvc"
 	"github.com/botgate/botgate/modules/internal/delivery"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 // fakeApp stands for the botgate app with a queue that the test controls.
@@ -70,7 +71,7 @@ func (f *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
 func newHandler(f *fakeApp) *Handler {
 	return &Handler{
 		Bot: "{http.request.uri.path.2}", Type: typePlaceholder, MaxSize: 1000, Timeout: caddy.Duration(time.Second),
-		app: f, logger: slog.New(slog.DiscardHandler), now: time.Now,
+		app: f, logger: slog.New(slog.DiscardHandler), security: security.NewLog(caddy.Context{}), now: time.Now,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,6 +17,7 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 // Defaults of the options.
@@ -48,7 +50,8 @@ const (
 //
 // Other answers: 404 for a bot that is not configured, 405 for other methods than
 // POST, 413 for a body above max_size, 400 for an unusable Idempotency-Key, 409 for one
-// whose request is in progress, 422 for one that was used for another request.
+// whose request is in progress, 422 for one that was used for another request, 403 where no
+// handler before it verified who sends.
 type Handler struct {
 	// Bot is the name of the bot the event is for; placeholders are expanded, as in
 	// all the fields below. Required.
@@ -70,6 +73,11 @@ type Handler struct {
 	// Timeout bounds the wait for the queue's confirmation. Default: 5s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
+	// Open takes requests of whom nobody knows who sends them. Default: false, and then the
+	// configuration is refused where no check stands before the handler, and so is each request
+	// that no check verified.
+	Open bool `json:"open,omitempty"`
+
 	// IdempotencyWindow is how long a repeat is told from a new request by its key: the
 	// Idempotency-Key of an API client, or the id that a platform gives its delivery. 0
 	// turns it off. Default: 24h.
@@ -84,8 +92,11 @@ type Handler struct {
 	terms   idempotency.Terms
 	release func() error
 
-	app    botgateApp
-	logger *slog.Logger
+	app      botgateApp
+	logger   *slog.Logger
+	security *security.Log
+	// warned says once what an operator can do about requests that nobody verified.
+	warned sync.Once
 	now    func() time.Time
 }
 
@@ -120,6 +131,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.Timeout = caddy.Duration(defaultTimeout)
 	}
 	h.logger = ctx.Slogger()
+	h.security = security.NewLog(ctx)
 	h.now = time.Now
 	shared, err := ctx.App("botgate")
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/modules/internal/delivery"
 )
 
 // loadedApp is the botgate app in a configuration.
@@ -110,4 +111,33 @@ func TestOperatorSeesThatRedisIsUnreachable(t *testing.T) {
 	require.InDelta(t, 1, testutil.ToFloat64(degradedState), 0)
 	require.NoError(t, release())
 	require.InDelta(t, 0, testutil.ToFloat64(degradedState), 0)
+}
+
+// TestNobodyIsLetInUnverified sends what no handler before verified, which a configuration can only take on purpose.
+func TestNobodyIsLetInUnverified(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		open         bool
+		placeholders map[string]string
+		want         int
+	}{
+		"nobody":                   {want: http.StatusForbidden},
+		"bot_jwt":                  {placeholders: client, want: http.StatusAccepted},
+		"bot_signature":            {placeholders: map[string]string{delivery.PlaceholderVerifiedBy: "github"}, want: http.StatusAccepted},
+		"basic_auth":               {placeholders: map[string]string{placeholderAuthUser: "alice"}, want: http.StatusAccepted},
+		"a check that found none":  {placeholders: map[string]string{placeholderAuthUser: ""}, want: http.StatusForbidden},
+		"what the caller writes":   {placeholders: map[string]string{"http.bot.user": "alice", "http.bot.type": "x"}, want: http.StatusForbidden},
+		"nobody, and said to":      {open: true, want: http.StatusAccepted},
+		"somebody, and said to be": {open: true, placeholders: client, want: http.StatusAccepted},
+	} {
+		f := &fakeApp{}
+		h := newHandler(f)
+		h.Open = c.open
+		w := serve(t, h, command(`{}`), c.placeholders)
+		require.Equal(t, c.want, w.Code, name)
+		if c.want == http.StatusForbidden {
+			requireProblem(t, w, c.want, "not-verified")
+			require.Empty(t, f.published, name)
+		}
+	}
 }

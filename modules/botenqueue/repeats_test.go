@@ -102,6 +102,7 @@ func TestSameKeyAndBodyGivesTheFirstAnswer(t *testing.T) {
 func TestKeysBelongToTheirClientAndBot(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, f *fakeApp, h *Handler) {
+		h.Open = true // For those without a name.
 		key := uuid.NewString()
 		toOther := keyed(key, `{"a":4}`)
 		toOther.URL.Path = "/v1/bots/other/commands"
