@@ -31,3 +31,114 @@ func TestFailureBehindTheGatewayIsLogged(t *testing.T) {
 		return fmt.Errorf("no line about it: %s", tail(s.gateway.output.String(), 2000))
 	})
 }
+
+// apiBehind prepares a gateway that records, and a process with the API at each of the addresses.
+func apiBehind(t *testing.T, addresses ...string) (s *stack, revive func(address string) *process) {
+	t.Helper()
+	s = newStack(t)
+	s.env = append(s.env, "BOTGATE_ROLES=record", "BOTGATE_API_UPSTREAM="+strings.Join(addresses, " "))
+	// A start may take its time on a busy machine.
+	s.config = s.caddyfileWith(t, "header_up Host {upstream_hostport}", "header_up Host {upstream_hostport}\n\t\tlb_try_duration 1m")
+	s.startGateway()
+	return s, func(address string) *process {
+		t.Helper()
+		p := start(t, s.dir, s.env, backendBinary, "--roles", "api", "--listen", address)
+		s.waitReady("http://"+address, p)
+		return p
+	}
+}
+
+// readUntil reads events, two requests at a time, until done is closed, and returns the answers that are not 200.
+func readUntil(s *stack, done <-chan struct{}) <-chan []string {
+	failed := make(chan []string, 1)
+	header := bearer(s.token("alice"))
+	read := func() (wrong []string) {
+		for {
+			select {
+			case <-done:
+				return wrong
+			default:
+			}
+			a, err := send(http.MethodGet, s.base+"/v1/events", header, nil)
+			if err != nil || a.status != http.StatusOK {
+				wrong = append(wrong, fmt.Sprintf("%d %v %s", a.status, err, a.body))
+			}
+		}
+	}
+	go func() {
+		other := make(chan []string)
+		go func() { other <- read() }()
+		failed <- append(read(), <-other...)
+	}()
+	return failed
+}
+
+// TestReadsGoOnWhileOneOfTwoAPIsRestarts kills and stops one of two, and starts it again.
+func TestReadsGoOnWhileOneOfTwoAPIsRestarts(t *testing.T) {
+	t.Parallel()
+	addresses := freePorts(t, 2)
+	s, revive := apiBehind(t, addresses...)
+	first := revive(addresses[0])
+	revive(addresses[1])
+	done := make(chan struct{})
+	failed := readUntil(s, done)
+	first.kill()
+	first = revive(addresses[0])
+	first.stop()
+	revive(addresses[0])
+	close(done)
+	require.Empty(t, <-failed)
+}
+
+// TestReadsWaitForTheOnlyAPI restarts it.
+func TestReadsWaitForTheOnlyAPI(t *testing.T) {
+	t.Parallel()
+	address := freePorts(t, 1)[0]
+	s, revive := apiBehind(t, address)
+	revive(address).kill()
+	read := make(chan answer)
+	go func() {
+		a, _ := send(http.MethodGet, s.base+"/v1/events", bearer(s.token("alice")), nil)
+		read <- a
+	}()
+	revive(address)
+	require.Equal(t, http.StatusOK, (<-read).status)
+}
+
+// TestAPIIsFoundWhereItListens sets the address of the backend in the process, and no upstream.
+func TestAPIIsFoundWhereItListens(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.env = append(s.env, "BOTGATE_API_UPSTREAM=", "BOTGATE_API_LISTEN=:"+s.api[strings.LastIndex(s.api, ":")+1:])
+	s.startGateway()
+	a, err := send(http.MethodGet, s.base+"/v1/events", bearer(s.token("alice")), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.status)
+}
+
+// TestAddressesOfTheAPIThatCannotBeMeant are refused, or the log has a warning that names the options.
+func TestAddressesOfTheAPIThatCannotBeMeant(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  string
+		want string
+	}{
+		"port only":          {"BOTGATE_API_UPSTREAM=8081", "BOTGATE_API_UPSTREAM"},
+		"host only":          {"BOTGATE_API_UPSTREAM=127.0.0.1", "BOTGATE_API_UPSTREAM"},
+		"commas":             {"BOTGATE_API_UPSTREAM=127.0.0.1:8081,127.0.0.1:8082", "BOTGATE_API_UPSTREAM"},
+		"listen, port only":  {"BOTGATE_API_LISTEN=8081", "BOTGATE_API_LISTEN"},
+		"listen on a socket": {"BOTGATE_API_LISTEN=unix//run/api.sock", "BOTGATE_API_LISTEN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t)
+			_, stderr, code := run(t, s.dir, append(s.env, c.env), "", gatewayBinary, "validate", "--config", s.config)
+			require.NotZero(t, code)
+			require.Contains(t, stderr, c.want)
+		})
+	}
+	s := newStack(t)
+	s.env = append(s.env, "BOTGATE_API_UPSTREAM="+freePorts(t, 1)[0])
+	s.startGateway()
+	require.Contains(t, s.gateway.output.String(), "have it and BOTGATE_API_LISTEN agree")
+}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -47,6 +48,7 @@ type Backend struct {
 	context  caddy.Context
 	stopped  chan struct{}
 	watched  chan struct{}
+	warned   sync.Once
 }
 
 // botgateApp is what the backend needs of the botgate app.
@@ -85,7 +87,7 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 }
 
 // MarshalJSON implements [json.Marshaler].
-func (b Backend) MarshalJSON() ([]byte, error) { return json.Marshal(b.Options) }
+func (b *Backend) MarshalJSON() ([]byte, error) { return json.Marshal(b.Options) }
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (b *Backend) UnmarshalJSON(raw []byte) error { return json.Unmarshal(raw, &b.Options) }
@@ -94,7 +96,8 @@ func (b *Backend) UnmarshalJSON(raw []byte) error { return json.Unmarshal(raw, &
 func hostPort(listen string) (string, error) {
 	address, err := caddy.ParseNetworkAddressWithDefaults(listen, "tcp", 0)
 	if err != nil || address.Network != "tcp" || address.PortRangeSize() != 1 || address.StartPort == 0 {
-		return "", fmt.Errorf("botgate_embedded: option listen: %q is not an address like 127.0.0.1:8081", listen)
+		return "", fmt.Errorf("botgate_embedded: option listen: %q is not an address like 127.0.0.1:8081 "+
+			"(BOTGATE_API_LISTEN in the shipped Caddyfile)", listen)
 	}
 	return address.JoinHostPort(0), nil
 }
