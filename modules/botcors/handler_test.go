@@ -8,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/modules/internal/crossorigin"
 )
 
 func load(t *testing.T, h *Handler) error {
@@ -88,4 +90,29 @@ func TestOptionsMustBeSafe(t *testing.T) {
 		require.ErrorContains(t, load(t, h), want)
 	}
 	require.NoError(t, load(t, &Handler{Origins: []string{"*"}}))
+}
+
+// TestPagesThatMayActAsTheUser are those of allowed origins, where credentials are allowed, too.
+func TestPagesThatMayActAsTheUser(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		origin      string
+		credentials bool
+		may         bool
+	}{
+		"allowed":             {"https://app.example", true, true},
+		"another":             {"https://evil.example", true, false},
+		"without credentials": {"https://app.example", false, false},
+	} {
+		h := &Handler{Origins: []string{"https://app.example"}, Credentials: tt.credentials}
+		require.NoError(t, load(t, h))
+		w := httptest.NewRecorder()
+		r := caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodPost, "/", nil), caddy.NewReplacer(), w, &caddyhttp.Server{})
+		r.Header.Set("Origin", tt.origin)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		require.NoError(t, h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+			require.Equal(t, tt.may, !crossorigin.Forged(r), name)
+			return nil
+		})))
+	}
 }

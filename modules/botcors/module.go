@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/rs/cors"
+
+	"github.com/botgate/botgate/modules/internal/crossorigin"
 )
 
 func init() {
@@ -118,6 +120,9 @@ func isOrigin(origin string) bool {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 	h.cors.HandlerFunc(w, r)
+	if h.Credentials && r.Header.Get("Origin") != "" && h.cors.OriginAllowed(r) {
+		crossorigin.Allow(r)
+	}
 	if preflight {
 		w.WriteHeader(http.StatusNoContent)
 		return nil

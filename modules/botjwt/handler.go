@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/lockout"
 )
 
@@ -29,14 +30,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if h.guard != nil {
 		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
-			return h.refuse(w, r, reasonLockedOut, lockout.Problem(left))
+			return h.refuse(w, r, reasonLockedOut, inHeader, lockout.Problem(left))
 		}
 	}
-	claims, err := h.authenticate(r)
+	claims, in, err := h.authenticate(r)
 	if err != nil {
 		why := reasonBadClaims
 		errors.As(err, &why)
-		return h.refuse(w, r, why, cmp.Or(h.challenges[why], h.challenges[reasonMalformed]))
+		return h.refuse(w, r, why, in, cmp.Or(h.challenges[why], h.challenges[reasonMalformed]))
 	}
 	requestsTotal.WithLabelValues("verified").Inc()
 	setPlaceholders(r, claims)
@@ -48,16 +49,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return next.ServeHTTP(w, r)
 }
 
-func (h *Handler) authenticate(r *http.Request) (tokenClaims, error) {
-	token, err := tokenOf(r, h.Sources)
-	if err != nil {
-		return tokenClaims{}, err
+// authenticate returns the claims of the request's token, and where the token was.
+func (h *Handler) authenticate(r *http.Request) (claims tokenClaims, in string, err error) {
+	found, err := tokenOf(r, h.Sources)
+	if err == nil && found.in == inCookie && crossorigin.Forged(r) {
+		err = reasonCrossOrigin
 	}
-	claims, err := h.verifier.Verify(r.Context(), token)
+	if err != nil {
+		return tokenClaims{}, found.in, err
+	}
+	claims, err = h.verifier.Verify(r.Context(), found.token)
 	if err == nil && h.revoked != nil {
 		err = h.checkRevocation(r.Context(), claims)
 	}
-	return claims, err
+	return claims, found.in, err
 }
 
 // checkRevocation is apart from the verifier and its cache, so that it is always up to date.
@@ -73,10 +78,12 @@ func (h *Handler) checkRevocation(ctx context.Context, claims tokenClaims) error
 	return nil
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why reason, answer *problem.Problem) error {
+// refuse answers for a token that was in the place. Any page can have a browser send what is in a cookie or a query, so
+// that only what was in the header is the failure of somebody at the client's address.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why reason, in string, answer *problem.Problem) error {
 	requestsTotal.WithLabelValues(string(why)).Inc()
 	h.security.Refused(r, "bot_jwt", string(why))
-	if h.guard != nil && counts(why) {
+	if h.guard != nil && in == inHeader && counts(why) {
 		h.guard.Failed(r.Context(), lockout.Address(r))
 	}
 	return answer.Write(w)
@@ -152,6 +159,8 @@ func newChallenges(scopes []string) map[reason]*problem.Problem {
 		reasonMalformed: invalid,
 		reasonTwoTokens: challenge(http.StatusBadRequest, "two-tokens", "The request carries more than one token.",
 			`, error="invalid_request"`),
+		reasonCrossOrigin: crossorigin.Problem.WithHeader("WWW-Authenticate", realm).
+			WithDetail("A token in a cookie does not count for what pages of other origins send."),
 		reasonNoScope: challenge(http.StatusForbidden, "insufficient-scope", "The bearer token does not allow this.",
 			fmt.Sprintf(`, error="insufficient_scope", scope="%s"`, strings.Join(scopes, " "))),
 		reasonKeysUnavailable: unavailable("keys-unavailable", "The issuer's keys could not be had. Send it again."),

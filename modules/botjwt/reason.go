@@ -8,6 +8,7 @@ type reason string
 const (
 	reasonMissing                reason = "missing"                 // the request carries no bearer token
 	reasonTwoTokens              reason = "two_tokens"              // the request carries more than one token
+	reasonCrossOrigin            reason = "cross_origin"            // a page of another origin sent the cookie's token
 	reasonLockedOut              reason = "locked_out"              // too many bad tokens came from its address
 	reasonTooLarge               reason = "too_large"               // the token is longer than allowed
 	reasonMalformed              reason = "malformed"               // it is not a JSON Web Token in compact form

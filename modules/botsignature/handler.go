@@ -10,6 +10,7 @@ import (
 
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/payload"
@@ -49,6 +50,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, noPlatform, &refusal{outcomeUnknownPlatform, unknownPlatform})
 	}
 	if h.guard != nil {
+		// Any page could have its visitors locked out, and none is a platform.
+		if crossorigin.Foreign(r) {
+			return h.refuse(w, r, from.name, &refusal{outcomeCrossOrigin, crossorigin.Problem})
+		}
 		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
 			return h.refuse(w, r, from.name, &refusal{outcomeLockedOut, lockout.Problem(left)})
 		}

@@ -13,6 +13,7 @@ const (
 	outcomeUnknownPlatform = "unknown_platform"
 	outcomeKeysUnavailable = "keys_unavailable"
 	outcomeLockedOut       = "locked_out"
+	outcomeCrossOrigin     = "cross_origin"
 	outcomeBadProbe        = "bad_verify_token"
 	outcomeMethod          = "method_not_allowed"
 	outcomeTooLarge        = "too_large"

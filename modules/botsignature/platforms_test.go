@@ -148,6 +148,22 @@ func TestLockout(t *testing.T) {
 	require.False(t, p.reached)
 }
 
+// TestPagesLockNobodyOut has a page in the browser of somebody at the platform's address send rubbish.
+func TestPagesLockNobodyOut(t *testing.T) {
+	t.Parallel()
+	h := guarded(t, load(t, &Handler{
+		Platform: "github", Platforms: map[string]*PlatformConfig{"github": {Files: []string{writeFile(t, githubSecret)}}},
+	}))
+	for range 5 {
+		r := signed(t, "github", "guess", `{}`)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		w, _ := send(t, h, r)
+		require.Equal(t, http.StatusForbidden, w.Code)
+	}
+	_, p := send(t, h, signed(t, "github", githubSecret, `{}`))
+	require.True(t, p.reached)
+}
+
 // connector is a fake of the Bot Framework's identity provider.
 type connector struct {
 	*httptest.Server

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/lockout"
 )
 
@@ -58,6 +59,10 @@ func (h *Handler) admit(r *http.Request) (*client, []string, *refusal) {
 	address := lockout.Address(r)
 	if left, locked := h.lockouts.address.Locked(address); locked {
 		return nil, nil, lockedOut(left)
+	}
+	// No page has a client's secret, and any page could have its visitors locked out.
+	if crossorigin.Foreign(r) {
+		return nil, nil, crossOrigin
 	}
 	asked, refused := read(r)
 	if refused != nil {

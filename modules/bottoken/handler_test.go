@@ -219,6 +219,20 @@ func TestLockout(t *testing.T) {
 	require.Equal(t, 200, code("192.0.2.2", "idle", "s3cret-of-idle"))
 }
 
+// TestPagesLockNobodyOut has a page in the browser of somebody at a client's address send rubbish.
+func TestPagesLockNobodyOut(t *testing.T) {
+	t.Parallel()
+	h := strictHandler(t, 3)
+	for range 20 {
+		r := ask("ci", "wrong", "")
+		r.Header.Set("Origin", "https://evil.example")
+		w, _ := send(t, h, "192.0.2.1", r)
+		requireProblem(t, w, http.StatusForbidden, "cross-origin")
+	}
+	w, _ := send(t, h, "192.0.2.1", ask("ci", "wrong", ""))
+	require.Equal(t, http.StatusUnauthorized, w.Code, "it is looked at")
+}
+
 func TestBusy(t *testing.T) {
 	t.Parallel()
 	h := handler(t)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/lockout"
 )
 
@@ -22,6 +23,7 @@ const (
 	outcomeNoCredentials  = "no_credentials"
 	outcomeBadCredentials = "bad_credentials"
 	outcomeScope          = "invalid_scope"
+	outcomeCrossOrigin    = "cross_origin"
 	outcomeLockedOut      = "locked_out"
 	outcomeBusy           = "busy"
 )
@@ -45,6 +47,7 @@ type oauthError struct {
 var (
 	wrongMethod    = &refusal{outcomeMethod, problem.MethodNotAllowed(http.MethodPost)}
 	wrongType      = &refusal{outcomeType, problem.UnsupportedType.WithDetail("The body must be a form: %s.", formType)}
+	crossOrigin    = &refusal{outcomeCrossOrigin, crossorigin.Problem}
 	tooLarge       = &refusal{outcomeTooLarge, problem.TooLarge.WithDetail("At most %d bytes are read.", maxBody)}
 	unreadable     = &refusal{outcomeUnreadable, problem.Malformed.WithDetail("The body ended too early.")}
 	busy           = &refusal{outcomeBusy, tokensBusy.WithRetryAfter(maxWait)}
