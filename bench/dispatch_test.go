@@ -69,7 +69,7 @@ func deliverSlowly(b *testing.B, processes int) float64 {
 	for n := range slowBots {
 		name := fmt.Sprint("bot-", n)
 		secret := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32))
-		set[name] = bots.Bot{Name: name, URL: bot.URL, Secrets: []string{secret}}.WithDefaults()
+		set[name] = bots.Bot{Name: name, URL: bot.URL, AllowPrivate: true, Secrets: []string{secret}}.WithDefaults()
 	}
 	config := rabbitmq.Config{
 		URL: testsvc.RabbitMQ(b), Prefix: fmt.Sprint("bench-", time.Now().UnixNano()),

@@ -156,7 +156,7 @@ func benchBot(b *testing.B, f http.HandlerFunc) bots.Bot {
 		url = server.URL
 	}
 	secret := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32))
-	return bots.Bot{URL: url, Secrets: []string{secret}, Timeout: 5 * time.Second}.WithDefaults()
+	return bots.Bot{URL: url, AllowPrivate: true, Secrets: []string{secret}, Timeout: 5 * time.Second}.WithDefaults()
 }
 
 // eventsOfBot are events of one order key, or of one each.

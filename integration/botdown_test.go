@@ -32,9 +32,9 @@ func TestBotDownBesideAHealthyOne(t *testing.T) {
 			t.Cleanup(hangs.Close)
 			t.Cleanup(func() { close(release) })
 			content := fmt.Sprintf(`{"bots":{
-				"demo":{"url":%q,"secret_files":["demo-bot.secret"]},
-				"hangs":{"url":%q,"secret_files":["demo-bot.secret"],"timeout":"10s"},
-				"down":{"url":%q,"secret_files":["demo-bot.secret"],"max_attempts":1000,"max_backoff":"500ms","queues":2}}}`,
+				"demo":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"]},
+				"hangs":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"timeout":"10s"},
+				"down":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"max_attempts":1000,"max_backoff":"500ms","queues":2}}}`,
 				s.bot.server.URL+"/events", hangs.URL, down.server.URL+"/events")
 			require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte(content), 0o600))
 			start(s)

@@ -51,9 +51,9 @@ func newNeighbours(t *testing.T, s *stack) *neighbours {
 	t.Cleanup(hanging.Close)
 	t.Cleanup(n.heal)
 	content := fmt.Sprintf(`{"bots":{
-		"demo":{"url":%q,"secret_files":["demo-bot.secret"]},
-		"down":{"url":%q,"secret_files":["demo-bot.secret"],"queues":2},
-		"hangs":{"url":%q,"secret_files":["demo-bot.secret"],"timeout":"5s"}}}`,
+		"demo":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"]},
+		"down":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"queues":2},
+		"hangs":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"timeout":"5s"}}}`,
 		s.bot.server.URL+"/events", n.down.server.URL+"/events", hanging.URL+"/events")
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte(content), 0o600))
 	return n

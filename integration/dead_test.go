@@ -86,7 +86,7 @@ func (s *stack) startWorker() *process {
 func (s *stack) twoBots() *bot {
 	s.t.Helper()
 	other := newBot(s.t, filepath.Join(s.dir, "data", "demo-bot.secret"))
-	content := fmt.Sprintf(`{"bots":{"demo":{"url":%q,"secret_files":["demo-bot.secret"]},"other":{"url":%q,"secret_files":["demo-bot.secret"]}}}`,
+	content := fmt.Sprintf(`{"bots":{"demo":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"]},"other":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"]}}}`,
 		s.bot.server.URL+"/events", other.server.URL+"/events")
 	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte(content), 0o600))
 	return other

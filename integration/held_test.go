@@ -26,8 +26,8 @@ func TestHeldEvent(t *testing.T) {
 			s := newStack(t)
 			other := newBot(t, filepath.Join(s.dir, "data", "demo-bot.secret"))
 			content := fmt.Sprintf(`{"bots":{
-				"demo":{"url":%q,"secret_files":["demo-bot.secret"],"on_dead":"hold"},
-				"other":{"url":%q,"secret_files":["demo-bot.secret"]}}}`,
+				"demo":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"on_dead":"hold"},
+				"other":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"]}}}`,
 				s.bot.server.URL+"/events", other.server.URL+"/events")
 			require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte(content), 0o600))
 			start(s)

@@ -64,7 +64,7 @@ func (s *stack) writeManyBots() queue.Bots {
 	for n := range sharedBots {
 		name := fmt.Sprint("bot-", n)
 		bots[name] = 1
-		entry := fmt.Sprintf(`%q:{"url":%q,"secret_files":["demo-bot.secret"]}`, name, s.bot.server.URL+"/events")
+		entry := fmt.Sprintf(`%q:{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"]}`, name, s.bot.server.URL+"/events")
 		entries = append(entries, entry)
 	}
 	content := `{"bots":{` + strings.Join(entries, ",") + `}}`

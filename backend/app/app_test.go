@@ -37,7 +37,7 @@ func settings(t *testing.T, address string) config.Config {
 	dir := t.TempDir()
 	secret := "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("s"), 32))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "demo.secret"), []byte(secret+"\n"), 0o600))
-	file := fmt.Sprintf(`{"bots":{"demo":{"url":%q,"secret_files":["demo.secret"],"timeout":"5s"}}}`, address)
+	file := fmt.Sprintf(`{"bots":{"demo":{"url":%q,"allow_private":true,"secret_files":["demo.secret"],"timeout":"5s"}}}`, address)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "bots.json"), []byte(file), 0o600))
 	c := config.Default()
 	c.QueueURL = "sqlite:" + filepath.Join(dir, "queue.db")

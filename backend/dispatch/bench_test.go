@@ -33,9 +33,9 @@ func BenchmarkDeliver(b *testing.B) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}))
 	b.Cleanup(server.Close)
-	d, err := New(Config{Queue: nowhere{}, Bots: bots.Set{"demo": {URL: server.URL, Secrets: []string{secretOf("one")}}}})
+	d, err := New(Config{Queue: nowhere{}, Bots: bots.Set{"demo": {URL: server.URL, AllowPrivate: true, Secrets: []string{secretOf("one")}}}})
 	require.NoError(b, err)
-	b.Cleanup(d.client.CloseIdleConnections)
+	b.Cleanup(d.clients.closeIdle)
 	e := benchEvent()
 	run := &session{
 		Dispatcher: d, consumer: nowhere{}, outlet: newOutlet(nowhere{}.Ready),
@@ -56,7 +56,7 @@ func BenchmarkDeliver(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				resp, err := d.client.Post(server.URL, "application/json", bytes.NewReader(e.Data))
+				resp, err := d.clients.private.Post(server.URL, "application/json", bytes.NewReader(e.Data))
 				if err != nil {
 					b.Error(err)
 					continue

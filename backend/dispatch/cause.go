@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/botgate/botgate/internal/outbound"
 )
 
 // cause is what kept an attempt from success: the label of a metric.
@@ -28,6 +30,7 @@ const (
 	refused      cause = "refused"
 	closed       cause = "closed"
 	otherSpeech  cause = "not_http"
+	notPublic    cause = "not_public"
 	unreachable  cause = "unreachable"
 )
 
@@ -42,6 +45,7 @@ var phrases = map[cause]string{
 	refused:     "the bot refused the connection",
 	closed:      "the bot closed the connection",
 	otherSpeech: "what answers is not HTTP",
+	notPublic:   "the bot's address is not a public one, which needs allow_private",
 	unreachable: "the bot can't be reached",
 }
 
@@ -60,6 +64,7 @@ func (ans answer) cause() cause {
 		dns *net.DNSError
 		crt *tls.CertificateVerificationError
 		tmo net.Error
+		ins *outbound.InsideError
 	)
 	switch err := ans.err; {
 	case err == nil && ans.status/100 == 4:
@@ -72,6 +77,8 @@ func (ans answer) cause() cause {
 		return internal
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &tmo) && tmo.Timeout():
 		return late
+	case errors.As(err, &ins):
+		return notPublic
 	case errors.As(err, &dns):
 		return unresolved
 	case errors.As(err, &crt):

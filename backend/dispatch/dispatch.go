@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -83,7 +82,7 @@ type Dispatcher struct {
 	cfg     Config
 	targets map[string]*target
 	drain   time.Duration
-	client  *http.Client
+	clients clients
 	slots   *slots
 	holds   *holds
 	metrics *metrics
@@ -116,7 +115,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		cfg:     cfg,
 		targets: targets,
 		drain:   drainOf(targets),
-		client:  newClient(cfg.Concurrency),
+		clients: newClients(cfg.Concurrency),
 		slots:   &slots{total: cfg.Concurrency, alone: len(targets) == 1, log: cfg.Logger, probing: retry.NewWake()},
 		holds:   h,
 		metrics: m,

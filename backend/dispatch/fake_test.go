@@ -199,7 +199,7 @@ func newEvent(id string) *event.Event {
 // start runs a dispatcher until the test ends. The bot demo is at the address.
 func start(t *testing.T, q *fakeQueue, address string, change ...func(*Config, *bots.Bot)) *Dispatcher {
 	t.Helper()
-	bot := bots.Bot{Name: "demo", URL: address, Secrets: []string{secretOf("one")}, Timeout: 5 * time.Second, MaxAttempts: 3}
+	bot := bots.Bot{Name: "demo", URL: address, AllowPrivate: true, Secrets: []string{secretOf("one")}, Timeout: 5 * time.Second, MaxAttempts: 3}
 	cfg := Config{Queue: q}
 	for _, f := range change {
 		f(&cfg, &bot)
@@ -240,7 +240,7 @@ func newWithout(t *testing.T, q Queue, f roundTrip, others ...string) *Dispatche
 	}
 	d, err := New(Config{Queue: q, Bots: set})
 	require.NoError(t, err)
-	d.client = &http.Client{Transport: f}
+	d.clients.public = &http.Client{Transport: f}
 	return d
 }
 

@@ -151,7 +151,7 @@ func newIllBot(t *testing.T, ill string) *illBot {
 }
 
 func (b *illBot) bot(name string) bots.Bot {
-	return bots.Bot{Name: name, URL: b.address, Secrets: []string{secretOf(name)}, Timeout: patience}
+	return bots.Bot{Name: name, URL: b.address, AllowPrivate: true, Secrets: []string{secretOf(name)}, Timeout: patience}
 }
 
 func (b *illBot) isCured() bool {

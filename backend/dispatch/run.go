@@ -42,7 +42,7 @@ func (d *Dispatcher) Run(ctx context.Context) (err error) {
 	d.trouble.Store(nil)
 	defer func() {
 		d.trouble.Store(&errNotRunning)
-		d.client.CloseIdleConnections()
+		d.clients.closeIdle()
 		if cerr := consumer.Close(); cerr != nil && !errors.Is(cerr, queue.ErrClosed) {
 			err = errors.Join(err, fmt.Errorf("closing the subscription: %w", cerr))
 		}

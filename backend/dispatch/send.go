@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/outbound"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -20,7 +20,6 @@ const (
 	maxAnswer = 64 << 10
 	// maxAnswerHeader bounds the answer's header.
 	maxAnswerHeader = 64 << 10
-	dialTimeout     = 5 * time.Second
 	// maxRetrySeconds keeps what a bot asks for within a time.Duration.
 	maxRetrySeconds = 1 << 31
 )
@@ -36,21 +35,40 @@ type answer struct {
 // newClient returns a client that keeps a connection for each attempt that can run at
 // once. It follows no redirects, since those would carry the event to an address that
 // nobody configured, and it uses no proxy: HTTP_PROXY and its like are not looked at.
-func newClient(concurrency int) *http.Client {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+func newClient(concurrency int, allow outbound.Allow) *http.Client {
+	transport := &http.Transport{
+		TLSHandshakeTimeout:    outbound.DialTimeout,
+		MaxIdleConns:           2 * concurrency,
+		MaxIdleConnsPerHost:    concurrency,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: maxAnswerHeader,
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+	}
+	outbound.Guard(transport, allow)
 	return &http.Client{
-		Transport: &http.Transport{
-			DialContext:            dialer.DialContext,
-			TLSHandshakeTimeout:    dialTimeout,
-			MaxIdleConns:           2 * concurrency,
-			MaxIdleConnsPerHost:    concurrency,
-			IdleConnTimeout:        90 * time.Second,
-			MaxResponseHeaderBytes: maxAnswerHeader,
-			DisableCompression:     true,
-			ForceAttemptHTTP2:      true,
-		},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// clients are two, for a connection that one bot may have is not to be used for another that may not.
+type clients struct{ public, private *http.Client }
+
+func newClients(concurrency int) clients {
+	return clients{newClient(concurrency, outbound.PublicOnly), newClient(concurrency, outbound.Anywhere)}
+}
+
+func (c clients) of(bot bots.Bot) *http.Client {
+	if bot.AllowPrivate {
+		return c.private
+	}
+	return c.public
+}
+
+func (c clients) closeIdle() {
+	c.public.CloseIdleConnections()
+	c.private.CloseIdleConnections()
 }
 
 // headerReplay tells a bot that it may have seen the event before and is to act on it all the
@@ -60,7 +78,7 @@ const headerReplay = "Botgate-Replay"
 
 // send makes one attempt.
 func (d *Dispatcher) send(ctx context.Context, t *target, delivery *queue.Delivery, now time.Time) answer {
-	ans := t.post(ctx, d.client, delivery.Event, delivery.Replays, now)
+	ans := t.post(ctx, d.clients.of(t.bot), delivery.Event, delivery.Replays, now)
 	if ans.err != nil {
 		d.log.Debug("bot did not answer", "bot", delivery.Event.Bot, "event_id", delivery.Event.ID, "error", withoutURL(ans.err))
 	}

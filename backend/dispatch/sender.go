@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/botgate/botgate/internal/bots"
@@ -23,9 +22,9 @@ var (
 // Sender sends events to one address as a [Dispatcher] sends them to a bot, one at a time,
 // without a queue.
 type Sender struct {
-	target *target
-	client *http.Client
-	run    int
+	target  *target
+	clients clients
+	run     int
 }
 
 // NewSender checks the address and the secrets of a receiver. Since what is behind an event waits
@@ -42,14 +41,14 @@ func NewSender(receiver bots.Bot, run int) (*Sender, error) {
 	if t.url.Scheme != "http" && t.url.Scheme != "https" {
 		return nil, errors.New("url: must be an http or https address")
 	}
-	return &Sender{target: t, client: newClient(1), run: run}, nil
+	return &Sender{target: t, clients: newClients(1), run: run}, nil
 }
 
 // Send makes attempts until the receiver has the event. Its error is ErrRefused,
 // errUndelivered or the context's; an attempt that the context ends may have arrived.
 func (s *Sender) Send(ctx context.Context, e *event.Event) error {
 	for attempt := 1; ; attempt++ {
-		ans := s.target.post(ctx, s.client, e, s.run, time.Now())
+		ans := s.target.post(ctx, s.clients.of(s.target.bot), e, s.run, time.Now())
 		switch v := verdictOf(ans); {
 		case v == delivered:
 			return nil
@@ -67,4 +66,4 @@ func (s *Sender) Send(ctx context.Context, e *event.Event) error {
 }
 
 // Close closes the idle connections.
-func (s *Sender) Close() { s.client.CloseIdleConnections() }
+func (s *Sender) Close() { s.clients.closeIdle() }

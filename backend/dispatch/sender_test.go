@@ -21,7 +21,7 @@ func TestSender(t *testing.T) {
 		asked.Add(1)
 		w.WriteHeader(int(status.Load()))
 	})
-	receiver := bots.Bot{URL: address, Secrets: []string{secretOf("one")}, MaxAttempts: 3, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond}
+	receiver := bots.Bot{URL: address, AllowPrivate: true, Secrets: []string{secretOf("one")}, MaxAttempts: 3, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond}
 	s, err := NewSender(receiver, 17)
 	require.NoError(t, err)
 	defer s.Close()

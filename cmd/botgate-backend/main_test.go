@@ -38,7 +38,7 @@ func command(t *testing.T, args []string, env ...string) (cmd *exec.Cmd, stdout,
 	secret := "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("s"), 32))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "data", "demo.secret"), []byte(secret), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "data", "bots.json"),
-		[]byte(`{"bots":{"demo":{"url":"http://127.0.0.1:1/","secret_files":["demo.secret"]}}}`), 0o600))
+		[]byte(`{"bots":{"demo":{"url":"http://127.0.0.1:1/","allow_private":true,"secret_files":["demo.secret"]}}}`), 0o600))
 	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
 	cmd = exec.CommandContext(t.Context(), self, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, stdout, stderr

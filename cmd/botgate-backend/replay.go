@@ -116,7 +116,7 @@ func (r *replayRun) openSender() error {
 	if err != nil {
 		return fmt.Errorf("--secret-file: %w", err)
 	}
-	r.sender, err = dispatch.NewSender(bots.Bot{URL: r.to, Secrets: []string{string(raw)}}, r.id)
+	r.sender, err = dispatch.NewSender(bots.Bot{URL: r.to, AllowPrivate: true, Secrets: []string{string(raw)}}, r.id)
 	if err != nil {
 		return fmt.Errorf("--to and --secret-file: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/outbound"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/secret"
 )
@@ -34,6 +35,9 @@ type Bot struct {
 	Name string
 	// URL is where its events are POSTed.
 	URL string
+	// AllowPrivate lets URL lead to addresses that are not public, such as those of loopback, a private
+	// network or a cloud's metadata: see [outbound.ScopeOf]. Default false.
+	AllowPrivate bool
 	// Secrets sign what is sent to the bot, in the form "whsec_<base64>" of Standard
 	// Webhooks; with several, each request carries a signature of each.
 	Secrets []string
@@ -122,6 +126,7 @@ func (s Set) Queues() queue.Bots {
 // entry is a bot in the file's own form.
 type entry struct {
 	URL           string   `json:"url"`
+	AllowPrivate  bool     `json:"allow_private"`
 	SecretFiles   []string `json:"secret_files"`
 	SecretEnvs    []string `json:"secret_envs"`
 	Timeout       string   `json:"timeout"`
@@ -152,7 +157,7 @@ func Queues(path string) (queue.Bots, error) {
 
 // Load reads the bots file at path:
 //
-//	{"bots": {"demo": {"url": "https://bot.example/events", "secret_files": ["demo.secret"],
+//	{"bots": {"demo": {"url": "https://bot.example/events", "allow_private": false, "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
 //	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h",
 //	  "on_dead": "skip", "keep_answers": "failed", "queues": 1}}}
@@ -203,10 +208,13 @@ func readFile(path string) (map[string]entry, error) {
 }
 
 func (e entry) bot(name, dir string) (Bot, error) {
-	b := Bot{Name: name, URL: e.URL, Queues: e.Queues}
+	b := Bot{Name: name, URL: e.URL, AllowPrivate: e.AllowPrivate, Queues: e.Queues}
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return b, errors.New("url: must be an http or https address")
+	}
+	if err := outbound.CheckHost(u.Hostname()); err != nil && !e.AllowPrivate {
+		return b, fmt.Errorf(`url: %w: "allow_private": true lets its events go there`, err)
 	}
 	if err := e.retries(&b); err != nil {
 		return b, err

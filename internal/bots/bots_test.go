@@ -25,14 +25,14 @@ func write(t *testing.T, content string) string {
 func TestLoad(t *testing.T) {
 	t.Setenv("BOT_SECRET", "whsec_b")
 	path := write(t, `{"bots": {
-		"demo":  {"url": "http://127.0.0.1:9090/events", "secret_files": ["a.secret"]},
+		"demo":  {"url": "http://127.0.0.1:9090/events", "allow_private": true, "secret_files": ["a.secret"]},
 		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4,
 			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "on_dead": "hold", "keep_answers": "all", "queues": 3}}}`)
 	set, err := bots.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, bots.Set{
 		"demo": {
-			Name: "demo", URL: "http://127.0.0.1:9090/events", Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second,
+			Name: "demo", URL: "http://127.0.0.1:9090/events", AllowPrivate: true, Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second,
 			GiveUpAfter: 72 * time.Hour, MinBackoff: time.Second, MaxBackoff: 10 * time.Minute, MaxRetryAfter: time.Hour, Queues: 1,
 			KeepAnswers: bots.KeepFailed, OnDead: bots.OnDeadSkip,
 		},
@@ -73,6 +73,11 @@ func TestLoadRefuses(t *testing.T) {
 		"bad name":       {`{"bots": {"a.b": {}}}`, "a.b"},
 		"no url":         {`{"bots": {"a": {"secret_files": ["a.secret"]}}}`, "url"},
 		"other scheme":   {`{"bots": {"a": {"url": "ftp://x", "secret_files": ["a.secret"]}}}`, "url"},
+		"loopback":       {`{"bots": {"a": {"url": "http://127.0.0.1:9090", "secret_files": ["a.secret"]}}}`, `bot "a": url: 127.0.0.1 is a loopback address: "allow_private": true`},
+		"localhost":      {`{"bots": {"a": {"url": "http://LOCALHOST:9090", "secret_files": ["a.secret"]}}}`, `allow_private`},
+		"metadata":       {`{"bots": {"a": {"url": "http://169.254.169.254/latest", "secret_files": ["a.secret"]}}}`, `link-local`},
+		"private":        {`{"bots": {"a": {"url": "https://[fd00::1]/", "allow_private": false, "secret_files": ["a.secret"]}}}`, `private`},
+		"mapped":         {`{"bots": {"a": {"url": "https://[::ffff:10.0.0.1]/", "secret_files": ["a.secret"]}}}`, `private`},
 		"no secret":      {`{"bots": {"a": {"url": "https://x"}}}`, "secret_files"},
 		"missing file":   {`{"bots": {"a": {"url": "https://x", "secret_files": ["nope"]}}}`, "nope"},
 		"empty file":     {`{"bots": {"a": {"url": "https://x", "secret_files": ["empty.secret"]}}}`, "empty"},

@@ -28,6 +28,9 @@ type Allow func(host string, to netip.Addr) error
 // PublicOnly is an [Allow] that refuses whatever is not [Public]. Its error is an [*InsideError].
 func PublicOnly(_ string, to netip.Addr) error { return insideError(to.String(), ScopeOf(to)) }
 
+// Anywhere is an [Allow] that refuses nothing.
+func Anywhere(string, netip.Addr) error { return nil }
+
 // CheckHost is PublicOnly for the host of a URL, as far as it can be told without asking anybody: for
 // addresses and names of this machine.
 func CheckHost(host string) error {

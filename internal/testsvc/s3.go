@@ -37,6 +37,7 @@ var s3Kind = kind{
 	url: func(i *instance) string {
 		parameters := url.Values{
 			"endpoint":        {fmt.Sprintf("http://127.0.0.1:%d", i.ports[0])},
+			"allow_private":   {"true"},
 			"credentialsfile": {filepath.Join(i.dir, s3Credentials)},
 		}
 		return "s3://" + s3Bucket + "?" + parameters.Encode()

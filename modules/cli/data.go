@@ -26,6 +26,7 @@ const demoBots = `{
   "bots": {
     "demo": {
       "url": "http://127.0.0.1:9090/events",
+      "allow_private": true,
       "secret_files": ["demo-bot.secret"]
     }
   }

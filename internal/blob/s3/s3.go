@@ -15,6 +15,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/botgate/botgate/internal/blob"
+	"github.com/botgate/botgate/internal/outbound"
 )
 
 // maxRetries is how often the client sends a request at most; callers have a deadline.
@@ -28,7 +29,7 @@ type Store struct {
 }
 
 // Open returns the store at s3://<bucket>[/<prefix>], with the parameters endpoint (default
-// https://s3.amazonaws.com), region (us-east-1), credentialsfile (a file in the form of
+// https://s3.amazonaws.com), allow_private (true for an endpoint whose address is not public), region (us-east-1), credentialsfile (a file in the form of
 // ~/.aws/credentials) and cacertfile (PEM, for the server's certificate). Without
 // credentialsfile the credentials are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
 // AWS_SESSION_TOKEN in the environment. The server need not be up and the bucket is not made.
@@ -72,8 +73,14 @@ func (a address) credentialsFrom() (*credentials.Credentials, error) {
 
 func (a address) transport() (*http.Transport, error) {
 	transport, err := minio.DefaultTransport(a.secure)
-	if err != nil || a.ca == "" {
-		return transport, err
+	if err != nil {
+		return nil, err
+	}
+	if !a.private {
+		outbound.Guard(transport, outbound.PublicOnly)
+	}
+	if a.ca == "" {
+		return transport, nil
 	}
 	pem, err := os.ReadFile(a.ca)
 	if err != nil {

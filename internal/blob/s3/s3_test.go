@@ -117,7 +117,7 @@ func TestWrongBucketOrSecretIsNoMissingBlob(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
-	const address = "s3://bucket?endpoint=http://127.0.0.1:1"
+	const address = "s3://bucket?allow_private=true&endpoint=http://127.0.0.1:1"
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN"} {
 		t.Setenv(name, "")
 	}
@@ -137,7 +137,7 @@ func TestCheckURL(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{
 		"s3://bucket", "s3://bucket/", "s3://bucket/pre/fix", "s3://bucket/pre/?region=eu-west-1",
-		"s3://my.bucket?endpoint=http://10.0.0.1:9000&region=x&credentialsfile=/f", "s3://bucket?endpoint=https://s3.example.com/&cacertfile=/f",
+		"s3://my.bucket?endpoint=http://10.0.0.1:9000&allow_private=true&region=x&credentialsfile=/f", "s3://bucket?endpoint=https://s3.example.com/&cacertfile=/f",
 	} {
 		require.NoError(t, s3.CheckURL(good), good)
 	}
@@ -145,6 +145,8 @@ func TestCheckURL(t *testing.T) {
 		"", "s3:bucket", "s3://", "s3://B", "s3://b", "http://bucket", "s3://hunter2:hunter2@bucket", "s3://bucket/../x", "s3://bucket/a//b",
 		"s3://bucket/a%00", "s3://bucket?secret=hunter2", "s3://bucket?region=", "s3://bucket?region=a&region=b", "s3://bucket?endpoint=host:1",
 		"s3://bucket?endpoint=ftp://host", "s3://bucket?endpoint=http://hunter2@host", "s3://bucket?endpoint=http://host/path",
+		"s3://bucket?endpoint=http://10.0.0.1:9000", "s3://bucket?endpoint=http://169.254.169.254&allow_private=false",
+		"s3://bucket?endpoint=http://localhost:9000", "s3://bucket?allow_private=yes",
 		"s3://bucket?endpoint=http://host&cacertfile=/f", "s3://bucket?%zz", "s3://bucket:80",
 	} {
 		err := s3.CheckURL(bad)

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/botgate/botgate/internal/outbound"
 )
 
 const (
@@ -22,6 +24,8 @@ type address struct {
 	region string
 	// credentials is a file; empty for the environment.
 	credentials string
+	// private lets the endpoint be at an address that is not public.
+	private bool
 	// ca is a file with certificates; empty for the system's.
 	ca string
 }
@@ -57,15 +61,21 @@ func parse(rawURL string) (address, error) {
 	if err != nil {
 		return address{}, errors.New("the parameters after the '?' can't be read")
 	}
-	endpoint := defaultEndpoint
-	known := map[string]*string{"endpoint": &endpoint, "region": &a.region, "credentialsfile": &a.credentials, "cacertfile": &a.ca}
+	endpoint, private := defaultEndpoint, "false"
+	known := map[string]*string{
+		"endpoint": &endpoint, "allow_private": &private, "region": &a.region, "credentialsfile": &a.credentials, "cacertfile": &a.ca,
+	}
 	for name, values := range parameters {
 		field := known[name]
 		if field == nil || len(values) > 1 || values[0] == "" {
-			return address{}, errors.New("there are the parameters endpoint, region, credentialsfile and cacertfile, each once and with a value")
+			return address{}, errors.New("there are the parameters endpoint, allow_private, region, credentialsfile and cacertfile, each once and with a value")
 		}
 		*field = values[0]
 	}
+	if private != "true" && private != "false" {
+		return address{}, errors.New("the parameter allow_private must be true or false")
+	}
+	a.private = private == "true"
 	return a, a.setEndpoint(endpoint)
 }
 
@@ -74,6 +84,9 @@ func (a *address) setEndpoint(endpoint string) error {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
 		strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" {
 		return errors.New("the parameter endpoint must be a server like https://s3.example.com")
+	}
+	if err := outbound.CheckHost(u.Hostname()); err != nil && !a.private {
+		return fmt.Errorf("the parameter endpoint: %w: the parameter allow_private=true lets bodies go there", err)
 	}
 	if u.Scheme == "http" && a.ca != "" {
 		return fmt.Errorf("the parameter cacertfile needs an endpoint with https")
