@@ -165,19 +165,24 @@ func (a *asker) collect(ctx context.Context) map[string]map[string]bool {
 
 // next takes an answer. It returns false when there will be none.
 func (a *asker) next(ctx context.Context) bool {
-	select {
-	case m, isOpen := <-a.answers:
-		var ids []string
-		if !isOpen || json.Unmarshal(m.Body, &ids) != nil {
+	for {
+		select {
+		case m, isOpen := <-a.answers:
+			var ids []string
+			if !isOpen || json.Unmarshal(m.Body, &ids) != nil {
+				return false
+			}
+			held, asked := a.held[m.CorrelationId]
+			if !asked {
+				continue
+			}
+			for _, id := range ids {
+				held[id] = true
+			}
+			a.open[m.CorrelationId]--
+			return true
+		case <-ctx.Done():
 			return false
 		}
-		bot := m.CorrelationId
-		for _, id := range ids {
-			a.held[bot][id] = true
-		}
-		a.open[bot]--
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
