@@ -15,6 +15,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/botgate/botgate/internal/breaker"
+	"github.com/botgate/botgate/internal/redisclient"
 )
 
 // entryOverhead is what an entry takes in memory besides its key and value, in bytes.
@@ -80,6 +81,7 @@ func New[V any](cfg Config[V]) (*Cache[V], error) {
 				Logger:   cfg.Logger.With(slog.String("cache", cfg.Name)),
 				Effect:   "this process uses only its own cache and the database",
 				Degraded: c.metrics.degraded,
+				Probe:    redisclient.Probe(cfg.Redis),
 			}),
 		}
 	}
@@ -98,6 +100,9 @@ func (c *Cache[V]) Close() {
 	c.mu.Unlock()
 	c.close()
 	c.loads.Wait()
+	if c.remote != nil {
+		c.remote.breaker.Close()
+	}
 	c.unregister()
 	c.memory.StopAllGoroutines()
 }

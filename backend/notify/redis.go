@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/breaker"
+	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/retry"
 )
 
@@ -81,6 +82,7 @@ func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:c
 	r.breaker = breaker.New(breaker.Config{
 		Logger: cfg.Logger,
 		Effect: "redis takes no notices, caches of other processes may be out of date up to their time to live",
+		Probe:  redisclient.Probe(cfg.Client),
 	})
 	work, stop := context.WithCancel(context.Background())
 	r.stop = stop
@@ -97,6 +99,7 @@ func NewRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) { //nolint:c
 func (r *Redis) Close() {
 	r.stop()
 	r.workers.Wait()
+	r.breaker.Close()
 	r.Local.Close()
 }
 

@@ -1,16 +1,20 @@
 // Package breaker is a circuit breaker for calls of Redis. It bounds each call, opens after some
-// failures in a row, and then lets probes through only; the log says when Redis stops and starts
-// to answer.
+// failures in a row, and then lets probes through only, which it makes by itself when nobody calls;
+// the log says when Redis stops and starts to answer.
 package breaker
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/background"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 const (
@@ -20,7 +24,9 @@ const (
 	ProbeEvery = 500 * time.Millisecond
 	// calmFor is how long Redis must answer in time before it counts as available again, so that
 	// one that flaps does not fill the log.
-	calmFor = 10 * time.Second
+	calmFor = 5 * time.Second
+	// probeBudget bounds a probe of the breaker's own.
+	probeBudget = time.Second
 )
 
 // ErrOpen is returned while the breaker is open, without a call of Redis.
@@ -29,12 +35,15 @@ var ErrOpen = errors.New("it failed several times in a row and is not asked for 
 // Config is what a breaker logs and counts.
 type Config struct {
 	// Logger gets when Redis stops to answer in time and when it has been answering again for
-	// 10 seconds, once each. Required.
+	// 5 seconds, once each. Required.
 	Logger *slog.Logger
 	// Effect is what the log says about the time in between, such as "rate limits are local".
 	Effect string
 	// Degraded counts the breakers whose Redis does not answer; nil for none.
 	Degraded prometheus.Gauge
+	// Probe asks Redis for what calls do, such as a write. Where nobody calls, it finds out that Redis
+	// answers again. Nil leaves that to calls.
+	Probe func(context.Context) error
 }
 
 // Breaker is the circuit breaker for all calls of one purpose to one Redis. It may be used
@@ -47,10 +56,16 @@ type Breaker struct {
 	// nanoseconds since started.
 	probeAt, lastFailed atomic.Int64
 	degraded            atomic.Bool
+
+	mu     sync.Mutex // Guards closed, after which no probing begins.
+	closed bool
+	tasks  *background.Tasks
 }
 
-// New makes a breaker.
-func New(c Config) *Breaker { return &Breaker{config: c, started: time.Now()} }
+// New makes a breaker, which has to be closed.
+func New(c Config) *Breaker {
+	return &Breaker{config: c, started: time.Now(), tasks: background.New()}
+}
 
 // Call runs f within the budget, or returns [ErrOpen]. A call that its caller cancels counts
 // neither as a success nor as a failure.
@@ -71,8 +86,31 @@ func (b *Breaker) Call(ctx context.Context, budget time.Duration, f func(context
 	return err
 }
 
-// Forget takes the breaker out of Degraded. It is for the end, when no call follows.
-func (b *Breaker) Forget() { b.turn(false) }
+// Close ends the probing and takes the breaker out of Degraded. Calls that are still under way may
+// end, and no other may follow. It may be called again.
+func (b *Breaker) Close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	_ = b.tasks.Close()
+	b.turn(false)
+}
+
+// probe asks Redis until it is not degraded any more.
+func (b *Breaker) probe(ctx context.Context) {
+	for b.degraded.Load() && retry.Sleep(ctx, ProbeEvery) {
+		// What comes of it is counted like what comes of all calls.
+		_ = b.Call(ctx, probeBudget, b.config.Probe)
+	}
+}
+
+func (b *Breaker) startProbing() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.config.Probe != nil && !b.closed {
+		b.tasks.Go(b.probe)
+	}
+}
 
 func (b *Breaker) now() int64 { return int64(time.Since(b.started)) }
 
@@ -99,6 +137,7 @@ func (b *Breaker) failed(err error) {
 		b.probeAt.Store(b.now() + int64(ProbeEvery))
 	}
 	if b.turn(true) {
+		b.startProbing()
 		b.config.Logger.Warn("redis does not answer in time", slog.String("effect", b.config.Effect), slog.Any("error", err))
 	}
 }

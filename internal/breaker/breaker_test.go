@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,14 +70,63 @@ func TestChangeIsToldOnce(t *testing.T) {
 		require.Equal(t, []int{0, 0}, lines(log))
 		for range 100 {
 			require.Error(t, call(errTimeout))
-			<-time.After(time.Second)
+			<-time.After(calmFor - time.Second)
 			require.NoError(t, call(nil))
 		}
 		require.Equal(t, []int{1, 0}, lines(log), "a server on the edge is not well")
 		require.InDelta(t, 1, testutil.ToFloat64(degraded), 0)
-		b.Forget()
-		b.Forget()
+		b.Close()
+		b.Close()
 		require.Zero(t, testutil.ToFloat64(degraded))
+	})
+}
+
+// TestIdleBreakerFindsOutByItself fails one call, and then only probes ask.
+func TestIdleBreakerFindsOutByItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, degraded := new(testlog.Buffer), prometheus.NewGauge(prometheus.GaugeOpts{})
+		var well atomic.Bool
+		var probes atomic.Int32
+		b := New(Config{Logger: log.Logger(), Degraded: degraded, Probe: func(context.Context) error {
+			probes.Add(1)
+			if !well.Load() {
+				return errTimeout
+			}
+			return nil
+		}})
+		call, _ := counted(t, b)
+		require.Error(t, call(errTimeout))
+		<-time.After(time.Minute)
+		require.InDelta(t, 1, testutil.ToFloat64(degraded), 0)
+		require.LessOrEqual(t, probes.Load(), int32(time.Minute/ProbeEvery))
+		well.Store(true)
+		<-time.After(calmFor + 2*ProbeEvery)
+		require.Zero(t, testutil.ToFloat64(degraded))
+		require.Equal(t, []int{1, 1}, lines(log))
+		asked := probes.Load()
+		<-time.After(time.Minute)
+		require.Equal(t, asked, probes.Load(), "one that is well is not asked")
+		b.Close()
+		require.Error(t, call(errTimeout))
+		<-time.After(time.Minute)
+		require.Equal(t, asked, probes.Load(), "nor after the end")
+	})
+}
+
+func TestCloseEndsAProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		probing := make(chan struct{})
+		b := New(Config{Logger: new(testlog.Buffer).Logger(), Probe: func(ctx context.Context) error {
+			close(probing)
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		call, _ := counted(t, b)
+		require.Error(t, call(errTimeout))
+		<-probing
+		b.Close()
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/botgate/botgate/internal/background"
 	"github.com/botgate/botgate/internal/breaker"
+	"github.com/botgate/botgate/internal/redisclient"
 )
 
 // Config is what a state is made of.
@@ -36,11 +37,13 @@ type Base struct {
 // New makes a base. The effect is what it means that Redis does not answer, as in
 // [breaker.Config].
 func New(c Config, effect string) Base {
-	return Base{background.New(), breaker.New(breaker.Config{Logger: c.Logger, Effect: effect, Degraded: c.Degraded})}
+	return Base{background.New(), breaker.New(breaker.Config{
+		Logger: c.Logger, Effect: effect, Degraded: c.Degraded, Probe: redisclient.Probe(c.Client),
+	})}
 }
 
 // Close ends what runs in the background and waits for it. It never fails.
 func (b Base) Close() error {
-	defer b.Breaker.Forget()
+	defer b.Breaker.Close()
 	return b.Tasks.Close()
 }

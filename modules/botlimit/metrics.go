@@ -19,7 +19,7 @@ var (
 	}, []string{"zone"})
 	degradedState = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: metric.Namespace, Subsystem: subsystem, Name: "degraded",
-		Help: "1 while Redis does not answer in time, until it has for 10 seconds.",
+		Help: "1 while Redis does not answer in time, until it has for 5 seconds.",
 	})
 	collectors = []prometheus.Collector{decisionsTotal, degradedTotal, degradedState}
 )
