@@ -44,6 +44,15 @@ func identifies(user string) bool {
 	return user != "" && len(user) <= maxUser && !strings.ContainsFunc(user, unfit)
 }
 
+// expires is when the token ends; the zero time for one that never does.
+func (c tokenClaims) expires() time.Time {
+	expires, err := c.values.GetExpirationTime()
+	if err != nil || expires == nil {
+		return time.Time{}
+	}
+	return expires.Time
+}
+
 // issuedAt is when the token was issued; the zero time where it does not say.
 func (c tokenClaims) issuedAt() time.Time {
 	issued, err := c.values.GetIssuedAt()

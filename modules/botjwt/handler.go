@@ -46,7 +46,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			r.Header.Set(header, headerValue(value))
 		}
 	}
-	return next.ServeHTTP(w, r)
+	return h.serve(w, r, claims, in, next)
 }
 
 // authenticate returns the claims of the request's token, and where the token was.

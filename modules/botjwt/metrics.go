@@ -11,5 +11,9 @@ var (
 		Namespace: metric.Namespace, Subsystem: "jwt", Name: "requests_total",
 		Help: "Requests by what became of them: verified, or the reason of the refusal.",
 	}, []string{"outcome"})
-	collectors = []prometheus.Collector{requestsTotal}
+	endedTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metric.Namespace, Subsystem: "jwt", Name: "ended_total",
+		Help: "Streams and other answers that were ended with their token: expired, or revoked.",
+	}, []string{"reason"})
+	collectors = []prometheus.Collector{requestsTotal, endedTotal}
 )

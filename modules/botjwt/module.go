@@ -93,6 +93,7 @@ type Handler struct {
 	challenges map[reason]*problem.Problem
 	guard      *lockout.Guard
 	revoked    *revocation.Copy
+	release    func() error
 	security   *security.Log
 }
 
@@ -141,11 +142,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func (h *Handler) openShared(shared botgateApp, logger *slog.Logger) error {
 	client := shared.Redis()
 	if h.Revocation {
-		var store revocation.Store = revocation.NewFile(filepath.Join(shared.Settings().Data, revocation.FileName))
-		if client != nil {
-			store = revocation.NewRedis(client)
+		var err error
+		path := filepath.Join(shared.Settings().Data, revocation.FileName)
+		if h.revoked, h.release, err = acquireRevocations(client, path, logger); err != nil {
+			return fmt.Errorf("option revocation: %w", err)
 		}
-		h.revoked = revocation.Follow(store, 0, logger)
 	}
 	if h.Lockout == nil {
 		return nil
@@ -197,8 +198,8 @@ func (h *Handler) Cleanup() error {
 	for _, trust := range h.trusts {
 		errs = append(errs, trust.Keys.Close())
 	}
-	if h.revoked != nil {
-		errs = append(errs, h.revoked.Close())
+	if h.release != nil {
+		errs = append(errs, h.release())
 	}
 	if h.guard != nil {
 		errs = append(errs, h.guard.Release())

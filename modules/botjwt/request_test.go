@@ -216,6 +216,7 @@ func TestRevocation(t *testing.T) {
 	store := revocation.NewFile(filepath.Join(t.TempDir(), revocation.FileName))
 	h := withKey(t, Handler{})
 	h.revoked = revocation.Follow(store, 5*time.Millisecond, slog.New(slog.DiscardHandler))
+	h.release = h.revoked.Close
 	token := func(jti, sub string, age time.Duration) string {
 		return "Bearer " + sign(t, "HS256", nil, fresh(jwt.MapClaims{"jti": jti, "sub": sub, "iat": time.Now().Add(-age).Unix()}))
 	}
@@ -236,6 +237,7 @@ func TestUnknownRevocationsAreNoRefusal(t *testing.T) {
 	t.Parallel()
 	h := withKey(t, Handler{})
 	h.revoked = revocation.Follow(revocation.NewFile(t.TempDir()), time.Hour, slog.New(slog.DiscardHandler))
+	h.release = h.revoked.Close
 	w, p := send(t, h, "Bearer "+sign(t, "HS256", nil, fresh(nil)))
 	require.False(t, p.reached)
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)

@@ -147,9 +147,7 @@ func (v *verifier) verify(ctx context.Context, token string) (verified, error) {
 	if !hasScopes(values, v.config.Scopes) {
 		return found, reasonNoScope
 	}
-	if expires, err := values.GetExpirationTime(); err == nil && expires != nil {
-		found.expires = expires.Time
-	}
+	found.expires = found.claims.expires()
 	return found, nil
 }
 
