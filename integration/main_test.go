@@ -39,9 +39,15 @@ func TestMain(m *testing.M) {
 		}))
 }
 
+// build builds with the race detector.
 func build(output, pkg string, tags ...string) error {
-	tags = append(tags, "nobadger,nomysql,nopgx")
-	cmd := exec.Command("go", "build", "-race", "-tags", strings.Join(tags, ","), "-o", output, pkg)
+	return buildPlain(output, pkg, "-race", "-tags", strings.Join(append(tags, "nobadger,nomysql,nopgx"), ","))
+}
+
+// buildPlain builds as for use, but for the flags.
+func buildPlain(output, pkg string, flags ...string) error {
+	args := append([]string{"build", "-tags", "nobadger,nomysql,nopgx"}, flags...)
+	cmd := exec.Command("go", append(args, "-o", output, pkg)...)
 	cmd.Stderr = os.Stderr
 	return cmd.Run()
 }

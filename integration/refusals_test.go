@@ -12,6 +12,13 @@ import (
 
 var hello = []byte(`{"command":"/hello"}`)
 
+// twoTypes has a second Content-Type, by which the next one might go.
+func twoTypes(good http.Header) http.Header {
+	h := good.Clone()
+	h.Add("Content-Type", "application/x-www-form-urlencoded")
+	return h
+}
+
 // TestRefusedCommands sends what must not be accepted and finds a problem each time and
 // nothing in the database.
 func TestRefusedCommands(t *testing.T) {
@@ -37,6 +44,9 @@ func TestRefusedCommands(t *testing.T) {
 		"empty":            {"POST", path, good, nil, 400, "malformed"},
 		"two documents":    {"POST", path, good, []byte(`{"command":"a"}{}`), 400, "malformed"},
 		"wrong type":       {"POST", path, with("Content-Type", "text/plain"), hello, 415, "unsupported-type"},
+		"form":             {"POST", path, with("Content-Type", "application/x-www-form-urlencoded"), []byte(`payload={"command":"/pay"}`), 415, "unsupported-type"},
+		"two types":        {"POST", path, twoTypes(good), hello, 400, "malformed"},
+		"other charset":    {"POST", path, with("Content-Type", "application/json; charset=utf-16"), hello, 415, "unsupported-type"},
 		"oversized":        {"POST", path, good, bytes.Repeat([]byte(" "), 2<<20), 413, "too-large"},
 		"schema":           {"POST", path, good, []byte(`{"text":"no command"}`), 422, "schema-violation"},
 		"no token":         {"POST", path, http.Header{"Content-Type": {"application/json"}}, hello, 401, "missing-token"},

@@ -4,6 +4,7 @@ package mediatype
 import (
 	"errors"
 	"mime"
+	"strings"
 )
 
 // Of returns the media type of a Content-Type header (RFC 9110, section 8.3.1) in lower case, and ""
@@ -14,4 +15,24 @@ func Of(contentType string) string {
 		return ""
 	}
 	return media
+}
+
+// IsUTF8 reports whether a Content-Type header says nothing else than that the text is in UTF-8. In
+// parameters that nobody can read, anything that could be taken for another charset counts.
+func IsUTF8(contentType string) bool {
+	if _, parameters, err := mime.ParseMediaType(contentType); err == nil {
+		return isUTF8(parameters["charset"])
+	}
+	_, rest, _ := strings.Cut(contentType, ";")
+	for parameter := range strings.SplitSeq(rest, ";") {
+		name, value, _ := strings.Cut(parameter, "=")
+		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(name)), "charset") && !isUTF8(strings.Trim(value, "\"' \t")) {
+			return false
+		}
+	}
+	return true
+}
+
+func isUTF8(charset string) bool {
+	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }

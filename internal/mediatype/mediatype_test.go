@@ -19,3 +19,16 @@ func TestOf(t *testing.T) {
 		require.Equal(t, want, mediatype.Of(header), header)
 	}
 }
+
+func TestIsUTF8(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]bool{
+		"": true, "application/json": true, "application/json; charset=UTF-8": true, `a/b; charset="utf8"`: true,
+		"a/b; charset=": true, "a/b; charset": true, "a/b; x=1": true, "a/b; =": true,
+		"a/b; charset=utf-16": false, "a/b; charset=utf-7; charset=": false, "a/b; charset = utf-16": false,
+		"a/b; x; Charset=latin1": false, "a/b; charset*=utf-8''utf-16": false, "a/b; charset*0=utf-; charset*1=16": false,
+		"a/b; charset=utf-8; charset=utf-16": false,
+	} {
+		require.Equal(t, want, mediatype.IsUTF8(header), header)
+	}
+}

@@ -3,6 +3,7 @@ package platform
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 const (
@@ -25,22 +26,48 @@ func newBotFramework(o *options) Platform {
 // Verify checks the token, that it is for the service URL in the body, and that its key
 // may speak for the channel in the body.
 func (b botframework) Verify(req *Request, secrets []Secret) error {
+	return verifyWhole(b, req, secrets)
+}
+
+// VerifyHead checks the token.
+func (b botframework) VerifyHead(req *Request, secrets []Secret) (func([]byte) error, error) {
 	claims, key, err := b.verify(req, secrets)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	parts := members(req.Body, "serviceUrl", "channelId")
 	service, ok := claims["serviceurl"].(string)
 	if !ok {
 		service, ok = claims["serviceUrl"].(string)
 	}
-	if !ok || service == "" || service != text(parts[0]) {
-		return badServiceURL
+	if !ok || service == "" {
+		return nil, badServiceURL
 	}
-	if channel := text(parts[1]); channel == "" || !slices.Contains(key.endorsements, channel) {
-		return badEndorsement
+	return func(body []byte) error {
+		if onlyText(body, "serviceUrl") != service {
+			return badServiceURL
+		}
+		if channel := onlyText(body, "channelId"); channel == "" || !slices.Contains(key.endorsements, channel) {
+			return badEndorsement
+		}
+		return nil
+	}, nil
+}
+
+// onlyText is the text of a member whose name no other one has, in whatever case: bots that do not look
+// at the case take the last one of them.
+func onlyText(object []byte, name string) string {
+	var found []byte
+	for quoted, value := range entries(object) {
+		given := unquote(quoted)
+		if !strings.EqualFold(given, name) {
+			continue
+		}
+		if found != nil || given != name {
+			return ""
+		}
+		found = value
 	}
-	return nil
+	return text(found)
 }
 
 // Read keeps order in a conversation. An invoke, which waits for an answer, gets an empty one.

@@ -44,15 +44,18 @@ func newGoogleChat(o *options) Platform {
 }
 
 // Verify checks the token, and of an endpoint's also that it is Chat's own or an add-on's.
-func (g googleChat) Verify(req *Request, secrets []Secret) error {
+func (g googleChat) Verify(req *Request, secrets []Secret) error { return verifyWhole(g, req, secrets) }
+
+// VerifyHead is all of Verify.
+func (g googleChat) VerifyHead(req *Request, secrets []Secret) (func([]byte) error, error) {
 	claims, _, err := g.verify(req, secrets)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if email, _ := claims["email"].(string); g.endpoint && (claims["email_verified"] != true || !g.accepts(email)) {
-		return badEmail
+		return nil, badEmail
 	}
-	return nil
+	return anyBody, nil
 }
 
 func (g googleChat) accepts(email string) bool {

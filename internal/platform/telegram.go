@@ -28,17 +28,20 @@ func (telegram) ParseSecret(raw []byte) (Secret, error) {
 }
 
 // Verify compares the header with each secret.
-func (telegram) Verify(req *Request, secrets []Secret) error {
+func (t telegram) Verify(req *Request, secrets []Secret) error { return verifyWhole(t, req, secrets) }
+
+// VerifyHead is all of Verify.
+func (telegram) VerifyHead(req *Request, secrets []Secret) (func([]byte) error, error) {
 	given := req.Header.Get(telegramSecret)
 	if given == "" {
-		return HeaderMissing
+		return nil, HeaderMissing
 	}
 	for _, secret := range secrets {
 		if secret.token != nil && subtle.ConstantTimeCompare([]byte(given), secret.token) == 1 {
-			return nil
+			return anyBody, nil
 		}
 	}
-	return SignatureMismatch
+	return nil, SignatureMismatch
 }
 
 // Read takes the kind of update from the one member beside update_id

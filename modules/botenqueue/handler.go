@@ -27,6 +27,7 @@ var errUnavailable = problem.New(http.StatusServiceUnavailable, "queue-unavailab
 // ServeHTTP accepts the event, or the events of a batch, or says why not.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	start := h.now()
+	defer payload.Release(r)
 	var done outcome
 	in, refusal := h.accept(r)
 	if refusal == nil {
@@ -54,7 +55,10 @@ func (h *Handler) accept(r *http.Request) (intake, *problem.Problem) {
 	if !h.app.KnownBot(repl.ReplaceAll(h.Bot, "")) {
 		return intake{}, problem.UnknownBot
 	}
-	body, err := payload.Of(r, h.MaxSize)
+	body, err := payload.Of(r, h.budget, h.MaxSize)
+	if err == nil && !h.Open {
+		err = body.CheckForm()
+	}
 	if err != nil {
 		return intake{}, payload.Problem(err)
 	}

@@ -79,12 +79,19 @@ func newHandler(f *fakeApp) *Handler {
 // before it leave.
 func serve(t *testing.T, h *Handler, r *http.Request, placeholders map[string]string) *httptest.ResponseRecorder {
 	t.Helper()
+	return serveAfter(t, h, r, placeholders, func(*http.Request) {})
+}
+
+// serveAfter does the same after what another handler did with the request.
+func serveAfter(t *testing.T, h *Handler, r *http.Request, placeholders map[string]string, before func(*http.Request)) *httptest.ResponseRecorder {
+	t.Helper()
 	w := httptest.NewRecorder()
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r, repl, w, nil)
 	for name, value := range placeholders {
 		repl.Set(name, value)
 	}
+	before(r)
 	require.NoError(t, h.ServeHTTP(w, r, nil))
 	return w
 }

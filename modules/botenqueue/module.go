@@ -16,8 +16,8 @@ import (
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/security"
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
 // Defaults of the options.
@@ -67,7 +67,7 @@ type Handler struct {
 	// {http.bot.order_key}, or else the user.
 	OrderKey string `json:"order_key,omitempty"`
 
-	// MaxSize is the largest body in bytes. Default: 1 MB.
+	// MaxSize is the largest body in bytes. Default: what a handler before this one allowed, else 1 MB.
 	MaxSize int64 `json:"max_size,omitempty"`
 
 	// Timeout bounds the wait for the queue's confirmation. Default: 5s.
@@ -93,6 +93,7 @@ type Handler struct {
 	release func() error
 
 	app      botgateApp
+	budget   *unverified.Budget
 	logger   *slog.Logger
 	security *security.Log
 	// warned says once what an operator can do about requests that nobody verified.
@@ -124,9 +125,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Type == "" {
 		h.Type = typePlaceholder
 	}
-	if h.MaxSize == 0 {
-		h.MaxSize = payload.DefaultMaxSize
-	}
 	if h.Timeout == 0 {
 		h.Timeout = caddy.Duration(defaultTimeout)
 	}
@@ -139,6 +137,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.app = shared.(botgateApp)
 	if err := h.provisionStore(); err != nil {
+		return fmt.Errorf("bot_enqueue: %w", err)
+	}
+	if h.budget, err = unverified.Acquire(ctx); err != nil {
 		return fmt.Errorf("bot_enqueue: %w", err)
 	}
 	return metric.Register(ctx.GetMetricsRegistry(), "bot_enqueue", collectors...)
@@ -165,12 +166,13 @@ func (h *Handler) provisionStore() (err error) {
 
 // Cleanup releases the keys; the last handler to do so forgets them.
 func (h *Handler) Cleanup() error {
+	err := h.budget.Release()
 	if h.release == nil {
-		return nil
+		return err
 	}
 	release := h.release
 	h.release = nil
-	return release()
+	return errors.Join(err, release())
 }
 
 // Validate checks the options.

@@ -18,6 +18,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/delivery"
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
 // loadedApp is the botgate app in a configuration.
@@ -34,6 +35,7 @@ func (loadedApp) Stop() error                  { return nil }
 func (loadedApp) Queue() (queue.Queue, error)  { return &fakeQueue{}, nil }
 func (loadedApp) KnownBot(string) bool         { return true }
 func (loadedApp) HasBots() bool                { return true }
+func (loadedApp) MaxUnverified() int64         { return unverified.DefaultLimit }
 func (loadedApp) Redis() redis.UniversalClient { return nil }
 
 // provisioning guards what Caddy changes of its process while it provisions.

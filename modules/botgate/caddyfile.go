@@ -41,6 +41,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //			threshold <size> | 0
 //			retention <duration>
 //		}
+//		max_unverified <size>
 //		bots      <name...>
 //		bots_file <path>
 //	}
@@ -66,6 +67,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return nil
 		}),
 		option.Func("blob", a.Blob.unmarshal),
+		option.Size("max_unverified", &a.MaxUnverifiedBytes, option.MaxSize),
 		option.Func("bots", func(d *caddyfile.Dispenser) error {
 			a.Bots = append(a.Bots, d.RemainingArgs()...)
 			return nil

@@ -23,6 +23,7 @@ import (
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/gateway"
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
 // defaultData is the folder of the embedded engines where none is configured.
@@ -80,6 +81,11 @@ type App struct {
 	// reads only the names in it, and how many queues each bot has.
 	BotsFile string `json:"bots_file,omitempty"`
 
+	// MaxUnverifiedBytes bounds what request bodies take together, in bytes, before it is known who
+	// sends them, less the first 16 KB of each. An address has at most as much of it as it leaves free;
+	// above, the answer is 503. Default: 64 MB.
+	MaxUnverifiedBytes int64 `json:"max_unverified,omitempty"`
+
 	logger *slog.Logger
 	known  queue.Bots
 	redis  redis.UniversalClient
@@ -110,6 +116,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return errors.New("option queue: max_size must be positive")
 	}
 	a.QueueMaxSize = cmp.Or(a.QueueMaxSize, defaultQueueSize)
+	if a.MaxUnverifiedBytes < 0 {
+		return errors.New("option max_unverified: must be positive")
+	}
 	if err := a.provisionBlob(); err != nil {
 		return err
 	}
@@ -207,6 +216,9 @@ func (a *App) Settings() gateway.Settings {
 		BlobURL: a.Blob.URL, BlobRetention: a.Blob.retention(),
 	}
 }
+
+// MaxUnverified is how many bytes the bodies of unknown senders may take together.
+func (a *App) MaxUnverified() int64 { return cmp.Or(a.MaxUnverifiedBytes, unverified.DefaultLimit) }
 
 // Redis returns the shared Redis client, or nil when none is configured.
 func (a *App) Redis() redis.UniversalClient { return a.redis }

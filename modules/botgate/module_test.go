@@ -213,6 +213,7 @@ func TestProvisionRefuses(t *testing.T) {
 		"option redis":     {RedisURL: "http://x"},
 		"option bots:":     {Bots: []string{"a/b"}},
 		"on_broker_error":  {OnBrokerError: "drop"},
+		"max_unverified":   {MaxUnverifiedBytes: -1},
 		"option spool":     {Spool: botgate.Spool{MaxSize: -1}},
 		"option bots_file": {BotsFile: "/nowhere/bots.json"},
 		"option blob":      {Blob: botgate.Blob{URL: "ftp://x"}},

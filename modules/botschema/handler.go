@@ -24,7 +24,8 @@ var errUnchecked = errors.New("no schema")
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	body, err := payload.Of(r, h.MaxSize)
+	body, err := payload.Of(r, h.budget, h.MaxSize)
+	defer payload.Release(r)
 	if err != nil {
 		return h.refuse(w, r, payload.Problem(err))
 	}

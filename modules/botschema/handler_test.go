@@ -14,7 +14,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/payload"
 )
 
 // provisioned returns the handler as a configuration with these options has it.
@@ -31,10 +33,17 @@ func provisioned(t testing.TB, h *Handler) *Handler {
 // post sends the handler a body, and returns the answer and what the next handler read.
 func post(t testing.TB, h *Handler, contentType, body string) (*httptest.ResponseRecorder, string) {
 	t.Helper()
+	return postAfter(t, h, contentType, body, func(*http.Request) {})
+}
+
+// postAfter does the same after what another handler did with the request.
+func postAfter(t testing.TB, h *Handler, contentType, body string, before func(*http.Request)) (*httptest.ResponseRecorder, string) {
+	t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, &caddyhttp.Server{})
+	before(r)
 	var passed string
 	err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		raw, err := io.ReadAll(r.Body)
@@ -56,17 +65,26 @@ func TestPassesAndKeepsTheBody(t *testing.T) {
 	}
 }
 
+// TestFormOfAPlatform is read where a platform signed it, and refused where nobody did.
 func TestFormOfAPlatform(t *testing.T) {
 	t.Parallel()
 	h := provisioned(t, &Handler{Schema: "github.json"})
+	signed := func(r *http.Request) {
+		body, err := payload.Of(r, nil, 0)
+		require.NoError(t, err)
+		_, err = body.Settle(platform.Bodies{JSON: true, Payload: true, Form: true})
+		require.NoError(t, err)
+	}
 	const form = "application/x-www-form-urlencoded"
-	w, passed := post(t, h, form, "payload=%7B%22zen%22%3A%22x%22%7D")
+	w, passed := postAfter(t, h, form, "payload=%7B%22zen%22%3A%22x%22%7D", signed)
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Equal(t, "payload=%7B%22zen%22%3A%22x%22%7D", passed)
-	w, _ = post(t, h, form, "payload=%7B%7D")
+	w, _ = postAfter(t, h, form, "payload=%7B%7D", signed)
 	require.Equal(t, http.StatusUnprocessableEntity, w.Code)
-	w, _ = post(t, h, form, "other=1")
+	w, _ = postAfter(t, h, form, "other=1", signed)
 	require.Equal(t, http.StatusBadRequest, w.Code)
+	w, _ = post(t, h, form, "payload=%7B%22zen%22%3A%22x%22%7D")
+	require.Equal(t, http.StatusUnsupportedMediaType, w.Code)
 }
 
 func TestRefusals(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/modules/internal/jsondoc"
-	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/reload"
 	"github.com/botgate/botgate/modules/internal/schema"
+	"github.com/botgate/botgate/modules/internal/unverified"
 	"github.com/botgate/botgate/schemas"
 )
 
@@ -53,7 +53,8 @@ type Handler struct {
 	// Formats is "assert" to check "format" in all drafts. Default: as the draft says.
 	Formats string `json:"formats,omitempty"`
 
-	// MaxSize is the largest body in bytes, also once it is decompressed. Default: 1 MB.
+	// MaxSize is the largest body in bytes, also once it is decompressed. Default: what a handler
+	// before this one allowed, else 1 MB.
 	MaxSize int64 `json:"max_size,omitempty"`
 
 	// MaxDepth is how deep objects and arrays may be nested. Default: 64.
@@ -75,6 +76,7 @@ type Handler struct {
 	// are too large or can't be read are refused nevertheless.
 	ReportOnly bool `json:"report_only,omitempty"`
 
+	budget *unverified.Budget
 	limits jsondoc.Limits
 	set    *reload.Value[*schema.Set]
 	logger *slog.Logger
@@ -96,9 +98,6 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision compiles the schemas.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	if h.MaxSize == 0 {
-		h.MaxSize = payload.DefaultMaxSize
-	}
 	if h.MaxErrors == 0 {
 		h.MaxErrors = schema.DefaultMaxErrors
 	}
@@ -111,6 +110,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return errors.New("bot_schema: name the schema, for example command.v1.json")
 	}
 	if err := h.open(); err != nil {
+		return fmt.Errorf("bot_schema: %w", err)
+	}
+	var err error
+	if h.budget, err = unverified.Acquire(ctx); err != nil {
 		return fmt.Errorf("bot_schema: %w", err)
 	}
 	return metric.Register(ctx.GetMetricsRegistry(), "bot_schema", collectors...)
@@ -155,10 +158,11 @@ func (h *Handler) Validate() error {
 
 // Cleanup stops looking at the files.
 func (h *Handler) Cleanup() error {
+	err := h.budget.Release()
 	if h.set == nil {
-		return nil
+		return err
 	}
-	return h.set.Close()
+	return errors.Join(err, h.set.Close())
 }
 
 // Interface guards.

@@ -51,7 +51,7 @@ func TestContentDecides(t *testing.T) {
 				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, &caddyhttp.Server{})
 				require.NoError(t, h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) (err error) {
 					d = delivery.Of(r)
-					body, err = payload.Of(r, 1<<20)
+					body, err = payload.Of(r, nil, 1<<20)
 					return err
 				})))
 				require.NotNil(t, d, "%s: %s", contentType, w.Body)

@@ -1,6 +1,7 @@
 package botsignature
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
 var (
@@ -77,15 +79,43 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if reason != platform.SignatureMismatch && reason != platform.UnknownKey {
 		return h.refuse(w, r, from.name, from.refusal(reason))
 	}
-	body, err := payload.Of(r, h.MaxSize)
-	if err != nil {
-		return h.refuse(w, r, from.name, &refusal{readOutcome(err), payload.Problem(err)})
-	}
-	if refused := from.verify(r.Context(), h.request(r, body.Raw)); refused != nil {
+	body, refused := h.verified(r, from)
+	defer payload.Release(r)
+	if refused != nil {
 		return h.refuse(w, r, from.name, refused)
 	}
 	return h.accept(w, r, from, body, next)
 }
+
+// verified reads the body of a request that its platform signed. Where the proof is in the headers, nothing
+// is read of anybody else.
+func (h *Handler) verified(r *http.Request, from *sender) (*payload.Payload, *refusal) {
+	checkBody, refused := from.verifyHead(r.Context(), h.request(r, nil))
+	if refused != nil {
+		return nil, refused
+	}
+	if checkBody != nil {
+		payload.Trust(r)
+	}
+	body, err := payload.Of(r, h.budget, h.maxSize(from))
+	if err != nil {
+		return nil, &refusal{readOutcome(err), payload.Problem(err)}
+	}
+	if checkBody == nil {
+		refused = from.verify(r.Context(), h.request(r, body.Raw))
+	} else if reason := reasonOf(checkBody(body.Raw)); reason != "" {
+		refused = from.refusal(reason)
+	}
+	if refused != nil {
+		payload.Drop(r)
+		return nil, refused
+	}
+	payload.Trust(r)
+	return body, nil
+}
+
+// maxSize is the largest body of the sender.
+func (h *Handler) maxSize(from *sender) int64 { return cmp.Or(h.MaxSize, platform.MaxBody(from.name)) }
 
 // accept answers a handshake, and hands on everything else.
 func (h *Handler) accept(w http.ResponseWriter, r *http.Request, from *sender, body *payload.Payload, next caddyhttp.Handler) error {
@@ -119,7 +149,7 @@ func (h *Handler) probe(r *http.Request, from *sender) *platform.Reply {
 	if !ok || r.ContentLength < 0 || r.ContentLength > maxProbeSize {
 		return nil
 	}
-	body, err := payload.Of(r, maxProbeSize)
+	body, err := payload.Of(r, h.budget, maxProbeSize)
 	if err != nil {
 		return nil
 	}
@@ -152,8 +182,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, name string, re
 }
 
 func readOutcome(err error) string {
-	if errors.Is(err, payload.ErrTooLarge) {
+	switch {
+	case errors.Is(err, payload.ErrTooLarge):
 		return outcomeTooLarge
+	case errors.Is(err, unverified.ErrFull):
+		return outcomeOverloaded
 	}
 	return outcomeUnreadable
 }

@@ -18,6 +18,7 @@ const (
 	outcomeMethod          = "method_not_allowed"
 	outcomeTooLarge        = "too_large"
 	outcomeUnreadable      = "unreadable_body"
+	outcomeOverloaded      = "overloaded"
 
 	// noPlatform is the label of requests whose platform is not configured: what they
 	// name instead must not become a label.

@@ -16,10 +16,8 @@ import (
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/security"
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
-
-// defaultMaxSize is the largest body in bytes, 25 MB: what GitHub sends at most.
-const defaultMaxSize = 25_000_000
 
 func init() {
 	caddy.RegisterModule(&Handler{})
@@ -36,7 +34,8 @@ func init() {
 //	{http.bot.verified_by}  the platform's name
 //
 // It answers 401 where the signature is missing or wrong, 404 where the platform is not
-// configured and 413 where the body is above max_size. The body can be read again.
+// configured, 413 where the body is above max_size, 422 where it brings too many events, and 503
+// while there is no room for it. The body can be read again.
 type Handler struct {
 	// Platform is the name of the platform that sends the requests. It may have
 	// placeholders, and then picks one of Platforms for each request. Required.
@@ -45,7 +44,7 @@ type Handler struct {
 	// Platforms holds the secrets and options of each platform by its name.
 	Platforms map[string]*PlatformConfig `json:"platforms,omitempty"`
 
-	// MaxSize is the largest body in bytes. Default: 25 MB.
+	// MaxSize is the largest body in bytes. Default: that of the platform, see [platform.MaxBody].
 	MaxSize int64 `json:"max_size,omitempty"`
 
 	// Lockout refuses an address for a time after too many bad signatures from it.
@@ -53,6 +52,7 @@ type Handler struct {
 	Lockout *lockout.Config `json:"lockout,omitempty"`
 
 	senders  map[string]*sender
+	budget   *unverified.Budget
 	guard    *lockout.Guard
 	security *security.Log
 	now      func() time.Time
@@ -72,9 +72,6 @@ type botgateApp interface {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.now = time.Now
 	h.security = security.NewLog(ctx)
-	if h.MaxSize == 0 {
-		h.MaxSize = defaultMaxSize
-	}
 	h.senders = make(map[string]*sender, len(h.Platforms))
 	for name, config := range h.Platforms {
 		from, err := config.open(name, ctx.Slogger())
@@ -85,6 +82,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if err := h.provisionLockout(ctx); err != nil {
 		return err
+	}
+	var err error
+	if h.budget, err = unverified.Acquire(ctx); err != nil {
+		return fmt.Errorf("bot_signature: %w", err)
 	}
 	registry := ctx.GetMetricsRegistry()
 	return errors.Join(jwks.Register(registry), metric.Register(registry, "bot_signature", collectors...))
@@ -108,7 +109,7 @@ func (h *Handler) provisionLockout(ctx caddy.Context) error {
 // Cleanup releases key sets and watched files. Requests that still run under this
 // configuration keep the secrets that they have.
 func (h *Handler) Cleanup() error {
-	var errs []error
+	errs := []error{h.budget.Release()}
 	for _, from := range h.senders {
 		errs = append(errs, from.secrets.Close())
 	}

@@ -100,16 +100,35 @@ func (s *sender) signed(req *platform.Request, events []platform.Event) [][]byte
 
 // verify returns why the request may not pass, or nil.
 func (s *sender) verify(ctx context.Context, req *platform.Request) *refusal {
+	return s.try(ctx, func(secrets []platform.Secret) error { return s.Verify(req, secrets) })
+}
+
+// verifyHead does the same as far as it goes without the body. With a function the sender is known, and
+// that says what the body has against it; platforms that sign the body have none.
+func (s *sender) verifyHead(ctx context.Context, req *platform.Request) (checkBody func([]byte) error, refused *refusal) {
+	head, ok := s.Platform.(platform.HeadVerifier)
+	if !ok {
+		return nil, nil
+	}
+	refused = s.try(ctx, func(secrets []platform.Secret) (err error) {
+		checkBody, err = head.VerifyHead(req, secrets)
+		return err
+	})
+	return checkBody, refused
+}
+
+// try verifies with the secrets of now, and with newer ones where a key is not among them.
+func (s *sender) try(ctx context.Context, verify func([]platform.Secret) error) *refusal {
 	secrets, err := s.secrets.Secrets(ctx)
 	if err != nil {
 		return &refusal{outcomeKeysUnavailable, keysUnavailable}
 	}
-	reason := reasonOf(s.Verify(req, secrets))
+	reason := reasonOf(verify(secrets))
 	if reason == platform.UnknownKey {
 		if secrets, err = s.secrets.Newest(ctx); err != nil {
 			return &refusal{outcomeKeysUnavailable, keysUnavailable}
 		}
-		reason = reasonOf(s.Verify(req, secrets))
+		reason = reasonOf(verify(secrets))
 	}
 	if reason == "" {
 		return nil

@@ -11,6 +11,8 @@ import (
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
 // acceptEncoding lists the content codings that are understood.
@@ -22,6 +24,10 @@ const (
 	// zstdBlock is the largest block (RFC 8878, section 3.1.1.2.4) and what the decoder
 	// writes beyond one.
 	zstdBlock = 128<<10 + 64
+	// A body may come to maxRatio times its size, or to freeRatioSize bytes where that is more.
+	// JSON comes to a tenth of its size; what comes to a thousandth is there to take memory.
+	maxRatio      = 100
+	freeRatioSize = DefaultMaxSize
 )
 
 // Decompressors are worth keeping: a new one takes more memory than most bodies. A pool
@@ -32,33 +38,42 @@ var (
 	zstdDecoders  = sync.Pool{New: func() any { return newZstdDecoder() }}
 )
 
+// holder is asked before the content takes so many bytes in all. Its error ends the decompression.
+type holder func(bytes int64) error
+
 // decompress returns the body without its content coding, at most maxSize bytes.
-func decompress(raw []byte, encodings []string, maxSize int64) ([]byte, error) {
+func decompress(raw []byte, encodings []string, maxSize int64, hold holder) ([]byte, error) {
+	maxSize = min(maxSize, max(freeRatioSize, maxRatio*int64(len(raw))))
 	switch strings.ToLower(strings.TrimSpace(strings.Join(encodings, ","))) {
 	case "", "identity":
 		return raw, nil
 	case "gzip", "x-gzip":
-		return gunzip(raw, maxSize)
+		return gunzip(raw, maxSize, hold)
 	case "br":
-		return unbrotli(raw, maxSize)
+		return unbrotli(raw, maxSize, hold)
 	case "zstd":
-		return unzstd(raw, maxSize)
+		return unzstd(raw, maxSize, hold)
 	}
 	return nil, errEncoding
 }
 
-func gunzip(raw []byte, maxSize int64) ([]byte, error) {
+func gunzip(raw []byte, maxSize int64, hold holder) ([]byte, error) {
 	r := gzipReaders.Get().(*gzip.Reader)
 	defer gzipReaders.Put(r)
 	if err := r.Reset(bytes.NewReader(raw)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errCompressed, err)
 	}
-	return inflate(r, maxSize, -1)
+	return inflate(r, maxSize, -1, hold)
 }
 
-func inflate(r io.Reader, maxSize, expected int64) ([]byte, error) {
-	content, err := readUpTo(r, maxSize, expected)
-	if err != nil && !errors.Is(err, ErrTooLarge) {
+func inflate(r io.Reader, maxSize, expected int64, hold holder) ([]byte, error) {
+	content, err := readUpTo(r, maxSize, expected, func(buf []byte, bytes int64) ([]byte, error) {
+		if err := hold(bytes); err != nil {
+			return nil, err
+		}
+		return append(make([]byte, 0, bytes), buf...), nil
+	})
+	if err != nil && !errors.Is(err, ErrTooLarge) && !errors.Is(err, unverified.ErrFull) {
 		return nil, fmt.Errorf("%w: %w", errCompressed, err)
 	}
 	return content, err
@@ -66,10 +81,13 @@ func inflate(r io.Reader, maxSize, expected int64) ([]byte, error) {
 
 // unbrotli decompresses twice, first only to learn the size: the decoder's window takes as
 // much memory as what may come out, and a buffer besides it would be as much again.
-func unbrotli(raw []byte, maxSize int64) ([]byte, error) {
+func unbrotli(raw []byte, maxSize int64, hold holder) ([]byte, error) {
 	r := brotliReaders.Get().(*brotli.Reader)
 	defer brotliReaders.Put(r)
 	first, limit := smallerWindow(raw, maxSize)
+	if err := hold(limit); err != nil { // The window.
+		return nil, err
+	}
 	start := func() io.Reader {
 		_ = r.Reset(io.MultiReader(bytes.NewReader(first), bytes.NewReader(raw[len(first):]))) // It never fails.
 		return r
@@ -81,7 +99,7 @@ func unbrotli(raw []byte, maxSize int64) ([]byte, error) {
 	if size > limit {
 		return nil, ErrTooLarge
 	}
-	return inflate(start(), limit, size)
+	return inflate(start(), limit, size, func(bytes int64) error { return hold(limit + bytes) })
 }
 
 // smallerWindow returns the first byte of a brotli stream for a window no larger than what
@@ -116,12 +134,15 @@ func newZstdDecoder() *zstd.Decoder {
 
 // unzstd decodes into larger and larger buffers: the decoder then needs no window,
 // whatever the stream says that it needs.
-func unzstd(raw []byte, maxSize int64) ([]byte, error) {
+func unzstd(raw []byte, maxSize int64, hold holder) ([]byte, error) {
 	d := zstdDecoders.Get().(*zstd.Decoder)
 	defer zstdDecoders.Put(d)
 	for size := zstdSize(raw, maxSize); ; size *= 8 {
 		if size > maxSize/2 { // A buffer that is hardly larger would come next.
 			size = maxSize
+		}
+		if err := hold(size + zstdBlock); err != nil {
+			return nil, err
 		}
 		// With room for one more block, all that fails for want of room has passed the size.
 		content, err := d.DecodeAll(raw, make([]byte, 0, size+zstdBlock))

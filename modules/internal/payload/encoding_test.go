@@ -84,7 +84,7 @@ func TestContentCodings(t *testing.T) {
 		for coding, writers := range codings {
 			for i, with := range writers {
 				body := compress(t, content, with)
-				p, err := payload.Of(compressed(coding, body), 1<<20)
+				p, err := payload.Of(compressed(coding, body), nil, 1<<20)
 				require.NoError(t, err)
 				got, err := p.Content()
 				require.NoError(t, err, "%s %d", coding, i)
@@ -100,7 +100,7 @@ func TestContentCodings(t *testing.T) {
 func TestContentWithoutCodingIsTheBody(t *testing.T) {
 	t.Parallel()
 	for _, coding := range []string{"", "identity", "Identity"} {
-		p, err := payload.Of(compressed(coding, []byte("{}")), 100)
+		p, err := payload.Of(compressed(coding, []byte("{}")), nil, 100)
 		require.NoError(t, err)
 		content, err := p.Content()
 		require.NoError(t, err)
@@ -115,7 +115,7 @@ func TestDecompressedSizeIsCapped(t *testing.T) {
 		for i, with := range writers {
 			body := compress(t, content, with)
 			for size, want := range map[int64]error{100_000: nil, 99_999: payload.ErrTooLarge, 5000: payload.ErrTooLarge} {
-				p, err := payload.Of(compressed(coding, body), size)
+				p, err := payload.Of(compressed(coding, body), nil, size)
 				require.NoError(t, err)
 				_, err = p.Content()
 				require.ErrorIs(t, err, want, "%s %d %d", coding, i, size)
@@ -131,26 +131,26 @@ func TestALaterModuleMayDecompressLess(t *testing.T) {
 	t.Parallel()
 	body := compress(t, []byte(`"`+strings.Repeat("a", 10_000)+`"`), codings["gzip"][0])
 	r := compressed("gzip", body)
-	_, err := payload.Of(r, 100_000)
+	_, err := payload.Of(r, nil, 100_000)
 	require.NoError(t, err)
-	p, err := payload.Of(r, 1000)
+	p, err := payload.Of(r, nil, 1000)
 	require.NoError(t, err)
 	_, err = p.Content()
 	require.ErrorIs(t, err, payload.ErrTooLarge)
 
 	r = compressed("gzip", body)
-	p, err = payload.Of(r, 100_000)
+	p, err = payload.Of(r, nil, 100_000)
 	require.NoError(t, err)
 	_, err = p.Content()
 	require.NoError(t, err)
-	_, err = payload.Of(r, 1000)
+	_, err = payload.Of(r, nil, 1000)
 	require.ErrorIs(t, err, payload.ErrTooLarge)
 }
 
 func TestUnknownCodings(t *testing.T) {
 	t.Parallel()
 	for _, coding := range []string{"deflate", "gzip, br", "gzip,gzip", "compress", "GZIPPED"} {
-		p, err := payload.Of(compressed(coding, []byte("{}")), 100)
+		p, err := payload.Of(compressed(coding, []byte("{}")), nil, 100)
 		require.NoError(t, err, "a signature can still be verified")
 		_, err = p.Parse(jsondoc.Limits{})
 		require.ErrorIs(t, err, payload.ErrEncoding)
@@ -166,7 +166,7 @@ func TestBrokenCompression(t *testing.T) {
 	for coding, writers := range codings {
 		whole := compress(t, []byte(`{"a":"`+strings.Repeat("b", 1000)+`"}`), writers[0])
 		for name, body := range map[string][]byte{"text": []byte(`{"a":1}`), "cut": whole[:len(whole)-3], "more": append(bytes.Clone(whole), "xyz"...)} {
-			p, err := payload.Of(compressed(coding, body), 1<<20)
+			p, err := payload.Of(compressed(coding, body), nil, 1<<20)
 			require.NoError(t, err)
 			_, err = p.Content()
 			require.ErrorIs(t, err, payload.ErrCompressed, "%s %s", coding, name)
@@ -184,7 +184,7 @@ func FuzzContent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, coding string, body []byte) {
 		r := request("application/json", string(body))
 		r.Header["Content-Encoding"] = []string{coding}
-		p, err := payload.Of(r, 4096)
+		p, err := payload.Of(r, nil, 4096)
 		if err != nil {
 			return
 		}

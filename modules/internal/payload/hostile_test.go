@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/payload"
 )
@@ -53,14 +54,18 @@ func hostiles(t testing.TB) []hostile {
 		{name: "10 MB number", body: digits, want: payload.ErrTooLarge},
 		{name: "10 MB number chunked", body: digits, chunked: true, want: payload.ErrTooLarge},
 		{name: "1 MB number", body: digits[:1<<20], want: jsondoc.ErrTooComplex},
-		{name: "1 MB of form fields", coding: "form", body: bytes.Repeat([]byte("%61&"), (1<<20)/4), want: payload.ErrNotForm},
+		{name: "1 MB of form fields", coding: "form", body: bytes.Repeat([]byte("%61&"), (1<<20)/4), want: payload.ErrUnexpected},
 	}
 }
 
 // refuse sends the body, as the handlers do, and returns why it is refused.
 func (h hostile) refuse(r *http.Request) error {
-	p, err := payload.Of(r, payload.DefaultMaxSize)
+	p, err := payload.Of(r, nil, payload.DefaultMaxSize)
 	if err != nil {
+		return err
+	}
+	if h.coding == "form" {
+		_, err = p.Settle(platform.Bodies{JSON: true, Payload: true})
 		return err
 	}
 	_, err = p.Parse(jsondoc.Limits{})

@@ -4,15 +4,16 @@ package payload
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/mediatype"
 	"github.com/botgate/botgate/modules/internal/jsondoc"
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
 // DefaultMaxSize is the largest body, in bytes, where no max_size is configured: 1 MB.
@@ -29,8 +30,13 @@ var (
 	errCompressed = errors.New("request body could not be decompressed")
 	// errNotForm means that the body is not a form with one JSON field "payload".
 	errNotForm = errors.New(`request body is not a form with a "payload" field`)
-	// errMediaType means that the body's media type is neither JSON nor a form.
+	// errMediaType means that the body's media type is neither JSON nor a form that was settled.
 	errMediaType = errors.New("unsupported media type")
+	// errCharset means that the body is not said to be in UTF-8.
+	errCharset = errors.New("unsupported charset")
+	// errTypes means that there are several headers Content-Type: those who read the request could go by
+	// different ones.
+	errTypes = errors.New("more than one Content-Type")
 )
 
 // Payload is a request body that was read whole.
@@ -48,6 +54,12 @@ type Payload struct {
 	content  []byte
 	document []byte
 	json     parsed
+	// settled says that a platform's signature covers the body, which may be a form then.
+	settled bool
+	// lease is what the body holds of the budget for unknown senders.
+	lease *unverified.Lease
+	// shared says that more than one caller of Of has the body.
+	shared bool
 }
 
 // parsed is what became of the document.
@@ -61,40 +73,60 @@ type parsed struct {
 // bytes of it, and later calls, also by other modules, get the same payload. The
 // request's body can be read again by the next handler, such as reverse_proxy.
 //
-// The maxSize of the latest call also caps what [Payload.Content] decompresses.
-func Of(r *http.Request, maxSize int64) (*Payload, error) {
+// The maxSize of the latest call also caps what [Payload.Content] decompresses. 0 stands for that
+// of the call before, and of the first one for [DefaultMaxSize].
+//
+// What is read of a sender who is not known yet counts against the budget until [Trust],
+// [Release] or [Drop]: whoever calls Of defers Release. Without a budget nothing counts.
+func Of(r *http.Request, budget *unverified.Budget, maxSize int64) (*Payload, error) {
 	if p, ok := caddyhttp.GetVar(r.Context(), varKey).(*Payload); ok {
-		if max(int64(len(p.Raw)), int64(len(p.content))) > maxSize {
-			return nil, ErrTooLarge
-		}
-		p.maxSize = maxSize
-		return p, nil
+		p.shared = true
+		return p, p.allow(maxSize)
 	}
+	if len(r.Header.Values("Content-Type")) > 1 {
+		return nil, errTypes
+	}
+	maxSize = cmp.Or(maxSize, DefaultMaxSize)
 	if r.ContentLength > maxSize {
 		return nil, ErrTooLarge
 	}
-	raw, err := readAll(r.Body, r.ContentLength, maxSize)
-	if err != nil {
+	p := &Payload{
+		ContentType: r.Header.Get("Content-Type"), encodings: r.Header.Values("Content-Encoding"),
+		maxSize: maxSize, lease: leaseFor(r, budget),
+	}
+	var err error
+	if p.Raw, err = readAll(r.Body, r.ContentLength, maxSize, p.lease.Grow); err != nil {
+		p.drop()
 		return nil, err
 	}
-	p := &Payload{
-		Raw: raw, ContentType: r.Header.Get("Content-Type"),
-		encodings: r.Header.Values("Content-Encoding"), maxSize: maxSize,
-	}
-	r.Body = io.NopCloser(bytes.NewReader(raw))
-	r.ContentLength = int64(len(raw))
+	r.Body = io.NopCloser(bytes.NewReader(p.Raw))
+	r.ContentLength = int64(len(p.Raw))
 	caddyhttp.SetVar(r.Context(), varKey, p)
 	return p, nil
 }
 
+// allow takes over the cap of another module, unless the body exceeds it.
+func (p *Payload) allow(maxSize int64) error {
+	if maxSize == 0 {
+		return nil
+	}
+	if max(int64(len(p.Raw)), int64(len(p.content))) > maxSize {
+		return ErrTooLarge
+	}
+	p.maxSize = maxSize
+	return nil
+}
+
 // Content returns the body without its content coding: Raw itself where it has none, and
 // otherwise the decompressed bytes, at most as many as the cap of [Of] allows. They must
-// not be changed. The error is [ErrTooLarge], errEncoding or errCompressed.
+// not be changed. The error is [ErrTooLarge], [unverified.ErrFull], errEncoding or errCompressed.
 func (p *Payload) Content() ([]byte, error) {
 	if p.content != nil {
 		return p.content, nil
 	}
-	content, err := decompress(p.Raw, p.encodings, p.maxSize)
+	content, err := decompress(p.Raw, p.encodings, p.maxSize, func(bytes int64) error {
+		return p.lease.Hold(int64(cap(p.Raw)) + bytes)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -103,20 +135,22 @@ func (p *Payload) Content() ([]byte, error) {
 }
 
 // Document returns the JSON text in the body: its [Payload.Content], or, where a platform
-// sent a form (GitHub, Slack), the field "payload". Whether it is valid is not checked.
+// signed a form (GitHub, Slack), the field "payload". Whether it is valid is not checked.
 func (p *Payload) Document() ([]byte, error) {
 	if p.document != nil {
 		return p.document, nil
 	}
 	media := mediatype.Of(p.ContentType)
-	isForm := media == typeForm
-	if !isForm && media != typeJSON && !strings.HasSuffix(media, "+json") {
+	if media == typeForm && p.settled {
+		return nil, errNotForm // Its field would be there.
+	}
+	if !isJSON(media) {
 		return nil, errMediaType
 	}
-	document, err := p.Content()
-	if err == nil && isForm {
-		document, err = formField(document, "payload")
+	if !mediatype.IsUTF8(p.ContentType) {
+		return nil, errCharset
 	}
+	document, err := p.Content()
 	if err != nil {
 		return nil, err
 	}

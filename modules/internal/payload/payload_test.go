@@ -14,8 +14,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
 func request(contentType, body string) *http.Request {
@@ -32,9 +34,9 @@ func withVars(r *http.Request) *http.Request {
 func TestBodyIsReadOnceAndStaysReadable(t *testing.T) {
 	t.Parallel()
 	r := request("application/json", `{"a": 1}`)
-	first, err := payload.Of(r, 100)
+	first, err := payload.Of(r, nil, 100)
 	require.NoError(t, err)
-	second, err := payload.Of(r, 100)
+	second, err := payload.Of(r, nil, 100)
 	require.NoError(t, err)
 	require.Same(t, first, second)
 	rest, err := io.ReadAll(r.Body)
@@ -49,12 +51,12 @@ func TestSizeIsCapped(t *testing.T) {
 			t.Parallel()
 			r := request("application/json", "0123456789x")
 			r.ContentLength = length
-			_, err := payload.Of(r, 10)
+			_, err := payload.Of(r, nil, 10)
 			require.ErrorIs(t, err, payload.ErrTooLarge)
 			require.Equal(t, http.StatusRequestEntityTooLarge, payload.Problem(err).Status)
 		})
 	}
-	_, err := payload.Of(request("application/json", "0123456789"), 10)
+	_, err := payload.Of(request("application/json", "0123456789"), nil, 10)
 	require.NoError(t, err)
 }
 
@@ -64,7 +66,7 @@ func TestADeclaredLengthCostsLittle(t *testing.T) {
 	r.ContentLength = 25 << 20
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := payload.Of(r, 25<<20)
+	_, err := payload.Of(r, nil, 25<<20)
 	runtime.ReadMemStats(&after)
 	require.NoError(t, err)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
@@ -73,9 +75,9 @@ func TestADeclaredLengthCostsLittle(t *testing.T) {
 func TestALaterModuleMayAllowLess(t *testing.T) {
 	t.Parallel()
 	r := request("application/json", "0123456789")
-	_, err := payload.Of(r, 100)
+	_, err := payload.Of(r, nil, 100)
 	require.NoError(t, err)
-	_, err = payload.Of(r, 5)
+	_, err = payload.Of(r, nil, 5)
 	require.ErrorIs(t, err, payload.ErrTooLarge)
 }
 
@@ -83,7 +85,7 @@ func TestCaddysOwnBodyLimitIsTooLarge(t *testing.T) {
 	t.Parallel()
 	r := request("application/json", "0123456789")
 	r.Body = http.MaxBytesReader(httptest.NewRecorder(), r.Body, 3)
-	_, err := payload.Of(r, 100)
+	_, err := payload.Of(r, nil, 100)
 	require.ErrorIs(t, err, payload.ErrTooLarge)
 }
 
@@ -96,9 +98,10 @@ func TestJSON(t *testing.T) {
 		"json":             {"application/json", `{"a":1}`, nil},
 		"charset":          {"application/json; charset=utf-8", `{"a":1}`, nil},
 		"structured":       {"application/cloudevents+json", `{"a":1}`, nil},
-		"form":             {"application/x-www-form-urlencoded", `x=1&payload=%7B%22a%22%3A1%7D`, nil},
-		"form without":     {"application/x-www-form-urlencoded", `a=1`, payload.ErrNotForm},
-		"broken form":      {"application/x-www-form-urlencoded", `payload=%zz`, payload.ErrNotForm},
+		"unsigned form":    {"application/x-www-form-urlencoded", `x=1&payload=%7B%22a%22%3A1%7D`, payload.ErrMediaType},
+		"JSON as a form":   {"application/x-www-form-urlencoded", `{"a":1}`, payload.ErrMediaType},
+		"other charset":    {"application/json; charset=utf-16", `{"a":1}`, payload.ErrCharset},
+		"UTF-7":            {`application/json; charset="UTF-7"`, `{"a":1}`, payload.ErrCharset},
 		"empty":            {"application/json", ``, jsondoc.ErrNotJSON},
 		"not json":         {"application/json", `hello`, jsondoc.ErrNotJSON},
 		"two documents":    {"application/json", `{} {}`, jsondoc.ErrNotJSON},
@@ -111,7 +114,7 @@ func TestJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := payload.Of(request(c.contentType, c.body), 1000)
+			p, err := payload.Of(request(c.contentType, c.body), nil, 1000)
 			require.NoError(t, err)
 			v, err := p.Parse(jsondoc.Limits{})
 			require.ErrorIs(t, err, c.want)
@@ -129,7 +132,7 @@ func TestJSON(t *testing.T) {
 func TestProblemStatuses(t *testing.T) {
 	t.Parallel()
 	for err, status := range map[error]int{
-		payload.ErrTooLarge: 413, payload.ErrMediaType: 415, jsondoc.ErrNotJSON: 400, payload.ErrNotForm: 400, errors.New("reset"): 400,
+		payload.ErrTooLarge: 413, payload.ErrMediaType: 415, payload.ErrCharset: 415, unverified.ErrFull: 503, jsondoc.ErrNotJSON: 400, payload.ErrNotForm: 400, errors.New("reset"): 400,
 	} {
 		require.Equal(t, status, payload.Problem(err).Status)
 	}
@@ -138,7 +141,7 @@ func TestProblemStatuses(t *testing.T) {
 // TestHandlersWithDifferentLimits share one decoded document where they can.
 func TestHandlersWithDifferentLimits(t *testing.T) {
 	t.Parallel()
-	p, err := payload.Of(request("application/json", `{"a":[1,2,3]}`), 100)
+	p, err := payload.Of(request("application/json", `{"a":[1,2,3]}`), nil, 100)
 	require.NoError(t, err)
 	_, err = p.Parse(jsondoc.Limits{MaxItems: 2})
 	require.ErrorIs(t, err, jsondoc.ErrTooComplex)
@@ -154,7 +157,6 @@ func TestHandlersWithDifferentLimits(t *testing.T) {
 
 func TestForms(t *testing.T) {
 	t.Parallel()
-	const form = "application/x-www-form-urlencoded"
 	for body, want := range map[string]string{
 		"payload={}":                            "{}",
 		"token=a%26b&payload=%7B%7D&trigger=":   "{}",
@@ -162,18 +164,50 @@ func TestForms(t *testing.T) {
 		strings.Repeat("x&", 999) + "payload=1": "1",
 		strings.Repeat("x", 1000) + "&payload=": "",
 	} {
-		p, err := payload.Of(request(form, body), 10_000)
-		require.NoError(t, err)
-		document, err := p.Document()
+		document, err := payload.FormField([]byte(body))
 		require.NoError(t, err, body)
 		require.Equal(t, want, string(document))
 	}
 	for _, body := range []string{"", "Payload={}", "payload={}&payload={}", "payload={}&%70ayload=", "payload=%", "%zz=1&payload={}", strings.Repeat("x&", 1000) + "payload=1"} {
-		p, err := payload.Of(request(form, body), 10_000)
-		require.NoError(t, err)
-		_, err = p.Document()
+		_, err := payload.FormField([]byte(body))
 		require.ErrorIs(t, err, payload.ErrNotForm, body)
 	}
+}
+
+// TestASignedFormIsRead by the modules that follow, and is no JSON where it has none.
+func TestASignedFormIsRead(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]error{"payload=%7B%22a%22%3A1%7D": nil, "a=1": payload.ErrNotForm} {
+		p, err := payload.Of(request("application/x-www-form-urlencoded", body), nil, 100)
+		require.NoError(t, err)
+		_, err = p.Settle(platform.Bodies{JSON: true, Payload: true, Form: true})
+		require.NoError(t, err)
+		_, err = p.Parse(jsondoc.Limits{})
+		require.ErrorIs(t, err, want, body)
+	}
+}
+
+// TestSeveralContentTypes are refused: the next one who reads the request may go by the other.
+func TestSeveralContentTypes(t *testing.T) {
+	t.Parallel()
+	r := request("application/json", "{}")
+	r.Header.Add("Content-Type", "application/json")
+	_, err := payload.Of(r, nil, 100)
+	require.ErrorIs(t, err, payload.ErrTypes)
+	require.Equal(t, http.StatusBadRequest, payload.Problem(err).Status)
+}
+
+// TestWithoutACapOfItsOwn a module has that of the one before it, and the first one the default.
+func TestWithoutACapOfItsOwn(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("x", payload.DefaultMaxSize+1)
+	_, err := payload.Of(request("text/plain", large), nil, 0)
+	require.ErrorIs(t, err, payload.ErrTooLarge)
+	r := request("text/plain", large)
+	_, err = payload.Of(r, nil, 2*payload.DefaultMaxSize)
+	require.NoError(t, err)
+	_, err = payload.Of(r, nil, 0)
+	require.NoError(t, err)
 }
 
 // FuzzForm compares with the standard library, which keeps every field.
@@ -182,9 +216,7 @@ func FuzzForm(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		p, err := payload.Of(request("application/x-www-form-urlencoded", body), 1<<20)
-		require.NoError(t, err)
-		document, err := p.Document()
+		document, err := payload.FormField([]byte(body))
 		form, errForm := url.ParseQuery(body)
 		if err != nil {
 			require.ErrorIs(t, err, payload.ErrNotForm)

@@ -2,10 +2,20 @@ package payload
 
 import (
 	"errors"
+	"net/http"
+	"time"
 
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/jsondoc"
+	"github.com/botgate/botgate/modules/internal/unverified"
 )
+
+// retryAfter is what senders are asked to wait while there is no room for their bodies: most are
+// verified in less.
+const retryAfter = 5 * time.Second
+
+var overloaded = problem.New(http.StatusServiceUnavailable, "overloaded", "There is no room for the request body at present.").
+	WithDetail("Send it again.").WithRetryAfter(retryAfter)
 
 // Problem returns the answer to a request whose payload could not be read or decoded.
 func Problem(err error) *problem.Problem {
@@ -21,8 +31,14 @@ func Problem(err error) *problem.Problem {
 			WithDetail("Send the body without Content-Encoding, or with one of gzip, br and zstd.")
 	case errors.Is(err, errCompressed):
 		return problem.Malformed.WithDetail("The body is not what Content-Encoding says.")
+	case errors.Is(err, unverified.ErrFull):
+		return overloaded
 	case errors.Is(err, errMediaType):
 		return problem.UnsupportedType.WithDetail("Send application/json.")
+	case errors.Is(err, errCharset):
+		return problem.UnsupportedType.WithDetail("Send the JSON in UTF-8.")
+	case errors.Is(err, errTypes):
+		return problem.Malformed.WithDetail("Send one Content-Type.")
 	case errors.Is(err, errNotExpected):
 		return problem.Malformed.WithDetail("The body is nothing that the platform sends.")
 	case errors.Is(err, errNotForm):

@@ -8,12 +8,14 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/botgate/botgate/internal/mediatype"
 	"github.com/botgate/botgate/internal/platform"
 )
 
 const (
-	typeJSON = "application/json"
-	typeForm = "application/x-www-form-urlencoded"
+	typeJSON      = "application/json"
+	typeForm      = "application/x-www-form-urlencoded"
+	typeMultipart = "multipart/form-data"
 )
 
 // errNotExpected means that the body is of none of the kinds that its sender sends.
@@ -28,10 +30,11 @@ func (p *Payload) Settle(kinds platform.Bodies) (document []byte, err error) {
 		return nil, err
 	}
 	media, _, unreadable := mime.ParseMediaType(p.ContentType)
+	p.settled = true
 	switch {
 	case kinds.JSON && isStructured(content):
 		p.document = content
-		if unreadable != nil || media != typeJSON && !strings.HasSuffix(media, "+json") {
+		if unreadable != nil || !isJSON(media) || !mediatype.IsUTF8(p.ContentType) {
 			p.ContentType = typeJSON
 		}
 		return content, nil
@@ -52,6 +55,18 @@ func (p *Payload) Settle(kinds platform.Bodies) (document []byte, err error) {
 	}
 	return nil, nil
 }
+
+// CheckForm refuses a form that no platform signed: any page in a browser can have one sent, with the
+// cookies of whoever looks at it, and without being asked first.
+func (p *Payload) CheckForm() error {
+	if media := mediatype.Of(p.ContentType); !p.settled && (media == typeForm || media == typeMultipart) {
+		return errMediaType
+	}
+	return nil
+}
+
+// isJSON reports whether the media type is JSON, or says that it is written in it (RFC 6839).
+func isJSON(media string) bool { return media == typeJSON || strings.HasSuffix(media, "+json") }
 
 // isStructured reports whether the text is a JSON object or array.
 func isStructured(text []byte) bool {
