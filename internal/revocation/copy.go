@@ -46,6 +46,11 @@ func (c *Copy) Current(ctx context.Context, wait time.Duration) *List {
 	return c.list.Load()
 }
 
+// Revoke adds the entry to the store that is copied, and returns where that is.
+func (c *Copy) Revoke(ctx context.Context, entry Entry) (place string, err error) {
+	return c.store.String(), c.store.Revoke(ctx, entry)
+}
+
 func (c *Copy) run(ctx context.Context) {
 	for well := c.load(ctx, true); retry.Sleep(ctx, c.interval); {
 		well = c.load(ctx, well)

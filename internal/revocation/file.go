@@ -25,6 +25,9 @@ type File struct {
 // NewFile returns the store at that path. The file is made with the first revocation.
 func NewFile(path string) *File { return &File{path: path, now: time.Now} }
 
+// String implements [Store].
+func (f *File) String() string { return f.path }
+
 // Revoke implements [Store]. Entries that are over are dropped on the way.
 func (f *File) Revoke(ctx context.Context, entries ...Entry) error {
 	added, err := recordsOf(entries)

@@ -26,6 +26,9 @@ type Redis struct {
 // NewRedis returns the store in that Redis.
 func NewRedis(client redis.UniversalClient) *Redis { return &Redis{client: client, now: time.Now} }
 
+// String implements [Store].
+func (r *Redis) String() string { return "Redis" }
+
 // addScript drops what is over and adds the records, each with its end as its score. The
 // version is taken from the clock, so that an emptied Redis does not repeat one.
 var addScript = redis.NewScript(`

@@ -24,13 +24,13 @@ var (
 // Entry revokes one token, or the tokens of a user.
 type Entry struct {
 	// JTI is the claim "jti" of the token.
-	JTI string
+	JTI string `json:"jti,omitempty"`
 	// Subject is the user, as bot_jwt names users, whose tokens from before Before end.
-	Subject string
+	Subject string `json:"sub,omitempty"`
 	// Before is the time from which on the user's tokens are good again.
-	Before time.Time
+	Before time.Time `json:"before,omitzero"`
 	// Until is when the entry can be forgotten: not before the last of its tokens expires.
-	Until time.Time
+	Until time.Time `json:"until"`
 }
 
 func (e Entry) check() error {
@@ -47,6 +47,8 @@ type Store interface {
 	// Load returns what is stored and still needed. The list of known is returned again
 	// when nothing has changed since; it may be nil.
 	Load(ctx context.Context, known *List) (*List, error)
+	// String says where the revocations are, for people. It shows no password.
+	String() string
 }
 
 // record is an entry as it is stored: ids are hashed, so that no store holds a user's.

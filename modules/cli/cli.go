@@ -39,7 +39,7 @@ const (
 	envData     = "BOTGATE_DATA"
 	envHTTPPort = "BOTGATE_HTTP_PORT"
 	envLogLevel = "BOTGATE_LOG_LEVEL"
-	envRedisURL = "BOTGATE_REDIS_URL"
+	envAdmin    = "BOTGATE_ADMIN"
 )
 
 // command makes a subcommand whose errors are printed as one plain line.

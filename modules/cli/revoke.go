@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"net/http"
+	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -22,9 +22,12 @@ const revokeTimeout = 10 * time.Second
 func revokeCommand() caddycmd.Command {
 	return command("revoke", "(--jti <id> | --sub <user>)",
 		"Ends tokens before they expire", `
-Ends one token by its claim "jti", or all that a user got before a time. Gateways whose bot_jwt has the
-option "revocation" refuse them from the next second on. The revocation is written to Redis when
-BOTGATE_REDIS_URL or --redis is set, and else to revocations.json in the data folder.
+Ends one token by its claim "jti", or all that a user got before a time. The running gateway writes the
+revocation to where it looks for them (its Redis, or revocations.json in its data folder), and all
+gateways whose bot_jwt has the option "revocation" and that look there refuse the tokens from the next
+second on. Where it can't be asked, or looks for none, nothing is revoked and the command fails.
+
+While no gateway runs, --redis or --file says where the next one will look.
 
 It is forgotten after --for, which must be no shorter than tokens are valid.`, revokeFlags, func(fl caddycmd.Flags) error {
 			what, err := revoke(fl)
@@ -40,7 +43,9 @@ func revokeFlags(flags *pflag.FlagSet) {
 	flags.String("sub", "", "The user whose tokens end")
 	flags.String("before", "", "With --sub: tokens issued before this time end, such as 2026-01-31T12:00:00Z (default: now)")
 	flags.Duration("for", 24*time.Hour, "How long the revocation is kept")
-	flags.String("redis", os.Getenv(envRedisURL), "Address of Redis ("+envRedisURL+")")
+	addressFlag(flags)
+	flags.String("redis", "", "Asks no gateway and writes to the Redis at this address")
+	flags.String("file", "", "Asks no gateway and writes to this file, such as data/"+revocation.FileName)
 }
 
 // revoke returns a line that says what was done.
@@ -51,21 +56,36 @@ func revoke(fl caddycmd.Flags) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
 	defer cancel()
-	path := filepath.Join(fl.String("data"), revocation.FileName)
-	var store revocation.Store = revocation.NewFile(path)
-	if address := fl.String("redis"); address != "" {
-		client, err := redisclient.Open(address)
-		if err != nil {
-			return "", fmt.Errorf("option --redis: %w", err)
-		}
-		defer func() { _ = client.Close() }()
-		store, path = revocation.NewRedis(client), "Redis"
-	}
-	if err := store.Revoke(ctx, entry); err != nil {
-		return "", err
+	places, err := writeRevocation(ctx, fl, entry)
+	if err != nil {
+		return "", fmt.Errorf("nothing was revoked: %w", err)
 	}
 	return fmt.Sprintf("Revoked in %s until %s. Gateways with the option revocation know within a second.",
-		path, entry.Until.UTC().Format(time.RFC3339)), nil
+		strings.Join(places, " and "), entry.Until.UTC().Format(time.RFC3339)), nil
+}
+
+// writeRevocation returns where the entry was written to.
+func writeRevocation(ctx context.Context, fl caddycmd.Flags, entry revocation.Entry) ([]string, error) {
+	address, path := fl.String("redis"), fl.String("file")
+	var store revocation.Store
+	switch {
+	case address != "" && path != "":
+		return nil, errors.New("give either --redis or --file")
+	case address != "":
+		client, err := redisclient.Open(address)
+		if err != nil {
+			return nil, fmt.Errorf("option --redis: %w", err)
+		}
+		defer func() { _ = client.Close() }()
+		store = revocation.NewRedis(client)
+	case path != "":
+		store = revocation.NewFile(path)
+	default:
+		var answer struct{ Places []string }
+		err := askGateway(fl.String("address"), http.MethodPost, "/botgate/revocations", entry, &answer)
+		return answer.Places, err
+	}
+	return []string{store.String()}, store.Revoke(ctx, entry)
 }
 
 func revocationOf(fl caddycmd.Flags, now time.Time) (revocation.Entry, error) {
