@@ -109,6 +109,19 @@ func TestPlatforms(t *testing.T) {
 	require.NoError(t, err)
 	requireAnswer(t, 200, "77", challenge)
 
+	// Small requests that would become gigabytes are refused, and nothing of them is accepted.
+	around := strings.Repeat("x", 100_000)
+	for _, bomb := range []struct {
+		name, body, slug string
+		status           int
+	}{
+		{"line", `{"destination":"` + around + `","events":[` + strings.Repeat(`{"type":"bomb"},`, 1999) + `{"type":"bomb"}]}`, "too-large", 413},
+		{"line", `{"events":[` + strings.Repeat(`{"type":"bomb"},`, 1999) + `{"type":"bomb"}]}`, "too-complex", 422},
+		{"meta", `{"x":"` + around + `","entry":[{"messaging":[` + strings.Repeat(`{"bomb":{}},`, 999) + `{"bomb":{}}]}]}`, "too-large", 413},
+	} {
+		requireProblem(t, s.hook(bomb.name, "application/json", bomb.body), bomb.status, bomb.slug)
+	}
+
 	// Events are answered in the platform's own words.
 	requireAnswer(t, 200, "", s.hook("slack", "application/x-www-form-urlencoded", "command=%2Fx&team_id=T&channel_id=C&user_id=U&trigger_id=1"))
 	requireAnswer(t, 200, "", s.hook("slack", "application/x-www-form-urlencoded", "payload="+url.QueryEscape(`{"type":"block_actions","user":{"id":"U"},"trigger_id":"2"}`)))

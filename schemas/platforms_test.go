@@ -67,7 +67,9 @@ func TestSamplesHoldAnEvent(t *testing.T) {
 		require.NoError(t, err)
 		complete := 0
 		for _, file := range samples(t, "valid", name) {
-			for _, event := range p.Read(&platform.Request{}, read(t, file)).Events {
+			delivery, err := p.Read(&platform.Request{}, read(t, file))
+			require.NoError(t, err)
+			for _, event := range delivery.Events {
 				if event.User != "" && event.Key.Value != "" {
 					complete++
 				}

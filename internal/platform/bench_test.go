@@ -82,7 +82,7 @@ func BenchmarkGitHubRead(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(document)))
 	for b.Loop() {
-		if p.Read(req, document).Events[0].User != "21031067" {
+		if deliver(b, p, req, document).Events[0].User != "21031067" {
 			b.Fatal("wrong user")
 		}
 	}

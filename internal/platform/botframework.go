@@ -71,7 +71,7 @@ func onlyText(object []byte, name string) string {
 }
 
 // Read keeps order in a conversation. An invoke, which waits for an answer, gets an empty one.
-func (botframework) Read(_ *Request, document []byte) Delivery {
+func (botframework) Read(_ *Request, document []byte) (Delivery, error) {
 	event := activity("botframework", activityKey, document)
 	if event.Type == "botframework.invoke" {
 		return single(event, jsonReply("{}"))

@@ -59,7 +59,7 @@ const (
 // Read defers commands, components and modals, so that the bot has 15 minutes to answer
 // with the token in the event. Pings are handshakes, and autocompletion, which can't wait,
 // is answered with no choices. Order is kept in a channel.
-func (d discord) Read(_ *Request, document []byte) Delivery {
+func (d discord) Read(_ *Request, document []byte) (Delivery, error) {
 	parts := members(document, "type", "event", "token")
 	if parts[2] == nil {
 		return discordWebhookEvent(text(parts[0]), parts[1])
@@ -86,7 +86,7 @@ func (d discord) deferred() *Reply {
 	return jsonReply(`{"type":5}`)
 }
 
-func (discord) interaction(kind string, document []byte, reply *Reply) Delivery {
+func (discord) interaction(kind string, document []byte, reply *Reply) (Delivery, error) {
 	parts := members(document, "id", "member", "user", "channel_id", "channel")
 	return single(Event{
 		Type:     "discord." + kind,

@@ -7,7 +7,7 @@ import (
 
 // discordWebhookEvent reads what has no token: type 0 is a ping, and type 1 an event. An
 // interaction's ping without its token is answered like one.
-func discordWebhookEvent(kind string, event []byte) Delivery {
+func discordWebhookEvent(kind string, event []byte) (Delivery, error) {
 	switch {
 	case kind == "0":
 		return handshake(emptyReply(http.StatusNoContent))

@@ -29,7 +29,12 @@ func Example() {
 	req.Header.Set("X-Hub-Signature-256", "sha256=81d193ac46b15f1930ed227ed7a04b393a09219c840dd27075831e88002d319b")
 
 	fmt.Println("verify:", github.Verify(req, []platform.Secret{secret}))
-	event := github.Read(req, req.Body).Events[0]
+	delivery, err := github.Read(req, req.Body)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	event := delivery.Events[0]
 	fmt.Printf("type %s, user %s, order key %s, key %s\n", event.Type, event.User, event.OrderKey, event.Key.Value)
 
 	req.Body = []byte(`{"ref":"refs/heads/other"}`)

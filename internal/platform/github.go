@@ -32,7 +32,7 @@ func newGitHub(o *options) Platform {
 // Read takes the event's name and the delivery's id from headers, which the
 // signature does not cover; the name as far as the body does not contradict. Order is kept within a repository; events of no repository
 // are ordered by installation, then by organization. A ping is a handshake, or an event like any other.
-func (g github) Read(req *Request, document []byte) Delivery {
+func (g github) Read(req *Request, document []byte) (Delivery, error) {
 	name, fits := githubTypeOf(req.Header.Get(githubEvent), document)
 	if name == "ping" && !g.queuePing {
 		return handshake(textReply("pong"))

@@ -45,7 +45,7 @@ func TestGitHubPing(t *testing.T) {
 	t.Parallel()
 	req := &platform.Request{Header: http.Header{}}
 	req.Header.Set("X-GitHub-Event", "ping")
-	delivery := get(t, "github").Read(req, []byte(`{"zen":"x"}`))
+	delivery := deliver(t, get(t, "github"), req, []byte(`{"zen":"x"}`))
 	require.Empty(t, delivery.Events)
 	require.Equal(t, "200 text/plain; charset=utf-8 pong", show(delivery.Reply))
 }
@@ -84,7 +84,7 @@ func TestGitHubRead(t *testing.T) {
 			req := &platform.Request{Header: header}
 			p, err := platform.New("github", map[string]string{"queue_ping": "on"})
 			require.NoError(t, err)
-			delivery := p.Read(req, []byte(tt.document))
+			delivery := deliver(t, p, req, []byte(tt.document))
 			require.Len(t, delivery.Events, 1)
 			require.Equal(t, tt.want, facts(delivery.Events[0]))
 			require.Nil(t, delivery.Reply)

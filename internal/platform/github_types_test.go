@@ -197,5 +197,5 @@ func githubTypeOf(t *testing.T, header string, body []byte) string {
 	p, err := platform.New("github", map[string]string{"queue_ping": "on"})
 	require.NoError(t, err)
 	req := &platform.Request{Header: map[string][]string{"X-Github-Event": {header}, "X-Github-Delivery": {"d"}}, Body: body}
-	return p.Read(req, body).Events[0].Type
+	return deliver(t, p, req, body).Events[0].Type
 }

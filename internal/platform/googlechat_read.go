@@ -7,7 +7,7 @@ import (
 
 // Read keeps order in a thread, else in a space. A click has the name of the message with the
 // card, whoever clicks and however often: the time tells clicks apart.
-func (googleChat) Read(_ *Request, document []byte) Delivery {
+func (googleChat) Read(_ *Request, document []byte) (Delivery, error) {
 	parts := members(document, "chat", "authorizationEventObject")
 	interaction := chatInteraction(document)
 	if parts[0] != nil {

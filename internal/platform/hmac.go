@@ -71,7 +71,7 @@ func (g generic) checkOptions(o *options) {
 }
 
 // Read takes what the options name out of headers and body. Headers come before members.
-func (g generic) Read(req *Request, document []byte) Delivery {
+func (g generic) Read(req *Request, document []byte) (Delivery, error) {
 	from := func(header string, path []string) string {
 		value := req.Header.Get(header)
 		if value == "" && path != nil {

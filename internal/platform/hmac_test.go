@@ -39,7 +39,7 @@ func TestHMACTemplate(t *testing.T) {
 		}
 		secrets := []platform.Secret{parse(t, p, "6b6579")}
 		require.NoError(t, p.Verify(req, secrets))
-		require.Equal(t, "hmac.k | 5 | r | d1", facts(p.Read(req, req.Body).Events[0]))
+		require.Equal(t, "hmac.k | 5 | r | d1", facts(deliver(t, p, req, req.Body).Events[0]))
 
 		for name, reason := range map[string]platform.Reason{"X-Id": platform.SignatureMismatch, "X-Region": platform.SignatureMismatch, "X-Time": badTimestamp} {
 			changed := *req
@@ -56,10 +56,10 @@ func TestHMACAnswersChallenges(t *testing.T) {
 	t.Parallel()
 	p, err := platform.New("hmac", map[string]string{"header": "X", "challenge_member": "data.challenge"})
 	require.NoError(t, err)
-	delivery := p.Read(&platform.Request{}, []byte(`{"data":{"challenge":"pogchamp"}}`))
+	delivery := deliver(t, p, &platform.Request{}, []byte(`{"data":{"challenge":"pogchamp"}}`))
 	require.Empty(t, delivery.Events)
 	require.Equal(t, "200 text/plain; charset=utf-8 pogchamp", show(delivery.Reply))
-	require.Len(t, p.Read(&platform.Request{}, []byte(`{"data":{}}`)).Events, 1)
+	require.Len(t, deliver(t, p, &platform.Request{}, []byte(`{"data":{}}`)).Events, 1)
 }
 
 func TestHMACOptionsMustFit(t *testing.T) {

@@ -80,7 +80,7 @@ func hook0Headers(names string, header http.Header) (string, error) {
 }
 
 // Read leaves user and order key empty: what the events are about is for the sender to say.
-func (h hook0) Read(req *Request, document []byte) Delivery {
+func (h hook0) Read(req *Request, document []byte) (Delivery, error) {
 	name := ""
 	if h.covers(req, hook0EventType) {
 		name = req.Header.Get(hook0EventType)

@@ -15,23 +15,20 @@ func newLine(o *options) Platform {
 
 // Read makes one event of each item, which has its own delivery id. Order is kept in a group or
 // room, else for a user. An empty list is what the console's button "Verify" sends.
-func (line) Read(_ *Request, document []byte) Delivery {
+func (line) Read(req *Request, document []byte) (Delivery, error) {
 	reply := jsonReply("{}")
 	if list := members(document, "events")[0]; list == nil || list[0] != '[' {
 		return single(Event{Type: "line.event"}, reply)
 	}
-	events, ok := collect(lineEvents(document))
-	if !ok {
-		return single(Event{Type: "line.event"}, reply)
-	}
-	return Delivery{Events: events, Reply: reply}
+	events, err := collect(req, lineEvents(document))
+	return Delivery{Events: events, Reply: reply}, err
 }
 
 // lineEvents yields the events of a request (https://developers.line.biz/en/reference/messaging-api/#webhooks).
-func lineEvents(document []byte) iter.Seq[Event] {
-	return func(yield func(Event) bool) {
-		envelope := emptied(document, "events")
-		for _, item := range elements(members(document, "events")[0]) {
+func lineEvents(document []byte) iter.Seq[batched] {
+	return func(yield func(batched) bool) {
+		envelope := frameOf(document, "events")
+		for item := range elements(members(document, "events")[0]) {
 			parts := members(item, "type", "source", "webhookEventId", "joined", "left")
 			source := texts(parts[1], "userId", "groupId", "roomId")
 			event := Event{
@@ -39,9 +36,8 @@ func lineEvents(document []byte) iter.Seq[Event] {
 				User:     cmp.Or(source[0], lineMember(parts[3]), lineMember(parts[4])),
 				OrderKey: cmp.Or(source[1], source[2]),
 				Key:      Key{Value: text(parts[2]), Rule: lineKey, Item: lineItem(item)},
-				Body:     withMember(envelope, "events", listOf(item)),
 			}
-			if !yield(event) {
+			if !yield(batched{event, envelope.aroundItem(item)}) {
 				return
 			}
 		}
@@ -50,10 +46,14 @@ func lineEvents(document []byte) iter.Seq[Event] {
 
 // lineMember is who joined or left a group, where it is one.
 func lineMember(change []byte) string {
-	if list := elements(members(change, "members")[0]); len(list) == 1 {
-		return field(list[0], "userId")
+	var only []byte
+	for member := range elements(members(change, "members")[0]) {
+		if only != nil {
+			return ""
+		}
+		only = member
 	}
-	return ""
+	return field(only, "userId")
 }
 
 // lineItem is the item less what LINE changes when it sends it again.

@@ -41,13 +41,13 @@ func (m meta) Probe(req *Request) *Reply {
 // Read makes one event of each item that Meta joins in one request: messages, statuses and calls
 // of WhatsApp, items of Messenger and Instagram, other changes. Order is kept between an account
 // or page and a user, and in a group.
-func (m meta) Read(_ *Request, document []byte) Delivery {
+func (m meta) Read(req *Request, document []byte) (Delivery, error) {
 	reply := emptyReply(http.StatusOK)
-	events, ok := collect(metaEvents(document))
-	if !ok || len(events) == 0 {
+	events, err := collect(req, metaEvents(document))
+	if err == nil && len(events) == 0 {
 		return single(Event{Type: "meta.event"}, reply)
 	}
-	return Delivery{Events: events, Reply: reply}
+	return Delivery{Events: events, Reply: reply}, err
 }
 
 // metaLists are where an entry has what happened at an account or page. An app that does not own
@@ -55,20 +55,18 @@ func (m meta) Read(_ *Request, document []byte) Delivery {
 var metaLists = []string{"changes", "messaging", "standby"}
 
 // metaEvents yields the events of all entries, each with the request's envelope around it.
-func metaEvents(document []byte) iter.Seq[Event] {
-	return func(yield func(Event) bool) {
-		envelope := emptied(document, "entry")
-		for _, entry := range elements(members(document, "entry")[0]) {
-			facts := metaFacts(entry)
-			around := emptied(entry, metaLists...)
-			for n, list := range members(entry, metaLists...) {
-				for _, item := range elements(list) {
-					for event := range facts.events(metaLists[n], item) {
-						event.Body = withMember(envelope, "entry", listOf(withMember(around, metaLists[n], listOf(event.Body))))
-						if !yield(event) {
-							return
-						}
-					}
+func metaEvents(document []byte) iter.Seq[batched] {
+	return func(yield func(batched) bool) {
+		list := members(document, "entry")[0]
+		if list == nil {
+			return
+		}
+		envelope := frameOf(document, "entry")
+		for entry := range elements(list) {
+			for event := range metaFacts(entry).ofEntry(entry) {
+				event.parts = envelope.aroundItem(event.parts...)
+				if !yield(event) {
+					return
 				}
 			}
 		}
@@ -83,14 +81,34 @@ func metaFacts(entry []byte) metaEntry {
 	return metaEntry{text(parts[0]), text(parts[1])}
 }
 
-// events yields those of an item of the list. The Body of an event is its part of the list.
-func (m metaEntry) events(list string, item []byte) iter.Seq[Event] {
+// ofEntry yields the events of an entry, whose parts are those of an entry with nothing else.
+func (m metaEntry) ofEntry(entry []byte) iter.Seq[batched] {
+	return func(yield func(batched) bool) {
+		around := emptied(entry, metaLists...)
+		for n, list := range members(entry, metaLists...) {
+			if list == nil {
+				continue
+			}
+			shell := frameOf(around, metaLists[n])
+			for item := range elements(list) {
+				for event := range m.events(metaLists[n], item) {
+					event.parts = shell.aroundItem(event.parts...)
+					if !yield(event) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// events yields those of an item of the list. The parts of an event are its part of the list.
+func (m metaEntry) events(list string, item []byte) iter.Seq[batched] {
 	if list == "changes" {
 		return m.change(item)
 	}
-	event := m.messaging(item, list == "standby")
-	event.Body = item
-	return func(yield func(Event) bool) { yield(event) }
+	event := batched{m.messaging(item, list == "standby"), [][]byte{item}}
+	return func(yield func(batched) bool) { yield(event) }
 }
 
 // metaOrder is empty without a chat: the user is the order then.

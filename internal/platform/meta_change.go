@@ -4,28 +4,28 @@ import (
 	"bytes"
 	"cmp"
 	"iter"
+	"slices"
 )
 
 // change yields the events of a change: one for each item of WhatsApp in it, else the change itself.
-func (m metaEntry) change(change []byte) iter.Seq[Event] {
+func (m metaEntry) change(change []byte) iter.Seq[batched] {
 	parts := members(change, "field", "value")
 	field, value := cmp.Or(text(parts[0]), "change"), parts[1]
-	return func(yield func(Event) bool) {
+	return func(yield func(batched) bool) {
 		w := readWhatsApp(value)
+		if len(w.items) == 0 {
+			yield(batched{m.other(field, change, value), [][]byte{change}})
+			return
+		}
+		if len(w.items) == 1 {
+			yield(batched{w.event(field, w.items[0]), [][]byte{change}})
+			return
+		}
+		shell := frameOf(change, "value")
 		for n, item := range w.items {
-			event := w.event(field, item)
-			event.Body = change
-			if len(w.items) > 1 {
-				event.Body = withMember(change, "value", w.part(n))
-			}
-			if !yield(event) {
+			if !yield(batched{w.event(field, item), shell.around(w.part(n))}) {
 				return
 			}
-		}
-		if len(w.items) == 0 {
-			event := m.other(field, change, value)
-			event.Body = change
-			yield(event)
 		}
 	}
 }
@@ -62,29 +62,30 @@ func (w *whatsApp) event(field string, item whatsAppItem) Event {
 // names. Where there is none of them, it keeps the contacts that no item names.
 func (w *whatsApp) part(n int) []byte {
 	item := w.items[n]
-	var own [][]byte
-	for _, person := range item.people {
-		own = append(own, w.contacts[person]...)
-	}
-	if len(own) == 0 {
-		own = w.unclaimed
+	contacts := w.unclaimed
+	if own := w.contactsOf(item.people); len(own) > 0 {
+		contacts = bytes.Join(own, []byte(","))
 	}
 	part := withMember(w.around, item.list, listOf(item.raw))
 	if members(part, "contacts")[0] != nil {
-		part = withMember(part, "contacts", listOf(bytes.Join(unique(own), []byte(","))))
+		part = withMember(part, "contacts", listOf(contacts))
 	}
 	return part
 }
 
-// unique returns the slices without those that are the same memory as one before.
-func unique(slices [][]byte) [][]byte {
-	seen := make(map[*byte]bool, len(slices))
-	var once [][]byte
-	for _, slice := range slices {
-		if !seen[&slice[0]] {
-			seen[&slice[0]] = true
-			once = append(once, slice)
+// contactsOf are those who have one of the ids, each once, in the order in which they came.
+func (w *whatsApp) contactsOf(people []string) [][]byte {
+	var lists [][][]byte
+	for _, person := range people {
+		if list := w.contacts[person]; list != nil {
+			lists = append(lists, list)
 		}
 	}
-	return once
+	if len(lists) == 1 {
+		return lists[0]
+	}
+	all := slices.Concat(lists...)
+	// All are slices of the value: the later ones reach less far.
+	slices.SortStableFunc(all, func(a, b []byte) int { return cap(b) - cap(a) })
+	return slices.CompactFunc(all, func(a, b []byte) bool { return cap(a) == cap(b) })
 }

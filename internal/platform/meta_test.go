@@ -10,7 +10,7 @@ import (
 
 func readMeta(t *testing.T, document string) []platform.Event {
 	t.Helper()
-	delivery := get(t, "meta").Read(&platform.Request{}, []byte(document))
+	delivery := deliver(t, get(t, "meta"), &platform.Request{}, []byte(document))
 	require.Equal(t, "200 ", show(delivery.Reply))
 	return delivery.Events
 }

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -14,9 +15,10 @@ type whatsApp struct {
 	items           []whatsAppItem
 	// around is the value without items and contacts.
 	around []byte
-	// contacts are those in the value by the ids they have, unclaimed those whom no item names.
+	// contacts are those in the value by the ids that items name; unclaimed are those whom none
+	// names, with commas between them.
 	contacts  map[string][][]byte
-	unclaimed [][]byte
+	unclaimed []byte
 }
 
 // whatsAppItem is what one item of a list says.
@@ -55,11 +57,11 @@ func readWhatsApp(value []byte) *whatsApp {
 	w := &whatsApp{number: text(number[0]), dialled: text(number[1]), around: emptied(value, "contacts")}
 	named := map[string]bool{}
 	for _, list := range whatsAppLists {
-		raws := elements(members(value, list.name)[0])
-		if len(raws) > 0 {
-			w.around = withMember(w.around, list.name, []byte("[]"))
-		}
-		for _, raw := range raws {
+		before := len(w.items)
+		for raw := range elements(members(value, list.name)[0]) {
+			if len(w.items) > maxBatchItems {
+				break // That is one too many already.
+			}
 			item := list.read(w, raw)
 			item.list, item.raw, item.rule = list.name, raw, list.rule
 			item.people = slices.DeleteFunc(item.people, func(id string) bool { return id == "" })
@@ -68,23 +70,29 @@ func readWhatsApp(value []byte) *whatsApp {
 			}
 			w.items = append(w.items, item)
 		}
+		if len(w.items) > before {
+			w.around = withMember(w.around, list.name, []byte("[]"))
+		}
 	}
 	w.findContacts(elements(parts[1]), named)
 	return w
 }
 
-func (w *whatsApp) findContacts(contacts [][]byte, named map[string]bool) {
+func (w *whatsApp) findContacts(contacts iter.Seq[[]byte], named map[string]bool) {
 	w.contacts = map[string][][]byte{}
-	for _, contact := range contacts {
-		ids, claimed := members(contact, "wa_id", "user_id"), false
-		for _, id := range ids {
-			if id := text(id); id != "" {
+	for contact := range contacts {
+		claimed := false
+		for _, id := range texts(contact, "wa_id", "user_id") {
+			if id != "" && named[id] {
 				w.contacts[id] = append(w.contacts[id], contact)
-				claimed = claimed || named[id]
+				claimed = true
 			}
 		}
 		if !claimed {
-			w.unclaimed = append(w.unclaimed, contact)
+			if w.unclaimed != nil {
+				w.unclaimed = append(w.unclaimed, ',')
+			}
+			w.unclaimed = append(w.unclaimed, contact...)
 		}
 	}
 }

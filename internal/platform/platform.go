@@ -23,8 +23,9 @@ type Platform interface {
 	Verify(req *Request, secrets []Secret) error
 	// Read says what a verified request brings. The document is the JSON text in the
 	// body (for a form, that of its field "payload"); what it or the headers lack is
-	// left empty, also when the document is not JSON.
-	Read(req *Request, document []byte) Delivery
+	// left empty, also when the document is not JSON. Its errors are [ErrBatchItems] and
+	// [ErrBatchBytes].
+	Read(req *Request, document []byte) (Delivery, error)
 }
 
 // registry makes each platform from its options, by the name that configuration and URLs use.
@@ -105,6 +106,8 @@ type Request struct {
 	Body []byte
 	// Now is the time against which signed timestamps are checked.
 	Now time.Time
+	// MaxBatch is how many bytes the events of a batch may take together. Default: 4 MB.
+	MaxBatch int64
 }
 
 // Delivery is what a verified request brings.

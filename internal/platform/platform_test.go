@@ -31,6 +31,14 @@ var required = map[string]map[string]string{
 	"hmac":         {"header": "X-Signature"},
 }
 
+// deliver reads a request of which nothing is refused.
+func deliver(t testing.TB, p platform.Platform, req *platform.Request, document []byte) platform.Delivery {
+	t.Helper()
+	delivery, err := p.Read(req, document)
+	require.NoError(t, err)
+	return delivery
+}
+
 func get(t testing.TB, name string) platform.Platform {
 	t.Helper()
 	p, err := platform.New(name, required[name])

@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -10,34 +11,68 @@ import (
 	"github.com/botgate/botgate/internal/platform"
 )
 
-// TestBatchesAreBounded: what would become too many events, or events too large together, goes on as the one
-// event that it came as; nothing is lost.
-func TestBatchesAreBounded(t *testing.T) {
-	t.Parallel()
-	item := func(n int) string {
-		return fmt.Sprintf(`{"sender":{"id":"U%d"},"recipient":{"id":"P"},"timestamp":1,"message":{"mid":"m%d"}}`, n, n)
+// bombs are small requests that would become very many events, or very large ones.
+func bombs() map[string]struct {
+	platform, document string
+	want               error
+} {
+	const many = 1001
+	large := strings.Repeat("x", 100_000)
+	followers := strings.TrimSuffix(strings.Repeat(`{"type":"follow"},`, many), ",")
+	messages := strings.TrimSuffix(strings.Repeat(`{"sender":{"id":"U"},"message":{"mid":"m"}},`, many), ",")
+	texts := strings.TrimSuffix(strings.Repeat(`{"from":"1","id":"a"},`, many), ",")
+	fifty := strings.TrimSuffix(strings.Repeat(`{"from":"1","id":"a"},`, 50), ",")
+	people := strings.TrimSuffix(strings.Repeat(`{"wa_id":"1"},`, 10_000), ",")
+	value := func(more, messages string) string {
+		return `{"entry":[{"changes":[{"field":"messages","value":{` + more + `"messages":[` + messages + `]}}]}]}`
 	}
-	page := func(items int, more string) string {
-		var list []string
-		for n := range items {
-			list = append(list, item(n))
-		}
-		return `{"object":"page","entry":[{"id":"P"` + more + `,"messaging":[` + strings.Join(list, ",") + `]}]}`
+	return map[string]struct {
+		platform, document string
+		want               error
+	}{
+		"LINE, items":         {"line", `{"events":[` + followers + `]}`, platform.ErrBatchItems},
+		"LINE, envelope":      {"line", `{"destination":"` + large + `","events":[` + strings.Repeat(`{"type":"follow"},`, 50) + `{}]}`, platform.ErrBatchBytes},
+		"LINE, nothing":       {"line", `{"events":[` + strings.Repeat("0,", 400_000) + `0]}`, platform.ErrBatchItems},
+		"Messenger, items":    {"meta", `{"entry":[{"messaging":[` + messages + `]}]}`, platform.ErrBatchItems},
+		"Messenger, envelope": {"meta", `{"x":"` + large + `","entry":[` + strings.Repeat(`{"messaging":[{}]},`, 50) + `{}]}`, platform.ErrBatchBytes},
+		"Messenger, entry":    {"meta", `{"entry":[{"x":"` + large + `","messaging":[` + strings.Repeat(`{},`, 50) + `{}]}]}`, platform.ErrBatchBytes},
+		"WhatsApp, items":     {"meta", value("", texts), platform.ErrBatchItems},
+		"WhatsApp, value":     {"meta", value(`"x":"`+large+`",`, fifty), platform.ErrBatchBytes},
+		"WhatsApp, contacts":  {"meta", value(`"contacts":[`+people+`],`, fifty), platform.ErrBatchBytes},
+		"WhatsApp, change": {"meta", `{"entry":[{"changes":[{"x":"` + large + `","field":"messages","value":{"messages":[` + fifty + `]}}]}]}`,
+			platform.ErrBatchBytes},
+		"Twilio, items": {"twilio", `[` + strings.Repeat("{},", 1000) + `{}]`, platform.ErrBatchItems},
 	}
-	require.Len(t, readMeta(t, page(1000, "")), 1000)
-	for name, document := range map[string]string{
-		"items": page(1001, ""), "bytes": page(100, `,"x":"`+strings.Repeat("x", 1<<20)+`"`),
-	} {
-		events := readMeta(t, document)
-		require.Len(t, events, 1, name)
-		require.Equal(t, "meta.event |  |  | ", facts(events[0]))
-		require.Nil(t, events[0].Body, "the request's own bytes")
-	}
+}
 
-	line := `{"events":[` + strings.Repeat(`{"type":"follow","webhookEventId":"1"},`, 1000) + `{}]}`
-	events := get(t, "line").Read(&platform.Request{}, []byte(line)).Events
-	require.Len(t, events, 1)
-	require.Equal(t, "line.event |  |  | ", facts(events[0]))
+// TestBatchBombs are refused as a whole, and cost a few times their bounds.
+func TestBatchBombs(t *testing.T) {
+	for name, bomb := range bombs() {
+		p := get(t, bomb.platform)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		delivery, err := p.Read(&platform.Request{}, []byte(bomb.document))
+		runtime.ReadMemStats(&after)
+		require.Equal(t, bomb.want, err, name)
+		require.Empty(t, delivery.Events, name)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64_000_000), name)
+	}
+}
+
+// TestBatchesWithinTheirBounds are split, up to what was configured.
+func TestBatchesWithinTheirBounds(t *testing.T) {
+	t.Parallel()
+	messages := strings.TrimSuffix(strings.Repeat(`{"sender":{"id":"U"},"message":{"mid":"m"}},`, 1000), ",")
+	require.Len(t, readMeta(t, `{"entry":[{"messaging":[`+messages+`]}]}`), 1000)
+
+	two := []byte(`{"x":"` + strings.Repeat("x", 1000) + `","events":[{},{}]}`)
+	size := int64(2 * (len(two) - len(",{}")))
+	delivery, err := get(t, "line").Read(&platform.Request{MaxBatch: size}, two)
+	require.NoError(t, err)
+	require.Len(t, delivery.Events, 2)
+	require.EqualValues(t, size, len(delivery.Events[0].Body)+len(delivery.Events[1].Body))
+	_, err = get(t, "line").Read(&platform.Request{MaxBatch: size - 1}, two)
+	require.Equal(t, platform.ErrBatchBytes, err)
 }
 
 // TestContactsOfABatch: an event has the contacts of its own people, and one that names nobody known those that

@@ -8,10 +8,12 @@ import (
 )
 
 // single is the delivery of a request that is one event.
-func single(e Event, reply *Reply) Delivery { return Delivery{Events: []Event{e}, Reply: reply} }
+func single(e Event, reply *Reply) (Delivery, error) {
+	return Delivery{Events: []Event{e}, Reply: reply}, nil
+}
 
 // handshake is the delivery of a request that only tries an address out.
-func handshake(reply *Reply) Delivery { return Delivery{Reply: reply} }
+func handshake(reply *Reply) (Delivery, error) { return Delivery{Reply: reply}, nil }
 
 // joinedKey is a key of several parts, the zero Key where none of them is there.
 func joinedKey(rule Rule, item []byte, parts ...string) Key {

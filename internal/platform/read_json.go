@@ -62,20 +62,19 @@ func texts(object []byte, names ...string) []string {
 	return values
 }
 
-// elements returns the raw values of a JSON array, nil for anything else. What follows
+// elements yields the raw values of a JSON array, none of anything else. What follows
 // malformed JSON is left out.
-func elements(array []byte) [][]byte {
-	var values [][]byte
-	for i, open := skipSpace(array, 0), byte('['); i < len(array) && array[i] == open; open = ',' {
-		from := skipSpace(array, i+1)
-		to := skipValue(array, from)
-		if to == from {
-			break
+func elements(array []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i, open := skipSpace(array, 0), byte('['); i < len(array) && array[i] == open; open = ',' {
+			from := skipSpace(array, i+1)
+			to := skipValue(array, from)
+			if to == from || !yield(array[from:to]) {
+				return
+			}
+			i = skipSpace(array, to)
 		}
-		values = append(values, array[from:to])
-		i = skipSpace(array, to)
 	}
-	return values
 }
 
 // otherMember returns the first member of an object whose name is not the given one.
@@ -91,9 +90,8 @@ func otherMember(object []byte, name string) (string, []byte) {
 // withMember returns the object with another value for the last member of that name. All
 // other bytes stay as they are.
 func withMember(object []byte, name string, value []byte) []byte {
-	old := members(object, name)[0]
-	at := cap(object) - cap(old) // The member is a slice of the object.
-	return slices.Concat(object[:at], value, object[at+len(old):])
+	shell := frameOf(object, name)
+	return slices.Concat(shell.before, value, shell.after)
 }
 
 // listOf returns a JSON array with that one raw value in it.

@@ -108,7 +108,7 @@ func TestRead(t *testing.T) {
 					document = []byte(payload)
 				}
 			}
-			delivery := get(t, tt.platform).Read(req, document)
+			delivery := deliver(t, get(t, tt.platform), req, document)
 			var got []string
 			for _, e := range delivery.Events {
 				got = append(got, facts(e))
@@ -136,20 +136,20 @@ func TestBatchItemsKeepTheirBytes(t *testing.T) {
 	t.Parallel()
 	const first, second = `{"type":"message", "n":1.0,"text":"\u00e9"}`, `{"type":"follow"}`
 	document := []byte(`{"destination":"U", "events":[` + first + ` , ` + second + `],"x":{"events":[]}}`)
-	events := get(t, "line").Read(&platform.Request{}, document).Events
+	events := deliver(t, get(t, "line"), &platform.Request{}, document).Events
 	require.Len(t, events, 2)
 	require.Equal(t, `{"destination":"U", "events":[`+first+`],"x":{"events":[]}}`, string(events[0].Body))
 	require.Equal(t, `{"destination":"U", "events":[`+second+`],"x":{"events":[]}}`, string(events[1].Body))
 
 	alone := []byte(`{"events":[` + first + `]}`)
-	require.Nil(t, get(t, "line").Read(&platform.Request{}, alone).Events[0].Body, "a single item is the request's own bytes")
+	require.Nil(t, deliver(t, get(t, "line"), &platform.Request{}, alone).Events[0].Body, "a single item is the request's own bytes")
 }
 
 func TestEphemeralDiscord(t *testing.T) {
 	t.Parallel()
 	p, err := platform.New("discord", map[string]string{"ephemeral": "on"})
 	require.NoError(t, err)
-	delivery := p.Read(&platform.Request{}, []byte(`{"id":"1","token":"t","type":2}`))
+	delivery := deliver(t, p, &platform.Request{}, []byte(`{"id":"1","token":"t","type":2}`))
 	require.JSONEq(t, `{"type":5,"data":{"flags":64}}`, string(delivery.Reply.Body))
 }
 

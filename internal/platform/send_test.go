@@ -60,7 +60,7 @@ func readSent(t testing.TB, s sent) (platform.Delivery, []byte) {
 	req, document := s.request(t)
 	secret := s.sign(t, p, req)
 	require.NoError(t, p.Verify(req, []platform.Secret{secret}))
-	return p.Read(req, document), req.Body
+	return deliver(t, p, req, document), req.Body
 }
 
 func (s sent) request(t testing.TB) (req *platform.Request, document []byte) {

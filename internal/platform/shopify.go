@@ -45,7 +45,7 @@ func shopifyTopic(topic string, document []byte) string {
 // Read takes the topic from a header, which the signature does not cover, as far as the body does not
 // contradict. The user is the shop, whose events keep their order: the one in the body where that has
 // one.
-func (s shopify) Read(req *Request, document []byte) Delivery {
+func (s shopify) Read(req *Request, document []byte) (Delivery, error) {
 	named := members(document, "myshopify_domain", "shop_domain")
 	return single(Event{
 		Type: "shopify." + shopifyTopic(req.Header.Get("X-Shopify-Topic"), document),

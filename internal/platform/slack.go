@@ -35,7 +35,7 @@ func (slack) Probe(req *Request) *Reply {
 
 // Read tells the Events API, slash commands and interactivity apart. Order is kept in a
 // thread, else in a channel, else for a user.
-func (slack) Read(req *Request, document []byte) Delivery {
+func (slack) Read(req *Request, document []byte) (Delivery, error) {
 	if document == nil {
 		return slackCommand(req)
 	}
@@ -53,7 +53,7 @@ func (slack) Read(req *Request, document []byte) Delivery {
 }
 
 // slackCommand reads a slash command. Slack signs ssl_check, too, for apps that ask for it.
-func slackCommand(req *Request) Delivery {
+func slackCommand(req *Request) (Delivery, error) {
 	form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
 	if form.Get("ssl_check") == "1" && form.Get("command") == "" {
 		return handshake(emptyReply(http.StatusOK))

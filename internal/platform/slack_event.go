@@ -8,7 +8,7 @@ import (
 // slackEvent reads an event of the Events API (https://docs.slack.dev/reference/events). Some name
 // user and place themselves; an edit, a deletion, a thread with an assistant, a reaction and a pin
 // do so in the message, thread or item that they are about.
-func slackEvent(document []byte) Delivery {
+func slackEvent(document []byte) (Delivery, error) {
 	outer := members(document, "event", "event_id", "team_id", "context_team_id", "enterprise_id")
 	event := outer[0]
 	// A message with replies that is deleted becomes one of Slack's own: who wrote it is in the previous one.
@@ -36,7 +36,7 @@ func slackActor(event []byte) string {
 // (https://docs.slack.dev/reference/interaction-payloads). An app that is installed in an
 // organization gets no team; the user's stands for it. A message that only its reader sees
 // is described by its container.
-func slackInteraction(kind string, document []byte) Delivery {
+func slackInteraction(kind string, document []byte) (Delivery, error) {
 	parts := members(document, "team", "user", "enterprise", "team_id",
 		"message", "container", "original_message", "interactivity")
 	user := members(parts[1], "id", "team_id")

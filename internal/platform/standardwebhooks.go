@@ -144,7 +144,7 @@ func signedPrefix(id, timestamp string) []byte {
 
 // Read leaves user and order key empty, as the specification names neither: each
 // event waits for no other. A body without a "type" is of type "standard.event".
-func (standardWebhooks) Read(req *Request, document []byte) Delivery {
+func (standardWebhooks) Read(req *Request, document []byte) (Delivery, error) {
 	id, _, _ := standardHeaders(req.Header)
 	name := cmp.Or(unquote(members(document, "type")[0]), "event")
 	return single(Event{Type: "standard." + name, Key: Key{Value: id, Rule: standardKey}}, nil)

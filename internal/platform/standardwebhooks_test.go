@@ -104,7 +104,7 @@ func TestStandardWebhooksRead(t *testing.T) {
 		`{"type":"caf\u00e9"}`:                        "standard.café",
 		``:                                            "standard.event",
 	} {
-		delivery := p.Read(standardRequest("msg_1", "1", "v1,x"), []byte(document))
+		delivery := deliver(t, p, standardRequest("msg_1", "1", "v1,x"), []byte(document))
 		require.Len(t, delivery.Events, 1)
 		require.Equal(t, want+" |  |  | msg_1", facts(delivery.Events[0]), document)
 	}

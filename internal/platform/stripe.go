@@ -16,7 +16,7 @@ func newStripe(o *options) Platform {
 }
 
 // Read keeps no order, as Stripe gives none, beyond that of a customer's events.
-func (stripe) Read(_ *Request, document []byte) Delivery {
+func (stripe) Read(_ *Request, document []byte) (Delivery, error) {
 	parts := members(document, "type", "id", "data")
 	object := members(members(parts[2], "object")[0], "customer", "id", "object")
 	customer := textOrID(object[0])

@@ -22,6 +22,6 @@ func newTeams(o *options) Platform {
 
 // Read keeps order in a conversation. Teams wants a message for an answer, within five
 // seconds; the bot's own can only follow by other means.
-func (t teams) Read(_ *Request, document []byte) Delivery {
+func (t teams) Read(_ *Request, document []byte) (Delivery, error) {
 	return single(activity("teams-outgoing", teamsKey, document), jsonReply(t.reply))
 }

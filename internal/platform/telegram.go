@@ -47,7 +47,7 @@ func (telegram) VerifyHead(req *Request, secrets []Secret) (func([]byte) error, 
 // Read takes the kind of update from the one member beside update_id
 // (https://core.telegram.org/bots/api#update). Order is kept in a chat, as Telegram itself keeps it,
 // and among the votes of a poll; other updates of no chat are ordered by their user.
-func (telegram) Read(_ *Request, document []byte) Delivery {
+func (telegram) Read(_ *Request, document []byte) (Delivery, error) {
 	kind, update := otherMember(document, "update_id")
 	parts := members(update, "chat", "message", "id")
 	order := firstID(parts[0], members(parts[1], "chat")[0])

@@ -11,7 +11,7 @@ import (
 )
 
 // Read answers with empty TwiML, which does nothing.
-func (twilio) Read(req *Request, document []byte) Delivery {
+func (twilio) Read(req *Request, document []byte) (Delivery, error) {
 	reply := &Reply{
 		Status: http.StatusOK, ContentType: "text/xml",
 		Body: []byte(`<?xml version="1.0" encoding="UTF-8"?><Response></Response>`),
@@ -20,10 +20,9 @@ func (twilio) Read(req *Request, document []byte) Delivery {
 		form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
 		return single(twilioEvent(form, req.Header.Get("I-Twilio-Idempotency-Token")), reply)
 	}
-	if stream := elements(document); len(stream) > 0 {
-		if events, ok := collect(twilioStream(stream)); ok {
-			return Delivery{Events: events, Reply: reply}
-		}
+	events, err := collect(req, twilioStream(document))
+	if err != nil || len(events) > 0 {
+		return Delivery{Events: events, Reply: reply}, err
 	}
 	return single(twilioEvent(twilioMembers(document), req.Header.Get("I-Twilio-Idempotency-Token")), reply)
 }
@@ -105,16 +104,15 @@ func twilioMembers(document []byte) url.Values {
 
 // twilioStream yields the events of Event Streams, which come as a list of CloudEvents
 // (https://www.twilio.com/docs/events/webhook-quickstart).
-func twilioStream(stream [][]byte) iter.Seq[Event] {
-	return func(yield func(Event) bool) {
-		for _, item := range stream {
+func twilioStream(document []byte) iter.Seq[batched] {
+	return func(yield func(batched) bool) {
+		for item := range elements(document) {
 			outer := texts(item, "type", "source", "id")
 			form := twilioMembers(members(item, "data")[0])
 			event := twilioEvent(form, "")
 			event.Type = "twilio." + cmp.Or(strings.TrimPrefix(outer[0], "com.twilio."), "event")
 			event.Key = joinedKey(twilioStreamKey, item, outer[1:]...)
-			event.Body = listOf(item)
-			if !yield(event) {
+			if !yield(batched{event, [][]byte{[]byte("["), item, []byte("]")}}) {
 				return
 			}
 		}

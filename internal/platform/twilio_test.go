@@ -79,7 +79,7 @@ func TestTwilioStream(t *testing.T) {
 	signTwilio(&form, req.URL)
 	require.NoError(t, p.Verify(req, secrets))
 
-	events := p.Read(req, body).Events
+	events := deliver(t, p, req, body).Events
 	require.Len(t, events, 2)
 	require.Equal(t, "twilio.messaging.message.delivered |  |  | /s EZ1", facts(events[0]))
 	require.Equal(t, "twilio.conversations.message.added | alice | CH1 | /s EZ2", facts(events[1]))
@@ -95,7 +95,7 @@ func TestTwilioToken(t *testing.T) {
 		req := twilioRequest("https://bots.example/t")
 		req.Body = []byte(body)
 		req.Header.Set("I-Twilio-Idempotency-Token", token)
-		key := get(t, "twilio").Read(req, nil).Events[0].Key
+		key := deliver(t, get(t, "twilio"), req, nil).Events[0].Key
 		require.False(t, key.Rule.Signed || key.Rule.Equal, body)
 		return key
 	}

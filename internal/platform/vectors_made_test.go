@@ -107,8 +107,8 @@ func TestHook0IsNotDowngraded(t *testing.T) {
 	req.Header.Set("X-Event-Type", "user.deleted")
 	p := strong.platform(t)
 	require.NoError(t, p.Verify(req, []platform.Secret{secret}))
-	require.Equal(t, "hook0.user.created", p.Read(req, req.Body).Events[0].Type)
-	require.False(t, p.Read(req, req.Body).Events[0].Key.Rule.Signed)
+	require.Equal(t, "hook0.user.created", deliver(t, p, req, req.Body).Events[0].Type)
+	require.False(t, deliver(t, p, req, req.Body).Events[0].Key.Rule.Signed)
 
 	strict, err := platform.New("hook0", map[string]string{"least_version": "v1"})
 	require.NoError(t, err)

@@ -223,7 +223,7 @@ func answer(p platform.Platform, req *platform.Request) *platform.Reply {
 			return reply
 		}
 	}
-	if delivery := p.Read(req, req.Body); len(delivery.Events) == 0 {
+	if delivery, err := p.Read(req, req.Body); err == nil && len(delivery.Events) == 0 {
 		return delivery.Reply
 	}
 	return nil

@@ -114,7 +114,9 @@ func (a attempt) send(t *testing.T, h *Handler) string {
 	if a.header != "" {
 		req.Header.Set(a.header, a.key)
 	}
-	d := &delivery.Delivery{Platform: a.platform, Accounts: []string{a.account}, Delivery: p.Read(req, body)}
+	brought, err := p.Read(req, body)
+	require.NoError(t, err)
+	d := &delivery.Delivery{Platform: a.platform, Accounts: []string{a.account}, Delivery: brought}
 	d.Reply = nil // Then the answer has the id.
 	if sealed, ok := p.(platform.Sealed); ok && d.Events[0].Key.RepeatsByBody(a.always) {
 		sum := sha256.New()

@@ -28,6 +28,8 @@ var (
 const (
 	// retryAfter is what senders are asked to wait while there are no keys.
 	retryAfter = 5 * time.Second
+	// maxBatch is how many times the largest body the events of a batch may take together.
+	maxBatch = 4
 	// maxProbeSize is the largest body, in bytes, of requests that are read unsigned.
 	maxProbeSize = 4 << 10
 )
@@ -119,20 +121,10 @@ func (h *Handler) maxSize(from *sender) int64 { return cmp.Or(h.MaxSize, platfor
 
 // accept answers a handshake, and hands on everything else.
 func (h *Handler) accept(w http.ResponseWriter, r *http.Request, from *sender, body *payload.Payload, next caddyhttp.Handler) error {
-	document, err := body.Settle(platform.BodiesOf(from.name))
-	if err != nil {
-		return h.refuse(w, r, from.name, &refusal{readOutcome(err), payload.Problem(err)})
+	d, refused := h.read(r, from, body)
+	if refused != nil {
+		return h.refuse(w, r, from.name, refused)
 	}
-	request := h.request(r, body.Raw)
-	if request.Body, err = body.Content(); err != nil {
-		return h.refuse(w, r, from.name, &refusal{readOutcome(err), payload.Problem(err)})
-	}
-	if r.Header.Get("Content-Type") != body.ContentType {
-		request.Header = r.Header.Clone()
-		request.Header.Set("Content-Type", body.ContentType)
-	}
-	d := &delivery.Delivery{Platform: from.name, Accounts: from.accounts, Delivery: from.Read(request, document)}
-	d.Signed = from.signed(h.request(r, body.Raw), d.Events)
 	delivery.Set(r, d)
 	if len(d.Events) == 0 {
 		requestsTotal.WithLabelValues(from.name, outcomeHandshake).Inc()
@@ -141,6 +133,30 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, from *sender, b
 	}
 	requestsTotal.WithLabelValues(from.name, outcomeVerified).Inc()
 	return next.ServeHTTP(w, r)
+}
+
+// read says what a verified request brings.
+func (h *Handler) read(r *http.Request, from *sender, body *payload.Payload) (*delivery.Delivery, *refusal) {
+	document, err := body.Settle(platform.BodiesOf(from.name))
+	if err != nil {
+		return nil, &refusal{readOutcome(err), payload.Problem(err)}
+	}
+	request := h.request(r, body.Raw)
+	request.MaxBatch = maxBatch * h.maxSize(from)
+	if request.Body, err = body.Content(); err != nil {
+		return nil, &refusal{readOutcome(err), payload.Problem(err)}
+	}
+	if r.Header.Get("Content-Type") != body.ContentType {
+		request.Header = r.Header.Clone()
+		request.Header.Set("Content-Type", body.ContentType)
+	}
+	brought, err := from.Read(request, document)
+	if err != nil {
+		return nil, batchRefusal(err)
+	}
+	d := &delivery.Delivery{Platform: from.name, Accounts: from.accounts, Delivery: brought}
+	d.Signed = from.signed(h.request(r, body.Raw), d.Events)
+	return d, nil
 }
 
 // probe returns the answer to a request that the platform sends unsigned, if it is one.
@@ -179,6 +195,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, name string, re
 		h.guard.Failed(r.Context(), lockout.Address(r))
 	}
 	return refused.answer.Write(w)
+}
+
+// batchRefusal is the answer to a batch of too many events, or of events that are too large together.
+func batchRefusal(err error) *refusal {
+	if errors.Is(err, platform.ErrBatchItems) {
+		return &refusal{outcomeTooMany, problem.TooComplex.WithDetail("There are too many events in one request.")}
+	}
+	return &refusal{outcomeTooLarge, problem.TooLarge.WithDetail("The events of the request are too large together.")}
 }
 
 func readOutcome(err error) string {

@@ -17,6 +17,7 @@ const (
 	outcomeBadProbe        = "bad_verify_token"
 	outcomeMethod          = "method_not_allowed"
 	outcomeTooLarge        = "too_large"
+	outcomeTooMany         = "too_many_events"
 	outcomeUnreadable      = "unreadable_body"
 	outcomeOverloaded      = "overloaded"
 
