@@ -1,6 +1,8 @@
 package mediatype_test
 
 import (
+	"mime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,4 +33,17 @@ func TestIsUTF8(t *testing.T) {
 	} {
 		require.Equal(t, want, mediatype.IsUTF8(header), header)
 	}
+}
+
+// FuzzIsUTF8: nobody who reads the header finds another charset in it.
+func FuzzIsUTF8(f *testing.F) {
+	for _, header := range []string{"a/b; charset=utf-8", `a/b; charset="utf-16"`, "a/b; x=1; charset*=utf-7''x", "a/b;charset=;=", "a/b; charset"} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		_, parameters, err := mime.ParseMediaType(header)
+		if charset := strings.ToLower(parameters["charset"]); err == nil && charset != "" {
+			require.Equal(t, charset == "utf-8" || charset == "utf8", mediatype.IsUTF8(header))
+		}
+	})
 }

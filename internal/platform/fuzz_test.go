@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ func requireEvents(t *testing.T, p platform.Platform, req *platform.Request, doc
 			require.NotEmpty(t, event.Key.Rule.Member)
 		}
 		size += len(event.Body)
+		require.True(t, event.Body == nil || !json.Valid(document) || json.Valid(event.Body), "a part is a request of its own")
 	}
 	require.LessOrEqual(t, len(delivery.Events), 1000)
 	require.LessOrEqual(t, size, 4_000_000)

@@ -39,8 +39,10 @@ func bombs() map[string]struct {
 		"WhatsApp, items":     {"meta", value("", texts), platform.ErrBatchItems},
 		"WhatsApp, value":     {"meta", value(`"x":"`+large+`",`, fifty), platform.ErrBatchBytes},
 		"WhatsApp, contacts":  {"meta", value(`"contacts":[`+people+`],`, fifty), platform.ErrBatchBytes},
-		"WhatsApp, change": {"meta", `{"entry":[{"changes":[{"x":"` + large + `","field":"messages","value":{"messages":[` + fifty + `]}}]}]}`,
-			platform.ErrBatchBytes},
+		"WhatsApp, change": {
+			"meta", `{"entry":[{"changes":[{"x":"` + large + `","field":"messages","value":{"messages":[` + fifty + `]}}]}]}`,
+			platform.ErrBatchBytes,
+		},
 		"Twilio, items": {"twilio", `[` + strings.Repeat("{},", 1000) + `{}]`, platform.ErrBatchItems},
 	}
 }
