@@ -36,7 +36,7 @@ func validate(t *testing.T, config string) error {
 		"jwt.secret":               "4c0f8f5f0a0b4c2e9d3b7a61c5e2f90b",
 		"github.secret":            "2f7c9f1b6a3d4e8fa0b1c2d3e4f5a6b7",
 		"standard-webhooks.secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-		"bots.json":                `{"bots": {"demo": {"url": "http://127.0.0.1:9090/events", "secret_files": ["demo.secret"]}}}`,
+		"bots.json":                `{"bots": {"demo": {"url": "http://127.0.0.1:9090/events", "allow_private": true, "secret_files": ["demo.secret"]}}}`,
 		"demo.secret":              "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(data, name), []byte(content+"\n"), 0o600))

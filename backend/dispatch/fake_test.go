@@ -50,7 +50,6 @@ type fakeQueue struct {
 
 	mu       sync.Mutex
 	retryNow func(bot string) // The consumer's.
-	adjusted []queue.Bots
 	changes  []event.Change
 	// histories are those of what was settled.
 	histories [][]queue.Outcome
@@ -158,13 +157,6 @@ func (q *fakeQueue) Park(context.Context, string, ...*queue.Delivery) error {
 
 func (q *fakeQueue) Redrive(context.Context, ...*queue.Delivery) error {
 	panic("dispatch redrives nothing")
-}
-
-func (q *fakeQueue) Adjust(opts queue.SubscribeOptions) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.adjusted = append(q.adjusted, opts.Bots)
-	return nil
 }
 
 func (q *fakeQueue) Close() error { return nil }

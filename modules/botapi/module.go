@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/botgate/botgate/modules/internal/order"
 )
 
 // What is asked of upstreams where the configuration does not say otherwise.
@@ -37,6 +39,9 @@ func init() {
 // is a GET. Of several upstreams, those that do not answer get no requests. Caddyfile: bot_api.
 type Handler struct {
 	reverseproxy.Handler
+
+	// provisioned reports that there is something to clean up, which reverse_proxy takes for granted.
+	provisioned bool
 }
 
 // embedded is what the handler needs of the app botgate_embedded.
@@ -53,6 +58,9 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds the upstreams and fills in what is asked of them.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := order.Verify(ctx); err != nil {
+		return err
+	}
 	if h.DynamicUpstreamsRaw == nil {
 		if err := h.findUpstreams(ctx); err != nil {
 			return err
@@ -62,7 +70,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if len(h.Upstreams) > 1 {
 		h.setHealthChecks()
 	}
+	h.provisioned = true
 	return h.Handler.Provision(ctx)
+}
+
+// Cleanup ends what was provisioned.
+func (h *Handler) Cleanup() error {
+	if !h.provisioned {
+		return nil
+	}
+	return h.Handler.Cleanup()
 }
 
 // findUpstreams has the embedded backend say where the API is.

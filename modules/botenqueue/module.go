@@ -16,6 +16,7 @@ import (
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/security"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -122,6 +123,9 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets defaults and finds the app.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := order.Verify(ctx); err != nil {
+		return err
+	}
 	if h.Type == "" {
 		h.Type = typePlaceholder
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
+	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -110,6 +111,9 @@ type botgateApp interface {
 
 // Provision opens the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := order.Verify(ctx); err != nil {
+		return err
+	}
 	h.security = security.NewLog(ctx)
 	h.setDefaults()
 	if err := h.openTrusts(ctx.Slogger()); err != nil {

@@ -14,11 +14,13 @@ import (
 
 func init() {
 	option.Directive[Handler]("bot_rate_limit", httpcaddyfile.After, "forward_auth")
+	// The same handler, in front of whatever finds out who sends.
+	option.Directive[Handler]("bot_address_limit", httpcaddyfile.Before, "redir")
 }
 
 // UnmarshalCaddyfile sets up the handler. Syntax:
 //
-//	bot_rate_limit [<matcher>] {
+//	bot_rate_limit|bot_address_limit [<matcher>] {
 //		zone <name> {
 //			key           <key>
 //			rate          <count>/<period>

@@ -15,6 +15,7 @@ import (
 
 	"github.com/botgate/botgate/internal/limit"
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/modules/internal/order"
 )
 
 // Defaults of the options.
@@ -98,6 +99,9 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets defaults and acquires Redis and what was counted so far.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := order.Verify(ctx); err != nil {
+		return err
+	}
 	h.logger = ctx.Slogger()
 	h.setDefaults()
 	for i := range h.Zones {

@@ -15,6 +15,7 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
+	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/security"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -70,6 +71,9 @@ type botgateApp interface {
 
 // Provision reads the secrets.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := order.Verify(ctx); err != nil {
+		return err
+	}
 	h.now = time.Now
 	h.security = security.NewLog(ctx)
 	h.senders = make(map[string]*sender, len(h.Platforms))

@@ -47,7 +47,6 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Bots", botCases},
-		{"Adjust", adjustCases},
 		{"Park", parkCases},
 		{"Receive", receiveCases},
 		{"Lifecycle", lifecycleCases},

@@ -62,7 +62,12 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if number >= groupParked {
 		group = queue.Record
 	}
-	c, err := q.subscribe(group, number, boundsOf(group, opts), opts)
+	each := opts.Bounded().Prefetch
+	prefetch := each
+	if group == queue.Dispatch {
+		prefetch *= max(1, len(opts.Bots))
+	}
+	c, err := q.subscribe(group, number, bounds{prefetch, each}, opts)
 	if err != nil {
 		return nil, err
 	}
