@@ -83,6 +83,15 @@ func (m *Map[K, V]) Delete(key K) {
 	delete(s.values, key)
 }
 
+// Each calls f with every key and its value, also with those that ended; f must not use the map.
+func (m *Map[K, V]) Each(f func(K, V)) {
+	m.each(func(s *shard[K, V]) {
+		for key, v := range s.values {
+			f(key, v)
+		}
+	})
+}
+
 // Sweep forgets what has ended by now.
 func (m *Map[K, V]) Sweep(now time.Duration) {
 	m.each(func(s *shard[K, V]) {

@@ -84,7 +84,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why reason, in 
 	requestsTotal.WithLabelValues(string(why)).Inc()
 	h.security.Refused(r, "bot_jwt", string(why))
 	if h.guard != nil && in == inHeader && counts(why) {
-		h.guard.Failed(r.Context(), lockout.Address(r))
+		address := lockout.Address(r)
+		h.security.LockedOut(r, "bot_jwt", address, h.guard.Failed(r.Context(), address))
 	}
 	return answer.Write(w)
 }

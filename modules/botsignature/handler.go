@@ -192,7 +192,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, name string, re
 	requestsTotal.WithLabelValues(name, refused.outcome).Inc()
 	h.security.Refused(r, "bot_signature", refused.outcome)
 	if h.guard != nil && refused.counts() {
-		h.guard.Failed(r.Context(), lockout.Address(r))
+		address := lockout.Address(r)
+		h.security.LockedOut(r, "bot_signature", address, h.guard.Failed(r.Context(), address))
 	}
 	return refused.answer.Write(w)
 }

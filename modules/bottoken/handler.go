@@ -119,7 +119,8 @@ func (h *Handler) authenticate(r *http.Request, address string, given credential
 	who := clients.verify(r.Context(), given.id, given.secret, now)
 	if who == nil {
 		// A client that hangs up is counted all the same.
-		h.lockouts.failed(context.WithoutCancel(r.Context()), address, given.id)
+		locked, left := h.lockouts.failed(context.WithoutCancel(r.Context()), address, given.id)
+		h.security.LockedOut(r, "bot_token", locked, left)
 		return nil, badCredentials
 	}
 	return who, nil

@@ -42,7 +42,12 @@ func (l *lockouts) locked(address, client string) (time.Duration, bool) {
 	return l.client.Locked(address + " " + client)
 }
 
-func (l *lockouts) failed(ctx context.Context, address, client string) {
-	l.client.Failed(ctx, address+" "+client)
-	l.address.Failed(ctx, address)
+// failed returns who is locked out by this failure, and for how long.
+func (l *lockouts) failed(ctx context.Context, address, client string) (who string, left time.Duration) {
+	who = address + " " + client
+	left = l.client.Failed(ctx, who)
+	if whole := l.address.Failed(ctx, address); whole > 0 {
+		return address, whole
+	}
+	return who, left
 }

@@ -28,7 +28,7 @@ func init() {
 
 func commands() []caddycmd.Command {
 	return []caddycmd.Command{
-		initCommand(), tokenCommand(), signCommand(), revokeCommand(), hashSecretCommand(), schemaCommand(),
+		initCommand(), tokenCommand(), signCommand(), revokeCommand(), lockoutCommand(), hashSecretCommand(), schemaCommand(),
 		spoolCommand(),
 		exampleBotCommand(), quickstartCommand(),
 	}

@@ -26,6 +26,11 @@ func Address(r *http.Request) string {
 	if err != nil {
 		return text
 	}
+	return network(address)
+}
+
+// network is what one subscriber has: an address, or the network of IPv6 addresses.
+func network(address netip.Addr) string {
 	address = address.Unmap().WithZone("")
 	if address.Is6() {
 		if network, err := address.Prefix(ipv6Prefix); err == nil {

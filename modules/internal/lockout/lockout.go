@@ -4,11 +4,10 @@ package lockout
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,6 +91,7 @@ func (c *Config) check() error {
 // Guard keeps count. It may be used concurrently.
 type Guard struct {
 	sharedstate.Base
+	name   string
 	config Config
 	poolID string
 	now    func() time.Time
@@ -99,8 +99,10 @@ type Guard struct {
 	budget time.Duration
 
 	shared *shared
-	local  *expiring.Map[string, counter]
-	locked *expiring.Map[string, time.Time]
+	// polling guards shared.lifted.
+	polling sync.Mutex
+	local   *expiring.Map[string, counter]
+	locked  *expiring.Map[string, time.Time]
 	// until is when the last lock ends, in Unix nanoseconds: the only thing that most
 	// requests look at.
 	until atomic.Int64
@@ -114,8 +116,8 @@ type counter struct {
 
 func newGuard(name string, c Config, client redis.UniversalClient, logger *slog.Logger) *Guard {
 	g := &Guard{
-		Base:   sharedstate.New(sharedstate.Config{Logger: logger}, "this process counts failures by itself"),
-		config: c, now: time.Now, budget: budget,
+		Base: sharedstate.New(sharedstate.Config{Logger: logger}, "this process counts failures by itself"),
+		name: name, config: c, now: time.Now, budget: budget,
 		local:  expiring.New[string](maxKeys, func(c counter) time.Duration { return since(c.ends) }),
 		locked: expiring.New[string](maxKeys, since),
 	}
@@ -139,29 +141,32 @@ func (g *Guard) Locked(key string) (time.Duration, bool) {
 	if now.UnixNano() >= last {
 		return 0, false
 	}
-	until, _ := g.locked.Get(digest(key))
+	until, _ := g.locked.Get(nameOf(key))
 	left := until.Sub(now)
 	return left, left > 0
 }
 
-// Failed counts a failure of the key and locks it out when it was one too many. While
-// Redis does not answer in time, this process counts for itself.
-func (g *Guard) Failed(ctx context.Context, key string) {
-	id := digest(key)
+// Failed counts a failure of the key and locks it out when it was one too many; then it returns for how long.
+// While Redis does not answer in time, this process counts for itself.
+func (g *Guard) Failed(ctx context.Context, key string) (left time.Duration) {
+	name := nameOf(key)
 	if g.shared != nil {
-		if left, err := g.countShared(ctx, id); err == nil {
-			g.lock(id, left)
-			return
+		if left, err := g.countShared(ctx, name); err == nil {
+			g.lock(name, left)
+			return left
 		}
 	}
-	if g.count(id) >= g.config.Failures {
-		g.lock(id, time.Duration(g.config.Duration))
+	if g.count(name) < g.config.Failures {
+		return 0
 	}
+	left = time.Duration(g.config.Duration)
+	g.lock(name, left)
+	return left
 }
 
-func (g *Guard) countShared(ctx context.Context, id string) (left time.Duration, err error) {
+func (g *Guard) countShared(ctx context.Context, name string) (left time.Duration, err error) {
 	err = g.Breaker.Call(ctx, g.budget, func(ctx context.Context) error {
-		left, err = g.shared.count(ctx, id, g.config)
+		left, err = g.shared.count(ctx, name, g.config)
 		return err
 	})
 	return left, err
@@ -190,24 +195,4 @@ func (g *Guard) lock(id string, left time.Duration) {
 	for last := g.until.Load(); last < until.UnixNano(); last = g.until.Load() {
 		g.until.CompareAndSwap(last, until.UnixNano())
 	}
-}
-
-// poll takes over the locks that other gateways made.
-func (g *Guard) poll(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, pollInterval)
-	defer cancel()
-	locked, err := g.shared.locked(ctx)
-	if err != nil {
-		return // Failed says it when it matters.
-	}
-	for id, left := range locked {
-		g.lock(id, left)
-	}
-	g.locked.Sweep(since(g.now()))
-}
-
-// digest keeps addresses and ids out of Redis.
-func digest(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:16])
 }

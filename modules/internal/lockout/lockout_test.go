@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,11 +109,12 @@ func TestOtherGatewayRefusesToo(t *testing.T) {
 	requireLocked(t, true, two, "a")
 }
 
-// TestRedisKnowsNoAddress looks at what is stored.
-func TestRedisKnowsNoAddress(t *testing.T) {
+// TestRedisKnowsWhoIsLockedOut and nobody else: who only failed is a digest there.
+func TestRedisKnowsWhoIsLockedOut(t *testing.T) {
 	t.Parallel()
 	client, name := connect(t, testsvc.Redis(t)), uuid.NewString()
-	patient(acquire(t, name, threeTimes, client)).Failed(t.Context(), "192.0.2.1")
+	g := patient(acquire(t, name, threeTimes, client))
+	g.Failed(t.Context(), "192.0.2.1")
 	keys, err := client.Keys(t.Context(), "botgate:{lockout:"+name+"}:*").Result()
 	require.NoError(t, err)
 	require.Len(t, keys, 1)
@@ -120,6 +122,99 @@ func TestRedisKnowsNoAddress(t *testing.T) {
 	ttl, err := client.PTTL(t.Context(), keys[0]).Result()
 	require.NoError(t, err)
 	require.Greater(t, ttl, time.Duration(0))
+	for range 2 {
+		g.Failed(t.Context(), "192.0.2.1")
+	}
+	locked, err := client.ZRange(t.Context(), "botgate:{lockout:"+name+"}:locked", 0, -1).Result()
+	require.NoError(t, err)
+	require.Equal(t, []string{"192.0.2.1"}, locked)
+}
+
+// TestLift lets in again whom either gateway locked out, on both.
+func TestLift(t *testing.T) {
+	t.Parallel()
+	url, name := testsvc.Redis(t), uuid.NewString()
+	memory := acquire(t, name, threeTimes, nil)
+	for gateways, pair := range map[string][2]*Guard{
+		"in memory": {memory, memory},
+		"on Redis":  {acquire(t, name, threeTimes, connect(t, url)), acquire(t, name, threeTimes, connect(t, url))},
+	} {
+		one, two := patient(pair[0]), patient(pair[1])
+		lock := func(who string) (left time.Duration) {
+			for range 3 {
+				left = one.Failed(t.Context(), who)
+			}
+			return left
+		}
+		for range 2 { // It can be locked out again.
+			require.Equal(t, 10*time.Minute, lock("2001:db8::/64 acme"), gateways)
+			require.Positive(t, lock("192.0.2.9"))
+			lifted, err := two.Lift(t.Context(), func(l Lockout) bool { return l.is("2001:db8::5") })
+			require.NoError(t, err)
+			require.Len(t, lifted, 1, gateways)
+			require.Equal(t, []string{name, "2001:db8::/64 acme"}, []string{lifted[0].Kind, lifted[0].Who})
+			for _, g := range pair {
+				require.Eventually(t, func() bool { _, locked := g.Locked("2001:db8::/64 acme"); return !locked }, time.Minute, time.Millisecond)
+			}
+			requireLocked(t, true, two, "192.0.2.9")
+			require.Zero(t, one.Failed(t.Context(), "2001:db8::/64 acme"), "failures count anew")
+			lifted, err = one.Lift(t.Context(), func(l Lockout) bool { return l.is("acme") || l.is("192.0.2.9") })
+			require.NoError(t, err)
+			require.Len(t, lifted, 1, gateways)
+			_, err = two.Lift(t.Context(), func(Lockout) bool { return true })
+			require.NoError(t, err)
+			one.forget("2001:db8::/64 acme")
+			if one.shared != nil {
+				require.NoError(t, one.shared.client.Del(t.Context(), one.shared.failures("2001:db8::/64 acme")).Err())
+			}
+		}
+	}
+}
+
+// TestLiftWithoutRedis lifts here, and says that others may not know.
+func TestLiftWithoutRedis(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRedis(t)
+	g := patient(acquire(t, uuid.NewString(), Config{Failures: 1, Window: threeTimes.Window, Duration: threeTimes.Duration}, connect(t, server.URL)))
+	g.Failed(t.Context(), "a")
+	requireLocked(t, true, g, "a")
+	server.Kill()
+	lifted, err := g.Lift(t.Context(), func(Lockout) bool { return true })
+	require.Error(t, err)
+	require.Len(t, lifted, 1)
+	requireLocked(t, false, g, "a")
+}
+
+// TestLaterOnesAreLockedOutToo: who fills the table keeps nobody else out of it, here and on other gateways.
+func TestLaterOnesAreLockedOutToo(t *testing.T) {
+	t.Parallel()
+	once := Config{Failures: 1, Window: caddy.Duration(time.Minute), Duration: caddy.Duration(10 * time.Minute)}
+	client, name := connect(t, testsvc.Redis(t)), uuid.NewString()
+	one, two := patient(acquire(t, name, once, client)), acquire(t, name, once, connect(t, testsvc.Redis(t)))
+	now, err := client.Time(t.Context()).Result()
+	require.NoError(t, err)
+	members := make([]redis.Z, maxKeys)
+	for i := range members {
+		members[i] = redis.Z{Score: float64(now.Add(5 * time.Minute).UnixMilli()), Member: fmt.Sprint("full ", i)}
+	}
+	require.NoError(t, client.ZAdd(t.Context(), one.shared.prefix+"locked", members...).Err())
+	one.Failed(t.Context(), "later")
+	requireLocked(t, true, one, "later")
+	require.Eventually(t, func() bool { _, locked := two.Locked("later"); return locked }, time.Minute, 5*time.Millisecond)
+	size, err := client.ZCard(t.Context(), one.shared.prefix+"locked").Result()
+	require.NoError(t, err)
+	require.LessOrEqual(t, size, int64(maxKeys))
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "192.0.2.1 acme", nameOf("192.0.2.1 acme"))
+	long, other := "192.0.2.1 "+strings.Repeat("x", 9000), "192.0.2.1 "+strings.Repeat("x", 9001)
+	require.LessOrEqual(t, len(nameOf(long)), maxName)
+	require.NotEqual(t, nameOf(long), nameOf(other))
+	require.NotContains(t, nameOf("a\nb"), "\n")
+	require.NotEqual(t, nameOf("a\nb"), nameOf("a\rb"))
+	require.True(t, Lockout{Who: nameOf(long)}.is("192.0.2.1"))
 }
 
 // TestWithoutRedis: hung or gone, the process counts for itself and callers hardly wait.

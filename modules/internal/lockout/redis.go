@@ -14,6 +14,8 @@ import (
 type shared struct {
 	client redis.UniversalClient
 	prefix string
+	// lifted is when the last lockout was lifted that is known here, in microseconds of the server's clock.
+	lifted int64
 }
 
 func newShared(client redis.UniversalClient, name string) *shared {
@@ -21,7 +23,7 @@ func newShared(client redis.UniversalClient, name string) *shared {
 }
 
 // countScript adds a failure, and at the last one locks the key out. It returns for how many
-// milliseconds the key is locked out.
+// milliseconds the key is locked out. Of too many that are, those are forgotten that end soonest.
 var countScript = redis.NewScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -33,13 +35,16 @@ if n < tonumber(ARGV[1]) then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[4])
+redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[5] - 1)
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return tonumber(ARGV[3])
 `)
 
-func (s *shared) count(ctx context.Context, id string, c Config) (time.Duration, error) {
-	left, err := countScript.Run(ctx, s.client, []string{s.prefix + "failures:" + id, s.prefix + "locked"},
-		c.Failures, time.Duration(c.Window).Milliseconds(), time.Duration(c.Duration).Milliseconds(), id).Int64()
+func (s *shared) failures(name string) string { return s.prefix + "failures:" + digest(name) }
+
+func (s *shared) count(ctx context.Context, name string, c Config) (time.Duration, error) {
+	left, err := countScript.Run(ctx, s.client, []string{s.failures(name), s.prefix + "locked"},
+		c.Failures, time.Duration(c.Window).Milliseconds(), time.Duration(c.Duration).Milliseconds(), name, maxKeys).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("counting a failure: %w", err)
 	}
@@ -50,7 +55,7 @@ func (s *shared) count(ctx context.Context, id string, c Config) (time.Duration,
 var lockedScript = redis.NewScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local found = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[1])
+local found = redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', '(' .. now, 'WITHSCORES', 'LIMIT', 0, ARGV[1])
 for i = 2, #found, 2 do found[i] = tostring(found[i] - now) end
 return found
 `)
@@ -69,4 +74,43 @@ func (s *shared) locked(ctx context.Context) (map[string]time.Duration, error) {
 		locked[found[i]] = time.Duration(left) * time.Millisecond
 	}
 	return locked, nil
+}
+
+// liftScript ends a lockout, forgets the failures, and tells the other gateways: each hears of it for as long as it
+// could hold on to the lockout.
+var liftScript = redis.NewScript(`
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('DEL', KEYS[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[2] * 1000)
+redis.call('ZADD', KEYS[3], string.format('%.0f', now), ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -ARGV[3] - 1)
+redis.call('PEXPIRE', KEYS[3], ARGV[2])
+return 1
+`)
+
+func (s *shared) lift(ctx context.Context, name string, c Config) error {
+	keys := []string{s.failures(name), s.prefix + "locked", s.prefix + "lifted"}
+	err := liftScript.Run(ctx, s.client, keys, name, time.Duration(c.Duration).Milliseconds(), maxKeys).Err()
+	if err != nil {
+		return fmt.Errorf("lifting a lockout: %w", err)
+	}
+	return nil
+}
+
+// newlyLifted returns whose lockouts were lifted since it was asked last.
+func (s *shared) newlyLifted(ctx context.Context) ([]string, error) {
+	found, err := s.client.ZRangeByScoreWithScores(ctx, s.prefix+"lifted", &redis.ZRangeBy{
+		Min: "(" + strconv.FormatInt(s.lifted, 10), Max: "+inf", Count: maxKeys,
+	}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading whose lockout was lifted: %w", err)
+	}
+	names := make([]string, len(found))
+	for i, one := range found {
+		names[i] = one.Member.(string)
+		s.lifted = max(s.lifted, int64(one.Score))
+	}
+	return names, nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
-// loggerName is what Caddy's log option includes or excludes.
-const loggerName = "botgate.security"
+// LoggerName is what Caddy's log option includes or excludes.
+const LoggerName = "botgate.security"
 
 // Log is the security log. It may be used concurrently.
 type Log struct {
@@ -21,17 +21,17 @@ type Log struct {
 	sampler *requestlog.Sampler
 }
 
-// NewLog makes a log that writes to Caddy's logger [loggerName] of the configuration.
+// NewLog makes a log that writes to Caddy's logger [LoggerName] of the configuration.
 func NewLog(ctx caddy.Context) *Log {
 	core := ctx.Logger(named{}).Core()
-	return newLog(slog.New(zapslog.NewHandler(core, zapslog.WithName(loggerName))), time.Now)
+	return newLog(slog.New(zapslog.NewHandler(core, zapslog.WithName(LoggerName))), time.Now)
 }
 
 // named is a module by whose id Caddy finds the logs that take the records.
 type named struct{}
 
 // CaddyModule implements [caddy.Module].
-func (named) CaddyModule() caddy.ModuleInfo { return caddy.ModuleInfo{ID: loggerName} }
+func (named) CaddyModule() caddy.ModuleInfo { return caddy.ModuleInfo{ID: LoggerName} }
 
 func newLog(logger *slog.Logger, now func() time.Time) *Log {
 	return &Log{logger: logger, sampler: requestlog.NewSampler(now)}
@@ -49,4 +49,16 @@ func (l *Log) Refused(r *http.Request, by, reason string) {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
 	l.logger.LogAttrs(r.Context(), slog.LevelWarn, "request refused", attrs...)
+}
+
+// LockedOut logs whom a handler locked out, and for how long; nobody where that is zero.
+func (l *Log) LockedOut(r *http.Request, by, who string, left time.Duration) {
+	if left <= 0 {
+		return
+	}
+	if _, ok := l.sampler.Sample(by + " locked out"); !ok {
+		return
+	}
+	l.logger.LogAttrs(r.Context(), slog.LevelWarn, "locked out",
+		slog.String("by", by), slog.String("who", who), slog.Duration("for", left))
 }

@@ -110,10 +110,10 @@ func TestLogOfItsOwn(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "security.log")
 	ctx, err := caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
-		"default": {Exclude: []string{loggerName}},
+		"default": {Exclude: []string{LoggerName}},
 		"security": {
 			BaseLog: caddy.BaseLog{WriterRaw: fmt.Appendf(nil, `{"output":"file","filename":%q}`, file)},
-			Include: []string{loggerName},
+			Include: []string{LoggerName},
 		},
 	}}})
 	require.NoError(t, err)
