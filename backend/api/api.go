@@ -97,8 +97,9 @@ func New(cfg Config) (*API, error) {
 	a := &API{cfg: cfg, mux: http.NewServeMux(), metrics: m, hub: newHub(cfg.Notices), origins: http.NewCrossOriginProtection()}
 	a.closing, a.close = context.WithCancel(context.Background())
 	for _, r := range a.routes() {
-		a.mux.Handle(r.pattern, a.handle(r.name, r.timeout, r.answer))
+		a.mux.Handle(r.pattern, a.handle(r.name, r.timeout, asCaller(r.answer)))
 	}
+	a.mux.Handle("GET /openapi.json", a.handle("openapi", cfg.Timeout, openapi))
 	return a, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -76,7 +77,7 @@ func waiting(ctx context.Context, h http.Handler, target string, bots ...string)
 	go func() {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-		r.Header[botHeader] = bots
+		r.Header[botclaim.Header] = bots
 		h.ServeHTTP(w, r)
 		answers <- w
 	}()

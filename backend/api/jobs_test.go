@@ -18,6 +18,7 @@ import (
 	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/jobtest"
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -205,7 +206,7 @@ func TestJobKey(t *testing.T) {
 func TestJobsOfOneBot(t *testing.T) {
 	t.Parallel()
 	h := jobServer(t)
-	mine := botHeader + ": demo"
+	mine := botclaim.Header + ": demo"
 	requireProblem(t, post(t, h, `{"kind":"letters","all":true}`, mine), http.StatusForbidden, "other-bot")
 	path := post(t, h, `{"kind":"letters","last":"c"}`).Header().Get("Location")
 	for _, target := range []string{path, path + "/result"} {
@@ -217,7 +218,7 @@ func TestJobsOfOneBot(t *testing.T) {
 	listed := send(t, h, http.MethodGet, "/v1/jobs", "", mine).Body.String()
 	require.Contains(t, listed, strings.TrimPrefix(own, "/v1/jobs/"))
 	require.NotContains(t, listed, strings.TrimPrefix(path, "/v1/jobs/"))
-	requireProblem(t, send(t, h, http.MethodGet, "/v1/jobs", "", botHeader+": no bot"), http.StatusForbidden, "other-bot")
+	requireProblem(t, send(t, h, http.MethodGet, "/v1/jobs", "", botclaim.Header+": no bot"), http.StatusForbidden, "other-bot")
 }
 
 func TestListJobs(t *testing.T) {

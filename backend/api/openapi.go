@@ -26,7 +26,7 @@ var describe = sync.OnceValues(func() ([]byte, error) {
 })
 
 // openapi answers GET /openapi.json.
-func openapi(w *response, r *http.Request, _ caller) error {
+func openapi(w *response, r *http.Request) error {
 	body, err := describe()
 	if err != nil {
 		return err

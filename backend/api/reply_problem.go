@@ -10,6 +10,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -24,7 +25,7 @@ var (
 	unknownUser       = problem.New(http.StatusNotFound, "unknown-user", "There are no events of this user.")
 	unknownSession    = problem.New(http.StatusNotFound, "unknown-session", "There is no such session, or no longer.")
 	crossOrigin       = problem.New(http.StatusForbidden, "cross-origin", "A page of another origin may not do this.")
-	otherBot          = problem.New(http.StatusForbidden, "other-bot", "The token is for another bot.")
+	otherBot          = botclaim.OtherBot
 	sessionBusy       = problem.New(http.StatusConflict, "session-busy", "Too many requests write this session at once.").WithRetryAfter(time.Second)
 	conditionFailed   = problem.New(http.StatusPreconditionFailed, "condition-failed", "The session is not as If-Match or If-None-Match says.")
 	busy              = problem.New(http.StatusServiceUnavailable, "busy", "Too many requests are being held open.").WithRetryAfter(retryAfter)

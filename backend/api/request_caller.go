@@ -2,13 +2,12 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/problem"
 )
-
-// botHeader is the header in which the gateway passes on the bot that the caller's token is
-// for, its claim "bot". Without the header the caller may see all bots'.
-const botHeader = "X-Botgate-Bot"
 
 // caller is who sent a request.
 type caller struct {
@@ -16,16 +15,41 @@ type caller struct {
 	bot string
 }
 
-// callerOf reads what the gateway says of the caller. A claim that names no bot, or
-// several, lets nothing be seen.
+// noBotHeader answers a gateway that does not say for which bot its caller is: a check that it lacks must not open
+// everything.
+var noBotHeader = problem.New(http.StatusForbidden, "no-bot-header", "The gateway does not say for which bot the caller is.").
+	WithDetail("The header %s is missing: bot_jwt sends it. In front of another check, the route's reverse_proxy needs "+
+		"header_up %[1]s <bot>, or * for all bots.", botclaim.Header)
+
+// callerOf reads what the gateway says of the caller. What is no bot's name, or there twice, lets nothing be seen. Only
+// who asks the API itself, and through nothing, may leave it out.
 func callerOf(h http.Header) (caller, error) {
-	switch named := h.Values(botHeader); {
-	case len(named) == 0:
+	named := h.Values(botclaim.Header)
+	switch {
+	case len(named) == 0 && throughProxy(h):
+		return caller{}, noBotHeader
+	case len(named) == 0, len(named) == 1 && named[0] == botclaim.All:
 		return caller{}, nil
-	case len(named) > 1 || !event.ValidBot(named[0]):
-		return caller{}, otherBot
-	default:
+	case len(named) == 1 && event.ValidBot(named[0]):
 		return caller{bot: named[0]}, nil
+	}
+	return caller{}, otherBot
+}
+
+// throughProxy reports whether a request came through a gateway, or anything else that passes requests on.
+func throughProxy(h http.Header) bool {
+	return slices.ContainsFunc([]string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Via"},
+		func(name string) bool { return len(h[name]) > 0 })
+}
+
+// asCaller is an endpoint for the caller whom the gateway names.
+func asCaller(answer endpoint) anyone {
+	return func(w *response, r *http.Request) error {
+		c, err := callerOf(r.Header)
+		if err != nil {
+			return err
+		}
+		return answer(w, r, c)
 	}
 }
 

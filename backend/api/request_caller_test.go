@@ -10,6 +10,7 @@ import (
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -18,7 +19,7 @@ func askAs(t *testing.T, h http.Handler, method, target string, bots ...string) 
 	t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
-	r.Header[botHeader] = bots
+	r.Header[botclaim.Header] = bots
 	h.ServeHTTP(w, r)
 	return w
 }

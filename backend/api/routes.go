@@ -22,6 +22,9 @@ const (
 // endpoint answers a caller, who must see nothing of other bots than theirs. An error becomes a problem.
 type endpoint func(w *response, r *http.Request, c caller) error
 
+// anyone is an endpoint that answers everybody alike.
+type anyone func(w *response, r *http.Request) error
+
 // route is a method and path that the API answers.
 type route struct {
 	// pattern is one of [http.ServeMux], which answers HEAD wherever it answers GET.
@@ -35,7 +38,6 @@ type route struct {
 func (a *API) routes() []route {
 	query := a.cfg.Timeout
 	all := []route{
-		{"GET /openapi.json", "openapi", query, openapi},
 		{"GET /v1/events", "list", query, a.listEvents},
 		{"GET /v1/events/{id}", "event", held, a.getEvent},
 		{"GET /v1/events/stream", "stream", held, a.streamEvents},
@@ -85,7 +87,7 @@ var unclearPath = problem.Malformed.
 // ServeHTTP implements [http.Handler]. Where there is no route, the mux knows whether there is one for another method.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !urlpath.Clear(r.URL.EscapedPath()) {
-		a.handle("other", a.cfg.Timeout, func(*response, *http.Request, caller) error { return unclearPath }).ServeHTTP(w, r)
+		a.handle("other", a.cfg.Timeout, func(*response, *http.Request) error { return unclearPath }).ServeHTTP(w, r)
 		return
 	}
 	refuse, pattern := a.mux.Handler(r)
@@ -93,7 +95,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.mux.ServeHTTP(w, r)
 		return
 	}
-	a.handle("other", a.cfg.Timeout, func(*response, *http.Request, caller) error {
+	a.handle("other", a.cfg.Timeout, func(*response, *http.Request) error {
 		text := plainText{}
 		refuse.ServeHTTP(text, r)
 		if allow := text.Header().Get("Allow"); allow != "" {
@@ -116,7 +118,7 @@ func (p plainText) Write(b []byte) (int, error) { return len(b), nil }
 func (p plainText) WriteHeader(int) {}
 
 // handle makes an endpoint a handler, with a timeout unless it is 0.
-func (a *API) handle(name string, timeout time.Duration, answer endpoint) http.Handler {
+func (a *API) handle(name string, timeout time.Duration, answer anyone) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if timeout > 0 {
 			ctx, cancel := context.WithTimeout(r.Context(), timeout)
@@ -137,13 +139,10 @@ func (a *API) handle(name string, timeout time.Duration, answer endpoint) http.H
 	})
 }
 
-func (a *API) answer(w *response, r *http.Request, answer endpoint) error {
+// answer keeps pages of other origins out.
+func (a *API) answer(w *response, r *http.Request, answer anyone) error {
 	if a.origins.Check(r) != nil {
 		return crossOrigin
 	}
-	c, err := callerOf(r.Header)
-	if err != nil {
-		return err
-	}
-	return answer(w, r, c)
+	return answer(w, r)
 }

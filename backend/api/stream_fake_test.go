@@ -18,6 +18,7 @@ import (
 
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -144,7 +145,7 @@ func follow(ctx context.Context, h http.Handler, query, lastID string, bots ...s
 	ctx, cancel := context.WithCancel(ctx)
 	f := &follower{cancel: cancel, ended: make(chan struct{}), header: http.Header{}, lastID: lastID}
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/events/stream"+query, nil)
-	r.Header[botHeader] = bots
+	r.Header[botclaim.Header] = bots
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)
 	}

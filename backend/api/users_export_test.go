@@ -14,6 +14,7 @@ import (
 
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/botclaim"
 )
 
 // fakeUsers has one event of everybody but "nobody", on the first of two pages. Its error is for everything, but of the
@@ -104,13 +105,13 @@ func TestErasure(t *testing.T) {
 	cfg.Forget = func(_ context.Context, user string, ids []string) { forgotten = append([]string{user}, ids...) }
 	h := handler(t, cfg)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "/v1/users/alice/data", nil)
-	r.Header.Set(botHeader, "demo")
+	r.Header.Set(botclaim.Header, "demo")
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	require.Equal(t, http.StatusForbidden, w.Code, "a token of one bot may not erase what others have")
 	require.Empty(t, forgotten)
 
-	r.Header.Del(botHeader)
+	r.Header.Del(botclaim.Header)
 	w = httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	require.Equal(t, http.StatusOK, w.Code)

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/queue"
@@ -52,7 +53,12 @@ func (h *Handler) accept(r *http.Request) (intake, *problem.Problem) {
 		return intake{}, problem.MethodNotAllowed(http.MethodPost)
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !h.app.KnownBot(repl.ReplaceAll(h.Bot, "")) {
+	bot := repl.ReplaceAll(h.Bot, "")
+	// The caller's token may be for one bot: a Caddyfile can't forget to ask.
+	if allowed, checked := repl.GetString(botclaim.Placeholder); checked && !botclaim.May(allowed, bot) {
+		return intake{}, botclaim.OtherBot
+	}
+	if !h.app.KnownBot(bot) {
 		return intake{}, problem.UnknownBot
 	}
 	body, err := payload.Of(r, h.budget, h.MaxSize)

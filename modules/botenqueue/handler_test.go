@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
@@ -217,6 +219,23 @@ func TestRefusals(t *testing.T) {
 				require.NotEmpty(t, w.Header().Get(c.header))
 			}
 		})
+	}
+}
+
+// TestTokensOfOneBotCommandNoOther: what bot_jwt found out about the token decides, before anything is said of the bot.
+func TestTokensOfOneBotCommandNoOther(t *testing.T) {
+	t.Parallel()
+	for allowed, want := range map[string]int{botclaim.All: 202, "demo": 202, "other": 403, "": 403, "Demo": 403, " demo": 403} {
+		f := &fakeApp{}
+		placeholders := maps.Clone(client)
+		placeholders[botclaim.Placeholder] = allowed
+		w := serve(t, newHandler(f), command(`{}`), placeholders)
+		require.Equal(t, want, w.Code, "%q", allowed)
+		require.Len(t, f.published, map[int]int{202: 1}[want])
+		unknown := httptest.NewRequest(http.MethodPost, "/v1/bots/nobody/commands", nil)
+		if allowed != botclaim.All {
+			requireProblem(t, serve(t, newHandler(f), unknown, placeholders), http.StatusForbidden, "other-bot")
+		}
 	}
 }
 

@@ -43,6 +43,8 @@ func init() {
 //		require_claim  <claim> [<value...>]
 //		require_exp    on|off
 //		user_claim     <claim>
+//		bot_claim      <claim>
+//		require_bot    <bot>
 //		claim_header   <header> <claim>
 //		max_token_size <size>
 //		cache_size     <tokens>|off
@@ -50,7 +52,8 @@ func init() {
 //		lockout        <failures> <window> <duration>
 //	}
 //
-// All but leeway, require_exp, user_claim, max_token_size, cache_size and lockout may be repeated.
+// All but leeway, require_exp, user_claim, bot_claim, require_bot, max_token_size, cache_size and lockout
+// may be repeated.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	maxTokenSize := int64(h.MaxTokenSize)
 	err := option.Options(d, append(h.options(),
@@ -61,6 +64,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("require_claim", h.unmarshalClaim),
 		option.Func("require_exp", h.unmarshalExpiry),
 		option.Text("user_claim", &h.UserClaim),
+		option.Text("bot_claim", &h.BotClaim),
+		option.Text("require_bot", &h.RequireBot),
 		option.Func("claim_header", h.unmarshalClaimHeader),
 		option.Size("max_token_size", &maxTokenSize, 1<<20),
 		option.Func("cache_size", h.unmarshalCacheSize),

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/botgate/botgate/internal/botclaim"
 )
 
 // maxUser is the longest user id in bytes.
@@ -20,14 +22,17 @@ const maxUser = 256
 // tokenClaims is what a verified token says.
 type tokenClaims struct {
 	// User is the user claim; never empty.
-	User   string
+	User string
+	// Bots are those that the token is for, as [botclaim.Of] has it.
+	Bots   string
 	values jwt.MapClaims
 	// payload is the token's middle part, where numbers have all their digits.
 	payload string
 }
 
-func newClaims(values jwt.MapClaims, token, userClaim string) tokenClaims {
-	c := tokenClaims{values: values, payload: strings.Split(token, ".")[1]}
+func newClaims(values jwt.MapClaims, token, userClaim, botClaim string) tokenClaims {
+	bot, claimed := values[botClaim]
+	c := tokenClaims{values: values, payload: strings.Split(token, ".")[1], Bots: botclaim.Of(bot, claimed)}
 	switch values[userClaim].(type) {
 	case string, float64:
 		if user, ok := c.Text(userClaim); ok && identifies(user) {
@@ -38,10 +43,10 @@ func newClaims(values jwt.MapClaims, token, userClaim string) tokenClaims {
 }
 
 // identifies reports whether the text can be a user's id: ids are compared after they
-// went through queues and databases, and must come out as they went in.
+// went through queues, databases and headers, which lose spaces at the ends, and must come out as they went in.
 func identifies(user string) bool {
 	unfit := func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) }
-	return user != "" && len(user) <= maxUser && !strings.ContainsFunc(user, unfit)
+	return user != "" && len(user) <= maxUser && !strings.ContainsFunc(user, unfit) && strings.TrimSpace(user) == user
 }
 
 // expires is when the token ends; the zero time for one that never does.

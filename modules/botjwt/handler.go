@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/lockout"
@@ -24,10 +25,7 @@ const claimPrefix = "http.auth.user."
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	// They speak for the token that is verified here; what the caller sets does not.
-	for header := range h.ClaimHeaders {
-		r.Header.Del(header)
-		keepInConnection(r.Header, header)
-	}
+	h.dropHeaders(r.Header)
 	if h.guard != nil {
 		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
 			return h.refuse(w, r, reasonLockedOut, inHeader, lockout.Problem(left))
@@ -39,14 +37,44 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		errors.As(err, &why)
 		return h.refuse(w, r, why, in, cmp.Or(h.challenges[why], h.challenges[reasonMalformed]))
 	}
-	requestsTotal.WithLabelValues("verified").Inc()
 	setPlaceholders(r, claims)
+	if !h.isForBot(r, claims) {
+		return h.refuse(w, r, reasonOtherBot, in, botclaim.OtherBot)
+	}
+	requestsTotal.WithLabelValues("verified").Inc()
+	h.setHeaders(r.Header, claims)
+	return h.serve(w, r, claims, in, next)
+}
+
+// dropHeaders takes away what the caller says in the place of the token.
+func (h *Handler) dropHeaders(of http.Header) {
+	drop := func(header string) {
+		of.Del(header)
+		keepInConnection(of, header)
+	}
+	drop(botclaim.Header)
+	for header := range h.ClaimHeaders {
+		drop(header)
+	}
+}
+
+// setHeaders tells the upstream what the token says.
+func (h *Handler) setHeaders(of http.Header, claims tokenClaims) {
+	of.Set(botclaim.Header, claims.Bots)
 	for header, claim := range h.ClaimHeaders {
 		if value, ok := claims.Text(claim); ok {
-			r.Header.Set(header, headerValue(value))
+			of.Set(header, headerValue(value))
 		}
 	}
-	return h.serve(w, r, claims, in, next)
+}
+
+// isForBot reports whether the token is for the bot of the route, where the route names one.
+func (h *Handler) isForBot(r *http.Request, claims tokenClaims) bool {
+	if h.RequireBot == "" {
+		return true
+	}
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	return botclaim.May(claims.Bots, repl.ReplaceAll(h.RequireBot, ""))
 }
 
 // authenticate returns the claims of the request's token, and where the token was.
@@ -95,7 +123,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why reason, in 
 // that of a rotation.
 func counts(why reason) bool {
 	switch why {
-	case reasonMissing, reasonNoScope, reasonLockedOut, reasonExpired,
+	case reasonMissing, reasonNoScope, reasonOtherBot, reasonLockedOut, reasonExpired,
 		reasonUnknownKey, reasonKeysUnavailable, reasonRevocationsUnavailable:
 		return false
 	default:
@@ -126,6 +154,7 @@ func setPlaceholders(r *http.Request, claims tokenClaims) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	repl.Set(claimPrefix+"id", claims.User)
 	repl.Set("http.bot.verified_by", "jwt")
+	repl.Set(botclaim.Placeholder, claims.Bots)
 	repl.Map(func(key string) (any, bool) {
 		name, ok := strings.CutPrefix(key, claimPrefix)
 		if !ok {

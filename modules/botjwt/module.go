@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/revocation"
@@ -34,8 +36,9 @@ func init() {
 //	{http.auth.user.id}       the user, from the user claim
 //	{http.auth.user.<claim>}  any claim as text, or as compact JSON; the user goes before a claim "id"
 //	{http.bot.verified_by}    "jwt"
+//	{http.bot.allowed}        the bot that the token is for, * for all, empty for none
 //
-// It answers 401 with a WWW-Authenticate header where the token is missing or did not
+// The last one goes upstream as the header X-Botgate-Bot, which the backend goes by. It answers 401 with a WWW-Authenticate header where the token is missing or did not
 // pass, 403 where it lacks a scope, 400 where there are two, and 503 while the issuer's
 // keys can't be had.
 type Handler struct {
@@ -68,6 +71,14 @@ type Handler struct {
 
 	// UserClaim is the claim that names the user, a text or a number. Default: "sub".
 	UserClaim string `json:"user_claim,omitempty"`
+
+	// BotClaim is the claim that names the one bot that a token is for. A token without it is
+	// for all bots, one with anything else in it for none. Default: "bot".
+	BotClaim string `json:"bot_claim,omitempty"`
+
+	// RequireBot is the bot that the token must be for; placeholders may be used. bot_enqueue
+	// asks for its own bot by itself. Default: any.
+	RequireBot string `json:"require_bot,omitempty"`
 
 	// ClaimHeaders are sent upstream, each with the claim that it is named with. The
 	// caller's own headers of these names are taken away first. A claim with control
@@ -122,7 +133,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	var err error
 	h.verifier, err = newVerifier(verifierConfig{
 		Trusts: h.trusts, Scopes: h.RequireScopes, Require: h.RequireClaims, WithoutExpiry: h.AllowNoExpiry,
-		Leeway: time.Duration(*h.Leeway), UserClaim: h.UserClaim, MaxTokenSize: h.MaxTokenSize,
+		Leeway: time.Duration(*h.Leeway), UserClaim: h.UserClaim, BotClaim: h.BotClaim, MaxTokenSize: h.MaxTokenSize,
 		CacheSize: max(0, h.CacheSize), Now: time.Now,
 	})
 	if err != nil {
@@ -217,6 +228,7 @@ func (h *Handler) setDefaults() {
 		*h.Leeway = caddy.Duration(defaultLeeway)
 	}
 	h.UserClaim = cmp.Or(h.UserClaim, defaultUserClaim)
+	h.BotClaim = cmp.Or(h.BotClaim, defaultBotClaim)
 	h.MaxTokenSize = cmp.Or(h.MaxTokenSize, defaultMaxTokenSize)
 	h.CacheSize = cmp.Or(h.CacheSize, defaultCacheSize)
 	if len(h.Sources) == 0 {
@@ -228,6 +240,11 @@ func (h *Handler) setDefaults() {
 func (h *Handler) Validate() error {
 	if *h.Leeway < 0 {
 		return errors.New("bot_jwt: option leeway: must not be negative")
+	}
+	for header := range h.ClaimHeaders {
+		if http.CanonicalHeaderKey(header) == botclaim.Header {
+			return fmt.Errorf("bot_jwt: option claim_header: %s is always sent; bot_claim says which claim names the bot", header)
+		}
 	}
 	if h.MaxTokenSize < 0 {
 		return errors.New("bot_jwt: option max_token_size: must be positive")

@@ -28,6 +28,7 @@ const (
 	reasonRevocationsUnavailable reason = "revocations_unavailable" // whether it was revoked is not known
 	reasonNoUser                 reason = "no_user"                 // the user claim is missing or identifies nobody
 	reasonNoScope                reason = "no_scope"                // a required scope is missing; all else is good
+	reasonOtherBot               reason = "other_bot"               // it is for another bot than the route
 )
 
 // Error returns the reason itself.

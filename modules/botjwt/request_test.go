@@ -1,6 +1,7 @@
 package botjwt
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -86,6 +87,61 @@ func TestClaimHeaders(t *testing.T) {
 	require.Equal(t, []string{"ada", "", `["a"]`, ""}, []string{seen.Header.Get("X-User"), seen.Header.Get("X-Tenant"), seen.Header.Get("X-Roles"), seen.Header.Get("X-Note")})
 	require.Empty(t, seen.Header.Values("X-Tenant"))
 	require.Equal(t, []string{""}, seen.Header.Values("X-Note"), "a claim that can't be sent is not one that is missing")
+}
+
+// TestBotIsAlwaysSent: the upstream learns of each token for which bots it is, whatever the caller sends under that
+// name, and whatever the claim holds.
+func TestBotIsAlwaysSent(t *testing.T) {
+	t.Parallel()
+	h := withKey(t, Handler{})
+	own := withKey(t, Handler{BotClaim: "tenant_bot"})
+	for name, tt := range map[string]struct {
+		claim any
+		want  string
+	}{
+		"a bot": {"demo", "demo"}, "null": {json.RawMessage("null"), ""}, "empty": {"", ""}, "star": {"*", ""}, "list": {[]string{"demo"}, ""},
+		"number": {0, ""}, "bool": {true, ""}, "space before": {" demo", ""}, "space behind": {"demo ", ""},
+	} {
+		for claim, h := range map[string]*Handler{"bot": h, "tenant_bot": own} {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header["X-Botgate-Bot"] = []string{"*", "demo"}
+			r.Header.Set("Connection", "X-Botgate-Bot")
+			all := fresh(nil)
+			all[claim] = tt.claim
+			r.Header.Set("Authorization", "Bearer "+sign(t, "HS256", nil, all))
+			_, seen := through(t, h, r)
+			require.NotNil(t, seen, name)
+			require.Equal(t, []string{tt.want}, seen.Header["X-Botgate-Bot"], name)
+			require.NotContains(t, seen.Header.Get("Connection"), "Botgate", name)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer "+sign(t, "HS256", nil, fresh(nil)))
+	_, seen := through(t, h, r)
+	require.Equal(t, []string{"*"}, seen.Header["X-Botgate-Bot"])
+}
+
+// TestRequireBot has a route for one bot, by name and by placeholder.
+func TestRequireBot(t *testing.T) {
+	t.Parallel()
+	for bot, want := range map[any]int{"demo": 200, nil: 200, "other": 403, "": 403, "*": 403} {
+		for _, required := range []string{"demo", "{http.request.uri.query.bot}"} {
+			h := withKey(t, Handler{RequireBot: required})
+			r := httptest.NewRequest(http.MethodGet, "/?bot=demo", nil)
+			r.Header.Set("Authorization", "Bearer "+sign(t, "HS256", nil, fresh(jwt.MapClaims{"bot": bot})))
+			w, seen := through(t, h, r)
+			require.Equal(t, want, w.Code, "%v", bot)
+			require.Equal(t, want == 200, seen != nil)
+			if want == 403 {
+				require.Contains(t, w.Body.String(), "other-bot")
+			}
+		}
+	}
+	h := withKey(t, Handler{RequireBot: "{http.request.uri.query.bot}"})
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer "+sign(t, "HS256", nil, fresh(jwt.MapClaims{"bot": "demo"})))
+	w, _ := through(t, h, r)
+	require.Equal(t, 403, w.Code, "a route of no bot is for tokens of all bots")
 }
 
 // TestClaimHeadersAreNotDroppedOnTheWay lists claim headers as those of one connection, which

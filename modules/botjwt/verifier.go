@@ -16,6 +16,7 @@ import (
 const (
 	defaultLeeway       = 30 * time.Second
 	defaultUserClaim    = "sub"
+	defaultBotClaim     = "bot"
 	defaultMaxTokenSize = 8000
 	defaultCacheSize    = 10_000
 )
@@ -37,6 +38,8 @@ type verifierConfig struct {
 	Leeway time.Duration
 	// UserClaim names the claim that identifies the user.
 	UserClaim string
+	// BotClaim names the claim that says for which bot the token is.
+	BotClaim string
 	// MaxTokenSize is the longest token in bytes.
 	MaxTokenSize int
 	// CacheSize is how many verified tokens are remembered. Zero: none.
@@ -140,7 +143,7 @@ func (v *verifier) verify(ctx context.Context, token string) (verified, error) {
 	if !hasClaims(values, v.config.Require) {
 		return verified{}, reasonMissingClaim
 	}
-	found.claims = newClaims(values, token, v.config.UserClaim)
+	found.claims = newClaims(values, token, v.config.UserClaim, v.config.BotClaim)
 	if found.claims.User == "" {
 		return verified{}, reasonNoUser
 	}

@@ -77,7 +77,17 @@ func TestTokenIsWhatTheCaddyfileAccepts(t *testing.T) {
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(5*time.Minute), expires.Time, time.Minute)
 
-	for _, args := range [][]string{{"--data", dir, "--ttl", "0s"}, {"--data", dir, "--sub", " "}, {"--data", t.TempDir()}} {
+	require.NotContains(t, claims, "bot", "it is for all bots")
+	require.NotEmpty(t, claims["jti"], "it can be revoked")
+
+	of, err := tokenClaims(flags(t, tokenFlags, "--bot", "demo", "--jti", "build-7"), time.Now())
+	require.NoError(t, err)
+	require.Equal(t, []any{"demo", "build-7"}, []any{of["bot"], of["jti"]})
+
+	for _, args := range [][]string{
+		{"--data", dir, "--ttl", "0s"}, {"--data", dir, "--sub", " "}, {"--data", dir, "--sub", "alice "}, {"--data", t.TempDir()},
+		{"--data", dir, "--bot", "*"}, {"--data", dir, "--bot", "demo "},
+	} {
 		_, err := mintToken(flags(t, tokenFlags, args...))
 		require.Error(t, err, "%v", args)
 	}
