@@ -94,7 +94,10 @@ func Of(r *http.Request, budget *unverified.Budget, maxSize int64) (*Payload, er
 		ContentType: r.Header.Get("Content-Type"), encodings: r.Header.Values("Content-Encoding"),
 		maxSize: maxSize, lease: leaseFor(r, budget),
 	}
-	var err error
+	err := p.lease.Fits(r.ContentLength)
+	if err != nil {
+		return nil, err
+	}
 	if p.Raw, err = readAll(r.Body, r.ContentLength, maxSize, p.lease.Grow); err != nil {
 		p.drop()
 		return nil, err

@@ -70,14 +70,21 @@ func TestBodiesOfStrangersCount(t *testing.T) {
 	requireFree(t, budget)
 }
 
-// TestADeclaredLengthHoldsNothing before the bytes are there.
+// TestADeclaredLengthHoldsNothing before the bytes are there; one that finds no room is refused before.
 func TestADeclaredLengthHoldsNothing(t *testing.T) {
 	t.Parallel()
-	budget := unverified.New(1)
-	r := stranger("192.0.2.1", spaces(1000))
+	budget := unverified.New(budgetSize)
+	for range 3 {
+		r := stranger("192.0.2.1", spaces(1000))
+		r.ContentLength = budgetSize / 2
+		_, err := payload.Of(r, budget, budgetSize)
+		require.NoError(t, err)
+	}
+	r := stranger("192.0.2.1", iotest.ErrReader(errors.New("the body is read")))
 	r.ContentLength = budgetSize
 	_, err := payload.Of(r, budget, budgetSize)
-	require.NoError(t, err)
+	require.ErrorIs(t, err, unverified.ErrFull)
+	requireFree(t, budget)
 }
 
 // TestSendersWhoAreKnown do not count, whoever found out.

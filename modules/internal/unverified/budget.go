@@ -56,11 +56,19 @@ func (b *Budget) Lease(address string) *Lease {
 func (b *Budget) take(address string, n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.check(address, n); err != nil {
+		return err
+	}
+	b.add(address, n)
+	return nil
+}
+
+// check says whether the address may hold so many bytes more. The mutex is held.
+func (b *Budget) check(address string, n int64) error {
 	if b.held[address]+n > share*(b.limit-b.used-n) {
 		refusedTotal.Inc()
 		return ErrFull
 	}
-	b.add(address, n)
 	return nil
 }
 

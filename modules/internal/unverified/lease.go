@@ -25,6 +25,17 @@ func (l *Lease) Hold(bytes int64) error {
 	return nil
 }
 
+// Fits returns [ErrFull] where a body of so many bytes would find no room now: reading what there is of
+// it would only take room from others. It holds nothing.
+func (l *Lease) Fits(bytes int64) error {
+	if l == nil || bytes <= Free {
+		return nil
+	}
+	l.budget.mu.Lock()
+	defer l.budget.mu.Unlock()
+	return l.budget.check(l.address, bytes-Free)
+}
+
 // Grow returns a buffer with what is in buf and room for so many bytes at least, all of which the
 // body then holds. Nobody may use buf any more. Where it fails, buf stays as it is.
 func (l *Lease) Grow(buf []byte, bytes int64) ([]byte, error) {
