@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,16 +60,21 @@ func (s *stack) token(user string) string {
 // tokenWith mints a token with some claims changed; nil takes one out.
 func (s *stack) tokenWith(changes jwt.MapClaims) string {
 	s.t.Helper()
-	claims := jwt.MapClaims{
-		"iss": "botgate", "aud": "botgate", "sub": "alice", "scope": "commands:write events:read",
-		"exp": time.Now().Add(time.Hour).Unix(),
-	}
-	for name, value := range changes {
-		if claims[name] = value; value == nil {
-			delete(claims, name)
+	claims := jwt.MapClaims{"iss": "botgate", "sub": "alice", "scope": "commands:write events:read"}
+	maps.Copy(claims, changes)
+	return s.signedWith(s.secret("jwt.secret"), claims)
+}
+
+// signedWith mints a token by a key; claims that are missing or nil are not in it, but "exp" and "aud".
+func (s *stack) signedWith(key string, claims jwt.MapClaims) string {
+	s.t.Helper()
+	all := jwt.MapClaims{"aud": "botgate", "exp": time.Now().Add(time.Hour).Unix()}
+	for name, value := range claims {
+		if all[name] = value; value == nil {
+			delete(all, name)
 		}
 	}
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(s.secret("jwt.secret")))
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, all).SignedString([]byte(key))
 	require.NoError(s.t, err)
 	return token
 }

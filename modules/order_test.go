@@ -16,7 +16,7 @@ func TestValidateRefusesWhatNobodyChecks(t *testing.T) {
 		want    string
 	}{
 		"commands": {[]string{client + "commands:write\n\t\t\tbot_schema command.v1.json\n\t\t\tbot_enqueue", "bot_enqueue"}, "bot_enqueue in the route of"},
-		"sidecar":  {[]string{client + "commands:write\n\t\t\tbot_schema command.v1.json\n\t\t\trewrite", "rewrite"}, "/v1/bots/demo/ask"},
+		"sidecar":  {[]string{client + "commands:write {\n\t\t\t\trequire_bot demo\n\t\t\t}\n\t\t\tbot_schema command.v1.json\n\t\t\trewrite", "rewrite"}, "/v1/bots/demo/ask"},
 		"events":   {[]string{client + "events:read\n", "\n"}, "/v1/events/{id}"},
 		"admin":    {[]string{client + "events:admin\n", "\n"}, "/v1/dead"},
 		"sessions": {[]string{client + "sessions:write\n", "\n"}, "/v1/sessions/{bot}/{user}"},

@@ -3,6 +3,7 @@ package botjwt
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -33,8 +34,11 @@ func init() {
 //		algorithms     <algorithm...>
 //		issuer         <iss...>
 //		audience       <aud...>
+//		scopes         <scope...>
+//		claim          <claim> <value>
+//		user_prefix    <prefix>|off
 //		issuer <iss> {
-//			key, jwk_file, jwks, max_stale, algorithms, audience: as above
+//			key, jwk_file, jwks, max_stale, algorithms, audience, scopes, claim, user_prefix: as above
 //			oidc
 //		}
 //		from           header | cookie <name> | query <name>
@@ -52,8 +56,8 @@ func init() {
 //		lockout        <failures> <window> <duration>
 //	}
 //
-// All but leeway, require_exp, user_claim, bot_claim, require_bot, max_token_size, cache_size and lockout
-// may be repeated.
+// All but leeway, require_exp, user_prefix, user_claim, bot_claim, require_bot, max_token_size, cache_size
+// and lockout may be repeated.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	maxTokenSize := int64(h.MaxTokenSize)
 	err := option.Options(d, append(h.options(),
@@ -85,6 +89,9 @@ func (c *IssuerConfig) options() []option.Option {
 		option.Duration("max_stale", &c.MaxStale, maxMaxStale),
 		option.List("algorithms", &c.Algorithms),
 		option.List("audience", &c.Audiences),
+		option.List("scopes", &c.Scopes),
+		option.Func("claim", c.unmarshalFixedClaim),
+		option.Func("user_prefix", c.unmarshalUserPrefix),
 	}
 }
 
@@ -135,6 +142,31 @@ func (c *IssuerConfig) unmarshalKey(d *caddyfile.Dispenser) error {
 		return d.Err("key: only \"kid <id>\" may follow the path or name")
 	}
 	c.Keys = append(c.Keys, key)
+	return nil
+}
+
+func (c *IssuerConfig) unmarshalFixedClaim(d *caddyfile.Dispenser) error {
+	var name, value string
+	if !d.AllArgs(&name, &value) {
+		return d.Err("claim takes a claim and its value")
+	}
+	if c.Claims == nil {
+		c.Claims = map[string]string{}
+	}
+	if _, twice := c.Claims[name]; twice {
+		return d.Errf("claim: %s is fixed twice", name)
+	}
+	c.Claims[name] = value
+	return nil
+}
+
+func (c *IssuerConfig) unmarshalUserPrefix(d *caddyfile.Dispenser) error {
+	if !d.AllArgs(&c.UserPrefix) {
+		return d.ArgErr()
+	}
+	if strings.TrimSpace(c.UserPrefix) == "" {
+		return d.Err("user_prefix: must not be empty; \"off\" is for users who are those without a prefix")
+	}
 	return nil
 }
 

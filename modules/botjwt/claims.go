@@ -21,7 +21,7 @@ const maxUser = 256
 
 // tokenClaims is what a verified token says.
 type tokenClaims struct {
-	// User is the user claim; never empty.
+	// User is the user claim behind the prefix of its issuer; never empty.
 	User string
 	// Bots are those that the token is for, as [botclaim.Of] has it.
 	Bots   string
@@ -97,24 +97,32 @@ func (c tokenClaims) raw(name string) (string, bool) {
 	return compact.String(), err == nil
 }
 
-// hasScopes reports whether the claims "scope" and "scp" together hold all that is
-// required (RFC 8693, section 4.2; some issuers use scp, and arrays, instead).
+// hasScopes reports whether a token has all scopes that are required.
 func hasScopes(values jwt.MapClaims, required []string) bool {
 	if len(required) == 0 {
 		return true
 	}
-	var granted []any
+	granted := scopesOf(values)
+	return !slices.ContainsFunc(required, func(scope string) bool { return !slices.Contains(granted, scope) })
+}
+
+// scopesOf are those of the claims "scope" and "scp" together (RFC 8693, section 4.2; some issuers
+// use scp, and arrays, instead).
+func scopesOf(values jwt.MapClaims) []string {
+	var granted []string
 	for _, name := range []string{"scope", "scp"} {
 		switch value := values[name].(type) {
 		case string:
-			for scope := range strings.FieldsSeq(value) {
-				granted = append(granted, scope)
-			}
+			granted = append(granted, strings.Fields(value)...)
 		case []any:
-			granted = append(granted, value...)
+			for _, item := range value {
+				if scope, ok := item.(string); ok {
+					granted = append(granted, scope)
+				}
+			}
 		}
 	}
-	return !slices.ContainsFunc(required, func(scope string) bool { return !slices.Contains(granted, any(scope)) })
+	return granted
 }
 
 // hasClaims reports whether each required claim has one of its values, or is an array with

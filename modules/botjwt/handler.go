@@ -62,7 +62,11 @@ func (h *Handler) dropHeaders(of http.Header) {
 func (h *Handler) setHeaders(of http.Header, claims tokenClaims) {
 	of.Set(botclaim.Header, claims.Bots)
 	for header, claim := range h.ClaimHeaders {
-		if value, ok := claims.Text(claim); ok {
+		value, ok := claims.Text(claim)
+		if claim == h.UserClaim {
+			value = claims.User // Two issuers can have the same.
+		}
+		if ok {
 			of.Set(header, headerValue(value))
 		}
 	}
@@ -213,5 +217,7 @@ var details = map[reason]string{
 	reasonBadAudience:  "The token is meant for somebody else.",
 	reasonRevoked:      "The token was revoked.",
 	reasonNoUser:       "The token names no user.",
+	reasonForeignUser:  "The token's issuer does not speak for this user.",
+	reasonForeignClaim: "The token's issuer does not speak for what a claim says.",
 	reasonMissingClaim: "The token lacks a claim that is required here.",
 }

@@ -41,6 +41,18 @@ type IssuerConfig struct {
 
 	// Algorithms are the allowed ones. Default: those that the keys fit.
 	Algorithms []string `json:"algorithms,omitempty"`
+
+	// Scopes are those that its tokens can have; others in them do not count. Default: any.
+	Scopes []string `json:"scopes,omitempty"`
+
+	// Claims have these values in all of its tokens: one that lacks the claim counts as having
+	// it, and one with another value is refused. Default: none.
+	Claims map[string]string `json:"claims,omitempty"`
+
+	// UserPrefix is what the names of its users begin with, so that they are no other issuer's;
+	// "off" says that they are those without a prefix. Default: none for the first issuer, which
+	// is that of the handler's own keys where it has any; for others the issuer and "|".
+	UserPrefix string `json:"user_prefix,omitempty"`
 }
 
 // isEmpty reports whether nothing is configured.

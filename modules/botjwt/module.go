@@ -179,6 +179,8 @@ func (h *Handler) openTrusts(logger *slog.Logger) error {
 		if err := h.openTrust(&h.IssuerConfig, h.Issuers, logger); err != nil {
 			return err
 		}
+	} else if h.isBounded() {
+		return errors.New("option issuer: scopes, claim and user_prefix stand in the block of an issuer: there are no keys beside the blocks")
 	}
 	for _, config := range h.Trusts {
 		if config.Issuer == "" {
@@ -188,7 +190,7 @@ func (h *Handler) openTrusts(logger *slog.Logger) error {
 			return fmt.Errorf("issuer %s: %w", config.Issuer, err)
 		}
 	}
-	return nil
+	return checkPrefixes(h.trusts)
 }
 
 func (h *Handler) openTrust(c *IssuerConfig, issuers []string, logger *slog.Logger) error {
@@ -198,11 +200,17 @@ func (h *Handler) openTrust(c *IssuerConfig, issuers []string, logger *slog.Logg
 			return fmt.Errorf("option algorithms: %w", errUnknownAlgorithm(algorithm))
 		}
 	}
+	prefix := c.prefixOf(len(h.trusts) == 0)
+	if err := c.checkBounds(prefix, h.BotClaim); err != nil {
+		return err
+	}
 	keys, err := c.openKeys(logger)
 	if err != nil {
 		return err
 	}
-	h.trusts = append(h.trusts, &trust{Issuers: issuers, Audiences: c.Audiences, Keys: keys})
+	h.trusts = append(h.trusts, &trust{
+		Issuers: issuers, Audiences: c.Audiences, Scopes: c.Scopes, Claims: c.Claims, Prefix: prefix, Keys: keys,
+	})
 	return nil
 }
 

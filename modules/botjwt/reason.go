@@ -26,6 +26,8 @@ const (
 	reasonMissingClaim           reason = "missing_claim"           // a required claim is missing or another
 	reasonRevoked                reason = "revoked"                 // the token was ended before its time
 	reasonRevocationsUnavailable reason = "revocations_unavailable" // whether it was revoked is not known
+	reasonForeignClaim           reason = "foreign_claim"           // a claim that its issuer has fixed is another
+	reasonForeignUser            reason = "foreign_user"            // the user's name is for those of another issuer
 	reasonNoUser                 reason = "no_user"                 // the user claim is missing or identifies nobody
 	reasonNoScope                reason = "no_scope"                // a required scope is missing; all else is good
 	reasonOtherBot               reason = "other_bot"               // it is for another bot than the route

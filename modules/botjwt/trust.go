@@ -57,6 +57,12 @@ type trust struct {
 	Issuers []string
 	// Audiences must share a value with "aud". Empty: any.
 	Audiences []string
+	// Scopes are those that count. Empty: any.
+	Scopes []string
+	// Claims are those that have the same value in all tokens.
+	Claims map[string]string
+	// Prefix is what the names of users begin with. Empty: nothing.
+	Prefix string
 	// Keys verify the tokens.
 	Keys keySource
 }

@@ -140,12 +140,15 @@ func (v *verifier) verify(ctx context.Context, token string) (verified, error) {
 	if err := found.trust.check(values); err != nil {
 		return verified{}, err
 	}
+	if err := found.trust.bind(values); err != nil {
+		return verified{}, err
+	}
 	if !hasClaims(values, v.config.Require) {
 		return verified{}, reasonMissingClaim
 	}
 	found.claims = newClaims(values, token, v.config.UserClaim, v.config.BotClaim)
-	if found.claims.User == "" {
-		return verified{}, reasonNoUser
+	if found.claims.User, err = nameUser(v.config.Trusts, found.trust, found.claims.User); err != nil {
+		return verified{}, err
 	}
 	if !hasScopes(values, v.config.Scopes) {
 		return found, reasonNoScope
