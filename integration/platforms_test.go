@@ -213,12 +213,19 @@ func TestPlatformRefusals(t *testing.T) {
 func TestLogsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	s.config = s.caddyfileWith(t, "\timport security_headers\n", "\timport security_headers\n\tlog\n")
+	s.config = s.caddyfileWith(t, "\n\timport security_headers\n", "\n\timport security_headers\n\tlog\n")
+	s.env = append(s.env, "BOTGATE_LOG_LEVEL=DEBUG")
 	s.startGateway()
-	header := http.Header{"Authorization": {"Bearer very-private"}, "Cookie": {"session=very-private"}, "X-Telegram-Bot-Api-Secret-Token": {"very-private"}}
-	for _, query := range []string{"access_token=very-private", "hub.verify_token=very-private&hub.mode=subscribe"} {
-		_, err := send(http.MethodGet, s.base+"/v1/events?"+query, header, nil)
-		require.NoError(t, err)
+	header := http.Header{"Authorization": {"Bearer very-private"}, "Cookie": {"session=very-private"}, "X-Telegram-Bot-Api-Secret-Token": {"very-private"},
+		"Referer": {"https://app.example/?code=very-private"}}
+	for _, query := range []string{
+		"access_token=very-private", "hub.verify_token=very-private&hub.mode=subscribe", "client_id=a&client_secret=very-private",
+		"x=%zz&token=very-private", "a;%74oken=very-private",
+	} {
+		for _, path := range []string{"/v1/events", "/nothing", "/openapi.json"} {
+			_, err := send(http.MethodGet, s.base+path+"?"+query, header, nil)
+			require.NoError(t, err)
+		}
 	}
 	eventually(t, func() error {
 		if !strings.Contains(s.gateway.output.String(), `"uri":"/v1/events?access_token=REDACTED`) {

@@ -24,6 +24,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/order"
+	"github.com/botgate/botgate/modules/internal/redact"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -241,6 +242,11 @@ func (h *Handler) setDefaults() {
 	h.CacheSize = cmp.Or(h.CacheSize, defaultCacheSize)
 	if len(h.Sources) == 0 {
 		h.Sources = []SourceConfig{{In: inHeader}}
+	}
+	for _, source := range h.Sources {
+		if source.In == inQuery {
+			redact.Parameter(source.Name)
+		}
 	}
 }
 
