@@ -108,7 +108,7 @@ func (h *Handler) authenticate(r *http.Request, address string, given credential
 	if who := clients.recall(given.id, given.secret, now); who != nil {
 		return who, nil
 	}
-	if !h.hashes.enter(r.Context()) {
+	if !h.hashes.enter(r.Context(), address) {
 		return nil, busy
 	}
 	defer h.hashes.leave()
@@ -119,6 +119,7 @@ func (h *Handler) authenticate(r *http.Request, address string, given credential
 	who := clients.verify(r.Context(), given.id, given.secret, now)
 	if who == nil {
 		// A client that hangs up is counted all the same.
+		h.hashes.failed(address, 1)
 		locked, left := h.lockouts.failed(context.WithoutCancel(r.Context()), address, given.id)
 		h.security.LockedOut(r, "bot_token", locked, left)
 		return nil, badCredentials
