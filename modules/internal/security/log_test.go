@@ -122,3 +122,19 @@ func TestLogOfItsOwn(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(written), `"logger":"botgate.security","msg":"request refused","by":"bot_jwt","reason":"expired"`)
 }
+
+// TestLockedOut says whom, and nothing where nobody was.
+func TestLockedOut(t *testing.T) {
+	t.Parallel()
+	var logs bytes.Buffer
+	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), time.Now)
+	r := request(t, "/v1/events?access_token=private")
+	log.LockedOut(r, "bot_token", "192.0.2.7 acme", 0)
+	require.Empty(t, logs.String())
+	log.LockedOut(r, "bot_token", "192.0.2.7 acme", time.Minute)
+	require.NotContains(t, logs.String(), "private")
+	records := parse(t, &logs)
+	require.Len(t, records, 1)
+	require.Equal(t, []any{"locked out", "bot_token", "192.0.2.7 acme", float64(time.Minute)},
+		[]any{records[0]["msg"], records[0]["by"], records[0]["who"], records[0]["for"]})
+}
