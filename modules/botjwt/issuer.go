@@ -10,9 +10,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/internal/secret"
 	"github.com/botgate/botgate/modules/internal/jwks"
-	"github.com/botgate/botgate/modules/internal/reload"
 )
 
 // IssuerConfig is who issues tokens, for whom, and where the keys are: Keys and JWKFiles,
@@ -100,7 +100,7 @@ func (c *IssuerConfig) openKeys(logger *slog.Logger) (keySource, error) {
 	case published:
 		return c.openPublished(logger)
 	case own:
-		value, err := reload.New(reload.Config[*keySet]{Files: c.files(), Logger: logger, Load: c.load})
+		value, err := reload.New(reload.Config[*keySet]{What: "keys of bot_jwt", Files: c.files(), Logger: logger, Load: c.load})
 		if err != nil {
 			return nil, err
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/order"
-	"github.com/botgate/botgate/modules/internal/reload"
 	"github.com/botgate/botgate/modules/internal/schema"
 	"github.com/botgate/botgate/modules/internal/unverified"
 	"github.com/botgate/botgate/schemas"
@@ -130,7 +130,7 @@ func (h *Handler) open() error {
 		return fmt.Errorf("schema %q: %w", h.Schema, err)
 	}
 	options := schema.Options{Formats: h.Formats == formatsAssert}
-	config := reload.Config[*schema.Set]{Interval: h.interval, Logger: h.logger.With(slog.String("schema", h.Schema))}
+	config := reload.Config[*schema.Set]{What: "schemas", Interval: h.interval, Logger: h.logger.With(slog.String("schema", h.Schema))}
 	if h.Folder == "" {
 		config.Load = func() (*schema.Set, error) { return schema.CompileSet(schemas.FS, pattern, options) }
 	} else {

@@ -6,9 +6,9 @@ import (
 	"log/slog"
 
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/internal/secret"
 	"github.com/botgate/botgate/modules/internal/jwks"
-	"github.com/botgate/botgate/modules/internal/reload"
 )
 
 // secretSource has the secrets that a platform may sign with at present.
@@ -29,6 +29,7 @@ type ownSecrets struct {
 
 func openSecrets(c *PlatformConfig, p platform.Platform, logger *slog.Logger) (secretSource, error) {
 	value, err := reload.New(reload.Config[[]platform.Secret]{
+		What:  "secrets of bot_signature",
 		Files: c.Files, Logger: logger,
 		Load: func() ([]platform.Secret, error) { return c.load(p) },
 	})

@@ -14,9 +14,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/lockout"
-	"github.com/botgate/botgate/modules/internal/reload"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -165,6 +165,7 @@ func (h *Handler) check() error {
 func (h *Handler) acquire(ctx caddy.Context, client redis.UniversalClient) (err error) {
 	logger := ctx.Slogger()
 	h.clients, err = reload.New(reload.Config[*directory]{
+		What:  "clients of bot_token",
 		Files: []string{h.ClientsFile}, Logger: logger,
 		Load: func() (*directory, error) { return readClients(h.ClientsFile, h.minCost) },
 	})

@@ -9,11 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/internal/testlog"
-	"github.com/botgate/botgate/modules/internal/reload"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,6 +32,7 @@ func follow(t *testing.T) *fixture {
 	f.write(t, "first")
 	var err error
 	f.value, err = reload.New(reload.Config[string]{
+		What:  "a test",
 		Files: []string{f.path}, Interval: 5 * time.Millisecond, Logger: f.logs.Logger(),
 		Load: func() (string, error) {
 			raw, err := os.ReadFile(f.path)
@@ -78,9 +81,9 @@ func TestBadChangeKeepsTheLastGoodValue(t *testing.T) {
 	t.Parallel()
 	f := follow(t)
 	for _, breakIt := range []func(){func() { f.write(t, "") }, func() { require.NoError(t, os.Remove(f.path)) }} {
-		lines := strings.Count(f.logs.String(), "level=ERROR")
+		lines := strings.Count(f.logs.String(), "level=WARN")
 		breakIt()
-		require.Eventually(t, func() bool { return strings.Count(f.logs.String(), "level=ERROR") == lines+1 }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Count(f.logs.String(), "level=WARN") == lines+1 }, time.Minute, time.Millisecond)
 		require.Equal(t, "first", f.value.Get())
 	}
 	f.write(t, "well again")
@@ -127,4 +130,57 @@ func TestFilesThatComeAndGo(t *testing.T) {
 	}
 	require.NoError(t, os.Remove(filepath.Join(dir, "a.json")))
 	await(1)
+}
+
+// TestReports asks for all values at once, as botgate reload does.
+func TestReports(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte("a"), 0o600))
+	value, err := reload.New(reload.Config[string]{
+		What: "reports", Files: []string{path}, Interval: time.Hour, Logger: slog.New(slog.DiscardHandler),
+		Load: func() (string, error) {
+			raw, err := os.ReadFile(path)
+			if err == nil && string(raw) == "bad" {
+				err = errors.New("it is bad")
+			}
+			return string(raw), err
+		},
+		Apply: func(before, now string) string { return before + " became " + now },
+	})
+	require.NoError(t, err)
+	look := func() reload.Report {
+		for _, report := range reload.All() {
+			if report.What == "reports" {
+				return report
+			}
+		}
+		t.Fatal("it is not among the reports")
+		return reload.Report{}
+	}
+	refused := func() float64 {
+		return testutil.ToFloat64(reload.Collectors()[0].(*prometheus.GaugeVec).WithLabelValues("reports"))
+	}
+	first := look()
+	require.False(t, first.Changed)
+	require.Equal(t, []string{path}, first.Files)
+	require.NoError(t, os.WriteFile(path, []byte("b"), 0o600))
+	changed := look()
+	require.True(t, changed.Changed)
+	require.Equal(t, "a became b", changed.Changes)
+	require.NoError(t, os.WriteFile(path, []byte("bad"), 0o600))
+	for range 2 {
+		require.Equal(t, "it is bad", look().Error)
+		require.InDelta(t, 1, refused(), 0)
+		require.Equal(t, "b", value.Get())
+	}
+	require.NoError(t, os.WriteFile(path, []byte("b"), 0o600))
+	require.Empty(t, look().Error)
+	require.Zero(t, refused())
+	require.NoError(t, os.Remove(path))
+	require.NotEmpty(t, look().Error)
+	require.NoError(t, value.Close())
+	require.Zero(t, refused(), "nobody follows it any more")
+	for _, report := range reload.All() {
+		require.NotEqual(t, "reports", report.What)
+	}
 }
