@@ -5,7 +5,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,13 +23,12 @@ import (
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/sharded"
-	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/queue"
 )
 
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
-const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper +
+const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper + closeBots +
 	stopReconcile + stopRetention + stopSessions + 5*closeStore + 4*closeShared + 2*closeListener
 
 var errNotStarted = errors.New("not started")
@@ -57,7 +55,7 @@ type App struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	health   *health.Registry
-	bots     bots.Set
+	bots     fleet
 	mux      *http.ServeMux
 	api      atomic.Pointer[api.API] // Nil until it is open.
 	failed   chan error
@@ -118,19 +116,6 @@ func New(cfg Config) (*App, error) {
 	}
 	a.routes()
 	return a, nil
-}
-
-func (a *App) loadBots() (err error) {
-	if !a.settings.Has(config.Dispatch) {
-		return nil
-	}
-	if a.bots, err = bots.Load(a.settings.BotsFile); err == nil {
-		err = dispatch.Check(a.bots)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", config.EnvBotsFile, err)
-	}
-	return nil
 }
 
 // Run starts the app, waits until ctx ends or the listener fails, and stops the app.

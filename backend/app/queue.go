@@ -60,7 +60,7 @@ func (a *App) openQueue(ctx context.Context) error {
 		return nil
 	}
 	a.health.Add("queue", a.queue.Ready)
-	return metric.Register(a.registry, "the queue", newQueueMetrics(a.queue, a.bots.Names()))
+	return metric.Register(a.registry, "the queue", newQueueMetrics(a.queue, a.bots.names))
 }
 
 // openOutcomes has a spool take what came of deliveries while the broker does not, where there is to
@@ -80,7 +80,7 @@ func (a *App) openOutcomes(ctx context.Context, broker queue.Queue) (dispatch.Qu
 	if err := metric.Register(a.registry, "the spool", spool.Collectors()...); err != nil {
 		return nil, err
 	}
-	return s.Queue(broker, spool.Options{MaxAge: maxOutcomeAge, OneBot: len(a.bots.Names()) == 1}), nil
+	return s.Queue(broker, spool.Options{MaxAge: maxOutcomeAge, OneBot: a.bots.isOne}), nil
 }
 
 // VisitQueue opens the queue of the settings for a command, while other processes run the queue; see

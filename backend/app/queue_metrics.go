@@ -21,11 +21,11 @@ const (
 // scrape; while that is unavailable the metrics are absent, and the health check says why.
 type queueMetrics struct {
 	queue                          queue.Queue
-	bots                           []string
+	bots                           func() []string
 	depth, inFlight, oldest, owned *prometheus.Desc
 }
 
-func newQueueMetrics(q queue.Queue, bots []string) *queueMetrics {
+func newQueueMetrics(q queue.Queue, bots func() []string) *queueMetrics {
 	return &queueMetrics{
 		queue: q, bots: bots,
 		depth: prometheus.NewDesc("botgate_queue_depth",
@@ -70,7 +70,7 @@ func (m *queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 			show(group, "", n)
 		case group != queue.Dispatch:
 		default:
-			for _, bot := range m.bots {
+			for _, bot := range m.bots() {
 				if of, known := waiting[queue.OfBot(bot)]; known {
 					show(group, bot, of)
 					n -= of
@@ -85,7 +85,7 @@ func (m *queueMetrics) showActivity(metrics chan<- prometheus.Metric, activity q
 	if activity.Owned >= 0 {
 		metrics <- gauge(m.owned, float64(activity.Owned))
 	}
-	for _, bot := range m.bots {
+	for _, bot := range m.bots() {
 		of := activity.Bots[bot]
 		metrics <- gauge(m.inFlight, float64(of.InFlight), bot)
 		age := time.Duration(0)

@@ -23,7 +23,7 @@ import (
 )
 
 // How long a role may take to stop: its work under way, and nacking the rest.
-// Dispatch takes less when no bot has a timeout that long.
+// Dispatch ends sooner when no bot has a timeout that long.
 const (
 	nackRest        = 5 * time.Second
 	stopRecord      = record.Grace + nackRest
@@ -106,16 +106,15 @@ func (a *App) startDispatch(ctx context.Context) error {
 	if !a.settings.Has(config.Dispatch) {
 		return nil
 	}
-	d, err := dispatch.New(dispatch.Config{
+	d, err := a.bots.deliver(dispatch.Config{
 		Queue:      a.outcomes,
-		Bots:       a.bots,
 		Logger:     a.log.With("role", string(config.Dispatch)),
 		Registerer: a.registry,
 	})
 	if err != nil {
 		return fmt.Errorf("role dispatch: %w", err)
 	}
-	a.background(ctx, config.Dispatch, d.Drain()+dispatch.Grace+nackRest, d.Run, d.Healthy)
+	a.background(ctx, config.Dispatch, maxStopDispatch, d.Run, d.Healthy)
 	return nil
 }
 

@@ -51,6 +51,14 @@ type breaker struct {
 	chargeAt time.Time
 }
 
+// resize changes the share.
+func (b *breaker) resize(share int) {
+	if b.step == b.share || b.step > share {
+		b.step = share // It stays closed.
+	}
+	b.share = share
+}
+
 // pass is the permission for an attempt.
 type pass struct {
 	epoch int

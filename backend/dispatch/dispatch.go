@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ const (
 )
 
 const (
-	// MaxDrain bounds [Dispatcher.Drain].
+	// MaxDrain bounds for how long attempts under way go on once the context of [Dispatcher.Run] ended.
 	MaxDrain = 25 * time.Second
 	// Grace is how long outcomes that are known when the drain time is over may still
 	// take to be published and settled.
@@ -55,7 +56,8 @@ type Queue interface {
 type Config struct {
 	// Queue is consumed, and takes what happened. Required.
 	Queue Queue
-	// Bots are the bots to deliver to. Events for others wait, and die in the end. Required.
+	// Bots are the bots to deliver to, until [Dispatcher.SetBots]. Events for others wait, and die in the end.
+	// Required.
 	Bots bots.Set
 	// Concurrency is how many requests run at once, all bots together; beyond that each bot may
 	// have one. Default 64.
@@ -69,8 +71,7 @@ type Config struct {
 	// bot that is down or hangs holds up no other one. Default: the part of each bot of 4096, but
 	// between 16 and 256, or 8 for each request to the bot that may run where that is more. Where
 	// processes share the bots, each of those that this one has gets more, up to that bound.
-	Prefetch     int
-	prefetchMost int
+	Prefetch int
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.
@@ -80,8 +81,7 @@ type Config struct {
 // Dispatcher is the role dispatch.
 type Dispatcher struct {
 	cfg     Config
-	targets map[string]*target
-	drain   time.Duration
+	fleet   atomic.Pointer[fleet]
 	clients clients
 	slots   *slots
 	holds   *holds
@@ -89,6 +89,10 @@ type Dispatcher struct {
 	log     *slog.Logger
 	trouble atomic.Pointer[error]
 	unknown rate.Sometimes // For the log, of events of unknown bots.
+
+	// mu is held by whoever changes the fleet, or the consumer that is to follow it.
+	mu       sync.Mutex
+	consumer queue.Consumer // Nil while Run does not consume.
 }
 
 var errNotRunning = errors.New("dispatch is not consuming")
@@ -96,31 +100,21 @@ var errNotRunning = errors.New("dispatch is not consuming")
 // New checks the configuration. An error names the bot whose settings don't do.
 func New(cfg Config) (*Dispatcher, error) {
 	cfg.setDefaults()
-	targets, err := newTargets(cfg.Bots)
-	if err != nil {
-		return nil, err
-	}
 	h := newHolds(cfg.Logger)
-	m, err := newMetrics(cfg.Registerer, newHeldKeys(h, cfg.Bots.Names()))
-	if err != nil {
-		return nil, err
-	}
-	for name, t := range targets {
-		t.gate = &gate{
-			bot: name, isOpen: m.botOpen.WithLabelValues(name),
-			breaker: breaker{share: cfg.BotConcurrency, step: cfg.BotConcurrency},
-		}
-	}
 	d := &Dispatcher{
 		cfg:     cfg,
-		targets: targets,
-		drain:   drainOf(targets),
 		clients: newClients(cfg.Concurrency),
-		slots:   &slots{total: cfg.Concurrency, alone: len(targets) == 1, log: cfg.Logger, probing: retry.NewWake()},
+		slots:   &slots{total: cfg.Concurrency, log: cfg.Logger, probing: retry.NewWake()},
 		holds:   h,
-		metrics: m,
 		log:     cfg.Logger,
 		unknown: rate.Sometimes{First: 1, Interval: unknownEvery},
+	}
+	var err error
+	if d.metrics, err = newMetrics(cfg.Registerer, newHeldKeys(h, func() []string { return d.fleet.Load().bots.Names() })); err != nil {
+		return nil, err
+	}
+	if err := d.SetBots(cfg.Bots); err != nil {
+		return nil, err
 	}
 	d.trouble.Store(&errNotRunning)
 	return d, nil
@@ -128,16 +122,6 @@ func New(cfg Config) (*Dispatcher, error) {
 
 func (c *Config) setDefaults() {
 	setDefault(&c.Concurrency, defaultConcurrency)
-	share := max(1, c.Concurrency/botShare)
-	if len(c.Bots) == 1 {
-		share = c.Concurrency
-	}
-	setDefault(&c.BotConcurrency, share)
-	if c.Prefetch > 0 {
-		c.prefetchMost = c.Prefetch
-	}
-	setDefault(&c.prefetchMost, max(maxHeld, heldPerRequest*c.BotConcurrency))
-	setDefault(&c.Prefetch, min(max(minHeld, defaultHeld/max(1, len(c.Bots))), c.prefetchMost))
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -149,14 +133,14 @@ func setDefault(field *int, value int) {
 	}
 }
 
-// Drain is how long attempts under way may go on once the context of Run ends: as long as the
+// drain is how long attempts under way may go on once the context of Run ends: as long as the
 // slowest bot may take, but at most [MaxDrain]. Attempts that are cut off then are not
 // counted as failures of the bot.
-func (d *Dispatcher) Drain() time.Duration { return d.drain }
+func (d *Dispatcher) drain() time.Duration { return drainOf(d.fleet.Load().targets) }
 
 // retryNow has a bot tried now, whenever it wanted to be asked again.
 func (d *Dispatcher) retryNow(bot string) {
-	if t, known := d.targets[bot]; known {
+	if t := d.target(bot); t != nil {
 		d.log.Info("bot is tried now, as somebody asked for", "bot", bot)
 		d.slots.probeNow(t.gate)
 	}

@@ -51,7 +51,7 @@ func TestBotThatIsDownIsLeftAlone(t *testing.T) {
 					return 204, nil
 				}, "other")
 				d.slots.log = slog.New(slog.NewTextHandler(&out, nil))
-				d.targets["demo"].bot.MaxAttempts = 0
+				d.target("demo").bot.MaxAttempts = 0
 				stop := running(t, d)
 				for i := range waiting {
 					q.put(1, newEvent(fmt.Sprint(i)))
@@ -83,7 +83,7 @@ func TestBotThatIsDownIsLeftAlone(t *testing.T) {
 // openBreaker has so many events fail that the bot is left alone.
 func openBreaker(t *testing.T, q *fakeQueue, d *Dispatcher) {
 	t.Helper()
-	d.targets["demo"].bot.MaxAttempts = 0
+	d.target("demo").bot.MaxAttempts = 0
 	for i := range openAfter {
 		q.put(1, newEvent(fmt.Sprint(i)))
 	}
@@ -145,7 +145,7 @@ func TestDownForAllItsTime(t *testing.T) {
 				q := newFakeQueue()
 				q.settled = make(chan settled, 10_000)
 				d := newWithout(t, q, func(*http.Request) (int, error) { return 0, syscall.ECONNREFUSED })
-				b := &d.targets["demo"].bot
+				b := &d.target("demo").bot
 				b.MaxAttempts, b.GiveUpAfter = 0, 4*time.Hour
 				for i := range events {
 					e := newEvent(fmt.Sprint(i))

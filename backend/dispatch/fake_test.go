@@ -50,6 +50,7 @@ type fakeQueue struct {
 
 	mu       sync.Mutex
 	retryNow func(bot string) // The consumer's.
+	adjusted []queue.Bots
 	changes  []event.Change
 	// histories are those of what was settled.
 	histories [][]queue.Outcome
@@ -157,6 +158,13 @@ func (q *fakeQueue) Park(context.Context, string, ...*queue.Delivery) error {
 
 func (q *fakeQueue) Redrive(context.Context, ...*queue.Delivery) error {
 	panic("dispatch redrives nothing")
+}
+
+func (q *fakeQueue) Adjust(opts queue.SubscribeOptions) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.adjusted = append(q.adjusted, opts.Bots)
+	return nil
 }
 
 func (q *fakeQueue) Close() error { return nil }

@@ -37,7 +37,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if s.holds.isGivenUp(delivery.Event) {
 		return s.conclude(delivery, giveUp(delivery), 0)
 	}
-	t := s.targets[delivery.Event.Bot]
+	t := s.target(delivery.Event.Bot)
 	switch {
 	case t == nil:
 		return s.awaitBot(delivery, time.Now())
@@ -47,23 +47,28 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	if _, alone := s.slots.leavesAlone(t.gate); alone && delivery.Crashes > 0 {
 		return s.postpone(delivery, downPause)
 	}
-	err := s.recovered(delivery, func() error {
-		change, delay, ended := s.attempt(t, delivery)
-		switch {
-		case !ended && delivery.IsRecalled():
-			return s.postpone(delivery, 0)
-		case !ended:
-			return nil
-		}
-		change, delay = s.holding(t, delivery, change, delay)
-		return s.conclude(delivery, change, delay)
-	})
+	err := s.recovered(delivery, func() error { return s.handOver(delivery) })
 	if !errors.Is(err, errPanicked) {
 		return err
 	}
 	change, delay := judge(delivery, newChange(delivery), answer{err: errPanicked}, t, breaker{step: 1, charges: true})
 	change, delay = s.holding(t, delivery, change, delay)
 	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay) })
+}
+
+// handOver makes an attempt and settles the delivery by what came of it.
+func (s *session) handOver(delivery *queue.Delivery) error {
+	t, change, delay, ended := s.attempt(delivery)
+	switch {
+	case !ended && delivery.IsRecalled():
+		return s.postpone(delivery, 0)
+	case !ended && t == nil:
+		return s.awaitBot(delivery, time.Now())
+	case !ended:
+		return nil
+	}
+	change, delay = s.holding(t, delivery, change, delay)
+	return s.conclude(delivery, change, delay)
 }
 
 // postpone gives an event back for a while without an attempt. Those of other order keys go on.
@@ -99,37 +104,44 @@ func expire(delivery *queue.Delivery) event.Change {
 	return change
 }
 
-// attempt tries the delivery once and returns the change to publish, and with
+// attempt tries the delivery once and returns the bot as it was then and the change to publish, and with
 // StatusFailed the delay until the next attempt. It returns false when the end of Run
-// kept it from an answer, or the queue wants the delivery back, which says nothing about the bot.
-func (s *session) attempt(t *target, delivery *queue.Delivery) (change event.Change, delay time.Duration, ended bool) {
-	change = newChange(delivery)
+// kept it from an answer, or the queue wants the delivery back, which says nothing about the bot; and without
+// a bot when that is there no more.
+func (s *session) attempt(delivery *queue.Delivery) (t *target, change event.Change, delay time.Duration, ended bool) {
 	for {
-		p, ok := s.acquire(t, delivery)
-		if !ok && (s.starting.Err() != nil || delivery.IsRecalled()) {
-			return change, 0, false
-		}
-		if !ok && s.holds.isGivenUp(delivery.Event) {
-			return giveUp(delivery), 0, true
-		}
+		t, p, ok := s.acquire(delivery)
 		if !ok {
-			change.Attempt, change.Error = delivery.Attempt-1, "out of time: the bot is down"
-			return change, 0, true
+			change, ended = s.unadmitted(t, delivery)
+			return t, change, 0, ended
 		}
 		started := time.Now()
 		if t.expired(delivery, started) {
 			s.slots.release(t.gate, p, unknown, "", 0)
-			return expire(delivery), 0, true
+			return t, expire(delivery), 0, true
 		}
 		ans, b := s.try(t, p, delivery, started)
 		if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
-			return change, 0, false
+			return t, change, 0, false
 		}
 		change, delay = s.outcome(delivery, ans, t, b, started)
 		if b.charges || change.Status != event.StatusFailed || s.holds.isGivenUp(delivery.Event) {
-			return change, delay, true
+			return t, change, delay, true
 		}
 	}
+}
+
+// unadmitted is the change of an event that was not let to its bot, false for none.
+func (s *session) unadmitted(t *target, delivery *queue.Delivery) (change event.Change, ended bool) {
+	switch {
+	case s.starting.Err() != nil || delivery.IsRecalled() || t == nil:
+		return change, false
+	case s.holds.isGivenUp(delivery.Event):
+		return giveUp(delivery), true
+	}
+	change = newChange(delivery)
+	change.Attempt, change.Error = delivery.Attempt-1, "out of time: the bot is down"
+	return change, true
 }
 
 // outcome says what came of an attempt, and how long it took.
@@ -147,38 +159,52 @@ func (s *session) outcome(
 	return judge(delivery, change, ans, t, b)
 }
 
-// acquire waits until a request to the bot may run and what comes of it can be published. It returns
-// false when Run has to end, when the queue wants the delivery back, and when the event is given up, by
-// somebody or since its bot was down for all of the time that it had; but see [bots.OnDeadHold].
-func (s *session) acquire(t *target, delivery *queue.Delivery) (p pass, ok bool) {
+// acquire waits until a request to the bot may run and what comes of it can be published, and returns the
+// bot as it is by then. It returns false when Run has to end, when the queue wants the delivery back, when the
+// bot is there no more, and when the event is given up, by somebody or since its bot was down for all of the
+// time that it had; but see [bots.OnDeadHold].
+func (s *session) acquire(delivery *queue.Delivery) (t *target, p pass, ok bool) {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
 	for !ok && s.starting.Err() == nil && !delivery.IsRecalled() && !s.holds.isGivenUp(delivery.Event) {
-		now := time.Now()
-		began := now
-		if since, alone := s.slots.leavesAlone(t.gate); alone {
-			began = slices.MaxFunc([]time.Time{triedSince(delivery, now), since}, time.Time.Compare)
+		if t = s.target(delivery.Event.Bot); t == nil {
+			return nil, p, false
 		}
-		if t.bot.OnDead == bots.OnDeadHold {
-			began = now
+		began := s.waitsSince(t, delivery, time.Now())
+		if time.Since(began) >= t.bot.GiveUpAfter {
+			return t, p, false
 		}
-		if now.Sub(began) >= t.bot.GiveUpAfter {
-			return p, false
-		}
-		ctx, cancel := context.WithDeadline(s.starting, began.Add(t.bot.GiveUpAfter))
-		kept, unheard := delivery.OnRecall(cancel), s.holds.onGiveUp(delivery, cancel)
-		if s.outlet.await(ctx) {
-			p, ok = s.slots.acquire(ctx, t.gate)
-		}
-		kept()
-		unheard()
-		cancel()
-		if open, _ := s.outlet.open(); ok && !open {
+		p, ok = s.await(t, delivery, began.Add(t.bot.GiveUpAfter))
+		open, _ := s.outlet.open()
+		if ok && (!open || t.replaced.Err() != nil) {
 			s.slots.release(t.gate, p, unknown, "", 0)
 			ok = false
 		}
 	}
-	return p, ok
+	return t, p, ok
+}
+
+// waitsSince is when the time began that an event may wait for its bot.
+func (s *session) waitsSince(t *target, delivery *queue.Delivery, now time.Time) time.Time {
+	since, alone := s.slots.leavesAlone(t.gate)
+	if !alone || t.bot.OnDead == bots.OnDeadHold {
+		return now
+	}
+	return slices.MaxFunc([]time.Time{triedSince(delivery, now), since}, time.Time.Compare)
+}
+
+// await waits for a request to a bot until a time, or until something changed that the event goes by.
+func (s *session) await(t *target, delivery *queue.Delivery, until time.Time) (p pass, ok bool) {
+	waiting, endWait := context.WithDeadline(s.starting, until)
+	defer endWait()
+	ctx, cancel := t.untilReplaced(waiting)
+	defer cancel()
+	defer delivery.OnRecall(cancel)()
+	defer s.holds.onGiveUp(delivery, cancel)()
+	if !s.outlet.await(ctx) {
+		return p, false
+	}
+	return s.slots.acquire(ctx, t.gate)
 }
 
 // try makes a request and gives its slot back, also when that panics. It returns how the breaker

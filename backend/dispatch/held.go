@@ -211,11 +211,11 @@ func giveUp(delivery *queue.Delivery) event.Change {
 // heldKeys is the metric of what is held.
 type heldKeys struct {
 	holds *holds
-	bots  []string
+	bots  func() []string
 	desc  *prometheus.Desc
 }
 
-func newHeldKeys(h *holds, names []string) heldKeys {
+func newHeldKeys(h *holds, names func() []string) heldKeys {
 	return heldKeys{h, names, prometheus.NewDesc(
 		"botgate_dispatch_held_keys",
 		"Order keys that stand still, since on_dead of their bot holds their first event.",
@@ -229,7 +229,7 @@ func (k heldKeys) Describe(descs chan<- *prometheus.Desc) { descs <- k.desc }
 // Collect implements [prometheus.Collector].
 func (k heldKeys) Collect(metrics chan<- prometheus.Metric) {
 	count := k.holds.count()
-	for _, bot := range k.bots {
+	for _, bot := range k.bots() {
 		metrics <- prometheus.MustNewConstMetric(k.desc, prometheus.GaugeValue, float64(count[bot]), bot)
 	}
 }

@@ -216,7 +216,7 @@ func TestGiveUpWhileItWaitsForItsBot(t *testing.T) {
 			return b.answer(r)
 		})
 		b.refuses["b1"] = 503
-		b.d.targets["demo"].gate.breaker.step = 0 // One probe at a time.
+		b.d.target("demo").gate.breaker.step = 0 // One probe at a time.
 		stop := running(t, b.d)
 		probe, waits := <-reached, "a1"
 		if probe == "a1" {

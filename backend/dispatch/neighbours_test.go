@@ -88,7 +88,7 @@ func TestBackOnEachEngine(t *testing.T) {
 			require.NoError(t, err)
 			stop := running(t, d)
 			publish(t, q, eventsOf("ill-0"))
-			gate := d.targets["ill-0"].gate
+			gate := d.target("ill-0").gate
 			require.Eventually(t, func() bool { _, alone := d.slots.leavesAlone(gate); return alone }, patience, time.Millisecond)
 			before := ill.asked.Load()
 			require.Eventually(t, func() bool { return ill.asked.Load() >= before+8 }, patience, 5*time.Millisecond)

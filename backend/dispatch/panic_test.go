@@ -31,7 +31,7 @@ func TestPanicIsAFailedAttempt(t *testing.T) {
 				q.refuse = func(op string) error { hit(op); return nil }
 				d := newWithout(t, q, func(*http.Request) (int, error) { hit("attempt"); return 200, nil })
 				d.log = slog.New(slog.NewTextHandler(&out, nil))
-				d.slots.total, d.targets["demo"].gate.breaker = 1, breaker{share: 1, step: 1}
+				d.slots.total, d.target("demo").gate.breaker = 1, breaker{share: 1, step: 1}
 				stop := running(t, d)
 				q.put(1, newEvent("e"))
 				require.Equal(t, "retry", q.next(t).how)

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -43,6 +44,17 @@ type gate struct {
 type turn struct {
 	come chan struct{}
 	pass pass
+}
+
+// resize has bots share the requests anew.
+func (s *slots) resize(targets iter.Seq[*target], alone bool, share int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alone = alone
+	for t := range targets {
+		t.gate.breaker.resize(share)
+	}
+	s.grant(time.Now())
 }
 
 // acquire waits until a request to the bot may run. It returns false when the context ended first.

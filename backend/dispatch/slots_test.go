@@ -67,7 +67,8 @@ func TestHeldDeliveriesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newFakeQueue() // Unlike a real one it hands out whatever it has.
 		d := newWithout(t, q, func(r *http.Request) (int, error) { <-r.Context().Done(); return 0, r.Context().Err() })
-		d.cfg.Prefetch, d.cfg.prefetchMost = 5, 5
+		d.cfg.Prefetch = 5
+		require.NoError(t, d.SetBots(d.cfg.Bots))
 		for i := range 50 {
 			q.put(1, newEvent(fmt.Sprint(i)))
 		}
@@ -91,7 +92,7 @@ func TestBotConcurrencyDefault(t *testing.T) {
 		{Config{Bots: two, Concurrency: 3, BotConcurrency: 2}, 2},
 	} {
 		tc.cfg.setDefaults()
-		require.Equal(t, tc.want, tc.cfg.BotConcurrency)
+		require.Equal(t, tc.want, newFleet(tc.cfg, tc.cfg.Bots, nil).botConcurrency)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestDrainIsAsLongAsTheSlowestBotTakes(t *testing.T) {
 		}
 		d, err := New(Config{Bots: set})
 		require.NoError(t, err)
-		require.Equal(t, want, d.Drain())
+		require.Equal(t, want, d.drain())
 	}
 }
 

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,6 +23,9 @@ type target struct {
 	url     *url.URL
 	secrets []platform.Secret
 	gate    *gate // Nil where nothing else sends to it.
+	// replaced ends when the bot has other settings, or is there no more.
+	replaced context.Context
+	replace  context.CancelFunc
 }
 
 // expired reports whether an event is too old for the bot.
@@ -74,6 +78,7 @@ func newTarget(bot bots.Bot) (*target, error) {
 		return nil, errors.New("url: must be an http or https address")
 	}
 	t := &target{bot: bot.WithDefaults(), url: u}
+	t.replaced, t.replace = context.WithCancel(context.Background())
 	for i, raw := range bot.Secrets {
 		secret, err := platform.ParseStandardWebhooksSecret(raw)
 		if err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// unknownPause is for how long events go back whose bot is not in the bots file. It may be in that
-	// of the next process: gateways learn of a bot by a reload, and dispatch at its start.
+	// unknownPause is for how long events go back whose bot is not in the bots file: gateways and dispatch
+	// notice its changes at different times.
 	unknownPause = time.Minute
 	// unknownEvery is the time between two lines in the log about such events.
 	unknownEvery = time.Minute
@@ -24,7 +24,7 @@ func (s *session) awaitBot(delivery *queue.Delivery, now time.Time) error {
 	}
 	s.metrics.unknown.Inc()
 	s.unknown.Do(func() {
-		s.log.Warn("events wait whose bot is not in the bots file; add it and start dispatch again, or they die in the end",
+		s.log.Warn("events wait whose bot is not in the bots file; add it, or they die in the end",
 			"bot", delivery.Event.Bot, "event_id", delivery.Event.ID)
 	})
 	return s.postpone(delivery, unknownPause)

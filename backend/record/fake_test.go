@@ -169,6 +169,8 @@ func (c fakeConsumer) Redrive(context.Context, ...*queue.Delivery) error {
 	panic("record redrives nothing")
 }
 
+func (c fakeConsumer) Adjust(queue.SubscribeOptions) error { panic("record knows no bots") }
+
 func (c fakeConsumer) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

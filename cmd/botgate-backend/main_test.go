@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/internal/testlog"
 )
 
 // asCommand makes the test binary be the command itself, for tests from the outside.
@@ -166,6 +167,40 @@ func TestSignalsStopCleanly(t *testing.T) {
 			require.Contains(t, stderr.String(), `"msg":"stopped"`)
 		})
 	}
+}
+
+// TestHangupReloads edits the bots file of a process that runs, rightly and wrongly.
+func TestHangupReloads(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	cmd, _, _ := command(t, []string{"--listen", address, "--log-format", "json"})
+	var logs testlog.Buffer
+	cmd.Stderr = &logs
+	require.NoError(t, cmd.Start())
+	said := func(text string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return strings.Contains(logs.String(), text) }, time.Minute, 10*time.Millisecond, text)
+	}
+	said("backend started")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	said("the files are as they were")
+	path := filepath.Join(cmd.Dir, "data", "bots.json")
+	write := func(content string) {
+		require.NoError(t, os.WriteFile(path+".new", []byte(content), 0o600))
+		require.NoError(t, os.Rename(path+".new", path))
+		require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	}
+	const demo = `"demo":{"url":"http://127.0.0.1:1/","allow_private":true,"secret_files":["demo.secret"]}`
+	write(`{"bots":{` + demo + `,"other":{"url":"http://127.0.0.1:1/","allow_private":true,"secret_files":["demo.secret"]}}}`)
+	said(`added other`)
+	write(`{"bots":{` + demo + `,}}`)
+	said("the files can't be used")
+	said("bots.json")
+	write(`{"bots":{` + demo + `}}`)
+	said("removed other")
+	said("bot was removed from the bots file")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait(), logs.String())
 }
 
 func freeAddress(t *testing.T) string {

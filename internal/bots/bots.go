@@ -270,13 +270,18 @@ func oneOf[T ~string](name, text string, words ...T) (T, error) {
 	return word, nil
 }
 
+// path is where a secret file is, for a bots file in a folder.
+func (entry) path(file, dir string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(dir, file)
+}
+
 func (e entry) secrets(dir string) ([]string, error) {
 	var secrets []string
 	for _, file := range e.SecretFiles {
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(dir, file)
-		}
-		raw, err := secret.FromFile(file)
+		raw, err := secret.FromFile(e.path(file, dir))
 		if err != nil {
 			return nil, fmt.Errorf("secret_files: %w", err)
 		}

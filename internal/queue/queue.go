@@ -169,6 +169,12 @@ type Consumer interface {
 	// been. Each is durably there before it is gone here, as with Park. What is no event is
 	// ErrInvalid, and none of the call is moved.
 	Redrive(ctx context.Context, deliveries ...*Delivery) error
+	// Adjust changes Prefetch, PrefetchMost and Bots of a consumer of Dispatch; nothing else of the options is
+	// looked at. What goes on is not interrupted: a bot that is new is consumed as from Subscribe on, and the
+	// deliveries of one that is there no more are recalled where it has queues of its own, in which the rest
+	// waits until a consumer has the bot again. A bot that gets fewer queues is consumed from all that it had.
+	// After Close it is ErrClosed.
+	Adjust(opts SubscribeOptions) error
 	// Close requeues unsettled deliveries at once and waits for its goroutines.
 	Close() error
 }

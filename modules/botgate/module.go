@@ -14,14 +14,13 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/botgate/botgate/internal/bots"
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/unverified"
@@ -79,7 +78,7 @@ type App struct {
 	Bots []string `json:"bots,omitempty"`
 
 	// BotsFile is the path of a bots file whose names are added to Bots. The gateway
-	// reads only the names in it, and how many queues each bot has.
+	// reads only the names in it, and how many queues each bot has. Changes of it are followed.
 	BotsFile string `json:"bots_file,omitempty"`
 
 	// MaxUnverifiedBytes bounds what request bodies take together, in bytes, before it is known who
@@ -88,7 +87,7 @@ type App struct {
 	MaxUnverifiedBytes int64 `json:"max_unverified,omitempty"`
 
 	logger *slog.Logger
-	known  queue.Bots
+	file   *reload.Value[queue.Bots] // Nil without a bots file.
 	redis  redis.UniversalClient
 	// verifyOrder looks at the routes of the configuration.
 	verifyOrder func() error
@@ -107,6 +106,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision reads the bots' names and acquires the shared clients. It dials nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.verifyOrder = func() error { return order.VerifyStarted(ctx) }
+	a.logger = ctx.Slogger()
 	if err := a.provisionBots(); err != nil {
 		return err
 	}
@@ -126,7 +126,6 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionBlob(); err != nil {
 		return err
 	}
-	a.logger = ctx.Slogger()
 	if err := queueopen.Check(a.QueueURL); err != nil {
 		return fmt.Errorf("option queue: %w", err)
 	}
@@ -138,7 +137,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	registry := ctx.GetMetricsRegistry()
 	if err := errors.Join(metric.Register(registry, "the blob store", claimcheck.Collectors()...),
-		metric.Register(registry, "the spool", spool.Collectors()...)); err != nil {
+		metric.Register(registry, "the spool", spool.Collectors()...),
+		metric.Register(registry, "the files", reload.Collectors()...)); err != nil {
 		return err
 	}
 	if a.RedisURL == "" {
@@ -149,24 +149,6 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("option redis: %w", err)
 	}
 	a.redis = client
-	return nil
-}
-
-func (a *App) provisionBots() error {
-	a.known = queue.Bots{}
-	if a.BotsFile != "" {
-		listed, err := bots.Queues(a.BotsFile)
-		if err != nil {
-			return fmt.Errorf("option bots_file: %w (botgate init makes one to start from)", err)
-		}
-		a.known = listed
-	}
-	for _, name := range a.Bots {
-		if !event.ValidBot(name) {
-			return fmt.Errorf("option bots: %q is not a bot's name: only letters, digits, '-' and '_', at most 64", name)
-		}
-		a.known[name] = max(1, a.known[name])
-	}
 	return nil
 }
 
@@ -207,6 +189,9 @@ func (a *App) Cleanup() error {
 	}
 	a.released = true
 	var errs []error
+	if a.file != nil {
+		errs = append(errs, a.file.Close())
+	}
 	if o := a.opened.Load(); o != nil {
 		errs = append(errs, o.close())
 	}
@@ -229,12 +214,6 @@ func (a *App) MaxUnverified() int64 { return cmp.Or(a.MaxUnverifiedBytes, unveri
 
 // Redis returns the shared Redis client, or nil when none is configured.
 func (a *App) Redis() redis.UniversalClient { return a.redis }
-
-// KnownBot reports whether events are accepted for the bot.
-func (a *App) KnownBot(name string) bool { return a.known[name] > 0 }
-
-// HasBots reports whether any bot is configured.
-func (a *App) HasBots() bool { return len(a.known) > 0 }
 
 // Interface guards.
 var (

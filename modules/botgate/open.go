@@ -38,6 +38,8 @@ type queueKey struct {
 type opened struct {
 	// queue is what handlers publish to: the claim check, over the spool, over the broker.
 	queue queue.Queue
+	// broker is the queue without what decorates it.
+	broker queue.Queue
 	// spool is the one in queue; nil where nothing is spooled.
 	spool   *spool.Queue
 	closers []func() error
@@ -87,7 +89,8 @@ func (a *App) open(o *opened) error {
 	}
 	o.closers = append(o.closers, func() error { return queuePool.Release(key) })
 	// No handler accepts an event before it has the queue, so the new bots of a reload have theirs.
-	if err := broker.DeclareBots(context.Background(), a.known); err != nil {
+	o.broker = broker
+	if err := broker.DeclareBots(context.Background(), a.bots()); err != nil {
 		return fmt.Errorf("option queue: %w", err)
 	}
 	// Without a store there is a claim check too, for the embedded backend: it lets events wait
@@ -123,7 +126,7 @@ func (a *App) openSpool(o *opened, broker queue.Queue) error {
 		return err
 	}
 	o.spool = shared.Queue(broker, spool.Options{
-		Reject: rejects, MaxBytes: a.Spool.MaxSize, MaxAge: time.Duration(a.Spool.MaxAge), OneBot: len(a.known) == 1,
+		Reject: rejects, MaxBytes: a.Spool.MaxSize, MaxAge: time.Duration(a.Spool.MaxAge), OneBot: func() bool { return len(a.bots()) == 1 },
 	})
 	// The last one to release the spool drains it to its own queue, as far as that takes events. What is
 	// left is drained to the next configuration's, or after the next start.

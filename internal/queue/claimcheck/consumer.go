@@ -145,6 +145,9 @@ func (c *consumer) Redrive(ctx context.Context, deliveries ...*queue.Delivery) e
 	return settled(c.inner.Redrive(ctx, originals(deliveries)...), deliveries...)
 }
 
+// Adjust implements [queue.Consumer].
+func (c *consumer) Adjust(opts queue.SubscribeOptions) error { return c.inner.Adjust(opts) }
+
 // Close implements [queue.Consumer].
 func (c *consumer) Close() error {
 	c.mu.Lock()

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Bots", botCases},
+		{"Adjust", adjustCases},
 		{"Park", parkCases},
 		{"Receive", receiveCases},
 		{"Lifecycle", lifecycleCases},

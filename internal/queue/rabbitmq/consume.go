@@ -26,11 +26,9 @@ const startWait = 3 * time.Second
 type consumer struct {
 	queue      *Queue
 	group      queue.Group
-	parkingLot string                 // Its name; empty for none. The group is Record then.
-	prefetch   queue.SubscribeOptions // Bounded; see [consumer.prefetchOfEach].
-	done       *seenIDs               // Nil in Dead.
+	parkingLot string   // Its name; empty for none. The group is Record then.
+	done       *seenIDs // Nil in Dead.
 	ordered    bool
-	places     []*place
 	sharing    *sharing // Nil but in Dispatch.
 
 	ctx               context.Context // Ends with Close.
@@ -41,6 +39,8 @@ type consumer struct {
 	suspected         retry.Wake    // There may be a suspect.
 
 	mu            sync.Mutex
+	prefetch      queue.SubscribeOptions // Bounded; see [consumer.prefetchOfEach].
+	places        map[string]*place      // By the name of their queue.
 	unstarted     int
 	subscriptions map[*subscription]struct{}
 	queued        []*item // Ready, but for suspects.
@@ -66,9 +66,10 @@ func newConsumer(q *Queue, group queue.Group, opts queue.SubscribeOptions, queue
 		subscriptions: map[*subscription]struct{}{},
 		suspected:     retry.NewWake(),
 		inflight:      inflight{},
+		places:        map[string]*place{},
 	}
 	for _, d := range queues {
-		c.places = append(c.places, newPlace(d))
+		c.places[d.name] = newPlace(d)
 	}
 	if c.ordered {
 		c.sharing = newSharing(q, c.places)
@@ -282,7 +283,9 @@ func (c *consumer) forget(lost func(*item) bool) {
 
 // Close implements [queue.Consumer].
 func (c *consumer) Close() error {
+	c.mu.Lock() // From here on Adjust starts nothing.
 	c.cancel()
+	c.mu.Unlock()
 	c.subscriptionLoops.Wait()
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()

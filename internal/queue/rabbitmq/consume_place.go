@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/botgate/botgate/internal/queue/rabbitmq/share"
@@ -14,6 +15,8 @@ type place struct {
 	sharing *sharing // Nil where everybody consumes the queue.
 
 	mu     sync.Mutex
+	gone   bool // It is not to be consumed any more.
+	ended  bool // And it is not.
 	wanted share.Place
 	// recalled ends to have the subscription that there is end, once nothing of it is worked on. It
 	// is the [queue.Delivery.Recalled] of its deliveries.
@@ -37,15 +40,45 @@ func (p *place) set(wanted share.Place) {
 	}
 	if p.wanted != wanted {
 		p.wanted = wanted
-		close(p.changed)
-		p.changed = make(chan struct{})
+		p.change()
 	}
 }
+
+// change has await look again. The lock is held.
+func (p *place) change() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// leave has the queue consumed no more, as soon as nothing of it is worked on.
+func (p *place) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+	p.recall()
+	p.change()
+}
+
+// stay undoes leave, and reports whether it is not too late.
+func (p *place) stay() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = false
+	return !p.ended
+}
+
+// errGone is why a queue is not consumed any more.
+var errGone = errors.New("its bot is not consumed any more")
 
 // await waits until the queue is to be consumed.
 func (p *place) await(ctx context.Context) (share.Place, error) {
 	for {
 		p.mu.Lock()
+		if p.gone {
+			p.ended = true
+			p.mu.Unlock()
+			return share.Place{}, errGone
+		}
 		wanted, changed := p.wanted, p.changed
 		if p.recalled.Err() != nil {
 			p.recalled, p.recall = context.WithCancel(context.Background())

@@ -35,23 +35,41 @@ type sharing struct {
 	owned   int // Of the queues that are spread evenly.
 }
 
-func newSharing(q *Queue, places []*place) *sharing {
+func newSharing(q *Queue, places map[string]*place) *sharing {
 	s := &sharing{
-		queue: q, id: uuid.NewString(), places: map[string]*place{}, members: 1,
+		queue: q, id: uuid.NewString(), members: 1,
 		decide: retry.NewWake(), news: retry.NewWake(),
-	}
-	var names []string
-	for _, p := range places {
-		name := strings.TrimPrefix(p.name, q.topology.prefix+".")
-		names = append(names, name)
-		p.sharing, s.places[name] = s, p
 	}
 	config := q.config.Sharing
 	s.view = share.NewView(share.Config{
 		Timeout: config.MemberTimeout, Settle: config.SettleTime, Rest: config.MoveInterval,
-	}, s.id, names, time.Now())
+	}, s.id, s.take(places), time.Now())
 	s.plan(time.Now())
 	return s
+}
+
+// take makes places those that are shared, and returns their names. The lock is held, or s is new.
+func (s *sharing) take(places map[string]*place) (names []string) {
+	s.places = map[string]*place{}
+	for _, p := range places {
+		name := strings.TrimPrefix(p.name, s.queue.topology.prefix+".")
+		names = append(names, name)
+		s.places[name] = p
+		if p.sharing == nil { // Who consumes it already reads this without the lock.
+			p.sharing = s
+		}
+	}
+	return names
+}
+
+// adjust changes the places that are shared.
+func (s *sharing) adjust(places map[string]*place) {
+	s.mu.Lock()
+	s.view.SetQueues(s.take(places), time.Now())
+	s.mu.Unlock()
+	s.plan(time.Now())
+	s.decide.Signal()
+	s.news.Signal()
 }
 
 // run gives the queues their places until ctx ends.
@@ -133,9 +151,11 @@ func (p *place) update(change func(view *share.View, name string)) {
 // prefetchOfEach is what is prefetched of a bot. Where processes share the bots, there is more room for
 // those of this one.
 func (c *consumer) prefetchOfEach() int {
-	most, least := c.prefetch.PrefetchMost, c.prefetch.Prefetch
+	c.mu.Lock()
+	most, least, places := c.prefetch.PrefetchMost, c.prefetch.Prefetch, len(c.places)
+	c.mu.Unlock()
 	if c.sharing == nil {
 		return least
 	}
-	return min(most, least*len(c.places)/max(1, c.sharing.count()))
+	return min(most, least*places/max(1, c.sharing.count()))
 }

@@ -128,6 +128,9 @@ func (t topology) ofBots(bots ...string) []declaration {
 				at = len(all)
 				index[name] = at
 				all = append(all, declaration{name: name, exchange: t.dispatch(), args: ordered(), part: of})
+				if !t.shared {
+					all[at].bot = bot
+				}
 			}
 			all[at].keys = append(all[at].keys, botKey(bot, n))
 		}
@@ -173,8 +176,9 @@ type declaration struct {
 	exchange string
 	keys     []string
 	args     amqp.Table
-	part     int  // Of so many that a bot has; 0 is 1.
-	strays   bool // It holds what belongs elsewhere.
+	bot      string // Whose alone it is, if it is a bot's.
+	part     int    // Of so many that the bot has; 0 is 1.
+	strays   bool   // It holds what belongs elsewhere.
 }
 
 // window is what is prefetched of the queue where each bot may have that much in all its queues.

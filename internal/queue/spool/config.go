@@ -41,6 +41,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+func (o Options) oneBot() bool { return o.OneBot != nil && o.OneBot() }
+
 // Options says how a [Queue] uses the spool.
 type Options struct {
 	// Reject refuses events that the broker does not take, instead of spooling them. What
@@ -50,10 +52,10 @@ type Options struct {
 	// MaxBytes bounds what the file holds: bodies, attributes and 512 bytes for each
 	// event. Beyond it nothing more is accepted. Default 1 GB.
 	MaxBytes int64
-	// OneBot says that there is one bot, which may have all of MaxBytes. Otherwise a bot may have as
+	// OneBot reports whether there is one bot, which may have all of MaxBytes. Otherwise a bot may have as
 	// much as it leaves free, so that there is always room for others: one bot up to half
-	// of it, two up to a third each. Default false.
-	OneBot bool
+	// of it, two up to a third each. Default: there are several.
+	OneBot func() bool
 	// MaxAge bounds how old the oldest event may be: beyond it nothing more is accepted for the
 	// queue that it waits for, that is for its bot, or where Record does not have it, for
 	// all. What is there stays and is drained, however old. Default 24h.

@@ -39,7 +39,7 @@ func (s *Spool) admitBot(options Options, bot string, more int64) error {
 	switch {
 	case of == nil:
 		return nil
-	case !options.OneBot && of.bytes+more > options.MaxBytes-s.index.bytes:
+	case !options.oneBot() && of.bytes+more > options.MaxBytes-s.index.bytes:
 		return fmt.Errorf("%w: bot %s has its share of the spool: as much as it leaves free (option %s, max_size)",
 			queue.ErrUnavailable, bot, s.cfg.Option)
 	case tooOld(of.dispatch.oldest(), options):

@@ -159,7 +159,7 @@ func TestAFullSpoolStillTriesTheBroker(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
 	b.behave(always(unavailable))
-	q := open(t, b, spool.Config{}, spool.Options{MaxBytes: 2000, OneBot: true})
+	q := open(t, b, spool.Config{}, spool.Options{MaxBytes: 2000, OneBot: func() bool { return true }})
 	for n := 0; ; n++ {
 		if q.Publish(t.Context(), newEvent(t, fmt.Sprint("k", n), n)) != nil {
 			break

@@ -166,7 +166,7 @@ func TestBounds(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
 	b.behave(always(unavailable))
-	q := open(t, b, spool.Config{MaxEvent: 2000}, spool.Options{MaxBytes: 2000, OneBot: true})
+	q := open(t, b, spool.Config{MaxEvent: 2000}, spool.Options{MaxBytes: 2000, OneBot: func() bool { return true }})
 	large := newEvent(t, "k", 1)
 	large.Data = make([]byte, 2001)
 	require.ErrorIs(t, q.Publish(t.Context(), large), queue.ErrTooLarge)

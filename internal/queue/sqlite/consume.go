@@ -27,7 +27,6 @@ type consumer struct {
 	group  queue.Group
 	opts   queue.SubscribeOptions
 	number int
-	bounds
 
 	buffer chan *queue.Delivery // Holds what is leased and not handed out; never blocks.
 	wake   retry.Wake           // Something may have become ready.
@@ -36,7 +35,8 @@ type consumer struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 
-	mu        sync.Mutex
+	mu sync.Mutex
+	bounds
 	held      map[int64]*lease // Leased and not settled, handed out or not.
 	heldBytes int64            // The size of all held.
 	heldOf    map[int64]int    // How many of held each bot has.
@@ -53,8 +53,24 @@ type bounds struct {
 	each     int // Of prefetch, how much each bot may have; in Dispatch only.
 }
 
+// roomToGrow is how many deliveries a consumer of Dispatch can have at once, where bots are added to those that
+// it began with.
+const roomToGrow = 16 << 10
+
+func boundsOf(group queue.Group, opts queue.SubscribeOptions) bounds {
+	each := opts.Bounded().Prefetch
+	if group == queue.Dispatch {
+		return bounds{each * max(1, len(opts.Bots)), each}
+	}
+	return bounds{each, each}
+}
+
 func newConsumer(q *Queue, owner *owner, group queue.Group, number int, b bounds, opts queue.SubscribeOptions) *consumer {
 	ctx, cancel := context.WithCancel(context.Background())
+	capacity := b.prefetch
+	if group == queue.Dispatch {
+		capacity = max(capacity, roomToGrow)
+	}
 	return &consumer{
 		q:      q,
 		owner:  owner,
@@ -62,7 +78,7 @@ func newConsumer(q *Queue, owner *owner, group queue.Group, number int, b bounds
 		opts:   opts,
 		number: number,
 		bounds: b,
-		buffer: make(chan *queue.Delivery, b.prefetch),
+		buffer: make(chan *queue.Delivery, capacity),
 		wake:   retry.NewWake(),
 		room:   retry.NewWake(),
 		ctx:    ctx,
@@ -73,6 +89,20 @@ func newConsumer(q *Queue, owner *owner, group queue.Group, number int, b bounds
 
 		throttled: map[int64]throttle{},
 	}
+}
+
+// Adjust implements [queue.Consumer]. All bots are in one place, so their number alone matters.
+func (c *consumer) Adjust(opts queue.SubscribeOptions) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return queue.ErrClosed
+	}
+	c.bounds = boundsOf(c.group, opts)
+	c.prefetch = min(c.prefetch, cap(c.buffer))
+	c.room.Signal()
+	c.wake.Signal()
+	return nil
 }
 
 // Receive implements [queue.Consumer].

@@ -62,12 +62,7 @@ func (q *Queue) Subscribe(ctx context.Context, group queue.Group, opts queue.Sub
 	if number >= groupParked {
 		group = queue.Record
 	}
-	each := opts.Bounded().Prefetch
-	prefetch := each
-	if group == queue.Dispatch {
-		prefetch *= max(1, len(opts.Bots))
-	}
-	c, err := q.subscribe(group, number, bounds{prefetch, each}, opts)
+	c, err := q.subscribe(group, number, boundsOf(group, opts), opts)
 	if err != nil {
 		return nil, err
 	}

@@ -93,6 +93,19 @@ func NewView(cfg Config, id string, queues []string, now time.Time) *View {
 	return v
 }
 
+// SetQueues changes the queues that this member can consume. Those of others go on meanwhile.
+func (v *View) SetQueues(queues []string, now time.Time) {
+	v.self.Queues = slices.Sorted(slices.Values(queues))
+	own := make(map[string]*attachment, len(queues))
+	for _, name := range queues {
+		if own[name] = v.own[name]; own[name] == nil {
+			own[name] = &attachment{}
+		}
+	}
+	v.own = own
+	v.look(now)
+}
+
 // Hear takes an announcement. It reports whether the others should hear of this member at once.
 func (v *View) Hear(a Announcement, now time.Time) (answer bool) {
 	if a.ID == v.self.ID || a.ID == "" {
@@ -147,15 +160,18 @@ func (v *View) members(counts func(*other) bool) []Member {
 
 // Attached notes that a queue is consumed, and as what.
 func (v *View) Attached(name string, role Role) {
-	a := v.own[name]
+	a, mine := v.own[name]
+	if !mine {
+		return
+	}
 	a.attached, a.role, a.active, a.mine = true, role, time.Time{}, false
 }
 
 // Delivered notes that the broker delivers to this member: it is the active consumer of the queue. Its
 // owner may have ended then.
 func (v *View) Delivered(name string, now time.Time) {
-	a := v.own[name]
-	if !a.active.IsZero() {
+	a, mine := v.own[name]
+	if !mine || !a.active.IsZero() {
 		return
 	}
 	a.active = now
@@ -167,7 +183,10 @@ func (v *View) Delivered(name string, now time.Time) {
 // Detached notes that a queue is consumed no more, and whether that was to leave it to its owner. It
 // reports whether the queue moved thereby, rather than that a consumer ended which only waited.
 func (v *View) Detached(name string, left bool, now time.Time) (moved bool) {
-	a := v.own[name]
+	a, mine := v.own[name]
+	if !mine {
+		return false
+	}
 	moved = left && !a.active.IsZero()
 	switch {
 	case moved && a.mine:

@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/dispatch"
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/reload"
+)
+
+const (
+	// tellTimeout bounds what a change of the bots waits for the queue.
+	tellTimeout = 2 * time.Second
+	// closeBots bounds the end of the following of the bots file, which may be about to tell the queue.
+	closeBots = 2*tellTimeout + time.Second
+)
+
+// fleet is the bots of the bots file as it is now, and who delivers to them.
+type fleet struct {
+	mu         sync.Mutex
+	set        bots.Set
+	dispatcher *dispatch.Dispatcher // Nil until there is one.
+}
+
+func (f *fleet) names() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.set.Names()
+}
+
+func (f *fleet) isOne() bool { return len(f.names()) == 1 }
+
+// deliver makes the dispatcher, which has the bots of the file from now on.
+func (f *fleet) deliver(cfg dispatch.Config) (d *dispatch.Dispatcher, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	cfg.Bots = f.set
+	f.dispatcher, err = dispatch.New(cfg)
+	return f.dispatcher, err
+}
+
+// replace changes the bots.
+func (f *fleet) replace(set bots.Set) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.set = set
+	if f.dispatcher == nil {
+		return nil
+	}
+	return f.dispatcher.SetBots(set)
+}
+
+// loadBots reads the bots file.
+func (a *App) loadBots() error {
+	if !a.settings.Has(config.Dispatch) {
+		return nil
+	}
+	set, err := bots.Load(a.settings.BotsFile)
+	if err == nil {
+		err = dispatch.Check(set)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", config.EnvBotsFile, err)
+	}
+	a.bots.set = set
+	return nil
+}
+
+// followBots has changes of the bots file and of the secrets that it names take effect from here on.
+func (a *App) followBots(context.Context) error {
+	if err := metric.Register(a.registry, "the files", reload.Collectors()...); err != nil || !a.settings.Has(config.Dispatch) {
+		return err
+	}
+	file, err := bots.Follow(a.settings.BotsFile, dispatch.Check, a.changeBots, a.log)
+	if err != nil {
+		return fmt.Errorf("%s: %w", config.EnvBotsFile, err)
+	}
+	a.onClose("bots file", closeBots, file.Close)
+	return a.bots.replace(file.Get()) // It may have changed since New.
+}
+
+// changeBots has dispatch go by other bots.
+func (a *App) changeBots(before, now bots.Set) {
+	if err := a.bots.replace(now); err != nil {
+		a.log.Error("dispatch can't follow the bots file; it has to be started again", "error", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), tellTimeout)
+	defer cancel()
+	for _, name := range now.Names() {
+		if _, known := before[name]; known {
+			continue
+		}
+		// Its first events may have come before the bot.
+		if err := a.queue.RetryNow(ctx, name); err != nil && !errors.Is(err, queue.ErrUnknownBot) {
+			a.log.Info("events that came before their bot may go a minute late", "bot", name, "error", err)
+		}
+	}
+	a.tellRemoved(before, now)
+}
+
+// tellRemoved says what is left of bots that were taken out of the bots file.
+func (a *App) tellRemoved(before, now bots.Set) {
+	ctx, cancel := context.WithTimeout(context.Background(), tellTimeout)
+	defer cancel()
+	var depths map[queue.Group]int64
+	for _, name := range before.Names() {
+		if _, stays := now[name]; stays {
+			continue
+		}
+		if depths == nil {
+			var err error
+			if depths, err = a.queue.Depths(ctx); err != nil {
+				a.log.Info("what waits for bots that were removed can't be counted", "error", err)
+				return
+			}
+		}
+		level := slog.LevelInfo
+		if depths[queue.OfBot(name)] > 0 {
+			level = slog.LevelWarn
+		}
+		a.log.Log(ctx, level, "bot was removed from the bots file; what waits for it stays in the queue, and goes once it is there again",
+			"bot", name, "waiting", depths[queue.OfBot(name)])
+	}
+}
