@@ -19,10 +19,10 @@ func (h *Handler) admit(r *http.Request) *problem.Problem {
 		return nil
 	}
 	h.security.Refused(r, "bot_enqueue", "not_verified")
-	h.warned.Do(func() {
+	if h.warned.CompareAndSwap(false, true) {
 		h.logger.WarnContext(r.Context(), "no check verified who sends: put bot_jwt or bot_signature before bot_enqueue"+
 			" for all of its requests, or the option open into its block", slog.String("bot", h.Bot))
-	})
+	}
 	return notVerified
 }
 

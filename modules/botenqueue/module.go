@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -97,8 +97,8 @@ type Handler struct {
 	budget   *unverified.Budget
 	logger   *slog.Logger
 	security *security.Log
-	// warned says once what an operator can do about requests that nobody verified.
-	warned sync.Once
+	// warned reports that the log says what an operator can do about requests that nobody verified.
+	warned atomic.Bool
 	now    func() time.Time
 }
 

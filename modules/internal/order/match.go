@@ -35,13 +35,13 @@ func (c *condition) implied(ctx []*condition) bool {
 // tells reports whether the conditions are about the same request, not rewritten in between.
 func (c *condition) tells(other *condition) bool { return len(c.sets) > 0 && c.epoch == other.epoch }
 
-// impliedBy reports whether the matchers are certain to match what s matches, within the conditions of ctx.
-func (wanted matcherSet) impliedBy(s matcherSet, c *condition, ctx []*condition) bool {
-	for name, value := range wanted {
+// impliedBy reports whether the matchers are certain to match what narrow matches, within the conditions of ctx.
+func (s matcherSet) impliedBy(narrow matcherSet, c *condition, ctx []*condition) bool {
+	for name, value := range s {
 		elsewhere := func(known *condition) bool {
-			return known.tells(c) && all(known.sets, func(s matcherSet) bool { return s.implies(name, value) })
+			return known.tells(c) && all(known.sets, func(other matcherSet) bool { return other.implies(name, value) })
 		}
-		if !s.implies(name, value) && !slices.ContainsFunc(ctx, elsewhere) {
+		if !narrow.implies(name, value) && !slices.ContainsFunc(ctx, elsewhere) {
 			return false
 		}
 	}
@@ -119,12 +119,12 @@ func newPathPattern(text string) pathPattern {
 	return pathPattern{prefix: text[:i], loose: text[i:] != "*"}
 }
 
-// covers reports whether the pattern is certain to match all that p does.
-func (wide pathPattern) covers(p pathPattern) bool {
-	if wide.exact {
-		return p.exact && wide.prefix == p.prefix
+// covers reports whether the pattern is certain to match all that narrow does.
+func (p pathPattern) covers(narrow pathPattern) bool {
+	if p.exact {
+		return narrow.exact && p.prefix == narrow.prefix
 	}
-	return !wide.loose && strings.HasPrefix(p.prefix, wide.prefix)
+	return !p.loose && strings.HasPrefix(narrow.prefix, p.prefix)
 }
 
 // meets reports whether one path may fit both.

@@ -8,12 +8,11 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
 	"github.com/stretchr/testify/require"
 
 	_ "github.com/botgate/botgate/modules"
 	"github.com/botgate/botgate/modules/internal/order"
-
-	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 
 // snippets are what the cases need not repeat.
@@ -50,7 +49,8 @@ func httpOf(t testing.TB, caddyfile string) json.RawMessage {
 	return config.Apps["http"]
 }
 
-// kept is a case that was written down in a file: a Caddyfile, and after a line of dashes what is found, a line each.
+// TestFindings checks the cases of the files: a title and a Caddyfile, and after a line of dashes what is found, a
+// line each.
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -59,7 +59,7 @@ func TestFindings(t *testing.T) {
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, one := range strings.Split(string(content), "\n==========\n") {
+		for one := range strings.SplitSeq(string(content), "\n==========\n") {
 			config, want, ok := strings.Cut(one, "\n----------\n")
 			require.True(t, ok, one)
 			title, config, _ := strings.Cut(strings.TrimSpace(config), "\n")

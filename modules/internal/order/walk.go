@@ -163,6 +163,7 @@ func (w *walker) handler(raw json.RawMessage, ctx []*condition, place string, st
 		w.routes(sub.Routes, ctx, place+".routes", st)
 	case roleInvoke:
 		w.invoke(raw, ctx, st)
+	case roleOther:
 	}
 }
 
@@ -186,10 +187,10 @@ func (w *walker) check(h seen, raw json.RawMessage, place string, st *state) {
 	if end != nil && h.role != roleOpen && strings.HasPrefix(h.name, "bot_") {
 		w.fail(h, place, fmt.Sprintf("stands after %s, so that it never runs: put it before", end.name))
 	}
-	switch h.role {
-	case roleCheck, roleOpen:
+	if h.role == roleCheck || h.role == roleOpen {
 		st.before = append(st.before, h)
-	case roleLimit:
+	}
+	if h.role == roleLimit {
 		w.limit(h, read[limiter](raw), place, st)
 	}
 }
