@@ -23,8 +23,9 @@ const corporaFacts = "testdata/corpora.txt"
 
 // platformSecrets are the secrets of platforms that sign with one.
 var platformSecrets = map[string]string{
-	"github": "It's a secret", "line": "channel", "meta": "app", "shopify": "shop", "slack": "signing",
-	"stripe": "whsec_stripe", "teams-outgoing": "c2VjcmV0", "telegram": "token",
+	"github": "It's a Secret to Everybody", "line": "channel-secret-of-line", "meta": "app-secret-of-meta",
+	"shopify": "shpss_0123456789abcdef", "slack": "signing-secret-of-slack",
+	"stripe": "whsec_0123456789abcdef", "teams-outgoing": "MDEyMzQ1Njc4OWFiY2RlZg==", "telegram": "secret-token-of-telegram",
 }
 
 // startForPlatforms runs the shipped Caddyfile with all of them, and Discord, whose key is returned.

@@ -62,7 +62,8 @@ func startWithHooks(t *testing.T, discordKey ed25519.PublicKey, hooks string) *s
 	t.Helper()
 	s := newStack(t)
 	for name, secret := range map[string]string{
-		"slack": "signing", "line": "channel", "discord": hex.EncodeToString(discordKey), "meta": "app", "telegram": "token", "hmac": "acme",
+		"slack": "signing-secret-of-slack", "line": "channel-secret-of-line", "discord": hex.EncodeToString(discordKey),
+		"meta": "app-secret-of-meta", "telegram": "secret-token-of-telegram", "hmac": "secret-of-acme-0123",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", name+".secret"), []byte(secret+"\n"), 0o600))
 	}
@@ -171,7 +172,7 @@ func (s *stack) acme(t *testing.T, body string) answer {
 	t.Helper()
 	p, err := platform.New("hmac", map[string]string{"header": "X-Acme-Signature"})
 	require.NoError(t, err)
-	secret, err := p.ParseSecret([]byte("acme"))
+	secret, err := p.ParseSecret([]byte("secret-of-acme-0123"))
 	require.NoError(t, err)
 	at := fmt.Sprint(time.Now().Unix())
 	header := p.(platform.Signer).Sign(secret, &platform.Request{Body: []byte("POST /hooks/demo/hmac eu " + at + "." + body)}, "")

@@ -7,6 +7,8 @@ import (
 	"crypto/sha512"
 	"hash"
 	"strings"
+
+	"github.com/botgate/botgate/internal/restrict"
 )
 
 // generic is the platform "hmac": any sender that signs with a shared secret, described
@@ -17,6 +19,8 @@ type generic struct {
 	idPath, typePath, userPath, orderPath []string
 	// challengePath leads to a text that the sender wants back, in requests that only try the address out.
 	challengePath []string
+	// leastSecret is how many bytes a secret must have.
+	leastSecret int
 }
 
 var hashes = map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.New, "sha1": sha1.New}
@@ -24,7 +28,7 @@ var hashes = map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.
 func newGeneric(o *options) Platform {
 	scheme := macScheme{
 		headers: strings.Fields(o.required("header")), prefix: o.text("prefix", ""),
-		field: o.text("field", ""), separators: o.text("separator", ",;"),
+		field: o.text("field", ""), separators: o.free("separator", ",;"),
 		timestampHeader: o.text("timestamp_header", ""), timestampField: o.text("timestamp_field", ""),
 		clock:     clocks[o.oneOf("timestamp_format", "seconds", "milliseconds", "rfc3339")],
 		tolerance: o.duration("tolerance", defaultTolerance), idHeader: o.text("id_header", ""),
@@ -34,10 +38,11 @@ func newGeneric(o *options) Platform {
 		secretPrefix:   o.text("secret_prefix", ""),
 	}
 	g := generic{
-		macScheme: newMACScheme(o, scheme, o.text("signed", "{body}")), typeHeader: o.text("type_header", ""),
+		macScheme: newMACScheme(o, scheme, o.free("signed", "{body}")), typeHeader: o.text("type_header", ""),
 		idPath: o.path("id_member"), typePath: o.path("type_member"),
 		userPath: o.path("user_member"), orderPath: o.path("order_member"),
 		challengePath: o.path("challenge_member"),
+		leastSecret:   o.size("min_secret_size", restrict.LeastSecret, leastMade, restrict.LeastSecret),
 	}
 	g.checkOptions(o)
 	return g
@@ -58,7 +63,8 @@ func (g generic) checkOptions(o *options) {
 	case g.timestampHeader != "" && g.timestampField != "":
 		o.fail("option timestamp_field: timestamp_header is set too")
 	case !timed && (o.has("tolerance") || o.has("timestamp_format")):
-		o.fail("option tolerance or timestamp_format: there is no timestamp_header or timestamp_field")
+		o.fail("option tolerance or timestamp_format: there is no timestamp_header or timestamp_field," +
+			" so nothing is checked by it")
 	case g.field == "" && (g.timestampField != "" || o.has("separator")):
 		o.fail("option field: timestamp_field and separator need the name of the signatures")
 	case g.signed.has("id") && g.idHeader == "":

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/botgate/botgate/internal/restrict"
 )
 
 // options hands a platform its settings. It remembers the first mistake and which
@@ -16,8 +19,19 @@ type options struct {
 	err   error
 }
 
-// text returns an option's value, or fallback when it is not set.
+// text returns an option's value, or fallback when it is not set. A value that restricts nothing, such as
+// an empty one, is a mistake and does not stand for the fallback.
 func (o *options) text(name, fallback string) string {
+	if value, ok := o.given[name]; ok {
+		if err := restrict.Text(value); err != nil {
+			o.fail("option %s: %w", name, err)
+		}
+	}
+	return o.free(name, fallback)
+}
+
+// free is text for an option that restricts nothing, or has placeholders of its own.
+func (o *options) free(name, fallback string) string {
 	o.known = append(o.known, name)
 	if value, ok := o.given[name]; ok {
 		return value
@@ -33,11 +47,10 @@ func (o *options) has(name string) bool {
 
 // required is text for an option that must have a value.
 func (o *options) required(name string) string {
-	value := o.text(name, "")
-	if value == "" {
+	if !o.has(name) {
 		o.fail("option %s: it is required", name)
 	}
-	return value
+	return o.text(name, "")
 }
 
 // oneOf is text for an option with a fixed set of values; the first one is the default.
@@ -57,6 +70,15 @@ func (o *options) duration(name string, fallback time.Duration) time.Duration {
 	value, err := time.ParseDuration(o.text(name, fallback.String()))
 	if err != nil || value <= 0 {
 		o.fail("option %s: it is not a duration like 5m", name)
+	}
+	return value
+}
+
+// size is an option that is a number of bytes.
+func (o *options) size(name string, fallback, least, most int) int {
+	value, err := strconv.Atoi(o.text(name, strconv.Itoa(fallback)))
+	if err != nil || value < least || value > most {
+		o.fail("option %s: it is not a number of bytes from %d to %d", name, least, most)
 	}
 	return value
 }

@@ -11,7 +11,7 @@ type teams struct {
 }
 
 func newTeams(o *options) Platform {
-	message, err := json.Marshal(map[string]string{"type": "message", "text": o.text("reply", "Received.")})
+	message, err := json.Marshal(map[string]string{"type": "message", "text": o.free("reply", "Received.")})
 	if err != nil {
 		o.fail("option reply: %w", err)
 	}

@@ -24,7 +24,7 @@ func (telegram) ParseSecret(raw []byte) (Secret, error) {
 	if !validTelegramSecret.Match(raw) {
 		return Secret{}, errors.New("the secret must have 1 to 256 characters of A-Z, a-z, 0-9, _ and -")
 	}
-	return Secret{token: raw}, nil
+	return Secret{token: raw, size: len(raw)}, nil
 }
 
 // Verify compares the header with each secret.

@@ -25,6 +25,8 @@ type Secret struct {
 	public ed25519.PublicKey
 	// keys verify JSON Web Tokens.
 	keys []tokenKey
+	// size is how many bytes of it are secret; 0 for public keys.
+	size int
 }
 
 // decodeBase64 takes the padding or its absence: copied secrets often lose it.
@@ -40,7 +42,7 @@ func newMACSecret(newHash func() hash.Hash, key []byte) (Secret, error) {
 		return Secret{}, errEmptySecret
 	}
 	key = bytes.Clone(key)
-	return Secret{macs: &sync.Pool{New: func() any { return hmac.New(newHash, key) }}}, nil
+	return Secret{macs: &sync.Pool{New: func() any { return hmac.New(newHash, key) }}, size: len(key)}, nil
 }
 
 // Format implements [fmt.Formatter], so that no verb and no logger shows more.

@@ -72,9 +72,9 @@ func Secret(raw []byte) error {
 }
 
 // Size reports a secret of fewer bytes than least.
-func Size(raw []byte, least int) error {
-	if len(raw) < least {
-		return fmt.Errorf("the secret has %d bytes, and at least %d are needed", len(raw), least)
+func Size(bytes, least int) error {
+	if bytes < least {
+		return fmt.Errorf("the secret has %d bytes, and at least %d are needed", bytes, least)
 	}
 	return nil
 }

@@ -76,8 +76,8 @@ func TestSecret(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, restrict.Size(make([]byte, 16), restrict.LeastSecret))
-	require.EqualError(t, restrict.Size(make([]byte, 15), restrict.LeastSecret),
+	require.NoError(t, restrict.Size(16, restrict.LeastSecret))
+	require.EqualError(t, restrict.Size(15, restrict.LeastSecret),
 		"the secret has 15 bytes, and at least 16 are needed")
 }
 

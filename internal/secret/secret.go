@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-)
 
-var errEmpty = errors.New("it is empty")
+	"github.com/botgate/botgate/internal/restrict"
+)
 
 // FromFile returns what the file holds, as [Clean] has it.
 func FromFile(path string) ([]byte, error) {
@@ -28,11 +28,11 @@ func FromEnv(name string) ([]byte, error) {
 	return clean("environment variable "+name, []byte(os.Getenv(name)))
 }
 
-// clean refuses what is empty or can't be read, by the name of its place.
+// clean refuses what is no secret or can't be read, by the name of its place.
 func clean(place string, raw []byte) ([]byte, error) {
 	cleaned, err := Clean(raw)
-	if err == nil && len(cleaned) == 0 {
-		err = errEmpty
+	if err == nil {
+		err = restrict.Secret(cleaned)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", place, err)

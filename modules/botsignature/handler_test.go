@@ -23,7 +23,8 @@ import (
 )
 
 const (
-	githubSecret   = "s3cret"
+	oldSecret      = "older-github-secret"
+	githubSecret   = "s3cret-0123456789"
 	standardSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 )
 
@@ -32,7 +33,7 @@ func handler(t testing.TB) *Handler {
 	h := &Handler{
 		Platform: "{http.request.uri.path.2}",
 		Platforms: map[string]*PlatformConfig{
-			"github":            {Files: []string{writeFile(t, "older\n"), writeFile(t, githubSecret+"\n")}},
+			"github":            {Files: []string{writeFile(t, oldSecret+"\n"), writeFile(t, githubSecret+"\n")}},
 			"standard-webhooks": {Files: []string{writeFile(t, standardSecret)}},
 		},
 		MaxSize: 1000,
@@ -89,7 +90,7 @@ func TestPasses(t *testing.T) {
 	const push = `{"repository":{"id":7},"sender":{"id":42}}`
 	github := signed(t, "github", githubSecret, push)
 	github.Header.Set("X-GitHub-Event", "push")
-	form := signed(t, "github", "older", "payload="+url.QueryEscape(push))
+	form := signed(t, "github", oldSecret, "payload="+url.QueryEscape(push))
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	form.Header.Set("X-GitHub-Event", "push")
 

@@ -28,7 +28,7 @@ func delivered(t *testing.T, h *Handler, r *http.Request) *delivery.Delivery {
 
 func TestAccountIsWhereItsSecretIs(t *testing.T) {
 	t.Setenv("BOTGATE_TEST_SECRET", githubSecret)
-	file := writeFile(t, "older")
+	file := writeFile(t, oldSecret)
 	in := func(c PlatformConfig) []string {
 		h := load(t, &Handler{Platform: "github", Platforms: map[string]*PlatformConfig{"github": &c}})
 		return delivered(t, h, signed(t, "github", githubSecret, `{}`)).Accounts

@@ -31,7 +31,7 @@ func writeFile(t testing.TB, content string) string {
 
 func TestProvisionErrorsNameTheOption(t *testing.T) {
 	t.Parallel()
-	good := writeFile(t, "s3cret")
+	good := writeFile(t, "s3cret-0123456789")
 	github := func(s *PlatformConfig) map[string]*PlatformConfig { return map[string]*PlatformConfig{"github": s} }
 	tests := map[string]struct {
 		handler Handler
@@ -42,7 +42,7 @@ func TestProvisionErrorsNameTheOption(t *testing.T) {
 		"no such env":        {Handler{Platform: "github", Platforms: github(&PlatformConfig{Envs: []string{"BOTGATE_TEST_ABSENT"}})}, "github: option secret_env: environment variable BOTGATE_TEST_ABSENT"},
 		"no secrets":         {Handler{Platform: "github", Platforms: github(&PlatformConfig{})}, "github: option secret_file or secret_env"},
 		"null":               {Handler{Platform: "github", Platforms: github(nil)}, "github: option secret_file or secret_env"},
-		"of the wrong form":  {Handler{Platform: "standard-webhooks", Platforms: map[string]*PlatformConfig{"standard-webhooks": {Files: []string{good}}}}, `standard-webhooks: option secret_file: ` + good + `: the secret must have 24 to 64 bytes`},
+		"of the wrong form":  {Handler{Platform: "standard-webhooks", Platforms: map[string]*PlatformConfig{"standard-webhooks": {Files: []string{good}}}}, `standard-webhooks: option secret_file: ` + good + `: the secret is neither of the form`},
 		"unknown platform":   {Handler{Platform: "gitlab", Platforms: map[string]*PlatformConfig{"gitlab": {Files: []string{good}}}}, `unknown platform "gitlab"; there are botframework, discord, github, `},
 		"other platform":     {Handler{Platform: "standard-webhooks", Platforms: github(&PlatformConfig{Files: []string{good}})}, `nothing is configured for the platform "standard-webhooks"`},
 		"no platform":        {Handler{Platforms: github(&PlatformConfig{Files: []string{good}})}, "name the platform"},
@@ -67,13 +67,13 @@ func TestReload(t *testing.T) {
 	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
 	require.NoError(t, err)
 	raw, err := json.Marshal(Handler{
-		Platform: "github", Platforms: map[string]*PlatformConfig{"github": {Files: []string{writeFile(t, "s3cret\n")}}},
+		Platform: "github", Platforms: map[string]*PlatformConfig{"github": {Files: []string{writeFile(t, "s3cret-0123456789\n")}}},
 	})
 	require.NoError(t, err)
 	for range 2 {
 		module, err := ctx.LoadModuleByID("http.handlers.bot_signature", raw)
 		require.NoError(t, err)
-		w, p := send(t, module.(*Handler), signed(t, "github", "s3cret", `{}`))
+		w, p := send(t, module.(*Handler), signed(t, "github", "s3cret-0123456789", `{}`))
 		require.True(t, p.reached, w.Body)
 	}
 }

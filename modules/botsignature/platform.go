@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/internal/restrict"
 	"github.com/botgate/botgate/internal/secret"
 )
 
@@ -41,6 +42,11 @@ func (c *PlatformConfig) open(name string, logger *slog.Logger) (*sender, error)
 	if c == nil {
 		c = new(PlatformConfig)
 	}
+	if c.Sender != "" {
+		if err := restrict.Text(c.Sender); err != nil {
+			return nil, fmt.Errorf("option sender: %w", err)
+		}
+	}
 	options, err := c.expanded()
 	if err != nil {
 		return nil, err
@@ -49,10 +55,13 @@ func (c *PlatformConfig) open(name string, logger *slog.Logger) (*sender, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := platform.CheckOptions(p); err != nil {
+		return nil, err
+	}
 	keyed, published := p.(platform.Keyed)
 	switch {
 	case len(c.Files)+len(c.Envs) > 0:
-		secrets, err := openSecrets(c, p, logger)
+		secrets, err := openSecrets(name, c, p, logger)
 		return newSender(name, p, secrets, c), err
 	case published:
 		secrets, err := openKeySet(keyed.Keys(), p, logger)

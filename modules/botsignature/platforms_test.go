@@ -39,7 +39,7 @@ func TestHandshakesAreAnsweredHere(t *testing.T) {
 			"slack":  {Files: []string{writeFile(t, "signing")}},
 			"github": {Files: []string{writeFile(t, githubSecret)}},
 			"line":   {Files: []string{writeFile(t, "channel")}},
-			"meta":   {Files: []string{writeFile(t, "app")}, Options: map[string]string{"verify_token": "{file." + writeFile(t, "token\n") + "}"}},
+			"meta":   {Files: []string{writeFile(t, "app")}, Options: map[string]string{"verify_token": "{file." + writeFile(t, "verify-token\n") + "}"}},
 		},
 	})
 	ping := signed(t, "github", githubSecret, `{"zen":"x"}`)
@@ -57,7 +57,7 @@ func TestHandshakesAreAnsweredHere(t *testing.T) {
 		"unsigned slack":    {httptest.NewRequest(http.MethodPost, "/hooks/demo/slack", strings.NewReader(`{"type":"url_verification","challenge":"abc"}`)), 401, ""},
 		"line verify":       {signed(t, "line", "channel", `{"events":[]}`), 200, "{}"},
 		"github ping":       {ping, 200, "pong"},
-		"meta challenge":    {httptest.NewRequest(http.MethodGet, challenge+"token", nil), 200, "77"},
+		"meta challenge":    {httptest.NewRequest(http.MethodGet, challenge+"verify-token", nil), 200, "77"},
 		"meta, wrong token": {httptest.NewRequest(http.MethodGet, challenge+"guess", nil), 403, ""},
 		"meta, other GET":   {httptest.NewRequest(http.MethodGet, "/hooks/demo/meta", nil), 405, ""},
 	} {
@@ -87,16 +87,16 @@ func TestLargeUnsignedBodyIsNotRead(t *testing.T) {
 func TestChangedSecretFileIsUsed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret")
-	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(oldSecret), 0o600))
 	h := load(t, &Handler{Platform: "github", Platforms: map[string]*PlatformConfig{"github": {Files: []string{path}}}})
-	_, p := send(t, h, signed(t, "github", "old", `{}`))
+	_, p := send(t, h, signed(t, "github", oldSecret, `{}`))
 	require.True(t, p.reached)
-	require.NoError(t, os.WriteFile(path, []byte("new"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(githubSecret), 0o600))
 	require.Eventually(t, func() bool {
-		_, p := send(t, h, signed(t, "github", "new", `{}`))
+		_, p := send(t, h, signed(t, "github", githubSecret, `{}`))
 		return p.reached
 	}, time.Minute, 20*time.Millisecond)
-	_, p = send(t, h, signed(t, "github", "old", `{}`))
+	_, p = send(t, h, signed(t, "github", oldSecret, `{}`))
 	require.False(t, p.reached)
 }
 
@@ -115,7 +115,7 @@ func guarded(t *testing.T, h *Handler) *Handler {
 func TestGuessedVerifyTokensAreRefusals(t *testing.T) {
 	t.Parallel()
 	h := guarded(t, load(t, &Handler{Platform: "meta", Platforms: map[string]*PlatformConfig{
-		"meta": {Files: []string{writeFile(t, "app")}, Options: map[string]string{"verify_token": "right"}},
+		"meta": {Files: []string{writeFile(t, "app")}, Options: map[string]string{"verify_token": "right-token"}},
 	}}))
 	subscribe := func(token string) int {
 		w, _ := send(t, h, httptest.NewRequest(http.MethodGet, "/hooks/demo/meta?hub.mode=subscribe&hub.challenge=7&hub.verify_token="+token, nil))
@@ -123,12 +123,12 @@ func TestGuessedVerifyTokensAreRefusals(t *testing.T) {
 	}
 	refused := requestsTotal.WithLabelValues("meta", outcomeBadProbe)
 	before := testutil.ToFloat64(refused)
-	require.Equal(t, http.StatusOK, subscribe("right"))
+	require.Equal(t, http.StatusOK, subscribe("right-token"))
 	for range 3 {
 		require.Equal(t, http.StatusForbidden, subscribe("guess"))
 	}
 	require.GreaterOrEqual(t, testutil.ToFloat64(refused), before+3)
-	require.Equal(t, http.StatusTooManyRequests, subscribe("right"))
+	require.Equal(t, http.StatusTooManyRequests, subscribe("right-token"))
 }
 
 func TestLockout(t *testing.T) {

@@ -27,11 +27,11 @@ type ownSecrets struct {
 	*reload.Value[[]platform.Secret]
 }
 
-func openSecrets(c *PlatformConfig, p platform.Platform, logger *slog.Logger) (secretSource, error) {
+func openSecrets(name string, c *PlatformConfig, p platform.Platform, logger *slog.Logger) (secretSource, error) {
 	value, err := reload.New(reload.Config[[]platform.Secret]{
 		What:  "secrets of bot_signature",
 		Files: c.Files, Logger: logger,
-		Load: func() ([]platform.Secret, error) { return c.load(p) },
+		Load: func() ([]platform.Secret, error) { return c.load(name, p, logger) },
 	})
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (s ownSecrets) Secrets(context.Context) ([]platform.Secret, error) { return
 // Newest implements [secretSource]: changed files are noticed by themselves.
 func (s ownSecrets) Newest(context.Context) ([]platform.Secret, error) { return s.Get(), nil }
 
-func (c *PlatformConfig) load(p platform.Platform) ([]platform.Secret, error) {
+func (c *PlatformConfig) load(name string, p platform.Platform, logger *slog.Logger) ([]platform.Secret, error) {
 	var loaded []platform.Secret
 	for _, source := range []struct {
 		option string
@@ -60,7 +60,7 @@ func (c *PlatformConfig) load(p platform.Platform) ([]platform.Secret, error) {
 			if err != nil {
 				return nil, fmt.Errorf("option %s: %w", source.option, err)
 			}
-			parsed, err := p.ParseSecret(raw)
+			parsed, err := parseSecret(name, p, raw, logger.With("option", source.option, "place", place))
 			if err != nil {
 				return nil, fmt.Errorf("option %s: %s: %w", source.option, place, err)
 			}
@@ -68,6 +68,19 @@ func (c *PlatformConfig) load(p platform.Platform) ([]platform.Secret, error) {
 		}
 	}
 	return loaded, nil
+}
+
+// parseSecret reads a secret and looks at its size.
+func parseSecret(name string, p platform.Platform, raw []byte, logger *slog.Logger) (platform.Secret, error) {
+	parsed, err := p.ParseSecret(raw)
+	if err != nil {
+		return parsed, err
+	}
+	warning, err := platform.CheckSize(name, p, parsed)
+	if warning != nil {
+		logger.Warn("a secret is short", slog.Any("error", warning))
+	}
+	return parsed, err
 }
 
 // publishedKeys are those of a platform that signs with keys of its own.

@@ -7,12 +7,15 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/restrict"
 )
 
 // senderVector is a request of one of the senders of docs/reference/platforms/hmac.md: one that the sender
@@ -63,6 +66,9 @@ func (v senderVector) requireVerified(t *testing.T, lines string) {
 	require.NoError(t, err)
 	lines = strings.ReplaceAll(lines, "https://bots.example.com", public.Scheme+"://"+public.Host)
 	lines = secretLine.ReplaceAllLiteralString(lines, "secret_file "+writeFile(t, v.Secret))
+	if len(v.Secret) < restrict.LeastSecret {
+		lines += "\nmin_secret_size " + strconv.Itoa(len(v.Secret))
+	}
 	h := new(Handler)
 	require.NoError(t, h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("bot_signature hmac {\n"+lines+"\n}")))
 	load(t, h)
