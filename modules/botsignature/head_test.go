@@ -19,7 +19,7 @@ import (
 func TestNothingIsReadOfStrangers(t *testing.T) {
 	t.Parallel()
 	h := load(t, &Handler{Platform: "telegram", Platforms: map[string]*PlatformConfig{
-		"telegram": {Files: []string{writeFile(t, "token")}},
+		"telegram": {Files: []string{writeFile(t, "token-of-telegram")}},
 	}})
 	r := httptest.NewRequest(http.MethodPost, "/hooks/demo/telegram", iotest.ErrReader(errors.New("the body is read")))
 	r.Header.Set("X-Telegram-Bot-Api-Secret-Token", "guessed")
@@ -28,7 +28,7 @@ func TestNothingIsReadOfStrangers(t *testing.T) {
 	require.False(t, p.reached)
 
 	r = httptest.NewRequest(http.MethodPost, "/hooks/demo/telegram", strings.NewReader(`{"update_id":1,"message":{"from":{"id":42}}}`))
-	r.Header.Set("X-Telegram-Bot-Api-Secret-Token", "token")
+	r.Header.Set("X-Telegram-Bot-Api-Secret-Token", "token-of-telegram")
 	w, p = send(t, h, r)
 	require.True(t, p.reached, "%s", w.Body)
 	require.Equal(t, "42", p.get("http.bot.user"))
