@@ -88,15 +88,3 @@ func (t *trust) bind(claims jwt.MapClaims) error {
 	}
 	return nil
 }
-
-// nameUser returns the user's name, which is no other issuer's user's.
-func nameUser(trusts []*trust, of *trust, user string) (string, error) {
-	taken := func(t *trust) bool { return of.Prefix == "" && t.Prefix != "" && strings.HasPrefix(user, t.Prefix) }
-	switch {
-	case user == "" || len(of.Prefix+user) > maxUser:
-		return "", reasonNoUser
-	case slices.ContainsFunc(trusts, taken):
-		return "", reasonForeignUser
-	}
-	return of.Prefix + user, nil
-}

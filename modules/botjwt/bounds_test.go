@@ -141,3 +141,19 @@ func TestBoundsThatBoundNothingAreRefused(t *testing.T) {
 	}
 	require.ErrorContains(t, provision(t, &Handler{IssuerConfig: IssuerConfig{Scopes: []string{"a"}}, Trusts: with(IssuerConfig{})}), "in the block")
 }
+
+// TestNamesOverRoutes: handlers of one configuration know of each other's issuers.
+func TestNamesOverRoutes(t *testing.T) {
+	t.Parallel()
+	var n names
+	require.Nil(t, n.add(&trust{Issuers: []string{"own"}}))
+	require.Nil(t, n.add(&trust{Issuers: []string{"own", "old"}}), "the same issuer on another route")
+	require.Nil(t, n.add(&trust{Issuers: []string{"partner"}, Prefix: "p:"}))
+	require.Nil(t, n.add(&trust{Issuers: []string{"second"}, Shared: true}), "it is meant")
+	require.Equal(t, []string{"own", "old"}, n.add(&trust{Issuers: []string{"other"}}))
+	_, err := n.nameUser(&trust{}, "p:ada")
+	require.ErrorIs(t, err, reasonForeignUser, "whatever route the token is sent to")
+	name, err := n.nameUser(&trust{Prefix: "p:"}, "ada")
+	require.NoError(t, err)
+	require.Equal(t, "p:ada", name)
+}

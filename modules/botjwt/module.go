@@ -131,11 +131,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.openTrusts(ctx.Slogger()); err != nil {
 		return fmt.Errorf("bot_jwt: %w", err)
 	}
+	users := namesOf(ctx)
+	h.nameUsers(users, ctx.Slogger())
 	var err error
 	h.verifier, err = newVerifier(verifierConfig{
 		Trusts: h.trusts, Scopes: h.RequireScopes, Require: h.RequireClaims, WithoutExpiry: h.AllowNoExpiry,
 		Leeway: time.Duration(*h.Leeway), UserClaim: h.UserClaim, BotClaim: h.BotClaim, MaxTokenSize: h.MaxTokenSize,
-		CacheSize: max(0, h.CacheSize), Now: time.Now,
+		CacheSize: max(0, h.CacheSize), Names: users, Now: time.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("bot_jwt: option cache_size: %w", err)
@@ -210,7 +212,8 @@ func (h *Handler) openTrust(c *IssuerConfig, issuers []string, logger *slog.Logg
 		return err
 	}
 	h.trusts = append(h.trusts, &trust{
-		Issuers: issuers, Audiences: c.Audiences, Scopes: c.Scopes, Claims: c.Claims, Prefix: prefix, Keys: keys,
+		Issuers: issuers, Audiences: c.Audiences, Scopes: c.Scopes, Claims: c.Claims, Prefix: prefix,
+		Shared: c.UserPrefix == prefixOff, Keys: keys,
 	})
 	return nil
 }

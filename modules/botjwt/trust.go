@@ -63,6 +63,8 @@ type trust struct {
 	Claims map[string]string
 	// Prefix is what the names of users begin with. Empty: nothing.
 	Prefix string
+	// Shared says that its users are those of other issuers without a prefix.
+	Shared bool
 	// Keys verify the tokens.
 	Keys keySource
 }

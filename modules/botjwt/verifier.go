@@ -44,6 +44,8 @@ type verifierConfig struct {
 	MaxTokenSize int
 	// CacheSize is how many verified tokens are remembered. Zero: none.
 	CacheSize int
+	// Names tell the users of issuers apart.
+	Names *names
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -147,7 +149,7 @@ func (v *verifier) verify(ctx context.Context, token string) (verified, error) {
 		return verified{}, reasonMissingClaim
 	}
 	found.claims = newClaims(values, token, v.config.UserClaim, v.config.BotClaim)
-	if found.claims.User, err = nameUser(v.config.Trusts, found.trust, found.claims.User); err != nil {
+	if found.claims.User, err = v.config.Names.nameUser(found.trust, found.claims.User); err != nil {
 		return verified{}, err
 	}
 	if !hasScopes(values, v.config.Scopes) {

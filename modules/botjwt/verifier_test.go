@@ -36,6 +36,7 @@ func sign(t testing.TB, algorithm string, header map[string]any, c jwt.MapClaims
 // config accepts good tokens of all algorithms.
 func config(t testing.TB) verifierConfig {
 	c := verifierConfig{
+		Names:  &names{},
 		Leeway: 30 * time.Second, UserClaim: "sub", MaxTokenSize: 2000,
 		Now: func() time.Time { return time.Unix(now, 0) },
 	}
