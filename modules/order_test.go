@@ -8,6 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// site is where the routes of the shipped Caddyfile begin.
+const site = ":{$BOTGATE_HTTP_PORT:8080} {\n"
+
 // TestValidateRefusesWhatNobodyChecks takes the checks of the shipped Caddyfile away, one at a time.
 func TestValidateRefusesWhatNobodyChecks(t *testing.T) {
 	const client = "import client "
@@ -24,14 +27,14 @@ func TestValidateRefusesWhatNobodyChecks(t *testing.T) {
 			"\t\tbot_signature github {\n", "\t\tbot_schema command.v1.json {\n",
 			"queue_ping on", "", "secret_file {$BOTGATE_DATA:data}/github.secret", "",
 		}, "^/hooks/([A-Za-z0-9_-]+)/github$"},
-		"no block": {[]string{"\timport security_headers\n", "\timport security_headers\n\timport hook slack\n"}, "/slack$"},
+		"no block": {[]string{site, site + "\timport hook slack\n"}, "/slack$"},
 		"order": {
 			[]string{client + "events:read\n\t\t\timport backend", "import backend\n\t\t\t" + client + "events:read"},
 			"bot_jwt in the route of bot_path",
 		},
-		"another path":   {[]string{"\timport security_headers\n", "\timport security_headers\n\thandle /status/* {\n\t\timport backend\n\t}\n"}, "/status/*"},
+		"another path":   {[]string{site, site + "\thandle /status/* {\n\t\timport backend\n\t}\n"}, "/status/*"},
 		"errors":         {[]string{"handle_errors {\n", "handle_errors {\n\t\timport backend\n"}, "errors.routes[0]"},
-		"another server": {[]string{":{$BOTGATE_HTTP_PORT:8080} {", ":8099 {\n\timport backend\n}\n\n:{$BOTGATE_HTTP_PORT:8080} {"}, "bot_api in the route of all requests"},
+		"another server": {[]string{site, ":8099 {\n\timport backend\n}\n\n" + site}, "bot_api in the route of all requests"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := validate(t, shipped(t, c.changes...))
@@ -43,8 +46,7 @@ func TestValidateRefusesWhatNobodyChecks(t *testing.T) {
 
 // TestValidateTakesWhatIsOpenOnPurpose opens routes as their handlers ask for.
 func TestValidateTakesWhatIsOpenOnPurpose(t *testing.T) {
-	require.NoError(t, validate(t, shipped(t, "\timport security_headers\n", `	import security_headers
-	handle /status/* {
+	require.NoError(t, validate(t, shipped(t, site, site+`	handle /status/* {
 		bot_open
 		import backend
 	}
