@@ -109,7 +109,8 @@ func TestReadsWaitForTheOnlyAPI(t *testing.T) {
 func TestAPIIsFoundWhereItListens(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	s.env = append(s.env, "BOTGATE_API_UPSTREAM=", "BOTGATE_API_LISTEN=:"+s.api[strings.LastIndex(s.api, ":")+1:])
+	s.env = append(s.env, "BOTGATE_API_UPSTREAM=", "BOTGATE_API_LISTEN=:"+s.api[strings.LastIndex(s.api, ":")+1:],
+		"BOTGATE_API_SECRET_FILE=data/api.secret")
 	s.startGateway()
 	a, err := send(http.MethodGet, s.base+"/v1/events", bearer(s.token("alice")), nil)
 	require.NoError(t, err)

@@ -29,7 +29,7 @@ import (
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
 const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper + closeBots +
-	stopReconcile + stopRetention + stopSessions + 5*closeStore + 4*closeShared + 2*closeListener
+	stopReconcile + stopRetention + stopSessions + 5*closeStore + 4*closeShared + 3*closeListener
 
 var errNotStarted = errors.New("not started")
 
@@ -62,6 +62,7 @@ type App struct {
 
 	// Set by Start; the listener and the queue by New when they were given to it.
 	listener net.Listener
+	door     *door
 	queue    queue.Queue
 	outcomes dispatch.Queue        // The queue as dispatch has it; see openOutcomes.
 	redis    redis.UniversalClient // Nil without one.
@@ -107,6 +108,10 @@ func New(cfg Config) (*App, error) {
 		a.health.Add(name, func(context.Context) error { return errNotStarted })
 	}
 	if err := a.loadBots(); err != nil {
+		return nil, err
+	}
+	var err error
+	if a.door, err = newDoor(a.settings, a.log); err != nil {
 		return nil, err
 	}
 	if a.needsStore() {

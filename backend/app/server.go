@@ -115,9 +115,16 @@ func (a *App) serve(ctx context.Context) error {
 	if a.listener == nil {
 		return nil
 	}
+	if a.door.file != "" {
+		followed, err := a.door.follow()
+		if err != nil {
+			return err
+		}
+		a.onStop("secret of the API", closeListener, func(context.Context) error { return followed.Close() })
+	}
 	base := context.WithoutCancel(ctx)
 	server := &http.Server{
-		Handler:           a.Handler(),
+		Handler:           a.door.guard(a.Handler()),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ReadTimeout:       readTimeout,
 		ReadHeaderTimeout: readTimeout,

@@ -45,6 +45,12 @@ type Config struct {
 	// Listen is the address, host:port, of the API, the health checks and the metrics;
 	// processes without the role api answer the latter two only. Empty listens nowhere.
 	Listen string
+	// APISecretFile has what gateways show to the API, a secret of at least 16 bytes; while it is
+	// replaced, the old and the new one, a line each. Required where Listen is not on loopback.
+	APISecretFile string
+	// APIHosts are names beside loopback's for which requests are answered on loopback, with commas
+	// or blanks between.
+	APIHosts string
 	// ReconcileAfter is how long nothing may have happened to an event under way before the role jobs
 	// asks whether the queue has it, and delivers it again where that does not; 0 never asks.
 	ReconcileAfter time.Duration

@@ -36,6 +36,8 @@ func TestFromEnv(t *testing.T) {
 		config.EnvBotsFile:       "bots.json",
 		config.EnvRoles:          "api, record,api",
 		config.EnvListen:         ":9",
+		config.EnvAPISecretFile:  "api.secret",
+		"BOTGATE_API_HOSTS":      "gateway.internal",
 		"BOTGATE_LOG_LEVEL":      "warn",
 		"BOTGATE_LOG_FORMAT":     "json",
 	})
@@ -52,6 +54,8 @@ func TestFromEnv(t *testing.T) {
 		BotsFile:       "bots.json",
 		Roles:          []config.Role{config.API, config.Record},
 		Listen:         ":9",
+		APISecretFile:  "api.secret",
+		APIHosts:       "gateway.internal",
 		ReconcileAfter: 15 * time.Minute,
 		LogLevel:       slog.LevelWarn,
 		LogFormat:      "json",

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/botgate/botgate/internal/address"
@@ -29,6 +28,7 @@ const (
 	EnvBotsFile      = "BOTGATE_BOTS_FILE"
 	EnvRoles         = "BOTGATE_ROLES"
 	EnvListen        = "BOTGATE_LISTEN"
+	EnvAPISecretFile = "BOTGATE_API_SECRET_FILE"
 )
 
 // minRetention is longer than any repeat window of the gateways by default, within which
@@ -188,9 +188,20 @@ var Options = []Option{
 		},
 	}, {
 		Flag: "listen", Env: EnvListen, Caddy: "listen", Default: "127.0.0.1:8081",
-		Help: "address of the API, health checks and metrics, without access control", Page: "reference/backend.md",
+		Help: "address of the API, health checks and metrics", Page: "reference/backend.md",
 		value: func(c *Config) value { return (*text)(&c.Listen) },
 		check: func(c Config) error { return ifSet(c.Listen, checkListen) },
+	}, {
+		Flag: "api-secret-file", Env: EnvAPISecretFile, Unset: "none: the API can be on loopback only",
+		Help: "what gateways show to the API, on both sides; needed where it is not on loopback", Page: "reference/backend.md",
+		value: func(c *Config) value { return (*text)(&c.APISecretFile) },
+		check: Config.checkAPISecret,
+	}, {
+		Flag: "api-hosts", Env: "BOTGATE_API_HOSTS", Caddy: "api_hosts",
+		Help:  "names beside localhost that requests may be for, where the API is on loopback",
+		Page:  "reference/backend.md",
+		value: func(c *Config) value { return (*text)(&c.APIHosts) },
+		check: func(c Config) error { return checkHosts(c.APIHosts) },
 	}, {
 		Flag: "log-level", Env: "BOTGATE_LOG_LEVEL", Default: "info",
 		Help:  "what is logged: debug, info, warn or error",
@@ -228,12 +239,5 @@ func checkRedis(url string) error {
 		return err
 	}
 	_ = client.Close() // It never dialed.
-	return nil
-}
-
-func checkListen(listen string) error {
-	if _, _, err := net.SplitHostPort(listen); err != nil {
-		return fmt.Errorf("%q is not an address like 127.0.0.1:8081", listen)
-	}
 	return nil
 }

@@ -135,7 +135,7 @@ func TestHelpAndVersion(t *testing.T) {
 
 func TestFlagGoesBeforeEnvironment(t *testing.T) {
 	t.Parallel()
-	getenv := environment("BOTGATE_LISTEN=:2", "BOTGATE_BOTS_FILE=b.json", "BOTGATE_HISTORY=off")
+	getenv := environment("BOTGATE_LISTEN=:2", "BOTGATE_API_SECRET_FILE=api.secret", "BOTGATE_BOTS_FILE=b.json", "BOTGATE_HISTORY=off")
 	root := newRoot(getenv)
 	require.NoError(t, root.ParseFlags([]string{"--listen=:1", "--roles", "api record", "--history", ""}))
 	cfg, err := load(root, getenv)

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/modules/internal/order"
 )
 
@@ -42,6 +43,8 @@ type Handler struct {
 
 	// provisioned reports that there is something to clean up, which reverse_proxy takes for granted.
 	provisioned bool
+	// secret is what is shown to the backend; nil without one.
+	secret *reload.Value[string]
 }
 
 // embedded is what the handler needs of the app botgate_embedded.
@@ -71,7 +74,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.setHealthChecks()
 	}
 	h.provisioned = true
-	return h.Handler.Provision(ctx)
+	if err := h.Handler.Provision(ctx); err != nil {
+		return err
+	}
+	return h.openSecret(ctx)
 }
 
 // Cleanup ends what was provisioned.
@@ -79,7 +85,11 @@ func (h *Handler) Cleanup() error {
 	if !h.provisioned {
 		return nil
 	}
-	return h.Handler.Cleanup()
+	err := h.Handler.Cleanup()
+	if h.secret != nil {
+		err = errors.Join(err, h.secret.Close())
+	}
+	return err
 }
 
 // findUpstreams has the embedded backend say where the API is.

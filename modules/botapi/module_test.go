@@ -84,6 +84,7 @@ func TestConfiguredUpstreamsStay(t *testing.T) {
 func TestNoUpstreamIsAnError(t *testing.T) {
 	_, _, err := provision(t, `{}`, "")
 	require.ErrorContains(t, err, "an upstream is required")
+	require.NoError(t, new(Handler).Cleanup(), "Caddy cleans up what could not be provisioned")
 }
 
 // TestOptionsOfReverseProxyGoBeforeTheDefaults sets what would be filled in.

@@ -44,9 +44,10 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //		max_unverified <size>
 //		bots      <name...>
 //		bots_file <path>
+//		api_secret_file [<path>]
 //	}
 //
-// redis, queue, spool, history and blob may stand without a value, as they do when the
+// redis, queue, spool, history, blob and api_secret_file may stand without a value, as they do when the
 // environment variable that they are taken from is not set; the embedded engines, the file
 // spool.db in the data folder and the defaults are used then.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -73,6 +74,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return nil
 		}),
 		option.Text("bots_file", &a.BotsFile),
+		option.OptionalText("api_secret_file", &a.APISecretFile),
 	)
 }
 

@@ -86,6 +86,10 @@ type App struct {
 	// above, the answer is 503. Default: 64 MB.
 	MaxUnverifiedBytes int64 `json:"max_unverified,omitempty"`
 
+	// APISecretFile is the path of a file whose first line, at least 16 bytes, is what bot_api
+	// shows to the backend. Required where the backend's API is not on loopback. Default: none.
+	APISecretFile string `json:"api_secret_file,omitempty"`
+
 	logger *slog.Logger
 	file   *reload.Value[queue.Bots] // Nil without a bots file.
 	redis  redis.UniversalClient
@@ -205,7 +209,7 @@ func (a *App) Cleanup() error {
 func (a *App) Settings() gateway.Settings {
 	return gateway.Settings{
 		QueueURL: a.QueueURL, RedisURL: a.RedisURL, Data: a.Data, BotsFile: a.BotsFile,
-		BlobURL: a.Blob.URL, BlobRetention: a.Blob.retention(),
+		BlobURL: a.Blob.URL, BlobRetention: a.Blob.retention(), APISecretFile: a.APISecretFile,
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 const (
 	jwtSecretFile  = "jwt.secret"
 	botSecretFile  = "demo-bot.secret"
+	apiSecretFile  = "api.secret"
 	botsFile       = "bots.json"
 	secretFileType = ".secret"
 	demoBot        = "demo"
@@ -36,8 +37,8 @@ const demoBots = `{
 func initCommand() caddycmd.Command {
 	return command("init", "", "Makes random secrets and a bots file to start from", `
 Makes what the shipped Caddyfile reads and is not there yet, with mode 0600: a secret for
-tokens, one for each platform, and a bots file with one bot, "demo". What is there
-already is left as it is.`, nil, func(fl caddycmd.Flags) error {
+tokens, one for the backend's API, one for each platform, and a bots file with one bot,
+"demo". What is there already is left as it is.`, nil, func(fl caddycmd.Flags) error {
 		made, err := initialize(fl.String("data"))
 		for _, path := range made {
 			fmt.Println("made", path)
@@ -56,6 +57,7 @@ func initialize(dir string) (made []string, err error) {
 		{"github" + secretFileType, hex.EncodeToString(randomKey()) + "\n"},
 		{"standard-webhooks" + secretFileType, webhookSecret()},
 		{botSecretFile, webhookSecret()},
+		{apiSecretFile, hex.EncodeToString(randomKey()) + "\n"},
 		{botsFile, demoBots},
 	} {
 		path := filepath.Join(dir, f.name)

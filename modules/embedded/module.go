@@ -75,6 +75,7 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 	b.settings.QueueURL = settings.QueueURL
 	b.settings.BlobURL, b.settings.BlobRetention = settings.BlobURL, settings.BlobRetention
 	b.settings.Data.RedisURL = settings.RedisURL
+	b.settings.APISecretFile = settings.APISecretFile
 	b.settings.DatabaseURL = "sqlite:" + filepath.Join(settings.Data, "events.db")
 	if settings.BotsFile != "" {
 		b.settings.BotsFile = settings.BotsFile

@@ -15,4 +15,6 @@ type Settings struct {
 	BlobURL string
 	// BlobRetention is how old a body in a folder gets; 0 for no bound.
 	BlobRetention time.Duration
+	// APISecretFile has what the gateway shows to the backend's API; empty for none.
+	APISecretFile string
 }
