@@ -51,6 +51,8 @@ type fakeQueue struct {
 	mu       sync.Mutex
 	retryNow func(bot string) // The consumer's.
 	adjusted []queue.Bots
+	// keeps is whether what is postponed stays away, and does not come again at once.
+	keeps bool
 	changes  []event.Change
 	// histories are those of what was settled.
 	histories [][]queue.Outcome
@@ -141,7 +143,7 @@ func (q *fakeQueue) Retry(ctx context.Context, d *queue.Delivery, delay time.Dur
 }
 
 func (q *fakeQueue) Postpone(ctx context.Context, d *queue.Delivery, delay time.Duration) error {
-	if err := q.settle(ctx, d, settled{how: "postpone", delay: delay}); err != nil {
+	if err := q.settle(ctx, d, settled{how: "postpone", delay: delay}); err != nil || q.keeps {
 		return err
 	}
 	q.deliveries <- &queue.Delivery{Event: &event.Event{ID: d.Event.ID, Bot: d.Event.Bot, Type: d.Event.Type, Time: d.Event.Time}, Attempt: d.Attempt}

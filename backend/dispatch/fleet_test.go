@@ -74,6 +74,7 @@ func TestAddedAndRemovedBots(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newFakeQueue()
+		q.keeps = true
 		answer := make(chan struct{})
 		d := newWithout(t, q, func(r *http.Request) (int, error) {
 			if r.URL.Host == "demo" {
@@ -84,16 +85,15 @@ func TestAddedAndRemovedBots(t *testing.T) {
 		stop := running(t, d)
 		of := func(bot, id string) *event.Event { e := newEvent(id); e.Bot = bot; return e }
 		q.put(1, newEvent("under way"))
+		synctest.Wait() // The bot has it.
 		q.put(1, of("added", "early"))
 		early := q.next(t)
 		require.Equal(t, settled{how: "postpone", id: "early", attempt: 1, delay: unknownPause}, early, "nobody knows it yet")
 		both := with(d.cfg.Bots, "added", func(b *bots.Bot) { *b = bots.Bot{Name: "added", URL: "http://added", Secrets: []string{secretOf("x")}} })
 		require.NoError(t, d.SetBots(both))
 		require.Equal(t, 16, d.target("demo").gate.breaker.share, "it is not the only one any more")
-		q.put(1, of("added", "now"))
-		for range 2 {
-			q.until(t, "ack")
-		}
+		q.put(1, of("added", "early"))
+		require.Equal(t, "early", q.until(t, "ack").id)
 		require.NoError(t, d.SetBots(bots.Set{"added": both["added"]}))
 		q.put(1, of("demo", "waits"))
 		require.Equal(t, "waits", q.until(t, "postpone").id)
@@ -111,6 +111,7 @@ func TestRemovedBotThatIsDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newFakeQueue()
+		q.keeps = true
 		d := newWithout(t, q, func(r *http.Request) (int, error) { return 0, context.DeadlineExceeded }, "other")
 		d.slots.mu.Lock()
 		d.target("demo").gate.breaker.open(time.Hour, time.Now())

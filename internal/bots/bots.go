@@ -185,6 +185,11 @@ func readFile(path string) (map[string]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the bots file: %w", err)
 	}
+	return parse(path, raw)
+}
+
+// parse reads the text of the file at path.
+func parse(path string, raw []byte) (map[string]entry, error) {
 	var file struct {
 		Bots map[string]entry `json:"bots"`
 	}
@@ -208,6 +213,15 @@ func readFile(path string) (map[string]entry, error) {
 }
 
 func (e entry) bot(name, dir string) (Bot, error) {
+	b, err := e.settings(name)
+	if err == nil {
+		b.Secrets, err = e.secrets(dir)
+	}
+	return b.WithDefaults(), err
+}
+
+// settings are all but the secrets.
+func (e entry) settings(name string) (Bot, error) {
 	b := Bot{Name: name, URL: e.URL, AllowPrivate: e.AllowPrivate, Queues: e.Queues}
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -225,8 +239,7 @@ func (e entry) bot(name, dir string) (Bot, error) {
 	if b.KeepAnswers, err = oneOf("keep_answers", e.KeepAnswers, KeepOff, KeepFailed, KeepAll); err != nil {
 		return b, err
 	}
-	b.Secrets, err = e.secrets(dir)
-	return b.WithDefaults(), err
+	return b, nil
 }
 
 // retries reads how often and how soon a bot is tried.
