@@ -29,7 +29,7 @@ func init() {
 func commands() []caddycmd.Command {
 	return []caddycmd.Command{
 		initCommand(), tokenCommand(), signCommand(), revokeCommand(), lockoutCommand(), hashSecretCommand(), schemaCommand(),
-		spoolCommand(),
+		botCommand(), spoolCommand(),
 		exampleBotCommand(), quickstartCommand(),
 	}
 }

@@ -33,7 +33,7 @@ func flags(t *testing.T, add func(*pflag.FlagSet), args ...string) caddycmd.Flag
 func TestInitializeMakesWhatIsMissingOnly(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	made, err := initialize(dir)
+	made, err := initialize(dir, defaultBotListen)
 	require.NoError(t, err)
 	require.Len(t, made, 6)
 	contents := map[string]string{}
@@ -51,7 +51,7 @@ func TestInitializeMakesWhatIsMissingOnly(t *testing.T) {
 	require.Equal(t, []string{demoBot}, set.Names())
 
 	require.NoError(t, os.Remove(made[0]))
-	again, err := initialize(dir)
+	again, err := initialize(dir, defaultBotListen)
 	require.NoError(t, err)
 	require.Equal(t, made[:1], again, "the others are left as they are")
 	entries, err := os.ReadDir(dir)
@@ -62,7 +62,7 @@ func TestInitializeMakesWhatIsMissingOnly(t *testing.T) {
 func TestTokenIsWhatTheCaddyfileAccepts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	_, err := initialize(dir)
+	_, err := initialize(dir, defaultBotListen)
 	require.NoError(t, err)
 	token, err := mintToken(flags(t, tokenFlags, "--data", dir, "--sub", "alice", "--scope", "a b", "--ttl", "5m"))
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func TestTokenIsWhatTheCaddyfileAccepts(t *testing.T) {
 func TestSignaturesVerify(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	_, err := initialize(dir)
+	_, err := initialize(dir, defaultBotListen)
 	require.NoError(t, err)
 	file := filepath.Join(dir, "push.json")
 	require.NoError(t, os.WriteFile(file, []byte(`{"a":1}`), 0o600))
@@ -126,7 +126,7 @@ func TestSignaturesVerify(t *testing.T) {
 func TestSignRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	_, err := initialize(dir)
+	_, err := initialize(dir, defaultBotListen)
 	require.NoError(t, err)
 	for want, args := range map[string][]string{
 		"platform and a file": {"github"},
@@ -143,7 +143,7 @@ func TestSignRefuses(t *testing.T) {
 func TestExampleBotActsOncePerID(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	_, err := initialize(dir)
+	_, err := initialize(dir, defaultBotListen)
 	require.NoError(t, err)
 	var printed bytes.Buffer
 	bot, err := startExampleBot(dir, "127.0.0.1:0", &printed)

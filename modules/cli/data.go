@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -23,10 +24,11 @@ const (
 	demoBot        = "demo"
 )
 
+// demoBots is the bots file to start from, with the address of the example bot.
 const demoBots = `{
   "bots": {
     "demo": {
-      "url": "http://127.0.0.1:9090/events",
+      "url": "%s",
       "allow_private": true,
       "secret_files": ["demo-bot.secret"]
     }
@@ -39,7 +41,7 @@ func initCommand() caddycmd.Command {
 Makes what the shipped Caddyfile reads and is not there yet, with mode 0600: a secret for
 tokens, one for the backend's API, one for each platform, and a bots file with one bot,
 "demo". What is there already is left as it is.`, nil, func(fl caddycmd.Flags) error {
-		made, err := initialize(fl.String("data"))
+		made, err := initialize(fl.String("data"), defaultBotListen)
 		for _, path := range made {
 			fmt.Println("made", path)
 		}
@@ -47,8 +49,9 @@ tokens, one for the backend's API, one for each platform, and a bots file with o
 	})
 }
 
-// initialize makes the missing files of the data folder and returns their paths.
-func initialize(dir string) (made []string, err error) {
+// initialize makes the missing files of the data folder, with the example bot at an address, and returns their
+// paths.
+func initialize(dir, bot string) (made []string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
@@ -58,7 +61,7 @@ func initialize(dir string) (made []string, err error) {
 		{"standard-webhooks" + secretFileType, webhookSecret()},
 		{botSecretFile, webhookSecret()},
 		{apiSecretFile, hex.EncodeToString(randomKey()) + "\n"},
-		{botsFile, demoBots},
+		{botsFile, fmt.Sprintf(demoBots, demoURL(bot))},
 	} {
 		path := filepath.Join(dir, f.name)
 		switch err := writeNew(path, []byte(f.content)); {
@@ -69,6 +72,15 @@ func initialize(dir string) (made []string, err error) {
 		}
 	}
 	return made, nil
+}
+
+// demoURL is where an example bot that listens gets its events.
+func demoURL(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if address := net.ParseIP(host); err == nil && (host == "" || address != nil && address.IsUnspecified()) {
+		listen = net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + listen + "/events"
 }
 
 // writeNew writes a file that must not exist yet. It appears whole or not at all, also

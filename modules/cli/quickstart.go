@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/retry"
 )
@@ -37,7 +39,7 @@ Caddyfile, and prints commands to try once it is ready. Ctrl-C stops all of it.`
 
 func quickstartFlags(flags *pflag.FlagSet) {
 	flags.String("config", "Caddyfile", "The Caddyfile to run")
-	flags.String("bot-listen", defaultBotListen, "Address of the example bot; the bots file must name it")
+	flags.String("bot-listen", defaultBotListen, "Address of the example bot, which a bots file that is made names; one that is there must name it")
 }
 
 func quickstart(fl caddycmd.Flags) error {
@@ -45,13 +47,14 @@ func quickstart(fl caddycmd.Flags) error {
 	if err := setDefaults(fl.String("data")); err != nil {
 		return err
 	}
-	made, err := initialize(fl.String("data"))
+	made, err := initialize(fl.String("data"), fl.String("bot-listen"))
 	if err != nil {
 		return err
 	}
 	if len(made) > 0 {
 		fmt.Printf("Made secrets and a bots file in %s/\n", fl.String("data"))
 	}
+	tellOtherBot(fl.String("data"), fl.String("bot-listen"))
 	bot, err := startExampleBot(fl.String("data"), fl.String("bot-listen"), os.Stdout)
 	if err != nil {
 		return err
@@ -65,6 +68,20 @@ func quickstart(fl caddycmd.Flags) error {
 		return err
 	}
 	return printExamples(base)
+}
+
+// tellOtherBot says when the bots file that is there sends the example bot's events elsewhere.
+func tellOtherBot(data, listen string) {
+	path := filepath.Join(data, botsFile)
+	listed, err := bots.List(path)
+	if err != nil {
+		return // The gateway says it.
+	}
+	for _, b := range listed {
+		if b.Name == demoBot && b.URL != demoURL(listen) {
+			fmt.Printf("%s sends the events of %s to %s, and the example bot is at %s\n", path, demoBot, b.URL, demoURL(listen))
+		}
+	}
 }
 
 // setDefaults sets the variables of the shipped Caddyfile: the data folder, and errors

@@ -1,0 +1,55 @@
+package botgate
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/botgate/botgate/internal/reload"
+)
+
+func init() {
+	caddy.RegisterModule(Admin{})
+}
+
+// Admin adds to Caddy's admin endpoint the way to have all files looked at that the process follows.
+type Admin struct{}
+
+// Files is the answer of POST /botgate/files.
+type Files struct {
+	// Files says how each stands.
+	Files []reload.Report `json:"files"`
+	// Bots are those that events are accepted for.
+	Bots []string `json:"bots"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (Admin) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "admin.api.botgate_files", New: func() caddy.Module { return new(Admin) }}
+}
+
+// Routes implements [caddy.AdminRouter].
+func (Admin) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: "/botgate/files", Handler: caddy.AdminHandlerFunc(serveFiles)}}
+}
+
+func serveFiles(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("use POST")}
+	}
+	answer := Files{Files: reload.All(), Bots: []string{}}
+	if app, err := caddy.ActiveContext().AppIfConfigured("botgate"); err == nil {
+		for name := range app.(*App).bots() {
+			answer.Bots = append(answer.Bots, name)
+		}
+	}
+	slices.Sort(answer.Bots)
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(answer)
+}
+
+// Interface guard.
+var _ caddy.AdminRouter = Admin{}

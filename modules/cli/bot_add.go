@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/outbound"
+	"github.com/botgate/botgate/internal/secret"
+)
+
+// botSettings are the optional fields of a bot that have a flag of the same name.
+var botSettings = []struct{ field, help string }{
+	{"timeout", "Bound of one attempt, such as 10s"},
+	{"give_up_after", "How old an event may get before it is dead, such as 72h"},
+	{"min_backoff", "Pause after the first failed attempt, such as 1s"},
+	{"max_backoff", "The longest pause, such as 10m"},
+	{"max_retry_after", "The longest pause that the bot can ask for, such as 1h"},
+	{"expire_after", "How old an event may be when it is delivered, such as 1h"},
+	{"on_dead", "What becomes of an event that would be dead: skip or hold"},
+	{"keep_answers", "Which answers are kept: off, failed or all"},
+}
+
+// botNumbers are those that are numbers.
+var botNumbers = []struct{ field, help string }{
+	{"max_attempts", "After how many attempts an event is dead"},
+	{"queues", "Over how many queues of RabbitMQ its events are spread"},
+}
+
+// addition is one run of botgate bot add.
+type addition struct {
+	botEdit
+	flags        *pflag.FlagSet
+	url          string
+	allowPrivate bool
+	secretFile   string
+	show         bool
+}
+
+func botAddCommand() *cobra.Command {
+	var a addition
+	cmd := onBots("add <name> --url <url>", "Adds a bot, and makes its secret", `
+Adds a bot to the bots file and makes its secret: a file with mode 0600, in the form that the libraries of Standard
+Webhooks read. Prints where that is, and what to put into the bot's environment. Settings that are left out have the
+defaults of the bots file.`, cobra.ExactArgs(1), func(e botEdit, args []string) error {
+		a.botEdit = e
+		return a.run(args[0])
+	})
+	a.flags = cmd.Flags()
+	a.flags.StringVar(&a.url, "url", "", "Where its events are POSTed; http or https")
+	a.flags.BoolVar(&a.allowPrivate, "allow-private", false, "The address may be one of this machine or of a private network")
+	a.flags.StringVar(&a.secretFile, "secret-file", "", "A file with a secret that the bot has already, relative to the bots file")
+	a.flags.BoolVar(&a.show, "show-secret", false, "Print the secret, too")
+	for _, s := range botSettings {
+		a.flags.String(flagOf(s.field), "", s.help)
+	}
+	for _, s := range botNumbers {
+		a.flags.Int(flagOf(s.field), 0, s.help)
+	}
+	return cmd
+}
+
+func flagOf(field string) string { return strings.ReplaceAll(field, "_", "-") }
+
+func (a *addition) run(name string) error {
+	if a.url == "" {
+		return errors.New("--url is missing: where are the bot's events to be POSTed?")
+	}
+	if err := os.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
+		return fmt.Errorf("making the folder of the bots file: %w", err)
+	}
+	fields := a.fields()
+	file := a.secretFile
+	made := ""
+	err := bots.Edit(a.ctx, a.path, func(d *bots.Document) (err error) {
+		if d.Has(name) {
+			return fmt.Errorf("there is a bot %q already; botgate bot rotate changes its secret", name)
+		}
+		if err := bots.Check(name, fields...); err != nil {
+			return a.privateHint(err)
+		}
+		if file, err = a.secretOf(name); err != nil {
+			return err
+		}
+		if a.secretFile == "" {
+			made = a.beside(file)
+		}
+		return d.Add(name, append(fields, bots.Field{Name: "secret_files", Value: []string{file}})...)
+	})
+	if err != nil && made != "" {
+		err = errors.Join(err, os.Remove(made))
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Added %s to %s.\n", name, a.path)
+	if err := a.tellSecret(file, a.show); err != nil {
+		return err
+	}
+	return a.tellGateway(name, true)
+}
+
+// secretOf makes the bot's secret, or checks the one that it has.
+func (a *addition) secretOf(name string) (file string, err error) {
+	if a.secretFile == "" {
+		return a.makeSecret(name)
+	}
+	if _, err := secret.FromFile(a.beside(a.secretFile)); err != nil {
+		return "", fmt.Errorf("--secret-file: %w", err)
+	}
+	return a.secretFile, nil
+}
+
+// fields are the settings that were given. A bot of this machine is what somebody tries first, so its address
+// needs no word.
+func (a *addition) fields() []bots.Field {
+	fields := []bots.Field{{Name: "url", Value: a.url}}
+	if address, err := url.Parse(a.url); err == nil && !a.allowPrivate {
+		scope, known := outbound.Literal(address.Hostname())
+		if a.allowPrivate = known && scope == outbound.Loopback; a.allowPrivate {
+			fmt.Fprintln(a.out, "The address is one of this machine, so the bot has allow_private.")
+		}
+	}
+	if a.allowPrivate {
+		fields = append(fields, bots.Field{Name: "allow_private", Value: true})
+	}
+	for _, s := range botSettings {
+		if value, _ := a.flags.GetString(flagOf(s.field)); value != "" {
+			fields = append(fields, bots.Field{Name: s.field, Value: value})
+		}
+	}
+	for _, s := range botNumbers {
+		if a.flags.Changed(flagOf(s.field)) {
+			value, _ := a.flags.GetInt(flagOf(s.field))
+			fields = append(fields, bots.Field{Name: s.field, Value: value})
+		}
+	}
+	return fields
+}
+
+// privateHint names the flag where the file's own words are meant.
+func (a *addition) privateHint(err error) error {
+	if inside := (*outbound.InsideError)(nil); errors.As(err, &inside) {
+		return fmt.Errorf("--url: %w; add --allow-private if the bot is meant to be there", inside)
+	}
+	return err
+}
+
+// tellSecret says what the bot needs to check signatures.
+func (e botEdit) tellSecret(file string, show bool) error {
+	path := e.beside(file)
+	fmt.Fprintf(e.out, "Its secret is in %s. The bot checks webhook-signature with it, as WEBHOOK_SECRET for example.\n", path)
+	if !show {
+		return nil
+	}
+	raw, err := secret.FromFile(path)
+	if err == nil {
+		fmt.Fprintf(e.out, "WEBHOOK_SECRET=%s\n", raw)
+	}
+	return err
+}
+
+// tellGateway says whether a running gateway goes by the bots file as it is now.
+func (e botEdit) tellGateway(name string, wanted bool) error {
+	const elsewhere = "Processes that run elsewhere notice it within 2 seconds, others at their start."
+	found, err := lookAtFiles(e.address)
+	if err != nil {
+		fmt.Fprintf(e.out, "No gateway answers at %s. %s\n", e.address, elsewhere)
+		return nil
+	}
+	for _, r := range found.Files {
+		if (r.What == bots.WhatBots || r.What == bots.WhatQueues) && r.Error != "" {
+			return fmt.Errorf("the gateway at %s refuses the bots file: %s", e.address, r.Error)
+		}
+	}
+	verb := map[bool]string{true: "accepts events for", false: "refuses events for"}[wanted]
+	if slices.Contains(found.Bots, name) != wanted {
+		return fmt.Errorf("the gateway at %s goes by another bots file: --bots-file or --address names it", e.address)
+	}
+	fmt.Fprintf(e.out, "The gateway at %s %s %s now. %s\n", e.address, verb, name, elsewhere)
+	return nil
+}
