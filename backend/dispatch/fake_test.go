@@ -52,8 +52,8 @@ type fakeQueue struct {
 	retryNow func(bot string) // The consumer's.
 	adjusted []queue.Bots
 	// keeps is whether what is postponed stays away, and does not come again at once.
-	keeps bool
-	changes  []event.Change
+	keeps   bool
+	changes []event.Change
 	// histories are those of what was settled.
 	histories [][]queue.Outcome
 }
