@@ -103,3 +103,34 @@ func TestStreamsAreFollowedOverAReload(t *testing.T) {
 	_, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 }
+
+// TestStreamsAndWaitsAreShared has one user open as many as there may be: others go on.
+func TestStreamsAndWaitsAreShared(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.env = append(s.env, "BOTGATE_USER_STREAMS=2", "BOTGATE_USER_WAITS=2")
+	s.startEmbedded()
+	const events = "/v1/events/stream"
+	for range 2 {
+		require.Equal(t, http.StatusOK, s.holding(http.MethodGet, events, s.token("eve")).StatusCode)
+	}
+	above := s.get(bearer(s.token("eve")), events)
+	requireProblem(t, above, http.StatusTooManyRequests, "rate-limited")
+	require.NotEmpty(t, above.header.Get("Retry-After"))
+	require.Equal(t, http.StatusOK, s.holding(http.MethodGet, events, s.token("ada")).StatusCode)
+
+	waiting := "/v1/events/" + uuid.NewString() + "?wait=5s"
+	answers := make(chan int)
+	for range 4 {
+		go func() {
+			a, _ := send(http.MethodGet, s.base+waiting, bearer(s.token("eve")), nil)
+			answers <- a.status
+		}()
+	}
+	counts := map[int]int{}
+	for range 4 {
+		counts[<-answers]++
+	}
+	require.Equal(t, map[int]int{http.StatusTooManyRequests: 2, http.StatusNotFound: 2}, counts)
+	require.Equal(t, http.StatusNotFound, s.get(bearer(s.token("ada")), "/v1/events/"+uuid.NewString()+"?wait=10ms").status)
+}
