@@ -45,9 +45,10 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //		bots      <name...>
 //		bots_file <path>
 //		api_secret_file [<path>]
+//		handover  [on | off]
 //	}
 //
-// redis, queue, spool, history, blob and api_secret_file may stand without a value, as they do when the
+// redis, queue, spool, history, blob, api_secret_file and handover may stand without a value, as they do when the
 // environment variable that they are taken from is not set; the embedded engines, the file
 // spool.db in the data folder and the defaults are used then.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -75,7 +76,24 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}),
 		option.Text("bots_file", &a.BotsFile),
 		option.OptionalText("api_secret_file", &a.APISecretFile),
+		option.Func("handover", a.unmarshalHandover),
 	)
+}
+
+func (a *App) unmarshalHandover(d *caddyfile.Dispenser) error {
+	var value string
+	if err := option.OptionalText("handover", &value).Read(d); err != nil {
+		return err
+	}
+	switch value {
+	case "on", "1", "true":
+		a.Handover = true
+	case "", "off", "0", "false":
+		a.Handover = false
+	default:
+		return d.Errf("handover: %q is neither on nor off", value)
+	}
+	return nil
 }
 
 func (s *Spool) unmarshal(d *caddyfile.Dispenser) error {

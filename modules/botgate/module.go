@@ -90,11 +90,18 @@ type App struct {
 	// shows to the backend. Required where the backend's API is not on loopback. Default: none.
 	APISecretFile string `json:"api_secret_file,omitempty"`
 
+	// Handover lets this process listen where another one does, to take over from it. Otherwise that
+	// is an error, since both would answer by chance.
+	Handover bool `json:"handover,omitempty"`
+
 	logger *slog.Logger
 	file   *reload.Value[queue.Bots] // Nil without a bots file.
 	redis  redis.UniversalClient
 	// verifyOrder looks at the routes of the configuration.
 	verifyOrder func() error
+	// claimPorts claims what the configuration listens on, and claims are how to release that.
+	claimPorts func() error
+	claims     []func() error
 
 	opened atomic.Pointer[opened]
 	// opening guards released and what opens.
@@ -111,6 +118,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.verifyOrder = func() error { return order.VerifyStarted(ctx) }
 	a.logger = ctx.Slogger()
+	a.claimPorts = func() error { return a.claimAll(ctx) }
 	if err := a.provisionBots(); err != nil {
 		return err
 	}
@@ -156,10 +164,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Start opens the queue and its spool, so that one that can't be opened fails the start. A
+// Start sees to it that no other process listens where this one does, and opens the queue and its
+// spool, so that one that can't be opened fails the start. A
 // RabbitMQ that is not there yet is no failure.
 func (a *App) Start() error {
 	if err := a.verifyOrder(); err != nil {
+		return err
+	}
+	if err := a.claimPorts(); err != nil {
 		return err
 	}
 	a.warnOfLeftovers()
@@ -201,6 +213,9 @@ func (a *App) Cleanup() error {
 	}
 	if a.redis != nil {
 		errs = append(errs, redisPool.Release(a.RedisURL))
+	}
+	for _, release := range a.claims {
+		errs = append(errs, release())
 	}
 	return errors.Join(errs...)
 }

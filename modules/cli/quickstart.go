@@ -165,7 +165,8 @@ Ctrl-C stops it. Events that the bot gets are printed here:
 // withHint adds what to change to errors whose text does not say it.
 func withHint(err error) error {
 	if strings.Contains(err.Error(), "address already in use") {
-		return fmt.Errorf("%w; the ports are set by BOTGATE_HTTP_PORT, BOTGATE_API_LISTEN, BOTGATE_ADMIN and --bot-listen", err)
+		return fmt.Errorf("%w; the ports are set by BOTGATE_HTTP_PORT, BOTGATE_API_LISTEN (and BOTGATE_API_UPSTREAM, "+
+			"where that is set), BOTGATE_ADMIN and --bot-listen", err)
 	}
 	return err
 }

@@ -55,6 +55,8 @@ type Backend struct {
 type botgateApp interface {
 	Queue() (queue.Queue, error)
 	Settings() gateway.Settings
+	// Claim has an address for this process alone.
+	Claim(address, option string) error
 }
 
 // CaddyModule returns the Caddy module information.
@@ -122,6 +124,9 @@ func (b *Backend) Start() error {
 	q, err := b.shared.Queue()
 	if err != nil {
 		return err
+	}
+	if err := b.shared.Claim(b.settings.Listen, "BOTGATE_API_LISTEN"); err != nil {
+		return fmt.Errorf("botgate_embedded: option listen: %w", err)
 	}
 	listener, err := b.listen()
 	if err != nil {
