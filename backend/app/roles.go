@@ -38,7 +38,7 @@ const (
 const (
 	// cleanEvery is the time from the end of one removal of what is too old to the next.
 	cleanEvery = time.Hour
-	// readyPause is the pause between two checks of the jobs' tables, which another process may make.
+	// readyPause is the pause between two checks of a part's tables.
 	readyPause = 250 * time.Millisecond
 )
 
@@ -183,15 +183,19 @@ func (a *App) startJobs(ctx context.Context) error {
 	if !a.settings.Has(config.Jobs) {
 		return nil
 	}
-	run := func(ctx context.Context) error {
-		migrated := func() bool { return a.jobsReady(ctx) == nil }
+	a.background(ctx, config.Jobs, stopJobs, onceMigrated(a.jobsReady, a.jobs.Run), a.jobs.Healthy)
+	return nil
+}
+
+// onceMigrated runs a part as soon as its tables are there, which this process or another one makes.
+func onceMigrated(ready, run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		migrated := func() bool { return ready(ctx) == nil }
 		if !(retry.Backoff{Min: readyPause}).Until(ctx, migrated) {
 			return nil
 		}
-		return a.jobs.Run(ctx)
+		return run(ctx)
 	}
-	a.background(ctx, config.Jobs, stopJobs, run, a.jobs.Healthy)
-	return nil
 }
 
 // startRetention drops days of the log that are too old, and makes those to come ready. It goes with

@@ -139,6 +139,7 @@ func (a *App) openSessions(ctx context.Context) error {
 		return nil
 	}
 	var engine session.Engine
+	migrated := func(context.Context) error { return nil }
 	if a.redis != nil {
 		engine = session.NewRedis(a.redis, "botgate:session:")
 	} else {
@@ -146,7 +147,7 @@ func (a *App) openSessions(ctx context.Context) error {
 		if err := a.migrate(ctx, "schema of the sessions", database.Migrate); err != nil {
 			return fmt.Errorf("sessions: %w", err)
 		}
-		engine = database
+		engine, migrated = database, database.Ready
 	}
 	data := a.settings.Data
 	sessions, err := session.New(session.Config{
@@ -156,7 +157,7 @@ func (a *App) openSessions(ctx context.Context) error {
 		return fmt.Errorf("%s, %s: %w", config.EnvSessionTTL, config.EnvSessionMaxTTL, err)
 	}
 	a.sessions = sessions
-	a.supervise(ctx, "sessions", stopSessions, sessions.Run)
+	a.supervise(ctx, "sessions", stopSessions, onceMigrated(migrated, sessions.Run))
 	return nil
 }
 
