@@ -33,7 +33,7 @@ func init() {
 //		max_stale      <duration>
 //		algorithms     <algorithm...>
 //		issuer         <iss...>
-//		audience       <aud...>
+//		audience       <aud...>|any
 //		scopes         <scope...>
 //		claim          <claim> <value>
 //		user_prefix    <prefix>|off
@@ -44,7 +44,7 @@ func init() {
 //		from           header | cookie <name> | query <name>
 //		leeway         <duration>
 //		require_scope  <scope...>
-//		require_claim  <claim> [<value...>]
+//		require_claim  <claim> <value...>|any
 //		require_exp    on|off
 //		user_claim     <claim>
 //		bot_claim      <claim>
@@ -101,6 +101,9 @@ func (h *Handler) unmarshalIssuer(d *caddyfile.Dispenser) error {
 	if len(names) == 0 {
 		return d.ArgErr()
 	}
+	if err := option.Written(d, "issuer", names...); err != nil {
+		return err
+	}
 	c, block := &IssuerConfig{Issuer: names[0]}, hasBlock(d)
 	if err := option.Block(d, "of issuer", append(c.options(), option.Flag("oidc", &c.OIDC))...); err != nil {
 		return err
@@ -141,6 +144,9 @@ func (c *IssuerConfig) unmarshalKey(d *caddyfile.Dispenser) error {
 	if d.NextArg() && (d.Val() != "kid" || !d.AllArgs(&key.KID)) {
 		return d.Err("key: only \"kid <id>\" may follow the path or name")
 	}
+	if err := option.Written(d, "key", place); err != nil {
+		return err
+	}
 	c.Keys = append(c.Keys, key)
 	return nil
 }
@@ -174,6 +180,12 @@ func (h *Handler) unmarshalClaim(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
 		return d.ArgErr()
+	}
+	if len(args) == 1 {
+		return d.Errf("require_claim %s: name the values that pass, or any (is an environment variable not set?)", args[0])
+	}
+	if err := option.Written(d, "require_claim", args...); err != nil {
+		return err
 	}
 	if h.RequireClaims == nil {
 		h.RequireClaims = map[string][]string{}
@@ -209,6 +221,9 @@ func (h *Handler) unmarshalClaimHeader(d *caddyfile.Dispenser) error {
 	var header, claim string
 	if !d.AllArgs(&header, &claim) {
 		return d.Err("claim_header takes a header and a claim")
+	}
+	if err := option.Written(d, "claim_header", header, claim); err != nil {
+		return err
 	}
 	if h.ClaimHeaders == nil {
 		h.ClaimHeaders = map[string]string{}

@@ -13,6 +13,7 @@ import (
 	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/internal/secret"
 	"github.com/botgate/botgate/modules/internal/jwks"
+	"github.com/botgate/botgate/modules/internal/placeholder"
 )
 
 // IssuerConfig is who issues tokens, for whom, and where the keys are: Keys and JWKFiles,
@@ -21,7 +22,8 @@ type IssuerConfig struct {
 	// Issuer is the value of the claim "iss". Required in Trusts; unused elsewhere.
 	Issuer string `json:"issuer,omitempty"`
 
-	// Audiences must share a value with the claim "aud". Default: any.
+	// Audiences must share a value with the claim "aud". Default: any; with JWKS and OIDC at least one
+	// is required, and "any", alone, is any.
 	Audiences []string `json:"audiences,omitempty"`
 
 	// Keys verify the tokens; each serves its own algorithm only.
@@ -177,7 +179,7 @@ func (k KeyConfig) load() (verificationKey, error) {
 	case k.Env != "":
 		raw, err = secret.FromEnv(k.Env)
 	default:
-		raw, err = secret.Clean([]byte(caddy.NewReplacer().ReplaceKnown(k.Value, "")))
+		raw, err = placeholder.ExpandSecret(k.Value)
 	}
 	if err != nil {
 		return verificationKey{}, err

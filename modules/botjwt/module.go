@@ -62,8 +62,7 @@ type Handler struct {
 	// RequireScopes must all be in the claims "scope" or "scp". Default: none.
 	RequireScopes []string `json:"require_scopes,omitempty"`
 
-	// RequireClaims must each have one of the values, or be there where no value is
-	// given. Default: none.
+	// RequireClaims must each have one of the values; "any", alone, is any. Default: none.
 	RequireClaims map[string][]string `json:"require_claims,omitempty"`
 
 	// AllowNoExpiry lets tokens without "exp" pass, which can't be ended but by changing
@@ -128,6 +127,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.security = security.NewLog(ctx)
 	h.setDefaults()
+	if err := h.restrict(ctx.Slogger()); err != nil {
+		return fmt.Errorf("bot_jwt: %w", err)
+	}
 	if err := h.openTrusts(ctx.Slogger()); err != nil {
 		return fmt.Errorf("bot_jwt: %w", err)
 	}
@@ -135,7 +137,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.nameUsers(users, ctx.Slogger())
 	var err error
 	h.verifier, err = newVerifier(verifierConfig{
-		Trusts: h.trusts, Scopes: h.RequireScopes, Require: h.RequireClaims, WithoutExpiry: h.AllowNoExpiry,
+		Trusts: h.trusts, Scopes: h.RequireScopes, Require: h.requiredClaims(), WithoutExpiry: h.AllowNoExpiry,
 		Leeway: time.Duration(*h.Leeway), UserClaim: h.UserClaim, BotClaim: h.BotClaim, MaxTokenSize: h.MaxTokenSize,
 		CacheSize: max(0, h.CacheSize), Names: users, Now: time.Now,
 	})
@@ -186,9 +188,6 @@ func (h *Handler) openTrusts(logger *slog.Logger) error {
 		return errors.New("option issuer: scopes, claim and user_prefix stand in the block of an issuer: there are no keys beside the blocks")
 	}
 	for _, config := range h.Trusts {
-		if config.Issuer == "" {
-			return errors.New("option issuer: a block needs the issuer's name")
-		}
 		if err := h.openTrust(config, []string{config.Issuer}, logger); err != nil {
 			return fmt.Errorf("issuer %s: %w", config.Issuer, err)
 		}
@@ -212,7 +211,7 @@ func (h *Handler) openTrust(c *IssuerConfig, issuers []string, logger *slog.Logg
 		return err
 	}
 	h.trusts = append(h.trusts, &trust{
-		Issuers: issuers, Audiences: c.Audiences, Scopes: c.Scopes, Claims: c.Claims, Prefix: prefix,
+		Issuers: issuers, Audiences: c.audiences(), Scopes: c.Scopes, Claims: c.Claims, Prefix: prefix,
 		Shared: c.UserPrefix == prefixOff, Keys: keys,
 	})
 	return nil

@@ -39,7 +39,7 @@ func TestKeysAsProvidersPublishThem(t *testing.T) {
 		var c publishedCase
 		require.NoError(t, json.Unmarshal(raw, &c))
 		require.NotEmpty(t, c.Tokens)
-		for _, config := range []IssuerConfig{{JWKS: serve(t, c.JWKS)}, {JWKFiles: []string{writeFile(t, c.JWKS)}}} {
+		for _, config := range []IssuerConfig{{JWKS: serve(t, c.JWKS), Audiences: []string{"any"}}, {JWKFiles: []string{writeFile(t, c.JWKS)}}} {
 			h := load(t, &Handler{IssuerConfig: config})
 			for _, token := range c.Tokens {
 				requireStatus(t, 200, h, "Bearer "+token)
@@ -78,7 +78,7 @@ func TestKeyOpsDecide(t *testing.T) {
 		`"key_ops":["verify"],"use":"enc"`: 401, `"key_ops":["VERIFY"]`: 401,
 	} {
 		set := `{"keys":[` + strings.Replace(string(raw), "{", "{"+member+",", 1) + `]}`
-		h := load(t, &Handler{IssuerConfig: IssuerConfig{JWKS: serve(t, []byte(set))}})
+		h := load(t, &Handler{IssuerConfig: IssuerConfig{JWKS: serve(t, []byte(set)), Audiences: []string{"any"}}})
 		requireStatus(t, want, h, token)
 	}
 }

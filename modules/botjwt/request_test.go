@@ -159,7 +159,7 @@ func TestClaimHeadersAreNotDroppedOnTheWay(t *testing.T) {
 
 func TestRequiredClaims(t *testing.T) {
 	t.Parallel()
-	h := withKey(t, Handler{RequireClaims: map[string][]string{"tenant": {"a", "b"}, "verified": {"true"}, "org": nil}})
+	h := withKey(t, Handler{RequireClaims: map[string][]string{"tenant": {"a", "b"}, "verified": {"true"}, "org": {"any"}}})
 	for name, tt := range map[string]struct {
 		changes jwt.MapClaims
 		want    bool

@@ -73,8 +73,8 @@ func TestPublishedKeys(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, published("RS256", "one"))
 	for name, config := range map[string]*IssuerConfig{
-		"oidc": {Issuer: provider.URL, OIDC: true},
-		"jwks": {Issuer: provider.URL, JWKS: provider.URL + "/keys"},
+		"oidc": {Issuer: provider.URL, OIDC: true, Audiences: []string{"any"}},
+		"jwks": {Issuer: provider.URL, JWKS: provider.URL + "/keys", Audiences: []string{"any"}},
 	} {
 		provider.publish(published("RS256", "one"))
 		h := load(t, &Handler{Trusts: []*IssuerConfig{config}})
@@ -94,7 +94,7 @@ func TestPublishedKeys(t *testing.T) {
 func TestRemovedKeyEndsCachedTokens(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, published("ES256", "one"))
-	h := load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true}}})
+	h := load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true, Audiences: []string{"any"}}}})
 	token := provider.token(t, "ES256", "one")
 	requireStatus(t, 200, h, token)
 	requireStatus(t, 200, h, token)
@@ -108,7 +108,7 @@ func TestRemovedKeyEndsCachedTokens(t *testing.T) {
 func TestBogusKeyIDs(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, published("ES256", "one"))
-	h := guarded(t, load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true}}}), 1)
+	h := guarded(t, load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true, Audiences: []string{"any"}}}}), 1)
 	requireStatus(t, 200, h, provider.token(t, "ES256", "one"))
 	for refused := 0; refused != http.StatusServiceUnavailable; {
 		w, _ := send(t, h, provider.token(t, "ES256", "bogus"))
@@ -130,7 +130,7 @@ func TestBogusKeyIDs(t *testing.T) {
 func TestProviderThatIsDownLocksNobodyOut(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, published("ES256", "one"))
-	h := guarded(t, load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true}}}), 1)
+	h := guarded(t, load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true, Audiences: []string{"any"}}}}), 1)
 	requireStatus(t, 200, h, provider.token(t, "ES256", "one"))
 	provider.Close()
 	for range 5 {
@@ -142,7 +142,7 @@ func TestProviderThatIsDownLocksNobodyOut(t *testing.T) {
 func TestNoKeysIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t)
-	h := load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, JWKS: provider.URL + "/absent"}}})
+	h := load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, JWKS: provider.URL + "/absent", Audiences: []string{"any"}}}})
 	w, p := send(t, h, provider.token(t, "ES256", "one"))
 	require.False(t, p.reached)
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
@@ -157,7 +157,7 @@ func TestKeysAreForTheirIssuerOnly(t *testing.T) {
 	h := load(t, &Handler{
 		IssuerConfig: IssuerConfig{Keys: []KeyConfig{{Algorithm: "HS256", File: writeFile(t, ring().secret)}}, Audiences: []string{"botgate"}},
 		Issuers:      []string{"local"},
-		Trusts:       []*IssuerConfig{{Issuer: one.URL, OIDC: true}, {Issuer: two.URL, OIDC: true, Audiences: []string{"else"}}},
+		Trusts:       []*IssuerConfig{{Issuer: one.URL, OIDC: true, Audiences: []string{"any"}}, {Issuer: two.URL, OIDC: true, Audiences: []string{"else"}}},
 	})
 	requireStatus(t, 200, h, one.token(t, "ES256", "k"))
 	requireStatus(t, 401, h, one.token(t, "RS256", "k"))
@@ -171,7 +171,7 @@ func TestKeysAreForTheirIssuerOnly(t *testing.T) {
 func TestAllowedAlgorithms(t *testing.T) {
 	t.Parallel()
 	provider := newIDP(t, published("RS256", "k"))
-	h := load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true, Algorithms: []string{"PS256"}}}})
+	h := load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true, Audiences: []string{"any"}, Algorithms: []string{"PS256"}}}})
 	requireStatus(t, 200, h, provider.token(t, "PS256", "k"))
 	requireStatus(t, 401, h, provider.token(t, "RS256", "k"))
 }

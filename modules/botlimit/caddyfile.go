@@ -88,10 +88,20 @@ func (h *Handler) unmarshalZone(d *caddyfile.Dispenser) error {
 		option.Text("cost", &z.Cost),
 		option.Count("lease", &z.Lease),
 		option.Count("max_in_flight", &z.MaxInFlight),
-		option.List("exempt", &z.Exempt),
+		option.Func("exempt", z.unmarshalExempt),
 	)
 	h.Zones = append(h.Zones, z)
 	return err
+}
+
+// unmarshalExempt takes the empty key too: that of requests that have none.
+func (z *Zone) unmarshalExempt(d *caddyfile.Dispenser) error {
+	keys := d.RemainingArgs()
+	if len(keys) == 0 {
+		return d.ArgErr()
+	}
+	z.Exempt = append(z.Exempt, keys...)
+	return nil
 }
 
 func (z *Zone) unmarshalRate(d *caddyfile.Dispenser) (err error) {

@@ -2,11 +2,14 @@ package option
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
+
+	"github.com/botgate/botgate/internal/restrict"
 )
 
 // MaxSize is the limit of options that cap a request body.
@@ -23,11 +26,25 @@ func one(name string, parse func(d *caddyfile.Dispenser, value string) error) Op
 	})
 }
 
-// Text is an option with one value.
+// Written reports a value that is empty or a placeholder of something else than Caddy, with the file and
+// the line. Caddy's placeholders are looked at when the configuration is loaded.
+func Written(d *caddyfile.Dispenser, name string, values ...string) error {
+	for _, value := range values {
+		if strings.Contains(value, "{") {
+			continue
+		}
+		if err := restrict.Text(value); err != nil {
+			return d.Errf("%s: %v", name, err)
+		}
+	}
+	return nil
+}
+
+// Text is an option with one value, which is not empty: see [Written].
 func Text[T ~string](name string, to *T) Option {
-	return one(name, func(_ *caddyfile.Dispenser, value string) error {
+	return one(name, func(d *caddyfile.Dispenser, value string) error {
 		*to = T(value)
-		return nil
+		return Written(d, name, value)
 	})
 }
 
@@ -45,7 +62,7 @@ func OptionalText(name string, to *string) Option {
 	})
 }
 
-// List is an option with at least one value. It may be repeated.
+// List is an option with at least one value, none of them empty: see [Written]. It may be repeated.
 func List(name string, to *[]string) Option {
 	return Func(name, func(d *caddyfile.Dispenser) error {
 		values := d.RemainingArgs()
@@ -53,7 +70,7 @@ func List(name string, to *[]string) Option {
 			return d.ArgErr()
 		}
 		*to = append(*to, values...)
-		return nil
+		return Written(d, name, values...)
 	})
 }
 

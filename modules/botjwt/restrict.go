@@ -1,0 +1,131 @@
+package botjwt
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"github.com/botgate/botgate/modules/internal/placeholder"
+)
+
+// anything, as the only value, says that the operator means no restriction.
+const anything = "any"
+
+// loggedParameter is the query parameter that the shipped Caddyfile keeps out of the log.
+const loggedParameter = "access_token"
+
+// restrict replaces the placeholders of the options that say whose tokens pass, and refuses those that come
+// out as no restriction where one was asked for.
+func (h *Handler) restrict(logger *slog.Logger) error {
+	if err := errors.Join(
+		placeholder.ExpandAll("issuer", h.Issuers),
+		placeholder.ExpandAll("require_scope", h.RequireScopes),
+		placeholder.Expand("user_claim", &h.UserClaim),
+		h.IssuerConfig.restrict(),
+		h.restrictClaims(),
+	); err != nil {
+		return err
+	}
+	for _, c := range h.Trusts {
+		if c == nil || c.Issuer == "" {
+			return errors.New("option issuer: a block needs the issuer's name")
+		}
+		if err := errors.Join(placeholder.Expand("issuer", &c.Issuer), c.restrict()); err != nil {
+			return fmt.Errorf("issuer %s: %w", c.Issuer, err)
+		}
+	}
+	h.warn(logger)
+	return h.checkIssuers()
+}
+
+// restrict is the same for the options that each issuer has.
+func (c *IssuerConfig) restrict() error {
+	errs := []error{placeholder.ExpandAll("audience", c.Audiences), placeholder.ExpandAll("jwk_file", c.JWKFiles)}
+	if c.JWKS != "" {
+		errs = append(errs, placeholder.Expand("jwks", &c.JWKS))
+	}
+	for i := range c.Keys {
+		if c.Keys[i].KID != "" {
+			errs = append(errs, placeholder.Expand("key, kid", &c.Keys[i].KID))
+		}
+	}
+	switch {
+	case (c.JWKS != "" || c.OIDC) && len(c.Audiences) == 0:
+		errs = append(errs, errors.New("option audience: with jwks or oidc it is required, since an issuer makes tokens "+
+			"for other applications too; audience any takes them all"))
+	case len(c.Audiences) > 1 && slices.Contains(c.Audiences, anything):
+		errs = append(errs, errors.New("option audience: any stands alone"))
+	}
+	return errors.Join(errs...)
+}
+
+// audiences are those that are compared.
+func (c *IssuerConfig) audiences() []string { return unlessAnything(c.Audiences) }
+
+func unlessAnything(values []string) []string {
+	if slices.Equal(values, []string{anything}) {
+		return nil
+	}
+	return values
+}
+
+func (h *Handler) restrictClaims() error {
+	for _, name := range slices.Sorted(maps.Keys(h.RequireClaims)) {
+		values := h.RequireClaims[name]
+		option := "require_claim " + name
+		switch claim := name; {
+		case len(values) == 0:
+			return fmt.Errorf("option %s: name the values that pass (is an environment variable not set?); "+
+				"require_claim %s any takes them all", option, name)
+		case len(values) > 1 && slices.Contains(values, anything):
+			return fmt.Errorf("option %s: any stands alone", option)
+		default:
+			if err := errors.Join(placeholder.Expand("require_claim", &claim), placeholder.ExpandAll(option, values)); err != nil {
+				return err
+			}
+		}
+	}
+	for header, claim := range h.ClaimHeaders {
+		if err := errors.Join(placeholder.Expand("claim_header", &header), placeholder.Expand("claim_header "+header, &claim)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requiredClaims are those that the verifier compares; without values a claim has to be there.
+func (h *Handler) requiredClaims() map[string][]string {
+	required := make(map[string][]string, len(h.RequireClaims))
+	for name, values := range h.RequireClaims {
+		required[name] = unlessAnything(values)
+	}
+	return required
+}
+
+// checkIssuers refuses an issuer that is named twice: the second one's keys would never be used.
+func (h *Handler) checkIssuers() error {
+	seen := slices.Clone(h.Issuers)
+	for _, c := range h.Trusts {
+		if slices.Contains(seen, c.Issuer) {
+			return fmt.Errorf("option issuer: %s is named twice, and has one set of keys: put all of them into one block", c.Issuer)
+		}
+		seen = append(seen, c.Issuer)
+	}
+	return nil
+}
+
+// warn is about what somebody can mean.
+func (h *Handler) warn(logger *slog.Logger) {
+	if h.JWKS != "" && len(h.Issuers) == 0 {
+		logger.Warn("bot_jwt: tokens of any issuer that signs with keys of jwks pass: name it with the option issuer",
+			slog.String("jwks", h.JWKS))
+	}
+	for _, source := range h.Sources {
+		if source.In == inQuery && source.Name != loggedParameter {
+			logger.Warn("bot_jwt: tokens in the query are in Caddy's logs: take the option from query access_token, "+
+				"or have the log's filter replace this parameter too", slog.String("parameter", source.Name))
+		}
+	}
+}
