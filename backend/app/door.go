@@ -136,6 +136,6 @@ func (d *door) complain(r *http.Request) {
 	if now-last < int64(complainEvery) || !d.complained.CompareAndSwap(last, now) {
 		return
 	}
-	d.logger.WarnContext(r.Context(), "a request without the gateways' secret was refused: "+
-		"gateways and backend need the same "+config.EnvAPISecretFile, slog.String("client", r.RemoteAddr))
+	d.logger.WarnContext(r.Context(), "a request without the gateways' secret was refused: both sides need the same one",
+		slog.String("option", config.EnvAPISecretFile), slog.String("client", r.RemoteAddr))
 }

@@ -24,7 +24,8 @@ func Loopback(listen string) bool {
 
 // checkAPISecret keeps the API, which asks for no token, from whoever is in the network.
 func (c Config) checkAPISecret() error {
-	if c.APISecretFile != "" || checkListen(c.Listen) != nil || !c.Has(API) || Loopback(c.Listen) {
+	needed := c.Has(API) && checkListen(c.Listen) == nil && !Loopback(c.Listen)
+	if c.APISecretFile != "" || !needed {
 		return nil
 	}
 	return fmt.Errorf("must be set, here and at the gateways, since the API listens on %s, which is not loopback "+

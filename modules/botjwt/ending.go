@@ -110,7 +110,7 @@ func (e *ending) answer(r *http.Request, next caddyhttp.Handler) (err error) {
 		_ = http.NewResponseController(e.ResponseWriter).SetWriteDeadline(time.Time{}) // The next request has its own.
 		thrown := recover()
 		switch {
-		case thrown != nil && thrown != http.ErrAbortHandler:
+		case thrown != nil && thrown != http.ErrAbortHandler: //nolint:errorlint // It is thrown as it is.
 			panic(thrown)
 		case e.begun && !e.events:
 			panic(http.ErrAbortHandler)

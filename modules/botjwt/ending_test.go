@@ -80,7 +80,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			response := get(t, tt.method, serving(t, withKey(t, Handler{}), endless(tt.kind, "")), soon(t))
+			response := get(t, tt.method, serving(t, withKey(t, Handler{}), endless(tt.kind, "")), soon(t)) //nolint:bodyclose // get closes it.
 			require.Equal(t, http.StatusOK, response.StatusCode)
 			body, err := io.ReadAll(response.Body)
 			require.ErrorIs(t, err, tt.want)
@@ -109,7 +109,7 @@ func TestWaitingRequestsEndWithTheirToken(t *testing.T) {
 				<-r.Context().Done()
 				late(w)
 			})
-			response := get(t, http.MethodGet, url, soon(t))
+			response := get(t, http.MethodGet, url, soon(t)) //nolint:bodyclose // get closes it.
 			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			require.Equal(t, http.StatusUnauthorized, response.StatusCode)
@@ -145,7 +145,7 @@ func TestWhatEndsByItselfGoesOn(t *testing.T) {
 					_, _ = io.WriteString(w, "begun"[len(begin):])
 				}
 			})
-			response := get(t, method, url, soon(t))
+			response := get(t, method, url, soon(t)) //nolint:bodyclose // get closes it.
 			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			require.Equal(t, "begun", string(body))
