@@ -217,8 +217,10 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	s.config = s.caddyfileWith(t, "\n\timport security_headers\n", "\n\timport security_headers\n\tlog\n")
 	s.env = append(s.env, "BOTGATE_LOG_LEVEL=DEBUG")
 	s.startGateway()
-	header := http.Header{"Authorization": {"Bearer very-private"}, "Cookie": {"session=very-private"}, "X-Telegram-Bot-Api-Secret-Token": {"very-private"},
-		"Referer": {"https://app.example/?code=very-private"}}
+	header := http.Header{
+		"Authorization": {"Bearer very-private"}, "Cookie": {"session=very-private"}, "X-Telegram-Bot-Api-Secret-Token": {"very-private"},
+		"Referer": {"https://app.example/?code=very-private"},
+	}
 	for _, query := range []string{
 		"access_token=very-private", "hub.verify_token=very-private&hub.mode=subscribe", "client_id=a&client_secret=very-private",
 		"x=%zz&token=very-private", "a;%74oken=very-private",

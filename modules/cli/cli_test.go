@@ -85,8 +85,12 @@ func TestTokenIsWhatTheCaddyfileAccepts(t *testing.T) {
 	require.Equal(t, []any{"demo", "build-7"}, []any{of["bot"], of["jti"]})
 
 	for _, args := range [][]string{
-		{"--data", dir, "--ttl", "0s"}, {"--data", dir, "--sub", " "}, {"--data", dir, "--sub", "alice "}, {"--data", t.TempDir()},
-		{"--data", dir, "--bot", "*"}, {"--data", dir, "--bot", "demo "},
+		{"--data", dir, "--ttl", "0s"},
+		{"--data", dir, "--sub", " "},
+		{"--data", dir, "--sub", "alice "},
+		{"--data", t.TempDir()},
+		{"--data", dir, "--bot", "*"},
+		{"--data", dir, "--bot", "demo "},
 	} {
 		_, err := mintToken(flags(t, tokenFlags, args...))
 		require.Error(t, err, "%v", args)
