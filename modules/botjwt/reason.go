@@ -12,9 +12,9 @@ const (
 	reasonLockedOut              reason = "locked_out"              // too many bad tokens came from its address
 	reasonTooLarge               reason = "too_large"               // the token is longer than allowed
 	reasonMalformed              reason = "malformed"               // it is not a JSON Web Token in compact form
-	reasonUnknownAlgorithm       reason = "unknown_algorithm"       // no key serves the token's algorithm
+	reasonUnknownAlgorithm       reason = "unknown_algorithm"       // no key serves it, and the key id is of another or missing
 	reasonCriticalHeader         reason = "critical_header"         // it asks for an extension with "crit" (RFC 7515)
-	reasonUnknownKey             reason = "unknown_key"             // no key of the token's algorithm has its key id
+	reasonUnknownKey             reason = "unknown_key"             // no key has its key id
 	reasonKeysUnavailable        reason = "keys_unavailable"        // no keys could be had: it may be good
 	reasonBadSignature           reason = "bad_signature"           // no key made this signature
 	reasonNoExpiry               reason = "no_expiry"               // the claim "exp" is missing

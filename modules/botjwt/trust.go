@@ -40,6 +40,12 @@ func (s *keySet) serves(algorithm string) bool {
 	return slices.ContainsFunc(s.keys, func(key verificationKey) bool { return key.algorithm == algorithm })
 }
 
+// lacks reports whether a token names a key that is not there: its algorithm may be that of the next keys then,
+// which issuers sign with before they publish them.
+func (s *keySet) lacks(id string) bool {
+	return id != "" && !slices.ContainsFunc(s.keys, func(key verificationKey) bool { return key.id == id })
+}
+
 // keySource has the keys of a trust at present.
 type keySource interface {
 	// Current returns them, or an error when none could be had.

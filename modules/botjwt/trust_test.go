@@ -126,6 +126,49 @@ func TestBogusKeyIDs(t *testing.T) {
 	}, time.Minute, 20*time.Millisecond)
 }
 
+// TestWhoIsLockedOutDuringRotations is who sends what the keys at hand decide, and not who sends a token of keys to
+// come, whatever their algorithm.
+func TestWhoIsLockedOutDuringRotations(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		algorithm, id string
+		why           reason
+		locked        bool
+	}{
+		"key to come":                   {"RS256", "two", reasonUnknownKey, false},
+		"key of another algorithm":      {"ES256", "two", reasonUnknownKey, false},
+		"key of a third algorithm":      {"EdDSA", "two", reasonUnknownKey, false},
+		"algorithm that the key is not": {"ES256", "one", reasonUnknownAlgorithm, true},
+		"secret for the public key":     {"HS256", "one", reasonUnknownAlgorithm, true},
+		"algorithm of no key":           {"none", "two", reasonUnknownAlgorithm, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			provider := newIDP(t, published("RS256", "one"))
+			h := guarded(t, load(t, &Handler{Trusts: []*IssuerConfig{{Issuer: provider.URL, OIDC: true, Audiences: []string{"any"}}}}), 1)
+			good := provider.token(t, "RS256", "one")
+			requireStatus(t, 200, h, good)
+			header := map[string]any{"kid": tt.id, "alg": tt.algorithm}
+			signer := tt.algorithm
+			if signer == "none" {
+				signer = "HS256"
+			}
+			bad := sign(t, signer, header, fresh(jwt.MapClaims{"iss": provider.URL}))
+			_, err := h.verifier.Verify(t.Context(), bad)
+			require.ErrorIs(t, err, tt.why)
+			for range 5 { // Later ones find out nothing.
+				_, p := send(t, h, "Bearer "+bad)
+				require.False(t, p.reached)
+			}
+			if tt.locked {
+				requireStatus(t, 429, h, good)
+			} else {
+				requireStatus(t, 200, h, good)
+			}
+		})
+	}
+}
+
 // TestProviderThatIsDownLocksNobodyOut: a key that can't be looked for says nothing about the token.
 func TestProviderThatIsDownLocksNobodyOut(t *testing.T) {
 	t.Parallel()

@@ -188,7 +188,7 @@ func (v *verifier) candidates(ctx context.Context, token *jwt.Token, values jwt.
 	switch {
 	case len(matching.Keys) > 0:
 		return matching, nil
-	case !found.keys.serves(token.Method.Alg()):
+	case !found.keys.serves(token.Method.Alg()) && !found.keys.lacks(id):
 		return nil, reasonUnknownAlgorithm
 	}
 	return nil, reasonUnknownKey
