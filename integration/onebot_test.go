@@ -175,7 +175,7 @@ func (s *stack) requireRefusedWithoutHeader(all []operation) {
 		require.Contains(s.t, string(a.body), "urn:botgate:problem:no-bot-header", o.name)
 		require.Contains(s.t, string(a.body), "X-Botgate-Bot", o.name)
 		require.Contains(s.t, string(a.body), "bot_jwt", o.name)
-		for _, header := range []string{"X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"} {
+		for _, header := range []string{"Authorization", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"} {
 			requireProblem(s.t, o.as(s, s.api, nil, header, "x"), http.StatusForbidden, "no-bot-header")
 		}
 		for _, value := range []string{"", "demo,other", "**", "a b"} {

@@ -36,10 +36,13 @@ func callerOf(h http.Header) (caller, error) {
 	return caller{}, otherBot
 }
 
+// passedOn are the headers of what passes requests on. The API itself asks for no credentials: those that are there are
+// the secret that gateways share with it, or a caller's, who believes that somebody checks them.
+var passedOn = []string{"Authorization", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Via"}
+
 // throughProxy reports whether a request came through a gateway, or anything else that passes requests on.
 func throughProxy(h http.Header) bool {
-	return slices.ContainsFunc([]string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Via"},
-		func(name string) bool { return len(h[name]) > 0 })
+	return slices.ContainsFunc(passedOn, func(name string) bool { return len(h[name]) > 0 })
 }
 
 // asCaller is an endpoint for the caller whom the gateway names.

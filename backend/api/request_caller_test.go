@@ -83,3 +83,32 @@ func TestUnfitBotClaimsSeeNothing(t *testing.T) {
 		require.Zero(t, reader.calls, name)
 	}
 }
+
+// TestWhoNeedsABot asks without the header and with it, as gateways do and as operators do.
+func TestWhoNeedsABot(t *testing.T) {
+	t.Parallel()
+	for name, header := range map[string]http.Header{
+		"the gateways' secret": {"Authorization": {"Bearer 0123456789abcdef"}},
+		"a secret of no value": {"Authorization": {""}},
+		"a caller's password":  {"Authorization": {"Basic Og=="}},
+		"a caller's address":   {"X-Forwarded-For": {"10.0.0.8"}},
+		"a caller's host":      {"X-Forwarded-Host": {"bots.example"}},
+		"a caller's scheme":    {"X-Forwarded-Proto": {"https"}},
+		"a proxy's word":       {"Forwarded": {"for=10.0.0.8"}},
+		"a proxy's name":       {"Via": {"1.1 proxy"}},
+		"":                     {},
+	} {
+		_, err := callerOf(header)
+		if name == "" {
+			require.NoError(t, err, "an operator asks the API itself")
+		} else {
+			require.ErrorIs(t, err, noBotHeader, name)
+		}
+		for given, bot := range map[string]string{"*": "", "demo": "demo"} {
+			header.Set(botclaim.Header, given)
+			c, err := callerOf(header)
+			require.NoError(t, err, name)
+			require.Equal(t, bot, c.bot, name)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/internal/botclaim"
 )
 
 const apiSecret = "0123456789abcdef"
@@ -26,7 +27,7 @@ func secretFile(t *testing.T, content string) string {
 	return path
 }
 
-// asked is the status of an answer to a request for that host and path, with that Authorization.
+// asked is the status of an answer to a request for that host and path, with that Authorization and for all bots.
 func asked(t *testing.T, address net.Addr, host, path, authorization string) int {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address.String()+path, nil)
@@ -34,6 +35,7 @@ func asked(t *testing.T, address net.Addr, host, path, authorization string) int
 	r.Host = host
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
+		r.Header.Set(botclaim.Header, botclaim.All)
 	}
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
