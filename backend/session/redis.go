@@ -23,8 +23,12 @@ var (
 	removeScript = redis.NewScript(removeSource)
 )
 
-// removeChunk bounds the keys of one script, which holds up everybody else.
-const removeChunk = 100
+const (
+	// removeChunk bounds the keys of one script, which holds up everybody else.
+	removeChunk = 100
+	// callTimeout bounds each call, retries included: requests of a Redis that hangs get their answer soon.
+	callTimeout = time.Second
+)
 
 var _ Engine = (*Redis)(nil)
 
@@ -65,6 +69,8 @@ type fields struct {
 
 // Load implements [Engine].
 func (e *Redis) Load(ctx context.Context, key Key, at time.Time) (*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	var f fields
 	if err := e.client.HGetAll(ctx, e.key(key)).Scan(&f); err != nil {
 		return nil, failed("reading a session", err)
@@ -80,6 +86,8 @@ func (e *Redis) Load(ctx context.Context, key Key, at time.Time) (*Session, erro
 
 // Store implements [Engine].
 func (e *Redis) Store(ctx context.Context, next *Session, was string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	updated, expires := next.UpdatedAt.UnixMicro(), next.ExpiresAt.UnixMicro()
 	written, err := storeScript.Run(ctx, e.client, []string{e.key(next.Key), e.userKey(next.User)},
 		was, next.Version, []byte(next.Data), strconv.FormatInt(updated, 10), strconv.FormatInt(expires, 10),
@@ -89,6 +97,8 @@ func (e *Redis) Store(ctx context.Context, next *Session, was string) error {
 
 // Remove implements [Engine].
 func (e *Redis) Remove(ctx context.Context, key Key, was string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	removed, err := removeScript.Run(ctx, e.client, []string{e.userKey(key.User), e.key(key)}, was, key.Bot).Bool()
 	return conflict("removing a session", removed, err)
 }
@@ -102,6 +112,8 @@ func conflict(action string, done bool, err error) error {
 
 // Bots implements [Engine].
 func (e *Redis) Bots(ctx context.Context, user string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	bots, err := e.client.SMembers(ctx, e.userKey(user)).Result()
 	return bots, failed("listing sessions", err)
 }
@@ -113,15 +125,22 @@ func (e *Redis) RemoveUser(ctx context.Context, user string) error {
 		return err
 	}
 	for chunk := range slices.Chunk(bots, removeChunk) {
-		keys, args := []string{e.userKey(user)}, []any{""}
-		for _, bot := range chunk {
-			keys, args = append(keys, e.key(Key{Bot: bot, User: user})), append(args, bot)
-		}
-		if err := removeScript.Run(ctx, e.client, keys, args...).Err(); err != nil {
-			return failed("removing a user's sessions", err)
+		if err := e.removeBots(ctx, user, chunk); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// removeBots removes a user's sessions at some bots.
+func (e *Redis) removeBots(ctx context.Context, user string, bots []string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	keys, args := []string{e.userKey(user)}, []any{""}
+	for _, bot := range bots {
+		keys, args = append(keys, e.key(Key{Bot: bot, User: user})), append(args, bot)
+	}
+	return failed("removing a user's sessions", removeScript.Run(ctx, e.client, keys, args...).Err())
 }
 
 // Sweep implements [Engine]. There is nothing to do.
@@ -129,5 +148,7 @@ func (e *Redis) Sweep(context.Context, time.Time, int) (int, error) { return 0, 
 
 // Ready implements [Engine].
 func (e *Redis) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	return failed("reading sessions", e.client.Ping(ctx).Err())
 }

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"crypto/rand"
 	"strings"
 	"testing"
@@ -89,4 +90,27 @@ func TestRedisUnreachable(t *testing.T) {
 	require.ErrorIs(t, e.Ready(t.Context()), session.ErrUnavailable)
 	_, err := e.Load(t.Context(), session.Key{Bot: "a", User: "b"}, time.Now())
 	require.ErrorIs(t, err, session.ErrUnavailable)
+}
+
+// TestRedisHung has a Redis that takes connections and answers nothing, and a client that would wait for hours.
+func TestRedisHung(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRedis(t)
+	c := client(t, server.URL+"?read_timeout=1h&max_retries=-1")
+	require.NoError(t, c.Ping(t.Context()).Err())
+	server.Pause()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	e, key := session.NewRedis(c, "test:"), session.Key{Bot: "a", User: "b"}
+	for name, call := range map[string]func() error{
+		"load":   func() error { _, err := e.Load(ctx, key, time.Now()); return err },
+		"store":  func() error { return e.Store(ctx, &session.Session{Key: key, Version: "v"}, "") },
+		"remove": func() error { return e.Remove(ctx, key, "v") },
+		"list":   func() error { _, err := e.Bots(ctx, "b"); return err },
+		"erase":  func() error { return e.RemoveUser(ctx, "b") },
+		"ready":  func() error { return e.Ready(ctx) },
+	} {
+		require.ErrorIs(t, call(), session.ErrUnavailable, name)
+		require.NoError(t, ctx.Err(), "%s ends by itself", name)
+	}
 }
