@@ -167,6 +167,7 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 	kinds["rebuild"], kinds["replay"], kinds["reconcile"] = kind.Rebuild{Maintainer: a.store}, kind.Replay{Queue: a.queue}, reconcile
 	address := a.settings.Blobs()
 	if address == "" {
+		kinds["export"] = kind.Missing("Exports need a blob store for their files: set " + config.EnvBlobURL + ".")
 		return kinds, nil
 	}
 	blobs, err := blobopen.Open(address)
