@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -36,6 +37,23 @@ func CheckOptions(p Platform) error {
 		}
 	}
 	return nil
+}
+
+// CheckHost warns where what is signed has the host that the request names, whichever that is: what was signed for
+// another gateway that has the same secret passes here.
+func CheckHost(p Platform) (warning error) {
+	anyHost := false
+	switch p := p.(type) {
+	case generic:
+		anyHost = p.base == nil && p.signed.has("url")
+	case twilio:
+		anyHost = p.base == nil
+	}
+	if !anyHost {
+		return nil
+	}
+	return errors.New("option url: without it, what was signed for another host with the same secret passes; " +
+		"give the gateway's public address, such as https://bots.example.com")
 }
 
 // CheckSize reports a secret that is too short for the platform of that name. A warning instead is about

@@ -9,6 +9,28 @@ import (
 	"github.com/botgate/botgate/internal/platform"
 )
 
+// TestSignaturesForEveryHost: only what has the host in it can be for another one.
+func TestSignaturesForEveryHost(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		platform string
+		settings map[string]string
+		any      bool
+	}{
+		{"twilio", nil, true},
+		{"twilio", map[string]string{"url": "https://bots.example.com"}, false},
+		{"hmac", map[string]string{"header": "X", "signed": "{url}{body}"}, true},
+		{"hmac", map[string]string{"header": "X", "signed": "{url}{body}", "url": "https://bots.example.com"}, false},
+		{"hmac", map[string]string{"header": "X", "signed": "{path}\n{body}"}, false},
+		{"hmac", map[string]string{"header": "X"}, false},
+		{"github", nil, false},
+	} {
+		p, err := platform.New(tt.platform, tt.settings)
+		require.NoError(t, err)
+		require.Equal(t, tt.any, platform.CheckHost(p) != nil, "%s %v", tt.platform, tt.settings)
+	}
+}
+
 // TestSecretsHaveASize: those that somebody chooses have 16 bytes; those that the platform makes may be
 // shorter in tests, with a warning.
 func TestSecretsHaveASize(t *testing.T) {

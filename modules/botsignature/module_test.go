@@ -1,10 +1,13 @@
 package botsignature
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -92,4 +95,20 @@ func TestOptionsFromFiles(t *testing.T) {
 	}
 	_, err := (&PlatformConfig{Options: map[string]string{"verify_token": "{file." + writeFile(t, "\xff\xfet") + "}"}}).expanded()
 	require.ErrorContains(t, err, "option verify_token: ")
+}
+
+// TestWarningOfSignaturesForEveryHost is in the log of whoever loads such a configuration.
+func TestWarningOfSignaturesForEveryHost(t *testing.T) {
+	t.Parallel()
+	for url, warned := range map[string]bool{"": true, "https://bots.example.com": false} {
+		c := &PlatformConfig{Files: []string{writeFile(t, "0123456789abcdef0123456789abcdef")}, Options: map[string]string{}}
+		if url != "" {
+			c.Options["url"] = url
+		}
+		var log bytes.Buffer
+		from, err := c.open("twilio", slog.New(slog.NewTextHandler(&log, nil)))
+		require.NoError(t, err)
+		require.NoError(t, from.secrets.Close())
+		require.Equal(t, warned, strings.Contains(log.String(), "option url"), log.String())
+	}
 }

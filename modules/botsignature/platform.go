@@ -58,6 +58,9 @@ func (c *PlatformConfig) open(name string, logger *slog.Logger) (*sender, error)
 	if err := platform.CheckOptions(p); err != nil {
 		return nil, err
 	}
+	if warning := platform.CheckHost(p); warning != nil {
+		logger.Warn("signatures count for every host", slog.String("platform", name), slog.Any("error", warning))
+	}
 	keyed, published := p.(platform.Keyed)
 	switch {
 	case len(c.Files)+len(c.Envs) > 0:
