@@ -100,6 +100,7 @@ func (s *stack) endure(o outage, load *chaosLoad) {
 	load.progress(s.t, 100)
 	o.begin()
 	s.awaitList(true)
+	s.awaitReadiness(`"status":"degraded"`, `"store":"away: shard `+o.hit+`"`)
 	over := time.Now().Add(o.holds)
 	var longest time.Duration
 	trips, waiting := 0, []string{}
@@ -122,6 +123,7 @@ func (s *stack) endure(o outage, load *chaosLoad) {
 		o.name, o.holds, trips, longest.Round(time.Millisecond), time.Since(returned).Round(time.Millisecond))
 	require.LessOrEqual(s.t, longest, sparedWait+10*usual, "a spared user's command; the longest of %d before took %s", tripsBefore, usual)
 	s.awaitList(false)
+	s.awaitReadiness(`"status":"ready"`)
 	require.NoError(s.t, load.count().fatal)
 }
 
@@ -213,6 +215,26 @@ func (s *stack) awaitList(incomplete bool) {
 		}
 		return nil
 	})
+}
+
+// awaitReadiness waits until the processes of api and record, which no shard takes out of use, say this.
+func (s *stack) awaitReadiness(says ...string) {
+	s.t.Helper()
+	for _, base := range []string{s.api, s.backends[1].base} {
+		eventually(s.t, func() error {
+			a, err := send(http.MethodGet, base+"/readyz", nil, nil)
+			if err != nil {
+				return err
+			}
+			require.Equal(s.t, http.StatusOK, a.status, "%s", a.body)
+			for _, part := range says {
+				if !strings.Contains(string(a.body), part) {
+					return fmt.Errorf("/readyz answers %s", a.body)
+				}
+			}
+			return nil
+		})
+	}
 }
 
 var parkedDepth = regexp.MustCompile(`(?m)^botgate_queue_depth\{bot="",group="parked"\} (\d+)$`)

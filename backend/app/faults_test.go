@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/app"
@@ -144,6 +146,51 @@ func TestDatabaseUnreachable(t *testing.T) {
 	require.NotContains(t, body, "hunter2")
 	code, _ = get(t, a, "/healthz")
 	require.Equal(t, 200, code)
+}
+
+// TestShardAway starts with shards that nobody serves: the app is ready as long as there is one, whichever.
+func TestShardAway(t *testing.T) {
+	t.Parallel()
+	const away = "postgres://botgate:hunter2@127.0.0.1:1/botgate?sslmode=disable"
+	served := "sqlite:" + filepath.Join(t.TempDir(), "shard.db")
+	for _, tc := range []struct {
+		name, a, b string
+		code       int
+		body       string
+	}{
+		{
+			"the first, which has the jobs", away, served, 200,
+			`{"status":"degraded","checks":{"store":"degraded","record":"ok","jobs":"degraded","queue":"ok","dispatch":"ok"},
+				"details":{"store":"away: shard a","jobs":"kept in shard a"}}`,
+		},
+		{
+			"another one", served + ".other", away, 200,
+			`{"status":"degraded","checks":{"store":"degraded","record":"ok","jobs":"ok","queue":"ok","dispatch":"ok"},
+				"details":{"store":"away: shard b"}}`,
+		},
+		{
+			"both", away, away + "&application_name=other", 503,
+			`{"status":"not ready","checks":{"store":"unavailable","record":"ok","jobs":"degraded","queue":"ok","dispatch":"ok"},
+				"details":{"jobs":"kept in shard a"}}`,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := settings(t, "http://127.0.0.1:1")
+			dir := filepath.Dir(c.BotsFile)
+			c.Data.ShardsFile = filepath.Join(dir, "shards.json")
+			require.NoError(t, os.WriteFile(c.Data.ShardsFile, fmt.Appendf(nil, `{"shards": {"a": {"url": %q}, "b": {"url": %q}},
+				"buckets": [{"from": 0, "to": 511, "shard": "a"}, {"from": 512, "to": 1023, "shard": "b"}]}`,
+				tc.a, tc.b), 0o600))
+			a := start(t, app.Config{Settings: c})
+			require.EventuallyWithT(t, func(c *assert.CollectT) {
+				code, body := get(t, a, "/readyz")
+				require.Equal(c, tc.code, code)
+				require.JSONEq(c, tc.body, body)
+			}, patience, 10*time.Millisecond)
+			require.Equal(t, tc.code == 200, a.Ready(t.Context()) == nil)
+		})
+	}
 }
 
 // TestDatabaseComesBack kills the database and starts without it: what is on the queue

@@ -11,6 +11,7 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/deadletter"
 	"github.com/botgate/botgate/backend/dispatch"
+	"github.com/botgate/botgate/backend/health"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/job/kind"
 	"github.com/botgate/botgate/backend/notify"
@@ -184,8 +185,17 @@ func (a *App) startJobs(ctx context.Context) error {
 	if !a.settings.Has(config.Jobs) {
 		return nil
 	}
-	a.background(ctx, config.Jobs, stopJobs, onceMigrated(a.jobsReady, a.jobs.Run), a.jobs.Healthy)
+	a.background(ctx, config.Jobs, stopJobs, onceMigrated(a.jobsReady, a.jobs.Run), a.jobsHealthy)
 	return nil
+}
+
+// jobsHealthy is degraded where the jobs are in one of several shards: all else goes on without it.
+func (a *App) jobsHealthy() error {
+	err := a.jobs.Healthy()
+	if shards := a.store.Names(); err != nil && len(shards) > 1 {
+		return health.Degraded{Detail: "kept in shard " + shards[0], Err: err}
+	}
+	return err
 }
 
 // onceMigrated runs a part as soon as its tables are there, which this process or another one makes.

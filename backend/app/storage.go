@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/health"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/session"
@@ -47,8 +49,17 @@ func (a *App) openStore(ctx context.Context) error {
 	}
 	a.store = s
 	a.onClose("store", closeStore, s.Close)
-	a.health.Add("store", s.Ready)
+	a.health.Add("store", a.storeReady)
 	return nil
+}
+
+// storeReady is the health check of the databases: degraded while a shard is there.
+func (a *App) storeReady(ctx context.Context) error {
+	away, err := a.store.Check(ctx)
+	if len(away) == 0 || len(away) == len(a.store.Names()) {
+		return err
+	}
+	return health.Degraded{Detail: "away: shard " + strings.Join(away, ", shard "), Err: err}
 }
 
 // OpenStore opens the databases of the settings; their servers need not be up. Errors name

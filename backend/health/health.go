@@ -22,12 +22,46 @@ const defaultTimeout = 2 * time.Second
 // Check returns nil when what it checks is healthy. It must end soon after ctx does.
 type Check func(ctx context.Context) error
 
+// Degraded is the error of a check whose part does its work for some: taking the process out of use
+// would help nobody. /readyz answers 200 and says so.
+type Degraded struct {
+	// Detail is what /readyz shows to anyone, such as the name of a shard.
+	Detail string
+	// Err is for the operator: it can name addresses. Required.
+	Err error
+}
+
+// Error is what the operator reads.
+func (d Degraded) Error() string { return d.Err.Error() }
+
+// Unwrap returns Err.
+func (d Degraded) Unwrap() error { return d.Err }
+
+// What the answer of /readyz says of a check.
+const (
+	statusOK          = "ok"
+	statusDegraded    = "degraded"
+	statusUnavailable = "unavailable"
+)
+
+// judge returns what an error of a check means, and its detail.
+func judge(err error) (status, detail string) {
+	var d Degraded
+	switch {
+	case err == nil:
+		return statusOK, ""
+	case errors.As(err, &d):
+		return statusDegraded, d.Detail
+	}
+	return statusUnavailable, ""
+}
+
 // Config adjusts a Registry.
 type Config struct {
 	// Timeout bounds each check; one that takes longer counts as failed. Default 2s.
 	Timeout time.Duration
-	// Logger gets when a check starts to fail, with the error, and when it passes
-	// again. Default: discard.
+	// Logger gets when a check starts to fail or to be degraded, with the error, and when it
+	// passes again. Default: discard.
 	Logger *slog.Logger
 }
 
@@ -39,7 +73,7 @@ type Registry struct {
 
 	mu     sync.Mutex
 	checks map[string]Check
-	failed map[string]bool
+	noted  map[string]string // The status that each check had last.
 }
 
 // New returns a Registry without checks, which is ready.
@@ -48,7 +82,7 @@ func New(cfg Config) *Registry {
 		timeout: cmp.Or(cfg.Timeout, defaultTimeout),
 		log:     cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)),
 		checks:  map[string]Check{},
-		failed:  map[string]bool{},
+		noted:   map[string]string{},
 	}
 }
 
@@ -60,14 +94,14 @@ func (r *Registry) Add(name string, check Check) {
 	r.checks[name] = check
 }
 
-// Ready runs all checks at once and returns nil when they all pass, else their errors.
-// These are for the operator: they can name addresses.
+// Ready runs all checks at once and returns nil when they all pass or are [Degraded], else the
+// errors of the others. These are for the operator: they can name addresses.
 func (r *Registry) Ready(ctx context.Context) error {
 	var errs []error
 	results := r.run(ctx)
 	for _, name := range slices.Sorted(maps.Keys(results)) {
-		if err := results[name]; err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		if status, _ := judge(results[name]); status == statusUnavailable {
+			errs = append(errs, fmt.Errorf("%s: %w", name, results[name]))
 		}
 	}
 	return errors.Join(errs...)
@@ -121,14 +155,18 @@ func (r *Registry) start(ctx context.Context, name string, check Check) <-chan s
 
 // note logs changes only: a probe comes every few seconds.
 func (r *Registry) note(name string, err error) {
+	status, _ := judge(err)
 	r.mu.Lock()
-	changed := r.failed[name] != (err != nil)
-	r.failed[name] = err != nil
+	changed := cmp.Or(r.noted[name], statusOK) != status
+	r.noted[name] = status
 	r.mu.Unlock()
 	switch {
-	case changed && err != nil:
-		r.log.Warn("health check fails", "check", name, "error", err)
-	case changed:
+	case !changed:
+	case status == statusOK:
 		r.log.Info("health check passes again", "check", name)
+	case status == statusDegraded:
+		r.log.Warn("health check is degraded", "check", name, "error", err)
+	default:
+		r.log.Warn("health check fails", "check", name, "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +27,10 @@ func ok(context.Context) error { return nil }
 
 func down(context.Context) error { return errors.New("dial 10.0.0.7:5432: refused") }
 
+func away(context.Context) error {
+	return fmt.Errorf("databases: %w", health.Degraded{Detail: "shard a", Err: errors.New("dial 10.0.0.7:5432: refused")})
+}
+
 func get(handler http.HandlerFunc) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	handler(w, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -43,6 +48,18 @@ func TestAnswers(t *testing.T) {
 		{"no checks", nil, 200, `{"status":"ready","checks":{}}`},
 		{"all well", map[string]health.Check{"queue": ok, "store": ok}, 200, `{"status":"ready","checks":{"queue":"ok","store":"ok"}}`},
 		{"one down", map[string]health.Check{"queue": ok, "store": down}, 503, `{"status":"not ready","checks":{"queue":"ok","store":"unavailable"}}`},
+		{
+			"one degraded",
+			map[string]health.Check{"queue": ok, "store": away},
+			200,
+			`{"status":"degraded","checks":{"queue":"ok","store":"degraded"},"details":{"store":"shard a"}}`,
+		},
+		{
+			"one degraded, two down",
+			map[string]health.Check{"jobs": down, "queue": down, "store": away},
+			503,
+			`{"status":"not ready","checks":{"jobs":"unavailable","queue":"unavailable","store":"degraded"},"details":{"store":"shard a"}}`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +86,8 @@ func TestReadyTellsTheOperatorWhy(t *testing.T) {
 	r.Add("store", down)
 	r.Add("queue", down)
 	require.EqualError(t, r.Ready(t.Context()), "queue: dial 10.0.0.7:5432: refused\nstore: dial 10.0.0.7:5432: refused")
-	r.Add("store", ok)
+	r.Add("store", away)
+	require.EqualError(t, r.Ready(t.Context()), "queue: dial 10.0.0.7:5432: refused")
 	r.Add("queue", ok)
 	require.NoError(t, r.Ready(t.Context()))
 }
@@ -126,10 +144,11 @@ func TestOnlyChangesAreLogged(t *testing.T) {
 	for range 3 {
 		require.Error(t, r.Ready(t.Context()))
 	}
-	check = ok
-	for range 3 {
-		require.NoError(t, r.Ready(t.Context()))
+	for _, check = range []health.Check{away, ok} {
+		for range 3 {
+			require.NoError(t, r.Ready(t.Context()))
+		}
 	}
-	require.Equal(t, 2, strings.Count(out.String(), "\n"), out.String())
+	require.Equal(t, 3, strings.Count(out.String(), "\n"), out.String())
 	require.Contains(t, out.String(), "10.0.0.7")
 }

@@ -7,8 +7,9 @@ import (
 
 // report is the answer of /readyz. It says which part is unavailable, and not why.
 type report struct {
-	Status string            `json:"status"`
-	Checks map[string]string `json:"checks"`
+	Status  string            `json:"status"`
+	Checks  map[string]string `json:"checks"`
+	Details map[string]string `json:"details,omitempty"` // Of the checks that are degraded.
 }
 
 // ServeLive is the handler of /healthz: 200 for as long as the process answers at all.
@@ -19,14 +20,21 @@ func (*Registry) ServeLive(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ServeReady is the handler of /readyz: 200 when every check passes, else 503, with
-// {"status":"not ready","checks":{"queue":"ok","store":"unavailable"}}.
+// {"status":"not ready","checks":{"queue":"ok","store":"unavailable"}}. Where the worst is a check that is
+// [Degraded], it is 200 with {"status":"degraded","checks":{"store":"degraded"},"details":{"store":"…"}}.
 func (r *Registry) ServeReady(w http.ResponseWriter, req *http.Request) {
-	code, rep := http.StatusOK, report{Status: "ready", Checks: map[string]string{}}
+	code, rep := http.StatusOK, report{Status: "ready", Checks: map[string]string{}, Details: map[string]string{}}
 	for name, err := range r.run(req.Context()) {
-		rep.Checks[name] = "ok"
-		if err != nil {
-			rep.Checks[name] = "unavailable"
+		status, detail := judge(err)
+		rep.Checks[name] = status
+		switch status {
+		case statusUnavailable:
 			code, rep.Status = http.StatusServiceUnavailable, "not ready"
+		case statusDegraded:
+			rep.Details[name] = detail
+			if code == http.StatusOK {
+				rep.Status = statusDegraded
+			}
 		}
 	}
 	write(w, code, rep)

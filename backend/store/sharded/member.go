@@ -40,6 +40,9 @@ const (
 	ReadWindow = 15 * time.Second
 	// firstWait bounds how long a call waits for the first read of the fences.
 	firstWait = 2 * time.Second
+	// readyGrace is how much longer than the first shard another one may take to be ready: those who
+	// probe the process wait for a second.
+	readyGrace = 500 * time.Millisecond
 	// refusedFor is how long a shard that refused a write counts as down, unless it takes one. It is
 	// longer than the pauses of those who try again.
 	refusedFor = 15 * time.Second
@@ -50,6 +53,7 @@ var migrateBackoff = retry.Backoff{Min: 250 * time.Millisecond, Max: 15 * time.S
 
 var (
 	errStarting = fmt.Errorf("%w: it was not reached yet", store.ErrUnavailable)
+	errSlow     = fmt.Errorf("%w: it is slower than the others by %s", store.ErrUnavailable, readyGrace)
 	errStale    = fmt.Errorf("%w: nothing was heard of it for %s", store.ErrUnavailable, fencesTTL)
 )
 
@@ -203,6 +207,18 @@ func (m *member) readable(ctx context.Context) (until time.Time, err error) {
 		return until, fmt.Errorf("shard %s: %w", m.name, m.down)
 	}
 	return until, fmt.Errorf("shard %s: %w", m.name, errStale)
+}
+
+// ready returns whether the shard can be used now. One that did not answer the last poll is not asked
+// again: that takes time where it hangs.
+func (m *member) ready(ctx context.Context) error {
+	m.mu.Lock()
+	down := m.down
+	m.mu.Unlock()
+	if down != nil && !m.alone {
+		return down
+	}
+	return m.Ready(ctx)
 }
 
 func (m *member) awaitFirst(ctx context.Context) error {

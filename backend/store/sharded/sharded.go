@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -111,14 +112,36 @@ func (s *Store) closeEngines() error {
 }
 
 // Ready returns nil when at least one shard is ready: the users of the others wait, which
-// taking this process out of use would not help. Shards that are down are in the log and in
-// botgate_shard_up.
+// taking this process out of use would not help. [Store.Check] names those.
 func (s *Store) Ready(ctx context.Context) error {
-	errs := s.onEach(ctx, func(_ int, m *member) error { return m.Ready(ctx) })
-	if slices.Contains(errs, nil) {
+	away, err := s.Check(ctx)
+	if len(away) < len(s.members) {
 		return nil
 	}
-	return errors.Join(errs...)
+	return err
+}
+
+// Check names the shards that are not ready, in alphabetical order, and returns why. One that hangs
+// does not hold up the answer of the others by more than readyGrace.
+func (s *Store) Check(ctx context.Context) (away []string, why error) {
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	errs := s.onEach(ctx, func(_ int, m *member) error {
+		err := m.ready(ctx)
+		if err == nil {
+			time.AfterFunc(readyGrace, enough)
+		}
+		return err
+	})
+	for i, m := range s.members {
+		if errors.Is(errs[i], context.Canceled) {
+			errs[i] = fmt.Errorf("shard %s: %w", m.name, errSlow)
+		}
+		if errs[i] != nil {
+			away = append(away, m.name)
+		}
+	}
+	return away, errors.Join(errs...)
 }
 
 // Names are the shards in alphabetical order.
