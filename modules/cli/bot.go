@@ -24,7 +24,7 @@ func botCommand() caddycmd.Command {
 Works on the bots file, while gateways and backends run or not. They follow the file: nothing is restarted.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			extendReload(cmd)
-			cmd.AddCommand(botAddCommand(), botListCommand(), botRemoveCommand(), botRotateCommand())
+			group(cmd, botAddCommand(), botListCommand(), botRemoveCommand(), botRotateCommand())
 		},
 	}
 }
@@ -90,7 +90,7 @@ kept, and delivered once it is there again; the log of dispatch says how much th
 			}
 			fmt.Fprintf(e.out, "Removed %s from %s. What waits for it stays in the queue.\n", name, e.path)
 			e.tellUnused(secrets)
-			return e.tellGateway(name, false)
+			return e.tellGateway(name, refuses)
 		})
 }
 
@@ -130,11 +130,11 @@ func (e botEdit) rotate(name string, show bool) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "Deliveries to %s are signed with the old and the new secret now.\n", name)
-	if err := e.tellSecret(file, show); err != nil {
+	if err := e.tellSecret("The new", file, show); err != nil {
 		return err
 	}
 	fmt.Fprintf(e.out, "Once the bot has it: botgate bot rotate %s --finish\n", name)
-	return e.tellGateway(name, true)
+	return e.tellGateway(name, hasChange)
 }
 
 func (e botEdit) finishRotation(name string) error {
@@ -155,7 +155,7 @@ func (e botEdit) finishRotation(name string) error {
 	}
 	fmt.Fprintf(e.out, "Deliveries to %s are signed with its newest secret alone.\n", name)
 	e.tellUnused(old)
-	return e.tellGateway(name, true)
+	return e.tellGateway(name, hasChange)
 }
 
 // makeSecret makes a file with a new secret of a bot beside the bots file, and returns its name.

@@ -41,8 +41,10 @@ type addition struct {
 	flags        *pflag.FlagSet
 	url          string
 	allowPrivate bool
-	secretFile   string
-	show         bool
+	// local is a bot of this machine, which needs no allowPrivate.
+	local      bool
+	secretFile string
+	show       bool
 }
 
 func botAddCommand() *cobra.Command {
@@ -102,10 +104,13 @@ func (a *addition) run(name string) error {
 		return err
 	}
 	fmt.Fprintf(a.out, "Added %s to %s.\n", name, a.path)
-	if err := a.tellSecret(file, a.show); err != nil {
+	if a.local {
+		fmt.Fprintln(a.out, "The address is one of this machine, so the bot has allow_private.")
+	}
+	if err := a.tellSecret("Its", file, a.show); err != nil {
 		return err
 	}
-	return a.tellGateway(name, true)
+	return a.tellGateway(name, accepts)
 }
 
 // secretOf makes the bot's secret, or checks the one that it has.
@@ -125,11 +130,9 @@ func (a *addition) fields() []bots.Field {
 	fields := []bots.Field{{Name: "url", Value: a.url}}
 	if address, err := url.Parse(a.url); err == nil && !a.allowPrivate {
 		scope, known := outbound.Literal(address.Hostname())
-		if a.allowPrivate = known && scope == outbound.Loopback; a.allowPrivate {
-			fmt.Fprintln(a.out, "The address is one of this machine, so the bot has allow_private.")
-		}
+		a.local = known && scope == outbound.Loopback
 	}
-	if a.allowPrivate {
+	if a.allowPrivate || a.local {
 		fields = append(fields, bots.Field{Name: "allow_private", Value: true})
 	}
 	for _, s := range botSettings {
@@ -154,10 +157,10 @@ func (a *addition) privateHint(err error) error {
 	return err
 }
 
-// tellSecret says what the bot needs to check signatures.
-func (e botEdit) tellSecret(file string, show bool) error {
+// tellSecret says what the bot needs to check signatures; whose is how the secret is called.
+func (e botEdit) tellSecret(whose, file string, show bool) error {
 	path := e.beside(file)
-	fmt.Fprintf(e.out, "Its secret is in %s. The bot checks webhook-signature with it, as WEBHOOK_SECRET for example.\n", path)
+	fmt.Fprintf(e.out, "%s secret is in %s. The bot checks webhook-signature with it, as WEBHOOK_SECRET for example.\n", whose, path)
 	if !show {
 		return nil
 	}
@@ -168,8 +171,15 @@ func (e botEdit) tellSecret(file string, show bool) error {
 	return err
 }
 
-// tellGateway says whether a running gateway goes by the bots file as it is now.
-func (e botEdit) tellGateway(name string, wanted bool) error {
+// What a gateway that runs does once it has the bots file as it is now.
+const (
+	accepts   = "accepts events for"
+	refuses   = "refuses events for"
+	hasChange = "has the change of"
+)
+
+// tellGateway says whether a running gateway goes by the bots file as it is now: then it does that for the bot.
+func (e botEdit) tellGateway(name, does string) error {
 	const elsewhere = "Processes that run elsewhere notice it within 2 seconds, others at their start."
 	found, err := lookAtFiles(e.address)
 	if err != nil {
@@ -181,10 +191,9 @@ func (e botEdit) tellGateway(name string, wanted bool) error {
 			return fmt.Errorf("the gateway at %s refuses the bots file: %s", e.address, r.Error)
 		}
 	}
-	verb := map[bool]string{true: "accepts events for", false: "refuses events for"}[wanted]
-	if slices.Contains(found.Bots, name) != wanted {
+	if slices.Contains(found.Bots, name) != (does != refuses) {
 		return fmt.Errorf("the gateway at %s goes by another bots file: --bots-file or --address names it", e.address)
 	}
-	fmt.Fprintf(e.out, "The gateway at %s %s %s now. %s\n", e.address, verb, name, elsewhere)
+	fmt.Fprintf(e.out, "The gateway at %s %s %s now. %s\n", e.address, does, name, elsewhere)
 	return nil
 }

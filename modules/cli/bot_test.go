@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -116,6 +117,25 @@ func TestBotRefuses(t *testing.T) {
 	require.Equal(t, before, after, "no secret is left of what was refused")
 }
 
+// TestUnknownSubcommand fails, which a script notices.
+func TestUnknownSubcommand(t *testing.T) {
+	t.Parallel()
+	for _, c := range commands() {
+		parent := &cobra.Command{Use: c.Name + " " + c.Usage}
+		c.CobraFunc(parent)
+		if !parent.HasSubCommands() {
+			continue
+		}
+		root := &cobra.Command{Use: "botgate", SilenceErrors: true}
+		root.AddCommand(parent)
+		root.SetOut(io.Discard)
+		root.SetArgs([]string{c.Name, "rename", "demo"})
+		require.ErrorContains(t, root.ExecuteContext(t.Context()), `unknown command "rename" for "botgate `+c.Name+`"`)
+		root.SetArgs([]string{c.Name})
+		require.NoError(t, root.ExecuteContext(t.Context()), "alone it says which there are")
+	}
+}
+
 // TestBotTellsTheGateway has a gateway that knows one bot.
 func TestBotTellsTheGateway(t *testing.T) {
 	t.Parallel()
@@ -133,8 +153,12 @@ func TestBotTellsTheGateway(t *testing.T) {
 	require.Contains(t, out, "accepts events for known now")
 	_, err = runBot(t, dir, address, "add", "other", "--url", "https://b.example")
 	require.ErrorContains(t, err, "goes by another bots file")
+	out, err = runBot(t, dir, address, "rotate", "known")
+	require.NoError(t, err)
+	require.Contains(t, out, "The new secret is in")
+	require.Contains(t, out, "has the change of known now")
 	answer.Files[0].Error = "bots.json: it is broken"
-	_, err = runBot(t, dir, address, "rotate", "known")
+	_, err = runBot(t, dir, address, "rotate", "known", "--finish")
 	require.ErrorContains(t, err, "it is broken")
 }
 
@@ -149,10 +173,10 @@ func TestReportReload(t *testing.T) {
 	}
 	require.NoError(t, reportReload(&out, gatewayFiles{Files: reports}, false, nil))
 	require.Contains(t, out.String(), "bots file: added x (a, b, c and 2 more)\n")
-	require.Contains(t, out.String(), "names: unchanged since "+at.Format(time.DateTime)+", when that was: added x (a)\n")
+	require.Contains(t, out.String(), "names: unchanged since "+at.Format(time.DateTime)+"; the change then: added x (a)\n")
 	require.Contains(t, out.String(), "configuration: unchanged\n")
 	reports[2].Error = "command.v1.json: it does not compile"
-	require.ErrorContains(t, reportReload(&out, gatewayFiles{Files: reports}, true, nil), "files that were refused: 1")
+	require.ErrorContains(t, reportReload(&out, gatewayFiles{Files: reports}, true, nil), "files were refused, see above: schemas")
 	require.Contains(t, out.String(), "schemas: REFUSED, what was there before stays in use: command.v1.json")
 	require.Contains(t, out.String(), "configuration: changed\n")
 	require.ErrorIs(t, reportReload(&out, gatewayFiles{}, false, http.ErrServerClosed), http.ErrServerClosed)

@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -56,5 +58,18 @@ func command(name, usage, short, long string, addFlags func(*pflag.FlagSet), run
 				return run(caddycmd.Flags{FlagSet: cmd.Flags()})
 			}
 		},
+	}
+}
+
+// group puts commands below one that does nothing by itself: alone it says which there are, and another word is an
+// error, which scripts notice.
+func group(parent *cobra.Command, below ...*cobra.Command) {
+	parent.AddCommand(below...)
+	parent.SilenceUsage, parent.DisableFlagsInUseLine = true, true
+	parent.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return fmt.Errorf("unknown command %q for %q; --help lists those that there are", args[0], cmd.CommandPath())
 	}
 }

@@ -39,6 +39,6 @@ func describe(r reload.Report) string {
 	case r.Changes == "":
 		return fmt.Sprintf("%s: unchanged since %s (%s)", r.What, at, files)
 	default:
-		return fmt.Sprintf("%s: unchanged since %s, when that was: %s (%s)", r.What, at, r.Changes, files)
+		return fmt.Sprintf("%s: unchanged since %s; the change then: %s (%s)", r.What, at, r.Changes, files)
 	}
 }

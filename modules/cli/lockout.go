@@ -25,7 +25,7 @@ func lockoutCommand() caddycmd.Command {
 Asks the running gateway whom the option "lockout" refuses at present. What one gateway locks or lifts, all
 that share its Redis follow within a second.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(
+			group(cmd,
 				lockoutSubcommand("list", cobra.NoArgs, "Prints a line for each lockout", `
 Prints until when each lockout lasts, the kind of failures that led to it (jwt, signature, token-client,
 token-address), and who is locked out: an address, the network of an IPv6 address, or an address with the

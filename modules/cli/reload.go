@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -55,7 +56,7 @@ func reloadAll(cmd *cobra.Command, load func() error) error {
 
 // reportReload prints what came of a reload, and returns what was refused.
 func reportReload(out io.Writer, found gatewayFiles, changed bool, failure error) error {
-	refused := 0
+	var refused []string
 	said := map[string]bool{} // Handlers may have the same files.
 	for _, r := range found.Files {
 		if line := describe(r); !said[line] {
@@ -63,7 +64,7 @@ func reportReload(out io.Writer, found gatewayFiles, changed bool, failure error
 			fmt.Fprintln(out, line)
 		}
 		if r.Error != "" {
-			refused++
+			refused = append(refused, r.What)
 		}
 	}
 	switch {
@@ -74,8 +75,8 @@ func reportReload(out io.Writer, found gatewayFiles, changed bool, failure error
 	default:
 		fmt.Fprintln(out, "configuration: unchanged")
 	}
-	if refused > 0 {
-		return errors.Join(failure, fmt.Errorf("files that were refused: %d", refused))
+	if len(refused) > 0 {
+		return errors.Join(failure, fmt.Errorf("files were refused, see above: %s", strings.Join(refused, ", ")))
 	}
 	return failure
 }

@@ -23,7 +23,7 @@ func schemaCommand() caddycmd.Command {
 		Name: "schema", Usage: "check", Short: "Checks JSON Schemas for bot_schema",
 		Long: `
 Works on JSON Schemas as bot_schema does; see botgate help schema check.`,
-		CobraFunc: func(cmd *cobra.Command) { cmd.AddCommand(schemaCheckCommand()) },
+		CobraFunc: func(cmd *cobra.Command) { group(cmd, schemaCheckCommand()) },
 	}
 }
 

@@ -30,12 +30,12 @@ Works on events that were accepted and that RabbitMQ refused for good, such as t
 max_message_size. The gateway may run meanwhile. Once RabbitMQ's limit is raised, restart the gateway: it
 offers them again at each start.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(spoolSubcommand("list", "Prints a line for each event that is kept aside", `
+			list := spoolSubcommand("list", "Prints a line for each event that is kept aside", `
 Prints the time when each event was set aside, its id, its bot, its size in bytes, the queues that do not have
-it (record, dispatch) and RabbitMQ's reason.`, (*spoolRun).list))
+it (record, dispatch) and RabbitMQ's reason.`, (*spoolRun).list)
 			drop := spoolSubcommand("drop", "Deletes events that are kept aside", `
 Deletes events that were accepted, for good. Give --id, --bot or --all.`, (*spoolRun).drop)
-			cmd.AddCommand(drop)
+			group(cmd, list, drop)
 		},
 	}
 }
