@@ -64,7 +64,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 		_, err := io.ReadAll(response.Body)
 		require.NoError(t, err, "a stream ends in good order")
 	}
-	other := open(http.MethodGet, events, token("ada", "other", time.Hour))
+	other := open(http.MethodGet, events, token("ada", "other", time.Hour)) //nolint:bodyclose // open closes it.
 	expired := []*http.Response{
 		open(http.MethodGet, events, token("eve", "e1", 5*time.Second)), open(http.MethodPost, ask, token("eve", "e2", 5*time.Second)),
 	}

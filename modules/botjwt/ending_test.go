@@ -162,7 +162,7 @@ func TestStreamsEndWhenTheirTokenIsRevoked(t *testing.T) {
 	url := serving(t, h, endless("text/event-stream", ""))
 	stream := func(jti, sub string) *bufio.Reader {
 		claims := jwt.MapClaims{"jti": jti, "sub": sub, "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Add(-time.Hour).Unix()}
-		response := get(t, http.MethodGet, url, sign(t, "HS256", nil, fresh(claims)))
+		response := get(t, http.MethodGet, url, sign(t, "HS256", nil, fresh(claims))) //nolint:bodyclose // get closes it.
 		require.Equal(t, http.StatusOK, response.StatusCode)
 		return bufio.NewReader(response.Body)
 	}
@@ -193,7 +193,7 @@ func TestSlowReaderHoldsNothingUp(t *testing.T) {
 			}
 		}
 	})
-	get(t, http.MethodGet, url, soon(t))
+	get(t, http.MethodGet, url, soon(t)) //nolint:bodyclose // get closes it.
 	select {
 	case <-ended:
 	case <-time.After(time.Minute):
