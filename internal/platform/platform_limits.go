@@ -28,8 +28,8 @@ func CheckOptions(p Platform) error {
 	switch p := p.(type) {
 	case generic:
 		if p.tolerance > maxTolerance {
-			return fmt.Errorf("option tolerance: a captured request could be sent again for %s; at most %s, and %s is the default",
-				p.tolerance, maxTolerance, defaultTolerance)
+			return fmt.Errorf("option tolerance: a captured request could be sent again for %s; "+
+				"at most %s, and %s is the default", p.tolerance, maxTolerance, defaultTolerance)
 		}
 	case meta:
 		if n := len(p.verifyToken); n > 0 && n < leastVerifyToken {

@@ -19,18 +19,23 @@ var (
 	errEmpty = errors.New("it is empty (is the environment variable set that it comes from?)")
 	errBlank = errors.New("there is nothing but white space in it")
 	// errSecretLeft does not repeat what may be a secret after all.
-	errSecretLeft = errors.New("it is a placeholder that nothing replaced, such as {…} or $…: the secret itself belongs there")
+	errSecretLeft = errors.New("it is a placeholder that nothing replaced, such as {…} or $…: " +
+		"the secret itself belongs there")
 )
 
 // left finds a placeholder that nothing replaced, in the notations of Caddy ({name}, {$NAME}), of shells
 // and Compose ($NAME, ${NAME}, ${NAME:-default}), of templates ({{ name }}), and, where it is all of the
 // value, of Windows (%NAME%) and of documentation (<name>).
-var left = regexp.MustCompile(`\$\{[^{}]*\}|\{\$[^{}]*\}|\{\{[^{}]*\}\}|\{[A-Za-z_%?][^{}\s"]*\}|\$[A-Za-z_]\w*|` + whole)
+var left = regexp.MustCompile(marked + `|\{[A-Za-z_%?][^{}\s"]*\}|\$[A-Za-z_]\w*|` + whole)
 
 // secretLeft is as left for secrets, which may have any of this in them by chance, but are not all of it.
-var secretLeft = regexp.MustCompile(`^(?:\$\{[^{}]*\}|\{\$[^{}]*\}|\{\{[^{}]*\}\}|\{[A-Za-z_][^{}\s"]*\}|\$[A-Za-z_]\w*)$|` + whole)
+var secretLeft = regexp.MustCompile(`^(?:` + marked + `|\{[A-Za-z_][^{}\s"]*\}|\$[A-Za-z_]\w*)$|` + whole)
 
-const whole = `^%[A-Za-z_]\w*%$|^<[^<>]*>$`
+// The notations that both look for: marked ones are placeholders wherever they stand.
+const (
+	marked = `\$\{[^{}]*\}|\{\$[^{}]*\}|\{\{[^{}]*\}\}`
+	whole  = `^%[A-Za-z_]\w*%$|^<[^<>]*>$`
+)
 
 // Text reports a value that restricts nothing: one that is empty or white space, or has a placeholder in
 // it. The error says what is wrong and has to be put behind the name of the option.

@@ -141,8 +141,13 @@ func (c *IssuerConfig) unmarshalKey(d *caddyfile.Dispenser) error {
 	default:
 		return d.Errf("key: expected file, env or value, not %q", source)
 	}
-	if d.NextArg() && (d.Val() != "kid" || !d.AllArgs(&key.KID)) {
-		return d.Err("key: only \"kid <id>\" may follow the path or name")
+	if d.NextArg() {
+		if d.Val() != "kid" || !d.AllArgs(&key.KID) {
+			return d.Err("key: only \"kid <id>\" may follow the path or name")
+		}
+		if err := option.Written(d, "key, kid", key.KID); err != nil {
+			return err
+		}
 	}
 	if err := option.Written(d, "key", place); err != nil {
 		return err
@@ -162,6 +167,9 @@ func (c *IssuerConfig) unmarshalFixedClaim(d *caddyfile.Dispenser) error {
 	if _, twice := c.Claims[name]; twice {
 		return d.Errf("claim: %s is fixed twice", name)
 	}
+	if err := option.Written(d, "claim", name, value); err != nil {
+		return err
+	}
 	c.Claims[name] = value
 	return nil
 }
@@ -173,7 +181,7 @@ func (c *IssuerConfig) unmarshalUserPrefix(d *caddyfile.Dispenser) error {
 	if strings.TrimSpace(c.UserPrefix) == "" {
 		return d.Err("user_prefix: must not be empty; \"off\" is for users who are those without a prefix")
 	}
-	return nil
+	return option.Written(d, "user_prefix", c.UserPrefix)
 }
 
 func (h *Handler) unmarshalClaim(d *caddyfile.Dispenser) error {

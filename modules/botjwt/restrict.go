@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/modules/internal/placeholder"
 )
 
@@ -23,6 +25,8 @@ func (h *Handler) restrict(logger *slog.Logger) error {
 		placeholder.ExpandAll("issuer", h.Issuers),
 		placeholder.ExpandAll("require_scope", h.RequireScopes),
 		placeholder.Expand("user_claim", &h.UserClaim),
+		placeholder.Expand("bot_claim", &h.BotClaim),
+		h.restrictBot(),
 		h.IssuerConfig.restrict(),
 		h.restrictClaims(),
 	); err != nil {
@@ -42,7 +46,15 @@ func (h *Handler) restrict(logger *slog.Logger) error {
 
 // restrict is the same for the options that each issuer has.
 func (c *IssuerConfig) restrict() error {
-	errs := []error{placeholder.ExpandAll("audience", c.Audiences), placeholder.ExpandAll("jwk_file", c.JWKFiles)}
+	claims, err := placeholder.ExpandMap("claim", c.Claims)
+	c.Claims = claims
+	errs := []error{
+		err, placeholder.ExpandAll("audience", c.Audiences), placeholder.ExpandAll("jwk_file", c.JWKFiles),
+		placeholder.ExpandAll("scopes", c.Scopes),
+	}
+	if c.UserPrefix != "" {
+		errs = append(errs, placeholder.Expand("user_prefix", &c.UserPrefix))
+	}
 	if c.JWKS != "" {
 		errs = append(errs, placeholder.Expand("jwks", &c.JWKS))
 	}
@@ -71,7 +83,22 @@ func unlessAnything(values []string) []string {
 	return values
 }
 
-func (h *Handler) restrictClaims() error {
+// restrictBot is for an option that may take the bot from each request.
+func (h *Handler) restrictBot() error {
+	if h.RequireBot == "" {
+		return nil
+	}
+	if err := placeholder.ExpandPattern("require_bot", &h.RequireBot); err != nil {
+		return err
+	}
+	if !strings.Contains(h.RequireBot, "{") && !event.ValidBot(h.RequireBot) {
+		return fmt.Errorf("option require_bot: %q is not a bot's name", h.RequireBot)
+	}
+	return nil
+}
+
+func (h *Handler) restrictClaims() (err error) {
+	required := make(map[string][]string, len(h.RequireClaims))
 	for _, name := range slices.Sorted(maps.Keys(h.RequireClaims)) {
 		values := h.RequireClaims[name]
 		option := "require_claim " + name
@@ -82,17 +109,20 @@ func (h *Handler) restrictClaims() error {
 		case len(values) > 1 && slices.Contains(values, anything):
 			return fmt.Errorf("option %s: any stands alone", option)
 		default:
-			if err := errors.Join(placeholder.Expand("require_claim", &claim), placeholder.ExpandAll(option, values)); err != nil {
+			if err := errors.Join(
+				placeholder.Expand("require_claim", &claim), placeholder.ExpandAll(option, values),
+			); err != nil {
 				return err
 			}
+			if _, twice := required[claim]; twice {
+				return fmt.Errorf("option require_claim: %s is there twice", claim)
+			}
+			required[claim] = values
 		}
 	}
-	for header, claim := range h.ClaimHeaders {
-		if err := errors.Join(placeholder.Expand("claim_header", &header), placeholder.Expand("claim_header "+header, &claim)); err != nil {
-			return err
-		}
-	}
-	return nil
+	h.RequireClaims = required
+	h.ClaimHeaders, err = placeholder.ExpandMap("claim_header", h.ClaimHeaders)
+	return err
 }
 
 // requiredClaims are those that the verifier compares; without values a claim has to be there.
@@ -109,7 +139,8 @@ func (h *Handler) checkIssuers() error {
 	seen := slices.Clone(h.Issuers)
 	for _, c := range h.Trusts {
 		if slices.Contains(seen, c.Issuer) {
-			return fmt.Errorf("option issuer: %s is named twice, and has one set of keys: put all of them into one block", c.Issuer)
+			return fmt.Errorf("option issuer: %s is named twice, and has one set of keys: "+
+				"put all of them into one block", c.Issuer)
 		}
 		seen = append(seen, c.Issuer)
 	}

@@ -5,6 +5,10 @@ package placeholder
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -34,6 +38,54 @@ func ExpandAll(option string, values []string) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// ExpandMap is [Expand] for the names and the values of a map. Two names that come out as one are an error.
+func ExpandMap(option string, values map[string]string) (map[string]string, error) {
+	expanded := make(map[string]string, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := values[name]
+		if err := errors.Join(Expand(option, &name), Expand(option+" "+name, &value)); err != nil {
+			return nil, err
+		}
+		if _, twice := expanded[name]; twice {
+			return nil, fmt.Errorf("option %s: %s is there twice", option, name)
+		}
+		expanded[name] = value
+	}
+	return expanded, nil
+}
+
+// globals are what the names of placeholders begin with that are replaced when a configuration is loaded.
+var globals = regexp.MustCompile(`^(env|file|system)\.`)
+
+// ofRequests finds placeholders that stay for each request.
+var ofRequests = regexp.MustCompile(`\{[^{}]*\}`)
+
+// ExpandPattern is [Expand] for a value that may have placeholders of each request in it. These stay: they
+// begin with http or time, or with one of further, such as "payload".
+func ExpandPattern(option string, value *string, further ...string) error {
+	of := append([]string{"http", "time"}, further...)
+	expanded, err := caddy.NewReplacer().ReplaceFunc(*value, func(name string, known any) (any, error) {
+		family, _, _ := strings.Cut(name, ".")
+		switch {
+		case globals.MatchString(name) && known != nil && known != "":
+			return known, nil
+		case globals.MatchString(name):
+			return nil, fmt.Errorf("the placeholder {%s} comes out empty", name)
+		case slices.Contains(of, family):
+			return "{" + name + "}", nil
+		}
+		return nil, fmt.Errorf("the placeholder {%s} is not known", name)
+	})
+	if err == nil {
+		err = restrict.Text(ofRequests.ReplaceAllString(expanded, "x"))
+	}
+	if err != nil {
+		return fmt.Errorf("option %s: %w", option, err)
+	}
+	*value = expanded
 	return nil
 }
 
