@@ -90,6 +90,44 @@ func TestReadsGoOnWhileOneOfTwoAPIsRestarts(t *testing.T) {
 	require.Empty(t, <-failed)
 }
 
+// TestHealthOfAPIsBeyondLoopback has one API listen on all addresses, where it asks for the secret, and one on another
+// loopback address. The gateway's health checks find both, once they run, and none before.
+func TestHealthOfAPIsBeyondLoopback(t *testing.T) {
+	t.Parallel()
+	ports := freePorts(t, 2)
+	everywhere, other := ports[0], strings.Replace(ports[1], "127.0.0.1", "127.0.0.2", 1)
+	s := newStack(t)
+	s.env = append(s.env, "BOTGATE_ROLES=record", "BOTGATE_API_UPSTREAM="+everywhere+" "+other,
+		"BOTGATE_API_SECRET_FILE=data/api.secret", "BOTGATE_API_HOSTS=api.internal")
+	s.config = s.caddyfileWith(t, "header_up Host {upstream_hostport}",
+		"header_up Host {upstream_hostport}\n\t\thealth_interval 100ms\n\t\thealth_fails 1\n\t\thealth_uri /healthz")
+	s.startGateway()
+	listen := map[string]string{everywhere: strings.Replace(everywhere, "127.0.0.1", "0.0.0.0", 1), other: other}
+	for address := range listen {
+		s.awaitUpstream(address, 0)
+	}
+	for address, on := range listen {
+		s.waitReady("http://"+address, start(t, s.dir, s.env, backendBinary, "--roles", "api", "--listen", on))
+	}
+	for address := range listen {
+		s.awaitUpstream(address, 1)
+	}
+	require.Equal(t, http.StatusOK, s.get(bearer(s.token("alice")), "/v1/events").status)
+}
+
+// awaitUpstream waits until the gateway's metrics have the health of an upstream.
+func (s *stack) awaitUpstream(address string, healthy int) {
+	s.t.Helper()
+	want := fmt.Sprintf("caddy_reverse_proxy_upstreams_healthy{upstream=%q} %d", address, healthy)
+	eventually(s.t, func() error {
+		a, err := send(http.MethodGet, "http://"+s.admin+"/metrics", nil, nil)
+		if err == nil && !strings.Contains(string(a.body), want) {
+			err = fmt.Errorf("no %s", want)
+		}
+		return err
+	})
+}
+
 // TestReadsWaitForTheOnlyAPI restarts it.
 func TestReadsWaitForTheOnlyAPI(t *testing.T) {
 	t.Parallel()

@@ -73,19 +73,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if len(h.Upstreams) > 1 {
 		h.setHealthChecks()
 	}
-	h.provisioned = true
-	if err := h.Handler.Provision(ctx); err != nil {
+	// Before the rest, for reverse_proxy's health checks use the transport from there on.
+	if err := h.openSecret(ctx); err != nil {
 		return err
 	}
-	return h.openSecret(ctx)
+	h.provisioned = true
+	return h.Handler.Provision(ctx)
 }
 
 // Cleanup ends what was provisioned.
-func (h *Handler) Cleanup() error {
-	if !h.provisioned {
-		return nil
+func (h *Handler) Cleanup() (err error) {
+	if h.provisioned {
+		err = h.Handler.Cleanup()
 	}
-	err := h.Handler.Cleanup()
 	if h.secret != nil {
 		err = errors.Join(err, h.secret.Close())
 	}

@@ -39,12 +39,30 @@ func (h *Handler) openSecret(ctx caddy.Context) error {
 	if h.secret, err = followSecret(file, ctx.Slogger()); err != nil {
 		return fmt.Errorf("bot_api: option api_secret_file of botgate: %w", err)
 	}
-	plain, ok := h.Transport.(*reverseproxy.HTTPTransport)
-	if !ok {
-		return errors.New("bot_api: option transport: only http carries the secret of api_secret_file")
+	plain, err := h.openTransport(ctx)
+	if err != nil {
+		return fmt.Errorf("bot_api: option transport: %w", err)
 	}
 	h.Transport = &carrier{plain, h.secret.Get}
 	return nil
+}
+
+// openTransport makes the transport that reverse_proxy would make.
+func (h *Handler) openTransport(ctx caddy.Context) (*reverseproxy.HTTPTransport, error) {
+	if h.TransportRaw == nil {
+		plain := new(reverseproxy.HTTPTransport)
+		return plain, plain.Provision(ctx)
+	}
+	loaded, err := ctx.LoadModule(&h.Handler, "TransportRaw")
+	if err != nil {
+		return nil, err
+	}
+	h.TransportRaw = nil // Or it would be loaded again.
+	plain, ok := loaded.(*reverseproxy.HTTPTransport)
+	if !ok {
+		return nil, errors.New("only http carries the secret of api_secret_file")
+	}
+	return plain, nil
 }
 
 // followSecret reads the first line of the file, and again when it changes.
