@@ -28,7 +28,7 @@ import (
 
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
-const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper + closeBots +
+const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper + closeBots + closeShards +
 	stopReconcile + stopRetention + stopSessions + 5*closeStore + 4*closeShared + 3*closeListener
 
 var errNotStarted = errors.New("not started")
@@ -67,6 +67,7 @@ type App struct {
 	outcomes dispatch.Queue        // The queue as dispatch has it; see openOutcomes.
 	redis    redis.UniversalClient // Nil without one.
 	bus      notify.Bus
+	shards   sharded.Map // Those of the store.
 	store    *sharded.Store
 	sessions *session.Sessions
 	reader   api.Reader

@@ -27,8 +27,8 @@ func (a *App) Start(ctx context.Context) error {
 	for _, start := range []func(context.Context) error{
 		a.bind,
 		a.openRedis, a.openBus, a.openStore, a.openSessions, a.openReader, a.openQueue, a.openJobs,
-		a.startSweeper, a.startRetention, a.countDeadLetters, a.startRecord, a.startDispatch, a.followBots, a.startJobs, a.startReconciler,
-		a.openAPI, a.serve, a.releaseRequests,
+		a.startSweeper, a.startRetention, a.countDeadLetters, a.startRecord, a.startDispatch, a.followBots, a.followShards,
+		a.startJobs, a.startReconciler, a.openAPI, a.serve, a.releaseRequests,
 	} {
 		if err := start(ctx); err != nil {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))

@@ -43,11 +43,15 @@ func (a *App) openStore(ctx context.Context) error {
 	if !a.needsStore() {
 		return nil
 	}
-	s, err := OpenStore(ctx, a.settings, a.log, a.registry)
+	m, err := shardMap(a.settings)
 	if err != nil {
 		return err
 	}
-	a.store = s
+	s, err := OpenShards(ctx, m, a.settings, a.log, a.registry)
+	if err != nil {
+		return err
+	}
+	a.shards, a.store = m, s
 	a.onClose("store", closeStore, s.Close)
 	a.health.Add("store", a.storeReady)
 	return nil

@@ -173,7 +173,15 @@ func TestSignalsStopCleanly(t *testing.T) {
 func TestHangupReloads(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
-	cmd, _, _ := command(t, []string{"--listen", address, "--log-format", "json"})
+	shards := filepath.Join(t.TempDir(), "shards.json")
+	const one = `"a":{"url":"sqlite:data/a.db"}`
+	share := func(all string) {
+		file := `{"shards":{` + all + `},"buckets":[{"from":0,"to":1023,"shard":"a"}]}`
+		require.NoError(t, os.WriteFile(shards+".new", []byte(file), 0o600))
+		require.NoError(t, os.Rename(shards+".new", shards))
+	}
+	share(one)
+	cmd, _, _ := command(t, []string{"--listen", address, "--log-format", "json"}, "BOTGATE_SHARDS_FILE="+shards)
 	var logs testlog.Buffer
 	cmd.Stderr = &logs
 	require.NoError(t, cmd.Start())
@@ -191,8 +199,10 @@ func TestHangupReloads(t *testing.T) {
 		require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
 	}
 	const demo = `"demo":{"url":"http://127.0.0.1:1/","allow_private":true,"secret_files":["demo.secret"]}`
+	share(one + `,"b":{"url":"sqlite:data/b.db"}`)
 	write(`{"bots":{` + demo + `,"other":{"url":"http://127.0.0.1:1/","allow_private":true,"secret_files":["demo.secret"]}}}`)
 	said(`added other`)
+	said("restart the backend processes to use it: added b")
 	write(`{"bots":{` + demo + `,}}`)
 	said("the files can't be used")
 	said("bots.json")

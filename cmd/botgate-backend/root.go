@@ -23,8 +23,8 @@ func newRoot(getenv func(string) string) *cobra.Command {
 
 A flag goes before the environment variable that its line names. Addresses with a password
 belong in the environment, since every user of the machine can read a process's flags.
-Changes of the bots file and of the secrets that it names are noticed within 2 seconds, and at
-SIGHUP, which also has the log say how they stand.
+Changes of the bots file, of the secrets that it names and of the shards file are noticed within
+2 seconds, and at SIGHUP, which also has the log say how they stand.
 Exit codes: 0 stopped as told or done, 1 it could not start or be done, 2 flags, arguments
 or environment are wrong.`,
 		Version: version.Text("botgate-backend"), Args: noArgs,

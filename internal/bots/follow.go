@@ -49,7 +49,7 @@ func FollowQueues(path string, apply func(now queue.Bots), log *slog.Logger) (*r
 		Load: func() (queue.Bots, error) { return Queues(path) },
 		Apply: func(before, now queue.Bots) string {
 			apply(now)
-			return differences(before, now, func(before, now int) []string {
+			return reload.Differences(before, now, func(before, now int) []string {
 				if before != now {
 					return []string{"queues"}
 				}
@@ -77,7 +77,7 @@ func Files(path string) []string {
 // Changes says how bots differ from those before, in few words and without a secret; empty where they don't:
 //
 //	added a; removed b; changed c (url, secrets)
-func Changes(before, now Set) string { return differences(before, now, changedFields) }
+func Changes(before, now Set) string { return reload.Differences(before, now, changedFields) }
 
 // changedFields are the fields of a bot that differ, in the file's words.
 func changedFields(before, now Bot) (fields []string) {
@@ -100,30 +100,4 @@ func snakeCase(name string) string {
 		b.WriteRune(r)
 	}
 	return strings.ToLower(b.String())
-}
-
-func differences[V any](before, now map[string]V, fields func(before, now V) []string) string {
-	var added, removed, changed, parts []string
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		old, known := before[name]
-		if !known {
-			added = append(added, name)
-		} else if names := fields(old, now[name]); len(names) > 0 {
-			changed = append(changed, name+" ("+strings.Join(names, ", ")+")")
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(before)) {
-		if _, stays := now[name]; !stays {
-			removed = append(removed, name)
-		}
-	}
-	for _, part := range []struct {
-		verb  string
-		names []string
-	}{{"added ", added}, {"removed ", removed}, {"changed ", changed}} {
-		if len(part.names) > 0 {
-			parts = append(parts, part.verb+strings.Join(part.names, ", "))
-		}
-	}
-	return strings.Join(parts, "; ")
 }

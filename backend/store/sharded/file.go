@@ -56,15 +56,51 @@ func Load(path string, getenv func(string) string) (Map, error) {
 	return m, nil
 }
 
-func parse(raw []byte, dir string, getenv func(string) string) (m Map, err error) {
-	var f file
+// Files are the files that [Load] reads for the shards file at path, as far as that can be read.
+func Files(path string) []string {
+	files := []string{path}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return files
+	}
+	f, err := decode(raw)
+	if err != nil {
+		return files
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Shards)) {
+		for _, file := range []string{f.Shards[name].URLFile, f.Shards[name].ReplicaURLFile} {
+			if file != "" {
+				files = append(files, beside(filepath.Dir(path), file))
+			}
+		}
+	}
+	return files
+}
+
+// beside is where a file is that the shards file in dir names.
+func beside(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+func decode(raw []byte) (f file, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&f); err != nil {
-		return m, err
+		return f, err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return m, errors.New("something follows the end of the document")
+		return f, errors.New("something follows the end of the document")
+	}
+	return f, nil
+}
+
+func parse(raw []byte, dir string, getenv func(string) string) (m Map, err error) {
+	f, err := decode(raw)
+	if err != nil {
+		return m, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Shards)) {
 		s, err := f.Shards[name].read(dir, getenv)
@@ -107,9 +143,7 @@ func addressOf(field, plain, env, path, dir string, getenv func(string) string) 
 			return "", fmt.Errorf("%s_env: the variable %s is not set", field, env)
 		}
 	case path != "":
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
+		path = beside(dir, path)
 		raw, err := os.ReadFile(path)
 		if err != nil {
 			return "", fmt.Errorf("%s_file: %w", field, err)

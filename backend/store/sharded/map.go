@@ -40,13 +40,9 @@ func Single(url, replicaURL string) Map {
 	return m
 }
 
-// shard returns the shard with a name.
-func (m Map) shard(name string) (Shard, bool) {
-	i := slices.IndexFunc(m.Shards, func(s Shard) bool { return s.Name == name })
-	if i < 0 {
-		return Shard{}, false
-	}
-	return m.Shards[i], true
+// has reports whether there is a shard with a name.
+func (m Map) has(name string) bool {
+	return slices.ContainsFunc(m.Shards, func(s Shard) bool { return s.Name == name })
 }
 
 // Check reports whether there are shards, whose databases differ, and every bucket has one.
@@ -71,7 +67,7 @@ func (m Map) Check() error {
 		databases[s.URL] = s.Name
 	}
 	for bucket, owner := range m.Owners {
-		if _, known := m.shard(owner); !known {
+		if !m.has(owner) {
 			return fmt.Errorf("buckets: bucket %d belongs to %q, which is not among the shards", bucket, owner)
 		}
 	}
