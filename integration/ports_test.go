@@ -46,7 +46,7 @@ func TestTwoGatewaysOnOneAddress(t *testing.T) {
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.api, "http://"))
 	require.NoError(t, err)
 	second := newStack(t)
-	second.env = append(second.env, "BOTGATE_API_LISTEN=:"+port)
+	second.env = append(second.env, "BOTGATE_API_LISTEN=:"+port, "BOTGATE_API_SECRET_FILE="+filepath.Join(second.dir, "data", "api.secret"))
 	_, stderr, code := run(t, second.dir, second.env, "", gatewayBinary, "run", "--config", second.config)
 	require.NotZero(t, code, "all addresses are this one, too")
 	require.Contains(t, stderr, "BOTGATE_API_LISTEN")

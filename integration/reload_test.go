@@ -66,6 +66,7 @@ func TestReplacedBinary(t *testing.T) {
 	s := newStack(t)
 	s.startServices()
 	l := startLoad(s, endless)
+	s.env = append(s.env, "BOTGATE_HANDOVER=1")
 	for range 3 {
 		old := s.gateway
 		s.startGateway()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,10 +49,11 @@ func apiBehind(t *testing.T, addresses ...string) (s *stack, revive func(address
 	}
 }
 
-// readUntil reads events, two requests at a time, until done is closed, and returns the answers that are not 200.
+// readUntil reads events, two requests at a time, until done is closed, and returns the answers that are not 200. Each
+// request is another user's, so that none meets a limit.
 func readUntil(s *stack, done <-chan struct{}) <-chan []string {
 	failed := make(chan []string, 1)
-	header := bearer(s.token("alice"))
+	var users atomic.Int64
 	read := func() (wrong []string) {
 		for {
 			select {
@@ -59,6 +61,7 @@ func readUntil(s *stack, done <-chan struct{}) <-chan []string {
 				return wrong
 			default:
 			}
+			header := bearer(s.token(fmt.Sprint("user-", users.Add(1))))
 			a, err := send(http.MethodGet, s.base+"/v1/events", header, nil)
 			if err != nil || a.status != http.StatusOK {
 				wrong = append(wrong, fmt.Sprintf("%d %v %s", a.status, err, a.body))
