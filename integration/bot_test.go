@@ -20,9 +20,10 @@ import (
 // bot is a bot to deliver to. It writes down what it gets and checks every signature.
 type bot struct {
 	server *httptest.Server
-	secret platform.Secret
 
-	mu       sync.Mutex
+	mu sync.Mutex
+	// secrets are those of which one must have signed what comes.
+	secrets  []platform.Secret
 	received []delivered
 	ids      map[string]bool
 	forged   int
@@ -43,8 +44,9 @@ func newBot(t *testing.T, secretFile string) *bot {
 	raw, err := os.ReadFile(secretFile)
 	require.NoError(t, err)
 	b := &bot{ids: map[string]bool{}, clock: time.Now}
-	b.secret, err = verifier.ParseSecret(bytes.TrimSpace(raw))
+	secret, err := verifier.ParseSecret(bytes.TrimSpace(raw))
 	require.NoError(t, err)
+	b.secrets = []platform.Secret{secret}
 	b.server = httptest.NewServer(http.HandlerFunc(b.serve))
 	t.Cleanup(b.server.Close)
 	return b
@@ -68,7 +70,7 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 	if n := r.Header.Get("Botgate-Replay"); n != "" {
 		id += ".r" + n
 	}
-	if verifier.Verify(request, []platform.Secret{b.secret}) != nil || r.Header.Get("Webhook-Id") != id {
+	if verifier.Verify(request, b.secrets) != nil || r.Header.Get("Webhook-Id") != id {
 		b.forged++
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -89,6 +91,20 @@ func (b *bot) failWith(fail func(delivered) int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fail = fail
+}
+
+// trust makes the bot take what one of the secrets signed.
+func (b *bot) trust(secrets ...platform.Secret) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.secrets = secrets
+}
+
+// refused counts what the bot did not take for its signature.
+func (b *bot) refused() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.forged
 }
 
 // useClock makes the bot check signatures against another time.
