@@ -28,6 +28,9 @@ func init() {
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	h.Origins = d.RemainingArgs()
+	if err := option.Written(d, "origins", h.Origins...); err != nil {
+		return err
+	}
 	return option.Block(d, "",
 		option.List("methods", &h.Methods),
 		option.List("headers", &h.Headers),

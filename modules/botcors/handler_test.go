@@ -12,9 +12,10 @@ import (
 	"github.com/botgate/botgate/modules/internal/crossorigin"
 )
 
-func load(t *testing.T, h *Handler) error {
-	t.Helper()
-	require.NoError(t, h.Provision(caddy.Context{}))
+func load(h *Handler) error {
+	if err := h.Provision(caddy.Context{}); err != nil {
+		return err
+	}
 	return h.Validate()
 }
 
@@ -37,7 +38,7 @@ func ask(t *testing.T, h *Handler, method, origin, wants string) (*httptest.Resp
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	h := &Handler{Origins: []string{"https://app.example", "https://*.bots.example"}, Credentials: true}
-	require.NoError(t, load(t, h))
+	require.NoError(t, load(h))
 	for origin, allowed := range map[string]bool{
 		"https://app.example": true, "https://a.bots.example": true, "http://app.example": false,
 		"https://app.example.evil": false, "https://bots.example": false, "null": false,
@@ -62,7 +63,7 @@ func TestPreflight(t *testing.T) {
 func TestOtherRequestsGoOn(t *testing.T) {
 	t.Parallel()
 	h := &Handler{Origins: []string{"https://app.example"}}
-	require.NoError(t, load(t, h))
+	require.NoError(t, load(h))
 	w, reached := ask(t, h, http.MethodGet, "https://app.example", "")
 	require.True(t, reached)
 	require.Equal(t, "https://app.example", w.Header().Get("Access-Control-Allow-Origin"))
@@ -87,9 +88,40 @@ func TestOptionsMustBeSafe(t *testing.T) {
 		`"https://*.*.b" is not an origin`: {Origins: []string{"https://*.*.b"}},
 		"option max_age":                   {Origins: []string{"https://a"}, MaxAge: -1},
 	} {
-		require.ErrorContains(t, load(t, h), want)
+		require.ErrorContains(t, load(h), want)
 	}
-	require.NoError(t, load(t, &Handler{Origins: []string{"*"}}))
+	require.NoError(t, load(&Handler{Origins: []string{"*"}}))
+}
+
+// TestOriginsOfAnybody are refused, with and without credentials; names below a domain of one's own are not.
+func TestOriginsOfAnybody(t *testing.T) {
+	t.Setenv("BOTGATE_TEST_EMPTY", "")
+	for origin, want := range map[string]string{
+		"https://*": "whole first part", "https://*:8443": "whole first part", "http://*": "whole first part",
+		"https://*app.example": "whole first part", "https://app*.example.com": "whole first part",
+		"https://app.*.example": "whole first part", "https://app.*": "whole first part",
+		"https://*.com": "anybody", "https://*.co.uk": "anybody", "https://*.github.io": "anybody",
+		"https://*.CO.UK": "anybody", "https://*.com.": "anybody", "https://*.com:8443": "anybody",
+		"https://*.example": "anybody", "http://*.168.1.1": "anybody",
+		"": "empty", " ": "white space", "https://{env.BOTGATE_TEST_EMPTY}": "option origins",
+		"{env.BOTGATE_TEST_EMPTY}": "option origins", "https://$HOST": "not replaced", "{args[0]}": "option origins",
+		"https://*.": "whole first part", "https://*.*": "not an origin", "null": "not an origin",
+	} {
+		for _, credentials := range []bool{true, false} {
+			h := &Handler{Origins: []string{"https://app.example", origin}, Credentials: credentials}
+			err := load(h)
+			require.ErrorContains(t, err, "bot_cors: option origins: ", origin)
+			require.ErrorContains(t, err, want, origin)
+		}
+	}
+	t.Setenv("BOTGATE_TEST_ORIGIN", "https://*.app.example")
+	for _, origin := range []string{
+		"https://*.app.example", "https://*.app.example:8443", "https://*.a.b.co.uk", "https://*.acme.github.io",
+		"http://*.localhost:3000", "http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000",
+		"https://example", "{env.BOTGATE_TEST_ORIGIN}",
+	} {
+		require.NoError(t, load(&Handler{Origins: []string{origin}, Credentials: true}), origin)
+	}
 }
 
 // TestPagesThatMayActAsTheUser are those of allowed origins, where credentials are allowed, too.
@@ -105,7 +137,7 @@ func TestPagesThatMayActAsTheUser(t *testing.T) {
 		"without credentials": {"https://app.example", false, false},
 	} {
 		h := &Handler{Origins: []string{"https://app.example"}, Credentials: tt.credentials}
-		require.NoError(t, load(t, h))
+		require.NoError(t, load(h))
 		w := httptest.NewRecorder()
 		r := caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodPost, "/", nil), caddy.NewReplacer(), w, &caddyhttp.Server{})
 		r.Header.Set("Origin", tt.origin)

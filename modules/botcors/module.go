@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,6 +14,7 @@ import (
 	"github.com/rs/cors"
 
 	"github.com/botgate/botgate/modules/internal/crossorigin"
+	"github.com/botgate/botgate/modules/internal/placeholder"
 )
 
 func init() {
@@ -33,8 +32,9 @@ var (
 // answers (https://fetch.spec.whatwg.org/#http-cors-protocol). It refuses nothing: a
 // browser keeps an answer from a page whose origin is not in it.
 type Handler struct {
-	// Origins are the allowed ones, such as https://app.example. One "*" stands for a
-	// part of a host's name; alone it stands for every origin. Required.
+	// Origins are the allowed ones, such as https://app.example. In https://*.app.example the "*"
+	// stands for every name below a domain that is somebody's own; alone it stands for every origin.
+	// Required.
 	Origins []string `json:"origins,omitempty"`
 
 	// Methods are the allowed ones. Default: GET, HEAD and POST.
@@ -67,6 +67,9 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets defaults.
 func (h *Handler) Provision(caddy.Context) error {
+	if err := placeholder.ExpandAll("origins", h.Origins); err != nil {
+		return fmt.Errorf("bot_cors: %w", err)
+	}
 	if h.MaxAge == 0 {
 		h.MaxAge = caddy.Duration(defaultMaxAge)
 	}
@@ -96,24 +99,14 @@ func (h *Handler) Validate() error {
 		return errors.New("bot_cors: option credentials: any page could act as the user; name the origins")
 	}
 	for _, origin := range h.Origins {
-		if !isOrigin(origin) {
-			return fmt.Errorf("bot_cors: option origins: %q is not an origin like https://app.example", origin)
+		if err := checkOrigin(origin); err != nil {
+			return fmt.Errorf("bot_cors: option origins: %w", err)
 		}
 	}
 	if h.MaxAge < 0 {
 		return errors.New("bot_cors: option max_age: must not be negative")
 	}
 	return nil
-}
-
-func isOrigin(origin string) bool {
-	if origin == "*" {
-		return true
-	}
-	plain := strings.Replace(origin, "*", "x", 1)
-	parsed, err := url.Parse(plain)
-	return err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != "" &&
-		parsed.Scheme+"://"+parsed.Host == plain && !strings.Contains(plain, "*")
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
