@@ -29,7 +29,7 @@ func TestValidateRefusesWhatNobodyChecks(t *testing.T) {
 		}, "^/hooks/([A-Za-z0-9_-]+)/github$"},
 		"no block": {[]string{site, site + "\timport hook slack\n"}, "/slack$"},
 		"order": {
-			[]string{client + "events:read\n\t\t\timport backend", "import backend\n\t\t\t" + client + "events:read"},
+			[]string{client + "events:read\n", "import backend\n\t\t\t" + client + "events:read\n"},
 			"bot_jwt in the route of bot_path",
 		},
 		"another path":   {[]string{site, site + "\thandle /status/* {\n\t\timport backend\n\t}\n"}, "/status/*"},

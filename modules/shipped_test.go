@@ -42,6 +42,11 @@ func validate(t *testing.T, config string) error {
 		require.NoError(t, os.WriteFile(filepath.Join(data, name), []byte(content+"\n"), 0o600))
 	}
 	t.Setenv("BOTGATE_DATA", data)
+	return adaptAndValidate(t, config)
+}
+
+func adaptAndValidate(t *testing.T, config string) error {
+	t.Helper()
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
 	if err != nil {
 		return err
