@@ -43,7 +43,7 @@ func talkingBot(t *testing.T) string {
 
 // TestStreamsEndWithTheirToken opens streams of the backend and of a bot, and waits for events, with tokens that expire
 // or are revoked.
-func TestStreamsEndWithTheirToken(t *testing.T) {
+func TestStreamsEndWithTheirToken(t *testing.T) { //nolint:bodyclose // open and holding close all of them.
 	t.Parallel()
 	s := newStack(t)
 	s.env = append(s.env, "BOTGATE_ASK_UPSTREAM="+talkingBot(t))
@@ -64,7 +64,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 		_, err := io.ReadAll(response.Body)
 		require.NoError(t, err, "a stream ends in good order")
 	}
-	other := open(http.MethodGet, events, token("ada", "other", time.Hour)) //nolint:bodyclose // open closes it.
+	other := open(http.MethodGet, events, token("ada", "other", time.Hour))
 	expired := []*http.Response{
 		open(http.MethodGet, events, token("eve", "e1", 5*time.Second)), open(http.MethodPost, ask, token("eve", "e2", 5*time.Second)),
 	}
