@@ -15,7 +15,7 @@ import (
 )
 
 // holding starts a request whose answer does not end by itself, and returns the answer when it began.
-func (s *stack) holding(method, path, token string) *http.Response {
+func (s *stack) holding(method, path, token string) held {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	s.t.Cleanup(cancel)
@@ -25,8 +25,11 @@ func (s *stack) holding(method, path, token string) *http.Response {
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	return held{response}
 }
+
+// held is an answer that is closed at the end of the test.
+type held struct{ *http.Response }
 
 // talkingBot answers questions with a stream of events that has no end.
 func talkingBot(t *testing.T) string {
@@ -43,7 +46,7 @@ func talkingBot(t *testing.T) string {
 
 // TestStreamsEndWithTheirToken opens streams of the backend and of a bot, and waits for events, with tokens that expire
 // or are revoked.
-func TestStreamsEndWithTheirToken(t *testing.T) { //nolint:bodyclose // open and holding close all of them.
+func TestStreamsEndWithTheirToken(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	s.env = append(s.env, "BOTGATE_ASK_UPSTREAM="+talkingBot(t))
@@ -54,18 +57,18 @@ func TestStreamsEndWithTheirToken(t *testing.T) { //nolint:bodyclose // open and
 		})
 	}
 	const events, ask = "/v1/events/stream", "/v1/bots/demo/ask"
-	open := func(method, path, token string) *http.Response {
+	open := func(method, path, token string) held {
 		response := s.holding(method, path, token)
 		require.Equal(t, http.StatusOK, response.StatusCode)
 		require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
 		return response
 	}
-	ends := func(response *http.Response) {
+	ends := func(response held) {
 		_, err := io.ReadAll(response.Body)
 		require.NoError(t, err, "a stream ends in good order")
 	}
 	other := open(http.MethodGet, events, token("ada", "other", time.Hour))
-	expired := []*http.Response{
+	expired := []held{
 		open(http.MethodGet, events, token("eve", "e1", 5*time.Second)), open(http.MethodPost, ask, token("eve", "e2", 5*time.Second)),
 	}
 	waited := s.holding(http.MethodGet, "/v1/events/"+uuid.NewString()+"?wait=30s", token("eve", "e3", 3*time.Second))
@@ -73,8 +76,8 @@ func TestStreamsEndWithTheirToken(t *testing.T) { //nolint:bodyclose // open and
 	for _, response := range expired {
 		ends(response)
 	}
-	byID := []*http.Response{open(http.MethodGet, events, token("bob", "r1", time.Hour)), open(http.MethodPost, ask, token("bob", "r1", time.Hour))}
-	byUser := []*http.Response{open(http.MethodGet, events, token("carl", "r2", time.Hour)), open(http.MethodPost, ask, token("carl", "r3", time.Hour))}
+	byID := []held{open(http.MethodGet, events, token("bob", "r1", time.Hour)), open(http.MethodPost, ask, token("bob", "r1", time.Hour))}
+	byUser := []held{open(http.MethodGet, events, token("carl", "r2", time.Hour)), open(http.MethodPost, ask, token("carl", "r3", time.Hour))}
 	for _, revoked := range [][]string{{"--jti", "r1"}, {"--sub", "carl"}} {
 		_, stderr, code := run(t, s.dir, s.env, "", gatewayBinary, append([]string{"revoke"}, revoked...)...)
 		require.Zero(t, code, stderr)
