@@ -1,6 +1,7 @@
 package botlimit
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (z *Zone) unmarshalExempt(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	z.Exempt = append(z.Exempt, keys...)
-	return nil
+	return option.Written(d, "exempt", slices.DeleteFunc(keys, func(key string) bool { return key == "" })...)
 }
 
 func (z *Zone) unmarshalRate(d *caddyfile.Dispenser) (err error) {
@@ -118,6 +119,9 @@ func (z *Zone) unmarshalRate(d *caddyfile.Dispenser) (err error) {
 func (z *Zone) unmarshalPlans(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&z.Plan) {
 		return d.ArgErr()
+	}
+	if err := option.Written(d, "plan", z.Plan); err != nil {
+		return err
 	}
 	z.Plans = make(map[string]Plan)
 	for d.NextBlock(2) {

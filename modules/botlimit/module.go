@@ -108,6 +108,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if err := h.Zones[i].provision(); err != nil {
 			return fmt.Errorf("bot_rate_limit: zone %q: %w", h.Zones[i].Name, err)
 		}
+		h.Zones[i].doubts(h.logger)
 	}
 	app, err := ctx.App("botgate")
 	if err != nil {

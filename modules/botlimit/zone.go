@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/go-redis/redis_rate/v10"
+
+	"github.com/botgate/botgate/modules/internal/placeholder"
 )
 
 // Zone limits the requests that have the same key. Zones of the same name count
@@ -20,7 +22,7 @@ type Zone struct {
 	// Name appears in headers and metrics: letters, digits, '-' and '_', at most 64.
 	Name string `json:"name,omitempty"`
 
-	// Key is what is counted, with placeholders. Requests for which it is empty count
+	// Key is what is counted, with placeholders that something sets. Requests for which it is empty count
 	// together. Default: {http.vars.client_ip}, the client's address, which is taken
 	// from headers only where trusted_proxies allows it.
 	Key string `json:"key,omitempty"`
@@ -41,7 +43,7 @@ type Zone struct {
 
 	// Cost is how much a request counts, a number or a placeholder that comes to one.
 	// 0 does not count; what is no whole number from 0 counts 1; more than the burst takes
-	// all of it. Default: 1.
+	// all of it. Callers must not write it themselves, nor what Plan comes to. Default: 1.
 	Cost string `json:"cost,omitempty"`
 
 	// Lease takes this many from Redis at once, and spends them in this process: fewer
@@ -53,7 +55,7 @@ type Zone struct {
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 
 	// Exempt are keys that do not count, and ranges of addresses (CIDR) where keys are
-	// addresses.
+	// addresses: none larger than a /8, or a /7 of IPv6.
 	Exempt []string `json:"exempt,omitempty"`
 
 	standard *allowance
@@ -92,6 +94,9 @@ func newAllowance(zone string, rate Rate, burst int) *allowance {
 
 func (z *Zone) provision() error {
 	z.Key = cmp.Or(z.Key, defaultKey)
+	if err := z.restricts(); err != nil {
+		return err
+	}
 	z.Burst = cmp.Or(z.Burst, z.Rate.Count)
 	z.standard = newAllowance(z.Name, z.Rate, z.Burst)
 	z.plans = make(map[string]*allowance, len(z.Plans))
@@ -108,7 +113,13 @@ const mappedBits = 96
 
 func (z *Zone) parseExempt() error {
 	z.keys = make(map[string]bool, len(z.Exempt))
-	for _, text := range z.Exempt {
+	for i := range z.Exempt {
+		if z.Exempt[i] != "" { // The empty key can be meant.
+			if err := placeholder.Expand("exempt", &z.Exempt[i]); err != nil {
+				return err
+			}
+		}
+		text := z.Exempt[i]
 		if !strings.Contains(text, "/") {
 			z.keys[text] = true
 			if address, err := netip.ParseAddr(text); err == nil { // However the key writes it.
@@ -129,9 +140,25 @@ func (z *Zone) parseExempt() error {
 		if address := prefix.Addr(); address.Is4In6() && prefix.Bits() >= mappedBits {
 			prefix = netip.PrefixFrom(address.Unmap(), prefix.Bits()-mappedBits)
 		}
+		if tooWide(prefix) {
+			return fmt.Errorf("option exempt: %q is everybody, or a large part of the Internet", text)
+		}
 		z.ranges = append(z.ranges, prefix.Masked())
 	}
 	return nil
+}
+
+// Least bits of a range that is exempt: those of the largest private networks, 10.0.0.0/8 and fc00::/7.
+const (
+	leastBits4 = 8
+	leastBits6 = 7
+)
+
+func tooWide(prefix netip.Prefix) bool {
+	if prefix.Addr().Is4() {
+		return prefix.Bits() < leastBits4
+	}
+	return prefix.Bits() < leastBits6
 }
 
 var zoneName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -25,6 +25,15 @@ const (
 	placeholderKey        = "http.bot.delivery_key"
 )
 
+// IsPlaceholder reports whether there is a placeholder of that name.
+func IsPlaceholder(name string) bool {
+	switch name {
+	case PlaceholderPlatform, PlaceholderVerifiedBy, placeholderType, PlaceholderUser, PlaceholderOrderKey, placeholderKey:
+		return true
+	}
+	return false
+}
+
 // Delivery is what a platform delivered with one request.
 type Delivery struct {
 	// Platform is the name of the platform that signed the request.
