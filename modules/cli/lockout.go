@@ -53,6 +53,9 @@ func listLockouts(cmd *cobra.Command, _ []string) error {
 	if err := askGateway(addressOf(cmd), http.MethodGet, "/botgate/lockouts", nil, &answer); err != nil {
 		return err
 	}
+	if len(answer.Lockouts) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Nobody is locked out.")
+	}
 	return printLockouts(cmd.OutOrStdout(), answer.Lockouts)
 }
 
