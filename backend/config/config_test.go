@@ -189,3 +189,19 @@ func TestLogValueHidesSecrets(t *testing.T) {
 	require.Contains(t, out.String(), "config.queue_url=amqp://h/v")
 	require.Contains(t, out.String(), "config.roles=record,dispatch,api")
 }
+
+// TestNoVariableIsTakenForUnset has values that say nothing, for each of the variables.
+func TestNoVariableIsTakenForUnset(t *testing.T) {
+	t.Parallel()
+	for _, o := range config.Options {
+		for _, value := range []string{" ", "\t\n", "{env.X}", "{$X}", "${X}", "$X", "%X%"} {
+			_, err := fromEnv(map[string]string{o.Env: value})
+			require.ErrorContains(t, err, o.Env+": ", value)
+		}
+		_, err := fromEnv(map[string]string{o.Env: ""})
+		require.NoError(t, err)
+	}
+	c, err := fromEnv(map[string]string{config.EnvQueueURL: "amqp://u:pa$word@h"})
+	require.NoError(t, err)
+	require.Equal(t, "amqp://u:pa$word@h", c.QueueURL)
+}

@@ -9,6 +9,7 @@ import (
 	blobopen "github.com/botgate/botgate/internal/blob/open"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/restrict"
 )
 
 // The environment variables that errors of other packages name.
@@ -51,10 +52,14 @@ type Option struct {
 	check func(Config) error // Nil when there is nothing to check.
 }
 
-// Set sets the option in c; an empty text changes nothing. Errors name the variable.
+// Set sets the option in c; an empty text changes nothing. White space, and a placeholder that nothing
+// replaced, are errors. Errors name the variable.
 func (o Option) Set(c *Config, text string) error {
 	if text == "" {
 		return nil
+	}
+	if err := restrict.Address(text); err != nil {
+		return fmt.Errorf("%s: %w", o.Env, err)
 	}
 	if err := o.value(c).set(text); err != nil {
 		return fmt.Errorf("%s: %w", o.Env, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/outbound"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/restrict"
 	"github.com/botgate/botgate/internal/secret"
 )
 
@@ -223,6 +224,9 @@ func (e entry) bot(name, dir string) (Bot, error) {
 // settings are all but the secrets.
 func (e entry) settings(name string) (Bot, error) {
 	b := Bot{Name: name, URL: e.URL, AllowPrivate: e.AllowPrivate, Queues: e.Queues}
+	if err := restrict.Address(e.URL); err != nil {
+		return b, fmt.Errorf("url: %w", err)
+	}
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return b, errors.New("url: must be an http or https address")
@@ -294,6 +298,9 @@ func (entry) path(file, dir string) string {
 func (e entry) secrets(dir string) ([]string, error) {
 	var secrets []string
 	for _, file := range e.SecretFiles {
+		if err := restrict.Text(file); err != nil {
+			return nil, fmt.Errorf("secret_files: %w", err)
+		}
 		raw, err := secret.FromFile(e.path(file, dir))
 		if err != nil {
 			return nil, fmt.Errorf("secret_files: %w", err)
@@ -301,6 +308,9 @@ func (e entry) secrets(dir string) ([]string, error) {
 		secrets = append(secrets, string(raw))
 	}
 	for _, name := range e.SecretEnvs {
+		if err := restrict.Text(name); err != nil {
+			return nil, fmt.Errorf("secret_envs: the name of a variable: %w", err)
+		}
 		raw, err := secret.FromEnv(name)
 		if err != nil {
 			return nil, fmt.Errorf("secret_envs: %w", err)

@@ -21,6 +21,7 @@ var (
 	// errSecretLeft does not repeat what may be a secret after all.
 	errSecretLeft = errors.New("it is a placeholder that nothing replaced, such as {…} or $…: " +
 		"the secret itself belongs there")
+	errAddressLeft = errors.New("a placeholder in it, such as {…} or $…, was not replaced (a $ itself is %24)")
 )
 
 // left finds a placeholder that nothing replaced, in the notations of Caddy ({name}, {$NAME}), of shells
@@ -46,6 +47,28 @@ func Text(value string) error {
 	if found := left.FindString(value); found != "" {
 		return fmt.Errorf("the placeholder %s was not replaced: write the value itself, "+
 			"or {$NAME} in a Caddyfile for that of an environment variable", found)
+	}
+	return nil
+}
+
+// password finds that of an address.
+var password = regexp.MustCompile(`^[a-z0-9+]+://[^/?#@:]*:([^/?#]*)@`)
+
+// Address is [Text] for an address or a path. A password in it is checked as [Secret] does, where there is
+// one, and the error repeats nothing of the address.
+func Address(value string) error {
+	if err := something(value); err != nil {
+		return err
+	}
+	rest := value
+	if at := password.FindStringSubmatchIndex(value); at != nil {
+		if secretLeft.MatchString(value[at[2]:at[3]]) {
+			return errAddressLeft
+		}
+		rest = value[:at[2]] + value[at[3]:]
+	}
+	if left.MatchString(rest) {
+		return errAddressLeft
 	}
 	return nil
 }

@@ -74,6 +74,27 @@ func TestSecret(t *testing.T) {
 	}
 }
 
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"": "it is empty", " \t": "white space",
+		"{env.QUEUE}": "not replaced", "$QUEUE": "not replaced", "${QUEUE:-amqp://hunter2}": "not replaced",
+		"amqp://u:{env.PW}@hunter2": "not replaced", "amqp://u:$hunter2@host": "not replaced",
+		"amqp://u:p@$hunter2": "not replaced", "postgres://u:p@h/${hunter2}": "not replaced",
+		"redis://:%PW%@h": "not replaced", "{$DATA}/queue.db": "not replaced",
+	} {
+		err := restrict.Address(value)
+		require.ErrorContains(t, err, want, "%q", value)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+	for _, value := range []string{
+		"sqlite:data/queue.db", "amqp://u:pa$word@h1,h2", "redis://:a$b@h", "amqp://guest:@h", "data", `C:\data`,
+		"s3://bucket/p?endpoint=https://h&region=x", "postgres://u:p%24x@h/db?sslmode=require", "127.0.0.1:8081",
+	} {
+		require.NoError(t, restrict.Address(value), "%q", value)
+	}
+}
+
 func TestSize(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, restrict.Size(16, restrict.LeastSecret))

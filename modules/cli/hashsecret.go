@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/term"
+
+	"github.com/botgate/botgate/internal/restrict"
 )
 
 const (
@@ -22,8 +24,6 @@ const (
 	maxSecretBytes = 72
 	// maxSecretInput is enough to tell that a secret is too long.
 	maxSecretInput = 1 << 10
-	// shortSecretBytes is below what a person should choose.
-	shortSecretBytes = 16
 )
 
 func hashSecretCommand() caddycmd.Command {
@@ -31,8 +31,9 @@ func hashSecretCommand() caddycmd.Command {
 		Name: "hash-secret", Short: "Hashes a client's secret for bot_token",
 		Long: `
 Reads a secret from standard input, or from the terminal without showing it, and prints its
-bcrypt hash for the clients file of bot_token. With --generate it makes a random secret
-and prints both: give the secret to the client, and keep the hash only.`,
+bcrypt hash for the clients file of bot_token. The secret has from 16 to 72 bytes. With
+--generate it makes a random one and prints both: give the secret to the client, and keep
+the hash only.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.SilenceUsage = true
 			cmd.Args = cobra.NoArgs
@@ -45,7 +46,7 @@ and prints both: give the secret to the client, and keep the hash only.`,
 				if err != nil {
 					return err
 				}
-				return hashSecret(secret, secretCost, os.Stdout, os.Stderr)
+				return hashSecret(secret, secretCost, os.Stdout)
 			}
 		},
 	}
@@ -64,16 +65,19 @@ func askSecret(in *os.File, prompts io.Writer) ([]byte, error) {
 }
 
 // hashSecret prints the hash of the secret.
-func hashSecret(secret []byte, cost int, out, hints io.Writer) error {
+func hashSecret(secret []byte, cost int, out io.Writer) error {
 	switch {
 	case len(secret) == 0:
 		return errors.New("the secret is empty; --generate makes one")
 	case len(secret) > maxSecretBytes:
-		return fmt.Errorf("the secret has more than %d bytes, of which bcrypt would ignore the rest; --generate makes a good one", maxSecretBytes)
+		return fmt.Errorf("the secret has more than %d bytes, of which bcrypt would ignore the rest; "+
+			"--generate makes a good one", maxSecretBytes)
 	case strings.ContainsFunc(string(secret), func(c rune) bool { return c < ' ' || c > '~' }):
-		return errors.New("the secret must be of printable ASCII characters (RFC 6749, appendix A.2); --generate makes a good one")
-	case len(secret) < shortSecretBytes:
-		fmt.Fprintf(hints, "This secret is short; --generate makes one that can't be guessed.\n")
+		return errors.New("the secret must be of printable ASCII characters (RFC 6749, appendix A.2); " +
+			"--generate makes a good one")
+	}
+	if err := errors.Join(restrict.Secret(secret), restrict.Size(len(secret), restrict.LeastSecret)); err != nil {
+		return fmt.Errorf("%w; --generate makes a good one", err)
 	}
 	hash, err := bcrypt.GenerateFromPassword(secret, cost)
 	if err != nil {
@@ -89,5 +93,5 @@ func generateSecret(out io.Writer, cost int) error {
 	if _, err := fmt.Fprintf(out, "secret: %s\nhash:   ", secret); err != nil {
 		return err
 	}
-	return hashSecret([]byte(secret), cost, out, io.Discard)
+	return hashSecret([]byte(secret), cost, out)
 }
