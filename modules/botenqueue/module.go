@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -13,10 +14,12 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/order"
+	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
 	"github.com/botgate/botgate/modules/internal/security"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -126,6 +129,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := order.Verify(ctx); err != nil {
 		return err
 	}
+	if err := h.expand(); err != nil {
+		return fmt.Errorf("bot_enqueue: %w", err)
+	}
 	if h.Type == "" {
 		h.Type = typePlaceholder
 	}
@@ -147,6 +153,25 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("bot_enqueue: %w", err)
 	}
 	return metric.Register(ctx.GetMetricsRegistry(), "bot_enqueue", collectors...)
+}
+
+// expand replaces the placeholders that are not of each request.
+func (h *Handler) expand() error {
+	for _, option := range []struct {
+		name  string
+		value *string
+	}{{"bot", &h.Bot}, {"type", &h.Type}, {"user", &h.User}, {"order_key", &h.OrderKey}} {
+		if *option.value == "" {
+			continue
+		}
+		if err := placeholders.ExpandPattern(option.name, option.value); err != nil {
+			return err
+		}
+	}
+	if h.Bot != "" && !strings.Contains(h.Bot, "{") && !event.ValidBot(h.Bot) {
+		return fmt.Errorf("option bot: %q is not a bot's name: only letters, digits, '-' and '_', at most 64", h.Bot)
+	}
+	return nil
 }
 
 // provisionStore acquires the keys that are known so far.

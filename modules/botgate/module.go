@@ -23,6 +23,7 @@ import (
 	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/order"
+	"github.com/botgate/botgate/modules/internal/placeholder"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
@@ -119,6 +120,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.verifyOrder = func() error { return order.VerifyStarted(ctx) }
 	a.logger = ctx.Slogger()
 	a.claimPorts = func() error { return a.claimAll(ctx) }
+	if err := a.expand(); err != nil {
+		return err
+	}
 	if err := a.provisionBots(); err != nil {
 		return err
 	}
@@ -162,6 +166,22 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.redis = client
 	return nil
+}
+
+// expand replaces the placeholders of addresses, paths and names. What is not set stays so: the embedded
+// engines are used then.
+func (a *App) expand() error {
+	return errors.Join(
+		placeholder.ExpandAll("bots", a.Bots),
+		placeholder.ExpandAddress("redis", &a.RedisURL),
+		placeholder.ExpandAddress("data", &a.Data),
+		placeholder.ExpandAddress("queue", &a.QueueURL),
+		placeholder.ExpandAddress("spool", &a.Spool.Path),
+		placeholder.ExpandAddress("history", &a.History),
+		placeholder.ExpandAddress("blob", &a.Blob.URL),
+		placeholder.ExpandAddress("bots_file", &a.BotsFile),
+		placeholder.ExpandAddress("api_secret_file", &a.APISecretFile),
+	)
 }
 
 // Start sees to it that no other process listens where this one does, and opens the queue and its

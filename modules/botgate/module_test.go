@@ -227,6 +227,26 @@ func TestProvisionRefuses(t *testing.T) {
 	}
 }
 
+// TestNoAddressIsTakenForUnset has variables that are not set, where something else would be used instead.
+func TestNoAddressIsTakenForUnset(t *testing.T) {
+	for _, left := range []string{"{env.BOTGATE_TEST_UNSET}", "{$ADDRESS}", "$ADDRESS", "{secrets.address}", " "} {
+		for option, app := range map[string]*botgate.App{
+			"redis": {RedisURL: left}, "queue": {QueueURL: left}, "data": {Data: left}, "bots": {Bots: []string{left}},
+			"bots_file": {BotsFile: left}, "spool": {Spool: botgate.Spool{Path: left}}, "history": {History: left},
+			"blob": {Blob: botgate.Blob{URL: left}}, "api_secret_file": {APISecretFile: left},
+		} {
+			_, err := provision(t, app)
+			require.ErrorContains(t, err, "option "+option+": ", left)
+		}
+	}
+	folder := t.TempDir()
+	t.Setenv("BOTGATE_TEST_DATA", folder)
+	app, err := provision(t, &botgate.App{Data: "{env.BOTGATE_TEST_DATA}"})
+	require.NoError(t, err)
+	require.Equal(t, folder, app.Data)
+	require.Equal(t, "sqlite:"+filepath.Join(folder, "queue.db"), app.QueueURL)
+}
+
 func TestReadyProbe(t *testing.T) {
 	for name, c := range map[string]struct {
 		queue, onError string

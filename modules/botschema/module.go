@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/order"
+	"github.com/botgate/botgate/modules/internal/placeholder"
 	"github.com/botgate/botgate/modules/internal/schema"
 	"github.com/botgate/botgate/modules/internal/unverified"
 	"github.com/botgate/botgate/schemas"
@@ -113,6 +115,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Schema == "" {
 		return errors.New("bot_schema: name the schema, for example command.v1.json")
 	}
+	if err := errors.Join(h.expandName(), placeholder.ExpandAddress("folder", &h.Folder)); err != nil {
+		return fmt.Errorf("bot_schema: %w", err)
+	}
 	if err := h.open(); err != nil {
 		return fmt.Errorf("bot_schema: %w", err)
 	}
@@ -121,6 +126,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("bot_schema: %w", err)
 	}
 	return metric.Register(ctx.GetMetricsRegistry(), "bot_schema", collectors...)
+}
+
+// expandName replaces the placeholders of the file's name that are not of each request. A pointer into the
+// file may have anything in it, such as $defs.
+func (h *Handler) expandName() error {
+	file, pointer, found := strings.Cut(h.Schema, "#")
+	if err := placeholder.ExpandPattern("schema", &file, "payload"); err != nil {
+		return err
+	}
+	if h.Schema = file; found {
+		h.Schema += "#" + pointer
+	}
+	return nil
 }
 
 // open compiles the schemas and follows their files.

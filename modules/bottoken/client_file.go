@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/botgate/botgate/internal/restrict"
 )
 
 // leastCost is the least bcrypt cost of a secret's hash.
@@ -103,9 +105,15 @@ func (e clientEntry) client(minCost int) (*client, error) {
 	if !validID(c.id) || !validID(c.subject) {
 		return nil, fmt.Errorf("id and subject: 1 to %d printable ASCII characters", maxIDSize)
 	}
+	if err := restrict.Texts([]string{c.id, c.subject}); err != nil {
+		return nil, fmt.Errorf("id and subject: %w", err)
+	}
 	for i, scope := range c.scopes {
 		if !validScope(scope) || slices.Contains(c.scopes[:i], scope) {
 			return nil, fmt.Errorf("scopes: %q is not a scope (RFC 6749, section 3.3) or listed twice", scope)
+		}
+		if err := restrict.Text(scope); err != nil {
+			return nil, fmt.Errorf("scopes: %w", err)
 		}
 	}
 	if err := checkClaims(c.claims); err != nil {
@@ -129,9 +137,33 @@ func checkClaims(claims map[string]any) error {
 		if name == "" || reservedClaims[name] {
 			return fmt.Errorf("claims: %q can't be set here", name)
 		}
+		if err := errors.Join(restrict.Text(name), checkClaim(claims[name])); err != nil {
+			return fmt.Errorf("claims: %s: %w", name, err)
+		}
 	}
 	if raw, err := json.Marshal(claims); err != nil || len(raw) > maxClaimsSize {
 		return fmt.Errorf("claims: they must not exceed %d bytes of JSON", maxClaimsSize)
+	}
+	return nil
+}
+
+// checkClaim looks at the texts of a claim: services go by them.
+func checkClaim(value any) error {
+	switch value := value.(type) {
+	case string:
+		return restrict.Text(value)
+	case []any:
+		for _, item := range value {
+			if err := checkClaim(item); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			if err := checkClaim(value[name]); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
 	}
 	return nil
 }

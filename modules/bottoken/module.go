@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/lockout"
+	"github.com/botgate/botgate/modules/internal/placeholder"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -108,9 +109,10 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.security = security.NewLog(ctx)
 	h.setDefaults()
-	if err := h.check(); err != nil {
+	if err := errors.Join(h.expand(), h.check()); err != nil {
 		return fmt.Errorf("bot_token: %w", err)
 	}
+	h.prepare()
 	app, err := ctx.App("botgate")
 	if err != nil {
 		return fmt.Errorf("bot_token: %w", err)
@@ -135,10 +137,28 @@ func (h *Handler) setDefaults() {
 		}
 	}
 	h.minCost = cmp.Or(h.minCost, leastCost)
+}
+
+// prepare makes what follows from the options.
+func (h *Handler) prepare() {
 	h.issuer = issuer{name: h.Issuer, audiences: h.Audiences, ttl: time.Duration(h.TTL)}
 	// A cached key set is renewed well within the time that a new key does not sign.
 	age := min(maxKeysAge, time.Duration(h.Overlap)/4)
 	h.cacheKeys = fmt.Sprintf("public, max-age=%d", age/time.Second)
+}
+
+// expand replaces the placeholders of options that say for whom tokens are, and where clients and keys are.
+func (h *Handler) expand() error {
+	if h.Issuer != "" {
+		if err := placeholder.Expand("issuer", &h.Issuer); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		placeholder.ExpandAll("audience", h.Audiences),
+		placeholder.ExpandAddress("clients_file", &h.ClientsFile),
+		placeholder.ExpandAddress("folder", &h.Folder),
+	)
 }
 
 // check checks the options before anything is made of them.

@@ -6,6 +6,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/botgate/botgate/modules/internal/option"
 )
 
 func init() {
@@ -43,6 +45,9 @@ func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case len(args) > 1 && name != "roles":
 			return d.ArgErr()
 		case len(args) > 0:
+			if err := option.Address(d, name, strings.Join(args, " ")); err != nil {
+				return err
+			}
 			b.Options[name] = Value(strings.Join(args, " "))
 		}
 	}

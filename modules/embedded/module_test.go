@@ -86,6 +86,10 @@ func TestValidateRefuses(t *testing.T) {
 		"retention": {"roles": "api", "retention": "1h"},
 		"option":    {"roles": "api", "queue": "sqlite:x.db"},
 		"bots file": {"roles": "dispatch"},
+		"unset":     {"roles": "api", "listen": "{env.BOTGATE_TEST_UNSET}"},
+		"left":      {"roles": "api", "database": "sqlite:$DATA/events.db"},
+		"hosts":     {"roles": "api", "api_hosts": "{secrets.hosts}"},
+		"blank":     {"roles": "api", "listen": " "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := backend(t, b)

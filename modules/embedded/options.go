@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/modules/internal/placeholder"
 )
 
 // Value is the value of an option as text. In JSON it may also be a number, a boolean ("on" or
@@ -59,7 +60,11 @@ func (b *Backend) setOptions() error {
 		if name == "roles" && b.off() {
 			continue
 		}
-		if err := option.Set(&b.settings, string(b.Options[name])); err != nil {
+		value := string(b.Options[name])
+		if err := placeholder.ExpandAddress(name, &value); err != nil {
+			return fmt.Errorf("botgate_embedded: %w", err)
+		}
+		if err := option.Set(&b.settings, value); err != nil {
 			return fmt.Errorf("botgate_embedded: option %s: %w", name, err)
 		}
 	}

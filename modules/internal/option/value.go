@@ -40,6 +40,17 @@ func Written(d *caddyfile.Dispenser, name string, values ...string) error {
 	return nil
 }
 
+// Address is [Written] for an address, of which errors repeat nothing.
+func Address(d *caddyfile.Dispenser, name, value string) error {
+	if strings.Contains(value, "{") {
+		return nil
+	}
+	if err := restrict.Address(value); err != nil {
+		return d.Errf("%s: %v", name, err)
+	}
+	return nil
+}
+
 // Text is an option with one value, which is not empty: see [Written].
 func Text[T ~string](name string, to *T) Option {
 	return one(name, func(d *caddyfile.Dispenser, value string) error {
@@ -49,11 +60,14 @@ func Text[T ~string](name string, to *T) Option {
 }
 
 // OptionalText is an option with at most one value, which may be missing as it is when the
-// environment variable that it is taken from is not set.
+// environment variable that it is taken from is not set. One that is there is not empty: see [Address].
 func OptionalText(name string, to *string) Option {
 	return Func(name, func(d *caddyfile.Dispenser) error {
 		if d.NextArg() {
 			*to = d.Val()
+			if err := Address(d, name, *to); err != nil {
+				return err
+			}
 		}
 		if d.NextArg() {
 			return d.ArgErr()

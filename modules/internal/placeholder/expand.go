@@ -60,11 +60,33 @@ func ExpandMap(option string, values map[string]string) (map[string]string, erro
 // globals are what the names of placeholders begin with that are replaced when a configuration is loaded.
 var globals = regexp.MustCompile(`^(env|file|system)\.`)
 
+// ofMap are names that the directive map gives.
+var ofMap = regexp.MustCompile(`^[A-Za-z_][\w-]*$`)
+
 // ofRequests finds placeholders that stay for each request.
 var ofRequests = regexp.MustCompile(`\{[^{}]*\}`)
 
+// ExpandAddress is [Expand] for addresses, as [restrict.Address] has them: errors repeat nothing of it.
+// An empty one stays empty, and is the option's default.
+func ExpandAddress(option string, value *string) error {
+	if *value == "" {
+		return nil
+	}
+	expanded, err := caddy.NewReplacer().ReplaceOrErr(*value, true, true)
+	if err != nil {
+		err = errors.New("a placeholder in it is not known or comes out empty")
+	} else {
+		err = restrict.Address(expanded)
+	}
+	if err != nil {
+		return fmt.Errorf("option %s: %w", option, err)
+	}
+	*value = expanded
+	return nil
+}
+
 // ExpandPattern is [Expand] for a value that may have placeholders of each request in it. These stay: they
-// begin with http or time, or with one of further, such as "payload".
+// begin with http or time, or with one of further, such as "payload", or have no dot, as those of map.
 func ExpandPattern(option string, value *string, further ...string) error {
 	of := append([]string{"http", "time"}, further...)
 	expanded, err := caddy.NewReplacer().ReplaceFunc(*value, func(name string, known any) (any, error) {
@@ -74,7 +96,7 @@ func ExpandPattern(option string, value *string, further ...string) error {
 			return known, nil
 		case globals.MatchString(name):
 			return nil, fmt.Errorf("the placeholder {%s} comes out empty", name)
-		case slices.Contains(of, family):
+		case slices.Contains(of, family), ofMap.MatchString(name):
 			return "{" + name + "}", nil
 		}
 		return nil, fmt.Errorf("the placeholder {%s} is not known", name)
