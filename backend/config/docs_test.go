@@ -31,7 +31,8 @@ func page() string {
 <!-- Made by "make docs" from backend/config/options.go. -->
 
 ` + "`botgate-backend`" + ` takes each setting from its flag, else from its environment variable, else the default; a
-variable that is empty counts as unset; white space, or a placeholder that nothing replaced, is an error. Addresses with a password belong in the environment, since every user
+variable that is empty counts as unset; white space, or a placeholder that nothing replaced, is an error. Addresses
+with a password belong in the environment, since every user
 of the machine can read a process's flags. In the gateway's process, some are options of
 [` + "`botgate_embedded`" + `](embedded.md); the others are those of the option [` + "`botgate`" + `](botgate.md).
 `)
