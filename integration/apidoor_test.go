@@ -46,7 +46,10 @@ func (s *stack) everywhere() string {
 func TestReboundPages(t *testing.T) {
 	t.Parallel()
 	for name, begin := range map[string]func(s *stack){
-		"one process":   func(s *stack) { s.startEmbedded() },
+		"one process": func(s *stack) {
+			s.startEmbedded()
+			s.waitReady(s.api, s.gateway)
+		},
 		"two processes": func(s *stack) { s.apart(strings.TrimPrefix(s.api, "http://")) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,6 @@ func botCommand() caddycmd.Command {
 		Long: `
 Works on the bots file, while gateways and backends run or not. They follow the file: nothing is restarted.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			extendReload(cmd)
 			group(cmd, botAddCommand(), botListCommand(), botRemoveCommand(), botRotateCommand())
 		},
 	}

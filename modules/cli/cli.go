@@ -24,6 +24,13 @@ func init() {
 	// Caddy's own version follows.
 	caddy.CustomVersion = version.Text("botgate") + ", Caddy"
 	for _, cmd := range commands() {
+		// Only in the binary: it is for all commands of a process.
+		if fill := cmd.CobraFunc; cmd.Name == "bot" {
+			cmd.CobraFunc = func(bot *cobra.Command) {
+				extendReload(bot)
+				fill(bot)
+			}
+		}
 		caddycmd.RegisterCommand(cmd)
 	}
 }
