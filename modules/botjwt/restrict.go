@@ -15,8 +15,8 @@ import (
 // anything, as the only value, says that the operator means no restriction.
 const anything = "any"
 
-// loggedParameter is the query parameter that the shipped Caddyfile keeps out of the log.
-const loggedParameter = "access_token"
+// usualParameter is the query parameter of RFC 6750, section 2.3, which filters of logs know.
+const usualParameter = "access_token"
 
 // restrict replaces the placeholders of the options that say whose tokens pass, and refuses those that come
 // out as no restriction where one was asked for.
@@ -154,9 +154,9 @@ func (h *Handler) warn(logger *slog.Logger) {
 			slog.String("jwks", h.JWKS))
 	}
 	for _, source := range h.Sources {
-		if source.In == inQuery && source.Name != loggedParameter {
+		if source.In == inQuery && source.Name != usualParameter {
 			logger.Warn("bot_jwt: tokens in the query are in Caddy's logs: take the option from query access_token, "+
-				"or have the log's filter replace this parameter too", slog.String("parameter", source.Name))
+				"or give each log the filter bot_secrets, as the shipped Caddyfile does", slog.String("parameter", source.Name))
 		}
 	}
 }
