@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // securityHeaders are those of the shipped Caddyfile.
@@ -38,7 +40,7 @@ func TestErrorPagesHaveTheSecurityHeaders(t *testing.T) {
 	s := newStack(t)
 	const begin = "\timport security_headers\n\n"
 	s.config = s.caddyfileWith(t, begin, begin+"\thandle /own {\n\t\terror 418\n\t}\n\n")
-	s.env = append(s.env, "BOTGATE_ASK_UPSTREAM="+freePorts(t, 1)[0])
+	s.env = append(s.env, "BOTGATE_ASK_UPSTREAM="+testsvc.FreeAddresses(t, 1)[0])
 	s.startEmbedded()
 	token := bearer(s.token("alice"))
 	for name, tt := range map[string]struct {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // quickstart runs the first-run command in a copy of what a clone has.
@@ -22,7 +24,7 @@ func quickstart(t *testing.T, args ...string) (*stack, *process) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "Caddyfile"), caddyfile, 0o600))
 	require.NoError(t, os.CopyFS(filepath.Join(s.dir, "schemas"), os.DirFS("../schemas")))
-	ports := freePorts(t, 4)
+	ports := testsvc.FreeAddresses(t, 4)
 	_, httpPort, err := net.SplitHostPort(ports[0])
 	require.NoError(t, err)
 	s.base, s.admin = "http://localhost:"+httpPort, ports[2]
@@ -110,19 +112,19 @@ func TestFailedStartIsOneClearLine(t *testing.T) {
 		env  string
 		want string
 	}{
-		"taken port":        {[]string{"--bot-listen", freePorts(t, 1)[0]}, "BOTGATE_HTTP_PORT=" + port, "BOTGATE_HTTP_PORT"},
+		"taken port":        {[]string{"--bot-listen", testsvc.FreeAddresses(t, 1)[0]}, "BOTGATE_HTTP_PORT=" + port, "BOTGATE_HTTP_PORT"},
 		"taken bot port":    {[]string{"--bot-listen", "127.0.0.1:" + port}, "", "--bot-listen"},
 		"unwritable data":   {[]string{"--data", filepath.Join(file, "data")}, "", "--data"},
-		"bad Caddyfile":     {[]string{"--config", broken, "--bot-listen", freePorts(t, 1)[0]}, "", `unknown option "queue"`},
-		"missing Caddyfile": {[]string{"--config", "nowhere", "--bot-listen", freePorts(t, 1)[0]}, "", "nowhere"},
-		"bad queue":         {[]string{"--bot-listen", freePorts(t, 1)[0]}, "BOTGATE_QUEUE_URL=http://x", "option queue"},
+		"bad Caddyfile":     {[]string{"--config", broken, "--bot-listen", testsvc.FreeAddresses(t, 1)[0]}, "", `unknown option "queue"`},
+		"missing Caddyfile": {[]string{"--config", "nowhere", "--bot-listen", testsvc.FreeAddresses(t, 1)[0]}, "", "nowhere"},
+		"bad queue":         {[]string{"--bot-listen", testsvc.FreeAddresses(t, 1)[0]}, "BOTGATE_QUEUE_URL=http://x", "option queue"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			caddyfile, err := os.ReadFile("../Caddyfile")
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "Caddyfile"), caddyfile, 0o600))
-			ports := freePorts(t, 3)
+			ports := testsvc.FreeAddresses(t, 3)
 			_, httpPort, err := net.SplitHostPort(ports[0])
 			require.NoError(t, err)
 			env := []string{"BOTGATE_HTTP_PORT=" + httpPort, "BOTGATE_API_LISTEN=" + ports[1], "BOTGATE_ADMIN=" + ports[2], "HOME=" + dir, c.env}

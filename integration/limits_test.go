@@ -46,7 +46,7 @@ func startLimited(t *testing.T, redisURL, budget string) (base string) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "Caddyfile")
 	require.NoError(t, os.WriteFile(path, []byte(limitedCaddyfile), 0o600))
-	ports := freePorts(t, 2)
+	ports := testsvc.FreeAddresses(t, 2)
 	_, port, err := net.SplitHostPort(ports[0])
 	require.NoError(t, err)
 	env := []string{"BOTGATE_HTTP_PORT=" + port, "BOTGATE_ADMIN=" + ports[1], "BOTGATE_REDIS_URL=" + redisURL, "BUDGET=" + budget}

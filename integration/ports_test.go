@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // elsewhere is the environment of a second gateway, in a folder of its own, at other addresses but for
@@ -64,7 +66,7 @@ func TestQuickstartsOnOnePort(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(second.dir, "Caddyfile"), caddyfile, 0o600))
 	second.env = append(second.env, "HOME="+second.dir)
-	_, stderr, code := run(t, second.dir, second.env, "", gatewayBinary, "quickstart", "--bot-listen", freePorts(t, 1)[0])
+	_, stderr, code := run(t, second.dir, second.env, "", gatewayBinary, "quickstart", "--bot-listen", testsvc.FreeAddresses(t, 1)[0])
 	require.NotZero(t, code)
 	require.Contains(t, stderr, "BOTGATE_HTTP_PORT")
 	require.Len(t, strings.Split(strings.TrimSpace(stderr), "\n"), 1, "one line: %s", stderr)

@@ -8,6 +8,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // replay runs "botgate-backend replay" over the last minutes.
@@ -100,7 +102,7 @@ func TestReplay(t *testing.T) {
 		lost, err := ch.QueueDelete("botgate.record", false, false, false)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, lost, 7)
-		start(t, s.dir, s.env, backendBinary, "--roles", "record", "--listen", freePorts(t, 1)[0])
+		start(t, s.dir, s.env, backendBinary, "--roles", "record", "--listen", testsvc.FreeAddresses(t, 1)[0])
 		s.replay("--to", "record")
 		s.awaitAll(append(alice, bob...)...)
 		require.Len(t, s.bot.all(), 10, "the bot noticed nothing")

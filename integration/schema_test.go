@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // checkedCaddyfile is a gateway that only checks, by schemas in a folder.
@@ -32,7 +34,7 @@ func startChecked(t *testing.T) (base, folder string) {
 	writeSchema(t, folder, "greeting", "string")
 	path := filepath.Join(dir, "Caddyfile")
 	require.NoError(t, os.WriteFile(path, []byte(checkedCaddyfile), 0o600))
-	ports := freePorts(t, 2)
+	ports := testsvc.FreeAddresses(t, 2)
 	_, port, err := net.SplitHostPort(ports[0])
 	require.NoError(t, err)
 	gateway := start(t, dir, []string{"BOTGATE_HTTP_PORT=" + port, "BOTGATE_ADMIN=" + ports[1], "SCHEMAS=" + folder},

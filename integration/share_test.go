@@ -75,7 +75,7 @@ func (s *stack) writeManyBots() queue.Bots {
 // dispatcher starts a process with the role, and with a spool of its own.
 func (s *stack) dispatcher(number int) *process {
 	s.t.Helper()
-	address := freePorts(s.t, 1)[0]
+	address := testsvc.FreeAddresses(s.t, 1)[0]
 	p := start(s.t, s.dir, s.env, backendBinary, "--roles", "dispatch", "--listen", address,
 		"--outcome-spool", filepath.Join("data", fmt.Sprintf("outcomes-%d.db", number)))
 	p.base = "http://" + address

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 const spoolUsers = 8
@@ -139,7 +141,7 @@ func TestSpoolWithoutBroker(t *testing.T) {
 // first one ends.
 func requireHandover(t *testing.T, s *stack) {
 	t.Helper()
-	ports := freePorts(t, 2)
+	ports := testsvc.FreeAddresses(t, 2)
 	_, httpPort, _ := strings.Cut(ports[0], ":")
 	other := *s
 	other.base, other.admin = "http://"+ports[0], ports[1]

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +74,7 @@ func newStack(t *testing.T) *stack {
 	require.Zero(t, code, stderr)
 	s.bot = newBot(t, filepath.Join(data, "demo-bot.secret"))
 	writeBotsFile(t, data, s.bot.server.URL+"/events")
-	ports := freePorts(t, 3)
+	ports := testsvc.FreeAddresses(t, 3)
 	s.base, s.api, s.admin = "http://"+ports[0], "http://"+ports[1], ports[2]
 	_, httpPort, err := net.SplitHostPort(ports[0])
 	require.NoError(t, err)
@@ -142,7 +141,7 @@ func (s *stack) reviveDispatch() {
 // backend starts a backend with the roles at an address of its own.
 func (s *stack) backend(roles string) *process {
 	s.t.Helper()
-	address := freePorts(s.t, 1)[0]
+	address := testsvc.FreeAddresses(s.t, 1)[0]
 	p := start(s.t, s.dir, s.env, backendBinary, "--roles", roles, "--listen", address)
 	p.base = "http://" + address
 	return p
@@ -152,7 +151,7 @@ func (s *stack) backend(roles string) *process {
 // the first one.
 func (s *stack) secondGateway() *stack {
 	s.t.Helper()
-	ports := freePorts(s.t, 2)
+	ports := testsvc.FreeAddresses(s.t, 2)
 	_, httpPort, err := net.SplitHostPort(ports[0])
 	require.NoError(s.t, err)
 	second := *s
@@ -249,18 +248,6 @@ func eventuallyWithin(t *testing.T, patience time.Duration, condition func() err
 			require.NoError(t, err, "waited %s", patience)
 		}
 	}
-}
-
-// freePorts returns loopback addresses that nobody listens on.
-func freePorts(t *testing.T, n int) []string {
-	t.Helper()
-	ports, err := testsvc.FreePorts(t.Context(), n)
-	require.NoError(t, err)
-	addresses := make([]string, n)
-	for i, port := range ports {
-		addresses[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	}
-	return addresses
 }
 
 // secret reads a secret that botgate init made.

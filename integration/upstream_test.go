@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // TestFailureBehindTheGatewayIsLogged asks for events while nothing answers as the API.
@@ -79,7 +81,7 @@ func readUntil(s *stack, done <-chan struct{}) <-chan []string {
 // TestReadsGoOnWhileOneOfTwoAPIsRestarts kills and stops one of two, and starts it again.
 func TestReadsGoOnWhileOneOfTwoAPIsRestarts(t *testing.T) {
 	t.Parallel()
-	addresses := freePorts(t, 2)
+	addresses := testsvc.FreeAddresses(t, 2)
 	s, revive := apiBehind(t, addresses...)
 	first := revive(addresses[0])
 	revive(addresses[1])
@@ -97,7 +99,7 @@ func TestReadsGoOnWhileOneOfTwoAPIsRestarts(t *testing.T) {
 // loopback address. The gateway's health checks find both, once they run, and none before.
 func TestHealthOfAPIsBeyondLoopback(t *testing.T) {
 	t.Parallel()
-	ports := freePorts(t, 2)
+	ports := testsvc.FreeAddresses(t, 2)
 	everywhere, other := ports[0], strings.Replace(ports[1], "127.0.0.1", "127.0.0.2", 1)
 	s := newStack(t)
 	s.env = append(s.env, "BOTGATE_ROLES=record", "BOTGATE_API_UPSTREAM="+everywhere+" "+other,
@@ -134,7 +136,7 @@ func (s *stack) awaitUpstream(address string, healthy int) {
 // TestReadsWaitForTheOnlyAPI restarts it.
 func TestReadsWaitForTheOnlyAPI(t *testing.T) {
 	t.Parallel()
-	address := freePorts(t, 1)[0]
+	address := testsvc.FreeAddresses(t, 1)[0]
 	s, revive := apiBehind(t, address)
 	revive(address).kill()
 	read := make(chan answer)
@@ -180,7 +182,7 @@ func TestAddressesOfTheAPIThatCannotBeMeant(t *testing.T) {
 		})
 	}
 	s := newStack(t)
-	s.env = append(s.env, "BOTGATE_API_UPSTREAM="+freePorts(t, 1)[0])
+	s.env = append(s.env, "BOTGATE_API_UPSTREAM="+testsvc.FreeAddresses(t, 1)[0])
 	s.startGateway()
 	require.Contains(t, s.gateway.output.String(), "have it and BOTGATE_API_LISTEN agree")
 }

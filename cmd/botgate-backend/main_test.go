@@ -17,6 +17,7 @@ import (
 
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/testlog"
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // asCommand makes the test binary be the command itself, for tests from the outside.
@@ -151,7 +152,7 @@ func TestSignalsStopCleanly(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			address := freeAddress(t)
+			address := testsvc.FreeAddresses(t, 1)[0]
 			cmd, _, stderr := command(t, []string{"--listen", address, "--log-format", "json"})
 			require.NoError(t, cmd.Start())
 			require.Eventually(t, func() bool {
@@ -172,7 +173,7 @@ func TestSignalsStopCleanly(t *testing.T) {
 // TestHangupReloads edits the bots file of a process that runs, rightly and wrongly.
 func TestHangupReloads(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
+	address := testsvc.FreeAddresses(t, 1)[0]
 	shards := filepath.Join(t.TempDir(), "shards.json")
 	const one = `"a":{"url":"sqlite:data/a.db"}`
 	share := func(all string) {
@@ -211,12 +212,4 @@ func TestHangupReloads(t *testing.T) {
 	said("bot was removed from the bots file")
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait(), logs.String())
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"testing"
 )
 
 // Ports for servers are below those that systems give to outgoing connections, of which tests
@@ -25,11 +26,20 @@ type port struct {
 	held net.PacketConn
 }
 
-// FreePorts returns ports on 127.0.0.1 that nobody listens on.
-func FreePorts(ctx context.Context, n int) ([]int, error) {
-	ports, err := holdPorts(ctx, n)
-	defer releasePorts(ports)
-	return numbers(ports), err
+// FreeAddresses returns addresses on 127.0.0.1 that nobody listens on, and that no other test gets before
+// this one ends.
+func FreeAddresses(t testing.TB, n int) []string {
+	t.Helper()
+	ports, err := holdPorts(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { releasePorts(ports) })
+	var addresses []string
+	for _, p := range ports {
+		addresses = append(addresses, p.address())
+	}
+	return addresses
 }
 
 // holdPorts returns ports that nobody listens on, which are to be released.
@@ -45,6 +55,8 @@ func holdPorts(ctx context.Context, n int) ([]port, error) {
 	}
 	return ports, nil
 }
+
+func (p port) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.number)) }
 
 func releasePorts(ports []port) {
 	for _, p := range ports {
@@ -76,15 +88,16 @@ func holdPort(ctx context.Context) (port, error) {
 
 func tryPort(ctx context.Context, number int) (port, error) {
 	var config net.ListenConfig
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(number))
-	held, err := config.ListenPacket(ctx, "udp", address)
+	p := port{number: number}
+	held, err := config.ListenPacket(ctx, "udp", p.address())
 	if err != nil {
 		return port{}, err
 	}
-	listener, err := config.Listen(ctx, "tcp", address)
+	listener, err := config.Listen(ctx, "tcp", p.address())
 	if err != nil {
 		_ = held.Close()
 		return port{}, err
 	}
-	return port{number: number, held: held}, listener.Close()
+	p.held = held
+	return p, listener.Close()
 }

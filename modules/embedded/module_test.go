@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/testsvc"
 	_ "github.com/botgate/botgate/modules/botgate"
 	"github.com/botgate/botgate/modules/embedded"
 )
@@ -38,7 +39,7 @@ func backend(t *testing.T, options map[string]embedded.Value) (*embedded.Backend
 }
 
 func TestBackendServesWhileStarted(t *testing.T) {
-	listen := freeAddress(t)
+	listen := testsvc.FreeAddresses(t, 1)[0]
 	b, err := backend(t, map[string]embedded.Value{
 		"roles": "record api", "listen": embedded.Value(listen), "database": database(t),
 	})
@@ -57,7 +58,7 @@ func TestBackendServesWhileStarted(t *testing.T) {
 }
 
 func TestNoneRunsNothing(t *testing.T) {
-	listen := freeAddress(t)
+	listen := testsvc.FreeAddresses(t, 1)[0]
 	b, err := backend(t, map[string]embedded.Value{"roles": "none", "listen": embedded.Value(listen)})
 	require.NoError(t, err)
 	require.NoError(t, b.Start())
@@ -112,12 +113,4 @@ func TestOptionsInJSON(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"roles": "record api", "database_pool": "20", "migrate": "off", "retention": "90d"}`, string(raw))
 	require.Error(t, json.Unmarshal([]byte(`{"roles": {}}`), &b))
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
