@@ -21,7 +21,11 @@ const (
 	batch    = 500
 )
 
-func TestMain(m *testing.M) { testsvc.Main(m) }
+func TestMain(m *testing.M) {
+	if !serveInstantBot() {
+		testsvc.Main(m)
+	}
+}
 
 // BenchmarkBacklog reports what a process holds in memory while b.N events wait in the
 // queue: after it published them, and with a consumer on them. It has to be the same for

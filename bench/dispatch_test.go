@@ -1,124 +1,204 @@
 package bench
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"math/rand/v2"
+	"io"
 	"net/http"
-	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/dispatch"
 	"github.com/botgate/botgate/internal/bots"
-	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/queue/claimcheck"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
+	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
 const (
-	slowBots = 64
-	// slowAnswer is how long these take to answer, in the mean.
-	slowAnswer = time.Second
-	// slowEvents are enough to keep four processes busy. Measured is from one tenth of them to nine.
-	slowEvents = 2560
+	// deliverRounds is how often each of two loops delivers, in turns; the best of each counts.
+	deliverRounds = 5
+	// deliverAtOnce is how many requests each of them has under way.
+	deliverAtOnce = 64
 )
 
-// warmup is the type of events that are not counted.
-const warmup = "warmup"
-
-// BenchmarkSlowBots delivers to bots that are slow to answer, with one dispatch process and then with
-// four, which share the queues of the bots; their handles are in the process of the benchmark. What
-// counts is how many times as much the four deliver:
+// BenchmarkDispatch delivers b.N events of as many order keys from RabbitMQ to a bot that answers at once, in turns
+// with a bare loop, which consumes, signs, sends and acknowledges, and tells nobody. What counts is
+// the processor time of a delivery as a ratio; the bot and the broker are other processes:
 //
-//	go run ./internal/testsvc/withsvc -- go test -run - -bench SlowBots -benchtime 1x ./bench
-func BenchmarkSlowBots(b *testing.B) {
-	for range b.N {
-		one := deliverSlowly(b, 1)
-		four := deliverSlowly(b, 4)
-		b.ReportMetric(one, "one/s")
-		b.ReportMetric(four, "four/s")
-		b.ReportMetric(four/one, "times")
+//	go run ./internal/testsvc/withsvc -- go test -run - -bench Dispatch -benchtime 10000x ./bench
+func BenchmarkDispatch(b *testing.B) {
+	broker, bot := testsvc.StartRabbitMQ(b).URL, startInstantBot(b)
+	loops := [2]deliverLoop{{name: "dispatch", run: runDispatch}, {name: "bare", run: runBare}}
+	for range deliverRounds {
+		for n := range loops {
+			loops[n].round(b, broker, bot)
+		}
 	}
+	for _, l := range loops {
+		b.ReportMetric(l.cpu, l.name+"-cpu-µs")
+		b.ReportMetric(l.rate, l.name+"/s")
+	}
+	b.ReportMetric(loops[0].cpu/loops[1].cpu, "cpu-ratio")
+	b.ReportMetric(loops[0].rate/loops[1].rate, "rate-ratio")
+	b.ReportMetric(0, "ns/op")
 }
 
-// deliverSlowly returns how many events a second so many processes deliver.
-func deliverSlowly(b *testing.B, processes int) float64 {
-	b.Helper()
-	var answered atomic.Int64
-	begun, done := make(chan struct{}), make(chan struct{})
-	bot := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("ce-type") == warmup {
-			return
-		}
-		<-time.After(slowAnswer/2 + rand.N(slowAnswer))
-		switch answered.Add(1) {
-		case slowEvents / 10:
-			close(begun)
-		case slowEvents * 9 / 10:
+// deliverLoop is one of the two, with the best of its rounds.
+type deliverLoop struct {
+	name string
+	// run delivers what waits in the queue to the bot, until stop. It calls acked for each that is acknowledged.
+	run       func(b *testing.B, broker, prefix string, bot bots.Bot, acked func(int)) (stop func())
+	cpu, rate float64 // Processor time of a delivery in microseconds, and deliveries a second.
+}
+
+// round delivers b.N events, which wait before it begins.
+func (l *deliverLoop) round(b *testing.B, broker string, bot bots.Bot) {
+	q, prefix := waiting(b, broker, b.N)
+	require.NoError(b, q.Close())
+	var count atomic.Int64
+	done := make(chan struct{})
+	cpu, began := processorTime(b), time.Now()
+	stop := l.run(b, broker, prefix, bot, func(n int) {
+		if count.Add(int64(n)) == int64(b.N) {
 			close(done)
 		}
-	}))
-	defer bot.Close()
-	set := bots.Set{}
-	for n := range slowBots {
-		name := fmt.Sprint("bot-", n)
-		secret := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32))
-		set[name] = bots.Bot{Name: name, URL: bot.URL, AllowPrivate: true, Secrets: []string{secret}}.WithDefaults()
-	}
-	config := rabbitmq.Config{
-		URL: testsvc.RabbitMQ(b), Prefix: fmt.Sprint("bench-", time.Now().UnixNano()),
-		Sharing: rabbitmq.Sharing{AnnounceInterval: 50 * time.Millisecond, SettleTime: 300 * time.Millisecond},
-	}
-	ctx, stop := context.WithCancel(b.Context())
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
-	handles := make([]*rabbitmq.Queue, processes)
-	for n := range handles {
-		q, err := rabbitmq.Open(ctx, config)
-		require.NoError(b, err)
-		handles[n] = q
-		d, err := dispatch.New(dispatch.Config{Queue: q, Bots: set})
-		require.NoError(b, err)
-		running.Go(func() {
-			_ = d.Run(ctx)
-			_ = q.Close()
-		})
-	}
-	for _, q := range handles {
-		require.Eventually(b, func() bool {
-			activity, err := q.Activity(ctx)
-			return err == nil && activity.Owned == slowBots/processes
-		}, time.Minute, 10*time.Millisecond)
-	}
-	// A queue that was just made can refuse the first message.
-	warm := eventsForAll(b, slowBots)
-	for _, e := range warm {
-		e.Type = warmup
-	}
-	require.Eventually(b, func() bool {
-		return handles[0].Publish(ctx, warm...) == nil
-	}, time.Minute, 100*time.Millisecond)
-	all := eventsForAll(b, slowEvents)
-	require.NoError(b, handles[0].Publish(ctx, all...))
-	<-begun
-	began := time.Now()
+	})
 	<-done
-	return slowEvents * 8 / 10 / time.Since(began).Seconds()
+	cpu, took := processorTime(b)-cpu, time.Since(began)
+	stop()
+	perEvent := float64(cpu.Microseconds()) / float64(b.N)
+	if l.cpu == 0 || perEvent < l.cpu {
+		l.cpu = perEvent
+	}
+	l.rate = max(l.rate, float64(b.N)/took.Seconds())
 }
 
-// eventsForAll are events for each of the bots in turn.
-func eventsForAll(b *testing.B, n int) []*event.Event {
-	b.Helper()
-	all := events(b, n)
-	for i, e := range all {
-		e.Bot = fmt.Sprint("bot-", i%slowBots)
+// processorTime is what this process used so far.
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// runDispatch runs the role as botgate-backend has it: large bodies in a blob store, and a spool for outcomes.
+func runDispatch(b *testing.B, broker, prefix string, bot bots.Bot, acked func(int)) (stop func()) {
+	inner, err := rabbitmq.Open(b.Context(), rabbitmq.Config{URL: broker, Prefix: prefix})
+	require.NoError(b, err)
+	q := claimcheck.New(inner, claimcheck.Config{})
+	s, err := spool.Open(b.Context(), spool.Config{Path: filepath.Join(b.TempDir(), "outcomes.db")})
+	require.NoError(b, err)
+	d, err := dispatch.New(dispatch.Config{
+		Queue:       countedQueue{s.Queue(q, spool.Options{}), acked},
+		Bots:        bots.Set{"demo": bot},
+		Concurrency: deliverAtOnce,
+	})
+	require.NoError(b, err)
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	return func() {
+		cancel()
+		require.NoError(b, <-ended)
+		require.NoError(b, s.Close())
+		require.NoError(b, q.Close())
 	}
-	return all
+}
+
+// countedQueue counts what is acknowledged.
+type countedQueue struct {
+	queue.Queue
+	acked func(int)
+}
+
+func (q countedQueue) Subscribe(ctx context.Context, g queue.Group, o queue.SubscribeOptions) (queue.Consumer, error) {
+	c, err := q.Queue.Subscribe(ctx, g, o)
+	return countedConsumer{c, q.acked}, err
+}
+
+type countedConsumer struct {
+	queue.Consumer
+	acked func(int)
+}
+
+func (c countedConsumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
+	err := c.Consumer.Ack(ctx, deliveries...)
+	if err == nil {
+		c.acked(len(deliveries))
+	}
+	return err
+}
+
+// runBare consumes from the bot's queue with the bare libraries.
+func runBare(b *testing.B, broker, prefix string, bot bots.Bot, acked func(int)) (stop func()) {
+	conn, err := amqp.Dial(broker)
+	require.NoError(b, err)
+	ch, err := conn.Channel()
+	require.NoError(b, err)
+	require.NoError(b, ch.Qos(8*deliverAtOnce, 0, false))
+	arriving, err := ch.Consume(prefix+".bot.demo", "", false, false, false, false, nil)
+	require.NoError(b, err)
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(bot.Secrets[0], "whsec_"))
+	require.NoError(b, err)
+	transport := &http.Transport{MaxIdleConnsPerHost: deliverAtOnce}
+	l := bareSender{&http.Client{Transport: transport, Timeout: bot.Timeout}, bot.URL, key}
+	var workers sync.WaitGroup
+	for range deliverAtOnce {
+		workers.Go(func() {
+			for m := range arriving {
+				if !l.send(m) || m.Ack(false) != nil {
+					return // The benchmark then does not end.
+				}
+				acked(1)
+			}
+		})
+	}
+	return func() {
+		require.NoError(b, conn.Close())
+		workers.Wait()
+		transport.CloseIdleConnections()
+	}
+}
+
+// bareSender signs and sends, and no more.
+type bareSender struct {
+	client *http.Client
+	url    string
+	key    []byte
+}
+
+// send reports whether the bot took a message.
+func (l bareSender) send(m amqp.Delivery) bool {
+	request, err := http.NewRequest(http.MethodPost, l.url, bytes.NewReader(m.Body))
+	if err != nil {
+		return false
+	}
+	at := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, l.key)
+	_, _ = fmt.Fprintf(mac, "%s.%s.%s", m.MessageId, at, m.Body)
+	request.Header.Set("Content-Type", m.ContentType)
+	request.Header.Set("Webhook-Id", m.MessageId)
+	request.Header.Set("Webhook-Timestamp", at)
+	request.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	response, err := l.client.Do(request)
+	if err != nil {
+		return false
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.Body.Close() == nil && err == nil && response.StatusCode == http.StatusOK
 }
