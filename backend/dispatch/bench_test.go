@@ -53,10 +53,11 @@ func BenchmarkDeliver(b *testing.B) {
 		})
 	})
 	b.Run("bare", func(b *testing.B) {
+		bare := http.Client{Transport: d.clients.private}
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				resp, err := d.clients.private.Post(server.URL, "application/json", bytes.NewReader(e.Data))
+				resp, err := bare.Post(server.URL, "application/json", bytes.NewReader(e.Data))
 				if err != nil {
 					b.Error(err)
 					continue

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -65,6 +64,7 @@ func (ans answer) cause() cause {
 		crt *tls.CertificateVerificationError
 		tmo net.Error
 		ins *outbound.InsideError
+		rec tls.RecordHeaderError
 	)
 	switch err := ans.err; {
 	case err == nil && ans.status/100 == 4:
@@ -83,7 +83,7 @@ func (ans answer) cause() cause {
 		return unresolved
 	case errors.As(err, &crt):
 		return untrusted
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case errors.As(err, &rec) && string(rec.RecordHeader[:]) == "HTTP/":
 		return withoutTLS
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return refused

@@ -193,7 +193,7 @@ func TestRetryNow(t *testing.T) {
 		var isUp atomic.Bool
 		q := newFakeQueue()
 		d := newWithout(t, q, func(*http.Request) (int, error) { return 503, nil })
-		d.clients.public.Transport = answerFunc(func() *http.Response {
+		d.clients.public = answerFunc(func() *http.Response {
 			if isUp.Load() {
 				return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}
 			}

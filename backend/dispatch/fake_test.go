@@ -250,7 +250,7 @@ func newWithout(t *testing.T, q Queue, f roundTrip, others ...string) *Dispatche
 	}
 	d, err := New(Config{Queue: q, Bots: set})
 	require.NoError(t, err)
-	d.clients.public = &http.Client{Transport: f}
+	d.clients.public = f
 	return d
 }
 

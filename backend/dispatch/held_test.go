@@ -60,7 +60,7 @@ func newHeldBot(t *testing.T, status int, change func(*bots.Bot)) *heldBot {
 	var err error
 	b.d, err = New(Config{Queue: b.q, Bots: set, Registerer: b.reg, Logger: b.logs.Logger()})
 	require.NoError(t, err)
-	b.d.clients.public = &http.Client{Transport: roundTrip(b.answer)}
+	b.d.clients.public = roundTrip(b.answer)
 	return b
 }
 
@@ -208,7 +208,7 @@ func TestGiveUpWhileItWaitsForItsBot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newHeldBot(t, 503, func(*bots.Bot) {})
 		reached, release := make(chan string, 1), make(chan struct{})
-		b.d.clients.public.Transport = roundTrip(func(r *http.Request) (int, error) {
+		b.d.clients.public = roundTrip(func(r *http.Request) (int, error) {
 			if id := r.Header.Get("ce-id"); id != "c1" {
 				reached <- id
 				<-release

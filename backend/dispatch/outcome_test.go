@@ -369,8 +369,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		{"malformed", "soon", 1, time.Second},
 		{"negative", "-5", 1, time.Second},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(tc.name, func(t *testing.T) { //nolint:paralleltest // The date must not wait for other tests.
 			q := newFakeQueue()
 			start(t, q, answering(t, 429, "Retry-After", tc.value), func(_ *Config, b *bots.Bot) { b.MaxRetryAfter = 2 * time.Minute })
 			q.put(1, newEvent("e"))

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestRequest(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	q := newFakeQueue()
-	start(t, q, address+"/in?x=1", func(_ *Config, b *bots.Bot) { b.Secrets = []string{secretOf("one"), secretOf("two")} })
+	start(t, q, strings.Replace(address, "//", "//user:p%40ss@", 1)+"/in?x=1", func(_ *Config, b *bots.Bot) { b.Secrets = []string{secretOf("one"), secretOf("two")} })
 	e := newEvent("0198c0de-0000-7000-8000-000000000001")
 	e.Subject, e.OrderKey, e.TraceParent = `Ünï "x" 100%`, "a b", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	e.Data = []byte("{\"a\" :\x00\xff}")
@@ -46,6 +47,7 @@ func TestRequest(t *testing.T) {
 	for name, want := range map[string]string{
 		"Content-Type":   "application/json",
 		"User-Agent":     "Botgate",
+		"Authorization":  "Basic dXNlcjpwQHNz",
 		"Ce-Specversion": "1.0",
 		"Ce-Id":          e.ID,
 		"Ce-Source":      "/bots/demo",

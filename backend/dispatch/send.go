@@ -32,10 +32,11 @@ type answer struct {
 	err        error
 }
 
-// newClient returns a client that keeps a connection for each attempt that can run at
-// once. It follows no redirects, since those would carry the event to an address that
-// nobody configured, and it uses no proxy: HTTP_PROXY and its like are not looked at.
-func newClient(concurrency int, allow outbound.Allow) *http.Client {
+// newTransport returns a transport that keeps a connection for each attempt that can run at once, and uses no
+// proxy: HTTP_PROXY and its like are not looked at. There is no [http.Client] around it, which
+// would copy the headers of each request to follow redirects: those are not followed, since they would carry
+// the event to an address that nobody configured.
+func newTransport(concurrency int, allow outbound.Allow) *http.Transport {
 	transport := &http.Transport{
 		TLSHandshakeTimeout:    outbound.DialTimeout,
 		MaxIdleConns:           2 * concurrency,
@@ -46,20 +47,17 @@ func newClient(concurrency int, allow outbound.Allow) *http.Client {
 		ForceAttemptHTTP2:      true,
 	}
 	outbound.Guard(transport, allow)
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return transport
 }
 
 // clients are two, for a connection that one bot may have is not to be used for another that may not.
-type clients struct{ public, private *http.Client }
+type clients struct{ public, private http.RoundTripper }
 
 func newClients(concurrency int) clients {
-	return clients{newClient(concurrency, outbound.PublicOnly), newClient(concurrency, outbound.Anywhere)}
+	return clients{newTransport(concurrency, outbound.PublicOnly), newTransport(concurrency, outbound.Anywhere)}
 }
 
-func (c clients) of(bot bots.Bot) *http.Client {
+func (c clients) of(bot bots.Bot) http.RoundTripper {
 	if bot.AllowPrivate {
 		return c.private
 	}
@@ -67,34 +65,27 @@ func (c clients) of(bot bots.Bot) *http.Client {
 }
 
 func (c clients) closeIdle() {
-	c.public.CloseIdleConnections()
-	c.private.CloseIdleConnections()
+	for _, client := range []http.RoundTripper{c.public, c.private} {
+		if t, ok := client.(*http.Transport); ok {
+			t.CloseIdleConnections()
+		}
+	}
 }
-
-// headerReplay tells a bot that it may have seen the event before and is to act on it all the
-// same: somebody wants it to be delivered again. It holds the number of the replay, see
-// [queue.Delivery.Replays].
-const headerReplay = "Botgate-Replay"
 
 // send makes one attempt.
 func (d *Dispatcher) send(ctx context.Context, t *target, delivery *queue.Delivery, now time.Time) answer {
 	ans := t.post(ctx, d.clients.of(t.bot), delivery.Event, delivery.Replays, now)
 	if ans.err != nil {
-		d.log.Debug("bot did not answer", "bot", delivery.Event.Bot, "event_id", delivery.Event.ID, "error", withoutURL(ans.err))
+		d.log.Debug("bot did not answer", "bot", delivery.Event.Bot, "event_id", delivery.Event.ID, "error", ans.err)
 	}
 	return ans
 }
 
 // post sends an event to the bot, bounded by its timeout.
-func (t *target) post(ctx context.Context, client *http.Client, e *event.Event, replays int, now time.Time) answer {
+func (t *target) post(ctx context.Context, client http.RoundTripper, e *event.Event, replays int, now time.Time) answer {
 	ctx, cancel := context.WithTimeout(ctx, t.bot.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url.String(), bytes.NewReader(e.Data))
-	if err != nil {
-		return answer{err: err}
-	}
-	req.Header = t.header(e, replays, now)
-	resp, err := client.Do(req)
+	resp, err := client.RoundTrip(t.request(ctx, e, replays, now))
 	if err != nil {
 		return answer{err: err}
 	}
@@ -107,6 +98,22 @@ func (t *target) post(ctx context.Context, client *http.Client, e *event.Event, 
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	return ans
+}
+
+// request returns a request of an attempt. As net/http makes it again where the bot closes an idle
+// connection meanwhile, its body can be had twice.
+func (t *target) request(ctx context.Context, e *event.Event, replays int, now time.Time) *http.Request {
+	r := t.blank.WithContext(ctx)
+	r.Header = t.header(e, replays, now)
+	r.ContentLength = int64(len(e.Data))
+	r.GetBody = func() (io.ReadCloser, error) {
+		if len(e.Data) == 0 {
+			return http.NoBody, nil
+		}
+		return io.NopCloser(bytes.NewReader(e.Data)), nil
+	}
+	r.Body, _ = r.GetBody()
+	return r
 }
 
 // keeps reports whether the bot's settings want an answer to be kept.

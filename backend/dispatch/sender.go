@@ -38,7 +38,7 @@ func NewSender(receiver bots.Bot, run int) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.url.Scheme != "http" && t.url.Scheme != "https" {
+	if scheme := t.blank.URL.Scheme; scheme != "http" && scheme != "https" {
 		return nil, errors.New("url: must be an http or https address")
 	}
 	return &Sender{target: t, clients: newClients(1), run: run}, nil

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/botgate/botgate/internal/bots"
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
@@ -19,10 +15,12 @@ import (
 
 // target is a bot in the form that an attempt needs.
 type target struct {
-	bot     bots.Bot // With its defaults.
-	url     *url.URL
+	bot     bots.Bot      // With its defaults.
+	blank   *http.Request // To its address, without a body.
 	secrets []platform.Secret
-	gate    *gate // Nil where nothing else sends to it.
+	// credentials are the header Authorization, where the address has a user; else empty.
+	credentials string
+	gate        *gate // Nil where nothing else sends to it.
 	// replaced ends when the bot has other settings, or is there no more.
 	replaced context.Context
 	replace  context.CancelFunc
@@ -72,12 +70,17 @@ func newTargets(set bots.Set) (map[string]*target, error) {
 }
 
 func newTarget(bot bots.Bot) (*target, error) {
-	u, err := url.Parse(bot.URL)
-	if err != nil || u.Host == "" {
-		// The error of url.Parse repeats the address, which may hold a password.
+	blank, err := http.NewRequest(http.MethodPost, bot.URL, nil)
+	if err != nil || blank.URL.Host == "" {
+		// The error repeats the address, which may hold a password.
 		return nil, errors.New("url: must be an http or https address")
 	}
-	t := &target{bot: bot.WithDefaults(), url: u}
+	t := &target{bot: bot.WithDefaults(), blank: blank}
+	if user := blank.URL.User; user != nil {
+		password, _ := user.Password()
+		blank.SetBasicAuth(user.Username(), password)
+		t.credentials = blank.Header.Get("Authorization")
+	}
 	t.replaced, t.replace = context.WithCancel(context.Background())
 	for i, raw := range bot.Secrets {
 		secret, err := platform.ParseStandardWebhooksSecret(raw)
@@ -99,62 +102,4 @@ func drainOf(targets map[string]*target) time.Duration {
 		longest = max(longest, t.bot.Timeout)
 	}
 	return min(longest, MaxDrain)
-}
-
-// header returns the headers of an attempt: the event's attributes in the binary mode
-// of the CloudEvents HTTP binding 1.0.2, and the signatures of Standard Webhooks 1.0.0.
-//
-// A replay has a webhook-id of its own, so that a receiver that drops the ids which it has seen,
-// as libraries of Standard Webhooks do, acts on it; a retry has that of the first attempt.
-func (t *target) header(e *event.Event, replays int, now time.Time) http.Header {
-	h := http.Header{}
-	for name, value := range e.Attributes() {
-		h.Set("ce-"+name, percentEncode(value))
-	}
-	if e.ContentType != "" {
-		h.Set("Content-Type", e.ContentType)
-	}
-	h.Set("User-Agent", "Botgate")
-	id := e.ID
-	if replays > 0 {
-		h.Set(headerReplay, strconv.Itoa(replays))
-		id += ".r" + strconv.Itoa(replays)
-	}
-	h.Set("webhook-id", id)
-	h.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
-	h.Set("webhook-signature", t.sign(id, now, e.Data))
-	return h
-}
-
-// sign makes one signature of each secret, so that a bot can change its secret without
-// missing an event.
-func (t *target) sign(id string, now time.Time, data []byte) string {
-	signatures := make([]string, len(t.secrets))
-	for i, secret := range t.secrets {
-		signatures[i] = platform.StandardWebhooksSignature(secret, id, now, data)
-	}
-	return strings.Join(signatures, " ")
-}
-
-// percentEncode encodes an attribute as section 3.1.3.2 of the CloudEvents HTTP binding
-// asks: space, '"', '%' and whatever is not printable ASCII.
-func percentEncode(s string) string {
-	const hex = "0123456789ABCDEF"
-	plain := func(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
-	i := 0
-	for i < len(s) && plain(s[i]) {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	encoded := append(make([]byte, 0, len(s)+16), s[:i]...)
-	for ; i < len(s); i++ {
-		if c := s[i]; plain(c) {
-			encoded = append(encoded, c)
-		} else {
-			encoded = append(encoded, '%', hex[c>>4], hex[c&0x0f])
-		}
-	}
-	return string(encoded)
 }

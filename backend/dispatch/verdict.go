@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 )
 
 // verdict is what an answer means for the event.
@@ -54,13 +53,4 @@ func (ans answer) health() health {
 		return down
 	}
 	return up
-}
-
-// withoutURL takes off what the HTTP client adds: the method and the bot's address,
-// which can hold a user name.
-func withoutURL(err error) error {
-	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
 }

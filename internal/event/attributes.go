@@ -53,6 +53,18 @@ func (e *Event) Attributes() iter.Seq2[string, string] {
 	}
 }
 
+// AttributeNames are the names of all attributes that [Event.Attributes] can yield.
+func AttributeNames() []string {
+	e, names := &Event{}, []string{"specversion", "source", "bot"}
+	for _, t := range e.texts() {
+		names = append(names, t.name)
+	}
+	for _, t := range e.times() {
+		names = append(names, t.name)
+	}
+	return names
+}
+
 // FromAttributes rebuilds an event from what get returns for each attribute name
 // ("" when it is absent). It fails when a required attribute is missing or malformed.
 func FromAttributes(get func(name string) string, contentType string, data []byte) (*Event, error) {

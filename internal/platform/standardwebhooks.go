@@ -152,17 +152,26 @@ func (standardWebhooks) Read(req *Request, document []byte) (Delivery, error) {
 
 // Sign returns the three webhook-* headers.
 func (standardWebhooks) Sign(secret Secret, req *Request, id string) http.Header {
-	return http.Header{
-		standardID:        {id},
-		standardTimestamp: {strconv.FormatInt(req.Now.Unix(), 10)},
-		standardSignature: {StandardWebhooksSignature(secret, id, req.Now, req.Body)},
-	}
+	timestamp, signature := SignStandardWebhooks([]Secret{secret}, id, req.Now, req.Body)
+	return http.Header{standardID: {id}, standardTimestamp: {timestamp}, standardSignature: {signature}}
 }
 
-// StandardWebhooksSignature returns one item of a webhook-signature header, "v1,<base64>",
-// for a message sent at that time, to the second. With several secrets the items are
-// joined by a space.
-func StandardWebhooksSignature(secret Secret, id string, at time.Time, body []byte) string {
-	timestamp := strconv.FormatInt(at.Unix(), 10)
-	return versionMAC + "," + base64.StdEncoding.EncodeToString(secret.sum(signedPrefix(id, timestamp), body))
+// SignStandardWebhooks returns the headers webhook-timestamp and webhook-signature of a message that is sent at that
+// time, to the second. The signature has an item "v1,<base64>" of each secret, so that a receiver can change
+// its secret without missing a message.
+func SignStandardWebhooks(secrets []Secret, id string, at time.Time, body []byte) (timestamp, signature string) {
+	var (
+		space [256]byte // Enough for several secrets.
+		sum   [sha256.Size]byte
+	)
+	both := strconv.AppendInt(space[:0], at.Unix(), 10)
+	digits := len(both)
+	prefix := append(make([]byte, 0, len(id)+digits+2), id...)
+	prefix = append(append(append(prefix, '.'), both...), '.')
+	for _, secret := range secrets {
+		both = append(append(both, ' '), versionMAC+","...)
+		both = base64.StdEncoding.AppendEncode(both, secret.appendSum(sum[:0], prefix, body))
+	}
+	text := string(both) // One allocation for both.
+	return text[:digits], text[min(digits+1, len(text)):]
 }

@@ -115,7 +115,8 @@ func TestStandardWebhooksSignature(t *testing.T) {
 	secret, err := platform.ParseStandardWebhooksSecret(standardSecret)
 	require.NoError(t, err)
 	body, at := []byte(`{"test": 2432232314}`), time.Unix(standardAt, 999)
-	require.Equal(t, standardGood, platform.StandardWebhooksSignature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body))
+	_, signature := platform.SignStandardWebhooks([]platform.Secret{secret}, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body)
+	require.Equal(t, standardGood, signature)
 
 	for _, spelling := range []string{
 		strings.TrimPrefix(standardSecret, "whsec_"), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA==", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA",
@@ -125,7 +126,8 @@ func TestStandardWebhooksSignature(t *testing.T) {
 	}
 	bare, err := platform.ParseStandardWebhooksSecret(strings.TrimPrefix(standardSecret, "whsec_"))
 	require.NoError(t, err)
-	require.Equal(t, standardGood, platform.StandardWebhooksSignature(bare, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body))
+	_, signature = platform.SignStandardWebhooks([]platform.Secret{bare}, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body)
+	require.Equal(t, standardGood, signature)
 
 	// Who signs needs a secret: a public key would make empty signatures.
 	_, err = platform.ParseStandardWebhooksSecret("whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
+	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 // Secret is a checked secret, or public key, of one platform. It prints as "[secret]" in
 // every format. The zero value verifies nothing and signs with an empty signature.
 type Secret struct {
-	// macs holds keyed HMACs: for small bodies, keying costs as much as hashing does.
+	// macs holds keyed HMACs (*keyedMAC): for small bodies, keying costs as much as hashing does.
 	macs *sync.Pool
 	// token is sent as it is and compared.
 	token []byte
@@ -42,24 +43,33 @@ func newMACSecret(newHash func() hash.Hash, key []byte) (Secret, error) {
 		return Secret{}, errEmptySecret
 	}
 	key = bytes.Clone(key)
-	return Secret{macs: &sync.Pool{New: func() any { return hmac.New(newHash, key) }}, size: len(key)}, nil
+	return Secret{macs: &sync.Pool{New: func() any { return &keyedMAC{Hash: hmac.New(newHash, key)} }}, size: len(key)}, nil
+}
+
+// keyedMAC is an HMAC with room for what it makes.
+type keyedMAC struct {
+	hash.Hash
+	space [sha512.Size]byte
 }
 
 // Format implements [fmt.Formatter], so that no verb and no logger shows more.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
 // sum returns the HMAC of the joined parts; nil for a secret of another kind.
-func (s Secret) sum(parts ...[]byte) []byte {
+func (s Secret) sum(parts ...[]byte) []byte { return s.appendSum(nil, parts...) }
+
+// appendSum appends the HMAC of the joined parts; nothing for a secret of another kind.
+func (s Secret) appendSum(to []byte, parts ...[]byte) []byte {
 	if s.macs == nil {
-		return nil
+		return to
 	}
-	mac := s.macs.Get().(hash.Hash)
+	mac := s.macs.Get().(*keyedMAC)
 	defer s.macs.Put(mac)
 	mac.Reset()
 	for _, part := range parts {
 		mac.Write(part)
 	}
-	return mac.Sum(nil)
+	return append(to, mac.Sum(mac.space[:0])...)
 }
 
 // anyMAC reports whether one of the secrets made one of the signatures of the joined parts.
