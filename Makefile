@@ -11,10 +11,10 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X $(STAMP).versi
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint docs fuzz bench xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 build: ## build bin/botgate and bin/botgate-backend
 	@echo "Building Botgate; the first build takes a few minutes ..."
@@ -33,6 +33,7 @@ validate: build ## check the shipped Caddyfile; makes secrets in data/ when ther
 
 test: test-deps ## run all tests, with Redis, RabbitMQ, PostgreSQL and S3, race detector on
 	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -timeout 30m ./...
+	$(GO) -C bench/peers test -race ./...
 
 test-deps: ## install what the tests need, or say what is missing
 	@sh internal/testsvc/install.sh
@@ -63,6 +64,7 @@ lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@test -x bin/golangci-lint || { echo "Installing golangci-lint; this takes a minute ..."; \
 		GOBIN=$(CURDIR)/bin $(GO) install github.com/$(LINT); }
 	bin/golangci-lint run --allow-parallel-runners ./...
+	cd bench/peers && ../../bin/golangci-lint run --allow-parallel-runners ./...
 
 docs: ## write the pages of docs/reference that are made from code
 	$(GO) test -tags $(TAGS) -run TestDocs ./backend/config ./cmd/botgate-backend ./modules/cli -update
@@ -76,10 +78,16 @@ fuzz: ## run every fuzz target for FUZZTIME each
 	done
 
 bench: ## run the benchmarks, with allocations
-	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem -timeout 2h ./...
+
+# Flags, such as PEERS='-rounds 1 -seconds 3 -only plain,botgate'; bench/peers/README.md says which.
+PEERS ?=
+bench-peers: ## measure Botgate beside what people would use instead, in at most 15 minutes
+	@BOTGATE_TEST_POSTGRES_URL=none BOTGATE_TEST_S3_URL=none \
+		$(GO) run ./internal/testsvc/withsvc -- $(GO) -C bench/peers run . $(PEERS)
 
 xbuild: ## build a gateway from xcaddy.json, with the plugins it lists
 	$(GO) run ./cmd/xbuild
 
 clean: ## remove what was built; data/ stays
-	rm -rf bin integration/node_modules
+	rm -rf bin integration/node_modules bench/peers/node/node_modules

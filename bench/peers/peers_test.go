@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestConfigureChangesTheShippedCaddyfile(t *testing.T) {
+	t.Parallel()
+	shipped, err := os.ReadFile(filepath.Join(repository, "Caddyfile"))
+	require.NoError(t, err)
+	config, err := configure(string(shipped), "/schemas/order.json", false)
+	require.NoError(t, err)
+	require.Contains(t, config, "bot_schema order.json {\n\t\t\t\tfolder /schemas/\n\t\t\t}\n\t\t\tbot_enqueue {")
+	require.NotContains(t, config, "{$BOTGATE_HTTP_PORT:8080} {\n\tlog\n")
+	config, err = configure(string(shipped), "/schemas/order.json", true)
+	require.NoError(t, err)
+	require.Contains(t, config, "{$BOTGATE_HTTP_PORT:8080} {\n\tlog\n")
+	_, err = configure(":8080 {\n}\n", "/schemas/order.json", false)
+	require.ErrorContains(t, err, "the shipped Caddyfile")
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	o, err := parse([]string{"-rounds", "1", "-seconds", "3", "-only", "plain,botgate", "-connections", "16"})
+	require.NoError(t, err)
+	require.Equal(t, options{
+		rounds: 1, tries: 2, connections: []int{16}, seconds: 3 * time.Second, warm: 2 * time.Second,
+		wait: 20 * time.Second, longest: 13 * time.Minute, only: []string{"plain", "botgate"},
+	}, o)
+	for _, wrong := range [][]string{{"-rounds", "0"}, {"-connections", "64,"}, {"-seconds", "0"}, {"more"}} {
+		_, err := parse(wrong)
+		require.Error(t, err, wrong)
+	}
+}
+
+func TestOnlyNamesPeersThatThereAre(t *testing.T) {
+	t.Parallel()
+	b := &bench{options: options{only: []string{"plain", "botgate"}}, began: time.Now()}
+	chosen, err := b.chosen()
+	require.NoError(t, err)
+	require.Len(t, chosen, 2)
+	b.options.only = []string{"plain", "nobody"}
+	_, err = b.chosen()
+	require.ErrorContains(t, err, "nobody")
+}
