@@ -50,7 +50,7 @@ func TestLargeBodyTravelsByReference(t *testing.T) {
 	sendPayload(t, s, first)
 	message := s.queuedForRecord()
 	require.Empty(t, message.Body, "only the reference travels")
-	require.Regexp(t, fmt.Sprintf(`^sha256:[0-9a-f]{64}\?size=%d$`, len(first.body)), message.Headers["cloudEvents:dataref"])
+	require.Regexp(t, fmt.Sprintf(`^sha256:[0-9a-f]{64}\?size=%d$`, len(first.body)), message.Headers["dataref"])
 
 	bucket.Kill()
 	a, err := s.github(second.event, second.delivery, second.body)

@@ -35,8 +35,8 @@ func (e *Event) times() []part[time.Time] {
 }
 
 // Attributes yields the names and values of the event's CloudEvents context attributes, those that
-// are empty left out. Transports prefix the names as their binding asks: "cloudEvents:" in AMQP,
-// "ce-" in HTTP. The content type is not among them: every transport has a place of its own for it.
+// are empty left out. The HTTP binding prefixes the names with "ce-". The content type is not among them:
+// every transport has a place of its own for it.
 func (e *Event) Attributes() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, t := range e.texts() {

@@ -4,6 +4,7 @@
 package event
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -60,7 +61,12 @@ func (e *Event) Key() string { return e.Bot + "\x00" + e.OrderKey } // A bot's n
 
 // Bucket is in which of n queues, counted from 0, the events of this order key are. It is part of the
 // queue topology: another hash would move keys between queues.
-func (e *Event) Bucket(n int) int { return Bucket(e.Key(), n) }
+func (e *Event) Bucket(n int) int {
+	if n <= 1 {
+		return 0 // Without the key, which takes memory.
+	}
+	return Bucket(e.Key(), n)
+}
 
 // Bucket spreads names over n buckets, counted from 0.
 func Bucket(name string, n int) int {
@@ -71,24 +77,22 @@ func Bucket(name string, n int) int {
 
 // Normalize makes the event fit for every queue and store: attributes become valid
 // UTF-8 without control characters and at most [MaxAttribute] bytes, the time is
-// UTC in microseconds, and an empty order key becomes the subject, or the id for
-// an event that nobody is known to have caused (it then waits for no other).
+// UTC in microseconds, and an empty order key becomes the usual one.
 func (e *Event) Normalize() {
 	for _, field := range []*string{&e.Type, &e.VerifiedBy, &e.TraceParent, &e.ContentType} {
 		*field = clean(*field)
 	}
 	e.Subject, e.OrderKey = NameOf(e.Subject), NameOf(e.OrderKey)
-	if e.OrderKey == "" {
-		e.OrderKey = e.Subject
-	}
-	if e.OrderKey == "" {
-		e.OrderKey = e.ID
-	}
+	e.OrderKey = cmp.Or(e.OrderKey, e.UsualOrderKey())
 	e.Time = e.Time.UTC().Truncate(time.Microsecond)
 	if !e.NotBefore.IsZero() {
 		e.NotBefore = e.NotBefore.UTC().Truncate(time.Microsecond)
 	}
 }
+
+// UsualOrderKey is the order key of an event that was given none: the subject, or the id for an event
+// that nobody is known to have caused (it then waits for no other).
+func (e *Event) UsualOrderKey() string { return cmp.Or(e.Subject, e.ID) }
 
 // Validate reports what an event needs to be published and lacks.
 func (e *Event) Validate() error {

@@ -78,12 +78,9 @@ func plainPublisher(b *testing.B, url, prefix string) func(*event.Event) error {
 	return func(e *event.Event) error {
 		ch := <-channels
 		defer func() { channels <- ch }()
-		headers := amqp.Table{}
-		for name, value := range e.Attributes() {
-			headers["cloudEvents:"+name] = value
-		}
-		confirm, err := ch.PublishWithDeferredConfirm(prefix+".events", "bot.3", true, false, amqp.Publishing{
-			MessageId: e.ID, DeliveryMode: amqp.Persistent, Headers: headers, Body: e.Data,
+		confirm, err := ch.PublishWithDeferredConfirm(prefix+".events", "bot.0", true, false, amqp.Publishing{
+			MessageId: e.ID, Timestamp: e.Time, Type: e.Type, AppId: e.Bot, DeliveryMode: amqp.Persistent,
+			Headers: amqp.Table{"microseconds": int32(e.Time.Nanosecond() / 1000), "orderkey": e.OrderKey}, Body: e.Data,
 		})
 		if err == nil && !confirm.Wait() {
 			err = queue.ErrUnconfirmed

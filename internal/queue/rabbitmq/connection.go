@@ -18,7 +18,7 @@ const closeTimeout = 2 * time.Second
 
 // publishChannels is how many channels publishers share: enough for both ends to work
 // side by side, and few, because the broker confirms many messages of one channel at once.
-const publishChannels = 4
+const publishChannels = 2
 
 // publishConnection is the name of the connection that has them.
 const publishConnection = "publish"

@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"net"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -83,11 +84,11 @@ func (c *coalescedConn) Close() error {
 func (c *coalescedConn) flush() {
 	defer close(c.flushed)
 	var spare []byte
-	for {
-		batch := c.next(spare)
-		if len(batch) == 0 {
-			return
-		}
+	for c.await() {
+		// Callers that are ready to run come first: what they write joins this write. Where
+		// nobody is, this costs nothing.
+		runtime.Gosched()
+		batch := c.take(spare)
 		if _, err := c.Conn.Write(batch); err != nil {
 			c.fail(err)
 			return
@@ -99,14 +100,21 @@ func (c *coalescedConn) flush() {
 	}
 }
 
-// next waits for something to write, leaving spare as the new buffer. It returns
-// nothing when the connection is closed and all is written.
-func (c *coalescedConn) next(spare []byte) []byte {
+// await waits for something to write. It reports false when the connection is closed and all is
+// written.
+func (c *coalescedConn) await() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.buffer) == 0 && !c.closed {
 		c.change.Wait()
 	}
+	return len(c.buffer) > 0
+}
+
+// take returns what is to be written, leaving spare as the new buffer.
+func (c *coalescedConn) take(spare []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	batch := c.buffer
 	c.buffer = spare
 	if len(batch) >= c.limit {

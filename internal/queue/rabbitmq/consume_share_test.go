@@ -68,7 +68,7 @@ func TestMembersWithoutPermission(t *testing.T) {
 		t.Skip("starts a broker")
 	}
 	server := testsvc.StartRabbitMQ(t)
-	allowed := `^botgate\.(events|recording|dispatch|record|unrecorded|unrouted|dead|turn|bot\..+|suspect\..+)$`
+	allowed := `^botgate\.(events|changes|recording|dispatch|record|unrecorded|unrouted|dead|turn|bot\..+|suspect\..+)$`
 	server.Rabbitmqctl("add_user", "botgate", "s3cret")
 	server.Rabbitmqctl("set_permissions", "botgate", allowed, `^(botgate\.|amq\.default$)`, `^botgate\.`)
 	u, err := url.Parse(server.URL)

@@ -55,9 +55,9 @@ func (t topology) redriven(d *amqp.Delivery) message {
 	switch deadInfo(d).Group {
 	case queue.Record:
 	case queue.Dispatch:
-		m.key = t.home(queue.Dispatch, e).name
+		m.destination = toQueue(t.home(queue.Dispatch, e).name)
 	default:
-		m.exchange, m.key = t.exchange(), t.routingKey(e)
+		m.destination = t.address(e)
 	}
 	return m
 }

@@ -86,7 +86,7 @@ func streamOffset(r queue.HistoryRange) (any, error) {
 }
 
 func (q *Queue) newMark(mark string) message {
-	return message{key: q.topology.history(), Publishing: amqp.Publishing{
+	return message{destination: toQueue(q.topology.history()), Publishing: amqp.Publishing{
 		Headers: amqp.Table{headerMark: mark}, DeliveryMode: amqp.Persistent, MessageId: mark,
 	}}
 }
@@ -179,6 +179,6 @@ func (q *Queue) replay(ctx context.Context, group queue.Group, replayID int, rec
 	}
 	m := newMessage(q.topology, record.Event)
 	m.Headers[headerReplays] = int64(replayID)
-	m.exchange, m.key = "", q.topology.record()
+	m.destination = toQueue(q.topology.record())
 	return []message{m}, nil
 }

@@ -15,7 +15,6 @@ import (
 )
 
 const (
-	historyBinding = "#"
 	// A stream is cut by whole segments, so they are this part of what it may keep.
 	segmentsKept = 8
 	// maxSegment is the broker's own default.
@@ -75,7 +74,7 @@ func (q *Queue) bindHistory(conn *connection) error {
 		return fmt.Errorf("writing to queue %s: %w", name, err)
 	}
 	err := conn.withChannel(func(ch *amqp.Channel) error {
-		return ch.ExchangeBind(name, historyBinding, q.topology.exchange(), false, nil)
+		return q.topology.feedHistory(func(from string) error { return ch.ExchangeBind(name, "", from, false, nil) })
 	})
 	if err != nil {
 		return fmt.Errorf("binding exchange %s: %w", name, err)
@@ -87,7 +86,7 @@ func (q *Queue) bindHistory(conn *connection) error {
 func (q *Queue) unbindHistory(conn *connection) error {
 	name := q.topology.history()
 	err := conn.withChannel(func(ch *amqp.Channel) error {
-		return ch.ExchangeUnbind(name, historyBinding, q.topology.exchange(), false, nil)
+		return q.topology.feedHistory(func(from string) error { return ch.ExchangeUnbind(name, "", from, false, nil) })
 	})
 	switch {
 	case answered(err, amqp.NotFound):
@@ -96,6 +95,16 @@ func (q *Queue) unbindHistory(conn *connection) error {
 		return fmt.Errorf("unbinding exchange %s: %w", name, err)
 	case q.config.HistoryOff && !q.historyDown.Swap(true):
 		q.config.Logger.Warn("the history is off, for all processes; queue and exchange stay until they are deleted", "name", name)
+	}
+	return nil
+}
+
+// feedHistory calls f with the exchanges that lead to the history, until one fails.
+func (t topology) feedHistory(f func(from string) error) error {
+	for _, from := range []string{t.events(), t.changes()} {
+		if err := f(from); err != nil {
+			return err
+		}
 	}
 	return nil
 }

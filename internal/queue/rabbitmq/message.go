@@ -1,12 +1,14 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -14,12 +16,26 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// Headers that are not CloudEvents attributes
-// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md).
+// What the broker stores, parses and sends on with each event is to be short. So each attribute is sent
+// once: in the AMQP property that means it, or else in a header with the attribute's own name; and not
+// at all where it has its usual value. docs/guides/rabbitmq.md has it as a table for other readers.
 const (
-	attributePrefix = "cloudEvents:"
-	// headerContentType takes a content type that is too long for the AMQP property.
-	headerContentType = "botgate-content-type"
+	// headerMicroseconds is the part of the event's time below the second. Every event has it, so it
+	// tells events from what others publish.
+	headerMicroseconds = "microseconds"
+	headerOrderKey     = "orderkey"
+	headerVerifiedBy   = "verifiedby"
+	headerTraceParent  = "traceparent"
+	headerNotBefore    = "notbefore"
+	headerDataRef      = "dataref"
+	// Those that are properties unless they are too long.
+	headerType        = "type"
+	headerSubject     = "subject"
+	headerContentType = "datacontenttype"
+)
+
+// Headers that say nothing of the event itself.
+const (
 	// headerDead holds the [queue.DeadInfo] of a dead letter, as JSON.
 	headerDead = "botgate-dead"
 	// headerReplays is [queue.Delivery.Replays].
@@ -27,6 +43,7 @@ const (
 )
 
 const (
+	// maxShortString is the longest property, in bytes.
 	maxShortString = 255
 	// maxReason and maxDead keep the headers far below the size of a frame. With the usual
 	// outcomes headerDead takes some 2 KB.
@@ -36,28 +53,56 @@ const (
 
 // message is what is sent and to where.
 type message struct {
-	exchange, key string
+	destination
 	amqp.Publishing
 	optional bool // It need not come to a queue.
 }
 
 func newMessage(t topology, e *event.Event) message {
-	headers := make(amqp.Table, 16)
-	for name, value := range e.Attributes() {
-		headers[attributePrefix+name] = value
+	h := amqp.Table{headerMicroseconds: int32(e.Time.Nanosecond() / int(time.Microsecond))}
+	setUnless(h, headerOrderKey, e.OrderKey, e.UsualOrderKey())
+	setUnless(h, headerVerifiedBy, e.VerifiedBy, usualVerifier(e.Type))
+	setUnless(h, headerTraceParent, e.TraceParent, "")
+	setUnless(h, headerDataRef, e.DataRef, "")
+	if !e.NotBefore.IsZero() {
+		h[headerNotBefore] = e.NotBefore.UTC().Format(time.RFC3339Nano)
 	}
-	p := amqp.Publishing{
-		Headers:      headers,
-		ContentType:  e.ContentType,
-		DeliveryMode: amqp.Persistent,
-		MessageId:    e.ID,
-		Timestamp:    e.Time,
-		Body:         e.Data,
+	return message{destination: t.address(e), Publishing: amqp.Publishing{
+		Headers:       h,
+		ContentType:   property(h, headerContentType, e.ContentType),
+		DeliveryMode:  amqp.Persistent,
+		CorrelationId: property(h, headerSubject, e.Subject),
+		MessageId:     e.ID,
+		Timestamp:     e.Time,
+		Type:          property(h, headerType, e.Type),
+		AppId:         e.Bot,
+		Body:          e.Data,
+	}}
+}
+
+// usualVerifier is what vouches for most events of a type: the platform that the type begins with, or
+// the token of who sends a command.
+func usualVerifier(kind string) string {
+	platform, _, of := strings.Cut(kind, ".")
+	if !of {
+		return "jwt"
 	}
-	if len(p.ContentType) > maxShortString {
-		headers[headerContentType], p.ContentType = p.ContentType, ""
+	return platform
+}
+
+func setUnless(h amqp.Table, name, value, usual string) {
+	if value != usual {
+		h[name] = value
 	}
-	return message{exchange: t.exchange(), key: t.routingKey(e), Publishing: p}
+}
+
+// property returns a value that is short enough for one, and makes any other a header.
+func property(h amqp.Table, name, value string) string {
+	if len(value) <= maxShortString {
+		return value
+	}
+	h[name] = value
+	return ""
 }
 
 // forward makes a message for another queue.
@@ -68,13 +113,16 @@ func forward(d *amqp.Delivery, name string) message {
 			headers[name] = value
 		}
 	}
-	return message{key: name, Publishing: amqp.Publishing{
-		Headers:      headers,
-		ContentType:  d.ContentType,
-		DeliveryMode: amqp.Persistent,
-		MessageId:    d.MessageId,
-		Timestamp:    d.Timestamp,
-		Body:         d.Body,
+	return message{destination: toQueue(name), Publishing: amqp.Publishing{
+		Headers:       headers,
+		ContentType:   d.ContentType,
+		DeliveryMode:  amqp.Persistent,
+		CorrelationId: d.CorrelationId,
+		MessageId:     d.MessageId,
+		Timestamp:     d.Timestamp,
+		Type:          d.Type,
+		AppId:         d.AppId,
+		Body:          d.Body,
 	}}
 }
 
@@ -93,9 +141,9 @@ func newDeadLetter(t topology, d *amqp.Delivery, info queue.DeadInfo) message {
 
 // parseEvent reads the event out of a message.
 func parseEvent(d *amqp.Delivery) (*event.Event, error) {
-	e, err := event.FromAttributes(attributesOf(d), contentTypeOf(d), d.Body)
-	if err == nil && e.ID != d.MessageId {
-		err = errors.New("event: message_id is not the event's id")
+	e, err := readEvent(d)
+	if err == nil {
+		err = e.Validate()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a message: %w", err)
@@ -105,27 +153,34 @@ func parseEvent(d *amqp.Delivery) (*event.Event, error) {
 
 // salvage makes an event of a message that is none, to be shown.
 func salvage(d *amqp.Delivery) *event.Event {
-	get := attributesOf(d)
-	return &event.Event{
+	e, _ := readEvent(d)
+	return e
+}
+
+// readEvent reads what a message has of an event; an error says that it is none.
+func readEvent(d *amqp.Delivery) (e *event.Event, err error) {
+	e = &event.Event{
 		ID:          d.MessageId,
-		Bot:         get("bot"),
-		Type:        get("type"),
-		Subject:     get("subject"),
-		Time:        d.Timestamp,
-		ContentType: contentTypeOf(d),
+		Bot:         d.AppId,
+		Type:        cmp.Or(d.Type, headerString(d.Headers, headerType)),
+		Subject:     cmp.Or(d.CorrelationId, headerString(d.Headers, headerSubject)),
+		TraceParent: headerString(d.Headers, headerTraceParent),
+		ContentType: cmp.Or(d.ContentType, headerString(d.Headers, headerContentType)),
 		Data:        d.Body,
+		DataRef:     headerString(d.Headers, headerDataRef),
 	}
-}
-
-func attributesOf(d *amqp.Delivery) func(string) string {
-	return func(name string) string { return headerString(d.Headers, attributePrefix+name) }
-}
-
-func contentTypeOf(d *amqp.Delivery) string {
-	if long := headerString(d.Headers, headerContentType); long != "" {
-		return long
+	e.OrderKey = headerOr(d.Headers, headerOrderKey, e.UsualOrderKey())
+	e.VerifiedBy = headerOr(d.Headers, headerVerifiedBy, usualVerifier(e.Type))
+	if !d.Timestamp.IsZero() {
+		e.Time = d.Timestamp.UTC().Add(time.Duration(headerInt(d.Headers, headerMicroseconds)) * time.Microsecond)
 	}
-	return d.ContentType
+	if at := headerString(d.Headers, headerNotBefore); at != "" {
+		e.NotBefore, err = time.Parse(time.RFC3339Nano, at)
+	}
+	if _, ok := d.Headers[headerMicroseconds]; !ok {
+		err = errors.New("it has no header " + headerMicroseconds)
+	}
+	return e, err
 }
 
 // deadInfo reads why a message is a dead letter.
@@ -137,9 +192,14 @@ func deadInfo(d *amqp.Delivery) *queue.DeadInfo {
 	return info
 }
 
-func headerString(h amqp.Table, name string) string {
-	s, _ := h[name].(string)
-	return s
+func headerString(h amqp.Table, name string) string { return headerOr(h, name, "") }
+
+// headerOr is a header, which may be empty, or what is usual where there is none.
+func headerOr(h amqp.Table, name, usual string) string {
+	if s, ok := h[name].(string); ok {
+		return s
+	}
+	return usual
 }
 
 // headerInt reads a number of any width that fits; anything else is 0.

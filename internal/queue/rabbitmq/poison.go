@@ -113,7 +113,7 @@ func (q *Queue) mark(ctx context.Context, name string) (before int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return before, q.publish(ctx, []message{{key: name, Publishing: amqp.Publishing{DeliveryMode: amqp.Persistent}}})
+	return before, q.publish(ctx, []message{{destination: toQueue(name), Publishing: amqp.Publishing{DeliveryMode: amqp.Persistent}}})
 }
 
 // unmark deletes the marks. If that fails, the next crash counts for one more.

@@ -21,7 +21,7 @@ func (t topology) remove(ch *amqp.Channel) error {
 			}
 		}
 	}
-	for _, name := range []string{t.exchange(), t.recording(), t.dispatch(), t.unrecorded(), t.unrouted()} {
+	for _, name := range []string{t.events(), t.changes(), t.recording(), t.dispatch(), t.unrecorded(), t.unrouted()} {
 		if err := ch.ExchangeDelete(name, false, false); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func TestRefusalAfterTheEnd(t *testing.T) {
 	q, conn, e := refusing(t)
 	m := newMessage(q.topology, e)
 	c := conn.nextChannel()
-	c.refused[destination{m.exchange, m.key}] = time.Now().Add(-time.Hour)
+	c.refused[m.destination] = time.Now().Add(-time.Hour)
 	released := make(chan struct{})
 	o, err := c.send(conn, &m, func() { close(released) })
 	require.NoError(t, err)

@@ -53,6 +53,9 @@ type confirmChannel struct {
 // destination is where a message is published to: one or more queues.
 type destination struct{ exchange, key string }
 
+// toQueue is a queue alone, through the default exchange.
+func toQueue(name string) destination { return destination{key: name} }
+
 // route identifies a returned message.
 type route struct {
 	destination
@@ -113,7 +116,7 @@ func (c *confirmChannel) send(conn *connection, m *message, release func()) (out
 		return outgoing{}, fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	}
 	c.inFlight.Add(1)
-	return outgoing{conn, c, route{destination{m.exchange, m.key}, m.MessageId}, confirm, release}, nil
+	return outgoing{conn, c, route{m.destination, m.MessageId}, confirm, release}, nil
 }
 
 // wait waits for the confirm. When the context ends first, the in-flight budget is released

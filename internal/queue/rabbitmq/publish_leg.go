@@ -33,13 +33,12 @@ func (q *Queue) publishTo(ctx context.Context, group queue.Group, e *event.Event
 		return err
 	}
 	m := newMessage(q.topology, e)
-	// The key of a change goes to Record and the history only.
-	m.key = e.Bot
+	m.destination = destination{q.topology.changes(), e.Bot}
 	if group == queue.Dispatch {
 		if err := q.declareBotsOf(ctx, e); err != nil {
 			return err
 		}
-		m.exchange, m.key = q.topology.dispatch(), q.topology.routingKey(e)
+		m.destination = destination{q.topology.dispatch(), q.topology.botKeyOf(e)}
 	}
 	return refusedBy(q.publish(ctx, []message{m}), func() []string { return []string{q.topology.home(group, e).name} })
 }

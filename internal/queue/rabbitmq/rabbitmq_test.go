@@ -58,7 +58,7 @@ func newPrefix(t testing.TB, url string) string {
 			_, err := ch.QueueDelete(name, false, false, false)
 			require.NoError(t, err)
 		}
-		for _, name := range []string{".events", ".history", ".recording", ".dispatch", ".unrecorded", ".unrouted", ".members"} {
+		for _, name := range []string{".events", ".changes", ".history", ".recording", ".dispatch", ".unrecorded", ".unrouted", ".members"} {
 			require.NoError(t, ch.ExchangeDelete(prefix+name, false, false))
 		}
 	})

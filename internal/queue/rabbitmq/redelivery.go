@@ -41,7 +41,7 @@ func (q *Queue) redelivery(ctx context.Context, r queue.Redelivery) ([]message, 
 		return nil, err
 	}
 	m := newMessage(q.topology, r.Event)
-	m.exchange, m.key = "", q.topology.home(queue.Dispatch, r.Event).name
+	m.destination = toQueue(q.topology.home(queue.Dispatch, r.Event).name)
 	if r.Replays > 0 {
 		m.Headers[headerReplays] = int64(r.Replays)
 	}

@@ -14,7 +14,7 @@ func (c *consumer) answer(ctx context.Context, sub *subscription, m *amqp.Delive
 	if json.Unmarshal(m.Body, &ids) == nil {
 		body, _ := json.Marshal(c.having(sub, ids)) // Strings always can be.
 		_ = c.queue.publish(ctx, []message{{
-			key: m.ReplyTo, Publishing: amqp.Publishing{CorrelationId: m.CorrelationId, Body: body}, optional: true,
+			destination: toQueue(m.ReplyTo), Publishing: amqp.Publishing{CorrelationId: m.CorrelationId, Body: body}, optional: true,
 		}})
 	}
 	_ = sub.settle(m.DeliveryTag)

@@ -27,14 +27,15 @@ const (
 
 // topology names what is declared:
 //
-//	<prefix>.events          topic exchange; keys <bot>.<n> of events, <bot> of their changes
-//	  "#"    .recording      fanout exchange to <prefix>.record
-//	  "*.*"  .dispatch       topic exchange to <prefix>.bot.<bot>, bound by <bot>.0, and where a bot
+//	<prefix>.events          fanout exchange for events, to .recording, .dispatch and .history
+//	<prefix>.changes         fanout exchange for what goes to no bot, to .recording and .history
+//	<prefix>.recording       fanout exchange to <prefix>.record
+//	<prefix>.dispatch        direct exchange to <prefix>.bot.<bot>, bound by <bot>.0, and where a bot
 //	                         has several queues to <prefix>.bot.<bot>.<n>, bound by <bot>.<n>. Each
-//	                         has a single active consumer. Where bots share queues it is a direct
+//	                         has a single active consumer. Where bots share queues it is a topic
 //	                         exchange to <prefix>.shared.0 … 63: so processes that disagree about
 //	                         that can't both declare it.
-//	  "#"    .history        a stream, where a history is kept; behind an exchange of the same name,
+//	<prefix>.history         a stream, where a history is kept; behind an exchange of the same name,
 //	                         see history_stream.go
 //	<prefix>.unrecorded      alternate exchanges of .recording and .dispatch, and the queues of what
 //	<prefix>.unrouted        came there: the consumers of the group move it where it belongs
@@ -46,6 +47,9 @@ const (
 //
 // and for a while <prefix>.turn and <prefix>.suspect.<group>.<event>.
 //
+// Each message passes two of the exchanges, so none that all pass is a topic exchange: matching
+// patterns costs the broker an eighth of what it spends on a message.
+//
 // A queue cannot change its arguments. One that has to gets a new name ("….v2"); the
 // old one is drained by the consumers and then deleted by the operator.
 type topology struct {
@@ -55,7 +59,8 @@ type topology struct {
 	bots *sync.Map
 }
 
-func (t topology) exchange() string   { return t.prefix + ".events" }
+func (t topology) events() string     { return t.prefix + ".events" }
+func (t topology) changes() string    { return t.prefix + ".changes" }
 func (t topology) recording() string  { return t.prefix + ".recording" }
 func (t topology) dispatch() string   { return t.prefix + ".dispatch" }
 func (t topology) record() string     { return t.prefix + ".record" }
@@ -160,13 +165,17 @@ func (t topology) strays(name string) declaration {
 	return declaration{name: name, exchange: name, keys: []string{""}, args: ordered(), strays: true}
 }
 
-// routingKey routes an event to all groups that it concerns. A change does not concern Dispatch.
-func (t topology) routingKey(e *event.Event) string {
+// address is where an event is published for all groups that it concerns. A change does not concern
+// Dispatch.
+func (t topology) address(e *event.Event) destination {
 	if e.IsChange() {
-		return e.Bot
+		return destination{t.changes(), e.Bot}
 	}
-	return botKey(e.Bot, e.Bucket(t.queuesOf(e.Bot)))
+	return destination{t.events(), t.botKeyOf(e)}
 }
+
+// botKeyOf is the routing key of an event in Dispatch.
+func (t topology) botKeyOf(e *event.Event) string { return botKey(e.Bot, e.Bucket(t.queuesOf(e.Bot))) }
 
 func botKey(bot string, n int) string { return bot + "." + strconv.Itoa(n) }
 
@@ -208,12 +217,13 @@ func ordered() amqp.Table {
 
 // declare declares everything but the queues of bots.
 func (t topology) declare(ch *amqp.Channel) error {
-	dispatch := amqp.ExchangeTopic
+	dispatch := amqp.ExchangeDirect
 	if t.shared {
-		dispatch = amqp.ExchangeDirect
+		dispatch = amqp.ExchangeTopic
 	}
 	for _, x := range []struct{ name, kind, alternate string }{
-		{t.exchange(), amqp.ExchangeTopic, ""},
+		{t.events(), amqp.ExchangeFanout, ""},
+		{t.changes(), amqp.ExchangeFanout, ""},
 		{t.unrecorded(), amqp.ExchangeFanout, ""},
 		{t.unrouted(), amqp.ExchangeFanout, ""},
 		{t.recording(), amqp.ExchangeFanout, t.unrecorded()},
@@ -232,9 +242,11 @@ func (t topology) declare(ch *amqp.Channel) error {
 			return err
 		}
 	}
-	for to, key := range map[string]string{t.recording(): "#", t.dispatch(): "*.*"} {
-		if err := ch.ExchangeBind(to, key, t.exchange(), false, nil); err != nil {
-			return fmt.Errorf("binding exchange %s: %w", to, err)
+	for _, b := range []struct{ from, to string }{
+		{t.events(), t.recording()}, {t.events(), t.dispatch()}, {t.changes(), t.recording()},
+	} {
+		if err := ch.ExchangeBind(b.to, "", b.from, false, nil); err != nil {
+			return fmt.Errorf("binding exchange %s: %w", b.to, err)
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func TestWhatIsDeclaredRoutes(t *testing.T) {
 			conn.bots.Clear() // They have others in each round.
 			group.Go(func() {
 				if errs[n] = fresh.declareInTurn(t.Context(), conn, "bot"); errs[n] == nil {
-					errs[n] = publishMandatory(t, channels[n], fresh.topology.exchange(), key)
+					errs[n] = publishMandatory(t, channels[n], fresh.topology.events(), key)
 				}
 			})
 		}
