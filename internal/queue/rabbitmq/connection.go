@@ -95,6 +95,7 @@ func (conn *connection) openChannel() (*confirmChannel, error) {
 		return nil, fmt.Errorf("asking for confirms: %w", err)
 	}
 	c := newConfirmChannel(ch, conn.config.inFlightLimit())
+	conn.watch.Go(func() { c.watchLate(conn) })
 	conn.watchChannel(c)
 	return c, nil
 }
@@ -137,50 +138,6 @@ func (conn *connection) close() {
 	conn.ended = true
 	conn.mu.Unlock()
 	conn.watch.Wait()
-}
-
-// awaitLateConfirm waits, in the background, for the confirm of a message whose publisher has
-// stopped waiting. The end of the connection is an answer, too.
-func (conn *connection) awaitLateConfirm(o outgoing) {
-	wait := func() {
-		conn.watchStall(o)
-		_ = o.outcome()
-	}
-	conn.mu.Lock()
-	if !conn.ended {
-		defer conn.mu.Unlock()
-		conn.watch.Go(wait)
-		return
-	}
-	// The outcome of the message can take the lock.
-	conn.mu.Unlock()
-	wait()
-}
-
-// watchStall waits for a late confirm. A channel that confirms nothing at all for StallAfter,
-// although the broker does not block publishers, fails the connection: after a crash of the
-// node, RabbitMQ's channel processes can hang for ever on a healthy connection, while new ones
-// work. One that confirms others is replaced, since a queue that confirms nothing would fill it,
-// and the in-flight budget of all.
-func (conn *connection) watchStall(o outgoing) {
-	tick := time.NewTicker(conn.config.StallAfter)
-	defer tick.Stop()
-	for before := o.channel.confirms.Load(); ; {
-		select {
-		case <-o.confirm.Done():
-			return
-		case <-tick.C:
-		}
-		now := o.channel.confirms.Load()
-		switch {
-		case conn.blocked.Load() != nil:
-		case now == before:
-			conn.fail(errStalled)
-		default:
-			conn.replaceChannel(o.channel)
-		}
-		before = now
-	}
 }
 
 // nextChannel picks the channels in turn, but for those that are closed and not replaced yet.

@@ -106,8 +106,8 @@ func (q *Queue) publishRun(ctx context.Context, messages []message, weight int64
 	}
 	sent, failed := q.sendAll(conn, messages, weight)
 	taken := 0
-	for _, o := range sent {
-		one := o.wait(ctx)
+	for n := range sent {
+		one := sent[n].wait(ctx)
 		if err == nil && one == nil {
 			taken++
 		}
@@ -138,7 +138,7 @@ func (q *Queue) sendAll(conn *connection, messages []message, weight int64) (sen
 	sent = make([]outgoing, 0, len(messages))
 	for n := range messages {
 		own := int64(q.weight(&messages[n]))
-		o, err := channel.send(conn, &messages[n], func() { q.inFlight.Release(own) })
+		o, err := channel.send(conn, &messages[n], q.inFlight, own)
 		if err != nil {
 			return sent, err
 		}

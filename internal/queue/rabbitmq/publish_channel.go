@@ -2,7 +2,6 @@ package rabbitmq
 
 import (
 	"context"
-	"time"
 
 	"github.com/botgate/botgate/internal/retry"
 )
@@ -11,23 +10,6 @@ import (
 // the queue is well and other channels reach it: one that first published while the node
 // with the queue's leader went down keeps asking that node (seen with 3.10). A full queue nacks,
 // too, and only a new channel distinguishes the two.
-
-// refusedFor notes whether the broker acked or nacked a message, and returns for how long it has
-// nacked everything that goes to the same queues.
-func (c *confirmChannel) refusedFor(to destination, acked bool) time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if acked {
-		delete(c.refused, to)
-		return 0
-	}
-	first, again := c.refused[to]
-	if !again {
-		first = time.Now()
-		c.refused[to] = first
-	}
-	return time.Since(first)
-}
 
 // replaceChannel replaces a channel that nacks for too long. What is in flight on the old one may
 // be confirmed first.

@@ -6,6 +6,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -89,20 +90,18 @@ func TestRefusalAfterTheEnd(t *testing.T) {
 	q, conn, e := refusing(t)
 	m := newMessage(q.topology, e)
 	c := conn.nextChannel()
-	c.refused[m.destination] = time.Now().Add(-time.Hour)
-	released := make(chan struct{})
-	o, err := c.send(conn, &m, func() { close(released) })
+	c.ledger.refusedFor(m.destination)
+	c.ledger.refused[m.destination] = time.Now().Add(-time.Hour)
+	room := semaphore.NewWeighted(1)
+	require.True(t, room.TryAcquire(1))
+	o, err := c.send(conn, &m, room, 1)
 	require.NoError(t, err)
 	<-o.confirm.Done()
 	conn.mu.Lock()
 	conn.ended = true
 	conn.mu.Unlock()
-	go conn.awaitLateConfirm(o)
-	select {
-	case <-released:
-	case <-time.After(time.Minute):
-		t.Fatal("the room of the message never came back")
-	}
+	c.awaitLate(&o)
+	require.Eventually(t, func() bool { return room.TryAcquire(1) }, time.Minute, time.Millisecond, "the room of the message")
 	conn.mu.Lock() // Nobody keeps it.
 	defer conn.mu.Unlock()
 }

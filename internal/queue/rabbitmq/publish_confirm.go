@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -25,19 +24,13 @@ const (
 // publishers wait. The largest message fits in.
 func (c Config) inFlightLimit() int { return max(minInFlight, c.MaxMessage+inFlightOverhead) }
 
-// confirmChannel is a channel on which every message is confirmed or returned.
+// confirmChannel is a channel on which every message is confirmed or returned. Who publishes a message
+// waits for its confirm, and reads in the ledger whether it means anything but success. Nobody else has a
+// goroutine or takes a lock for it, unless it is returned, refused or late.
 type confirmChannel struct {
 	*amqp.Channel
-	// returns holds more than can be in flight, so the library, which would stop
-	// reading the socket, never waits for us.
-	returns chan amqp.Return
-
-	mu       sync.Mutex
-	returned map[route]int
-
-	// refused is since when the broker has nacked everything for these queues, see
-	// publish_channel.go.
-	refused map[destination]time.Time
+	ledger *ledger
+	late   *lateConfirms
 
 	// confirms counts acks, inFlight the messages without an answer.
 	confirms atomic.Uint64
@@ -50,49 +43,19 @@ type confirmChannel struct {
 	cause *amqp.Error
 }
 
+// newConfirmChannel makes one with less than limit bytes in flight.
+func newConfirmChannel(ch *amqp.Channel, limit int) *confirmChannel {
+	returns := ch.NotifyReturn(make(chan amqp.Return, limit/inFlightOverhead))
+	return &confirmChannel{
+		Channel: ch, ledger: newLedger(returns), late: newLateConfirms(), ended: make(chan struct{}),
+	}
+}
+
 // destination is where a message is published to: one or more queues.
 type destination struct{ exchange, key string }
 
 // toQueue is a queue alone, through the default exchange.
 func toQueue(name string) destination { return destination{key: name} }
-
-// route identifies a returned message.
-type route struct {
-	destination
-	id string
-}
-
-func newConfirmChannel(ch *amqp.Channel, limit int) *confirmChannel {
-	returns := ch.NotifyReturn(make(chan amqp.Return, limit/inFlightOverhead))
-	return &confirmChannel{
-		Channel: ch, returns: returns, returned: map[route]int{}, refused: map[destination]time.Time{},
-		ended: make(chan struct{}),
-	}
-}
-
-// takeReturn reports whether a message with this route was returned (basic.return), once for
-// each that was. The return precedes the confirm of the same message.
-func (c *confirmChannel) takeReturn(r route) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for drained := false; !drained; {
-		select {
-		case back, open := <-c.returns:
-			if drained = !open; open {
-				c.returned[route{destination{back.Exchange, back.RoutingKey}, back.MessageId}]++
-			}
-		default:
-			drained = true
-		}
-	}
-	if c.returned[r] == 0 {
-		return false
-	}
-	if c.returned[r]--; c.returned[r] == 0 {
-		delete(c.returned, r)
-	}
-	return true
-}
 
 // outgoing is a published message awaiting its confirm.
 type outgoing struct {
@@ -100,12 +63,16 @@ type outgoing struct {
 	channel *confirmChannel
 	route   route
 	confirm *amqp.DeferredConfirmation
-	// release returns its bytes to the in-flight budget; called exactly once.
-	release func()
+	// weight is what it has of the in-flight limit until its outcome.
+	weight   int64
+	inFlight *semaphore.Weighted
 }
 
-// send publishes a message and does not wait for its confirm. It keeps release unless it fails.
-func (c *confirmChannel) send(conn *connection, m *message, release func()) (outgoing, error) {
+// send publishes a message and does not wait for its confirm. Unless it fails, its weight is given back to
+// the in-flight limit with the outcome.
+func (c *confirmChannel) send(
+	conn *connection, m *message, inFlight *semaphore.Weighted, weight int64,
+) (outgoing, error) {
 	confirm, err := c.PublishWithDeferredConfirm(m.exchange, m.key, !m.optional, false, m.Publishing)
 	if err != nil {
 		if c.closedForMessage() {
@@ -116,14 +83,14 @@ func (c *confirmChannel) send(conn *connection, m *message, release func()) (out
 		return outgoing{}, fmt.Errorf("%w: %w", queue.ErrUnconfirmed, err)
 	}
 	c.inFlight.Add(1)
-	return outgoing{conn, c, route{m.destination, m.MessageId}, confirm, release}, nil
+	return outgoing{conn, c, route{m.destination, m.MessageId}, confirm, weight, inFlight}, nil
 }
 
-// wait waits for the confirm. When the context ends first, the in-flight budget is released
-// later, by the late confirm.
-func (o outgoing) wait(ctx context.Context) error {
+// wait waits for the confirm. When the context ends first, the in-flight limit has room for others
+// later, with the late confirm.
+func (o *outgoing) wait(ctx context.Context) error {
 	if !awaitsConfirms {
-		o.conn.awaitLateConfirm(o)
+		o.channel.awaitLate(o)
 		return nil
 	}
 	select {
@@ -131,21 +98,29 @@ func (o outgoing) wait(ctx context.Context) error {
 		return o.outcome()
 	case <-ctx.Done():
 	}
-	select {
-	case <-o.confirm.Done():
+	if o.answered() {
 		return o.outcome()
-	default:
 	}
-	o.conn.awaitLateConfirm(o)
+	o.channel.awaitLate(o)
 	return &queue.RefusedError{Err: ctx.Err()}
 }
 
+// answered reports whether the broker has answered, or the channel has ended.
+func (o *outgoing) answered() bool {
+	select {
+	case <-o.confirm.Done():
+		return true
+	default:
+		return false
+	}
+}
+
 // outcome returns what the confirm means. It is called once.
-func (o outgoing) outcome() error {
-	defer o.release()
+func (o *outgoing) outcome() error {
+	defer o.inFlight.Release(o.weight)
 	defer o.channel.inFlight.Add(-1)
 	switch {
-	case o.channel.takeReturn(o.route):
+	case o.channel.ledger.takeReturn(o.route):
 		err := errUnroutable(o.route.key)
 		// The next connection declares what is missing.
 		o.conn.fail(err)
@@ -154,7 +129,7 @@ func (o outgoing) outcome() error {
 		return o.refused()
 	}
 	o.channel.confirms.Add(1)
-	o.channel.refusedFor(o.route.destination, true)
+	o.channel.ledger.acked(o.route.destination)
 	return nil
 }
 
@@ -163,13 +138,13 @@ func errUnroutable(key string) error {
 }
 
 // refused says why a message has no ack.
-func (o outgoing) refused() error {
+func (o *outgoing) refused() error {
 	switch {
 	case o.channel.closedForMessage():
 		return errChannelClosed
 	case o.channel.IsClosed():
 		return fmt.Errorf("%w: %w", queue.ErrUnconfirmed, errLost)
-	case o.channel.refusedFor(o.route.destination, false) > o.conn.config.StallAfter:
+	case o.channel.ledger.refusedFor(o.route.destination) > o.conn.config.StallAfter:
 		o.conn.replaceChannel(o.channel)
 	}
 	return &queue.RefusedError{Err: errNotAcked}
