@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,37 +19,157 @@ import (
 	"github.com/botgate/botgate/backend/record"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/postgres"
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
-// BenchmarkRecord takes a backlog of b.N events from RabbitMQ to PostgreSQL in batches of so
-// many at most, beside the least that such a loop can do: consume, insert bare rows, and
-// acknowledge, with the same number of connections.
+// recordRounds is how often each takes its turn; the best round of each counts.
+const recordRounds = 3
+
+// BenchmarkRecord takes backlogs of b.N commands from quorum queues to PostgreSQL, in turns: by two
+// loops as somebody writes them by hand (unnest and COPY of 500 each), and by record. It reports
+// how many a second that are, as a share of the loop with COPY, and the processor time of each, in
+// microseconds a command: this process, PostgreSQL's and RabbitMQ's.
 //
-//	go run ./internal/testsvc/withsvc -- go test -run - -bench 'Record$' -benchtime 100000x -count 3 ./bench
+//	go test -tags nobadger,nomysql,nopgx -run - -bench 'Record$' -benchtime 60000x ./bench
 func BenchmarkRecord(b *testing.B) {
-	broker := testsvc.StartRabbitMQ(b).URL
-	for _, size := range []int{200, 500, 1000, 2000} {
-		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) { recordAll(b, broker, size) })
+	bench := &recordBench{broker: testsvc.StartRabbitMQ(b), server: testsvc.StartDurablePostgres(b)}
+	turns := []struct {
+		name string
+		take func(*testing.B) usage
+	}{
+		{"copy", func(b *testing.B) usage { return bench.bare(b, writeCopy) }},
+		{"unnest", func(b *testing.B) usage { return bench.bare(b, writeUnnest) }},
+		{"record", bench.record},
 	}
-	b.Run("bare", func(b *testing.B) { bareLoops(b, broker) })
+	best := map[string]usage{}
+	for range recordRounds {
+		for _, turn := range turns {
+			u := turn.take(b)
+			if was, ok := best[turn.name]; !ok || u.sum() < was.sum() {
+				best[turn.name] = u
+			}
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	for _, turn := range turns {
+		u, n := best[turn.name], float64(b.N)
+		b.Logf("%-8s %6.0f/s (%.2f), CPU a command: own %5.1f µs, PostgreSQL %5.1f µs, RabbitMQ %5.1f µs, together %.2f of copy", turn.name,
+			n/u.took.Seconds(), best["copy"].took.Seconds()/u.took.Seconds(), u.own.Seconds()*1e6/n, u.postgres.Seconds()*1e6/n,
+			u.rabbitmq.Seconds()*1e6/n, u.sum().Seconds()/best["copy"].sum().Seconds())
+		b.ReportMetric(best["copy"].took.Seconds()/u.took.Seconds(), turn.name+"-of-copy")
+		b.ReportMetric(best["copy"].sum().Seconds()/u.sum().Seconds(), turn.name+"-cpu-of-copy")
+	}
 }
 
-func recordAll(b *testing.B, broker string, size int) {
-	q, _ := waiting(b, broker, b.N)
-	s := openStore(b)
+// usage is what a backlog took.
+type usage struct{ took, own, postgres, rabbitmq time.Duration }
+
+// sum is all processor time.
+func (u usage) sum() time.Duration { return u.own + u.postgres + u.rabbitmq }
+
+type recordBench struct{ broker, server *testsvc.Server }
+
+// now are the counters as they stand.
+func (r *recordBench) now(b *testing.B) usage {
+	var own syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &own))
+	return usage{
+		time.Duration(time.Now().UnixNano()), time.Duration(own.Utime.Nano() + own.Stime.Nano()),
+		r.server.ProcessorTime(), r.broker.ProcessorTime(),
+	}
+}
+
+// measured runs work.
+func (r *recordBench) measured(b *testing.B, work func()) usage {
+	runtime.GC()
+	before := r.now(b)
+	work()
+	after := r.now(b)
+	return usage{after.took - before.took, after.own - before.own, after.postgres - before.postgres, after.rabbitmq - before.rabbitmq}
+}
+
+func (r *recordBench) bare(b *testing.B, write func(context.Context, *pgx.Conn, *bareRows) error) usage {
+	conn, err := amqp.Dial(r.broker.URL)
+	require.NoError(b, err)
+	defer func() { require.NoError(b, conn.Close()) }()
+	ch, err := conn.Channel()
+	require.NoError(b, err)
+	name := strings.ToLower(rand.Text())
+	bareQueue(b, ch, name, b.N)
+	db, err := pgx.Connect(b.Context(), r.database(b))
+	require.NoError(b, err)
+	defer func() { require.NoError(b, db.Close(context.Background())) }()
+	_, err = db.Exec(b.Context(), bareTable)
+	require.NoError(b, err)
+	loop := &bareLoop{channel: ch, db: db, write: write}
+	u := r.measured(b, func() {
+		loop.consume(b, name)
+		require.NoError(b, loop.run(b.Context(), b.N))
+	})
+	var rows int
+	require.NoError(b, db.QueryRow(b.Context(), "select count(*) from commands").Scan(&rows))
+	require.Equal(b, b.N, rows)
+	_, err = ch.QueueDelete(name, false, false, false)
+	require.NoError(b, err)
+	return u
+}
+
+func (r *recordBench) record(b *testing.B) usage {
+	q, _ := waiting(b, r.broker.URL, 0)
+	for all := commands(b, b.N); len(all) > 0; all = all[min(len(all), batch):] {
+		require.NoError(b, q.Publish(b.Context(), all[:min(len(all), batch)]...))
+	}
+	s := openStore(b, r.database(b))
 	done, count := make(chan struct{}), atomic.Int64{}
-	b.ResetTimer()
-	stop := startRecord(b, record.Config{Queue: q, Store: s, BatchSize: size, Notify: func(entries []store.Entry) {
-		if count.Add(int64(len(entries))) == int64(b.N) {
-			close(done)
-		}
-	}})
-	<-done
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	var stop func()
+	u := r.measured(b, func() {
+		stop = startRecord(b, record.Config{Queue: q, Store: s, Notify: func(entries []store.Entry) {
+			if count.Add(int64(len(entries))) == int64(b.N) {
+				close(done)
+			}
+		}})
+		<-done
+	})
 	stop()
+	require.NoError(b, q.Close())
+	require.NoError(b, s.Close())
+	return u
+}
+
+// database is a new one.
+func (r *recordBench) database(b *testing.B) string {
+	name := "t_" + strings.ToLower(rand.Text())
+	r.server.Execute("create database " + name)
+	r.server.Execute("checkpoint")
+	return strings.Replace(r.server.URL, "/postgres?", "/"+name+"?", 1)
+}
+
+// commands are n commands of a thousand users to ten bots.
+func commands(b *testing.B, n int) []*event.Event {
+	b.Helper()
+	all := make([]*event.Event, n)
+	for i := range all {
+		user := fmt.Sprintf("u%d", i%1000)
+		id, err := event.NewID(user)
+		require.NoError(b, err)
+		all[i] = &event.Event{
+			ID: id, Bot: fmt.Sprintf("bot-%d", i%10), Type: "message", Subject: user, Time: time.Now(),
+			VerifiedBy: "jwt", ContentType: "application/json", Data: command(i, user, id),
+		}
+		all[i].Normalize()
+	}
+	return all
+}
+
+// command is the body of one, of some 650 bytes.
+func command(i int, user, id string) []byte {
+	return fmt.Appendf(nil, `{"id":%q,"type":"message","user":{"id":%q,"name":"Somebody %04d","locale":"en-GB","is_bot":false},`+
+		`"chat":{"id":"c%06d","kind":"private"},"text":%q,"lang":"en","ts":%d,"priority":5,"reply_to":null,`+
+		`"entities":[{"type":"bot_command","offset":0,"length":7},{"type":"date","offset":11,"length":17}],`+
+		`"client":{"name":"some-client","version":"4.11.2"}}`,
+		id, user, i%1000, i%5000, "/remind me "+strings.Repeat("of the report and the room ", 8), 1_790_000_000_000+i)
 }
 
 // BenchmarkRecordAlone writes one event after the other, each when the one before is recorded:
@@ -56,7 +178,7 @@ func recordAll(b *testing.B, broker string, size int) {
 //	go run ./internal/testsvc/withsvc -- go test -run - -bench RecordAlone -benchtime 1000x ./bench
 func BenchmarkRecordAlone(b *testing.B) {
 	q, _ := waiting(b, testsvc.StartRabbitMQ(b).URL, 0)
-	s := openStore(b)
+	s := openStore(b, testsvc.Postgres(b))
 	recorded := make(chan time.Time, 1)
 	stop := startRecord(b, record.Config{Queue: q, Store: s, Notify: func([]store.Entry) { recorded <- time.Now() }})
 	var took []time.Duration
@@ -85,8 +207,8 @@ func startRecord(b *testing.B, cfg record.Config) (stop func()) {
 	}
 }
 
-func openStore(b *testing.B) store.Store {
-	s, err := postgres.Open(b.Context(), postgres.Config{URL: testsvc.Postgres(b)})
+func openStore(b *testing.B, url string) store.Store {
+	s, err := postgres.Open(b.Context(), postgres.Config{URL: url})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, s.Close()) })
 	require.NoError(b, s.Migrate(b.Context()))
@@ -104,74 +226,4 @@ func waiting(b *testing.B, broker string, n int) (q *rabbitmq.Queue, prefix stri
 		require.NoError(b, q.Publish(b.Context(), events(b, min(left, batch))...))
 	}
 	return q, prefix
-}
-
-// bareLoops are two loops, each with a channel and a connection to the database.
-func bareLoops(b *testing.B, broker string) {
-	_, prefix := waiting(b, broker, b.N)
-	conn, err := amqp.Dial(broker)
-	require.NoError(b, err)
-	defer func() { require.NoError(b, conn.Close()) }()
-	url := testsvc.Postgres(b)
-	var left atomic.Int64
-	left.Store(int64(b.N))
-	done := make(chan struct{})
-	b.ResetTimer()
-	for range 2 {
-		l := openBare(b, conn, prefix, url)
-		go l.run(func(n int) {
-			if left.Add(int64(-n)) == 0 {
-				close(done)
-			}
-		})
-	}
-	<-done
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
-}
-
-// bareLoop consumes, inserts and acknowledges, and no more.
-type bareLoop struct {
-	arriving <-chan amqp.Delivery
-	db       *pgx.Conn
-}
-
-const bareBatch = 1000
-
-func openBare(b *testing.B, conn *amqp.Connection, prefix, url string) *bareLoop {
-	db, err := pgx.Connect(b.Context(), url)
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, db.Close(context.Background())) })
-	_, err = db.Exec(b.Context(), "create table if not exists bare (id text primary key, data bytea)")
-	require.NoError(b, err)
-	ch, err := conn.Channel()
-	require.NoError(b, err)
-	require.NoError(b, ch.Qos(2*bareBatch, 0, false))
-	arriving, err := ch.Consume(prefix+".record", "", false, false, false, false, nil)
-	require.NoError(b, err)
-	return &bareLoop{arriving, db}
-}
-
-// run tells how many were recorded, until the channel ends or something fails.
-func (l *bareLoop) run(recorded func(int)) {
-	for m := range l.arriving {
-		ids, bodies := []string{m.MessageId}, [][]byte{m.Body}
-		for more := true; more && len(ids) < bareBatch; {
-			var next amqp.Delivery
-			select {
-			case next, more = <-l.arriving:
-			default:
-				more = false
-			}
-			if more {
-				m, ids, bodies = next, append(ids, next.MessageId), append(bodies, next.Body)
-			}
-		}
-		_, err := l.db.Exec(context.Background(),
-			"insert into bare select * from unnest($1::text[], $2::bytea[]) on conflict do nothing", ids, bodies)
-		if err != nil || m.Ack(true) != nil {
-			return // The benchmark then does not end.
-		}
-		recorded(len(ids))
-	}
 }

@@ -52,6 +52,14 @@ func (c *Counts) Add(other Counts, sign int64) {
 	}
 }
 
+// CountColumns is how many counters there are.
+const CountColumns = 8
+
+// Numbers yields the counts in the order of [Counts.Columns].
+func (c *Counts) Numbers() [CountColumns]int64 {
+	return [...]int64{c.Accepted, c.Deferred, c.Delivered, c.Failed, c.Dead, c.Expired, c.Replayed, c.Dropped}
+}
+
 // Columns returns pointers to the counts in the order of the columns of both engines, to
 // send them or to scan them: accepted, deferred, delivered, failed, dead, expired, replayed, dropped.
 func (c *Counts) Columns() []any {

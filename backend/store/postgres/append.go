@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,8 +23,8 @@ const (
 	maxTries = 6
 )
 
-// Append implements [store.Store], in one round trip and one transaction; one more follows where
-// a change is recorded already.
+// Append implements [store.Store], in one transaction. A large batch that is new is copied, see
+// [Store.copyNew]; any other takes one round trip, and one more where a change is recorded already.
 func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
 	if entries = store.Distinct(entries); len(entries) == 0 {
 		return nil, nil
@@ -51,6 +52,8 @@ type batch struct {
 	buckets []int16
 	// days are the numbers of further days that may be written, beside those of the rows.
 	days []int32
+	// merged is set for what may be in the log already, as a whole or in part.
+	merged bool
 }
 
 // lockedDays are the numbers of the days, in lock order.
@@ -71,6 +74,8 @@ func (s *Store) record(ctx context.Context, b *batch) ([]store.Entry, error) {
 		switch code := codeOf(err); {
 		case code == codeFenced:
 			return nil, fmt.Errorf("%w: %w", store.ErrFenced, err)
+		case errors.Is(err, errRecorded):
+			b.merged, err = true, nil
 		case try == maxTries:
 		case noPartition(err):
 			err = s.prepareDays(ctx, daysOf(b.rows))
@@ -96,14 +101,22 @@ func (s *Store) knownDays(ctx context.Context, rows []store.Entry) ([]int32, err
 	return pgx.CollectRows(found, pgx.RowTo[int32]) // Returns the error of Query as well.
 }
 
-// send is one attempt of record. Unless the bodies have to be split, the batch is an implicit
-// transaction.
+// send is one attempt of record.
 func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
 	slot := s.slots.take()
 	defer s.slots.free(slot)
+	if len(b.rows) >= s.copyFrom && !b.merged {
+		return asRecorded(b.rows), s.copyNew(ctx, b, slot)
+	}
+	return s.merge(ctx, b, slot)
+}
+
+// merge adds what is new of a batch. Unless the bodies have to be split, that is an implicit
+// transaction.
+func (s *Store) merge(ctx context.Context, b *batch, slot int32) ([]store.Entry, error) {
 	first, times := &pgx.Batch{}, make(map[string]time.Time, len(b.rows))
 	first.Queue(enterLog, enterLogArrays(b)...)
-	first.Queue(mergeStatus, statusArrays(b)...)
+	first.Queue(mergeStatus, append(statusArrays(store.Project(b.rows)), b.lockedDays())...)
 	var err error
 	if chunk(b.rows) == len(b.rows) {
 		queueLog(first, b.rows, slot, times)
@@ -173,6 +186,15 @@ func queueLog(b *pgx.Batch, rows []store.Entry, slot int32, times map[string]tim
 		_, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error { times[id] = at.UTC(); return nil })
 		return err
 	})
+}
+
+// asRecorded returns entries whose events have the times in the log that they tell.
+func asRecorded(rows []store.Entry) []store.Entry {
+	entries := make([]store.Entry, len(rows))
+	for i, e := range rows {
+		entries[i] = e.At(e.EventTime)
+	}
+	return entries
 }
 
 // newlyRecorded returns the entries that are new to the log, with the time that their event has

@@ -34,9 +34,8 @@ func dayNumbers(rows []store.Entry) []int32 {
 	return days
 }
 
-// statusArrays are the arguments of mergeStatus.
-func statusArrays(b *batch) []any {
-	all := store.Project(b.rows)
+// statusArrays are the arguments of claimStatus, and the first of mergeStatus.
+func statusArrays(all []store.Projection) []any {
 	n := len(all)
 	ids, bots, types := make([]string, n), make([]string, n), make([]string, n)
 	times, updates, known := make([]time.Time, n), make([]time.Time, n), make([]bool, n)
@@ -46,7 +45,7 @@ func statusArrays(b *batch) []any {
 		statuses[i], updates[i] = int16(store.Code(p.State.Status)), p.State.UpdatedAt
 		attempts[i], replays[i] = int32(p.State.Attempts), int32(p.State.Replays)
 	}
-	return []any{ids, times, bots, types, known, statuses, attempts, replays, updates, b.lockedDays()}
+	return []any{ids, times, bots, types, known, statuses, attempts, replays, updates}
 }
 
 // logArrays are the arguments of insertLog.
@@ -84,4 +83,58 @@ func logArrays(rows []store.Entry, slot int32) []any {
 		args = append(args, column)
 	}
 	return append(args, bodies)
+}
+
+// userArrays are the arguments of addUsers.
+func userArrays(rows []store.Entry) []any {
+	all := store.CountUsers(rows)
+	n := len(all)
+	subjects, bots := make([]string, n), make([]string, n)
+	days, firsts, lasts := make([]int32, n), make([]time.Time, n), make([]time.Time, n)
+	counts := newCountArrays(n)
+	for i := range all {
+		c := &all[i]
+		subjects[i], bots[i], days[i], firsts[i], lasts[i] = c.Subject, c.Bot, dayNumber(c.Day), c.First, c.Last
+		counts.set(i, &c.Counts)
+	}
+	return append([]any{subjects, bots, days, firsts, lasts}, counts.arrays()...)
+}
+
+// botArrays are the arguments of addBots.
+func botArrays(rows []store.Entry, slot int32) []any {
+	all := store.CountBots(rows)
+	n := len(all)
+	bots, minutes, days, took := make([]string, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
+	counts := newCountArrays(n)
+	for i := range all {
+		c := &all[i]
+		bots[i], minutes[i], days[i], took[i] = c.Bot, c.Minute, dayNumber(c.Day), c.Duration.Milliseconds()
+		counts.set(i, &c.Counts)
+	}
+	return append([]any{slot, bots, minutes, days, took}, counts.arrays()...)
+}
+
+// countArrays has an array for each column of counters.
+type countArrays [][]int32
+
+func newCountArrays(n int) countArrays {
+	all := make(countArrays, store.CountColumns)
+	for i := range all {
+		all[i] = make([]int32, n)
+	}
+	return all
+}
+
+func (a countArrays) set(i int, c *store.Counts) {
+	for column, n := range c.Numbers() {
+		a[column][i] = int32(n)
+	}
+}
+
+func (a countArrays) arrays() []any {
+	all := make([]any, len(a))
+	for i := range a {
+		all[i] = a[i]
+	}
+	return all
 }

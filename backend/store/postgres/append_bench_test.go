@@ -37,7 +37,7 @@ func opened(b *testing.B) *Store {
 }
 
 // fresh returns new events of 1000 users and 10 bots, with bodies of 640 bytes.
-func fresh(b *testing.B, n int) []*event.Event {
+func fresh(b testing.TB, n int) []*event.Event {
 	b.Helper()
 	body := []byte(strings.Repeat("event data", 64))
 	batch := make([]*event.Event, n)

@@ -1,9 +1,31 @@
 package postgres
 
-import "github.com/botgate/botgate/backend/store/internal/sqlstore"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/backend/store/internal/sqlstore"
+)
 
 // day is that of an event.
 const day = `(event_time at time zone 'UTC')::date`
+
+// logColumns are the columns of the log that a batch has, in the order in which copyLog gets them.
+const (
+	logColumns = `event_time, time, recorded_at, not_before, attempt, replays, took_ms, bucket, status, id, ref,
+	bot, type, subject, order_key, verified_by, trace_parent, content_type, data`
+	logColumnCount = 19
+)
+
+// countArgs are the parameters for the counters, from a number on.
+func countArgs(from int) string {
+	args := make([]string, store.CountColumns)
+	for i := range args {
+		args[i] = fmt.Sprintf("$%d::integer[]", from+i)
+	}
+	return strings.Join(args, ", ")
+}
 
 // What the statements share.
 var (
@@ -11,16 +33,18 @@ var (
 	// source and groupUsers. It is [store.CountUsers] in SQL.
 	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
 select subject, bot, ` + day + `, min(event_time), max(event_time), ` + sqlstore.CountRows + ` from `
-	groupUsers = sqlstore.Codes(` and subject <> '' and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3
+	groupUsers = sqlstore.Codes(` and subject <> '' and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3`) + sumUsers
+	sumUsers   = `
 on conflict (subject, bot, day) do update set first_at = least(c.first_at, excluded.first_at),
-	last_at = greatest(c.last_at, excluded.last_at), `) + sqlstore.AddCounts
+	last_at = greatest(c.last_at, excluded.last_at), ` + sqlstore.AddCounts
 
 	// countBots does the same for the statistics of bots, as [store.CountBots] does. Its $1 is
 	// the slot.
 	countBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.CountColumns + `)
 select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + sqlstore.CountRows + ` from `
-	groupBots = sqlstore.Codes(` and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3
-on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + excluded.took_ms, `) + sqlstore.AddCounts
+	groupBots = sqlstore.Codes(` and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3`) + sumBots
+	sumBots   = `
+on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + excluded.took_ms, ` + sqlstore.AddCounts
 
 	accepted = sqlstore.Codes(`excluded.status in ({accepted}, {deferred})`)
 	// newer is the rule of [store.State.Merge]. An acceptance is never newer than a recorded
@@ -36,11 +60,10 @@ var (
 	// enterLog takes the locks and checks fences and erasures; see migration 0001.
 	enterLog = `select enter_log($1, $2, $3, $4)`
 
-	// mergeStatus merges the entries into the status rows of their events, which it locks in the
-	// order of their ids. Of an id that is recorded with several times the first one counts. If
-	// its day is none that enter_log has locked, the day is locked here, or the statement fails.
-	mergeStatus = `with claimed as (
-	insert into event_status as s (event_id, event_time, bot, type, known, status, attempts, replays, updated_at)
+	// claimStatus merges the entries into the status rows of their events, which it locks in the
+	// order of their ids. It returns the times of the events, in that order: of an id that is
+	// recorded with several times the first one counts.
+	claimStatus = `insert into event_status as s (event_id, event_time, bot, type, known, status, attempts, replays, updated_at)
 	select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::boolean[], $6::smallint[],
 		$7::integer[], $8::integer[], $9::timestamptz[])
 	on conflict (event_id) do update set
@@ -52,9 +75,15 @@ var (
 			else s.updated_at end,
 		replays = case when ` + newer + ` then excluded.replays else s.replays end,
 		status = case when ` + newer + ` then excluded.status else s.status end
-	returning ` + day + ` - date '1970-01-01' as day
+	returning event_time`
+
+	// mergeStatus does the same. If the day of an event is none that enter_log has locked, the day is
+	// locked here, or the statement fails.
+	mergeStatus = `with claimed as (
+	` + claimStatus + `
 )
-select enter_day(day) from (select distinct day from claimed where day <> all ($10::integer[])) d`
+select enter_day(day) from (select distinct ` + day + ` - date '1970-01-01' as day from claimed) d
+where day <> all ($10::integer[])`
 
 	// restoreStatus undoes what mergeStatus made of a change that was told again, at another time,
 	// and so is recorded already under its id: it reads the status from the log. lockStatus comes
@@ -69,14 +98,26 @@ from (select distinct unnest($1::text[])) k (id) cross join lateral (
 ) m
 where s.event_id = k.id`)
 
+	// copyLog adds entries that the log does not have.
+	copyLog = `copy events (` + logColumns + `) from stdin binary`
+
+	// addUsers and addBots add what was counted already to the counters.
+	addUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
+select subject, bot, date '1970-01-01' + day, first_at, last_at, ` + sqlstore.CountColumns + `
+from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], ` + countArgs(6) + `)
+	as u (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)` + sumUsers
+	addBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.CountColumns + `)
+select bot, minute, date '1970-01-01' + day, $1::integer, took_ms, ` + sqlstore.CountColumns + `
+from unnest($2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], ` + countArgs(6) + `)
+	as b (bot, minute, day, took_ms, ` + sqlstore.CountColumns + `)` + sumBots
+
 	selectKnownDays = `select distinct ` + day + ` - date '1970-01-01' from event_status where event_id = any ($1)`
 
 	// insertLog adds the entries that the log does not have, and counts them. The offset 0 is an
 	// optimization fence: without it the event's time would be looked up more than once, or by a
 	// join that reads more.
 	insertLog = `with logged as (
-	insert into events (event_time, time, recorded_at, not_before, attempt, replays, took_ms, bucket, status, id, ref,
-		bot, type, subject, order_key, verified_by, trace_parent, content_type, data)
+	insert into events (` + logColumns + `)
 	select event_time, case when ref = '' then event_time else time end, recorded_at, not_before, attempt, replays,
 		took_ms, bucket, status, id, nullif(ref, ''), bot, type, subject, order_key, verified_by, trace_parent, content_type,
 		data

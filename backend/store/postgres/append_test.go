@@ -73,3 +73,38 @@ func TestOneIDAtManyTimesAtOnce(t *testing.T) {
 	require.Len(t, listed(t, s, store.Query{}), 20)
 	requireRebuilt(t, s, url)
 }
+
+// TestALargeBatchThatIsThereInPart has more than a copy takes: what is there already, of another day
+// and of a day without a partition is recorded once.
+func TestALargeBatchThatIsThereInPart(t *testing.T) {
+	t.Parallel()
+	url := testsvc.Postgres(t)
+	s := migrated(t, url)
+	batch := func(from, to int, day time.Duration) []*event.Event {
+		var all []*event.Event
+		for n := from; n < to; n++ {
+			e := at(fmt.Sprintf("event-%04d", n), fmt.Sprintf("user-%d", n%7), noon.Add(day+time.Duration(n)*time.Second))
+			all = append(all, e, change(t, e, event.StatusDelivered, 1))
+		}
+		return all
+	}
+	all := batch(0, 1000, 0)
+	for _, part := range []struct {
+		events []*event.Event
+		newly  int
+	}{
+		{batch(0, 500, 0), 1000},
+		{batch(0, 500, 0), 0},
+		{batch(400, 900, 0), 800},
+		{append(batch(850, 950, 24*time.Hour), batch(950, 1000, 0)...), 2 * 100},
+		{all, 0},
+	} {
+		entries, err := storetest.Record(t.Context(), s, part.events)
+		require.NoError(t, err)
+		require.Equal(t, part.newly, len(entries)) //nolint:testifylint // It would print all of them.
+	}
+	page, err := s.List(t.Context(), store.Query{Limit: 200, Status: event.StatusAccepted})
+	require.NoError(t, err)
+	require.Empty(t, page.Records, "each is delivered")
+	requireRebuilt(t, s, url)
+}

@@ -17,6 +17,7 @@ const (
 	codeErased    = "LG002"
 	codeDayInUse  = "LG003"
 	codeCheck     = "23514"
+	codeUnique    = "23505"
 	codeLocked    = "55P03"
 	codeUndefined = "42P01"
 )

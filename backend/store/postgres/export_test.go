@@ -2,6 +2,9 @@ package postgres
 
 import "context"
 
+// AlwaysCopy has the smallest batch copied.
+func AlwaysCopy(s *Store) { s.copyFrom = 1 }
+
 // Corrupt makes the read models wrong.
 func (s *Store) Corrupt(ctx context.Context) error {
 	_, err := s.primary().Exec(ctx, `update event_status set status = 40, attempts = 99, replays = 9, event_time = event_time + interval '1 us', updated_at = '2001-01-01';

@@ -48,6 +48,8 @@ type Store struct {
 	db     database
 	tables migration.Tables
 	slots  *slots
+	// copyFrom is the constant of that name, but for tests.
+	copyFrom int
 	// callTimeout bounds a call when the server hangs and enforces no statement_timeout.
 	callTimeout time.Duration
 }
@@ -65,7 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 func newStore(db database, cfg Config) *Store {
 	s := &Store{
-		db: db, slots: newSlots(), callTimeout: cfg.StatementTimeout + waitForConnection,
+		db: db, slots: newSlots(), copyFrom: copyFrom, callTimeout: cfg.StatementTimeout + waitForConnection,
 		tables: migration.NewTables("events", migrationFiles, sqldb.FromPool(db.Primary()), cfg.Logger, store.ErrUnavailable),
 	}
 	s.base = base{

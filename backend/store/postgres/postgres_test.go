@@ -49,6 +49,16 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store { return migrated(t, testsvc.Postgres(t)) })
 }
 
+// TestConformanceOfCopies has every batch copied that is new, however small.
+func TestConformanceOfCopies(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		s := migrated(t, testsvc.Postgres(t))
+		postgres.AlwaysCopy(s)
+		return s
+	})
+}
+
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	url := testsvc.Postgres(t)

@@ -148,6 +148,12 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 			replay, err := event.NewReplay(storetest.Event(3), 1, here)
 			require.NoError(t, err)
 			return storetest.Append(ctx, s, append(storetest.Events(20), replay))
+		}, func() error {
+			s.copyFrom = 1
+			defer func() { s.copyFrom = copyFrom }()
+			replay, err := event.NewReplay(storetest.Event(3), 2, here)
+			require.NoError(t, err)
+			return storetest.Append(ctx, s, append(storetest.Events(40)[20:], replay))
 		}},
 		"Get": {func() error { return drop(s.Get(ctx, logID(n))) }},
 		"User": {
