@@ -58,6 +58,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"GET", s.base + "/readyz", nil, nil, 200},
 		{"GET", s.api + "/healthz", nil, nil, 200},
 		{"GET", s.api + "/readyz", nil, nil, 200},
+		{"GET", s.base + "/readyz/self", nil, nil, 200},
+		{"GET", s.api + "/readyz/self", nil, nil, 200},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), try.method, try.url, bytes.NewReader(try.body))
 		require.NoError(t, err)

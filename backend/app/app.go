@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -42,6 +43,8 @@ type Config struct {
 	Queue queue.Queue
 	// Listener is served instead of Settings.Listen when set. Stop closes it.
 	Listener net.Listener
+	// Started is called by Run once the app has started, with its service manager in mind. Default: none.
+	Started func()
 	// Logger gets everything worth telling. Default: discard.
 	Logger *slog.Logger
 	// Registry gets the metrics and is what /metrics shows; two apps can't share one.
@@ -59,6 +62,7 @@ type App struct {
 	mux      *http.ServeMux
 	api      atomic.Pointer[api.API] // Nil until it is open.
 	failed   chan error
+	started  func()
 
 	// Set by Start; the listener and the queue by New when they were given to it.
 	listener net.Listener
@@ -94,6 +98,7 @@ func New(cfg Config) (*App, error) {
 		registry: cfg.Registry,
 		mux:      http.NewServeMux(),
 		failed:   make(chan error, 1),
+		started:  cfg.Started,
 		listener: cfg.Listener,
 		queue:    cfg.Queue,
 	}
@@ -124,19 +129,39 @@ func New(cfg Config) (*App, error) {
 	return a, nil
 }
 
-// Run starts the app, waits until ctx ends or the listener fails, and stops the app.
+// Run starts the app, waits until ctx ends or the listener fails, and stops the app: it is not ready
+// from the end of ctx on, works on for the shutdown delay, and stops then.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
+	if a.started != nil {
+		a.started()
+	}
 	var failure error
 	select {
 	case <-ctx.Done():
+		failure = a.leave()
 	case failure = <-a.Failed():
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return errors.Join(failure, a.Stop(stopping))
+}
+
+// leave waits for the shutdown delay, in which the app works and is not ready.
+func (a *App) leave() error {
+	a.health.Stop()
+	if a.settings.ShutdownDelay == 0 {
+		return nil
+	}
+	a.log.Info("not ready any more; stopping after the shutdown delay", "delay", a.settings.ShutdownDelay)
+	select {
+	case <-time.After(a.settings.ShutdownDelay):
+		return nil
+	case failure := <-a.Failed():
+		return failure
+	}
 }
 
 // Failed receives an error when the listener fails after the start; the app is to be

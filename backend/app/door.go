@@ -33,7 +33,7 @@ var (
 )
 
 // open are the paths that need no secret: probes and scrapers have none, and find no event there.
-var open = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true}
+var open = map[string]bool{"/healthz": true, "/readyz": true, "/readyz/self": true, "/metrics": true}
 
 // door says which requests the listener takes. On loopback it is those for a loopback name: the name of a page that was
 // rebound to this machine (DNS rebinding) is none. Elsewhere it is those with the gateways' secret. With the secret a

@@ -69,6 +69,7 @@ func listenError(address string, err error) error {
 func (a *App) routes() {
 	a.mux.HandleFunc("/healthz", a.health.ServeLive)
 	a.mux.HandleFunc("/readyz", a.health.ServeReady)
+	a.mux.HandleFunc("/readyz/self", a.health.ServeSelf)
 	a.mux.Handle("/metrics", promhttp.InstrumentMetricHandler(a.registry,
 		promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError)})))
 	if !a.settings.Has(config.API) {

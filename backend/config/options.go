@@ -36,6 +36,9 @@ const (
 // the log recognises repeats.
 const minRetention = 48 * time.Hour
 
+// maxShutdownDelay is longer than any load balancer takes to notice.
+const maxShutdownDelay = 5 * time.Minute
+
 // Option is one setting.
 type Option struct {
 	// Flag is the flag of botgate-backend, and Env the environment variable.
@@ -207,6 +210,14 @@ var Options = []Option{
 		Page:  "reference/backend.md",
 		value: func(c *Config) value { return (*text)(&c.APIHosts) },
 		check: func(c Config) error { return checkHosts(c.APIHosts) },
+	}, {
+		Flag: "shutdown-delay", Env: "BOTGATE_SHUTDOWN_DELAY", Default: "0s",
+		Help:  "how long it works on, not ready, before it stops, so that nobody sends to it any more",
+		Page:  "reference/backend.md",
+		value: func(c *Config) value { return (*period)(&c.ShutdownDelay) },
+		check: func(c Config) error {
+			return must(c.ShutdownDelay >= 0 && c.ShutdownDelay <= maxShutdownDelay, "from 0 to 5m")
+		},
 	}, {
 		Flag: "log-level", Env: "BOTGATE_LOG_LEVEL", Default: "info",
 		Help:  "what is logged: debug, info, warn or error",

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -71,6 +72,8 @@ type Registry struct {
 	log     *slog.Logger
 	flights singleflight.Group
 
+	stopping atomic.Bool
+
 	mu     sync.Mutex
 	checks map[string]Check
 	noted  map[string]string // The status that each check had last.
@@ -93,6 +96,10 @@ func (r *Registry) Add(name string, check Check) {
 	defer r.mu.Unlock()
 	r.checks[name] = check
 }
+
+// Stop has the process be not ready from now on, while it still answers: those who send it requests
+// are to notice before it stops.
+func (r *Registry) Stop() { r.stopping.Store(true) }
 
 // Ready runs all checks at once and returns nil when they all pass or are [Degraded], else the
 // errors of the others. These are for the operator: they can name addresses.

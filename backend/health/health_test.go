@@ -76,6 +76,18 @@ func TestAnswers(t *testing.T) {
 			w = get(r.ServeLive)
 			require.Equal(t, 200, w.Code)
 			require.JSONEq(t, `{"status":"alive"}`, w.Body.String())
+
+			w = get(r.ServeSelf)
+			require.Equal(t, 200, w.Code, "whatever the checks say")
+			require.JSONEq(t, `{"status":"ready"}`, w.Body.String())
+
+			r.Stop()
+			for _, handler := range []http.HandlerFunc{r.ServeSelf, r.ServeReady} {
+				w = get(handler)
+				require.Equal(t, 503, w.Code)
+				require.JSONEq(t, `{"status":"stopping"}`, w.Body.String())
+			}
+			require.Equal(t, 200, get(r.ServeLive).Code)
 		})
 	}
 }

@@ -14,15 +14,27 @@ type report struct {
 
 // ServeLive is the handler of /healthz: 200 for as long as the process answers at all.
 func (*Registry) ServeLive(w http.ResponseWriter, _ *http.Request) {
-	write(w, http.StatusOK, struct {
-		Status string `json:"status"`
-	}{"alive"})
+	writeStatus(w, http.StatusOK, "alive")
 }
 
-// ServeReady is the handler of /readyz: 200 when every check passes, else 503, with
+// ServeSelf is the handler of /readyz/self: 200 as long as this process takes requests, whatever it
+// depends on can do, and 503 from [Registry.Stop] on.
+func (r *Registry) ServeSelf(w http.ResponseWriter, _ *http.Request) {
+	if r.stopping.Load() {
+		writeStatus(w, http.StatusServiceUnavailable, "stopping")
+		return
+	}
+	writeStatus(w, http.StatusOK, "ready")
+}
+
+// ServeReady is the handler of /readyz: that of /readyz/self, and 200 when every check passes, else 503, with
 // {"status":"not ready","checks":{"queue":"ok","store":"unavailable"}}. Where the worst is a check that is
 // [Degraded], it is 200 with {"status":"degraded","checks":{"store":"degraded"},"details":{"store":"…"}}.
 func (r *Registry) ServeReady(w http.ResponseWriter, req *http.Request) {
+	if r.stopping.Load() {
+		r.ServeSelf(w, req)
+		return
+	}
 	code, rep := http.StatusOK, report{Status: "ready", Checks: map[string]string{}, Details: map[string]string{}}
 	for name, err := range r.run(req.Context()) {
 		status, detail := judge(err)
@@ -38,6 +50,12 @@ func (r *Registry) ServeReady(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	write(w, code, rep)
+}
+
+func writeStatus(w http.ResponseWriter, code int, status string) {
+	write(w, code, struct {
+		Status string `json:"status"`
+	}{status})
 }
 
 func write(w http.ResponseWriter, code int, body any) {

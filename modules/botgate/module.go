@@ -228,8 +228,8 @@ func (a *App) Cleanup() error {
 	if a.file != nil {
 		errs = append(errs, a.file.Close())
 	}
-	if o := a.opened.Load(); o != nil {
-		errs = append(errs, o.close())
+	if a.opened.Load() != nil {
+		errs = append(errs, a.drop())
 	}
 	if a.redis != nil {
 		errs = append(errs, redisPool.Release(a.RedisURL))

@@ -271,6 +271,28 @@ func TestReadyProbe(t *testing.T) {
 			require.NoError(t, handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil), nil))
 			require.Equal(t, c.status, w.Code, w.Body)
 			require.NotContains(t, w.Body.String(), "127.0.0.1")
+			handler.Self = true
+			w = httptest.NewRecorder()
+			require.NoError(t, handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz/self", nil), nil))
+			require.Equal(t, http.StatusOK, w.Code, "whatever the queue does")
 		})
 	}
+}
+
+func TestHeldQueueOutlivesTheConfiguration(t *testing.T) {
+	ctx, err := caddy.ProvisionContext(&caddy.Config{
+		Admin:   &caddy.AdminConfig{Disabled: true},
+		AppsRaw: caddy.ModuleMap{"botgate": fmt.Appendf(nil, `{"data":%q}`, t.TempDir())},
+	})
+	require.NoError(t, err)
+	loaded, err := ctx.App("botgate")
+	require.NoError(t, err)
+	app := loaded.(*botgate.App)
+	q, release, err := app.Hold()
+	require.NoError(t, err)
+	require.NoError(t, app.Cleanup())
+	require.NoError(t, q.Ready(t.Context()))
+	require.NoError(t, release())
+	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrClosed)
+	require.NoError(t, release(), "releasing twice is fine")
 }

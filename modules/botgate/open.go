@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,6 +44,8 @@ type opened struct {
 	// spool is the one in queue; nil where nothing is spooled.
 	spool   *spool.Queue
 	closers []func() error
+	// holders are those who need it open: the configuration, and who else called Hold.
+	holders int
 }
 
 // close releases everything, the last first.
@@ -72,8 +75,34 @@ func (a *App) Queue() (queue.Queue, error) {
 	if err := a.open(o); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
+	o.holders = 1
 	a.opened.Store(o)
 	return o.queue, nil
+}
+
+// Hold returns the shared queue, which stays open until release is called, also after Cleanup: Caddy stops
+// apps in no order, and one that works on the queue is to end its work first.
+func (a *App) Hold() (q queue.Queue, release func() error, err error) {
+	if q, err = a.Queue(); err != nil {
+		return nil, nil, err
+	}
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	a.opened.Load().holders++
+	return q, sync.OnceValue(func() error {
+		a.opening.Lock()
+		defer a.opening.Unlock()
+		return a.drop()
+	}), nil
+}
+
+// drop closes what was opened once nobody holds it. The caller has opening.
+func (a *App) drop() error {
+	o := a.opened.Load()
+	if o.holders--; o.holders > 0 {
+		return nil
+	}
+	return o.close()
 }
 
 func (a *App) open(o *opened) error {

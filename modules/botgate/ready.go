@@ -23,19 +23,31 @@ func init() {
 }
 
 // Ready answers readiness probes: 200 when the gateway can accept events, that is when
-// the queue takes them or the spool before it, and 503 otherwise. Caddyfile: bot_ready.
-type Ready struct{ app *App }
+// the queue takes them or the spool before it, and 503 otherwise, and from the begin of Caddy's
+// shutdown_delay on. Caddyfile: bot_ready.
+type Ready struct {
+	// Self leaves out what other services can do: a broker that is away would otherwise take all gateways
+	// out of use at once, and senders then get no answer in place of a 503 that has them send again.
+	Self bool `json:"self,omitempty"`
+
+	app *App
+}
 
 // CaddyModule returns the Caddy module information.
 func (*Ready) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bot_ready", New: func() caddy.Module { return new(Ready) }}
 }
 
-// UnmarshalCaddyfile sets up the handler, which takes no options. Syntax:
+// UnmarshalCaddyfile sets up the handler. Syntax:
 //
-//	bot_ready [<matcher>]
+//	bot_ready [<matcher>] [self]
 func (h *Ready) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
+	if d.NextArg() {
+		if h.Self = d.Val() == "self"; !h.Self {
+			return d.Errf("bot_ready takes nothing but self, and not %q", d.Val())
+		}
+	}
 	if d.NextArg() || d.NextBlock(0) {
 		return d.ArgErr()
 	}
@@ -54,20 +66,33 @@ func (h *Ready) Provision(ctx caddy.Context) error {
 
 // ServeHTTP answers the probe.
 func (h *Ready) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	status, body := http.StatusOK, `{"status":"ready","checks":{"queue":"ok"}}`
-	switch err := h.app.Ready(ctx); {
-	case err != nil:
-		status, body = http.StatusServiceUnavailable, `{"status":"not ready","checks":{"queue":"unavailable"}}`
-	case h.app.spooling():
-		body = `{"status":"ready","checks":{"queue":"spooling"}}`
-	}
+	status, body := h.judge(r)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	w.Write([]byte(body))
 	return nil
+}
+
+// judge returns the status and the body of the answer.
+func (h *Ready) judge(r *http.Request) (int, string) {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		if stopping, _ := repl.GetString("http.shutting_down"); stopping == "true" {
+			return http.StatusServiceUnavailable, `{"status":"stopping"}`
+		}
+	}
+	if h.Self {
+		return http.StatusOK, `{"status":"ready"}`
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	switch err := h.app.Ready(ctx); {
+	case err != nil:
+		return http.StatusServiceUnavailable, `{"status":"not ready","checks":{"queue":"unavailable"}}`
+	case h.app.spooling():
+		return http.StatusOK, `{"status":"ready","checks":{"queue":"spooling"}}`
+	}
+	return http.StatusOK, `{"status":"ready","checks":{"queue":"ok"}}`
 }
 
 // Interface guards.

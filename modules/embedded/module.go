@@ -46,6 +46,7 @@ type Backend struct {
 	logger   *slog.Logger
 	backend  *app.App
 	context  caddy.Context
+	release  func() error
 	stopped  chan struct{}
 	watched  chan struct{}
 	warned   sync.Once
@@ -53,7 +54,8 @@ type Backend struct {
 
 // botgateApp is what the backend needs of the botgate app.
 type botgateApp interface {
-	Queue() (queue.Queue, error)
+	// Hold returns the shared queue, which stays open until release is called.
+	Hold() (q queue.Queue, release func() error, err error)
 	Settings() gateway.Settings
 	// Claim has an address for this process alone.
 	Claim(address, option string) error
@@ -121,10 +123,6 @@ func (b *Backend) Start() error {
 	if b.off() {
 		return nil
 	}
-	q, err := b.shared.Queue()
-	if err != nil {
-		return err
-	}
 	if err := b.shared.Claim(b.settings.Listen, "BOTGATE_API_LISTEN"); err != nil {
 		return fmt.Errorf("botgate_embedded: option listen: %w", err)
 	}
@@ -132,15 +130,19 @@ func (b *Backend) Start() error {
 	if err != nil {
 		return err
 	}
+	q, release, err := b.shared.Hold()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	backend, err := app.New(app.Config{Settings: b.settings, Queue: q, Listener: listener, Logger: b.logger})
 	if err != nil {
-		return errors.Join(fmt.Errorf("botgate_embedded: %w", err), listener.Close())
+		return errors.Join(fmt.Errorf("botgate_embedded: %w", err), listener.Close(), release())
 	}
 	// From here on the listener is the backend's.
 	if err := backend.Start(b.context); err != nil {
-		return fmt.Errorf("botgate_embedded: %w", err)
+		return errors.Join(fmt.Errorf("botgate_embedded: %w", err), release())
 	}
-	b.backend, b.stopped, b.watched = backend, make(chan struct{}), make(chan struct{})
+	b.backend, b.release, b.stopped, b.watched = backend, release, make(chan struct{}), make(chan struct{})
 	go b.watch()
 	return nil
 }
@@ -169,8 +171,11 @@ func (b *Backend) listen() (net.Listener, error) {
 	return opened.(net.Listener), nil
 }
 
-// Stop stops the backend; deliveries under way may finish.
-func (b *Backend) Stop() error {
+// Stop does nothing: the gateway's requests may still need the API, and Caddy stops apps in no order.
+func (b *Backend) Stop() error { return nil }
+
+// Cleanup stops the backend, after the gateway's listeners are closed; deliveries under way may finish.
+func (b *Backend) Cleanup() error {
 	if b.backend == nil {
 		return nil
 	}
@@ -179,7 +184,7 @@ func (b *Backend) Stop() error {
 	// The configuration's context has ended by now or is about to.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.context), stopTimeout)
 	defer cancel()
-	err := b.backend.Stop(ctx)
+	err := errors.Join(b.backend.Stop(ctx), b.release())
 	b.backend = nil
 	return err
 }
@@ -188,7 +193,8 @@ func (b *Backend) off() bool { return b.Options["roles"] == noRoles }
 
 // Interface guards.
 var (
-	_ caddy.App         = (*Backend)(nil)
-	_ caddy.Provisioner = (*Backend)(nil)
-	_ caddy.Validator   = (*Backend)(nil)
+	_ caddy.App          = (*Backend)(nil)
+	_ caddy.Provisioner  = (*Backend)(nil)
+	_ caddy.Validator    = (*Backend)(nil)
+	_ caddy.CleanerUpper = (*Backend)(nil)
 )

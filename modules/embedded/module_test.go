@@ -51,10 +51,10 @@ func TestBackendServesWhileStarted(t *testing.T) {
 		defer response.Body.Close()
 		require.Equal(c, http.StatusOK, response.StatusCode)
 	}, time.Minute, 20*time.Millisecond)
-	require.NoError(t, b.Stop())
+	require.NoError(t, b.Cleanup())
 	_, err = net.Dial("tcp", listen)
 	require.Error(t, err)
-	require.NoError(t, b.Stop(), "stopping twice is fine")
+	require.NoError(t, b.Cleanup(), "stopping twice is fine")
 }
 
 func TestNoneRunsNothing(t *testing.T) {
@@ -64,7 +64,7 @@ func TestNoneRunsNothing(t *testing.T) {
 	require.NoError(t, b.Start())
 	_, err = net.Dial("tcp", listen)
 	require.Error(t, err)
-	require.NoError(t, b.Stop())
+	require.NoError(t, b.Cleanup())
 }
 
 func TestTakenAddressNamesTheOption(t *testing.T) {
