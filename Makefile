@@ -11,10 +11,10 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X $(STAMP).versi
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 build: ## build bin/botgate and bin/botgate-backend
 	@echo "Building Botgate; the first build takes a few minutes ..."
@@ -59,6 +59,9 @@ test-newer: test-npm ## run the tests of queue, stores and the whole path on new
 
 chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
 	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Reload|PlansOfALargeLog)' -timeout 90m ./integration ./backend/store/postgres
+
+deploy-check: ## check what is under deploy/; installs what it needs (root on Debian)
+	@sh deploy/check.sh
 
 lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@test -x bin/golangci-lint || { echo "Installing golangci-lint; this takes a minute ..."; \

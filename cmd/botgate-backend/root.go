@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/notify"
 	"github.com/spf13/cobra"
 
 	"github.com/botgate/botgate/backend/app"
@@ -53,7 +55,8 @@ func serve(cmd *cobra.Command, getenv func(string) string) error {
 	}
 	log := newLogger(settings, cmd.ErrOrStderr())
 	defer onHangup(log)()
-	backend, err := app.New(app.Config{Settings: settings, Logger: log})
+	defer context.AfterFunc(cmd.Context(), announcing(log, notify.Stopping))()
+	backend, err := app.New(app.Config{Settings: settings, Started: announcing(log, notify.Ready), Logger: log})
 	if err == nil {
 		err = backend.Run(cmd.Context())
 	}
