@@ -1,0 +1,151 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
+)
+
+const (
+	acceptCallers = 64
+	acceptRound   = 8000 // Events of one round; the two take turns, round by round.
+)
+
+// BenchmarkAccept measures, with 64 callers, events per second against the least that a durable accept
+// can be on this engine: a group commit of one row of the same bytes, in a table without an index. With
+// "consumed" both groups have consumed every event before a round ends.
+//
+//	go test -run '^$' -bench Accept -benchtime 10x ./internal/queue/sqlite
+func BenchmarkAccept(b *testing.B) {
+	ids := map[string]func(int64) string{"fresh": freshID, "derived": derivedID}
+	for name, id := range ids {
+		b.Run("ids="+name, func(b *testing.B) { benchAccept(b, id, false) })
+	}
+	b.Run("consumed", func(b *testing.B) { benchAccept(b, derivedID, true) })
+}
+
+func freshID(int64) string {
+	id, err := event.NewID("user")
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+func derivedID(n int64) string {
+	return event.Identity{Bot: "bench", Sender: "sender", Key: strconv.FormatInt(n, 10)}.ID("user")
+}
+
+func benchAccept(b *testing.B, id func(int64) string, consumed bool) {
+	q := openAt(b, Config{Path: filepath.Join(b.TempDir(), "queue.db")})
+	insert := bareLoop(b)
+	var bare, ours usage
+	var serial int64
+	for range b.N {
+		bare.add(measured(b, func() { together(b, func(int64) error { return insert(benchRow) }) }))
+		ours.add(measured(b, func() {
+			first := serial
+			serial += acceptRound
+			done := consumers(b, q, consumed)
+			together(b, func(n int64) error {
+				e := benchEvent(first + n)
+				e.ID = id(first + n)
+				return q.Publish(context.Background(), e)
+			})
+			done()
+		}))
+	}
+	events := float64(b.N) * acceptRound
+	b.ReportMetric(bare.wall.Seconds()/ours.wall.Seconds(), "of-bare")
+	b.ReportMetric(bare.cpu.Seconds()/ours.cpu.Seconds(), "of-bare-cpu")
+	b.ReportMetric(float64(ours.cpu.Microseconds())/events, "us-cpu/event")
+	b.ReportMetric(float64(bare.cpu.Microseconds())/events, "us-cpu/bare")
+	b.ReportMetric(float64(ours.written)/events, "written-B/event")
+	b.ReportMetric(float64(bare.written)/events, "written-B/bare")
+	b.ReportMetric(events/ours.wall.Seconds(), "events/s")
+}
+
+// consumers have both groups take a round's events; what it returns waits for them.
+func consumers(b *testing.B, q *Queue, wanted bool) (wait func()) {
+	if !wanted {
+		return func() {}
+	}
+	var work sync.WaitGroup
+	for _, group := range []queue.Group{queue.Record, queue.Dispatch} {
+		c, err := q.Subscribe(b.Context(), group, queue.SubscribeOptions{})
+		require.NoError(b, err)
+		work.Go(func() {
+			consume(b, c, acceptRound)
+			if err := c.Close(); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	return work.Wait
+}
+
+// together has the callers share the events of a round.
+func together(b *testing.B, call func(n int64) error) {
+	var next atomic.Int64
+	var work sync.WaitGroup
+	for range acceptCallers {
+		work.Go(func() {
+			for n := next.Add(1); n <= acceptRound; n = next.Add(1) {
+				if err := call(n); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	work.Wait()
+}
+
+// usage is what something took of the machine.
+type usage struct {
+	wall, cpu time.Duration
+	written   int64 // Bytes handed to the kernel.
+}
+
+func (u *usage) add(other usage) {
+	u.wall += other.wall
+	u.cpu += other.cpu
+	u.written += other.written
+}
+
+func measured(b *testing.B, work func()) usage {
+	begin, cpu, written := time.Now(), processCPU(b), processWritten(b)
+	work()
+	return usage{time.Since(begin), processCPU(b) - cpu, processWritten(b) - written}
+}
+
+func processCPU(b *testing.B) time.Duration {
+	var r syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// processWritten is 0 where the system does not tell.
+func processWritten(b *testing.B) (n int64) {
+	text, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(text), "wchar: ")
+	_, err = fmt.Sscan(after, &n)
+	require.NoError(b, err)
+	return n
+}
