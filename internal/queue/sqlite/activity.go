@@ -8,16 +8,16 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// delayedSeen bounds how many delayed deliveries are looked at for the oldest of each bot. Those with
-// the lowest ids are.
-const delayedSeen = 10_000
+// activitySeen bounds how many delayed deliveries, and how many fresh events, are looked at for the oldest
+// of each bot. Those with the lowest ids are.
+const activitySeen = 10_000
 
 // Activity implements [queue.Queue]. What it costs does not grow with the events that wait. The oldest
 // delivery of a bot is never blocked.
 func (q *Queue) Activity(ctx context.Context) (queue.Activity, error) {
 	found := queue.Activity{Owned: -1, Bots: map[string]queue.BotActivity{}}
 	err := q.read(ctx, func() error {
-		rows, err := q.reader.QueryContext(ctx, selectActivity, delayedSeen)
+		rows, err := q.reader.QueryContext(ctx, selectActivity, activitySeen)
 		if err != nil {
 			return err
 		}
@@ -46,9 +46,11 @@ var selectActivity = numbers.Replace(`WITH
 	leased AS MATERIALIZED (SELECT bot, count(*) AS n, min(id) AS id FROM deliveries
 		WHERE grp = {dispatch} AND state = {leased} GROUP BY bot),
 	delayed AS MATERIALIZED (SELECT bot, min(id) AS id FROM (SELECT bot, id FROM deliveries
-		WHERE grp = {dispatch} AND state = {delayed} ORDER BY id LIMIT ?) GROUP BY bot),
+		WHERE grp = {dispatch} AND state = {delayed} ORDER BY id LIMIT ?1) GROUP BY bot),
+	fresh AS MATERIALIZED (SELECT bot, min(seq) * 2 + 1 AS id FROM (SELECT bot, seq FROM events
+		WHERE seq >= (SELECT dispatch_fresh FROM counters) AND grps & {in_dispatch} ORDER BY seq LIMIT ?1) GROUP BY bot),
 	ready AS MATERIALIZED (SELECT bot, (SELECT min(id) FROM deliveries INDEXED BY deliveries_bot
 		WHERE grp = {dispatch} AND state = {ready} AND bot = bots.bot) AS id FROM bots WHERE depth > 0)
 	SELECT bots.name, ifnull(leased.n, 0), ifnull((SELECT at FROM events WHERE seq = (SELECT min(id) FROM
-		(SELECT leased.id AS id UNION ALL SELECT delayed.id UNION ALL SELECT ready.id)) >> 1), 0)
-	FROM bots JOIN ready USING (bot) LEFT JOIN leased USING (bot) LEFT JOIN delayed USING (bot)`)
+		(SELECT leased.id AS id UNION ALL SELECT delayed.id UNION ALL SELECT ready.id UNION ALL SELECT fresh.id)) >> 1), 0)
+	FROM bots JOIN ready USING (bot) LEFT JOIN leased USING (bot) LEFT JOIN delayed USING (bot) LEFT JOIN fresh USING (bot)`)

@@ -68,7 +68,7 @@ func BenchmarkPublish(b *testing.B) {
 			share(b, callers, func(n int64) error { return q.Publish(context.Background(), benchEvent(n)) })
 		})
 		b.Run(fmt.Sprintf("bare/%d", callers), func(b *testing.B) {
-			insert := bareLoop(b)
+			insert := bareLoop(b, bareSchema)
 			share(b, callers, func(int64) error { return insert(benchRow) })
 		})
 	}
@@ -84,15 +84,17 @@ var benchRow = func() row {
 }()
 
 const (
-	bareSchema = "CREATE TABLE q (seq INTEGER PRIMARY KEY, attributes TEXT, content_type TEXT, data BLOB) STRICT"
-	bareInsert = "INSERT INTO q (attributes, content_type, data) VALUES (?, ?, ?)"
+	bareSchema  = "CREATE TABLE q (seq INTEGER PRIMARY KEY, id TEXT, attributes TEXT, content_type TEXT, data BLOB) STRICT;"
+	bareIndexed = bareSchema + "CREATE UNIQUE INDEX q_id ON q (id);"
+	bareInsert  = "INSERT INTO q (id, attributes, content_type, data) VALUES (?, ?, ?, ?)"
 )
 
-// bareLoop is the least that a durable publish can be on this engine.
-func bareLoop(b *testing.B) func(row) error {
+// bareLoop is the least that a durable publish can be on this engine; with an index, the least by which
+// repeats can be known.
+func bareLoop(b *testing.B, schema string) func(row) error {
 	db, err := openDB(Config{Path: filepath.Join(b.TempDir(), "bare.db")}, 1)
 	require.NoError(b, err)
-	_, err = db.ExecContext(b.Context(), bareSchema)
+	_, err = db.ExecContext(b.Context(), schema)
 	require.NoError(b, err)
 	stmt, err := db.PrepareContext(b.Context(), bareInsert)
 	require.NoError(b, err)
@@ -110,7 +112,7 @@ func bareLoop(b *testing.B) func(row) error {
 			}
 			err := bareCommit(db, len(batch), func(tx *sql.Tx, i int) error {
 				r := batch[i]
-				_, err := tx.Stmt(stmt).Exec(r.attributes, r.contentType, r.data) //nolint:sqlclosecheck // The transaction closes it.
+				_, err := tx.Stmt(stmt).Exec(r.id, r.attributes, r.contentType, r.data) //nolint:sqlclosecheck // The transaction closes it.
 				return err
 			})
 			for _, r := range batch {

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -86,6 +88,7 @@ func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (
 	longest := q.maxDelay(plausibleDelay)
 	err := q.writer.do(ctx, free.count, func(tx *transaction) (err error) {
 		free := free // The function may be executed twice.
+		free.held = maps.Clone(free.held)
 		got = leased{after: free.after}
 		if got.due, err = tx.wakeDelayed(group, free.count, longest); err != nil {
 			return err
@@ -101,28 +104,43 @@ func (q *Queue) lease(ctx context.Context, owner int64, group int, free space) (
 			return nil
 		}
 		if group == groupDispatch {
-			return tx.leaseBots(owner, free, &got)
+			if err := tx.leaseBots(owner, &free, &got); err != nil {
+				return err
+			}
+			return tx.leaseFreshBots(owner, &free, &got)
 		}
-		room, due := free.room(0, math.MaxInt)
-		if got.wakeAt(due); room <= 0 {
-			return nil
-		}
-		free.count = room
-		others, err := tx.oldest(&free, tx.ready, group, room)
-		got.full = free.none()
-		if err != nil || len(others) == 0 {
-			return err
-		}
-		got.leases = append(got.leases, others...)
-		_, err = tx.exec(tx.lease, owner, group, others[len(others)-1].id)
-		return err
+		return tx.leaseOldest(owner, group, free, &got)
 	})
 	return got, err
 }
 
+// leaseOldest leases what a group has that is not Dispatch: all its deliveries count as those of one bot.
+func (tx *transaction) leaseOldest(owner int64, group int, free space, got *leased) error {
+	room, due := free.room(0, math.MaxInt)
+	if got.wakeAt(due); room <= 0 {
+		return nil
+	}
+	free.count = room
+	ready, err := tx.oldest(&free, tx.ready, group, room)
+	if err != nil {
+		return err
+	}
+	if len(ready) > 0 {
+		if _, err := tx.exec(tx.lease, owner, group, ready[len(ready)-1].id); err != nil {
+			return err
+		}
+	}
+	got.leases = append(got.leases, ready...)
+	if group == groupRecord {
+		err = tx.leaseFreshRecord(owner, &free, got)
+	}
+	got.full = free.none()
+	return err
+}
+
 // leaseBots leases of each bot what it may still have, and begins behind the one that leased last: so
 // a bot whose deliveries are not settled leaves room for the others.
-func (tx *transaction) leaseBots(owner int64, free space, got *leased) error {
+func (tx *transaction) leaseBots(owner int64, free *space, got *leased) error {
 	for bot, wrapped := free.after, false; !free.none(); {
 		err := tx.nextBot.QueryRowContext(tx.ctx, bot).Scan(&bot)
 		switch {
@@ -138,7 +156,7 @@ func (tx *transaction) leaseBots(owner int64, free space, got *leased) error {
 		if got.wakeAt(due); room <= 0 {
 			continue
 		}
-		of, err := tx.oldest(&free, tx.readyOf, bot, room)
+		of, err := tx.oldest(free, tx.readyOf, bot, room)
 		if err != nil {
 			return err
 		}
@@ -149,6 +167,7 @@ func (tx *transaction) leaseBots(owner int64, free space, got *leased) error {
 			return err
 		}
 		got.leases, got.after = append(got.leases, of...), bot
+		free.held[bot] += len(of)
 	}
 	got.full = true
 	return nil
@@ -232,38 +251,45 @@ func (q *Queue) fetch(ctx context.Context, leases []*lease) (ds []*queue.Deliver
 	return ds, unreadable, nil
 }
 
+// selectLeased reads the events with the seqs of a JSON array, in its order.
+const selectLeased = `SELECT e.seq, e.attributes, e.content_type, e.data
+	FROM json_each(?) AS wanted CROSS JOIN events AS e ON e.seq = wanted.value`
+
 // readEvents returns the events of leases by their seq; those that cannot be decoded are
-// absent. One transaction for all of them takes SQLite's locks only once. The context is
-// checked between events, because passing it on would cost a goroutine for each.
+// absent. The context is checked between events, because passing it on would cost a goroutine.
 func (q *Queue) readEvents(ctx context.Context, leases []*lease) (map[int64]*event.Event, error) {
-	lasting := context.WithoutCancel(ctx)
-	tx, err := q.reader.BeginTx(lasting, &sql.TxOptions{ReadOnly: true})
+	rows, err := q.readEvent.QueryContext(context.WithoutCancel(ctx), jsonArray(leases, (*lease).seq))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = tx.Rollback() }() // Nothing was written.
-	read := tx.StmtContext(lasting, q.readEvent)
-	defer func() { _ = read.Close() }()
+	defer func() { _ = rows.Close() }()
 	events := make(map[int64]*event.Event, len(leases))
-	for _, c := range leases {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+	for rows.Next() {
 		var (
-			seq                     = seqOf(c.id)
+			seq                     int64
 			attributes, contentType string
 			data                    []byte
 		)
-		err := read.QueryRowContext(lasting, seq).Scan(&attributes, &contentType, &data)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
-		if err != nil {
+		if err := errors.Join(ctx.Err(), rows.Scan(&seq, &attributes, &contentType, &data)); err != nil {
 			return nil, fmt.Errorf("reading event %d: %w", seq, err)
 		}
 		if e, err := decode(attributes, contentType, data); err == nil {
 			events[seq] = e
 		}
 	}
-	return events, nil
+	return events, rows.Err()
+}
+
+func (l *lease) seq() int64 { return seqOf(l.id) }
+
+// jsonArray is an array of a number of each lease.
+func jsonArray(leases []*lease, number func(*lease) int64) string {
+	text := append(make([]byte, 0, 2+12*len(leases)), '[')
+	for i, l := range leases {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, number(l), 10)
+	}
+	return string(append(text, ']'))
 }

@@ -13,8 +13,8 @@ import (
 // Ack implements [queue.Consumer]. Where some deliveries are lost, the others are
 // acknowledged all the same.
 func (c *consumer) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
-	return c.settleAll(ctx, deliveries, func(tx *transaction, l *lease) (bool, error) {
-		return tx.acknowledge(c.owner.id, c.number, l)
+	return c.settleAll(ctx, deliveries, func(tx *transaction, leases []*lease) (int, error) {
+		return tx.acknowledge(c.owner.id, c.number, leases)
 	})
 }
 
@@ -38,7 +38,7 @@ func (c *consumer) requeue(ctx context.Context, d *queue.Delivery, delay time.Du
 	if err != nil {
 		return fmt.Errorf("encoding the outcomes of event %s: %w", d.Event.ID, err)
 	}
-	return c.settleAll(ctx, []*queue.Delivery{d}, func(tx *transaction, l *lease) (bool, error) {
+	return c.settleEach(ctx, []*queue.Delivery{d}, func(tx *transaction, l *lease) (bool, error) {
 		n, err := tx.exec(tx.retry, c.number, l.id, c.owner.id, state, due, attempts, string(outcomes))
 		tx.touched[slot(c.number)] = true
 		return n > 0, err
@@ -60,7 +60,7 @@ func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason str
 	if err != nil {
 		return fmt.Errorf("encoding the dead letter of event %s: %w", d.Event.ID, err)
 	}
-	return c.settleAll(ctx, []*queue.Delivery{d}, func(tx *transaction, l *lease) (bool, error) {
+	return c.settleEach(ctx, []*queue.Delivery{d}, func(tx *transaction, l *lease) (bool, error) {
 		n, err := tx.exec(tx.deadLetter, c.number, l.id, c.owner.id, string(encoded))
 		if err != nil || n == 0 {
 			return false, err
@@ -70,28 +70,39 @@ func (c *consumer) DeadLetter(ctx context.Context, d *queue.Delivery, reason str
 	})
 }
 
-// settleAll settles deliveries, each by a step that reports whether it was still this
-// consumer's. Lost ones do not keep the others from being settled.
-func (c *consumer) settleAll(ctx context.Context, deliveries []*queue.Delivery, step func(*transaction, *lease) (bool, error)) error {
+// settleEach settles deliveries, each by a step that reports whether it was still this consumer's.
+func (c *consumer) settleEach(
+	ctx context.Context, deliveries []*queue.Delivery, step func(*transaction, *lease) (bool, error),
+) error {
+	return c.settleAll(ctx, deliveries, func(tx *transaction, leases []*lease) (settled int, err error) {
+		for _, l := range leases {
+			ok, err := step(tx, l)
+			if err != nil {
+				return 0, err
+			}
+			if ok {
+				settled++
+			}
+		}
+		return settled, nil
+	})
+}
+
+// settleAll settles deliveries by a function that returns how many were still this consumer's. Lost ones
+// do not keep the others from being settled.
+func (c *consumer) settleAll(
+	ctx context.Context, deliveries []*queue.Delivery, settle func(*transaction, []*lease) (int, error),
+) error {
 	leases, lost := c.seize(deliveries...)
 	if len(leases) == 0 {
 		return lost
 	}
-	gone := 0
-	err := c.settle(ctx, leases, func(tx *transaction) error {
-		gone = 0
-		for _, l := range leases {
-			ok, err := step(tx, l)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				gone++
-			}
-		}
-		return nil
+	settled := 0
+	err := c.settle(ctx, leases, func(tx *transaction) (err error) {
+		settled, err = settle(tx, leases)
+		return err
 	})
-	if gone > 0 {
+	if err == nil && settled < len(leases) {
 		lost = queue.ErrLost
 	}
 	return cmp.Or(err, lost)
@@ -132,27 +143,5 @@ func (c *consumer) settle(ctx context.Context, leases []*lease, apply func(*tran
 		}
 	}
 	c.room.Signal()
-	return err
-}
-
-// acknowledge takes a delivery out for good, and its event with the last one.
-func (tx *transaction) acknowledge(owner int64, group int, l *lease) (bool, error) {
-	n, err := tx.exec(tx.ack, group, l.id, owner)
-	if err != nil || n == 0 {
-		return false, err
-	}
-	if err := tx.finish(l.id); err != nil {
-		return false, err
-	}
-	return true, tx.leaveBy(group, l)
-}
-
-// finish removes the event of a delivery that is gone, unless the other one is still there
-// or the history keeps it.
-func (tx *transaction) finish(id int64) error {
-	if tx.keeps && seqOf(id) >= tx.floor {
-		return nil
-	}
-	_, err := tx.exec(tx.dropEvent, seqOf(id), groupOf(sibling(id)), sibling(id))
 	return err
 }

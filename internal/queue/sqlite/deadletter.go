@@ -21,7 +21,7 @@ func (c *consumer) Redrive(ctx context.Context, deliveries ...*queue.Delivery) e
 			events[l.id] = d.Event
 		}
 	}
-	return c.settleAll(ctx, deliveries, func(tx *transaction, l *lease) (bool, error) {
+	return c.settleEach(ctx, deliveries, func(tx *transaction, l *lease) (bool, error) {
 		e, group := events[l.id], groupOf(l.id)
 		n, err := tx.exec(tx.redrive, c.number, l.id, c.owner.id, group, orderOf(l.id, e))
 		if err != nil || n == 0 {

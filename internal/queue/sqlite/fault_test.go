@@ -189,7 +189,7 @@ func TestRepeatWindow(t *testing.T) {
 			e := testEvent("key")
 			require.NoError(t, q.writer.do(t.Context(), 1, func(tx *transaction) error {
 				for range 2*sweepStep + 1 {
-					if _, err := tx.exec(tx.remember, testEvent("").ID, time.Now().UnixNano()); err != nil {
+					if _, err := tx.exec(tx.remember, seenKey(testEvent("").ID), time.Now().UnixNano()); err != nil {
 						return err
 					}
 				}

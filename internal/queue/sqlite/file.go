@@ -55,8 +55,7 @@ func (q *Queue) acquire(ctx context.Context) (err error) {
 	if err := sqlitefile.MakePrivate(q.cfg.Path); err != nil {
 		return err
 	}
-	if q.readEvent, err = q.reader.PrepareContext(ctx,
-		"SELECT attributes, content_type, data FROM events WHERE seq = ?"); err != nil {
+	if q.readEvent, err = q.reader.PrepareContext(ctx, selectLeased); err != nil {
 		return err
 	}
 	// Only what was accepted before can have been kept.
@@ -118,7 +117,7 @@ func (q *Queue) release() error {
 // openDB opens a pool on the file.
 func openDB(cfg Config, conns int, pragmas ...string) (*sql.DB, error) {
 	busy := "busy_timeout(" + strconv.FormatInt(cfg.BusyTimeout.Milliseconds(), 10) + ")"
-	pragmas = append(pragmas, busy, "journal_mode(wal)", "synchronous(full)")
+	pragmas = append(pragmas, busy, "journal_mode(wal)", "synchronous(full)", "wal_autocheckpoint(4000)")
 	return sqlitefile.Open(cfg.Path, conns, url.Values{"_pragma": pragmas})
 }
 

@@ -11,9 +11,14 @@ const schemaVersion = 1
 
 // schema holds each event once, and one delivery for each group that it concerns.
 //
+// An event is fresh in a group that it concerns (grps) until it gets its delivery there, when a consumer
+// leases it or a second has passed: so accepting one writes no row but its own and the one in seen. What
+// is fresh begins at the seq in counters.record_fresh and counters.dispatch_fresh; it is ready, or in
+// Dispatch blocked by what comes before it.
+//
 // An event stays while it has deliveries, and after that while it belongs to the history: that
 // begins at the seq in counters.floor and is cut by the time of acceptance (at) and by the bytes
-// accepted since (pos counts those before). Both columns come before data, so that reading them
+// accepted since (pos counts those before). All columns come before data, so that reading them
 // touches none of it. One that is redelivered (again) is there twice; that row is not shown.
 //
 // A delivery's id is twice the event's seq in Record and one more in Dispatch. It stays so in the
@@ -30,13 +35,17 @@ const schemaVersion = 1
 //
 // parking_lots names the parking lots; each is a group with a number behind the others. bots counts
 // what each bot has in Dispatch. requests has the last ones of RetryNow and GiveUp, numbered, for the
-// other processes to hear of.
+// other processes to hear of. seen has the keys of the ids of the repeat window, see [seenKey].
 const schema = `
 CREATE TABLE events (
 	seq          INTEGER PRIMARY KEY,
 	at           INTEGER NOT NULL,
 	pos          INTEGER NOT NULL,
 	again        INTEGER NOT NULL,
+	grps         INTEGER NOT NULL,
+	bot          INTEGER NOT NULL,
+	order_hash   INTEGER NOT NULL,
+	replays      INTEGER NOT NULL,
 	attributes   TEXT NOT NULL,
 	content_type TEXT NOT NULL,
 	data         BLOB NOT NULL
@@ -81,20 +90,22 @@ CREATE TABLE requests (
 ) STRICT;
 
 CREATE TABLE seen (
-	id TEXT PRIMARY KEY,
+	id BLOB PRIMARY KEY,
 	at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE counters (
-	next_seq INTEGER NOT NULL,
-	next_pos INTEGER NOT NULL,
-	floor    INTEGER NOT NULL,
-	record   INTEGER NOT NULL,
-	dispatch INTEGER NOT NULL,
-	dead     INTEGER NOT NULL,
-	parked   INTEGER NOT NULL
+	next_seq       INTEGER NOT NULL,
+	next_pos       INTEGER NOT NULL,
+	floor          INTEGER NOT NULL,
+	record         INTEGER NOT NULL,
+	dispatch       INTEGER NOT NULL,
+	dead           INTEGER NOT NULL,
+	parked         INTEGER NOT NULL,
+	record_fresh   INTEGER NOT NULL,
+	dispatch_fresh INTEGER NOT NULL
 ) STRICT;
-INSERT INTO counters VALUES (1, 0, 1, 0, 0, 0, 0);
+INSERT INTO counters VALUES (1, 0, 1, 0, 0, 0, 0, 1, 1);
 `
 
 // The states of a delivery, as the file has them. Statements make a delivery blocked or ready by a

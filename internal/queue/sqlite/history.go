@@ -177,7 +177,10 @@ func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (r
 func (tx *transaction) replayRecord(r *replayed, now int64) error {
 	id, order, bot := recordID(r.seq), sql.NullInt64{}, int64(0)
 	if r.dispatch {
-		id, order, bot = sibling(id), sql.NullInt64{Int64: r.orderHash, Valid: true}, hashText(r.bot)
+		id, order, bot = sibling(id), sql.NullInt64{Int64: r.orderHash, Valid: true}, r.botHash
+		if err := tx.takeInUpTo(r.seq); err != nil {
+			return err
+		}
 	}
 	n, err := tx.exec(tx.takeDead, id)
 	if err != nil {
@@ -188,7 +191,7 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 			return err
 		}
 	}
-	if n, err = tx.exec(tx.again, r.group, id, order, r.replays, bot); err != nil {
+	if n, err = tx.exec(tx.again, r.group, id, order, r.replays, bot, bitOf(r.group), tx.fresh[r.group]); err != nil {
 		return err
 	}
 	if n > 0 {

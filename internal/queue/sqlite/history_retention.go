@@ -31,7 +31,7 @@ func (q *Queue) cutHistory(ctx context.Context, now time.Time) error {
 				return nil // Another process was faster.
 			}
 			tx.floor, tx.changed = end, true
-			_, err := tx.exec(tx.cut, floor, end)
+			_, err := tx.exec(tx.cut, floor, end, tx.fresh[groupRecord], tx.fresh[groupDispatch])
 			return err
 		})
 		if err != nil {

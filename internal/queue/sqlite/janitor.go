@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"time"
@@ -31,7 +30,7 @@ func (q *Queue) janitor(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-reap.C:
-			err = errors.Join(q.measure(ctx), q.reap(ctx), q.cutHistory(ctx, clock.now()), q.hear(ctx))
+			err = errors.Join(q.measure(ctx), q.reap(ctx), q.cutHistory(ctx, clock.now()), q.hear(ctx), q.takeIn(ctx))
 		case <-sweep.C:
 			err = q.sweep(ctx, clock.now())
 		}
@@ -44,8 +43,8 @@ func (q *Queue) janitor(ctx context.Context) {
 // sweep forgets ids that were seen before the repeat window. It walks through all ids in
 // steps, so that others can write in between.
 func (q *Queue) sweep(ctx context.Context, now time.Time) error {
-	for after, more := "", true; more; {
-		var last sql.NullString
+	for after, more := []byte{}, true; more; {
+		var last []byte
 		err := q.writer.do(ctx, 1, func(tx *transaction) error {
 			var n int
 			if err := tx.stepEnd.QueryRowContext(tx.ctx, after, sweepStep).Scan(&last, &n); err != nil || n == 0 {
@@ -53,13 +52,13 @@ func (q *Queue) sweep(ctx context.Context, now time.Time) error {
 				return err
 			}
 			more = n == sweepStep
-			_, err := tx.exec(tx.forget, after, last.String, now.Add(-q.cfg.RepeatWindow).UnixNano())
+			_, err := tx.exec(tx.forget, after, last, now.Add(-q.cfg.RepeatWindow).UnixNano())
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		after = last.String
+		after = last
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.D
 	if err != nil {
 		return fmt.Errorf("parking: %w", err)
 	}
-	return c.settleAll(ctx, deliveries, func(tx *transaction, l *lease) (bool, error) {
+	return c.settleEach(ctx, deliveries, func(tx *transaction, l *lease) (bool, error) {
 		n, err := tx.exec(tx.park, c.number, l.id, c.owner.id, number)
 		if err != nil || n == 0 {
 			return false, err

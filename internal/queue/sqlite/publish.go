@@ -9,6 +9,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -16,9 +18,10 @@ import (
 // row is an event as the file has it.
 type row struct {
 	id, attributes, contentType string
+	seen                        []byte // The key of its id.
 	data                        []byte
 	bot                         string
-	orderHash                   int64
+	botHash, orderHash          int64
 	record, dispatch            bool
 	again                       bool // It is redelivered, so it is no part of the history.
 	replays                     int  // Of its delivery in Dispatch.
@@ -78,6 +81,8 @@ func newRow(e *event.Event) (row, error) {
 		contentType: e.ContentType,
 		data:        data,
 		bot:         e.Bot,
+		botHash:     hashText(e.Bot),
+		seen:        seenKey(e.ID),
 		orderHash:   hashText(e.Key()),
 		record:      true,
 		dispatch:    !e.IsChange(),
@@ -100,18 +105,30 @@ func hashText(text string) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
+// seenKey is the key by which an id is remembered: the bytes of a UUID, which are less than half of its
+// text, else a hash, which is longer than those.
+func seenKey(id string) []byte {
+	if key, err := uuid.Parse(id); err == nil && key.String() == id {
+		return key[:]
+	}
+	sum := sha256.Sum256([]byte(id))
+	return sum[:]
+}
+
 // add queues an event and reports whether it did: an id that is known is a repeat.
 func (tx *transaction) add(r *row, now int64) (bool, error) {
-	if n, err := tx.exec(tx.remember, r.id, now); err != nil || n == 0 {
+	if n, err := tx.exec(tx.remember, r.seen, now); err != nil || n == 0 {
 		return false, err
 	}
 	return true, tx.queue(r, now)
 }
 
-// queue queues an event for its groups.
+// queue queues an event for its groups. It is fresh there.
 func (tx *transaction) queue(r *row, now int64) error {
 	seq := tx.nextSeq
-	if _, err := tx.exec(tx.addEvent, seq, now, tx.nextPos, r.again, r.attributes, r.contentType, r.data); err != nil {
+	_, err := tx.exec(tx.addEvent, seq, now, tx.nextPos, r.again, r.groups(), r.botHash, r.orderHash, r.replays,
+		r.attributes, r.contentType, r.data)
+	if err != nil {
 		return err
 	}
 	if !tx.keeps && tx.floor == seq {
@@ -120,19 +137,28 @@ func (tx *transaction) queue(r *row, now int64) error {
 	tx.nextSeq++
 	tx.nextPos += r.size()
 	if r.record {
-		if _, err := tx.exec(tx.addPlain, groupRecord, recordID(seq)); err != nil {
-			return err
-		}
 		tx.arrive(groupRecord)
 	}
 	if r.dispatch {
-		if _, err := tx.exec(tx.addDispatch, sibling(recordID(seq)), r.orderHash, hashText(r.bot), r.replays); err != nil {
-			return err
-		}
-		tx.arriveOf(groupDispatch, r.bot)
+		tx.arrive(groupDispatch)
+		tx.count(r.botHash, r.bot, 1)
 	}
 	return nil
 }
+
+// groups is the set of the groups that the event concerns, as the file has it.
+func (r *row) groups() (set int) {
+	if r.record {
+		set |= bitOf(groupRecord)
+	}
+	if r.dispatch {
+		set |= bitOf(groupDispatch)
+	}
+	return set
+}
+
+// bitOf is the place of Record or Dispatch in the set of an event's groups.
+func bitOf(group int) int { return 1 << (group - groupRecord) }
 
 // recordID is the id of an event's delivery in Record; the one in Dispatch follows it.
 func recordID(seq int64) int64 { return seq << 1 }

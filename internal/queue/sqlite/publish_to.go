@@ -24,10 +24,10 @@ func (q *Queue) PublishTo(ctx context.Context, group queue.Group, e *event.Event
 	return q.write(ctx, 1, func(tx *transaction) error {
 		now := time.Now().UnixNano()
 		var whole int
-		if err := tx.seen.QueryRowContext(tx.ctx, r.id).Scan(&whole); err != nil || whole > 0 {
+		if err := tx.seen.QueryRowContext(tx.ctx, r.seen).Scan(&whole); err != nil || whole > 0 {
 			return err
 		}
-		if n, err := tx.exec(tx.remember, r.id+"@"+string(group), now); err != nil || n == 0 {
+		if n, err := tx.exec(tx.remember, seenKey(r.id+"@"+string(group)), now); err != nil || n == 0 {
 			return err
 		}
 		return tx.queue(&r, now)

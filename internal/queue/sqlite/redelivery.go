@@ -13,7 +13,7 @@ import (
 // redelivered is an event that is queued again for Dispatch.
 type redelivered struct {
 	row
-	key    string       // By which its repeats are known.
+	key    []byte       // By which its repeats are known.
 	change *event.Event // The one that reports it; nil for none.
 }
 
@@ -50,7 +50,7 @@ func newRedelivered(e queue.Redelivery) (r redelivered, err error) {
 		return r, err
 	}
 	r.record, r.again, r.replays = false, true, e.Replays
-	r.key = r.id + "#" + strconv.Itoa(e.Replays)
+	r.key = seenKey(r.id + "#" + strconv.Itoa(e.Replays))
 	return r, nil
 }
 

@@ -10,10 +10,12 @@ import (
 // laneLimit bounds how much of an order key's backlog is looked through for a missing event.
 const laneLimit = 5000
 
-// selectLane reads the ids of what an order key has in Dispatch.
+// selectLane reads the ids of what an order key has in Dispatch, with what is fresh.
 var selectLane = numbers.Replace(`SELECT ifnull(json_extract(e.attributes, '$.id'), '')
 	FROM deliveries d INDEXED BY deliveries_order JOIN events e ON e.seq = d.id >> 1
-	WHERE d.order_hash = ?1 AND d.grp = {dispatch} LIMIT ?2`)
+	WHERE d.order_hash = ?1 AND d.grp = {dispatch}
+	UNION ALL SELECT ifnull(json_extract(attributes, '$.id'), '') FROM events
+	WHERE seq >= (SELECT dispatch_fresh FROM counters) AND grps & {in_dispatch} AND order_hash = ?1 LIMIT ?2`)
 
 // Missing implements [queue.Queue]. Nothing is missed of an order key with a backlog of thousands.
 func (q *Queue) Missing(ctx context.Context, events ...queue.Redelivery) (missing []queue.Redelivery, err error) {

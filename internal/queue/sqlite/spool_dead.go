@@ -57,7 +57,7 @@ func (f *SpoolFile) DropDead(ctx context.Context, letters ...DeadLetter) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := tx.finish(l.id); err != nil {
+		if err := tx.finish(&lease{id: l.id}); err != nil {
 			return err
 		}
 		return tx.leave(groupDead, sql.NullInt64{})

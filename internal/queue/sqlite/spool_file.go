@@ -29,7 +29,11 @@ func (f *SpoolFile) PublishNew(ctx context.Context, events ...*event.Event) (que
 // selectEvents reads what waits and the dead letters, but for what is unreadable.
 var selectEvents = numbers.Replace(`SELECT d.grp, e.attributes, e.content_type, length(e.data)
 	FROM deliveries d JOIN events e ON e.seq = d.id >> 1
-	WHERE d.grp IN ({record}, {dispatch}, {dead}) AND d.grp >= ?1 AND d.state < {unreadable}`)
+	WHERE d.grp IN ({record}, {dispatch}, {dead}) AND d.grp >= ?1 AND d.state < {unreadable}
+	UNION ALL SELECT {record}, attributes, content_type, length(data) FROM events
+	WHERE ?1 <= {record} AND seq >= (SELECT record_fresh FROM counters) AND grps & {in_record}
+	UNION ALL SELECT {dispatch}, attributes, content_type, length(data) FROM events
+	WHERE ?1 <= {dispatch} AND seq >= (SELECT dispatch_fresh FROM counters) AND grps & {in_dispatch}`)
 
 // Each visits what waits in Record and Dispatch, and what is in the group Dead, in no particular order
 // and without taking anything. The events come without Data; size is its length in bytes. It
@@ -71,10 +75,12 @@ func (f *SpoolFile) each(
 	})
 }
 
-// selectWaiting looks each group up by the first columns of the key.
+// selectWaiting looks each group up by the first columns of the key, and what is fresh there.
 var selectWaiting = numbers.Replace(`SELECT
 	EXISTS (SELECT 1 FROM deliveries WHERE grp = {record} AND state < {unreadable})
-	OR EXISTS (SELECT 1 FROM deliveries WHERE grp = {dispatch} AND state < {unreadable})`)
+	OR EXISTS (SELECT 1 FROM deliveries WHERE grp = {dispatch} AND state < {unreadable})
+	OR EXISTS (SELECT 1 FROM events WHERE seq >= (SELECT record_fresh FROM counters) AND grps & {in_record})
+	OR EXISTS (SELECT 1 FROM events WHERE seq >= (SELECT dispatch_fresh FROM counters) AND grps & {in_dispatch})`)
 
 // Waiting reports whether anything waits in Record or Dispatch. It costs the same however much does.
 func (f *SpoolFile) Waiting(ctx context.Context) (waiting bool, err error) {

@@ -28,7 +28,7 @@ func TestPlans(t *testing.T) {
 
 func planOf(t *testing.T, conn *sql.Conn, text string) (steps []string) {
 	t.Helper()
-	rows, err := conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, "1", 1, 1, 1, 1, 1, 1)
+	rows, err := conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, "1", 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, rows.Close()) }()
 	for rows.Next() {

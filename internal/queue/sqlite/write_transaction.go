@@ -33,9 +33,10 @@ type transaction struct {
 	*statements
 	ctx     context.Context
 	nextSeq int64
-	nextPos int64 // How many bytes were accepted in all.
-	floor   int64 // Where the history begins.
-	keeps   bool  // Whether there is a history.
+	nextPos int64                    // How many bytes were accepted in all.
+	floor   int64                    // Where the history begins.
+	fresh   [groupDispatch + 1]int64 // The seq from which events are fresh, in Record and in Dispatch.
+	keeps   bool                     // Whether there is a history.
 	depths  [groupCount + 1]int64
 	bots    map[int64]botCount   // What changed of them, by the hash of their names.
 	changed bool                 // Whether the counters have to be saved.
@@ -44,7 +45,8 @@ type transaction struct {
 
 func (tx *transaction) load() error {
 	return tx.loadCounters.QueryRowContext(tx.ctx).
-		Scan(&tx.nextSeq, &tx.depths[groupRecord], &tx.depths[groupDispatch], &tx.depths[groupDead], &tx.depths[groupParked], &tx.nextPos, &tx.floor)
+		Scan(&tx.nextSeq, &tx.depths[groupRecord], &tx.depths[groupDispatch], &tx.depths[groupDead], &tx.depths[groupParked],
+			&tx.nextPos, &tx.floor, &tx.fresh[groupRecord], &tx.fresh[groupDispatch])
 }
 
 // botCount is how many deliveries a bot got in Dispatch, less those that left.
@@ -62,7 +64,8 @@ func (tx *transaction) save() error {
 	if !tx.changed {
 		return nil
 	}
-	_, err := tx.exec(tx.saveCounters, tx.nextSeq, tx.depths[groupRecord], tx.depths[groupDispatch], tx.depths[groupDead], tx.depths[groupParked], tx.nextPos, tx.floor)
+	_, err := tx.exec(tx.saveCounters, tx.nextSeq, tx.depths[groupRecord], tx.depths[groupDispatch], tx.depths[groupDead],
+		tx.depths[groupParked], tx.nextPos, tx.floor, tx.fresh[groupRecord], tx.fresh[groupDispatch])
 	return err
 }
 
