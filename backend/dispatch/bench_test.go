@@ -39,6 +39,7 @@ func BenchmarkDeliver(b *testing.B) {
 	e := benchEvent()
 	run := &session{
 		Dispatcher: d, consumer: nowhere{}, outlet: newOutlet(nowhere{}.Ready),
+		outcomes: &outcomes{publish: nowhere{}.Publish, ack: nowhere{}.Ack},
 		starting: b.Context(), attempts: b.Context(), settling: b.Context(),
 	}
 

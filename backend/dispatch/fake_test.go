@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -124,14 +125,20 @@ func (q *fakeQueue) settle(ctx context.Context, d *queue.Delivery, s settled) er
 	return nil
 }
 
-func (q *fakeQueue) Ack(ctx context.Context, deliveries ...*queue.Delivery) error {
-	told := q.told()
-	for _, c := range slices.Backward(told) {
-		if c.EventID == deliveries[0].Event.ID && c.Status == event.StatusDead {
-			return q.settle(ctx, deliveries[0], settled{how: "dead", reason: c.Error})
+func (q *fakeQueue) Ack(ctx context.Context, deliveries ...*queue.Delivery) (err error) {
+	for _, d := range deliveries {
+		err = cmp.Or(q.ack(ctx, d), err)
+	}
+	return err
+}
+
+func (q *fakeQueue) ack(ctx context.Context, d *queue.Delivery) error {
+	for _, c := range slices.Backward(q.told()) {
+		if c.EventID == d.Event.ID && c.Status == event.StatusDead {
+			return q.settle(ctx, d, settled{how: "dead", reason: c.Error})
 		}
 	}
-	return q.settle(ctx, deliveries[0], settled{how: "ack"})
+	return q.settle(ctx, d, settled{how: "ack"})
 }
 
 func (q *fakeQueue) Retry(ctx context.Context, d *queue.Delivery, delay time.Duration) error {

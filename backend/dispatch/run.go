@@ -18,6 +18,7 @@ type session struct {
 	*Dispatcher
 	consumer queue.Consumer
 	outlet   *outlet
+	outcomes *outcomes
 	// starting ends when Run has to end; no attempt begins after it.
 	starting context.Context
 	// attempts ends when those under way have had their time, see [Dispatcher.drain].
@@ -68,6 +69,7 @@ func (d *Dispatcher) consume(ctx context.Context, consumer queue.Consumer) error
 	defer endSettling()
 	s := &session{
 		Dispatcher: d, consumer: consumer, outlet: newOutlet(d.cfg.Queue.Ready),
+		outcomes: &outcomes{publish: d.cfg.Queue.Publish, ack: consumer.Ack},
 		starting: starting, attempts: attempts, settling: settling, left: retry.NewWake(),
 	}
 	group.Go(func() error { s.slots.run(starting); return nil })

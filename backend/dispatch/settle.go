@@ -19,14 +19,16 @@ var queueBackoff = retry.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 // news for good.
 func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay time.Duration) error {
 	s.metrics.attempts.WithLabelValues(string(change.Status)).Inc()
-	published, err := s.publish(delivery.Event, change)
+	published, settled, err := s.publish(delivery, change)
 	if err != nil {
 		return fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
 	}
 	if change.Status != event.StatusDelivered {
 		delivery.Note(queue.Outcome{Attempt: change.Attempt, At: change.At.UTC(), StatusCode: change.StatusCode, Error: change.Error})
 	}
-	err = s.retry(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay, published) })
+	if !settled {
+		err = s.retry(func(ctx context.Context) error { return s.settle(ctx, delivery, change, delay, published) })
+	}
 	if change.Status != event.StatusFailed {
 		s.holds.settled(delivery.Event)
 	}
@@ -42,31 +44,49 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	return nil
 }
 
-// publish publishes a change. One that the queue will never take is dropped, and not published: the
-// event itself matters more than its history, and its order key would stand still.
-func (s *session) publish(about *event.Event, change event.Change) (published bool, err error) {
+// publish publishes a change, and settles the delivery if that was done with the same stroke. One that the queue
+// will never take is dropped, and not published: the event itself matters more than its history, and its order
+// key would stand still.
+func (s *session) publish(delivery *queue.Delivery, change event.Change) (published, settled bool, err error) {
+	about := delivery.Event
 	news, err := event.NewChange(about, change)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	err = s.offer(news)
+	// An answer may be large enough for the blob store, for which nobody else is to wait.
+	o := &outcome{news: news, alone: change.Answer != nil}
+	if change.Status == event.StatusDelivered {
+		o.settles = delivery
+	}
+	err = s.offer(o)
 	if errors.Is(err, queue.ErrTooLarge) && change.Answer != nil {
 		change.Answer = nil // What the bot said matters less than what became of the event.
-		return s.publish(about, change)
+		return s.publish(delivery, change)
 	}
 	if unpublishable(err) {
 		s.log.Error("queue refuses what happened to an event, so its history lacks that",
 			"event_id", about.ID, "status", string(change.Status), "error", err)
-		return false, nil
+		return false, false, nil
 	}
-	return err == nil, err
+	return err == nil, o.acked, err
 }
 
 // offer publishes until the queue takes it, see [outlet], or never will.
-func (s *session) offer(news *event.Event) error {
-	offer, end := s.outlet.offering(func(ctx context.Context) error { return s.cfg.Queue.Publish(ctx, news) })
+func (s *session) offer(o *outcome) error {
+	offer, end := s.outlet.offering(func(ctx context.Context) error { return s.tell(ctx, o) })
 	defer end()
 	return s.retry(offer)
+}
+
+// tell publishes an outcome: the first time with others, and then alone, so that none fails for another.
+func (s *session) tell(ctx context.Context, o *outcome) error {
+	if !o.alone {
+		o.alone = true
+		if s.outcomes.tell(ctx, o); !o.shared || !unpublishable(o.err) {
+			return o.err
+		}
+	}
+	return s.cfg.Queue.Publish(ctx, o.news)
 }
 
 // settle settles a delivery. A dead event is in the log, where the dead letters are listed and replayed
