@@ -1,6 +1,7 @@
 package mediatype_test
 
 import (
+	"errors"
 	"mime"
 	"strings"
 	"testing"
@@ -33,6 +34,20 @@ func TestIsUTF8(t *testing.T) {
 	} {
 		require.Equal(t, want, mediatype.IsUTF8(header), header)
 	}
+}
+
+// FuzzOf: what is not parsed is what parsing makes of it.
+func FuzzOf(f *testing.F) {
+	for _, header := range []string{"a/b", "application/ld+json", "a.b/c-1", "a/B", "a/b;c=d", "a", "/", "a/", "a/b/c", " a/b"} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		media, _, err := mime.ParseMediaType(header)
+		if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+			media = ""
+		}
+		require.Equal(t, media, mediatype.Of(header))
+	})
 }
 
 // FuzzIsUTF8: nobody who reads the header finds another charset in it.

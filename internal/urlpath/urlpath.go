@@ -6,6 +6,7 @@ package urlpath
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -13,16 +14,15 @@ import (
 // empty, "." or "..", which servers take away together with what is before it; it makes no difference
 // whether slashes, backslashes and dots are escaped.
 func Clear(escaped string) bool {
-	segments := strings.Split(escaped, "/")
-	if len(segments) < 2 || segments[0] != "" {
+	rest, more := strings.CutPrefix(escaped, "/")
+	if !more {
 		return false
 	}
-	for i, segment := range segments[1:] {
-		if segment == "" && i < len(segments)-2 {
-			return false
-		}
+	for more {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
 		name, err := url.PathUnescape(segment)
-		if err != nil || hasDots(name) {
+		if err != nil || name == "" && more || hasDots(name) {
 			return false
 		}
 	}
@@ -40,7 +40,13 @@ func hasDots(name string) bool {
 }
 
 // Patterns matches paths as the backend's API finds its routes.
-type Patterns struct{ mux http.ServeMux }
+type Patterns struct {
+	mux http.ServeMux
+	// all are the patterns, as segments.
+	all [][]string
+	// special says that the mux has to be asked: a pattern ends with a slash, or has escapes.
+	special bool
+}
 
 // matched is the handler of all patterns. The mux has others of its own, which redirect.
 type matched struct{}
@@ -50,14 +56,45 @@ func (matched) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 // Add adds a pattern of [http.ServeMux] without a method, such as /v1/users/{user}/data. Like it, Add
 // panics for one that is malformed or conflicts with another one.
-func (p *Patterns) Add(pattern string) { p.mux.Handle(pattern, matched{}) }
+func (p *Patterns) Add(pattern string) {
+	p.mux.Handle(pattern, matched{})
+	p.all = append(p.all, strings.Split(pattern, "/")[1:])
+	p.special = p.special || strings.HasSuffix(pattern, "/") || strings.HasSuffix(pattern, "/{$}") || strings.Contains(pattern, "%")
+}
 
 // Match reports whether the request's path is clear and one of the patterns has it.
 func (p *Patterns) Match(r *http.Request) bool {
-	if !Clear(r.URL.EscapedPath()) {
+	escaped := r.URL.EscapedPath()
+	if !Clear(escaped) {
 		return false
 	}
-	handler, _ := p.mux.Handler(r)
-	_, ok := handler.(matched)
-	return ok
+	if p.special {
+		handler, _ := p.mux.Handler(r)
+		_, ok := handler.(matched)
+		return ok
+	}
+	return slices.ContainsFunc(p.all, func(segments []string) bool { return fits(segments, escaped) })
+}
+
+// fits reports whether a pattern that is not special has a clear path, as the mux finds out with more effort.
+func fits(segments []string, escaped string) bool {
+	for _, segment := range segments {
+		if escaped == "" {
+			return false
+		}
+		if strings.HasSuffix(segment, "...}") {
+			return true
+		}
+		name, _, _ := strings.Cut(escaped[1:], "/")
+		escaped = escaped[1+len(name):]
+		if name == "" { // The path ends with a slash.
+			return false
+		}
+		if !strings.HasPrefix(segment, "{") {
+			if literal, _ := url.PathUnescape(name); literal != segment {
+				return false
+			}
+		}
+	}
+	return escaped == ""
 }

@@ -53,3 +53,39 @@ func FuzzPatterns(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPatternsAreThoseOfTheMux compares the patterns with an [http.ServeMux] that has them.
+func FuzzPatternsAreThoseOfTheMux(f *testing.F) {
+	for _, path := range []string{
+		"/v1/dead", "/v1/dead/", "/v1/dead/a/b", "/v1/%64ead/x", "/v1/users/a%2Fb/data", "/v1/users//data", "/v1/users/", "/v1/bots/demo/commands",
+		"/v1/bots/demo/commands/", "/v1/a/b", "/", "/caf%C3%A9/x", "/%7Bname%7D", "/deep/", "/deep/x/", "/deep", "/v1/..",
+	} {
+		f.Add(path)
+	}
+	all := [][]string{
+		{"/v1/dead", "/v1/dead/{rest...}", "/v1/users/{user}/data"}, {"/v1/bots/{bot}/commands"}, {"/{rest...}"}, {"/v1/{rest...}", "/v1/a/b"},
+		{"/caf%C3%A9/{x}", "/{one}"}, {"/deep/", "/v1/dead/{$}", "/v1/{any}"},
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		parsed, err := url.ParseRequestURI(path)
+		if err != nil || !urlpath.Clear(parsed.EscapedPath()) {
+			return
+		}
+		r := &http.Request{Method: http.MethodPost, URL: parsed}
+		for _, patterns := range all {
+			var ours urlpath.Patterns
+			mux := http.NewServeMux()
+			for _, pattern := range patterns {
+				ours.Add(pattern)
+				mux.Handle(pattern, known{})
+			}
+			handler, _ := mux.Handler(r)
+			_, want := handler.(known)
+			require.Equal(t, want, ours.Match(r), "%s of %v", path, patterns)
+		}
+	})
+}
+
+type known struct{}
+
+func (known) ServeHTTP(http.ResponseWriter, *http.Request) {}
