@@ -12,6 +12,12 @@ const fewNames = 32
 // seed makes it impossible to choose names whose hashes meet.
 var seed = sync.OnceValue(maphash.MakeSeed)
 
+// namesPool has room for names, which no document keeps. What one with very many took is not kept.
+var namesPool = sync.Pool{New: func() any { return new([]name) }}
+
+// maxNames is how many names there is room for at most.
+const maxNames = 1024
+
 // name is a member of an object that is being read.
 type name struct {
 	hash uint64
@@ -40,6 +46,12 @@ func (p *parser) addName(first int, at uint32) bool {
 		p.names[first].seen = p.hashes(first)
 	}
 	return true
+}
+
+// forget takes away the names that begin at first, and the maps that they hold.
+func (p *parser) forget(first int) {
+	clear(p.names[first:])
+	p.names = p.names[:first]
 }
 
 // mayHaveName reports whether the names that begin at first have to be looked at one by one.

@@ -18,9 +18,15 @@ const (
 // a byte order mark and whatever exceeds the limits are refused, with an [*Error], as soon as they are met.
 func Parse(text []byte, limits Limits) (*Document, error) {
 	d := &Document{text: text}
-	p := &parser{Document: d, limits: limits.orDefaults()}
-	p.names = p.few[:0]
-	if err := p.document(); err != nil {
+	names := namesPool.Get().(*[]name)
+	p := &parser{Document: d, limits: limits.orDefaults(), names: (*names)[:0]}
+	err := p.document()
+	p.forget(0)
+	if cap(p.names) <= maxNames {
+		*names = p.names
+		namesPool.Put(names)
+	}
+	if err != nil {
 		return nil, err.located()
 	}
 	return d, nil
@@ -34,7 +40,6 @@ type parser struct {
 	limits Limits
 	// names are the members of the objects that are not complete, outer ones first.
 	names []name
-	few   [16]name
 }
 
 func (p *parser) document() *Error {
@@ -58,9 +63,9 @@ func (p *parser) value() *Error {
 	p.space()
 	switch p.peek() {
 	case '{':
-		return p.container(Object, '}', (*parser).members)
+		return p.container(Object, '}')
 	case '[':
-		return p.container(Array, ']', (*parser).items)
+		return p.container(Array, ']')
 	case '"':
 		return p.string()
 	case 't':
@@ -76,7 +81,7 @@ func (p *parser) value() *Error {
 }
 
 // container reads an object or array, from its opening bracket on.
-func (p *parser) container(kind Kind, closing byte, content func(*parser) (int, *Error)) *Error {
+func (p *parser) container(kind Kind, closing byte) *Error {
 	if p.depth == p.limits.MaxDepth {
 		return tooComplex("max_depth", "This is nested deeper than %d levels.", p.limits.MaxDepth)
 	}
@@ -86,13 +91,17 @@ func (p *parser) container(kind Kind, closing byte, content func(*parser) (int, 
 	p.tokens = append(p.tokens, token{kind: kind})
 	p.at++
 	count := 0
-	if p.space(); p.peek() == closing {
+	var err *Error
+	switch p.space(); {
+	case p.peek() == closing:
 		p.at++
-	} else {
-		var err *Error
-		if count, err = content(p); err != nil {
-			return err
-		}
+	case kind == Object:
+		count, err = p.members()
+	default:
+		count, err = p.items()
+	}
+	if err != nil {
+		return err
 	}
 	p.depth--
 	p.tokens[opened].end, p.tokens[opened].next = uint32(count), uint32(len(p.tokens))
@@ -120,7 +129,7 @@ func (p *parser) members() (count int, err *Error) {
 			return 0, err
 		}
 	}
-	p.names = p.names[:before]
+	p.forget(before)
 	p.extremes.MaxMembers = max(p.extremes.MaxMembers, count)
 	return count, nil
 }

@@ -23,7 +23,7 @@ func Problem(left time.Duration) *problem.Problem { return lockedOut.WithRetryAf
 func Address(r *http.Request) string {
 	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	address, err := netip.ParseAddr(text)
-	if err != nil {
+	if err != nil || address.Is4() { // An IPv4 address has one form.
 		return text
 	}
 	return network(address)

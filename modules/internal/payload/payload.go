@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -60,7 +59,15 @@ type Payload struct {
 	lease *unverified.Lease
 	// shared says that more than one caller of Of has the body.
 	shared bool
+	// again is the body of the request for who reads it after this.
+	again body
 }
+
+// body is a request's body that was read.
+type body struct{ bytes.Reader }
+
+// Close implements [io.Closer].
+func (*body) Close() error { return nil }
 
 // parsed is what became of the document.
 type parsed struct {
@@ -102,7 +109,8 @@ func Of(r *http.Request, budget *unverified.Budget, maxSize int64) (*Payload, er
 		p.drop()
 		return nil, err
 	}
-	r.Body = io.NopCloser(bytes.NewReader(p.Raw))
+	p.again.Reset(p.Raw)
+	r.Body = &p.again
 	r.ContentLength = int64(len(p.Raw))
 	caddyhttp.SetVar(r.Context(), varKey, p)
 	return p, nil

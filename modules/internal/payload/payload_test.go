@@ -185,6 +185,35 @@ func TestASignedFormIsRead(t *testing.T) {
 		_, err = p.Parse(jsondoc.Limits{})
 		require.ErrorIs(t, err, want, body)
 	}
+	p, err := payload.Of(request("application/x-www-form-urlencoded", "payload=%7B%7D"), nil, 100)
+	require.NoError(t, err)
+	_, err = p.Settle(platform.Bodies{JSON: true, Form: true})
+	require.NoError(t, err)
+	_, err = p.Parse(jsondoc.Limits{})
+	require.ErrorIs(t, err, payload.ErrNotForm, "the platform has no such field")
+}
+
+// TestASettledDocumentIsReadWithTheLimitsOfWhoAsks, and is settled although nobody here could use it.
+func TestASettledDocumentIsReadWithTheLimitsOfWhoAsks(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat("[", 70) + strings.Repeat("]", 70)
+	for body, want := range map[string][2]error{
+		` {"a":1}`: {}, deep: {jsondoc.ErrTooComplex, nil}, `{"a":1,"a":2}`: {jsondoc.ErrNotJSON, jsondoc.ErrNotJSON},
+	} {
+		p, err := payload.Of(request("text/plain", body), nil, 200)
+		require.NoError(t, err)
+		document, err := p.Settle(platform.Bodies{JSON: true})
+		require.NoError(t, err, body)
+		require.Equal(t, body, string(document))
+		for i, limits := range []jsondoc.Limits{{}, {MaxDepth: 100}} {
+			_, err = p.Parse(limits)
+			require.ErrorIs(t, err, want[i], body)
+		}
+	}
+	p, err := payload.Of(request("text/plain", `{"a":1,}`), nil, 100)
+	require.NoError(t, err)
+	_, err = p.Settle(platform.Bodies{JSON: true})
+	require.Error(t, err)
 }
 
 // TestSeveralContentTypes are refused: the next one who reads the request may go by the other.

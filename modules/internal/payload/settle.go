@@ -10,6 +10,7 @@ import (
 
 	"github.com/botgate/botgate/internal/mediatype"
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/modules/internal/jsondoc"
 )
 
 const (
@@ -32,7 +33,7 @@ func (p *Payload) Settle(kinds platform.Bodies) (document []byte, err error) {
 	media, _, unreadable := mime.ParseMediaType(p.ContentType)
 	p.settled = true
 	switch {
-	case kinds.JSON && isStructured(content):
+	case kinds.JSON && p.read(content):
 		p.document = content
 		if unreadable != nil || !isJSON(media) || !mediatype.IsUTF8(p.ContentType) {
 			p.ContentType = typeJSON
@@ -40,7 +41,7 @@ func (p *Payload) Settle(kinds platform.Bodies) (document []byte, err error) {
 		return content, nil
 	case kinds.Payload || kinds.Form:
 		document, err = formField(content, "payload")
-		if isField := err == nil && isStructured(document); kinds.Payload && isField {
+		if kinds.Payload && err == nil && p.read(document) {
 			p.document = document
 		} else if document = nil; !kinds.Form || !isForm(content) {
 			break
@@ -68,10 +69,22 @@ func (p *Payload) CheckForm() error {
 // isJSON reports whether the media type is JSON, or says that it is written in it (RFC 6839).
 func isJSON(media string) bool { return media == typeJSON || strings.HasSuffix(media, "+json") }
 
-// isStructured reports whether the text is a JSON object or array.
-func isStructured(text []byte) bool {
-	text = bytes.TrimLeft(text, " \t\r\n")
-	return len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Valid(text)
+// read reports whether the text is a JSON object or array. Most are read as [Payload.Parse] does, which has that from
+// here then; what that refuses is JSON nevertheless where others can read it.
+func (p *Payload) read(text []byte) bool {
+	first := bytes.TrimLeft(text, " \t\r\n")
+	if len(first) == 0 || first[0] != '{' && first[0] != '[' {
+		return false
+	}
+	if len(text) > DefaultMaxSize { // Reading it takes memory, which may be for nothing.
+		return json.Valid(text)
+	}
+	document, err := jsondoc.Parse(text, jsondoc.Limits{})
+	if err != nil && !json.Valid(text) {
+		return false
+	}
+	p.json = parsed{tried: true, document: document, err: err}
+	return true
 }
 
 // isForm reports whether the text is a form with a field at least.
