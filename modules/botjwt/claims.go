@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/botgate/botgate/internal/botclaim"
@@ -19,20 +20,32 @@ import (
 // maxUser is the longest user id in bytes.
 const maxUser = 256
 
-// tokenClaims is what a verified token says.
+// tokenClaims is what a verified token says. It is made once for a token that is remembered, and does not change.
 type tokenClaims struct {
 	// User is the user claim behind the prefix of its issuer; never empty.
 	User string
 	// Bots are those that the token is for, as [botclaim.Of] has it.
-	Bots   string
+	Bots string
+	// expires is when the token ends, and issued when it was issued; the zero time where it does not say.
+	expires, issued time.Time
+	// id is the claim "jti"; empty where there is none.
+	id string
+
 	values jwt.MapClaims
 	// payload is the token's middle part, where numbers have all their digits.
 	payload string
+	// placeholders resolves those that begin with [claimPrefix].
+	placeholders caddy.ReplacerFunc
 }
 
-func newClaims(values jwt.MapClaims, token, userClaim, botClaim string) tokenClaims {
+func newClaims(values jwt.MapClaims, token, userClaim, botClaim string) *tokenClaims {
 	bot, claimed := values[botClaim]
-	c := tokenClaims{values: values, payload: strings.Split(token, ".")[1], Bots: botclaim.Of(bot, claimed)}
+	c := &tokenClaims{
+		values: values, payload: strings.Split(token, ".")[1], Bots: botclaim.Of(bot, claimed),
+		expires: timeOf(values.GetExpirationTime()), issued: timeOf(values.GetIssuedAt()),
+	}
+	c.id, _ = c.Text("jti")
+	c.placeholders = c.placeholder
 	switch values[userClaim].(type) {
 	case string, float64:
 		if user, ok := c.Text(userClaim); ok && identifies(user) {
@@ -49,28 +62,27 @@ func identifies(user string) bool {
 	return user != "" && len(user) <= maxUser && !strings.ContainsFunc(user, unfit) && strings.TrimSpace(user) == user
 }
 
-// expires is when the token ends; the zero time for one that never does.
-func (c tokenClaims) expires() time.Time {
-	expires, err := c.values.GetExpirationTime()
-	if err != nil || expires == nil {
+// timeOf is a claim that is a time; the zero time where the token does not have it.
+func timeOf(date *jwt.NumericDate, err error) time.Time {
+	if err != nil || date == nil {
 		return time.Time{}
 	}
-	return expires.Time
+	return date.Time
 }
 
-// issuedAt is when the token was issued; the zero time where it does not say.
-func (c tokenClaims) issuedAt() time.Time {
-	issued, err := c.values.GetIssuedAt()
-	if err != nil || issued == nil {
-		return time.Time{}
+// placeholder is a claim as a placeholder.
+func (c *tokenClaims) placeholder(key string) (any, bool) {
+	name, ok := strings.CutPrefix(key, claimPrefix)
+	if !ok {
+		return nil, false
 	}
-	return issued.Time
+	return c.Text(name)
 }
 
 // Text returns a claim as text: strings as they are, numbers as the token writes them,
 // "true" and "false", and arrays and objects as compact JSON, so that no two values
 // look alike. It reports whether the token has the claim; null counts as absent.
-func (c tokenClaims) Text(name string) (string, bool) {
+func (c *tokenClaims) Text(name string) (string, bool) {
 	switch value := c.values[name].(type) {
 	case nil:
 		return "", false
@@ -83,7 +95,7 @@ func (c tokenClaims) Text(name string) (string, bool) {
 
 // raw returns a claim's JSON. Few requests ask for a claim that is not a string, so
 // only those decode the claims in a way that keeps it.
-func (c tokenClaims) raw(name string) (string, bool) {
+func (c *tokenClaims) raw(name string) (string, bool) {
 	payload, err := base64.RawURLEncoding.DecodeString(c.payload)
 	if err != nil {
 		return "", false

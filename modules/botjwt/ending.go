@@ -24,15 +24,17 @@ const writeLeft = 5 * time.Second
 // What has an end of its own goes on: a request that changes something until its answer begins, and an answer whose
 // length is announced.
 type ending struct {
-	*caddyhttp.ResponseWriterWrapper
-	// good says why the token is good no longer.
-	good func() error
-	// cancel ends the request's context, and by that what produces the answer.
+	caddyhttp.ResponseWriterWrapper
+	handler *Handler
+	claims  *tokenClaims
+	// ctx is the request's context, and cancel ends it, and by that what produces the answer.
+	ctx    context.Context
 	cancel context.CancelFunc
 	// reads: the request changes nothing, so that it may be refused after the handlers that follow have begun.
 	reads bool
 
-	mu    sync.Mutex
+	mu sync.Mutex
+	// timer looks at the token; nil before the answer can end with it.
 	timer *time.Timer
 	// why the answer is ended; empty while it is not.
 	why reason
@@ -42,15 +44,17 @@ type ending struct {
 }
 
 // serve has the request answered for as long as its token is good.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, claims tokenClaims, in string, next caddyhttp.Handler) error {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, claims *tokenClaims, in string, next caddyhttp.Handler) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	e := &ending{
-		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, cancel: cancel,
-		good:  func() error { return h.stillGood(ctx, claims) },
+		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		handler:               h, claims: claims, ctx: ctx, cancel: cancel,
 		reads: r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions,
 	}
-	e.start()
+	if e.reads {
+		e.start()
+	}
 	err := e.answer(r.WithContext(ctx), next)
 	if e.why == "" {
 		return err
@@ -66,8 +70,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, claims tokenClai
 }
 
 // stillGood is about time and revocation only: all else was found out.
-func (h *Handler) stillGood(ctx context.Context, claims tokenClaims) error {
-	if expires := claims.expires(); !expires.IsZero() && !time.Now().Before(expires) {
+func (h *Handler) stillGood(ctx context.Context, claims *tokenClaims) error {
+	if !claims.expires.IsZero() && !time.Now().Before(claims.expires) {
 		return reasonExpired
 	}
 	if h.revoked == nil {
@@ -76,20 +80,28 @@ func (h *Handler) stillGood(ctx context.Context, claims tokenClaims) error {
 	return h.checkRevocation(ctx, claims)
 }
 
+// start has the token looked at from here on.
 func (e *ending) start() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.timer = time.AfterFunc(lookEvery, e.look)
+	e.watch()
+}
+
+// watch is [ending.start] under the lock.
+func (e *ending) watch() {
+	if e.timer == nil && !e.over {
+		e.timer = time.AfterFunc(lookEvery, e.look)
+	}
 }
 
 // look ends the answer when its token is good no longer.
 func (e *ending) look() {
-	err, why := e.good(), reasonBadClaims
+	err, why := e.handler.stillGood(e.ctx, e.claims), reasonBadClaims
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case e.over || e.bounded:
-	case err == nil || !e.begun && !e.reads || !errors.As(err, &why):
+	case err == nil || !errors.As(err, &why):
 		e.timer.Reset(lookEvery)
 	default:
 		e.why = why
@@ -124,12 +136,14 @@ func (e *ending) stop() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.over = true
-	e.timer.Stop()
+	if e.timer != nil {
+		e.timer.Stop()
+	}
 	return e.why != ""
 }
 
 // begin notes that an answer begins, and reports whether it may: in place of one that was ended before, the client gets
-// a refusal.
+// a refusal. What changes something is watched from here on, where its answer has no length.
 func (e *ending) begin(status int) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -139,6 +153,9 @@ func (e *ending) begin(status int) bool {
 	header := e.Header()
 	e.begun, e.events = true, strings.HasPrefix(header.Get("Content-Type"), "text/event-stream")
 	e.bounded = header.Get("Content-Length") != "" || status == http.StatusNoContent || status == http.StatusNotModified
+	if !e.bounded {
+		e.watch()
+	}
 	return true
 }
 

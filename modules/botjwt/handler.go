@@ -18,6 +18,7 @@ import (
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/lockout"
+	"github.com/botgate/botgate/modules/internal/placeholder"
 )
 
 const claimPrefix = "http.auth.user."
@@ -41,7 +42,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !h.isForBot(r, claims) {
 		return h.refuse(w, r, reasonOtherBot, in, botclaim.OtherBot)
 	}
-	requestsTotal.WithLabelValues("verified").Inc()
+	verifiedTotal().Inc()
 	h.setHeaders(r.Header, claims)
 	return h.serve(w, r, claims, in, next)
 }
@@ -59,7 +60,7 @@ func (h *Handler) dropHeaders(of http.Header) {
 }
 
 // setHeaders tells the upstream what the token says.
-func (h *Handler) setHeaders(of http.Header, claims tokenClaims) {
+func (h *Handler) setHeaders(of http.Header, claims *tokenClaims) {
 	of.Set(botclaim.Header, claims.Bots)
 	for header, claim := range h.ClaimHeaders {
 		value, ok := claims.Text(claim)
@@ -73,22 +74,22 @@ func (h *Handler) setHeaders(of http.Header, claims tokenClaims) {
 }
 
 // isForBot reports whether the token is for the bot of the route, where the route names one.
-func (h *Handler) isForBot(r *http.Request, claims tokenClaims) bool {
+func (h *Handler) isForBot(r *http.Request, claims *tokenClaims) bool {
 	if h.RequireBot == "" {
 		return true
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	return botclaim.May(claims.Bots, repl.ReplaceAll(h.RequireBot, ""))
+	return botclaim.May(claims.Bots, placeholder.Fill(repl, h.RequireBot))
 }
 
 // authenticate returns the claims of the request's token, and where the token was.
-func (h *Handler) authenticate(r *http.Request) (claims tokenClaims, in string, err error) {
+func (h *Handler) authenticate(r *http.Request) (claims *tokenClaims, in string, err error) {
 	found, err := tokenOf(r, h.Sources)
 	if err == nil && found.in == inCookie && crossorigin.Forged(r) {
 		err = reasonCrossOrigin
 	}
 	if err != nil {
-		return tokenClaims{}, found.in, err
+		return nil, found.in, err
 	}
 	claims, err = h.verifier.Verify(r.Context(), found.token)
 	if err == nil && h.revoked != nil {
@@ -98,13 +99,12 @@ func (h *Handler) authenticate(r *http.Request) (claims tokenClaims, in string, 
 }
 
 // checkRevocation is apart from the verifier and its cache, so that it is always up to date.
-func (h *Handler) checkRevocation(ctx context.Context, claims tokenClaims) error {
+func (h *Handler) checkRevocation(ctx context.Context, claims *tokenClaims) error {
 	list := h.revoked.Current(ctx, revocationWait)
 	if list == nil {
 		return reasonRevocationsUnavailable
 	}
-	jti, _ := claims.Text("jti")
-	if list.Revoked(jti, claims.User, claims.issuedAt()) {
+	if list.Revoked(claims.id, claims.User, claims.issued) {
 		return reasonRevoked
 	}
 	return nil
@@ -154,18 +154,12 @@ func keepInConnection(h http.Header, header string) {
 	}
 }
 
-func setPlaceholders(r *http.Request, claims tokenClaims) {
+func setPlaceholders(r *http.Request, claims *tokenClaims) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	repl.Set(claimPrefix+"id", claims.User)
 	repl.Set("http.bot.verified_by", "jwt")
 	repl.Set(botclaim.Placeholder, claims.Bots)
-	repl.Map(func(key string) (any, bool) {
-		name, ok := strings.CutPrefix(key, claimPrefix)
-		if !ok {
-			return nil, false
-		}
-		return claims.Text(name)
-	})
+	repl.Map(claims.placeholders)
 }
 
 // retryAfter is what callers are asked to wait while there are no keys.

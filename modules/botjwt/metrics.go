@@ -1,6 +1,8 @@
 package botjwt
 
 import (
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/metric"
@@ -15,5 +17,7 @@ var (
 		Namespace: metric.Namespace, Subsystem: "jwt", Name: "ended_total",
 		Help: "Streams and other answers that were ended with their token: expired, or revoked.",
 	}, []string{"reason"})
-	collectors = []prometheus.Collector{requestsTotal, endedTotal}
+	// verifiedTotal is looked up once, and not before there is one.
+	verifiedTotal = sync.OnceValue(func() prometheus.Counter { return requestsTotal.WithLabelValues("verified") })
+	collectors    = []prometheus.Collector{requestsTotal, endedTotal}
 )

@@ -34,19 +34,16 @@ type given struct {
 // tokenOf returns the request's token, and takes it out of cookies and query, which are for nobody behind this handler.
 // Tokens in two places are refused: others down the line might trust the one that was not verified.
 func tokenOf(r *http.Request, sources []SourceConfig) (given, error) {
-	var found []given
+	var space [2]given
+	found := space[:0]
 	for _, source := range sources {
-		var tokens []string
 		switch source.In {
 		case inHeader:
-			tokens = bearers(r.Header)
+			found = appendBearers(found, r.Header)
 		case inCookie:
-			tokens = takeCookie(r.Header, source.Name)
+			found = appendGiven(found, inCookie, takeCookie(r.Header, source.Name))
 		case inQuery:
-			tokens = takeQuery(r, source.Name)
-		}
-		for _, token := range tokens {
-			found = append(found, given{token, source.In})
+			found = appendGiven(found, inQuery, takeQuery(r, source.Name))
 		}
 	}
 	switch len(found) {
@@ -61,18 +58,25 @@ func tokenOf(r *http.Request, sources []SourceConfig) (given, error) {
 	return found[0], reasonTwoTokens
 }
 
-// bearers returns the tokens of the Authorization header (RFC 6750, section 2.1). Another header beside it counts as
-// one, whatever it has.
-func bearers(header http.Header) []string {
+func appendGiven(found []given, in string, tokens []string) []given {
+	for _, token := range tokens {
+		found = append(found, given{token, in})
+	}
+	return found
+}
+
+// appendBearers appends the tokens of the Authorization header (RFC 6750, section 2.1). Another header beside it counts
+// as one, whatever it has.
+func appendBearers(found []given, header http.Header) []given {
 	values := header.Values("Authorization")
 	if len(values) > 1 {
-		return values
+		return appendGiven(found, inHeader, values)
 	}
 	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return nil
+		return found
 	}
-	return []string{strings.TrimSpace(token)}
+	return append(found, given{strings.TrimSpace(token), inHeader})
 }
 
 // takeCookie takes the cookies of that name out of the request and returns their values. Others stay as they are

@@ -63,11 +63,9 @@ type verifier struct {
 
 // verified is what was found out about a token.
 type verified struct {
-	claims tokenClaims
+	claims *tokenClaims
 	trust  *trust
 	keys   *keySet
-	// expires is zero for a token that never does.
-	expires time.Time
 }
 
 // newVerifier makes a verifier.
@@ -98,23 +96,27 @@ func newVerifier(c verifierConfig) (*verifier, error) {
 	return v, nil
 }
 
+// usualToken is the size in bytes up to which the hash of a token needs no memory of its own.
+const usualToken = 2048
+
 // Verify checks a token and returns its claims, or a [reason]. With [reasonNoScope] it
 // returns the claims too.
-func (v *verifier) Verify(ctx context.Context, token string) (tokenClaims, error) {
+func (v *verifier) Verify(ctx context.Context, token string) (*tokenClaims, error) {
 	if len(token) > v.config.MaxTokenSize {
-		return tokenClaims{}, reasonTooLarge
+		return nil, reasonTooLarge
 	}
 	if v.cache == nil {
 		found, err := v.verify(ctx, token)
 		return found.claims, err
 	}
-	hash := sha256.Sum256([]byte(token))
+	var space [usualToken]byte
+	hash := sha256.Sum256(append(space[:0], token...))
 	if found, ok := v.cache.GetIfPresent(hash); ok && v.holds(ctx, found) {
 		return found.claims, nil
 	}
 	found, err := v.verify(ctx, token)
 	// Nothing would end the entry of a token that never expires.
-	if err == nil && !found.expires.IsZero() {
+	if err == nil && !found.claims.expires.IsZero() {
 		v.cache.Set(hash, found)
 	}
 	return found.claims, err
@@ -123,7 +125,7 @@ func (v *verifier) Verify(ctx context.Context, token string) (tokenClaims, error
 // holds reports whether what was verified once still is: the token is of age, and its
 // trust has the keys of then.
 func (v *verifier) holds(ctx context.Context, found verified) bool {
-	if !v.config.Now().Before(found.expires.Add(v.config.Leeway)) {
+	if !v.config.Now().Before(found.claims.expires.Add(v.config.Leeway)) {
 		return false
 	}
 	keys, err := found.trust.Keys.Current(ctx)
@@ -155,7 +157,6 @@ func (v *verifier) verify(ctx context.Context, token string) (verified, error) {
 	if !hasScopes(values, v.config.Scopes) {
 		return found, reasonNoScope
 	}
-	found.expires = found.claims.expires()
 	return found, nil
 }
 
