@@ -16,6 +16,7 @@ import (
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/payload"
+	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
 )
 
 // retryAfter is what callers are asked to wait when the queue takes nothing: long
@@ -53,7 +54,7 @@ func (h *Handler) accept(r *http.Request) (intake, *problem.Problem) {
 		return intake{}, problem.MethodNotAllowed(http.MethodPost)
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	bot := repl.ReplaceAll(h.Bot, "")
+	bot := placeholders.Fill(repl, h.Bot)
 	// The caller's token may be for one bot: a Caddyfile can't forget to ask.
 	if allowed, checked := repl.GetString(botclaim.Placeholder); checked && !botclaim.May(allowed, bot) {
 		return intake{}, botclaim.OtherBot
@@ -68,7 +69,7 @@ func (h *Handler) accept(r *http.Request) (intake, *problem.Problem) {
 	if err != nil {
 		return intake{}, payload.Problem(err)
 	}
-	return h.events(r, body)
+	return h.events(r, bot, body)
 }
 
 // publish hands the events to the queue and waits until all of them are durable there. A
@@ -94,8 +95,11 @@ func (h *Handler) publish(ctx context.Context, events []*event.Event) *problem.P
 	return errUnavailable
 }
 
-// annotate adds the event's id to the access log.
+// annotate adds the event's id to the access log, where there is one.
 func annotate(r *http.Request, e *event.Event) {
+	if server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); server != nil && server.Logs == nil {
+		return
+	}
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.String("event_id", e.ID))
 	}

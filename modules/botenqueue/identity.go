@@ -70,6 +70,9 @@ func commanded(e *event.Event, r *http.Request) (event.Identity, *problem.Proble
 	if !ok {
 		return event.Identity{}, problem.Malformed.WithDetail(idempotency.HeaderForm)
 	}
+	if key == "" {
+		return event.Identity{}, nil // Nothing names it: its id is a new one.
+	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	client := cmp.Or(placeholder(repl, placeholderAuthUser), e.Subject)
 	content := event.ContentOf(e.Type, e.Subject, e.Data)

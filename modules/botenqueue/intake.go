@@ -8,12 +8,14 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/payload"
+	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
 )
 
 // defaultType is the type of events whose sender does not say.
@@ -32,8 +34,8 @@ type intake struct {
 	sender string
 }
 
-// events makes the events of the request: what a platform delivered, or the body as one.
-func (h *Handler) events(r *http.Request, body *payload.Payload) (intake, *problem.Problem) {
+// events makes the events of the request for the bot: what a platform delivered, or the body as one.
+func (h *Handler) events(r *http.Request, bot string, body *payload.Payload) (intake, *problem.Problem) {
 	content, err := body.Content()
 	if err != nil {
 		return intake{}, payload.Problem(err)
@@ -45,11 +47,12 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) (intake, *probl
 		items, in.sender = batch.Events, batch.Platform
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	in.events, in.names = make([]*event.Event, 0, len(items)), make([]names, 0, len(items))
 	for i, item := range items {
-		if batch != nil {
+		if batch != nil && len(items) > 1 { // That of a single event is set.
 			delivery.SetEvent(repl, item)
 		}
-		e := h.draft(r, repl)
+		e := h.draft(r, repl, bot, item)
 		e.NotBefore = delivery.NotBefore(r, i)
 		e.ContentType, e.Data = body.ContentType, content
 		if item.Body != nil {
@@ -67,16 +70,19 @@ func (h *Handler) events(r *http.Request, body *payload.Payload) (intake, *probl
 	return in, nil
 }
 
-// draft is the event that the request describes, without an id and a body.
-func (h *Handler) draft(r *http.Request, repl *caddy.Replacer) *event.Event {
-	get := func(name string) string { return placeholder(repl, name) }
+// draft is the event that the request describes, without an id and a body. The item is what a platform says of it.
+func (h *Handler) draft(r *http.Request, repl *caddy.Replacer, bot string, item platform.Event) *event.Event {
+	user := cmp.Or(placeholders.Fill(repl, h.User), item.User)
+	if user == "" {
+		user = placeholder(repl, placeholderAuthUser)
+	}
 	return &event.Event{
-		Bot:         repl.ReplaceAll(h.Bot, ""),
-		Type:        repl.ReplaceAll(h.Type, ""),
-		Subject:     event.Name(cmp.Or(repl.ReplaceAll(h.User, ""), get(delivery.PlaceholderUser), get(placeholderAuthUser))),
+		Bot:         bot,
+		Type:        placeholders.Fill(repl, h.Type),
+		Subject:     event.Name(user),
 		Time:        h.now(),
-		OrderKey:    event.Name(cmp.Or(repl.ReplaceAll(h.OrderKey, ""), get(delivery.PlaceholderOrderKey))),
-		VerifiedBy:  cmp.Or(get(delivery.PlaceholderVerifiedBy), "none"),
+		OrderKey:    event.Name(cmp.Or(placeholders.Fill(repl, h.OrderKey), item.OrderKey)),
+		VerifiedBy:  cmp.Or(placeholder(repl, delivery.PlaceholderVerifiedBy), "none"),
 		TraceParent: traceParent(r),
 	}
 }
@@ -107,12 +113,12 @@ func placeholder(repl *caddy.Replacer, name string) string {
 // traceParent prefers the span that Caddy's tracing handler opened over the one that
 // the caller named.
 func traceParent(r *http.Request) string {
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(r.Context(), carrier)
-	if own := carrier.Get("traceparent"); own != "" {
-		return own
+	if trace.SpanContextFromContext(r.Context()).IsValid() {
+		carrier := propagation.MapCarrier{}
+		propagation.TraceContext{}.Inject(r.Context(), carrier)
+		return carrier.Get("traceparent")
 	}
-	if given := r.Header.Get("Traceparent"); validTraceParent.MatchString(given) {
+	if given := r.Header.Get("Traceparent"); given != "" && validTraceParent.MatchString(given) {
 		return given
 	}
 	return ""

@@ -1,6 +1,7 @@
 package botenqueue
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,7 +15,9 @@ var (
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "requests_total",
 		Help: "Requests by what became of them: accepted, repeated, or the reason of the refusal.",
 	}, []string{"outcome"})
-	repeatsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	// acceptedTotal is looked up once, and not before there is one.
+	acceptedTotal = sync.OnceValue(func() prometheus.Counter { return requestsTotal.WithLabelValues("accepted") })
+	repeatsTotal  = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "repeats_total",
 		Help: "Events that a platform sent again and that were not published again, by platform.",
 	}, []string{"platform"})
@@ -37,7 +40,7 @@ func observe(done outcome, refusal *problem.Problem, took time.Duration) {
 	case done.repeat:
 		requestsTotal.WithLabelValues("repeated").Inc()
 	default:
-		requestsTotal.WithLabelValues("accepted").Inc()
+		acceptedTotal().Inc()
 		publishSeconds.Observe(took.Seconds())
 	}
 }

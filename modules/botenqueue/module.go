@@ -64,11 +64,11 @@ type Handler struct {
 	// Type is the event's type. Default: {http.bot.type}, which bot_signature sets.
 	Type string `json:"type,omitempty"`
 
-	// User is the event's subject. Default: {http.bot.user}, or else {http.auth.user.id}.
+	// User is the event's subject. Default: the user that bot_signature found, or else {http.auth.user.id}.
 	User string `json:"user,omitempty"`
 
-	// OrderKey groups the events that the bot gets in order. Default:
-	// {http.bot.order_key}, or else the user.
+	// OrderKey groups the events that the bot gets in order. Default: the order key that bot_signature
+	// found, or else the user.
 	OrderKey string `json:"order_key,omitempty"`
 
 	// MaxSize is the largest body in bytes. Default: what a handler before this one allowed, else 1 MB.

@@ -1,8 +1,8 @@
 package botenqueue
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
@@ -18,7 +18,7 @@ func accepted(e *event.Event) idempotency.Answer {
 	return idempotency.Answer{
 		Status:   http.StatusAccepted,
 		Location: "/v1/events/" + e.ID,
-		Body:     fmt.Appendf(nil, `{"id":"%s","status":"%s"}`, e.ID, event.StatusAccepted),
+		Body:     []byte(`{"id":"` + e.ID + `","status":"` + string(event.StatusAccepted) + `"}`),
 	}
 }
 
@@ -30,6 +30,8 @@ func reply(w http.ResponseWriter, r *http.Request, in intake, done outcome) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	// With a length, bot_jwt need not watch the answer.
+	w.Header().Set("Content-Length", strconv.Itoa(len(done.answer.Body)))
 	w.Header().Set("Location", done.answer.Location)
 	if done.repeat && in.sender == "" {
 		w.Header().Set(headerReplayed, "true")

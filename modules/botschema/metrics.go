@@ -1,6 +1,8 @@
 package botschema
 
 import (
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/metric"
@@ -11,7 +13,9 @@ var (
 		Namespace: metric.Namespace, Subsystem: "schema", Name: "requests_total",
 		Help: "Requests by what became of them: passed, unchecked, or the reason of the refusal; with mode report only what is too large is refused.",
 	}, []string{"outcome", "mode"})
-	collectors = []prometheus.Collector{requestsTotal}
+	// passedTotal is looked up once, and not before there is one.
+	passedTotal = sync.OnceValue(func() prometheus.Counter { return requestsTotal.WithLabelValues(outcomePassed, modeEnforce) })
+	collectors  = []prometheus.Collector{requestsTotal}
 )
 
 // The outcomes other than refusals, whose outcome is the last part of their type.
@@ -27,6 +31,10 @@ const (
 )
 
 func (h *Handler) count(outcome string) {
+	if outcome == outcomePassed && !h.ReportOnly {
+		passedTotal().Inc()
+		return
+	}
 	mode := modeEnforce
 	if h.ReportOnly {
 		mode = modeReport
