@@ -55,6 +55,7 @@ func serve(cmd *cobra.Command, getenv func(string) string) error {
 	}
 	log := newLogger(settings, cmd.ErrOrStderr())
 	defer onHangup(log)()
+	defer limitMemory(log)()
 	defer context.AfterFunc(cmd.Context(), announcing(log, notify.Stopping))()
 	backend, err := app.New(app.Config{Settings: settings, Started: announcing(log, notify.Ready), Logger: log})
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	blobopen "github.com/botgate/botgate/internal/blob/open"
+	"github.com/botgate/botgate/internal/collector"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
@@ -27,6 +28,8 @@ var (
 	redisPool = pooled.New[string, redis.UniversalClient]()
 	queuePool = pooled.New[queueKey, queue.Queue]()
 	spoolPool = pooled.New[string, *spool.Spool]()
+	// pacerPool has the one of this process, which its memory limit is a property of.
+	pacerPool = pooled.New[struct{}, *collector.Pacer]()
 )
 
 type queueKey struct {
@@ -106,6 +109,11 @@ func (a *App) drop() error {
 }
 
 func (a *App) open(o *opened) error {
+	_, err := pacerPool.Acquire(struct{}{}, func() (*collector.Pacer, error) { return collector.Start(), nil })
+	if err != nil {
+		return err
+	}
+	o.closers = append(o.closers, func() error { return pacerPool.Release(struct{}{}) })
 	key := queueKey{a.QueueURL, a.History, a.QueueMaxSize}
 	broker, err := queuePool.Acquire(key, func() (queue.Queue, error) {
 		// The queue lives as long as the pool holds it, not as long as one configuration.
