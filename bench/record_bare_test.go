@@ -9,8 +9,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/record"
+	"github.com/botgate/botgate/backend/store"
 )
 
 const (
@@ -151,4 +155,28 @@ func writeCopy(ctx context.Context, db *pgx.Conn, r *bareRows) error {
 		return writeUnnest(ctx, db, r)
 	}
 	return err
+}
+
+// bareStore has the table and the statements of bareLoop.
+func bareStore(b *testing.B, url string) record.Store {
+	pool, err := pgxpool.New(b.Context(), url)
+	require.NoError(b, err)
+	b.Cleanup(pool.Close)
+	_, err = pool.Exec(b.Context(), bareTable)
+	require.NoError(b, err)
+	return appendFunc(func(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
+		rows := &bareRows{}
+		for _, e := range entries {
+			rows.ids, rows.users = append(rows.ids, e.ID), append(rows.users, e.Subject)
+			rows.types, rows.bodies = append(rows.types, e.Type), append(rows.bodies, string(e.Data))
+		}
+		err := pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return writeCopy(ctx, c.Conn(), rows) })
+		return entries, err
+	})
+}
+
+type appendFunc func(context.Context, []store.Entry) ([]store.Entry, error)
+
+func (f appendFunc) Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error) {
+	return f(ctx, entries)
 }

@@ -64,8 +64,12 @@ func (in *intake) run(ctx context.Context) error {
 	}
 }
 
-// route gives each item to the writer of its shard.
+// route gives each item to the writer of its shard, which keeps them.
 func (in *intake) route(ctx context.Context, items []item) {
+	if len(in.rec.cfg.Shards) == 0 {
+		in.writerFor(ctx, in.rec.breakers[""]).add(items)
+		return
+	}
 	parts := map[*breaker][]item{}
 	for _, it := range items {
 		b := in.rec.breakerOf(it)

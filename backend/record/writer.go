@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,7 +47,11 @@ func newWriter(in *intake, b *breaker) *writer {
 func (w *writer) add(items []item) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pending = append(w.pending, items...)
+	if len(w.pending) == 0 {
+		w.pending = items
+	} else {
+		w.pending = append(w.pending, items...)
+	}
 	w.wake.Signal()
 }
 
@@ -78,14 +83,12 @@ func (w *writer) run(ctx context.Context) {
 
 // reject takes out what can never be recorded, and returns the rest.
 func (w *writer) reject(ctx context.Context, batch []item) (rest []item) {
-	for _, it := range batch {
+	return slices.DeleteFunc(batch, func(it item) bool {
 		if it.reject != nil {
 			w.deadLetter(ctx, it, it.reject)
-			continue
 		}
-		rest = append(rest, it)
-	}
-	return rest
+		return it.reject != nil
+	})
 }
 
 // write records a batch. What the shard does not take is parked, or tried again until the

@@ -54,9 +54,19 @@ func (e Entry) At(at time.Time) Entry {
 // Distinct returns a copy of the entries, each id once (the first one counts) and sorted by id,
 // which is the lock order of all transactions.
 func Distinct(entries []Entry) []Entry {
-	entries = slices.Clone(entries)
-	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.ID == b.ID })
+	// Entries are large: their numbers are sorted instead.
+	order := make([]int, len(entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(entries[a].ID, entries[b].ID), a-b) })
+	distinct := make([]Entry, 0, len(entries))
+	for _, i := range order {
+		if n := len(distinct); n == 0 || distinct[n-1].ID != entries[i].ID {
+			distinct = append(distinct, entries[i])
+		}
+	}
+	return distinct
 }
 
 // NewEntry makes the log row of an event, or of a change, which it decodes. It fails when

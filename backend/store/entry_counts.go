@@ -86,20 +86,33 @@ type UserCount struct {
 // CountUsers sums up entries by user, bot and day, sorted in that order. Entries without a user
 // do not count.
 func CountUsers(entries []Entry) []UserCount {
-	all := make([]UserCount, 0, len(entries))
-	for _, e := range entries {
-		if e.Subject != "" && e.counts() {
-			all = append(all, UserCount{e.Subject, e.Bot, Day(e.EventTime), CountsOf(e.State.Status), e.EventTime, e.EventTime})
+	type key struct {
+		subject, bot string
+		day          int64
+	}
+	all := newGroups[key, UserCount](len(entries))
+	for i := range entries {
+		e := &entries[i]
+		if e.Subject == "" || !e.counts() {
+			continue
+		}
+		day := Day(e.EventTime)
+		c, fresh := all.at(key{e.Subject, e.Bot, day.Unix()})
+		if fresh {
+			*c = UserCount{Subject: e.Subject, Bot: e.Bot, Day: day, First: e.EventTime, Last: e.EventTime}
+		}
+		c.Counts.Add(CountsOf(e.State.Status), 1)
+		if e.EventTime.Before(c.First) {
+			c.First = e.EventTime
+		}
+		if e.EventTime.After(c.Last) {
+			c.Last = e.EventTime
 		}
 	}
-	order := func(a, b UserCount) int {
+	slices.SortFunc(all.rows, func(a, b UserCount) int {
 		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Bot, b.Bot), a.Day.Compare(b.Day))
-	}
-	return sum(all, order, func(into *UserCount, c UserCount) {
-		into.Counts.Add(c.Counts, 1)
-		into.First = slices.MinFunc([]time.Time{into.First, c.First}, time.Time.Compare)
-		into.Last = slices.MaxFunc([]time.Time{into.Last, c.Last}, time.Time.Compare)
 	})
+	return all.rows
 }
 
 // BotCount is what entries add to the statistics of a bot in a minute.
@@ -114,20 +127,49 @@ type BotCount struct {
 
 // CountBots sums up entries by bot, minute and day, in that order.
 func CountBots(entries []Entry) []BotCount {
-	all := make([]BotCount, 0, len(entries))
-	for _, e := range entries {
-		if e.counts() {
-			minute := Micros(e.Time).Truncate(time.Minute)
-			all = append(all, BotCount{e.Bot, minute, Day(e.EventTime), CountsOf(e.State.Status), e.Took})
+	type key struct {
+		bot         string
+		minute, day int64
+	}
+	all := newGroups[key, BotCount](0)
+	for i := range entries {
+		e := &entries[i]
+		if !e.counts() {
+			continue
 		}
+		minute, day := Micros(e.Time).Truncate(time.Minute), Day(e.EventTime)
+		c, fresh := all.at(key{e.Bot, minute.Unix(), day.Unix()})
+		if fresh {
+			*c = BotCount{Bot: e.Bot, Minute: minute, Day: day}
+		}
+		c.Counts.Add(CountsOf(e.State.Status), 1)
+		c.Duration += e.Took
 	}
-	order := func(a, b BotCount) int {
+	slices.SortFunc(all.rows, func(a, b BotCount) int {
 		return cmp.Or(cmp.Compare(a.Bot, b.Bot), a.Minute.Compare(b.Minute), a.Day.Compare(b.Day))
-	}
-	return sum(all, order, func(into *BotCount, c BotCount) {
-		into.Counts.Add(c.Counts, 1)
-		into.Duration += c.Duration
 	})
+	return all.rows
+}
+
+// groups are rows by a key.
+type groups[K comparable, T any] struct {
+	index map[K]int
+	rows  []T
+}
+
+func newGroups[K comparable, T any](most int) *groups[K, T] {
+	return &groups[K, T]{make(map[K]int, most), make([]T, 0, most)}
+}
+
+// at returns the row of a key, which may be fresh; until the next call.
+func (g *groups[K, T]) at(key K) (row *T, fresh bool) {
+	i, ok := g.index[key]
+	if !ok {
+		i = len(g.rows)
+		g.index[key] = i
+		g.rows = append(g.rows, *new(T))
+	}
+	return &g.rows[i], !ok
 }
 
 // SumMinutes sums up what happened in the same minute, in order and in place; at most MaxMinutes.
@@ -141,7 +183,9 @@ func SumMinutes(all []Minute) []Minute {
 
 // sum sorts and adds up what is equal in order, in place.
 func sum[T any](all []T, order func(a, b T) int, add func(into *T, other T)) []T {
-	slices.SortStableFunc(all, order)
+	if !slices.IsSortedFunc(all, order) {
+		slices.SortStableFunc(all, order)
+	}
 	summed := all[:0]
 	for _, c := range all {
 		if n := len(summed); n > 0 && order(summed[n-1], c) == 0 {

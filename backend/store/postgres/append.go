@@ -106,7 +106,7 @@ func (s *Store) send(ctx context.Context, b *batch) ([]store.Entry, error) {
 	slot := s.slots.take()
 	defer s.slots.free(slot)
 	if len(b.rows) >= s.copyFrom && !b.merged {
-		return asRecorded(b.rows), s.copyNew(ctx, b, slot)
+		return b.rows, s.copyNew(ctx, b, slot)
 	}
 	return s.merge(ctx, b, slot)
 }
@@ -186,15 +186,6 @@ func queueLog(b *pgx.Batch, rows []store.Entry, slot int32, times map[string]tim
 		_, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error { times[id] = at.UTC(); return nil })
 		return err
 	})
-}
-
-// asRecorded returns entries whose events have the times in the log that they tell.
-func asRecorded(rows []store.Entry) []store.Entry {
-	entries := make([]store.Entry, len(rows))
-	for i, e := range rows {
-		entries[i] = e.At(e.EventTime)
-	}
-	return entries
 }
 
 // newlyRecorded returns the entries that are new to the log, with the time that their event has

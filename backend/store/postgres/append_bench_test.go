@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -16,9 +15,6 @@ import (
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/testsvc"
 )
-
-// growTo is how large BenchmarkGrowth lets the log become.
-var growTo = flag.Int("growto", 1_000_000, "events in the log of BenchmarkGrowth")
 
 // bareInsert writes the rows of the log, and nothing else, to a table that has no more than
 // a key.
@@ -96,37 +92,6 @@ func appendBare(ctx context.Context, s *Store, events []*event.Event) error {
 	}
 	_, err = s.primary().Exec(ctx, bareInsert, logArrays(entries, 0)...)
 	return err
-}
-
-// BenchmarkGrowth reports what an event costs, in batches of 500, while the log grows.
-func BenchmarkGrowth(b *testing.B) {
-	s := opened(b)
-	const step = 500
-	var first float64
-	for b.Loop() {
-		size, mark := 0, 10_000
-		for ; size < *growTo; mark *= 10 {
-			for size < mark-10_000 {
-				_, err := storetest.Record(b.Context(), s, fresh(b, step))
-				require.NoError(b, err)
-				size += step
-			}
-			var took time.Duration
-			for range 10_000 / step {
-				took += timed(b, func(ctx context.Context, batch []*event.Event) error {
-					_, err := storetest.Record(ctx, s, batch)
-					return err
-				}, fresh(b, step))
-				size += step
-			}
-			each := took.Seconds() * 1e6 / 10_000
-			if first == 0 {
-				first = each
-			}
-			b.ReportMetric(each, fmt.Sprintf("µs-an-event-at-%d", mark))
-			b.ReportMetric(each/first, fmt.Sprintf("times-first-at-%d", mark))
-		}
-	}
 }
 
 // BenchmarkList reads pages of 50 out of a million events.

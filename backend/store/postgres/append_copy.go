@@ -21,8 +21,8 @@ const copyFrom = 100
 // errRecorded means that the log has something of a batch already, or has its event at another time.
 var errRecorded = errors.New("something of the batch is recorded already")
 
-// copyNew adds a batch to the log and the read models that is new as a whole, which nearly all are.
-// Otherwise it returns errRecorded and has changed nothing.
+// copyNew adds a batch to the log and the read models that is new as a whole, which nearly all are,
+// and leaves in it what is in the log then. Otherwise it returns errRecorded and has changed nothing.
 func (s *Store) copyNew(ctx context.Context, b *batch, slot int32) error {
 	statuses := store.Project(b.rows)
 	if !agree(b.rows, statuses) {
@@ -43,7 +43,13 @@ func (s *Store) copyNew(ctx context.Context, b *batch, slot int32) error {
 	if codeOf(err) == codeUnique {
 		return errRecorded
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for i, e := range b.rows {
+		b.rows[i] = e.At(e.EventTime)
+	}
+	return nil
 }
 
 // agree reports whether all entries of an event tell the same time of it.
