@@ -41,7 +41,7 @@ const (
 // with a bare loop, which consumes, signs, sends and acknowledges, and tells nobody. What counts is
 // the processor time of a delivery as a ratio; the bot and the broker are other processes:
 //
-//	go run ./internal/testsvc/withsvc -- go test -run - -bench Dispatch -benchtime 10000x ./bench
+//	go run ./internal/testsvc/withsvc -- go test -run - -bench 'Dispatch$' -benchtime 10000x ./bench
 func BenchmarkDispatch(b *testing.B) {
 	broker, bot := testsvc.StartRabbitMQ(b).URL, startInstantBot(b)
 	loops := [2]deliverLoop{{name: "dispatch", run: runDispatch}, {name: "bare", run: runBare}}

@@ -86,6 +86,12 @@ type gateway struct {
 
 func startGateway(b *testing.B, binary string, env ...string) *gateway {
 	b.Helper()
+	return startGatewayWith(b, binary, func(string) {}, env...)
+}
+
+// startGatewayWith is startGateway with files that are changed in the folder of its data first.
+func startGatewayWith(b *testing.B, binary string, change func(data string), env ...string) *gateway {
+	b.Helper()
 	dir := b.TempDir()
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(binary, args...)
@@ -94,6 +100,7 @@ func startGateway(b *testing.B, binary string, env ...string) *gateway {
 	}
 	out, err := command("init").CombinedOutput()
 	require.NoError(b, err, string(out))
+	change(filepath.Join(dir, "data"))
 	address, port := freePort(b)
 	_, admin := freePort(b)
 	env = append(env, "BOTGATE_HTTP_PORT="+port, "BOTGATE_ADMIN=127.0.0.1:"+admin)
@@ -136,7 +143,7 @@ func tokens(b *testing.B, secretFile string) []string {
 	all := make([]string, users)
 	for n := range all {
 		all[n], err = jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-			"iss": "botgate", "aud": "botgate", "sub": fmt.Sprint("user-", n), "scope": "commands:write",
+			"iss": "botgate", "aud": "botgate", "sub": fmt.Sprint("user-", n), "scope": "commands:write events:read",
 			"exp": time.Now().Add(time.Hour).Unix(),
 		}).SignedString(bytes.TrimRight(secret, "\n"))
 		require.NoError(b, err)
