@@ -24,6 +24,8 @@ type bench struct {
 	// secret signs the tokens of the requests; refusals are what must not be accepted.
 	secret             string
 	requests, refusals [][]byte
+	// upstream is where peers proxy to that can't publish.
+	upstream string
 }
 
 // Where withsvc says that its servers are.
@@ -50,6 +52,12 @@ func compare(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.programs.folder) }()
+	upstream, stop, err := serveUpstream(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	b.upstream = upstream
 	peers, err := b.chosen()
 	if err != nil {
 		return err

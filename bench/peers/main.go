@@ -23,6 +23,8 @@ type options struct {
 	only                         []string
 	botgate, other               string
 	write                        bool
+	// flags are the arguments, without -write.
+	flags []string
 }
 
 func main() {
@@ -47,7 +49,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each peer has its turn")
 	flags.IntVar(&o.tries, "tries", 2, "how often to measure at most when others are at work on the machine")
 	seconds := flags.Int("seconds", 8, "how long to measure with each number of connections")
-	flags.DurationVar(&o.warm, "warm", 2*time.Second, "how long to warm up")
+	flags.DurationVar(&o.warm, "warm", 3*time.Second, "how long to warm up")
 	flags.DurationVar(&o.wait, "wait", 20*time.Second, "how long to wait at most for a quiet machine")
 	flags.DurationVar(&o.longest, "longest", 13*time.Minute, "after this no round begins that would not end, and no wait")
 	connections := flags.String("connections", "64,4", "how many connections")
@@ -63,6 +65,11 @@ func parse(args []string) (options, error) {
 			return options{}, fmt.Errorf("-connections %s: numbers, separated by commas", *connections)
 		}
 		o.connections = append(o.connections, n)
+	}
+	for _, arg := range args {
+		if arg != "-write" {
+			o.flags = append(o.flags, arg)
+		}
 	}
 	if *only != "" {
 		o.only = strings.Split(*only, ",")

@@ -23,6 +23,8 @@ type peer struct {
 	command func(ctx context.Context, dir, listen string) (*exec.Cmd, error)
 	// ledger has what it accepted; nil where that goes nowhere.
 	ledger services.Ledger
+	// noRedis is set where it does not use Redis.
+	noRedis bool
 	// accepted is the answer to a valid request, and refused those to the invalid ones of the workload.
 	accepted int
 	refused  [3]int
@@ -49,7 +51,7 @@ func (b *bench) peers() []peer {
 	if b.programs.other != "" {
 		all = append(all, b.botgate("other", "Botgate of -other", b.programs.other, false))
 	}
-	return all
+	return append(all, b.given()...)
 }
 
 // handmade is one of the programs of the folder handmade.

@@ -26,11 +26,14 @@ func TestConfigureChangesTheShippedCaddyfile(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	o, err := parse([]string{"-rounds", "1", "-seconds", "3", "-only", "plain,botgate", "-connections", "16"})
+	o, err := parse([]string{"-rounds", "1", "-seconds", "3", "-only", "plain,botgate", "-connections", "16", "-write"})
 	require.NoError(t, err)
+	require.True(t, o.write)
+	o.write = false
 	require.Equal(t, options{
-		rounds: 1, tries: 2, connections: []int{16}, seconds: 3 * time.Second, warm: 2 * time.Second,
+		rounds: 1, tries: 2, connections: []int{16}, seconds: 3 * time.Second, warm: 3 * time.Second,
 		wait: 20 * time.Second, longest: 13 * time.Minute, only: []string{"plain", "botgate"},
+		flags: []string{"-rounds", "1", "-seconds", "3", "-only", "plain,botgate", "-connections", "16"},
 	}, o)
 	for _, wrong := range [][]string{{"-rounds", "0"}, {"-connections", "64,"}, {"-seconds", "0"}, {"more"}} {
 		_, err := parse(wrong)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func (b *bench) publish(ctx context.Context, peers []peer, runs []report.Run) er
 	if err != nil {
 		return err
 	}
-	after, err := report.Replace(string(before), marker, "![]("+picture+")\n\n"+text)
+	after, err := report.Replace(string(before), marker, "!["+fmt.Sprintf(title, connections)+"]("+picture+")\n\n"+text)
 	if err != nil {
 		return err
 	}
@@ -54,26 +55,33 @@ func (b *bench) publish(ctx context.Context, peers []peer, runs []report.Run) er
 // text is the tables with what is to be known about them.
 func (b *bench) text(ctx context.Context, peers []peer, runs []report.Run, labels map[string]string) string {
 	var out strings.Builder
-	rounds, busy := 0, false
+	rounds := 0
 	for _, r := range runs {
 		rounds = max(rounds, r.Round+1)
 	}
 	for _, connections := range b.options.connections {
 		rows := report.Rows(runs, base, connections)
-		busy = busy || report.Busy(rows)
 		fmt.Fprintf(&out, "With %d connections:\n\n%s\n", connections, report.Table(rows, labels))
 	}
-	if busy {
-		out.WriteString("¹ Others took more than 6 % of the machine in some round.\n\n")
+	if warning := report.Warning(runs); warning != "" {
+		out.WriteString(report.Wrap(warning) + "\n\n")
 	}
-	fmt.Fprintf(&out, "%s, `make bench-peers`: medians of %d rounds of %s, on %s.\n",
-		time.Now().Format(time.DateOnly), rounds, b.options.seconds, b.machine(ctx))
 	for _, p := range peers {
 		if p.note != "" {
-			fmt.Fprintf(&out, "- %s: %s.\n", p.label, p.note)
+			out.WriteString(report.Wrap(fmt.Sprintf("%s: %s.", p.label, p.note)) + "\n\n")
 		}
 	}
+	out.WriteString(report.Wrap(fmt.Sprintf("Measured on %s by `%s`: medians of %d rounds of %d s each. %s.",
+		time.Now().Format(time.DateOnly), b.command(), rounds, int(b.options.seconds.Seconds()), b.machine(ctx))))
 	return out.String()
+}
+
+// command is how to measure the same again.
+func (b *bench) command() string {
+	if len(b.options.flags) == 0 {
+		return "make bench-peers"
+	}
+	return fmt.Sprintf("make bench-peers PEERS='%s'", strings.Join(b.options.flags, " "))
 }
 
 // machine says what it was measured on.
@@ -82,9 +90,16 @@ func (b *bench) machine(ctx context.Context) string {
 	if err != nil {
 		node = []byte("none")
 	}
-	return fmt.Sprintf("%d processors (%s), %s, %s, %s, Node %s, everything on one machine",
-		runtime.NumCPU(), valueOf("/proc/cpuinfo", "model name"), "Linux "+kernel(), runtime.Version(),
-		b.services.Versions(ctx), strings.TrimSpace(strings.TrimPrefix(string(node), "v")))
+	return fmt.Sprintf("Everything on one machine: %d processors (%s), %d GB of memory, Linux %s, Go %s, Node %s, %s",
+		runtime.NumCPU(), valueOf("/proc/cpuinfo", "model name"), memory(), kernel(),
+		strings.TrimPrefix(runtime.Version(), "go"), strings.TrimSpace(strings.TrimPrefix(string(node), "v")),
+		b.services.Versions(ctx))
+}
+
+// memory is how much RAM there is, in GB.
+func memory() int {
+	kilobytes, _ := strconv.Atoi(strings.TrimSuffix(valueOf("/proc/meminfo", "MemTotal"), " kB"))
+	return (kilobytes*1024 + 5e8) / 1e9
 }
 
 // kernel is the version of it, such as 6.1.

@@ -11,6 +11,7 @@ import (
 	"github.com/botgate/botgate/bench/peers/load"
 	"github.com/botgate/botgate/bench/peers/proc"
 	"github.com/botgate/botgate/bench/peers/report"
+	"github.com/botgate/botgate/bench/peers/services"
 )
 
 const (
@@ -178,14 +179,22 @@ func (t *turn) measure(ctx context.Context, connections int) (report.Run, error)
 	each := func(from, to proc.Usage) float64 {
 		return (to.CPU() - from.CPU()).Seconds() * 1e6 / float64(len(result.Latencies))
 	}
-	return report.Run{
+	run := report.Run{
 		Peer: t.name, Round: t.round, Connections: connections,
 		Rate: float64(len(result.Latencies)) / result.Took.Seconds(),
 		P50:  report.Percentile(result.Latencies, 50), P99: report.Percentile(result.Latencies, 99),
 		CPU: each(before.peer, after.peer), Redis: each(before.redis, after.redis),
 		RabbitMQ: each(before.rabbitMQ, after.rabbitMQ), Resident: after.peer.Resident,
 		Foreign: proc.Foreign(before.host, after.host, after.own()-before.own()),
-	}, nil
+	}
+	// A service has some housekeeping, also when nobody asks for it.
+	if t.noRedis {
+		run.Redis = 0
+	}
+	if _, published := t.ledger.(services.Queues); !published {
+		run.RabbitMQ = 0
+	}
+	return run, nil
 }
 
 // checkLedger checks that the queues have exactly what was accepted.

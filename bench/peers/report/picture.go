@@ -10,8 +10,8 @@ import (
 // Sizes of the picture, in its own units.
 const (
 	pictureWidth = 860
-	barsLeft     = 250
-	barsWidth    = 420
+	barsLeft     = 270
+	barsWidth    = 400
 	barHeight    = 18
 	rowHeight    = 34
 	headHeight   = 76
@@ -38,7 +38,7 @@ type part struct {
 }
 
 var parts = []part{
-	{"peer", "itself", func(r Row) float64 { return r.CPU }},
+	{"peer", "the peer itself", func(r Row) float64 { return r.CPU }},
 	{"rabbitmq", "RabbitMQ", func(r Row) float64 { return r.RabbitMQ }},
 	{"redis", "Redis", func(r Row) float64 { return r.Redis }},
 }
@@ -70,7 +70,7 @@ func legend(out *strings.Builder) {
 	for _, p := range parts {
 		fmt.Fprintf(out, `<rect class="%s" x="%d" y="44" width="12" height="12"/>`, p.class, x)
 		fmt.Fprintf(out, `<text class="small" x="%d" y="54">%s</text>`+"\n", x+18, p.label)
-		x += 100
+		x += 130
 	}
 }
 

@@ -64,8 +64,8 @@ func TestTable(t *testing.T) {
 | Plain ¹ | 110 µs | 1.00 | 100 µs | 1.00 | 20 µs | 4 000/s | 10.0 ms | 52.0 ms | 30 MB |
 `, Table(Rows(runs, "base", 64), labels))
 	require.Contains(t, Table(Rows(runs, "base", 4), labels), "| 180 µs | 1.00 | – | – | – | 900/s |")
-	require.True(t, Busy(Rows(runs, "base", 64)))
-	require.False(t, Busy(Rows(runs, "base", 4)))
+	require.Contains(t, Warning(runs), "more than 6 % of the machine in some round, up to 30 %")
+	require.Empty(t, Warning(runs[:2]))
 }
 
 func TestPictureIsAnImageOfTheRows(t *testing.T) {
@@ -79,11 +79,21 @@ func TestPictureIsAnImageOfTheRows(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Contains(t, picture, "<title>Time &amp; space</title>")
-	require.Contains(t, picture, `<text class="ours" x="238" y="90" text-anchor="end">Botgate &lt;&amp;&gt;</text>`)
+	require.Contains(t, picture, `<text class="ours" x="258" y="90" text-anchor="end">Botgate &lt;&amp;&gt;</text>`)
 	// The longest bar is 230 µs and takes all of the width; the other's first part is 55.
-	require.Contains(t, picture, `<rect class="peer" x="250.0" y="76" width="100.4" height="18"/>`)
+	require.Contains(t, picture, `<rect class="peer" x="270.0" y="76" width="95.7" height="18"/>`)
 	require.Contains(t, picture, ">230 µs, p99 52.0 ms</text>")
 	require.Contains(t, picture, "prefers-color-scheme: dark")
+}
+
+func TestWrapBreaksLines(t *testing.T) {
+	t.Parallel()
+	words := strings.Repeat("µs ", 100)
+	lines := strings.Split(Wrap("first "+words), "\n")
+	require.Len(t, lines, 3)
+	require.Equal(t, "first "+strings.TrimSpace(strings.Repeat("µs ", 38)), lines[0])
+	require.Equal(t, strings.Fields("first "+words), strings.Fields(strings.Join(lines, "\n")))
+	require.Empty(t, Wrap(" "))
 }
 
 func TestReplaceLeavesTheRestOfThePage(t *testing.T) {

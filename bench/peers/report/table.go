@@ -1,9 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Table is a table in Markdown; labels say what the peers are called.
@@ -13,20 +16,20 @@ func Table(rows []Row, labels map[string]string) string {
 		"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range rows {
 		fmt.Fprintf(&out, "| %s%s | %.0f µs | %s | %s | %s | %s | %s/s | %s | %s | %.0f MB |\n",
-			labels[r.Peer], r.mark(), r.CPU, ratio(r.CPURatio), cost(r.RabbitMQ), r.rabbitMQRatio(), cost(r.Redis),
+			labels[r.Peer], r.mark(), r.CPU, ratio(r.CPURatio), cost(r.RabbitMQ), ratio(r.RabbitMQRatio), cost(r.Redis),
 			thousands(r.Rate), milliseconds(r.P50), milliseconds(r.P99), float64(r.Resident)/1e6)
 	}
 	return out.String()
 }
 
-// Busy reports whether others were at work in some round of a row.
-func Busy(rows []Row) bool {
-	for _, r := range rows {
-		if r.mark() != "" {
-			return true
-		}
+// Warning says how far the figures can be relied on; empty where nobody else was at work.
+func Warning(runs []Run) string {
+	most := slices.MaxFunc(runs, func(a, b Run) int { return cmp.Compare(a.Foreign, b.Foreign) })
+	if most.Quiet() {
+		return ""
 	}
-	return false
+	return fmt.Sprintf("¹ Others took more than %.0f %% of the machine in some round, up to %.0f %%: such figures are too high, "+
+		"and their ratios hold roughly at best.", quiet*100, most.Foreign*100)
 }
 
 // mark is on what was not measured quietly.
@@ -37,21 +40,11 @@ func (r Row) mark() string {
 	return ""
 }
 
-// nothing is what a service takes that a peer does not use: it has some housekeeping.
-const nothing = 2
-
 func cost(microseconds float64) string {
-	if microseconds < nothing {
+	if microseconds == 0 {
 		return "–"
 	}
 	return fmt.Sprintf("%.0f µs", microseconds)
-}
-
-func (r Row) rabbitMQRatio() string {
-	if r.RabbitMQ < nothing {
-		return "–"
-	}
-	return ratio(r.RabbitMQRatio)
 }
 
 func ratio(r float64) string {
@@ -69,6 +62,30 @@ func thousands(n float64) string {
 		return fmt.Sprintf("%.0f", n)
 	}
 	return fmt.Sprintf("%d %03d", rounded/1000, rounded%1000)
+}
+
+// lineLength is how long lines of pages are at most, in characters.
+const lineLength = 120
+
+// Wrap breaks a text into lines.
+func Wrap(text string) string {
+	var out strings.Builder
+	left := lineLength
+	for n, word := range strings.Fields(text) {
+		length := utf8.RuneCountInString(word)
+		switch {
+		case n == 0:
+		case length+1 > left:
+			out.WriteString("\n")
+			left = lineLength
+		default:
+			out.WriteString(" ")
+			left--
+		}
+		out.WriteString(word)
+		left -= length
+	}
+	return out.String()
 }
 
 // Replace puts content between the two lines "<!-- name -->" and "<!-- /name -->" of a page.
