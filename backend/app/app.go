@@ -24,13 +24,15 @@ import (
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/sharded"
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/version"
 )
 
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
 const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper + closeBots + closeShards +
-	stopReconcile + stopRetention + stopSessions + 5*closeStore + 4*closeShared + 3*closeListener
+	stopReconcile + stopRetention + stopSessions + 5*closeStore + 4*closeShared + 4*closeListener
 
 var errNotStarted = errors.New("not started")
 
@@ -107,7 +109,11 @@ func New(cfg Config) (*App, error) {
 	}
 	if a.registry == nil {
 		a.registry = prometheus.NewRegistry()
-		a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		a.registry.MustRegister(collectors.NewGoCollector(
+			collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler, collectors.MetricsGC)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
+	if err := metric.Register(a.registry, "the build", version.Collector()); err != nil {
+		return nil, err
 	}
 	a.health = health.New(health.Config{Logger: a.log})
 	for _, name := range a.parts() {

@@ -37,7 +37,7 @@ func (a *App) bind(ctx context.Context) error {
 		}
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.settings.Listen)
 		if err != nil {
-			return listenError(a.settings.Listen, err)
+			return listenError(a.settings.Listen, config.EnvListen, err)
 		}
 		a.listener = l
 	}
@@ -50,8 +50,8 @@ func (a *App) bind(ctx context.Context) error {
 	return nil
 }
 
-// listenError leaves out what the system's error repeats.
-func listenError(address string, err error) error {
+// listenError leaves out what the system's error repeats, and names the option.
+func listenError(address, option string, err error) error {
 	cause := err
 	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		cause = op.Err
@@ -60,9 +60,9 @@ func listenError(address string, err error) error {
 		cause = sys.Err
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("listen %s: %w; stop what listens there, or set %s", address, cause, config.EnvListen)
+		return fmt.Errorf("listen %s: %w; stop what listens there, or set %s", address, cause, option)
 	}
-	return fmt.Errorf("listen %s: %w; set %s", address, cause, config.EnvListen)
+	return fmt.Errorf("listen %s: %w; set %s", address, cause, option)
 }
 
 // routes are those of a server that may start before the app: the API answers 503 until it is open.

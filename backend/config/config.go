@@ -54,6 +54,8 @@ type Config struct {
 	// ReconcileAfter is how long nothing may have happened to an event under way before the role jobs
 	// asks whether the queue has it, and delivers it again where that does not; 0 never asks.
 	ReconcileAfter time.Duration
+	// DebugListen is an address on loopback, host:port, that serves Go's profiles; empty for none.
+	DebugListen string
 	// ShutdownDelay is how long the process works on, not ready, once it was told to stop: whoever
 	// sends it requests is to notice first. 0 stops at once.
 	ShutdownDelay time.Duration

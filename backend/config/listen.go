@@ -14,6 +14,14 @@ func checkListen(listen string) error {
 	return nil
 }
 
+// checkDebugListen keeps profiles, which show what is in memory, from the network.
+func checkDebugListen(listen string) error {
+	if err := checkListen(listen); err != nil {
+		return err
+	}
+	return must(Loopback(listen), "on loopback, such as 127.0.0.1:6060")
+}
+
 // Loopback reports whether only this machine can reach the address, host:port. Names other than localhost can be
 // those of any address.
 func Loopback(listen string) bool {

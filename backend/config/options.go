@@ -30,6 +30,7 @@ const (
 	EnvRoles         = "BOTGATE_ROLES"
 	EnvListen        = "BOTGATE_LISTEN"
 	EnvAPISecretFile = "BOTGATE_API_SECRET_FILE"
+	EnvDebugListen   = "BOTGATE_DEBUG_LISTEN"
 )
 
 // minRetention is longer than any repeat window of the gateways by default, within which
@@ -210,6 +211,11 @@ var Options = []Option{
 		Page:  "reference/backend.md",
 		value: func(c *Config) value { return (*text)(&c.APIHosts) },
 		check: func(c Config) error { return checkHosts(c.APIHosts) },
+	}, {
+		Flag: "debug-listen", Env: EnvDebugListen,
+		Help: "address on loopback that serves Go's profiles", Page: "guides/profiles.md",
+		value: func(c *Config) value { return (*text)(&c.DebugListen) },
+		check: func(c Config) error { return ifSet(c.DebugListen, checkDebugListen) },
 	}, {
 		Flag: "shutdown-delay", Env: "BOTGATE_SHUTDOWN_DELAY", Default: "0s",
 		Help:  "how long it works on, not ready, before it stops, so that nobody sends to it any more",

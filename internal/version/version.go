@@ -6,6 +6,11 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/internal/metric"
 )
 
 const module = "github.com/botgate/botgate"
@@ -17,13 +22,28 @@ var version, commit string
 // Text returns a line with the name of a program, the version and the commit of Botgate, and the
 // version of Go.
 func Text(program string) string {
+	version, revision := build()
+	return fmt.Sprintf("%s %s (commit %s), %s", program, version, revision, runtime.Version())
+}
+
+// Collector is botgate_build_info, which is 1 and has the version and the commit as labels.
+var Collector = sync.OnceValue(func() prometheus.Collector {
+	version, revision := build()
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: metric.Namespace, Name: "build_info",
+		Help:        "What the program was built from: always 1.",
+		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "goversion": runtime.Version()},
+	}, func() float64 { return 1 })
+})
+
+// build returns the version and the commit of Botgate, "unknown" where nobody has said.
+func build() (is, revision string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
 	built, revision := find(info)
-	return fmt.Sprintf("%s %s (commit %s), %s",
-		program, cmp.Or(version, built, "unknown"), cmp.Or(commit, revision, "unknown"), runtime.Version())
+	return cmp.Or(version, built, "unknown"), cmp.Or(commit, revision, "unknown")
 }
 
 // find looks for Botgate in a program, of which it is the main module or, built by xcaddy, a

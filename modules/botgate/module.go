@@ -21,6 +21,7 @@ import (
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/reload"
+	"github.com/botgate/botgate/internal/version"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/placeholder"
@@ -154,7 +155,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	registry := ctx.GetMetricsRegistry()
 	if err := errors.Join(metric.Register(registry, "the blob store", claimcheck.Collectors()...),
 		metric.Register(registry, "the spool", spool.Collectors()...),
-		metric.Register(registry, "the files", reload.Collectors()...)); err != nil {
+		metric.Register(registry, "the files", reload.Collectors()...),
+		metric.Register(registry, "the build", version.Collector())); err != nil {
 		return err
 	}
 	if a.RedisURL == "" {
