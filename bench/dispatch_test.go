@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -73,27 +72,20 @@ func (l *deliverLoop) round(b *testing.B, broker string, bot bots.Bot) {
 	require.NoError(b, q.Close())
 	var count atomic.Int64
 	done := make(chan struct{})
-	cpu, began := processorTime(b), time.Now()
+	cpu, began := testsvc.OwnProcessorTime(b), time.Now()
 	stop := l.run(b, broker, prefix, bot, func(n int) {
 		if count.Add(int64(n)) == int64(b.N) {
 			close(done)
 		}
 	})
 	<-done
-	cpu, took := processorTime(b)-cpu, time.Since(began)
+	cpu, took := testsvc.OwnProcessorTime(b)-cpu, time.Since(began)
 	stop()
 	perEvent := float64(cpu.Microseconds()) / float64(b.N)
 	if l.cpu == 0 || perEvent < l.cpu {
 		l.cpu = perEvent
 	}
 	l.rate = max(l.rate, float64(b.N)/took.Seconds())
-}
-
-// processorTime is what this process used so far.
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // runDispatch runs the role as botgate-backend has it: large bodies in a blob store, and a spool for outcomes.

@@ -8,18 +8,19 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/botgate/botgate/backend/record"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/rabbitmq"
 	"github.com/botgate/botgate/internal/testsvc"
 )
@@ -74,21 +75,14 @@ func (u usage) sum() time.Duration { return u.own + u.postgres + u.rabbitmq }
 
 type recordBench struct{ broker, server *testsvc.Server }
 
-// ours is what this process used so far, and the time.
-func ours(b *testing.B) usage {
-	var own syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &own))
-	return usage{took: time.Duration(time.Now().UnixNano()), own: time.Duration(own.Utime.Nano() + own.Stime.Nano())}
-}
-
 // measured runs work. To look at the servers takes time of ours, which is not counted.
 func (r *recordBench) measured(b *testing.B, work func()) usage {
 	runtime.GC()
 	db, broker := r.server.ProcessorTime(), r.broker.ProcessorTime()
-	before := ours(b)
+	start, before := time.Now(), testsvc.OwnProcessorTime(b)
 	work()
-	after := ours(b)
-	return usage{after.took - before.took, after.own - before.own, r.server.ProcessorTime() - db, r.broker.ProcessorTime() - broker}
+	own, took := testsvc.OwnProcessorTime(b)-before, time.Since(start)
+	return usage{took, own, r.server.ProcessorTime() - db, r.broker.ProcessorTime() - broker}
 }
 
 func (r *recordBench) bare(b *testing.B, write func(context.Context, *pgx.Conn, *bareRows) error) usage {
@@ -119,9 +113,12 @@ func (r *recordBench) bare(b *testing.B, write func(context.Context, *pgx.Conn, 
 
 func (r *recordBench) record(b *testing.B, open func(*testing.B, string) record.Store) usage {
 	q, _ := waiting(b, r.broker.URL, 0)
-	for all := commands(b, b.N); len(all) > 0; all = all[min(len(all), batch):] {
-		require.NoError(b, q.Publish(b.Context(), all[:min(len(all), batch)]...))
+	var publishing errgroup.Group
+	publishing.SetLimit(64)
+	for _, e := range commands(b, b.N) {
+		publishing.Go(func() error { return q.PublishTo(b.Context(), queue.Record, e) })
 	}
+	require.NoError(b, publishing.Wait())
 	s := open(b, r.database(b))
 	done, count := make(chan struct{}), atomic.Int64{}
 	var stop func()

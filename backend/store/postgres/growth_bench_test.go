@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -74,7 +73,7 @@ type growingLog struct {
 	rows   int
 	last   []*event.Event
 	// spent is what this process used to make events.
-	spent float64
+	spent time.Duration
 }
 
 func (l *growingLog) cost(b *testing.B) (c cost) {
@@ -83,28 +82,21 @@ func (l *growingLog) cost(b *testing.B) (c cost) {
 	require.NoError(b, err)
 	require.NoError(b, conn.QueryRow(b.Context(), "select pg_current_wal_lsn() - '0/0'::pg_lsn").Scan(&c.wal))
 	require.NoError(b, conn.Close(b.Context()))
-	c.own = processorTime(b) - l.spent
+	c.own = float64((testsvc.OwnProcessorTime(b) - l.spent).Microseconds())
 	return c
-}
-
-// processorTime is what this process used so far, in microseconds.
-func processorTime(b *testing.B) float64 {
-	var used syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
-	return float64(time.Duration(used.Utime.Nano() + used.Stime.Nano()).Microseconds())
 }
 
 func (l *growingLog) grow(b *testing.B, rows int) {
 	for end := l.rows + rows; l.rows < end; l.rows += 2 * growthBatch {
-		before := processorTime(b)
+		before := testsvc.OwnProcessorTime(b)
 		batch := l.next(b)
-		l.spent += processorTime(b) - before
+		l.spent += testsvc.OwnProcessorTime(b) - before
 		_, err := storetest.Record(b.Context(), l.Store, batch)
 		require.NoError(b, err)
 	}
 }
 
-// next are new events of 10,000 users and 20 bots, and the deliveries of those before.
+// next are new events of 10,000 users of 20 bots, and the deliveries of those before.
 func (l *growingLog) next(b *testing.B) (batch []*event.Event) {
 	for _, about := range l.last {
 		delivered, err := event.NewChange(about, event.Change{
@@ -115,9 +107,10 @@ func (l *growingLog) next(b *testing.B) (batch []*event.Event) {
 	}
 	l.last = make([]*event.Event, growthBatch)
 	for i := range l.last {
-		user := fmt.Sprintf("user-%d", rand.IntN(10_000))
+		n := rand.IntN(10_000)
+		user := fmt.Sprintf("user-%d", n)
 		e := &event.Event{
-			Bot: fmt.Sprintf("bot-%d", rand.IntN(20)), Type: "telegram.message", Subject: user, Time: store.Micros(time.Now()),
+			Bot: fmt.Sprintf("bot-%d", n%20), Type: "telegram.message", Subject: user, Time: store.Micros(time.Now()),
 			OrderKey: user, VerifiedBy: "telegram", ContentType: "application/json", Data: []byte(strings.Repeat("event data", 25)),
 		}
 		e.ID = event.Identity{Bot: e.Bot, Sender: "sender", Key: fmt.Sprint(l.rows, i)}.ID(user)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 const (
@@ -134,15 +134,9 @@ func (u *usage) add(other usage) {
 }
 
 func measured(b *testing.B, work func()) usage {
-	begin, cpu, written := time.Now(), processCPU(b), processWritten(b)
+	begin, cpu, written := time.Now(), testsvc.OwnProcessorTime(b), processWritten(b)
 	work()
-	return usage{time.Since(begin), processCPU(b) - cpu, processWritten(b) - written}
-}
-
-func processCPU(b *testing.B) time.Duration {
-	var r syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	return usage{time.Since(begin), testsvc.OwnProcessorTime(b) - cpu, processWritten(b) - written}
 }
 
 // processWritten is 0 where the system does not tell.
