@@ -41,23 +41,29 @@ func (tx *transaction) take(owner int64, group int, leases []*lease) (taken []*l
 	return taken, rows.Err()
 }
 
-// finish removes the events of deliveries of one group that are gone, but for those of which the other
-// delivery is still there or to be made, and what the history keeps.
+// finish removes the events of deliveries that are gone, but for those of which the other delivery is
+// still there or to be made, and what the history keeps.
 func (tx *transaction) finish(leases ...*lease) error {
-	var over []*lease
+	var over [groupDispatch + 1][]*lease // By the group that they were made for; Dead has those of both.
 	for _, l := range leases {
 		if !tx.keeps || l.seq() < tx.floor {
-			over = append(over, l)
+			over[groupOf(l.id)] = append(over[groupOf(l.id)], l)
 		}
 	}
-	if len(over) == 0 {
-		return nil
-	}
-	drop, sample := tx.dropEvents, sibling(over[0].id)
+	drop := tx.dropEvents
 	if tx.depths[groupDead] > 0 || tx.depths[groupParked] > 0 {
 		drop = tx.dropUnlessAside
 	}
-	other := groupOf(sample)
-	_, err := tx.exec(drop, jsonArray(over, (*lease).seq), bitOf(other), tx.fresh[other], other, sample&1)
-	return err
+	for _, of := range over {
+		if len(of) == 0 {
+			continue
+		}
+		sample := sibling(of[0].id)
+		other := groupOf(sample)
+		_, err := tx.exec(drop, jsonArray(of, (*lease).seq), bitOf(other), tx.fresh[other], other, sample&1)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -87,6 +88,26 @@ func TestFreshIsKept(t *testing.T) {
 			require.Zero(t, countEvents(t, q))
 		})
 	}
+}
+
+// TestDeadOfBothGroups acknowledges at once dead letters of Record and of Dispatch, of events that wait in
+// the other group.
+func TestDeadOfBothGroups(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t, Config{})
+	publishMany(t, q, 2, as("bot"))
+	record, dispatch := subscribe(t, q, queue.Record), subscribe(t, q, queue.Dispatch)
+	first, _ := receiveOne(t, record), receiveOne(t, dispatch)
+	second, _ := receiveOne(t, dispatch), receiveOne(t, record)
+	require.NotEqual(t, first.Event.ID, second.Event.ID)
+	require.NoError(t, record.DeadLetter(t.Context(), first, "refused"))
+	require.NoError(t, dispatch.DeadLetter(t.Context(), second, "refused"))
+	require.NoError(t, errors.Join(record.Close(), dispatch.Close()))
+	dead := subscribe(t, q, queue.Dead)
+	require.NoError(t, dead.Ack(t.Context(), receiveOne(t, dead), receiveOne(t, dead)))
+	require.Equal(t, map[string]int{second.Event.ID: 1}, drainGroup(t, q, queue.Record))
+	require.Equal(t, map[string]int{first.Event.ID: 1}, drainGroup(t, q, queue.Dispatch))
+	require.Zero(t, countEvents(t, q))
 }
 
 // TestFreshIsThere asks about events that have no delivery yet.
