@@ -43,7 +43,8 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			queuetest.Run(t, func(t *testing.T) queuetest.Harness {
 				dir := t.TempDir()
-				return queuetest.Harness{History: name == "sqlite", Open: func(t *testing.T) queue.Queue {
+				embedded := name == "sqlite"
+				return queuetest.Harness{History: embedded, Exact: embedded, Open: func(t *testing.T) queue.Queue {
 					blobs, err := file.Open(filepath.Join(dir, "blobs"))
 					require.NoError(t, err)
 					q := claimcheck.New(engine(t, dir), claimcheck.Config{Blobs: blobs, Threshold: 1})

@@ -14,7 +14,8 @@ import (
 
 var botCases = []testCase{
 	{"40 events that wait for a retry hold up no other bot", func(t *testing.T, e *env) { botDown(t, e, 40) }},
-	{"1000 events that wait for a retry hold up no other bot", func(t *testing.T, e *env) { botDown(t, e, 1000) }},
+	// More than a consumer has of a bot at once.
+	{"300 events that wait for a retry hold up no other bot", func(t *testing.T, e *env) { botDown(t, e, 300) }},
 	{"events that are not settled hold up no other bot", botHangs},
 	{"what a bot has is counted", botDepths},
 	{"what a bot has in flight is counted, and its oldest event known", botActivity},

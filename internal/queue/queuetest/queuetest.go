@@ -16,6 +16,9 @@ type Harness struct {
 	Open func(t *testing.T) queue.Queue
 	// History says that the handles retain a history.
 	History bool
+	// Exact says that Depths counts what a handle gives back, from the moment that it is closed: a queue
+	// with a depth of zero is empty, and nobody needs to listen whether something still comes.
+	Exact bool
 }
 
 type testCase struct {

@@ -126,8 +126,8 @@ func killedChild(t *testing.T, dir string, first, lines int, accepted map[int][]
 func TestKill(t *testing.T) {
 	t.Parallel()
 	dir, accepted := t.TempDir(), map[int][]int{}
-	for kill := range 4 {
-		killedChild(t, dir, kill*1_000_000, 100+rand.IntN(400), accepted)
+	for kill := range 3 {
+		killedChild(t, dir, kill*1_000_000, 50+rand.IntN(150), accepted)
 	}
 	embedded, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, "broker.db")})
 	require.NoError(t, err)

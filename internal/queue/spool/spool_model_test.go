@@ -48,7 +48,7 @@ func publishAll(ctx context.Context, q queue.Queue, events []*event.Event) error
 // finds all that was accepted, in order.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	const keys, each, openings = 12, 60, 4
+	const keys, each, openings = 8, 30, 4
 	seed := rand.Uint64()
 	t.Logf("seed: %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

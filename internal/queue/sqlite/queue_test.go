@@ -51,6 +51,7 @@ func harness(cfg Config) func(t *testing.T) queuetest.Harness {
 		return queuetest.Harness{
 			Open:    func(t *testing.T) queue.Queue { return openAt(t, cfg) },
 			History: !cfg.History.Off(),
+			Exact:   true,
 		}
 	}
 }
