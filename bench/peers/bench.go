@@ -98,6 +98,9 @@ func (b *bench) rounds(ctx context.Context, peers []peer) (runs []report.Run, fa
 		for n := 0; n < len(peers) && ctx.Err() == nil; {
 			b.say("round %d of %d: %s", round+1, b.options.rounds, peers[n].name)
 			of, err := b.takeTurn(ctx, peers[n], round)
+			if ctx.Err() != nil {
+				return runs, failed
+			}
 			if err != nil {
 				failed = errors.Join(failed, fmt.Errorf("%s: %w", peers[n].name, err))
 				b.say("  %s failed: %v", peers[n].name, err)

@@ -48,10 +48,8 @@ func (b *bench) build(ctx context.Context) (p programs, err error) {
 	if p.botgate, err = b.buildBotgate(ctx, p.folder); err != nil {
 		return programs{}, err
 	}
-	if b.options.other != "" {
-		if p.other, err = filepath.Abs(b.options.other); err != nil {
-			return programs{}, err
-		}
+	if p.other, err = given(b.options.other); err != nil {
+		return programs{}, err
 	}
 	p.noNode = b.installNode(ctx)
 	return p, nil
@@ -60,12 +58,23 @@ func (b *bench) build(ctx context.Context) (p programs, err error) {
 // buildBotgate builds the gateway as the Makefile does.
 func (b *bench) buildBotgate(ctx context.Context, folder string) (path string, err error) {
 	if b.options.botgate != "" {
-		return filepath.Abs(b.options.botgate)
+		return given(b.options.botgate)
 	}
 	b.say("building Botgate; the first time takes a few minutes")
 	path = filepath.Join(folder, "botgate")
 	return path, command(ctx, repository, "go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx",
 		"-ldflags", "-s -w", "-o", path, "./cmd/botgate")
+}
+
+// given is a program that a flag names; empty where it names none.
+func given(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	if !filepath.IsAbs(path) {
+		return "", fmt.Errorf("%s: give the whole path, since make runs this in bench/peers", path)
+	}
+	return exec.LookPath(path)
 }
 
 // installNode installs what the peers in Node need, or says why that can't be.

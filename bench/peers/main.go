@@ -51,11 +51,11 @@ func parse(args []string) (options, error) {
 	seconds := flags.Int("seconds", 8, "how long to measure with each number of connections")
 	flags.DurationVar(&o.warm, "warm", 3*time.Second, "how long to warm up")
 	flags.DurationVar(&o.wait, "wait", 20*time.Second, "how long to wait at most for a quiet machine")
-	flags.DurationVar(&o.longest, "longest", 13*time.Minute, "after this no round begins that would not end, and no wait")
+	flags.DurationVar(&o.longest, "longest", 12*time.Minute, "after this no round begins that would not end, and no wait")
 	connections := flags.String("connections", "64,4", "how many connections")
 	only := flags.String("only", "", "which peers, such as plain,botgate; all by default")
-	flags.StringVar(&o.botgate, "botgate", "", "the gateway to measure; built from this tree by default")
-	flags.StringVar(&o.other, "other", "", "another build of the gateway to measure beside it")
+	flags.StringVar(&o.botgate, "botgate", "", "the gateway to measure, by its whole path; built from this tree by default")
+	flags.StringVar(&o.other, "other", "", "another build of the gateway to measure beside it, by its whole path")
 	flags.BoolVar(&o.write, "write", false, "write the table into ../../README.md, and the picture")
 	_ = flags.Parse(args) // It exits by itself.
 	o.seconds = time.Duration(*seconds) * time.Second

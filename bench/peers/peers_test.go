@@ -24,6 +24,20 @@ func TestConfigureChangesTheShippedCaddyfile(t *testing.T) {
 	require.ErrorContains(t, err, "the shipped Caddyfile")
 }
 
+func TestGivenProgramsAreFoundFromAnywhere(t *testing.T) {
+	t.Parallel()
+	path, err := given("/bin/sh")
+	require.NoError(t, err)
+	require.Equal(t, "/bin/sh", path)
+	path, err = given("")
+	require.NoError(t, err)
+	require.Empty(t, path)
+	for _, wrong := range []string{"bin/sh", "/nowhere/sh"} {
+		_, err := given(wrong)
+		require.ErrorContains(t, err, wrong)
+	}
+}
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	o, err := parse([]string{"-rounds", "1", "-seconds", "3", "-only", "plain,botgate", "-connections", "16", "-write"})
@@ -32,7 +46,7 @@ func TestParse(t *testing.T) {
 	o.write = false
 	require.Equal(t, options{
 		rounds: 1, tries: 2, connections: []int{16}, seconds: 3 * time.Second, warm: 3 * time.Second,
-		wait: 20 * time.Second, longest: 13 * time.Minute, only: []string{"plain", "botgate"},
+		wait: 20 * time.Second, longest: 12 * time.Minute, only: []string{"plain", "botgate"},
 		flags: []string{"-rounds", "1", "-seconds", "3", "-only", "plain,botgate", "-connections", "16"},
 	}, o)
 	for _, wrong := range [][]string{{"-rounds", "0"}, {"-connections", "64,"}, {"-seconds", "0"}, {"more"}} {
