@@ -44,30 +44,6 @@ func BenchmarkGateway(b *testing.B) {
 	b.Run("Embedded", func(b *testing.B) { load(b, startGateway(b, binary, "BOTGATE_ROLES=none")) })
 }
 
-// BenchmarkIdle reports what each of b.N connections takes that were used once and are kept
-// open:
-//
-//	go test -run - -bench Idle -benchtime 5000x ./bench
-func BenchmarkIdle(b *testing.B) {
-	g := startGateway(b, buildGateway(b), "BOTGATE_ROLES=none")
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: b.N}, Timeout: startTimeout}
-	defer client.CloseIdleConnections()
-	before := g.memory(b)
-	// All are open at once when none is given back before the last is opened.
-	bodies := make([]io.Closer, 0, b.N)
-	b.ResetTimer()
-	for range b.N {
-		response, err := client.Get(g.url + "/healthz") //nolint:bodyclose // Closed below, when all are open.
-		require.NoError(b, err)
-		bodies = append(bodies, response.Body)
-	}
-	b.StopTimer()
-	b.ReportMetric(1000*(g.memory(b)-before)/float64(b.N), "KB/connection")
-	for _, body := range bodies {
-		require.NoError(b, body.Close())
-	}
-}
-
 func buildGateway(b *testing.B) (binary string) {
 	b.Helper()
 	binary = filepath.Join(b.TempDir(), "botgate")
