@@ -94,13 +94,20 @@ func (j Jobs) Count(ctx context.Context) ([]int, error) {
 // Clear implements [Ledger].
 func (j Jobs) Clear(ctx context.Context) error {
 	const atOnce = 1000
-	keys := j.Services.Redis.Scan(ctx, 0, j.key("*"), atOnce).Iterator()
-	for keys.Next(ctx) {
-		if err := j.Services.Redis.Unlink(ctx, keys.Val()).Err(); err != nil {
-			return err
+	for cursor := uint64(0); ; {
+		keys, next, err := j.Services.Redis.Scan(ctx, cursor, j.key("*"), atOnce).Result()
+		if err != nil {
+			return fmt.Errorf("looking for jobs: %w", err)
+		}
+		if len(keys) > 0 {
+			if err := j.Services.Redis.Unlink(ctx, keys...).Err(); err != nil {
+				return fmt.Errorf("removing jobs: %w", err)
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return nil
 		}
 	}
-	return keys.Err()
 }
 
 func (j Jobs) key(name string) string { return "bull:" + j.Queue + ":" + name }
