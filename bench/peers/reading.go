@@ -43,7 +43,10 @@ func (b *bench) awaitQuiet(ctx context.Context) error {
 		quiet = 0.12
 	)
 	end := time.Now().Add(min(b.options.wait, time.Until(b.end)))
-	for time.Now().Before(end) {
+	for looks := 0; time.Now().Before(end); looks++ {
+		if looks == 1 {
+			b.say("  waiting for a quiet machine, %s at most", time.Until(end).Round(time.Second))
+		}
 		from, err := proc.ReadHost()
 		if err != nil {
 			return err
