@@ -44,10 +44,12 @@ func BenchmarkGateway(b *testing.B) {
 	b.Run("Embedded", func(b *testing.B) { load(b, startGateway(b, binary, "BOTGATE_ROLES=none")) })
 }
 
+// buildGateway builds what "make build" does.
 func buildGateway(b *testing.B) (binary string) {
 	b.Helper()
 	binary = filepath.Join(b.TempDir(), "botgate")
-	build := exec.Command("go", "build", "-tags", "nobadger,nomysql,nopgx", "-o", binary, "../cmd/botgate")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "nobadger,nomysql,nopgx",
+		"-o", binary, "../cmd/botgate")
 	out, err := build.CombinedOutput()
 	require.NoError(b, err, string(out))
 	return binary
