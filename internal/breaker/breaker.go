@@ -70,12 +70,28 @@ func New(c Config) *Breaker {
 // Call runs f within the budget, or returns [ErrOpen]. A call that its caller cancels counts
 // neither as a success nor as a failure.
 func (b *Breaker) Call(ctx context.Context, budget time.Duration, f func(context.Context) error) error {
-	if !b.admits() {
+	if !b.Admits() {
 		return ErrOpen
 	}
 	bounded, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	err := f(bounded)
+	b.Report(ctx, err)
+	return err
+}
+
+// Admits reports whether a call may be made, whose outcome is for [Breaker.Report]: for callers who
+// bound it themselves.
+func (b *Breaker) Admits() bool {
+	if b.failures.Load() < tripAfter {
+		return true
+	}
+	at, now := b.probeAt.Load(), b.now()
+	return now >= at && b.probeAt.CompareAndSwap(at, now+int64(ProbeEvery))
+}
+
+// Report says what became of a call of the caller whose context it is.
+func (b *Breaker) Report(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		b.succeeded()
@@ -83,7 +99,6 @@ func (b *Breaker) Call(ctx context.Context, budget time.Duration, f func(context
 	default:
 		b.failed(err)
 	}
-	return err
 }
 
 // Close ends the probing and takes the breaker out of Degraded. Calls that are still under way may
@@ -113,14 +128,6 @@ func (b *Breaker) startProbing() {
 }
 
 func (b *Breaker) now() int64 { return int64(time.Since(b.started)) }
-
-func (b *Breaker) admits() bool {
-	if b.failures.Load() < tripAfter {
-		return true
-	}
-	at, now := b.probeAt.Load(), b.now()
-	return now >= at && b.probeAt.CompareAndSwap(at, now+int64(ProbeEvery))
-}
 
 func (b *Breaker) succeeded() {
 	if b.failures.Load() != 0 {

@@ -27,8 +27,8 @@ func newStore(t testing.TB, url string) (*Store, *testlog.Buffer) {
 	if url != "" {
 		client, err := redisclient.Open(url)
 		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, client.Close()) })
-		c.Client = client
+		t.Cleanup(func() { require.NoError(t, c.Redis.Close()) })
+		c.Redis = redisclient.NewPipe(client)
 	}
 	s := New(c)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })

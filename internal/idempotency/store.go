@@ -21,8 +21,8 @@ type Store struct {
 // New starts a store. A key costs less than half a kilobyte of this process' memory.
 func New(c sharedstate.Config) *Store {
 	s := &Store{Base: sharedstate.New(c, "each gateway knows only its own idempotency keys"), local: newLocal(c.MaxKeys)}
-	if c.Client != nil {
-		s.shared = &shared{client: c.Client}
+	if c.Redis != nil {
+		s.shared = &shared{client: c.Redis.Client()}
 	}
 	s.Every(sweepEvery, func(context.Context) { s.local.entries.Sweep(s.local.now()) })
 	return s

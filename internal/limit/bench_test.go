@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func benchmarkLocal(b *testing.B, zones int) {
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
 			takes := twoZones("user-4711", "192.0.2.1")[:zones]
-			if d, err := l.Take(context.Background(), patient, takes); err != nil || !d.Allowed {
+			if d, err := l.Take(context.Background(), patient, takes, nil); err != nil || !d.Allowed {
 				b.Errorf("%v %v", d, err)
 			}
 		}
@@ -51,7 +52,7 @@ func BenchmarkDenied(b *testing.B) {
 	decide(b, l, take(key, 1))
 	b.ReportAllocs()
 	for b.Loop() {
-		if d, _ := l.Take(context.Background(), patient, []Take{take(key, 1)}); d.Allowed {
+		if d, _ := l.Take(context.Background(), patient, []Take{take(key, 1)}, nil); d.Allowed {
 			b.Fatal("allowed")
 		}
 	}
@@ -59,11 +60,28 @@ func BenchmarkDenied(b *testing.B) {
 
 const callers = 64
 
-// BenchmarkRedis64 is two zones over Redis with 64 callers.
+// distances are how far Redis is, there and back.
+var distances = []time.Duration{0, 2 * time.Millisecond}
+
+// BenchmarkRedis64 is two zones over Redis with 64 callers, and the same calls by a bare client, which sends pipelines of
+// 64: what the connection allows.
 func BenchmarkRedis64(b *testing.B) {
-	l, _ := newLimiter(b, testsvc.Redis(b))
+	for _, away := range distances {
+		url := testsvc.Redis(b)
+		if away > 0 {
+			url = testsvc.StartDistant(b, url, away).URL
+		}
+		b.Run("Limiter/"+away.String(), func(b *testing.B) { benchmarkLimiter(b, url) })
+		b.Run("Bare/"+away.String(), func(b *testing.B) { benchmarkBare(b, url) })
+	}
+}
+
+func benchmarkLimiter(b *testing.B, url string) {
+	l, _ := newLimiter(b, url)
+	sharedAgain(b, l)
+	b.ResetTimer()
 	each(b, func(i int) error {
-		d, err := l.Take(context.Background(), patient, twoZones(fmt.Sprint("user", i%1024), fmt.Sprint(i%512)))
+		d, err := l.Take(context.Background(), patient, twoZones(fmt.Sprint("user", i%1024), fmt.Sprint(i%512)), nil)
 		if d.Degraded {
 			return fmt.Errorf("degraded, %w", err)
 		}
@@ -71,22 +89,23 @@ func BenchmarkRedis64(b *testing.B) {
 	})
 }
 
-// BenchmarkBarePipeline64 is the same script sent by a bare client that pipelines 64 calls.
-func BenchmarkBarePipeline64(b *testing.B) {
-	client := openRedis(b, testsvc.Redis(b))
-	require.NoError(b, takeScript.Load(b.Context(), client).Err())
+func benchmarkBare(b *testing.B, url string) {
+	client := openRedis(b, url)
+	script := redis.NewScript(takeSource)
+	require.NoError(b, script.Load(b.Context(), client).Err())
 	b.ReportAllocs()
+	b.ResetTimer()
 	for n := 0; n < b.N; {
 		pipe := client.Pipeline()
 		for range min(callers, b.N-n) {
 			takes := twoZones(fmt.Sprint("user", n%1024), fmt.Sprint(n%512))
-			keys := []string{keyPrefix + takes[0].ID.name("user"), keyPrefix + takes[1].ID.name("address")}
-			takeScript.EvalSha(b.Context(), pipe, keys, -1.0, 1_000_000, 1_000_000, 1.0, 1, 1, 1_000_000, 1_000_000, 1.0, 1, 1)
+			keys := []string{takes[0].ID.key("user"), takes[1].ID.key("address")}
+			script.EvalSha(b.Context(), pipe, keys, pack(refuse, takes))
 			n++
 		}
 		commands, err := pipe.Exec(b.Context())
 		require.NoError(b, err)
-		_, err = commands[0].(*redis.Cmd).Slice()
+		_, err = commands[0].(*redis.Cmd).Text()
 		require.NoError(b, err)
 	}
 }
@@ -94,6 +113,8 @@ func BenchmarkBarePipeline64(b *testing.B) {
 // each runs f b.N times from 64 goroutines.
 func each(b *testing.B, f func(i int) error) {
 	b.ReportAllocs()
+	var before syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 	var next atomic.Int64
 	var group sync.WaitGroup
 	for range callers {
@@ -111,4 +132,8 @@ func each(b *testing.B, f func(i int) error) {
 		})
 	}
 	group.Wait()
+	var after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	used := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+	b.ReportMetric(float64(used)/float64(b.N), "cpu-ns/op")
 }

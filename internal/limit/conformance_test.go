@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +15,6 @@ import (
 	"github.com/go-redis/redis_rate/v10"
 	"github.com/stretchr/testify/require"
 
-	"github.com/botgate/botgate/internal/background"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -24,10 +24,7 @@ func TestEqualsRedisRate(t *testing.T) {
 	t.Parallel()
 	client := openRedis(t, testsvc.Redis(t))
 	oracle := redis_rate.NewLimiter(client)
-	script := newShared(client)
-	tasks := background.New()
-	tasks.Go(script.calls.work)
-	t.Cleanup(func() { require.NoError(t, tasks.Close()) })
+	script := newShared(openPipe(t, testsvc.Redis(t)))
 	inProcess := newLocal(newClock(), 1000)
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -42,7 +39,7 @@ func TestEqualsRedisRate(t *testing.T) {
 			takes := []Take{{Zone: "z", Key: key, ID: IDOf("z", key), Limit: limit, Cost: n}}
 			var local, shared [1]Result
 			inProcess.take(takes, 1, local[:])
-			require.NoError(t, script.run(ctx, takes, -1, shared[:], make([]int, 1)))
+			require.NoError(t, script.take(ctx, ask{budget: time.Minute, maxDelay: refuse}, takes, shared[:], make([]int, 1)))
 			requireSame(t, want, local[0], seed)
 			requireSame(t, want, shared[0], seed)
 			cancel()
@@ -65,7 +62,7 @@ func TestSharesKeysWithRedisRate(t *testing.T) {
 	oracle := redis_rate.NewLimiter(openRedis(t, testsvc.Redis(t)))
 	one, two := take(newKey(), 3), take(newKey(), 3)
 	require.Equal(t, 13, decide(t, l, one, two).Results[0].Remaining)
-	got, err := oracle.AllowN(t.Context(), one.ID.name("zone"), slow, 3)
+	got, err := oracle.AllowN(t.Context(), strings.TrimPrefix(one.ID.key("zone"), keyPrefix), slow, 3)
 	require.NoError(t, err)
 	require.Equal(t, 10, got.Remaining)
 	require.Equal(t, 7, decide(t, l, one).Results[0].Remaining)
@@ -144,7 +141,7 @@ func TestConcurrentCallsShareTheAllowance(t *testing.T) {
 					takes[0], takes[1] = takes[1], takes[0]
 				}
 				for range 20 {
-					d, err := l.Take(context.Background(), patient, takes)
+					d, err := l.Take(context.Background(), patient, takes, nil)
 					if err != nil || d.Degraded {
 						t.Errorf("degraded %t, error %v", d.Degraded, err)
 						return
@@ -179,7 +176,7 @@ func TestDefer(t *testing.T) {
 		for i := range batch {
 			batch[i] = one
 		}
-		d := l.Defer(t.Context(), patient, batch, time.Hour)
+		d := l.Defer(t.Context(), patient, batch, time.Hour, nil)
 		require.True(t, d.Allowed)
 		for i, r := range d.Results {
 			want := max(0, time.Duration(i-15)*interval)
@@ -187,7 +184,7 @@ func TestDefer(t *testing.T) {
 		}
 		require.False(t, decide(t, l, one).Allowed, "what is owed has to be waited for")
 		for range 20 {
-			d = l.Defer(t.Context(), patient, []Take{one}, time.Hour)
+			d = l.Defer(t.Context(), patient, []Take{one}, time.Hour, nil)
 		}
 		require.InDelta(t, time.Hour.Seconds(), d.Results[0].Delay.Seconds(), 60, "a debt is bounded")
 	})

@@ -26,7 +26,7 @@ func Example() {
 	policy := limit.Policy{Budget: 20 * time.Millisecond, OnError: limit.Local, Share: 1}
 	for _, user := range []string{"ada", "ada", "ada", "bob", "bob"} {
 		asked := takes(user)
-		d, err := limiter.Take(context.Background(), policy, asked)
+		d, err := limiter.Take(context.Background(), policy, asked, nil)
 		switch {
 		case err != nil:
 			fmt.Println(err)

@@ -3,8 +3,6 @@ package limit
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -20,10 +18,10 @@ import (
 var short = Policy{Budget: 100 * time.Millisecond, OnError: Local, Share: 1}
 
 // sharedAgain waits until Redis decides.
-func sharedAgain(t *testing.T, l *Limiter) {
+func sharedAgain(t testing.TB, l *Limiter) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		d, err := l.Take(t.Context(), short, []Take{take(newKey(), 1)})
+		d, err := l.Take(t.Context(), short, []Take{take(newKey(), 1)}, nil)
 		require.NoError(t, err)
 		return !d.Degraded
 	}, time.Minute, 20*time.Millisecond)
@@ -34,7 +32,7 @@ func requireLocal(t *testing.T, l *Limiter, allowed int) {
 	t.Helper()
 	key := newKey()
 	for i := range allowed + 1 {
-		d, err := l.Take(t.Context(), short, []Take{take(key, 1)})
+		d, err := l.Take(t.Context(), short, []Take{take(key, 1)}, nil)
 		require.NoError(t, err, "nobody gets an error")
 		require.True(t, d.Degraded)
 		require.Equal(t, i < allowed, d.Allowed, "request %d", i)
@@ -73,9 +71,7 @@ func TestBreakerLeavesAHungRedisAlone(t *testing.T) {
 	server.Pause()
 	open := 0
 	for range 100 {
-		err := l.Breaker.Call(t.Context(), short.Budget, func(ctx context.Context) error {
-			return l.shared.take(ctx, []Take{take("k", 1)}, make([]Result, 1), make([]int, 1))
-		})
+		err := l.callShared(t.Context(), ask{budget: short.Budget, maxDelay: refuse}, []Take{take("k", 1)}, make([]Result, 1), make([]int, 1))
 		require.Error(t, err)
 		if errors.Is(err, breaker.ErrOpen) {
 			open++
@@ -89,7 +85,7 @@ func TestBreakerLeavesAHungRedisAlone(t *testing.T) {
 // TestSlowRedis puts a delay above the budget between the gateway and its Redis.
 func TestSlowRedis(t *testing.T) {
 	t.Parallel()
-	l, _ := newLimiter(t, "redis://"+delaying(t, testsvc.StartRedis(t).Port(), 2*short.Budget)+"?dial_timeout=1m&read_timeout=1m")
+	l, _ := newLimiter(t, testsvc.StartDistant(t, testsvc.StartRedis(t).URL, 2*short.Budget).URL+"?dial_timeout=1m&read_timeout=1m")
 	requireLocal(t, l, 16)
 	d := decide(t, l, take(newKey(), 1))
 	require.True(t, d.Degraded, "the breaker is open")
@@ -97,48 +93,12 @@ func TestSlowRedis(t *testing.T) {
 		"a larger budget waits")
 }
 
-// delaying is a proxy to a local port that holds back what comes from it.
-func delaying(t *testing.T, port string, delay time.Duration) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", "127.0.0.1:"+port)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
-			go func() {
-				defer func() { _ = client.Close() }()
-				for buf := make([]byte, 64<<10); ; {
-					n, err := server.Read(buf)
-					if err != nil {
-						return
-					}
-					<-time.After(delay)
-					if _, err := client.Write(buf[:n]); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
-
 // TestDistantRedis is a Redis that answers within the budget, while a new connection, for
 // which it is asked several times, takes longer.
 func TestDistantRedis(t *testing.T) {
 	t.Parallel()
 	server := testsvc.StartRedis(t)
-	l, _ := newLimiter(t, "redis://"+delaying(t, server.Port(), short.Budget*6/10))
+	l, _ := newLimiter(t, testsvc.StartDistant(t, server.URL, short.Budget*6/10).URL)
 	sharedAgain(t, l)
 	server.Restart()
 	sharedAgain(t, l)
@@ -230,19 +190,19 @@ func TestOnError(t *testing.T) {
 	policy.Share = 0.25
 	key := newKey()
 	for i := range 6 {
-		d, err := l.Take(t.Context(), policy, []Take{take(key, 1)})
+		d, err := l.Take(t.Context(), policy, []Take{take(key, 1)}, nil)
 		require.NoError(t, err)
 		require.Equal(t, i < 4, d.Allowed, "a quarter of 16, request %d", i)
 	}
 	policy.OnError = Allow
-	d, err := l.Take(t.Context(), policy, []Take{take(key, 1)})
+	d, err := l.Take(t.Context(), policy, []Take{take(key, 1)}, nil)
 	require.NoError(t, err)
 	require.True(t, d.Allowed)
 	require.False(t, d.Results[0].Known)
 	policy.OnError = Deny
-	_, err = l.Take(t.Context(), policy, []Take{take(key, 1)})
+	_, err = l.Take(t.Context(), policy, []Take{take(key, 1)}, nil)
 	require.ErrorIs(t, err, errStore)
-	require.True(t, l.Defer(t.Context(), policy, []Take{take(key, 1)}, time.Hour).Degraded)
+	require.True(t, l.Defer(t.Context(), policy, []Take{take(key, 1)}, time.Hour, nil).Degraded)
 }
 
 func TestClientThatLeftIsNoFault(t *testing.T) {
@@ -251,7 +211,7 @@ func TestClientThatLeftIsNoFault(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 10 {
-		d, err := l.Take(ctx, patient, []Take{take(newKey(), 1)})
+		d, err := l.Take(ctx, patient, []Take{take(newKey(), 1)}, nil)
 		require.NoError(t, err)
 		require.True(t, d.Allowed)
 	}

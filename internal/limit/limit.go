@@ -5,7 +5,6 @@ package limit
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"time"
 
@@ -30,11 +29,6 @@ func IDOf(zone, key string) ID {
 // hashTag puts the keys of all zones into one slot of a Redis Cluster, since one script
 // has to reach those of a request together.
 const hashTag = "{botgate}"
-
-// name is the key in Redis as redis_rate takes it, that is without its prefix "rate:".
-func (id ID) name(zone string) string {
-	return hashTag + zone + ":" + base64.RawURLEncoding.EncodeToString(id[:])
-}
 
 // Take is what a request asks of one key.
 type Take struct {

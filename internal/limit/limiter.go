@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/botgate/botgate/internal/breaker"
 	"github.com/botgate/botgate/internal/sharedstate"
 )
 
@@ -56,10 +57,9 @@ func New(c sharedstate.Config) *Limiter {
 		leases: newLeases(clock, c.MaxKeys), inFlight: newInFlight(c.MaxKeys),
 	}
 	l.Every(sweepEvery, func(context.Context) { l.sweep() })
-	if c.Client != nil {
-		l.shared = newShared(c.Client)
-		l.resets = resets{client: c.Client, forget: l.forget, forgetAll: l.denyCache.known.Clear}
-		l.Go(l.shared.calls.work)
+	if c.Redis != nil {
+		l.shared = newShared(c.Redis)
+		l.resets = resets{client: c.Redis.Client(), forget: l.forget, forgetAll: l.denyCache.known.Clear}
 		l.Go(l.resets.follow)
 	}
 	return l
@@ -73,15 +73,18 @@ func (l *Limiter) sweep() {
 }
 
 // Take takes from all keys or from none; the keys must differ. The error is [errStore],
-// where the policy says so.
-func (l *Limiter) Take(ctx context.Context, p Policy, takes []Take) (Decision, error) {
+// where the policy says so. Along may be nil; it is not called for what this process decides by itself.
+func (l *Limiter) Take(ctx context.Context, p Policy, takes []Take, along Along) (Decision, error) {
 	d := Decision{Results: make([]Result, len(takes))}
 	now := l.now()
 	var err error
 	if l.shared == nil {
 		d.Allowed = l.local.take(takes, 1, d.Results)
-	} else if d.Allowed, d.Degraded, err = l.takeShared(ctx, p, takes, d.Results, now); !d.Allowed && !d.Degraded && leased(takes) {
-		d.Allowed, d.Degraded, err = l.takeLate(ctx, p, takes, d, now)
+	} else {
+		d.Allowed, d.Degraded, err = l.takeShared(ctx, call{p, takes, d.Results, now, along})
+		if !d.Allowed && !d.Degraded && leased(takes) {
+			d.Allowed, d.Degraded, err = l.takeLate(ctx, p, takes, d, now)
+		}
 	}
 	if !d.Allowed && err == nil {
 		l.topKeys.note(&takes[d.Refused()], now)
@@ -103,26 +106,36 @@ func (l *Limiter) takeLate(
 	now := l.now()
 	p.Budget -= seconds(now - asked)
 	clear(d.Results)
-	return l.takeShared(ctx, p, takes, d.Results, now)
+	return l.takeShared(ctx, call{p, takes, d.Results, now, nil})
+}
+
+// call is what Redis is asked for.
+type call struct {
+	policy  Policy
+	takes   []Take
+	results []Result
+	// asked is when; no later than the call.
+	asked float64
+	along Along
 }
 
 // takeShared spends what this process has in leases, and asks Redis for the rest.
-func (l *Limiter) takeShared(
-	ctx context.Context, p Policy, takes []Take, results []Result, now float64,
-) (allowed, degraded bool, err error) {
+func (l *Limiter) takeShared(ctx context.Context, c call) (allowed, degraded bool, err error) {
+	takes, results := c.takes, c.results
 	ask, places := l.leases.spendAll(takes, results)
 	if len(ask) == 0 {
 		return true, false, nil
 	}
 	if len(ask) == len(takes) {
-		return l.ask(ctx, p, takes, results, now)
+		return l.ask(ctx, c)
 	}
 	answers := make([]Result, len(ask))
-	allowed, degraded, err = l.ask(ctx, p, ask, answers, now)
+	c.takes, c.results = ask, answers
+	allowed, degraded, err = l.ask(ctx, c)
 	for i, place := range places {
 		if place < 0 {
 			if !allowed {
-				l.leases.giveBack(&takes[i], now+results[i].ResetAfter.Seconds())
+				l.leases.giveBack(&takes[i], c.asked+results[i].ResetAfter.Seconds())
 				results[i].Remaining += takes[i].cost()
 			}
 			continue
@@ -133,35 +146,43 @@ func (l *Limiter) takeShared(
 }
 
 // ask lets Redis decide, unless it is known to refuse, or the policy where Redis does not.
-// Now is no later than the call.
-func (l *Limiter) ask(
-	ctx context.Context, p Policy, takes []Take, results []Result, now float64,
-) (allowed, degraded bool, err error) {
-	if l.denyCache.refuse(takes, results, now) {
+func (l *Limiter) ask(ctx context.Context, c call) (allowed, degraded bool, err error) {
+	takes, results := c.takes, c.results
+	if l.denyCache.refuse(takes, results, c.asked) {
 		return false, false, nil
 	}
 	if leased(takes) {
 		l.leases.fetches.begin(takes)
 		defer l.leases.fetches.end(takes)
 	}
-	taken := make([]int, len(takes))
-	err = l.Breaker.Call(ctx, p.Budget, func(ctx context.Context) error { return l.shared.take(ctx, takes, results, taken) })
-	if err != nil {
-		allowed, err = l.fallBack(p, takes, results)
+	var space [4]int
+	taken := append(space[:0], make([]int, len(takes))...)
+	if err = l.callShared(ctx, ask{c.policy.Budget, refuse, c.along}, takes, results, taken); err != nil {
+		allowed, err = l.fallBack(c.policy, takes, results)
 		return allowed, true, err
 	}
 	allowed = true
 	for i := range takes {
 		allowed = allowed && results[i].Allowed
 		if extra := taken[i] - takes[i].cost(); extra > 0 {
-			l.leases.add(&takes[i], extra, now+results[i].ResetAfter.Seconds(), results[i].Remaining)
+			l.leases.add(&takes[i], extra, c.asked+results[i].ResetAfter.Seconds(), results[i].Remaining)
 			results[i].Remaining += extra
 		}
 	}
 	if !allowed {
-		l.denyCache.note(takes, results, now)
+		l.denyCache.note(takes, results, c.asked)
 	}
 	return allowed, false, nil
+}
+
+// callShared makes the round trip, unless the breaker is open.
+func (l *Limiter) callShared(ctx context.Context, a ask, takes []Take, results []Result, taken []int) error {
+	if !l.Breaker.Admits() {
+		return breaker.ErrOpen
+	}
+	err := l.shared.take(ctx, a, takes, results, taken)
+	l.Breaker.Report(ctx, err)
+	return err
 }
 
 func (l *Limiter) fallBack(p Policy, takes []Take, results []Result) (allowed bool, err error) {
@@ -180,14 +201,12 @@ func (l *Limiter) fallBack(p Policy, takes []Take, results []Result) (allowed bo
 
 // Defer takes from all keys, on credit where there is not enough, and never refuses. Each
 // result says how long what was taken has to wait until the rate has caught up, at most
-// maxDelay; a debt does not grow beyond that. Keys may repeat.
-func (l *Limiter) Defer(ctx context.Context, p Policy, takes []Take, maxDelay time.Duration) Decision {
+// maxDelay; a debt does not grow beyond that. Keys may repeat. Along is as for Take.
+func (l *Limiter) Defer(ctx context.Context, p Policy, takes []Take, maxDelay time.Duration, along Along) Decision {
 	d := Decision{Results: make([]Result, len(takes)), Allowed: true}
 	if l.shared == nil {
 		l.local.deferred(takes, 1, maxDelay, d.Results)
-	} else if err := l.Breaker.Call(ctx, p.Budget, func(ctx context.Context) error {
-		return l.shared.deferred(ctx, takes, maxDelay, d.Results)
-	}); err != nil {
+	} else if err := l.callShared(ctx, ask{p.Budget, maxDelay.Seconds(), along}, takes, d.Results, make([]int, len(takes))); err != nil {
 		d.Degraded = true
 		if p.OnError != Allow {
 			l.local.deferred(takes, p.Share, maxDelay, d.Results)

@@ -33,13 +33,22 @@ func openRedis(t testing.TB, url string) redis.UniversalClient {
 	return client
 }
 
+func openPipe(t testing.TB, url string) *redisclient.Pipe {
+	t.Helper()
+	client, err := redisclient.Open(url)
+	require.NoError(t, err)
+	pipe := redisclient.NewPipe(client)
+	t.Cleanup(func() { require.NoError(t, pipe.Close()) })
+	return pipe
+}
+
 // newLimiter starts a limiter over the Redis, or in this process for an empty URL.
 func newLimiter(t testing.TB, url string) (*Limiter, *testlog.Buffer) {
 	t.Helper()
 	log := new(testlog.Buffer)
 	c := sharedstate.Config{MaxKeys: 10_000, Logger: log.Logger()}
 	if url != "" {
-		c.Client = openRedis(t, url)
+		c.Redis = openPipe(t, url)
 	}
 	l := New(c)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
@@ -54,7 +63,7 @@ func take(key string, n int) Take {
 // decide asks and fails the test on an error.
 func decide(t testing.TB, l *Limiter, takes ...Take) Decision {
 	t.Helper()
-	d, err := l.Take(t.Context(), patient, takes)
+	d, err := l.Take(t.Context(), patient, takes, nil)
 	require.NoError(t, err)
 	return d
 }

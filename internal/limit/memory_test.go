@@ -125,7 +125,7 @@ func TestLotsAreSpentThoughRedisRefuses(t *testing.T) {
 		var callers sync.WaitGroup
 		for range 24 {
 			callers.Go(func() {
-				if d, err := l.Take(context.Background(), patient, []Take{other, leased}); err == nil && d.Allowed {
+				if d, err := l.Take(context.Background(), patient, []Take{other, leased}, nil); err == nil && d.Allowed {
 					allowed.Add(1)
 				}
 			})
@@ -204,7 +204,7 @@ func TestTopKeys(t *testing.T) {
 		decide(t, l, take(key, 16))
 		decide(t, l, take(key, 1))
 		if i%8 == 0 {
-			l.Defer(t.Context(), patient, []Take{take("heavy", 16)}, time.Hour)
+			l.Defer(t.Context(), patient, []Take{take("heavy", 16)}, time.Hour, nil)
 		}
 	}
 	top := l.TopKeys(3)

@@ -3,122 +3,128 @@ package limit
 import (
 	"context"
 	_ "embed"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
-	"strconv"
 	"time"
 
-	"github.com/go-redis/redis_rate/v10"
-	"github.com/redis/go-redis/v9"
+	"github.com/botgate/botgate/internal/redisclient"
 )
 
 //go:embed take.lua
 var takeSource string
 
-var takeScript = redis.NewScript(takeSource)
-
 // keyPrefix is what redis_rate puts before its keys.
 const keyPrefix = "rate:"
 
-// perKey is how many numbers the script takes, and returns, for each key.
-const perKey = 5
+const (
+	// numberSize is that of a number in what the script takes and returns.
+	numberSize = 8
+	// asksPerKey and answersPerKey are how many numbers the script takes, and returns, for each key.
+	asksPerKey, answersPerKey = 4, 5
+	// refuse is the longest delay where nothing is taken on credit.
+	refuse = -1
+)
 
 var errAnswer = errors.New("rate limit: unexpected answer of the script")
 
-// shared counts in Redis. One key is redis_rate's own business; several are the script's.
+// shared counts in Redis.
 type shared struct {
-	calls *pipeline
-	rate  *redis_rate.Limiter
+	pipe   *redisclient.Pipe
+	script redisclient.Script
 }
 
-func newShared(client redis.UniversalClient) *shared {
-	calls := newPipeline(client)
-	return &shared{calls: calls, rate: redis_rate.NewLimiter(calls)}
+func newShared(pipe *redisclient.Pipe) *shared {
+	pipe.Connect()
+	return &shared{pipe: pipe, script: pipe.Script(takeSource)}
 }
 
-// take fills in the results and how much was taken from each key: from all or from none.
-func (s *shared) take(ctx context.Context, takes []Take, results []Result, taken []int) error {
-	if len(takes) == 1 && takes[0].most() == takes[0].cost() {
-		return s.takeOne(ctx, &takes[0], results, taken)
+// Along returns a call that goes to Redis in the same round trip, or nil. It is called when there is one, at most once.
+type Along func() *redisclient.Call
+
+// ask is what one round trip is about.
+type ask struct {
+	budget time.Duration
+	// maxDelay is that of what is taken on credit, in seconds, or refuse.
+	maxDelay float64
+	along    Along
+}
+
+// take fills in the results and how much was taken from each key: from all or from none, or on credit.
+func (s *shared) take(ctx context.Context, a ask, takes []Take, results []Result, taken []int) error {
+	var names [4]string
+	keys := names[:0]
+	for i := range takes {
+		keys = append(keys, takes[i].ID.key(takes[i].Zone))
 	}
-	return s.run(ctx, takes, -1, results, taken)
-}
-
-func (s *shared) takeOne(ctx context.Context, t *Take, results []Result, taken []int) error {
-	r, err := s.rate.AllowN(ctx, t.ID.name(t.Zone), t.Limit, t.cost())
-	if err != nil {
+	cmd := s.script.Command(keys, pack(a.maxDelay, takes))
+	call := redisclient.NewCall(a.budget, cmd)
+	if with := a.with(); with != nil {
+		s.pipe.Send(call, with)
+	} else {
+		s.pipe.Send(call)
+	}
+	if err := call.Wait(ctx); err != nil {
 		return err
 	}
-	taken[0] = r.Allowed
-	results[0] = Result{Known: true, Allowed: r.Allowed > 0, Remaining: r.Remaining, ResetAfter: saturated(r.ResetAfter)}
-	if !results[0].Allowed {
-		results[0].RetryAfter = saturated(r.RetryAfter)
+	return unpack(cmd.Val(), results, taken)
+}
+
+func (a ask) with() *redisclient.Call {
+	if a.along == nil {
+		return nil
 	}
-	return nil
+	return a.along()
 }
 
-// saturated is what [seconds] would have made of a duration that overflowed.
-func saturated(d time.Duration) time.Duration {
-	if d < 0 {
-		return math.MaxInt64
-	}
-	return d
-}
-
-// deferred takes on credit; see [Limiter.Defer].
-func (s *shared) deferred(ctx context.Context, takes []Take, maxDelay time.Duration, results []Result) error {
-	return s.run(ctx, takes, maxDelay.Seconds(), results, make([]int, len(takes)))
-}
-
-func (s *shared) run(ctx context.Context, takes []Take, maxDelay float64, results []Result, taken []int) error {
-	keys := make([]string, len(takes))
-	args := make([]any, 1, 1+perKey*len(takes))
-	args[0] = maxDelay
+// pack makes the script's argument.
+func pack(maxDelay float64, takes []Take) string {
+	var space [128]byte
+	text := appendNumbers(space[:0], maxDelay)
 	for i := range takes {
 		t := &takes[i]
-		keys[i] = keyPrefix + t.ID.name(t.Zone)
-		args = append(args, t.Limit.Burst, t.Limit.Rate, t.Limit.Period.Seconds(), t.cost(), t.most())
+		b := newBucket(t.Limit, 1)
+		text = appendNumbers(text, b.interval, b.offset, float64(t.cost()), float64(t.most()))
 	}
-	values, err := takeScript.Run(ctx, s.calls, keys, args...).Slice()
-	if err != nil {
-		return err
+	return string(text)
+}
+
+func appendNumbers(text []byte, numbers ...float64) []byte {
+	for _, n := range numbers {
+		text = binary.BigEndian.AppendUint64(text, math.Float64bits(n))
 	}
-	if len(values) != perKey*len(takes) {
+	return text
+}
+
+// unpack reads what the script says of the keys.
+func unpack(text string, results []Result, taken []int) error {
+	if len(text) != numberSize*answersPerKey*len(results) {
 		return errAnswer
 	}
-	for i := range takes {
-		if results[i], taken[i], err = parse(values[i*perKey : (i+1)*perKey]); err != nil {
-			return err
+	for i := range results {
+		var n [answersPerKey]float64
+		for j := range n {
+			n[j] = math.Float64frombits(binary.BigEndian.Uint64([]byte(text[:numberSize])))
+			text = text[numberSize:]
+		}
+		taken[i] = int(n[0])
+		results[i] = Result{
+			Known: true, Allowed: n[2] == -1, Remaining: int(n[1]),
+			RetryAfter: seconds(max(0, n[2])), ResetAfter: seconds(n[3]), Delay: seconds(n[4]),
 		}
 	}
 	return nil
 }
 
-// parse reads what the script says of one key.
-func parse(values []any) (r Result, taken int, err error) {
-	var whole [2]int64
-	var floats [3]float64
-	for i := range whole {
-		var ok bool
-		if whole[i], ok = values[i].(int64); !ok {
-			return Result{}, 0, fmt.Errorf("%w: value %d", errAnswer, i)
-		}
-	}
-	for i := range floats {
-		text, _ := values[len(whole)+i].(string)
-		if floats[i], err = strconv.ParseFloat(text, 64); err != nil {
-			return Result{}, 0, fmt.Errorf("%w: value %d", errAnswer, len(whole)+i)
-		}
-	}
-	r = Result{
-		Known: true, Allowed: floats[0] == -1, Remaining: int(whole[1]),
-		RetryAfter: seconds(max(0, floats[0])), ResetAfter: seconds(floats[1]), Delay: seconds(floats[2]),
-	}
-	return r, int(whole[0]), nil
+// key is the ID's key in Redis, as redis_rate has it.
+func (id ID) key(zone string) string {
+	var space [128]byte
+	text := append(append(append(append(space[:0], keyPrefix...), hashTag...), zone...), ':')
+	return string(base64.RawURLEncoding.AppendEncode(text, id[:]))
 }
 
 // reset gives a key its full allowance back.
 func (s *shared) reset(ctx context.Context, zone string, id ID) error {
-	return s.rate.Reset(ctx, id.name(zone))
+	return s.pipe.Client().Del(ctx, id.key(zone)).Err()
 }

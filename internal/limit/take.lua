@@ -3,22 +3,21 @@
 -- redis_rate's own script does, in the same order.
 --
 -- KEYS  one for each take
--- ARGV  the longest delay in seconds of what is taken on credit, or -1 to refuse instead,
---       and for each key: burst, rate, period in seconds, least, most
--- Returns for each key: taken, remaining, retry_after, reset_after, delay
-redis.replicate_commands()
-
-local max_delay = tonumber(ARGV[1])
+-- ARGV  numbers, packed: the longest delay in seconds of what is taken on credit, or -1 to
+--       refuse instead, and for each key: interval and offset in seconds, least, most
+-- Returns for each key, packed: taken, remaining, retry_after, reset_after, delay
+local packed = ARGV[1]
+local max_delay = struct.unpack(">d", packed)
 local jan_1_2017 = 1483228800
 local now = redis.call("TIME")
 now = (now[1] - jan_1_2017) + (now[2] / 1000000)
 
+local function asked(i)
+  return struct.unpack(">dddd", packed, 32 * i - 23)
+end
+
 local function tat_of(key)
-  local tat = redis.call("GET", key)
-  if not tat then
-    return now
-  end
-  return math.max(tonumber(tat), now)
+  return math.max(tonumber(redis.call("GET", key) or now), now)
 end
 
 local function write(key, tat)
@@ -28,48 +27,36 @@ local function write(key, tat)
   end
 end
 
-local function argument(i, n)
-  return tonumber(ARGV[(i - 1) * 5 + 1 + n])
-end
-
 local answers = {}
 local function answer(i, taken, remaining, retry_after, reset_after, delay)
-  local at = (i - 1) * 5
-  answers[at + 1] = taken
-  answers[at + 2] = remaining
-  answers[at + 3] = tostring(retry_after)
-  answers[at + 4] = tostring(reset_after)
-  answers[at + 5] = tostring(delay)
+  answers[i] = struct.pack(">ddddd", taken, remaining, retry_after, reset_after, delay)
 end
 
 if max_delay >= 0 then
   for i, key in ipairs(KEYS) do
-    local interval = argument(i, 3) / argument(i, 2)
-    local offset = interval * argument(i, 1)
+    local interval, offset, cost = asked(i)
     local tat = tat_of(key)
-    local new_tat = math.min(tat + interval * argument(i, 4), math.max(tat, now + offset + max_delay))
+    local new_tat = math.min(tat + interval * cost, math.max(tat, now + offset + max_delay))
     local diff = now - (new_tat - offset)
     write(key, new_tat)
-    answer(i, argument(i, 4), math.max(0, diff / interval), -1, new_tat - now, math.min(math.max(0, -diff), max_delay))
+    answer(i, cost, math.max(0, diff / interval), -1, new_tat - now, math.min(math.max(0, -diff), max_delay))
   end
-  return answers
+  return table.concat(answers)
 end
 
 local refused = false
 local new_tats = {}
 for i, key in ipairs(KEYS) do
-  local interval = argument(i, 3) / argument(i, 2)
-  local offset = interval * argument(i, 1)
-  local cost = argument(i, 4)
+  local interval, offset, cost, most = asked(i)
   local tat = tat_of(key)
   local new_tat = tat + interval * cost
   local diff = now - (new_tat - offset)
   local remaining = diff / interval
   if remaining < 0 then
     refused = true
-    answer(i, 0, 0, diff * -1, tat - now, 0)
+    answer(i, 0, 0, -diff, tat - now, 0)
   else
-    local extra = math.min(argument(i, 5) - cost, math.floor(remaining))
+    local extra = math.min(most - cost, math.floor(remaining))
     if extra > 0 then
       cost = cost + extra
       remaining = remaining - extra
@@ -84,9 +71,9 @@ for i, key in ipairs(KEYS) do
   if not refused then
     write(key, new_tats[i])
   elseif new_tats[i] then
-    local interval = argument(i, 3) / argument(i, 2)
+    local interval, offset = asked(i)
     local tat = tat_of(key)
-    answer(i, 0, math.max(0, (now - (tat - interval * argument(i, 1))) / interval), -1, tat - now, 0)
+    answer(i, 0, math.max(0, (now - (tat - offset)) / interval), -1, tat - now, 0)
   end
 end
-return answers
+return table.concat(answers)

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/background"
 	"github.com/botgate/botgate/internal/breaker"
@@ -15,9 +14,8 @@ import (
 
 // Config is what a state is made of.
 type Config struct {
-	// Client is the Redis of all processes; nil keeps the state in this one. It must honour the
-	// deadlines of contexts. It is not closed.
-	Client redis.UniversalClient
+	// Redis is that of all processes; nil keeps the state in this one. It is not closed.
+	Redis *redisclient.Pipe
 	// MaxKeys bounds the keys that are remembered in this process, in each table. With more,
 	// those are forgotten that would be soonest anyway. Required.
 	MaxKeys int
@@ -38,7 +36,7 @@ type Base struct {
 // [breaker.Config].
 func New(c Config, effect string) Base {
 	return Base{background.New(), breaker.New(breaker.Config{
-		Logger: c.Logger, Effect: effect, Degraded: c.Degraded, Probe: redisclient.Probe(c.Client),
+		Logger: c.Logger, Effect: effect, Degraded: c.Degraded, Probe: redisclient.Probe(c.Redis.Client()),
 	})}
 }
 

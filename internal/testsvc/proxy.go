@@ -16,7 +16,9 @@ type Proxy struct {
 	URL string
 
 	server string
-	mu     sync.Mutex
+	// away is how long what the server says is under way.
+	away time.Duration
+	mu   sync.Mutex
 	conns  map[net.Conn]bool // Whether it leads to the server.
 	muted  map[net.Conn]bool // What comes from these is dropped.
 	// mute and deafen are for connections to come.
@@ -33,6 +35,17 @@ func StartProxy(t testing.TB, serverURL string) *Proxy {
 		t.Fatal(err)
 	}
 	return StartProxyOn(t, serverURL, listener)
+}
+
+// StartDistant starts a proxy to a server that is so far away, there and back. What the server says is held back, and
+// any amount can be under way.
+func StartDistant(t testing.TB, serverURL string, roundTrip time.Duration) *Proxy {
+	t.Helper()
+	p := StartProxy(t, serverURL)
+	p.mu.Lock()
+	p.away = roundTrip
+	p.mu.Unlock()
+	return p
 }
 
 // StartProxyOn starts a proxy that listens on the listener, which it closes.
@@ -68,9 +81,14 @@ func (p *Proxy) serve(ctx context.Context, listener net.Listener) {
 		p.mu.Lock()
 		p.conns[client], p.conns[server] = false, true
 		p.muted[client], p.muted[server] = p.deafen, p.mute
+		away := p.away
 		p.mu.Unlock()
 		p.group.Go(func() { p.pipe(server, client) })
-		p.group.Go(func() { p.pipe(client, server) })
+		if away > 0 {
+			p.group.Go(func() { p.pipeLate(client, server, away) })
+		} else {
+			p.group.Go(func() { p.pipe(client, server) })
+		}
 	}
 }
 
@@ -87,6 +105,38 @@ func (p *Proxy) pipe(to, from net.Conn) {
 			return
 		}
 	}
+}
+
+// late is what was said at a time.
+type late struct {
+	text []byte
+	said time.Time
+}
+
+// maxLate is how many texts are under way.
+const maxLate = 1024
+
+// pipeLate copies until the end, each text when it was under way for so long.
+func (p *Proxy) pipeLate(to, from net.Conn, away time.Duration) {
+	texts := make(chan late, maxLate)
+	p.group.Go(func() {
+		defer close(texts)
+		for {
+			buffer := make([]byte, 4<<10)
+			n, err := from.Read(buffer)
+			if err != nil {
+				return
+			}
+			texts <- late{buffer[:n], time.Now()}
+		}
+	})
+	for text := range texts {
+		<-time.After(time.Until(text.said.Add(away)))
+		if _, err := to.Write(text.text); err != nil {
+			_ = from.Close()
+		}
+	}
+	_ = to.Close()
 }
 
 func (p *Proxy) swallows(from net.Conn) bool {

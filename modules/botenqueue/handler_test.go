@@ -20,13 +20,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/testsvc"
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/security"
@@ -35,7 +35,7 @@ import (
 // fakeApp stands for the botgate app with a queue that the test controls.
 type fakeApp struct {
 	fakeQueue
-	client  redis.UniversalClient
+	pipe    *redisclient.Pipe
 	openErr error
 }
 
@@ -43,7 +43,7 @@ func (f *fakeApp) Queue() (queue.Queue, error) { return &f.fakeQueue, f.openErr 
 func (f *fakeApp) KnownBot(name string) bool   { return name == "demo" || name == "other" }
 func (f *fakeApp) HasBots() bool               { return true }
 
-func (f *fakeApp) Redis() redis.UniversalClient { return f.client }
+func (f *fakeApp) RedisPipe() *redisclient.Pipe { return f.pipe }
 
 type base = queue.Queue
 

@@ -12,12 +12,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/order"
 	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
 	"github.com/botgate/botgate/modules/internal/security"
@@ -110,9 +110,9 @@ type botgateApp interface {
 	Queue() (queue.Queue, error)
 	KnownBot(name string) bool
 	HasBots() bool
-	// Redis returns nil where none is configured. The client must honour the deadlines
+	// RedisPipe returns nil where no Redis is configured. Its client must honour the deadlines
 	// of contexts, or the budget is none.
-	Redis() redis.UniversalClient
+	RedisPipe() *redisclient.Pipe
 }
 
 // leaseMargin is how much longer than its publish a claim blocks its key when the gateway
@@ -189,7 +189,7 @@ func (h *Handler) provisionStore() (err error) {
 	h.terms = idempotency.Terms{
 		Window: window, Lease: time.Duration(h.Timeout) + leaseMargin, Budget: time.Duration(h.IdempotencyBudget),
 	}
-	h.store, h.release, err = acquire(h.app.Redis(), h.logger)
+	h.store, h.release, err = acquire(h.app.RedisPipe(), h.logger)
 	return err
 }
 

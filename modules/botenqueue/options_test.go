@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/idempotency"
@@ -36,7 +35,7 @@ func (loadedApp) Queue() (queue.Queue, error)  { return &fakeQueue{}, nil }
 func (loadedApp) KnownBot(string) bool         { return true }
 func (loadedApp) HasBots() bool                { return true }
 func (loadedApp) MaxUnverified() int64         { return unverified.DefaultLimit }
-func (loadedApp) Redis() redis.UniversalClient { return nil }
+func (loadedApp) RedisPipe() *redisclient.Pipe { return nil }
 
 // provisioning guards what Caddy changes of its process while it provisions.
 var provisioning sync.Mutex
@@ -106,8 +105,9 @@ func TestOptions(t *testing.T) {
 func TestOperatorSeesThatRedisIsUnreachable(t *testing.T) {
 	client, err := redisclient.Open("redis://127.0.0.1:1")
 	require.NoError(t, err)
-	defer func() { require.NoError(t, client.Close()) }()
-	store, release, err := acquire(client, slog.New(slog.DiscardHandler))
+	pipe := redisclient.NewPipe(client)
+	defer func() { require.NoError(t, pipe.Close()) }()
+	store, release, err := acquire(pipe, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	store.Mark(t.Context(), idempotency.Terms{Window: time.Hour, Budget: time.Minute}, []idempotency.Key{{}}, time.Now())
 	require.InDelta(t, 1, testutil.ToFloat64(degradedState), 0)

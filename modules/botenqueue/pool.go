@@ -3,9 +3,8 @@ package botenqueue
 import (
 	"log/slog"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/botgate/botgate/internal/idempotency"
+	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/sharedstate"
 	"github.com/botgate/botgate/modules/internal/pooled"
 )
@@ -14,13 +13,13 @@ import (
 const maxKeys = 200_000
 
 // stores has one for each Redis, and one for this process alone, whose key is nil.
-var stores = pooled.New[redis.UniversalClient, *idempotency.Store]()
+var stores = pooled.New[*redisclient.Pipe, *idempotency.Store]()
 
-// acquire returns the store over a client, or in this process for nil, and the function
+// acquire returns the store over a pipe, or in this process for nil, and the function
 // that gives it back.
-func acquire(client redis.UniversalClient, logger *slog.Logger) (*idempotency.Store, func() error, error) {
-	store, err := stores.Acquire(client, func() (*idempotency.Store, error) {
-		return idempotency.New(sharedstate.Config{Client: client, MaxKeys: maxKeys, Logger: logger, Degraded: degradedState}), nil
+func acquire(pipe *redisclient.Pipe, logger *slog.Logger) (*idempotency.Store, func() error, error) {
+	store, err := stores.Acquire(pipe, func() (*idempotency.Store, error) {
+		return idempotency.New(sharedstate.Config{Redis: pipe, MaxKeys: maxKeys, Logger: logger, Degraded: degradedState}), nil
 	})
-	return store, func() error { return stores.Release(client) }, err
+	return store, func() error { return stores.Release(pipe) }, err
 }

@@ -35,8 +35,8 @@ func remembering(t testing.TB, f *fakeApp, url string) *Handler {
 	if url != "" {
 		client, err := redisclient.Open(url)
 		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, client.Close()) })
-		c.Client = client
+		c.Redis = redisclient.NewPipe(client)
+		t.Cleanup(func() { require.NoError(t, c.Redis.Close()) })
 	}
 	h.store = idempotency.New(c)
 	t.Cleanup(func() { require.NoError(t, h.store.Close()) })

@@ -98,7 +98,7 @@ type App struct {
 
 	logger *slog.Logger
 	file   *reload.Value[queue.Bots] // Nil without a bots file.
-	redis  redis.UniversalClient
+	redis  *redisclient.Pipe
 	// verifyOrder looks at the routes of the configuration.
 	verifyOrder func() error
 	// claimPorts claims what the configuration listens on, and claims are how to release that.
@@ -162,12 +162,20 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.RedisURL == "" {
 		return nil
 	}
-	client, err := redisPool.Acquire(a.RedisURL, func() (redis.UniversalClient, error) { return redisclient.Open(a.RedisURL) })
+	pipe, err := redisPool.Acquire(a.RedisURL, a.openRedis)
 	if err != nil {
 		return fmt.Errorf("option redis: %w", err)
 	}
-	a.redis = client
+	a.redis = pipe
 	return nil
+}
+
+func (a *App) openRedis() (*redisclient.Pipe, error) {
+	client, err := redisclient.Open(a.RedisURL)
+	if err != nil {
+		return nil, err
+	}
+	return redisclient.NewPipe(client), nil
 }
 
 // expand replaces the placeholders of addresses, paths and names. What is not set stays so: the embedded
@@ -254,7 +262,10 @@ func (a *App) Settings() gateway.Settings {
 func (a *App) MaxUnverified() int64 { return cmp.Or(a.MaxUnverifiedBytes, unverified.DefaultLimit) }
 
 // Redis returns the shared Redis client, or nil when none is configured.
-func (a *App) Redis() redis.UniversalClient { return a.redis }
+func (a *App) Redis() redis.UniversalClient { return a.redis.Client() }
+
+// RedisPipe returns what requests share round trips to that Redis by, or nil when none is configured.
+func (a *App) RedisPipe() *redisclient.Pipe { return a.redis }
 
 // Interface guards.
 var (

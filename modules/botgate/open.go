@@ -11,21 +11,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	blobopen "github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/collector"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
+	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/pooled"
 )
 
 // The pools outlive a configuration: a file that is drained over a reload, for one, must not be
 // opened twice.
 var (
-	redisPool = pooled.New[string, redis.UniversalClient]()
+	redisPool = pooled.New[string, *redisclient.Pipe]()
 	queuePool = pooled.New[queueKey, queue.Queue]()
 	spoolPool = pooled.New[string, *spool.Spool]()
 	// pacerPool has the one of this process, which its memory limit is a property of.

@@ -75,7 +75,7 @@ func (h *Handler) take(header http.Header, r *http.Request, a *ask) *problem.Pro
 	if len(a.takes) == 0 {
 		return nil
 	}
-	d, err := h.limiter.Take(r.Context(), h.policy, a.takes)
+	d, err := h.limiter.Take(r.Context(), h.policy, a.takes, nil)
 	if d.Degraded {
 		for _, from := range a.from {
 			from.zone.counters.degraded.Inc()
@@ -122,7 +122,7 @@ func (h *Handler) slowDown(header http.Header, r *http.Request) {
 	if len(a.takes) == 0 {
 		return
 	}
-	d := h.limiter.Defer(r.Context(), h.policy, a.takes, time.Duration(h.MaxDelay))
+	d := h.limiter.Defer(r.Context(), h.policy, a.takes, time.Duration(h.MaxDelay), nil)
 	now := time.Now()
 	for i, from := range a.from {
 		delay := d.Results[i].Delay

@@ -13,7 +13,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/limit"
@@ -26,11 +25,11 @@ func TestMain(m *testing.M) { testsvc.Main(m) }
 
 // fakeApp is the part of the botgate app that the handler needs.
 type fakeApp struct {
-	// Client is a key of clients; empty for none.
-	Client string `json:"client,omitempty"`
+	// Pipe is a key of pipes; empty for none.
+	Pipe string `json:"pipe,omitempty"`
 }
 
-var clients sync.Map
+var pipes sync.Map
 
 func init() { caddy.RegisterModule(&fakeApp{}) }
 
@@ -41,12 +40,12 @@ func (*fakeApp) CaddyModule() caddy.ModuleInfo {
 func (a *fakeApp) Start() error { return nil }
 func (a *fakeApp) Stop() error  { return nil }
 
-func (a *fakeApp) Redis() redis.UniversalClient {
-	client, ok := clients.Load(a.Client)
+func (a *fakeApp) RedisPipe() *redisclient.Pipe {
+	pipe, ok := pipes.Load(a.Pipe)
 	if !ok {
 		return nil
 	}
-	return client.(redis.UniversalClient)
+	return pipe.(*redisclient.Pipe)
 }
 
 // provisioning guards what Caddy changes of its process while it provisions.
@@ -58,11 +57,12 @@ func load(t testing.TB, redisURL string, config Handler) (h *Handler, unload fun
 	t.Helper()
 	app := new(fakeApp)
 	if redisURL != "" {
-		app.Client = uuid.NewString()
+		app.Pipe = uuid.NewString()
 		client, err := redisclient.Open(redisURL)
 		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, client.Close()) })
-		clients.Store(app.Client, client)
+		pipe := redisclient.NewPipe(client)
+		t.Cleanup(func() { require.NoError(t, pipe.Close()) })
+		pipes.Store(app.Pipe, pipe)
 	}
 	rawApp, err := json.Marshal(app)
 	require.NoError(t, err)

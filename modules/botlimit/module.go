@@ -11,10 +11,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/botgate/botgate/internal/limit"
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/order"
 )
 
@@ -87,9 +87,9 @@ type Handler struct {
 
 // botgateApp is what the handler needs of the botgate app.
 type botgateApp interface {
-	// Redis returns nil where none is configured. The client must honour the deadlines
+	// RedisPipe returns nil where no Redis is configured. Its client must honour the deadlines
 	// of contexts, or the budget is none.
-	Redis() redis.UniversalClient
+	RedisPipe() *redisclient.Pipe
 }
 
 // CaddyModule returns the Caddy module information.
@@ -114,7 +114,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
-	if h.limiter, h.release, err = acquire(app.(botgateApp).Redis(), h.logger); err != nil {
+	if h.limiter, h.release, err = acquire(app.(botgateApp).RedisPipe(), h.logger); err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
 	h.policy = limit.Policy{Budget: time.Duration(h.Budget), OnError: h.OnStoreError, Share: h.LocalShare}
