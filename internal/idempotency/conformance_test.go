@@ -16,7 +16,7 @@ func TestFinishedKeyGivesTheFirstAnswer(t *testing.T) {
 		key := newKey()
 		claim := one.Begin(t.Context(), patient, key, body)
 		require.Equal(t, First, claim.State)
-		one.Finish(t.Context(), claim, answer)
+		finish(one, claim, answer)
 		for _, s := range []*Store{one, other, one} {
 			again := s.Begin(t.Context(), patient, key, body)
 			require.Equal(t, Repeat, again.State)
@@ -35,7 +35,7 @@ func TestKeyIsForOneRequest(t *testing.T) {
 		one.Abandon(t.Context(), claim)
 		require.Equal(t, Mismatch, other.Begin(t.Context(), patient, key, another).State, "failed: part of it may be done")
 		claim = one.Begin(t.Context(), patient, key, body)
-		one.Finish(t.Context(), claim, answer)
+		finish(one, claim, answer)
 		require.Equal(t, Mismatch, other.Begin(t.Context(), patient, key, another).State, "done")
 		require.Equal(t, Repeat, other.Begin(t.Context(), patient, key, body).State, "and still the first one's")
 	})
@@ -100,10 +100,10 @@ func TestLostClaim(t *testing.T) {
 
 		one.Abandon(t.Context(), lost)
 		require.Equal(t, InFlight, one.Begin(t.Context(), patient, key, body).State, "not the lost claim's to end")
-		one.Finish(t.Context(), lost, Answer{Status: 202})
+		finish(one, lost, Answer{Status: 202})
 		require.Equal(t, InFlight, one.Begin(t.Context(), patient, key, body).State, "nor to finish")
-		other.Finish(t.Context(), later, answer)
-		one.Finish(t.Context(), lost, Answer{Status: 202})
+		finish(other, later, answer)
+		finish(one, lost, Answer{Status: 202})
 		one.Abandon(t.Context(), lost)
 		require.Equal(t, answer, other.Begin(t.Context(), patient, key, body).Answer)
 	})
@@ -117,7 +117,7 @@ func TestLateFinish(t *testing.T) {
 		brief.Lease = time.Millisecond
 		key := newKey()
 		late := one.Begin(t.Context(), brief, key, body)
-		one.Finish(t.Context(), late, answer)
+		finish(one, late, answer)
 		require.Equal(t, answer, other.Begin(t.Context(), patient, key, body).Answer)
 		one.Abandon(t.Context(), late)
 		require.Equal(t, Repeat, other.Begin(t.Context(), patient, key, body).State, "what is done stays done")
@@ -130,11 +130,11 @@ func TestKeyIsForgottenAfterItsWindow(t *testing.T) {
 		brief := patient
 		brief.Window = 50 * time.Millisecond
 		key := newKey()
-		one.Finish(t.Context(), one.Begin(t.Context(), brief, key, body), answer)
+		finish(one, one.Begin(t.Context(), brief, key, body), answer)
 		eventually(t, other, patient, key, another)
 
 		marks := []Key{newKey()}
-		one.Mark(t.Context(), brief, marks, noon)
+		mark(one, brief, marks, noon)
 		require.Eventually(t, func() bool { return other.Seen(t.Context(), patient, marks)[0].IsZero() }, time.Minute, 5*time.Millisecond)
 	})
 }
@@ -147,7 +147,7 @@ func TestMarks(t *testing.T) {
 	onBoth(t, func(t *testing.T, one, other *Store) {
 		keys := []Key{newKey(), newKey(), newKey()}
 		require.Equal(t, make([]time.Time, 3), one.Seen(t.Context(), patient, keys))
-		one.Mark(t.Context(), patient, []Key{keys[0], keys[2]}, noon)
+		mark(one, patient, []Key{keys[0], keys[2]}, noon)
 		require.Equal(t, []time.Time{noon, {}, noon}, other.Seen(t.Context(), patient, keys))
 		require.Empty(t, other.Seen(t.Context(), patient, nil))
 	})
@@ -161,7 +161,7 @@ func TestRepeatsAreCounted(t *testing.T) {
 			require.Equal(t, n+1, s.Count(t.Context(), patient, key))
 		}
 		require.Equal(t, 1, other.Count(t.Context(), patient, newKey()))
-		one.Mark(t.Context(), patient, []Key{key}, noon)
+		mark(one, patient, []Key{key}, noon)
 		require.Equal(t, 4, one.Count(t.Context(), patient, key), "beside the mark")
 		brief := patient
 		brief.Window = 50 * time.Millisecond
@@ -209,8 +209,8 @@ func TestSenderWhoLeftIsSettledAllTheSame(t *testing.T) {
 		key, marks := newKey(), []Key{newKey()}
 		claim := one.Begin(gone, patient, key, body)
 		leave()
-		one.Finish(gone, claim, answer)
-		one.Mark(gone, patient, marks, noon)
+		finish(one, claim, answer)
+		mark(one, patient, marks, noon)
 		require.Equal(t, Repeat, other.Begin(t.Context(), patient, key, body).State)
 		require.Equal(t, noon, other.Seen(t.Context(), patient, marks)[0])
 	})

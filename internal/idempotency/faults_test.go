@@ -38,10 +38,10 @@ func TestRedisUnavailable(t *testing.T) {
 			fault.begin(server)
 
 			began := time.Now()
-			s.Finish(t.Context(), claim, answer)
+			finish(s, claim, answer)
 			key := newKey()
-			s.Finish(t.Context(), s.Begin(t.Context(), short, key, body), answer)
-			s.Mark(t.Context(), short, marks, noon)
+			finish(s, s.Begin(t.Context(), short, key, body), answer)
+			mark(s, short, marks, noon)
 			requireKnown := func() {
 				require.Equal(t, answer, s.Begin(t.Context(), short, open, body).Answer, "begun with Redis, done without")
 				require.Equal(t, answer, s.Begin(t.Context(), short, key, body).Answer)
@@ -71,12 +71,12 @@ func TestAnswerThatComesTooLate(t *testing.T) {
 	claim := one.Begin(t.Context(), patient, newKey(), body)
 	claim.local = true
 	require.Equal(t, InFlight, other.Begin(t.Context(), patient, claim.key, body).State)
-	one.Finish(t.Context(), claim, answer)
+	finish(one, claim, answer)
 	require.Equal(t, Repeat, other.Begin(t.Context(), patient, claim.key, body).State)
 
 	again := Claim{key: newKey(), print: body, token: 1, terms: patient}
 	for range 2 {
-		require.NoError(t, one.shared.begin(t.Context(), &again))
+		require.NoError(t, one.ask(t.Context(), &again))
 		require.Equal(t, First, again.State, "the client asks again when the connection broke")
 	}
 }
@@ -87,7 +87,53 @@ func TestRedisThatForgets(t *testing.T) {
 	server := testsvc.StartRedis(t)
 	s, _ := newStore(t, server.URL)
 	claim := s.Begin(t.Context(), patient, newKey(), body)
-	require.NoError(t, s.shared.client.FlushAll(t.Context()).Err())
-	s.Finish(t.Context(), claim, answer)
+	require.NoError(t, s.shared.pipe.Client().FlushAll(t.Context()).Err())
+	finish(s, claim, answer)
 	require.Equal(t, First, s.Begin(t.Context(), patient, claim.key, body).State)
+}
+
+// TestRedisIsToldLater has a Redis that gets to know nothing before those who work have gone on.
+func TestRedisIsToldLater(t *testing.T) {
+	t.Parallel()
+	server := testsvc.StartRedis(t)
+	one, _ := newStore(t, server.URL)
+	other, _ := newStore(t, server.URL)
+	claim, marks := one.Begin(t.Context(), patient, newKey(), body), []Key{newKey()}
+	require.Equal(t, First, claim.State)
+	server.Pause()
+	one.Finish(claim, answer)
+	one.Mark(patient, marks, noon)
+	require.Equal(t, answer, one.Begin(t.Context(), patient, claim.key, body).Answer, "who did it knows at once")
+	require.Equal(t, Mismatch, one.Begin(t.Context(), patient, claim.key, another).State)
+	require.Equal(t, []time.Time{noon}, one.Seen(t.Context(), patient, marks))
+	server.Resume()
+	one.telling.Wait()
+	require.Zero(t, one.local.entries.Len(), "what all know is not kept twice")
+	require.Equal(t, answer, other.Begin(t.Context(), patient, claim.key, body).Answer)
+	require.Equal(t, []time.Time{noon}, other.Seen(t.Context(), patient, marks))
+}
+
+// TestNobodyWorksTwiceMeanwhile asks another gateway while Redis is told that the work is done.
+func TestNobodyWorksTwiceMeanwhile(t *testing.T) {
+	t.Parallel()
+	one, _ := newStore(t, testsvc.StartDistant(t, testsvc.Redis(t), time.Millisecond).URL)
+	other, _ := newStore(t, testsvc.Redis(t))
+	for range 50 {
+		claim := one.Begin(t.Context(), patient, newKey(), body)
+		one.Finish(claim, answer)
+		require.Contains(t, []State{Repeat, InFlight}, other.Begin(t.Context(), patient, claim.key, body).State)
+		require.Eventually(t, func() bool {
+			return other.Begin(t.Context(), patient, claim.key, body).State == Repeat
+		}, time.Minute, time.Millisecond)
+	}
+}
+
+func TestCloseWaitsUntilRedisWasTold(t *testing.T) {
+	t.Parallel()
+	one, _ := newStore(t, testsvc.Redis(t))
+	other, _ := newStore(t, testsvc.Redis(t))
+	claim := one.Begin(t.Context(), patient, newKey(), body)
+	one.Finish(claim, answer)
+	require.NoError(t, one.Close())
+	require.Equal(t, Repeat, other.Begin(t.Context(), patient, claim.key, body).State)
 }

@@ -93,6 +93,14 @@ func (l *local) abandon(c *Claim) {
 	})
 }
 
+// noToken is that of what nobody claimed.
+const noToken = 0
+
+// forget drops what is done under the key, and known elsewhere by now, unless it is another claim's.
+func (l *local) forget(key Key, token uint64) {
+	l.entries.Update(key, func(e entry, ok bool) (entry, bool) { return e, ok && (e.token != token || !e.done) })
+}
+
 func (l *local) first(key Key, id string, window time.Duration) (first string) {
 	now := l.now()
 	l.entries.Update(key, func(e entry, ok bool) (entry, bool) {

@@ -52,6 +52,18 @@ func onBoth(t *testing.T, test func(t *testing.T, one, other *Store)) {
 	})
 }
 
+// finish records the answer and waits until Redis knows it.
+func finish(s *Store, c Claim, a Answer) {
+	s.Finish(c, a)
+	s.telling.Wait()
+}
+
+// mark marks the keys and waits until Redis knows it.
+func mark(s *Store, t Terms, keys []Key, at time.Time) {
+	s.Mark(t, keys, at)
+	s.telling.Wait()
+}
+
 func newKey() Key { return sha256.Sum256([]byte(uuid.NewString())) }
 
 var (

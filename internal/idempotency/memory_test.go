@@ -21,8 +21,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	s := New(sharedstate.Config{MaxKeys: maxKeys, Logger: slog.New(slog.DiscardHandler)})
 	defer func() { require.NoError(t, s.Close()) }()
 	for range 20 * maxKeys {
-		s.Finish(t.Context(), s.Begin(t.Context(), patient, newKey(), body), answer)
-		s.Mark(t.Context(), patient, []Key{newKey()}, noon)
+		finish(s, s.Begin(t.Context(), patient, newKey(), body), answer)
+		mark(s, patient, []Key{newKey()}, noon)
 	}
 	require.LessOrEqual(t, s.local.entries.Len(), maxKeys)
 	last := newKey()
@@ -45,7 +45,7 @@ func TestBytesPerKey(t *testing.T) {
 	for i := range n {
 		id := uuid.NewString()
 		a := Answer{Status: 202, Location: "/v1/events/" + id, Body: []byte(`{"id":"` + id + `","status":"accepted"}`)}
-		s.Finish(t.Context(), s.Begin(t.Context(), patient, sha256.Sum256([]byte(strconv.Itoa(i))), body), a)
+		finish(s, s.Begin(t.Context(), patient, sha256.Sum256([]byte(strconv.Itoa(i))), body), a)
 	}
 	each := (heap() - before) / n
 	t.Logf("%d bytes for each key", each)

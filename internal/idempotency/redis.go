@@ -3,11 +3,13 @@ package idempotency
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/botgate/botgate/internal/redisclient"
 )
 
 //go:embed begin.lua
@@ -15,11 +17,6 @@ var beginSource string
 
 //go:embed settle.lua
 var settleSource string
-
-var (
-	beginScript  = redis.NewScript(beginSource)
-	settleScript = redis.NewScript(settleSource)
-)
 
 // The kinds of keys in Redis.
 const (
@@ -29,95 +26,82 @@ const (
 	countPrefix = "botgate:repeats:"
 )
 
-// shared remembers in Redis.
-type shared struct{ client redis.UniversalClient }
+// shared makes the commands of what is remembered in Redis.
+type shared struct {
+	pipe                      *redisclient.Pipe
+	beginScript, settleScript redisclient.Script
+}
+
+func newShared(pipe *redisclient.Pipe) *shared {
+	pipe.Connect()
+	return &shared{pipe: pipe, beginScript: pipe.Script(beginSource), settleScript: pipe.Script(settleSource)}
+}
+
+// begin takes the key of the claim where nobody has it; [Claim.read] reads its answer.
+func (s *shared) begin(c *Claim) *redis.StringCmd {
+	return s.beginScript.Command([]string{c.key.name(claimPrefix)},
+		c.print[:], tokenText(c.token), c.terms.Lease.Milliseconds(), c.terms.Window.Milliseconds())
+}
 
 var states = map[string]State{"first": First, "repeat": Repeat, "mismatch": Mismatch, "in flight": InFlight}
 
-// begin fills in the claim's state, and takes the key where nobody has it.
-func (s *shared) begin(ctx context.Context, c *Claim) error {
-	found, err := beginScript.Run(ctx, s.client, []string{c.key.name(claimPrefix)},
-		c.print[:], tokenText(c.token), c.terms.Lease.Milliseconds(), c.terms.Window.Milliseconds()).StringSlice()
-	if err != nil {
-		return err
+// read fills in the claim's state.
+func (c *Claim) read(found string) (err error) {
+	if state, known := states[found]; known && state != Repeat {
+		c.State = state
+		return nil
 	}
-	if len(found) != 2 || states[found[0]] == 0 {
+	answer, repeat := strings.CutPrefix(found, "repeat ")
+	if !repeat {
 		return errRecord
 	}
-	if states[found[0]] == Repeat {
-		if c.Answer, err = decode(found[1]); err != nil {
-			return err
-		}
+	if c.Answer, err = decode(answer); err == nil {
+		c.State = Repeat
 	}
-	c.State = states[found[0]]
-	return nil
+	return err
 }
 
 // settle ends a claim with its answer, or without one where the work failed, unless the key
 // is another claim's by now.
-func (s *shared) settle(ctx context.Context, c *Claim, answer ...any) error {
+func (s *shared) settle(c *Claim, answer ...any) redis.Cmder {
 	args := append([]any{tokenText(c.token), c.terms.Window.Milliseconds()}, answer...)
-	return settleScript.Run(ctx, s.client, []string{c.key.name(claimPrefix)}, args...).Err()
+	return s.settleScript.Command([]string{c.key.name(claimPrefix)}, args...)
 }
 
 func tokenText(token uint64) string { return strconv.FormatUint(token, 36) }
 
-// first fills in the ids that the keys are tied to, in one round trip.
-func (s *shared) first(ctx context.Context, t Terms, keys []Key, ids, first []string) error {
-	commands, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, key := range keys {
-			p.SetNX(ctx, key.name(firstPrefix), ids[i], t.Window)
-			p.Get(ctx, key.name(firstPrefix))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+// first ties the keys to ids; every second command tells to which.
+func (s *shared) first(ctx context.Context, t Terms, keys []Key, ids []string) (cmds []redis.Cmder) {
+	for i, key := range keys {
+		name := key.name(firstPrefix)
+		cmds = append(cmds, redis.NewBoolCmd(ctx, "set", name, ids[i], "px", t.Window.Milliseconds(), "nx"),
+			redis.NewStringCmd(ctx, "get", name))
 	}
-	for i := range first {
-		first[i] = commands[2*i+1].(*redis.StringCmd).Val()
-	}
-	return nil
+	return cmds
 }
 
-// seen fills in when what the keys are marked with happened, in one round trip.
-func (s *shared) seen(ctx context.Context, keys []Key, marked []time.Time) error {
-	commands, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, key := range keys {
-			p.Get(ctx, key.name(markPrefix))
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return err
+// seen asks when what the keys are marked with happened.
+func (s *shared) seen(ctx context.Context, keys []Key) []redis.Cmder {
+	cmds := make([]redis.Cmder, len(keys))
+	for i, key := range keys {
+		cmds[i] = redis.NewStringCmd(ctx, "get", key.name(markPrefix))
 	}
-	for i, command := range commands {
-		if at, err := command.(*redis.StringCmd).Int64(); err == nil {
-			marked[i] = time.UnixMicro(at).UTC()
-		}
-	}
-	return nil
+	return cmds
 }
 
-// mark marks the keys, in one round trip.
-func (s *shared) mark(ctx context.Context, keys []Key, at time.Time, window time.Duration) error {
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, key := range keys {
-			p.Set(ctx, key.name(markPrefix), at.UnixMicro(), window)
-		}
-		return nil
-	})
-	return err
+// mark marks the keys.
+func (s *shared) mark(ctx context.Context, keys []Key, at time.Time, window time.Duration) []redis.Cmder {
+	cmds := make([]redis.Cmder, len(keys))
+	for i, key := range keys {
+		cmds[i] = redis.NewStatusCmd(ctx, "set", key.name(markPrefix), at.UnixMicro(), "px", window.Milliseconds())
+	}
+	return cmds
 }
 
-func (s *shared) count(ctx context.Context, key Key, window time.Duration) (int, error) {
-	commands, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.Incr(ctx, key.name(countPrefix))
-		p.PExpire(ctx, key.name(countPrefix), window)
-		return nil
-	})
-	if err != nil {
-		return 0, err
+// count counts one more; the first command tells how many.
+func (s *shared) count(ctx context.Context, key Key, window time.Duration) []redis.Cmder {
+	name := key.name(countPrefix)
+	return []redis.Cmder{
+		redis.NewIntCmd(ctx, "incr", name), redis.NewBoolCmd(ctx, "pexpire", name, window.Milliseconds()),
 	}
-	return int(commands[0].(*redis.IntCmd).Val()), nil
 }

@@ -17,10 +17,10 @@ type Proxy struct {
 
 	server string
 	// away is how long what the server says is under way.
-	away time.Duration
-	mu   sync.Mutex
-	conns  map[net.Conn]bool // Whether it leads to the server.
-	muted  map[net.Conn]bool // What comes from these is dropped.
+	away  time.Duration
+	mu    sync.Mutex
+	conns map[net.Conn]bool // Whether it leads to the server.
+	muted map[net.Conn]bool // What comes from these is dropped.
 	// mute and deafen are for connections to come.
 	mute, deafen bool
 	held         chan struct{}

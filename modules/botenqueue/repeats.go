@@ -59,7 +59,7 @@ func (h *Handler) takeCommand(ctx context.Context, e *event.Event, of event.Iden
 		return outcome{}, refusal
 	}
 	answer := accepted(e)
-	h.store.Finish(ctx, claim, answer)
+	h.store.Finish(claim, answer)
 	return outcome{answer: answer}, nil
 }
 
@@ -96,7 +96,7 @@ func (h *Handler) takeDelivery(ctx context.Context, in intake) (outcome, *proble
 		return outcome{}, refusal
 	}
 	if len(publishing) > 0 {
-		h.store.Mark(ctx, h.terms, publishing, in.events[0].Time)
+		h.store.Mark(h.terms, publishing, in.events[0].Time)
 	}
 	return outcome{answer: accepted(in.events[0])}, nil
 }
