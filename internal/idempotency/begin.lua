@@ -16,6 +16,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if known[3] and tonumber(known[3]) > now and known[4] ~= ARGV[2] then
   return "in flight"
 end
+-- What nobody had before is forgotten when the claim is withdrawn.
+if not known[1] then
+  redis.call("HSET", KEYS[1], "fresh", 1)
+elseif known[4] ~= ARGV[2] then
+  redis.call("HDEL", KEYS[1], "fresh")
+end
 redis.call("HSET", KEYS[1], "print", ARGV[1], "token", ARGV[2], "until", string.format("%.0f", now + ARGV[3]))
 redis.call("PEXPIRE", KEYS[1], ARGV[4])
 return "first"

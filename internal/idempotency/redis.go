@@ -61,10 +61,19 @@ func (c *Claim) read(found string) (err error) {
 	return err
 }
 
-// settle ends a claim with its answer, or without one where the work failed, unless the key
-// is another claim's by now.
-func (s *shared) settle(c *Claim, answer ...any) redis.Cmder {
-	args := append([]any{tokenText(c.token), c.terms.Window.Milliseconds()}, answer...)
+// What becomes of a claim.
+const (
+	// done is work that has an answer.
+	done = "done"
+	// failed is work that a repeat is to do again.
+	failed = "failed"
+	// withdrawn is work that nobody began.
+	withdrawn = "withdrawn"
+)
+
+// settle ends a claim, with the answer of what is done, unless the key is another claim's by now.
+func (s *shared) settle(c *Claim, what string, answer ...any) redis.Cmder {
+	args := append([]any{tokenText(c.token), c.terms.Window.Milliseconds(), what}, answer...)
 	return s.settleScript.Command([]string{c.key.name(claimPrefix)}, args...)
 }
 

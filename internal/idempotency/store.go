@@ -61,8 +61,13 @@ func (s *Store) Begin(ctx context.Context, t Terms, key Key, request Fingerprint
 		return c
 	}
 	err := s.ask(ctx, &c)
+	return s.decided(ctx, c, err)
+}
+
+// decided is the claim that Redis decided about, or this process where that failed.
+func (s *Store) decided(ctx context.Context, c Claim, err error) Claim {
 	// That it is done may be under way to Redis, or known here by now.
-	if err == nil && c.State == InFlight && retry.Sleep(ctx, min(settling, t.Budget/2)) {
+	if err == nil && c.State == InFlight && retry.Sleep(ctx, min(settling, c.terms.Budget/2)) {
 		if s.local.done(&c) {
 			return c
 		}
@@ -123,14 +128,14 @@ func (s *Store) Finish(c Claim, a Answer) {
 		if !c.local {
 			s.local.forget(c.key, c.token)
 		}
-	}, s.shared.settle(&c, answer))
+	}, s.shared.settle(&c, done, answer))
 }
 
 // Abandon gives the key free for a repeat of the request. A claim that was lost changes nothing.
 func (s *Store) Abandon(ctx context.Context, c Claim) {
 	if s.shared != nil {
 		// That the sender left does not undo what was done.
-		if err := s.do(context.WithoutCancel(ctx), c.terms.Budget, s.shared.settle(&c)); err == nil && !c.local {
+		if err := s.do(context.WithoutCancel(ctx), c.terms.Budget, s.shared.settle(&c, failed)); err == nil && !c.local {
 			return
 		}
 	}

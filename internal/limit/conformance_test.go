@@ -176,7 +176,7 @@ func TestDefer(t *testing.T) {
 		for i := range batch {
 			batch[i] = one
 		}
-		d := l.Defer(t.Context(), patient, batch, time.Hour, nil)
+		d := l.Defer(t.Context(), patient, batch, time.Hour)
 		require.True(t, d.Allowed)
 		for i, r := range d.Results {
 			want := max(0, time.Duration(i-15)*interval)
@@ -184,7 +184,7 @@ func TestDefer(t *testing.T) {
 		}
 		require.False(t, decide(t, l, one).Allowed, "what is owed has to be waited for")
 		for range 20 {
-			d = l.Defer(t.Context(), patient, []Take{one}, time.Hour, nil)
+			d = l.Defer(t.Context(), patient, []Take{one}, time.Hour)
 		}
 		require.InDelta(t, time.Hour.Seconds(), d.Results[0].Delay.Seconds(), 60, "a debt is bounded")
 	})

@@ -202,7 +202,7 @@ func TestOnError(t *testing.T) {
 	policy.OnError = Deny
 	_, err = l.Take(t.Context(), policy, []Take{take(key, 1)}, nil)
 	require.ErrorIs(t, err, errStore)
-	require.True(t, l.Defer(t.Context(), policy, []Take{take(key, 1)}, time.Hour, nil).Degraded)
+	require.True(t, l.Defer(t.Context(), policy, []Take{take(key, 1)}, time.Hour).Degraded)
 }
 
 func TestClientThatLeftIsNoFault(t *testing.T) {

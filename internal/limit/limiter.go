@@ -201,12 +201,12 @@ func (l *Limiter) fallBack(p Policy, takes []Take, results []Result) (allowed bo
 
 // Defer takes from all keys, on credit where there is not enough, and never refuses. Each
 // result says how long what was taken has to wait until the rate has caught up, at most
-// maxDelay; a debt does not grow beyond that. Keys may repeat. Along is as for Take.
-func (l *Limiter) Defer(ctx context.Context, p Policy, takes []Take, maxDelay time.Duration, along Along) Decision {
+// maxDelay; a debt does not grow beyond that. Keys may repeat.
+func (l *Limiter) Defer(ctx context.Context, p Policy, takes []Take, maxDelay time.Duration) Decision {
 	d := Decision{Results: make([]Result, len(takes)), Allowed: true}
 	if l.shared == nil {
 		l.local.deferred(takes, 1, maxDelay, d.Results)
-	} else if err := l.callShared(ctx, ask{p.Budget, maxDelay.Seconds(), along}, takes, d.Results, make([]int, len(takes))); err != nil {
+	} else if l.callShared(ctx, ask{p.Budget, maxDelay.Seconds(), nil}, takes, d.Results, make([]int, len(takes))) != nil {
 		d.Degraded = true
 		if p.OnError != Allow {
 			l.local.deferred(takes, p.Share, maxDelay, d.Results)

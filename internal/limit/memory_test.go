@@ -204,7 +204,7 @@ func TestTopKeys(t *testing.T) {
 		decide(t, l, take(key, 16))
 		decide(t, l, take(key, 1))
 		if i%8 == 0 {
-			l.Defer(t.Context(), patient, []Take{take("heavy", 16)}, time.Hour, nil)
+			l.Defer(t.Context(), patient, []Take{take("heavy", 16)}, time.Hour)
 		}
 	}
 	top := l.TopKeys(3)

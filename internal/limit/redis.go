@@ -59,8 +59,9 @@ func (s *shared) take(ctx context.Context, a ask, takes []Take, results []Result
 		keys = append(keys, takes[i].ID.key(takes[i].Zone))
 	}
 	cmd := s.script.Command(keys, pack(a.maxDelay, takes))
+	with := a.with() // That may take its time, which is none of the budget.
 	call := redisclient.NewCall(a.budget, cmd)
-	if with := a.with(); with != nil {
+	if with != nil {
 		s.pipe.Send(call, with)
 	} else {
 		s.pipe.Send(call)

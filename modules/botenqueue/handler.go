@@ -31,7 +31,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	start := h.now()
 	defer payload.Release(r)
 	var done outcome
-	in, refusal := h.accept(r)
+	var in intake
+	bot, body, refusal := h.receive(r)
+	if refusal == nil {
+		in, refusal = h.events(r, bot, body)
+	}
 	if refusal == nil {
 		done, refusal = h.take(r.Context(), in)
 	}
@@ -45,31 +49,31 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	return nil
 }
 
-// accept makes the events of the request.
-func (h *Handler) accept(r *http.Request) (intake, *problem.Problem) {
-	if refusal := h.admit(r); refusal != nil {
-		return intake{}, refusal
+// receive returns the bot and the body of a request that may be taken.
+func (h *Handler) receive(r *http.Request) (bot string, body *payload.Payload, refusal *problem.Problem) {
+	if refusal = h.admit(r); refusal != nil {
+		return "", nil, refusal
 	}
 	if r.Method != http.MethodPost {
-		return intake{}, problem.MethodNotAllowed(http.MethodPost)
+		return "", nil, problem.MethodNotAllowed(http.MethodPost)
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	bot := placeholders.Fill(repl, h.Bot)
+	bot = placeholders.Fill(repl, h.Bot)
 	// The caller's token may be for one bot: a Caddyfile can't forget to ask.
 	if allowed, checked := repl.GetString(botclaim.Placeholder); checked && !botclaim.May(allowed, bot) {
-		return intake{}, botclaim.OtherBot
+		return "", nil, botclaim.OtherBot
 	}
 	if !h.app.KnownBot(bot) {
-		return intake{}, problem.UnknownBot
+		return "", nil, problem.UnknownBot
 	}
 	body, err := payload.Of(r, h.budget, h.MaxSize)
 	if err == nil && !h.Open {
 		err = body.CheckForm()
 	}
 	if err != nil {
-		return intake{}, payload.Problem(err)
+		return "", nil, payload.Problem(err)
 	}
-	return h.events(r, bot, body)
+	return bot, body, nil
 }
 
 // publish hands the events to the queue and waits until all of them are durable there. A

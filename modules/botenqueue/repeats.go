@@ -42,9 +42,7 @@ func (h *Handler) take(ctx context.Context, in intake) (outcome, *problem.Proble
 
 // takeCommand gives an API client the first answer to its key, or publishes.
 func (h *Handler) takeCommand(ctx context.Context, e *event.Event, of event.Identity) (outcome, *problem.Problem) {
-	content := idempotency.Fingerprint(of.Content)
-	of.Content = nil // Another one under the key is a mistake.
-	claim := h.store.Begin(ctx, h.terms, of.Sum(), content)
+	claim := h.claim(ctx, of)
 	switch claim.State {
 	case idempotency.Repeat:
 		return outcome{answer: claim.Answer, repeat: true}, nil

@@ -36,6 +36,7 @@ func remembering(t testing.TB, f *fakeApp, url string) *Handler {
 		client, err := redisclient.Open(url)
 		require.NoError(t, err)
 		c.Redis = redisclient.NewPipe(client)
+		f.pipe = c.Redis
 		t.Cleanup(func() { require.NoError(t, c.Redis.Close()) })
 	}
 	h.store = idempotency.New(c)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/botgate/botgate/internal/limit"
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/modules/internal/ahead"
 	"github.com/botgate/botgate/modules/internal/delivery"
 )
 
@@ -38,7 +40,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	leave, refusal := h.enter(r, a)
 	if refusal == nil {
 		defer leave()
-		refusal = h.take(w.Header(), r, a)
+		next := h.next()
+		if next != nil {
+			defer next.Forgo(r)
+		}
+		refusal = h.take(w.Header(), r, a, next)
 	}
 	if refusal == nil {
 		return next.ServeHTTP(w, r)
@@ -71,11 +77,11 @@ func (h *Handler) enter(r *http.Request, a *ask) (leave func(), refusal *problem
 }
 
 // take counts the request, or says why it may not pass.
-func (h *Handler) take(header http.Header, r *http.Request, a *ask) *problem.Problem {
+func (h *Handler) take(header http.Header, r *http.Request, a *ask, next ahead.Asker) *problem.Problem {
 	if len(a.takes) == 0 {
 		return nil
 	}
-	d, err := h.limiter.Take(r.Context(), h.policy, a.takes, nil)
+	d, err := h.limiter.Take(r.Context(), h.policy, a.takes, along(r, next))
 	if d.Degraded {
 		for _, from := range a.from {
 			from.zone.counters.degraded.Inc()
@@ -103,6 +109,14 @@ func (h *Handler) take(header http.Header, r *http.Request, a *ask) *problem.Pro
 	return limited.WithDetail(detail, refused.zone.Name, refused.allow.rate).WithRetryAfter(d.Results[d.Refused()].RetryAfter)
 }
 
+// along is what the next handler asks Redis in the same round trip.
+func along(r *http.Request, next ahead.Asker) limit.Along {
+	if next == nil {
+		return nil
+	}
+	return func() *redisclient.Call { return next.Ask(r) }
+}
+
 // over notes that the request is above the zone's limit, and reports whether it passes
 // nevertheless.
 func (h *Handler) over(r *http.Request, zone *Zone) (passes bool) {
@@ -122,7 +136,7 @@ func (h *Handler) slowDown(header http.Header, r *http.Request) {
 	if len(a.takes) == 0 {
 		return
 	}
-	d := h.limiter.Defer(r.Context(), h.policy, a.takes, time.Duration(h.MaxDelay), nil)
+	d := h.limiter.Defer(r.Context(), h.policy, a.takes, time.Duration(h.MaxDelay))
 	now := time.Now()
 	for i, from := range a.from {
 		delay := d.Results[i].Delay

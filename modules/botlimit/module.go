@@ -15,6 +15,7 @@ import (
 	"github.com/botgate/botgate/internal/limit"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/modules/internal/ahead"
 	"github.com/botgate/botgate/modules/internal/order"
 )
 
@@ -81,6 +82,8 @@ type Handler struct {
 
 	limiter *limit.Limiter
 	policy  limit.Policy
+	// next is what finds who asks Redis about the requests that pass; nil for nobody.
+	next    func() ahead.Asker
 	release func() error
 	logger  *slog.Logger
 }
@@ -117,6 +120,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.limiter, h.release, err = acquire(app.(botgateApp).RedisPipe(), h.logger); err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
 	}
+	h.next = ahead.Of(ctx, h)
 	h.policy = limit.Policy{Budget: time.Duration(h.Budget), OnError: h.OnStoreError, Share: h.LocalShare}
 	return metric.Register(ctx.GetMetricsRegistry(), "bot_rate_limit", collectors...)
 }
