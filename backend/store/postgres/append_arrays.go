@@ -91,11 +91,11 @@ func userArrays(rows []store.Entry) []any {
 	n := len(all)
 	subjects, bots := make([]string, n), make([]string, n)
 	days, firsts, lasts := make([]int32, n), make([]time.Time, n), make([]time.Time, n)
-	counts := newCountArrays(n)
+	counts := &countArrays{}
 	for i := range all {
 		c := &all[i]
 		subjects[i], bots[i], days[i], firsts[i], lasts[i] = c.Subject, c.Bot, dayNumber(c.Day), c.First, c.Last
-		counts.set(i, &c.Counts)
+		counts.set(i, n, &c.Counts)
 	}
 	return append([]any{subjects, bots, days, firsts, lasts}, counts.arrays()...)
 }
@@ -105,33 +105,33 @@ func botArrays(rows []store.Entry, slot int32) []any {
 	all := store.CountBots(rows)
 	n := len(all)
 	bots, minutes, days, took := make([]string, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
-	counts := newCountArrays(n)
+	counts := &countArrays{}
 	for i := range all {
 		c := &all[i]
 		bots[i], minutes[i], days[i], took[i] = c.Bot, c.Minute, dayNumber(c.Day), c.Duration.Milliseconds()
-		counts.set(i, &c.Counts)
+		counts.set(i, n, &c.Counts)
 	}
 	return append([]any{slot, bots, minutes, days, took}, counts.arrays()...)
 }
 
-// countArrays has an array for each column of counters.
-type countArrays [][]int32
+// countArrays has an array for each column of counters, which is nil while all of it are 0: most
+// are, and need not be sent.
+type countArrays [store.CountColumns][]int32
 
-func newCountArrays(n int) countArrays {
-	all := make(countArrays, store.CountColumns)
-	for i := range all {
-		all[i] = make([]int32, n)
+// set sets the counters of one of n rows.
+func (a *countArrays) set(i, n int, c *store.Counts) {
+	for column, count := range c.Numbers() {
+		if count == 0 {
+			continue
+		}
+		if a[column] == nil {
+			a[column] = make([]int32, n)
+		}
+		a[column][i] = int32(count)
 	}
-	return all
 }
 
-func (a countArrays) set(i int, c *store.Counts) {
-	for column, n := range c.Numbers() {
-		a[column][i] = int32(n)
-	}
-}
-
-func (a countArrays) arrays() []any {
+func (a *countArrays) arrays() []any {
 	all := make([]any, len(a))
 	for i := range a {
 		all[i] = a[i]

@@ -29,6 +29,9 @@ func countArgs(from int) string {
 
 // What the statements share.
 var (
+	// countsOrZero are the counters out of arrays, of which some are missing.
+	countsOrZero = "coalesce(" + strings.ReplaceAll(sqlstore.CountColumns, ", ", ", 0), coalesce(") + ", 0)"
+
 	// countUsers adds rows of the log to the counters of their users. It is followed by their
 	// source and groupUsers. It is [store.CountUsers] in SQL.
 	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
@@ -103,11 +106,11 @@ where s.event_id = k.id`)
 
 	// addUsers and addBots add what was counted already to the counters.
 	addUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
-select subject, bot, date '1970-01-01' + day, first_at, last_at, ` + sqlstore.CountColumns + `
+select subject, bot, date '1970-01-01' + day, first_at, last_at, ` + countsOrZero + `
 from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], ` + countArgs(6) + `)
 	as u (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)` + sumUsers
 	addBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.CountColumns + `)
-select bot, minute, date '1970-01-01' + day, $1::integer, took_ms, ` + sqlstore.CountColumns + `
+select bot, minute, date '1970-01-01' + day, $1::integer, took_ms, ` + countsOrZero + `
 from unnest($2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], ` + countArgs(6) + `)
 	as b (bot, minute, day, took_ms, ` + sqlstore.CountColumns + `)` + sumBots
 
