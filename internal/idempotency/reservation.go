@@ -61,9 +61,11 @@ func (s *Store) Withdraw(ctx context.Context, r *Reservation) {
 		return // It is somebody else's.
 	}
 	if err == nil {
-		err = s.do(ctx, r.claim.terms.Budget, s.shared.settle(&r.claim, withdrawn))
+		settle := s.shared.settle(&r.claim, withdrawn) //nolint:contextcheck // Its call ends with it.
+		err = s.do(ctx, r.claim.terms.Budget, settle)
 	}
 	if err != nil { // Redis may have got the claim, without an answer too.
-		s.tell(r.claim.terms.Budget, func() {}, s.shared.settle(&r.claim, withdrawn))
+		settle := s.shared.settle(&r.claim, withdrawn)  //nolint:contextcheck // Nobody waits for it.
+		s.tell(r.claim.terms.Budget, func() {}, settle) //nolint:contextcheck // Nobody waits for it.
 	}
 }

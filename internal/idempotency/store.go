@@ -82,7 +82,7 @@ func (s *Store) decided(ctx context.Context, c Claim, err error) Claim {
 
 // ask lets Redis decide about the claim.
 func (s *Store) ask(ctx context.Context, c *Claim) error {
-	cmd := s.shared.begin(c)
+	cmd := s.shared.begin(c) //nolint:contextcheck // Its call ends with it.
 	if err := s.do(ctx, c.terms.Budget, cmd); err != nil {
 		return err
 	}
@@ -135,7 +135,8 @@ func (s *Store) Finish(c Claim, a Answer) {
 func (s *Store) Abandon(ctx context.Context, c Claim) {
 	if s.shared != nil {
 		// That the sender left does not undo what was done.
-		if err := s.do(context.WithoutCancel(ctx), c.terms.Budget, s.shared.settle(&c, failed)); err == nil && !c.local {
+		settle := s.shared.settle(&c, failed) //nolint:contextcheck // Its call ends with it.
+		if err := s.do(context.WithoutCancel(ctx), c.terms.Budget, settle); err == nil && !c.local {
 			return
 		}
 	}

@@ -212,8 +212,8 @@ func (l *Limiter) Defer(ctx context.Context, p Policy, takes []Take, maxDelay ti
 			l.local.deferred(takes, p.Share, maxDelay, d.Results)
 		}
 	}
-	for i, r := range d.Results {
-		if r.Delay > 0 {
+	for i := range takes {
+		if d.Results[i].Delay > 0 {
 			l.topKeys.note(&takes[i], l.now())
 		}
 	}

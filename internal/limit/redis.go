@@ -58,8 +58,8 @@ func (s *shared) take(ctx context.Context, a ask, takes []Take, results []Result
 	for i := range takes {
 		keys = append(keys, takes[i].ID.key(takes[i].Zone))
 	}
-	cmd := s.script.Command(keys, pack(a.maxDelay, takes))
-	with := a.with() // That may take its time, which is none of the budget.
+	cmd := s.script.Command(keys, pack(a.maxDelay, takes)) //nolint:contextcheck // Its call ends with it.
+	with := a.with()                                       // That may take its time, which is none of the budget.
 	call := redisclient.NewCall(a.budget, cmd)
 	if with != nil {
 		s.pipe.Send(call, with)

@@ -2,8 +2,6 @@ package redisclient
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -20,8 +18,7 @@ type scripts struct{ sources sync.Map }
 
 // Script makes a script known to the pipe, which sends its SHA-1, and its source where Redis does not know it.
 func (p *Pipe) Script(source string) Script {
-	sum := sha1.Sum([]byte(source)) // Redis knows it by that.
-	s := Script{hex.EncodeToString(sum[:])}
+	s := Script{redis.NewScript(source).Hash()}
 	p.scripts.sources.Store(s.sha1, source)
 	return s
 }

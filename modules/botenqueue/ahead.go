@@ -43,7 +43,7 @@ func (h *Handler) Ask(r *http.Request) *redisclient.Call {
 		return nil
 	}
 	key, print := claimed(of)
-	reserved := h.store.Reserve(h.terms, key, print)
+	reserved := h.store.Reserve(h.terms, key, print) //nolint:contextcheck // Its call ends with it.
 	if reserved == nil {
 		return nil
 	}

@@ -57,7 +57,7 @@ func (h *Handler) takeCommand(ctx context.Context, e *event.Event, of event.Iden
 		return outcome{}, refusal
 	}
 	answer := accepted(e)
-	h.store.Finish(claim, answer)
+	h.store.Finish(claim, answer) //nolint:contextcheck // That the sender left undoes nothing.
 	return outcome{answer: answer}, nil
 }
 
@@ -94,7 +94,7 @@ func (h *Handler) takeDelivery(ctx context.Context, in intake) (outcome, *proble
 		return outcome{}, refusal
 	}
 	if len(publishing) > 0 {
-		h.store.Mark(h.terms, publishing, in.events[0].Time)
+		h.store.Mark(h.terms, publishing, in.events[0].Time) //nolint:contextcheck // That the sender left undoes nothing.
 	}
 	return outcome{answer: accepted(in.events[0])}, nil
 }
