@@ -64,7 +64,7 @@ func TestFreshInOrder(t *testing.T) {
 	require.Positive(t, dispatch)
 	c := subscribe(t, q, queue.Dispatch)
 	next := map[string]int{}
-	for n := 0; n < 200; n++ {
+	for range 200 {
 		d := receiveOne(t, c)
 		i := next[d.Event.OrderKey]*keys + int(d.Event.OrderKey[0]-'0')
 		require.Equal(t, events[i].ID, d.Event.ID)

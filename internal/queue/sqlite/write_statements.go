@@ -113,7 +113,10 @@ type statementText struct {
 	text string
 }
 
-func (s *statements) texts() []statementText {
+func (s *statements) texts() []statementText { return append(s.leaseTexts(), s.settleTexts()...) }
+
+// leaseTexts are those that accept events and lease deliveries.
+func (s *statements) leaseTexts() []statementText {
 	return []statementText{
 		{&s.loadCounters, `SELECT next_seq, record, dispatch, dead, parked, next_pos, floor, record_fresh, dispatch_fresh
 			FROM counters`},
@@ -157,7 +160,12 @@ func (s *statements) texts() []statementText {
 			AND EXISTS (SELECT 1 FROM events WHERE seq = deliveries.id >> 1 AND json_extract(attributes, '$.id') = ?2)`},
 		{&s.suspect, leasable(ofSuspects, "+?") + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
 		{&s.leaseOne, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = +?2 AND state = {ready} AND id = ?3`},
+	}
+}
 
+// settleTexts are those that settle deliveries, and bring back what was settled.
+func (s *statements) settleTexts() []statementText {
+	return []statementText{
 		{&s.ack, `DELETE FROM deliveries WHERE grp = +? AND state = {leased} AND id IN (SELECT value FROM json_each(?))
 			AND owner = ? RETURNING id`},
 		{&s.retry, `UPDATE OR ROLLBACK deliveries SET state = ?4, owner = 0, due = ?5, attempts = attempts + ?6, outcomes = ?7, crashes = 0` + ours},
