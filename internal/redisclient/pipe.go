@@ -25,7 +25,7 @@ const (
 	near = 500 * time.Microsecond
 	long = 2 * near
 	// To one that is far, batches begin as soon after each other as the time that one takes, divided by spread.
-	spread = 16
+	spread = 32
 	// forget is how slowly it is forgotten how fast batches were: by one in so many of its time with each.
 	forget = 256
 	// connectTimeout is how long it may take to have a connection.
