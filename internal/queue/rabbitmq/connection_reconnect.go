@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/botgate/botgate/internal/queue"
@@ -27,14 +27,22 @@ type reconnector struct {
 	open func(ctx context.Context, name string) (*connection, error)
 	log  *slog.Logger
 
-	mu      sync.Mutex
-	current *connection   // Nil while there is none.
+	now atomic.Pointer[connected] // Written by run alone.
+}
+
+// connected is what a reconnector has at a time.
+type connected struct {
+	conn    *connection   // Nil while there is none.
 	err     error         // Why there is none; at first errNotConnected.
 	changed chan struct{} // Closed at the next change.
 }
 
-func newReconnector(name string, log *slog.Logger, open func(context.Context, string) (*connection, error)) *reconnector {
-	return &reconnector{name: name, open: open, log: log.With("connection", name), err: errNotConnected, changed: make(chan struct{})}
+func newReconnector(
+	name string, log *slog.Logger, open func(context.Context, string) (*connection, error),
+) *reconnector {
+	r := &reconnector{name: name, open: open, log: log.With("connection", name)}
+	r.now.Store(&connected{err: errNotConnected, changed: make(chan struct{})})
+	return r
 }
 
 // run connects, waits for the end of the connection, and connects again, until ctx ends.
@@ -59,19 +67,15 @@ func (r *reconnector) run(ctx context.Context) {
 }
 
 func (r *reconnector) set(conn *connection, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.current, r.err = conn, err
-	close(r.changed)
-	r.changed = make(chan struct{})
+	before := r.now.Swap(&connected{conn, err, make(chan struct{})})
+	close(before.changed)
 }
 
 // get returns the connection or why there is none, and a channel that is closed at the next
 // change.
 func (r *reconnector) get() (conn *connection, changed <-chan struct{}, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.current, r.changed, r.err
+	now := r.now.Load()
+	return now.conn, now.changed, now.err
 }
 
 // connection returns the connection, or ErrUnavailable. It waits for the first one only.

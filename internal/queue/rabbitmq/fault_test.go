@@ -288,7 +288,7 @@ func TestReturnsDoNotCount(t *testing.T) {
 	require.Equal(t, 1, d.Attempt)
 }
 
-func dialChannel(t *testing.T, address string) *amqp.Channel {
+func dialChannel(t testing.TB, address string) *amqp.Channel {
 	t.Helper()
 	conn, err := amqp.Dial(address)
 	require.NoError(t, err)

@@ -101,7 +101,7 @@ func (q *Queue) unbindHistory(conn *connection) error {
 
 // feedHistory calls f with the exchanges that lead to the history, until one fails.
 func (t topology) feedHistory(f func(from string) error) error {
-	for _, from := range []string{t.events(), t.changes()} {
+	for _, from := range []string{t.events, t.changes} {
 		if err := f(from); err != nil {
 			return err
 		}

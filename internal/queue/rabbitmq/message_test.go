@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-var names = topology{prefix: "p", bots: new(sync.Map)}
+var names = newTopology("p", false)
 
 func testEvent() *event.Event {
 	e := &event.Event{
@@ -95,8 +94,8 @@ func TestAddress(t *testing.T) {
 	t.Parallel()
 	e := testEvent()
 	require.Equal(t, destination{"p.events", "bot.0"}, names.address(e))
-	busy := topology{prefix: "p", bots: new(sync.Map)}
-	busy.bots.Store("bot", 64)
+	busy := newTopology("p", false)
+	busy.learn(queue.Bots{"bot": 64})
 	require.Equal(t, fmt.Sprintf("bot.%d", e.Bucket(64)), busy.address(e).key)
 	change, err := event.NewChange(e, event.Change{Status: event.StatusDelivered, Attempt: 1, At: time.Now()})
 	require.NoError(t, err)

@@ -24,9 +24,10 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	if err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
-	messages := make([]message, len(fresh))
-	for n, e := range fresh {
-		messages[n] = newMessage(q.topology, e)
+	var one [1]message // The usual number.
+	messages := one[:0]
+	for _, e := range fresh {
+		messages = append(messages, newMessage(q.topology, e))
 	}
 	if err := refusedBy(q.publish(ctx, messages), func() []string { return q.topology.homes(fresh) }); err != nil {
 		return fmt.Errorf("publishing: %w", err)
@@ -39,11 +40,16 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 
 // fresh leaves out what is known to be in the queue and what the call has twice.
 func (q *Queue) fresh(events []*event.Event) ([]*event.Event, error) {
-	fresh, seen := make([]*event.Event, 0, len(events)), map[string]bool{}
 	for _, e := range events {
 		if err := q.fits(e); err != nil {
 			return nil, err
 		}
+	}
+	if len(events) == 1 && !q.confirmed.has(events[0].ID) {
+		return events, nil // The usual case.
+	}
+	fresh, seen := make([]*event.Event, 0, len(events)), map[string]bool{}
+	for _, e := range events {
 		if !seen[e.ID] && !q.confirmed.has(e.ID) {
 			seen[e.ID] = true
 			fresh = append(fresh, e)
@@ -97,14 +103,15 @@ func (q *Queue) publishRun(ctx context.Context, messages []message, weight int64
 		return err
 	}
 	// Together: callers that each had some of their budget would deadlock.
-	if err := q.inFlight.Acquire(ctx, weight); err != nil {
+	if err := q.inFlight.acquire(ctx, weight); err != nil {
 		return fmt.Errorf("%w: too many publishes in flight: %w", queue.ErrUnavailable, err)
 	}
 	if conn.suspects(messages) {
-		q.inFlight.Release(weight)
+		q.inFlight.release(weight)
 		return q.publishAlone(ctx, conn, messages)
 	}
-	sent, failed := q.sendAll(conn, messages, weight)
+	var one [1]outgoing // The usual number.
+	sent, failed := q.sendAll(conn, messages, weight, one[:0])
 	taken := 0
 	for n := range sent {
 		one := sent[n].wait(ctx)
@@ -128,14 +135,14 @@ func (q *Queue) usable(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// sendAll sends messages whose weight was acquired. What is not sent gives its part back.
-func (q *Queue) sendAll(conn *connection, messages []message, weight int64) (sent []outgoing, err error) {
-	defer func() { q.inFlight.Release(weight) }()
+// sendAll sends messages whose weight was acquired, and appends to sent what was. What is not sent gives its
+// part back.
+func (q *Queue) sendAll(conn *connection, messages []message, weight int64, sent []outgoing) ([]outgoing, error) {
+	defer func() { q.inFlight.release(weight) }()
 	if q.ctx.Err() != nil {
 		return nil, queue.ErrClosed
 	}
 	channel := conn.nextChannel()
-	sent = make([]outgoing, 0, len(messages))
 	for n := range messages {
 		own := int64(q.weight(&messages[n]))
 		o, err := channel.send(conn, &messages[n], q.inFlight, own)

@@ -77,10 +77,10 @@ func (q *Queue) publishAlone(ctx context.Context, conn *connection, messages []m
 // publishOnItsOwn publishes a message on a channel that ends with it.
 func (q *Queue) publishOnItsOwn(ctx context.Context, conn *connection, m *message) error {
 	weight := int64(q.weight(m))
-	if err := q.inFlight.Acquire(ctx, weight); err != nil {
+	if err := q.inFlight.acquire(ctx, weight); err != nil {
 		return fmt.Errorf("%w: too many publishes in flight: %w", queue.ErrUnavailable, err)
 	}
-	defer q.inFlight.Release(weight)
+	defer q.inFlight.release(weight)
 	err := conn.withChannel(func(ch *amqp.Channel) error {
 		if err := ch.Confirm(false); err != nil {
 			return err

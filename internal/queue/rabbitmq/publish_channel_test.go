@@ -6,7 +6,6 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -22,7 +21,7 @@ func (t topology) remove(ch *amqp.Channel) error {
 			}
 		}
 	}
-	for _, name := range []string{t.events(), t.changes(), t.recording(), t.dispatch(), t.unrecorded(), t.unrouted()} {
+	for _, name := range []string{t.events, t.changes, t.recording(), t.dispatch(), t.unrecorded(), t.unrouted()} {
 		if err := ch.ExchangeDelete(name, false, false); err != nil {
 			return err
 		}
@@ -92,16 +91,16 @@ func TestRefusalAfterTheEnd(t *testing.T) {
 	c := conn.nextChannel()
 	c.ledger.refusedFor(m.destination)
 	c.ledger.refused[m.destination] = time.Now().Add(-time.Hour)
-	room := semaphore.NewWeighted(1)
-	require.True(t, room.TryAcquire(1))
-	o, err := c.send(conn, &m, room, 1)
+	free := newRoom(1)
+	require.True(t, free.take(1))
+	o, err := c.send(conn, &m, free, 1)
 	require.NoError(t, err)
 	<-o.confirm.Done()
 	conn.mu.Lock()
 	conn.ended = true
 	conn.mu.Unlock()
 	c.awaitLate(&o)
-	require.Eventually(t, func() bool { return room.TryAcquire(1) }, time.Minute, time.Millisecond, "the room of the message")
+	require.Eventually(t, func() bool { return free.take(1) }, time.Minute, time.Millisecond, "the room of the message")
 	conn.mu.Lock() // Nobody keeps it.
 	defer conn.mu.Unlock()
 }

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	amqp "github.com/rabbitmq/amqp091-go"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -65,13 +64,13 @@ type outgoing struct {
 	confirm *amqp.DeferredConfirmation
 	// weight is what it has of the in-flight limit until its outcome.
 	weight   int64
-	inFlight *semaphore.Weighted
+	inFlight *room
 }
 
 // send publishes a message and does not wait for its confirm. Unless it fails, its weight is given back to
 // the in-flight limit with the outcome.
 func (c *confirmChannel) send(
-	conn *connection, m *message, inFlight *semaphore.Weighted, weight int64,
+	conn *connection, m *message, inFlight *room, weight int64,
 ) (outgoing, error) {
 	confirm, err := c.PublishWithDeferredConfirm(m.exchange, m.key, !m.optional, false, m.Publishing)
 	if err != nil {
@@ -117,7 +116,7 @@ func (o *outgoing) answered() bool {
 
 // outcome returns what the confirm means. It is called once.
 func (o *outgoing) outcome() error {
-	defer o.inFlight.Release(o.weight)
+	defer o.inFlight.release(o.weight)
 	defer o.channel.inFlight.Add(-1)
 	switch {
 	case o.channel.ledger.takeReturn(o.route):

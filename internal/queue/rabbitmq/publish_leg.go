@@ -33,7 +33,7 @@ func (q *Queue) publishTo(ctx context.Context, group queue.Group, e *event.Event
 		return err
 	}
 	m := newMessage(q.topology, e)
-	m.destination = destination{q.topology.changes(), e.Bot}
+	m.destination = destination{q.topology.changes, e.Bot}
 	if group == queue.Dispatch {
 		if err := q.declareBotsOf(ctx, e); err != nil {
 			return err

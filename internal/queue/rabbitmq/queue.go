@@ -13,7 +13,6 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/queue"
 )
@@ -35,7 +34,7 @@ type Queue struct {
 
 	publishing *reconnector
 	consuming  *reconnector
-	inFlight   *semaphore.Weighted
+	inFlight   *room
 	confirmed  *seenIDs
 	// done holds what was acknowledged here. Dead letters have none: there, the same
 	// event may be twice.
@@ -70,8 +69,8 @@ func Open(_ context.Context, config Config) (*Queue, error) {
 	q := &Queue{
 		config:    config,
 		dialer:    dialer,
-		topology:  topology{prefix: config.Prefix, shared: dialer.parameters.queues == sharedMode, bots: new(sync.Map)},
-		inFlight:  semaphore.NewWeighted(int64(config.inFlightLimit())),
+		topology:  newTopology(config.Prefix, dialer.parameters.queues == sharedMode),
+		inFlight:  newRoom(int64(config.inFlightLimit())),
 		confirmed: newSeenIDs(config.RepeatSize, config.RepeatWindow),
 		done: map[queue.Group]*seenIDs{
 			queue.Record:   newSeenIDs(config.RepeatSize, config.RepeatWindow),
@@ -220,9 +219,9 @@ func (q *Queue) awaitConfirms() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
 	all := int64(q.config.inFlightLimit())
-	if err := q.inFlight.Acquire(ctx, all); err != nil {
+	if err := q.inFlight.acquire(ctx, all); err != nil {
 		return false
 	}
-	q.inFlight.Release(all)
+	q.inFlight.release(all)
 	return true
 }

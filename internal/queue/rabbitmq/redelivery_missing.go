@@ -134,7 +134,7 @@ func (a *asker) queuesOf(bot string) (consumed []string, known bool, err error) 
 		state, err := inspect(ch, name)
 		switch {
 		case answered(err, amqp.NotFound): // The broker has closed the channel.
-			a.topology.bots.LoadOrStore(bot, max(1, n))
+			a.topology.bots.LoadOrStore(bot, botKeys(bot, n))
 			return consumed, n > 0, nil
 		case err != nil:
 			return nil, false, err

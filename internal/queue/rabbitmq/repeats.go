@@ -36,7 +36,8 @@ func newSeenIDs(size int, window time.Duration) *seenIDs {
 }
 
 func shortened(id string) [16]byte {
-	hash := sha256.Sum256([]byte(id))
+	var space [64]byte // Enough for the ids of all that can be published.
+	hash := sha256.Sum256(append(space[:0], id...))
 	return [16]byte(hash[:])
 }
 

@@ -53,14 +53,19 @@ const (
 // A queue cannot change its arguments. One that has to gets a new name ("….v2"); the
 // old one is drained by the consumers and then deleted by the operator.
 type topology struct {
-	prefix string
-	shared bool
-	// bots has the number of queues of each bot that was declared.
+	prefix          string
+	events, changes string
+	shared          bool
+	// bots has the routing keys of the queues of each bot that was declared.
 	bots *sync.Map
 }
 
-func (t topology) events() string     { return t.prefix + ".events" }
-func (t topology) changes() string    { return t.prefix + ".changes" }
+func newTopology(prefix string, shared bool) topology {
+	return topology{
+		prefix: prefix, events: prefix + ".events", changes: prefix + ".changes", shared: shared, bots: new(sync.Map),
+	}
+}
+
 func (t topology) recording() string  { return t.prefix + ".recording" }
 func (t topology) dispatch() string   { return t.prefix + ".dispatch" }
 func (t topology) record() string     { return t.prefix + ".record" }
@@ -88,17 +93,24 @@ func (t topology) turn() string { return t.prefix + ".turn" }
 // learn notes how many queues bots have.
 func (t topology) learn(bots queue.Bots) {
 	for bot, n := range bots {
-		t.bots.Store(bot, max(1, min(n, queue.MaxBotQueues)))
+		t.bots.Store(bot, botKeys(bot, n))
 	}
 }
 
-// queuesOf is how many queues a bot has.
-func (t topology) queuesOf(bot string) int {
-	if n, declared := t.bots.Load(bot); declared && !t.shared {
-		return n.(int)
+// keysOf are the routing keys of a bot's queues.
+func (t topology) keysOf(bot string) []string {
+	keys, declared := t.bots.Load(bot)
+	switch {
+	case !declared:
+		return botKeys(bot, 1)
+	case t.shared:
+		return keys.([]string)[:1]
 	}
-	return 1
+	return keys.([]string)
 }
+
+// queuesOf is how many queues a bot has.
+func (t topology) queuesOf(bot string) int { return len(t.keysOf(bot)) }
 
 // botQueue is the n-th queue of a bot, from 0. The first has no number, so that a bot that gets more
 // keeps it.
@@ -125,19 +137,19 @@ func (t topology) ofBots(bots ...string) []declaration {
 	var all []declaration
 	index := map[string]int{}
 	for _, bot := range bots {
-		of := t.queuesOf(bot)
-		for n := range of {
+		keys := t.keysOf(bot)
+		for n, key := range keys {
 			name := t.botQueue(bot, n)
 			at, known := index[name]
 			if !known {
 				at = len(all)
 				index[name] = at
-				all = append(all, declaration{name: name, exchange: t.dispatch(), args: ordered(), part: of})
+				all = append(all, declaration{name: name, exchange: t.dispatch(), args: ordered(), part: len(keys)})
 				if !t.shared {
 					all[at].bot = bot
 				}
 			}
-			all[at].keys = append(all[at].keys, botKey(bot, n))
+			all[at].keys = append(all[at].keys, key)
 		}
 	}
 	return all
@@ -169,15 +181,25 @@ func (t topology) strays(name string) declaration {
 // Dispatch.
 func (t topology) address(e *event.Event) destination {
 	if e.IsChange() {
-		return destination{t.changes(), e.Bot}
+		return destination{t.changes, e.Bot}
 	}
-	return destination{t.events(), t.botKeyOf(e)}
+	return destination{t.events, t.botKeyOf(e)}
 }
 
 // botKeyOf is the routing key of an event in Dispatch.
-func (t topology) botKeyOf(e *event.Event) string { return botKey(e.Bot, e.Bucket(t.queuesOf(e.Bot))) }
+func (t topology) botKeyOf(e *event.Event) string {
+	keys := t.keysOf(e.Bot)
+	return keys[e.Bucket(len(keys))]
+}
 
-func botKey(bot string, n int) string { return bot + "." + strconv.Itoa(n) }
+// botKeys are the routing keys of a bot that is said to have so many queues.
+func botKeys(bot string, number int) []string {
+	keys := make([]string, max(1, min(number, queue.MaxBotQueues)))
+	for n := range keys {
+		keys[n] = bot + "." + strconv.Itoa(n)
+	}
+	return keys
+}
 
 // declaration is one queue with its bindings.
 type declaration struct {
@@ -222,8 +244,8 @@ func (t topology) declare(ch *amqp.Channel) error {
 		dispatch = amqp.ExchangeTopic
 	}
 	for _, x := range []struct{ name, kind, alternate string }{
-		{t.events(), amqp.ExchangeFanout, ""},
-		{t.changes(), amqp.ExchangeFanout, ""},
+		{t.events, amqp.ExchangeFanout, ""},
+		{t.changes, amqp.ExchangeFanout, ""},
 		{t.unrecorded(), amqp.ExchangeFanout, ""},
 		{t.unrouted(), amqp.ExchangeFanout, ""},
 		{t.recording(), amqp.ExchangeFanout, t.unrecorded()},
@@ -243,7 +265,7 @@ func (t topology) declare(ch *amqp.Channel) error {
 		}
 	}
 	for _, b := range []struct{ from, to string }{
-		{t.events(), t.recording()}, {t.events(), t.dispatch()}, {t.changes(), t.recording()},
+		{t.events, t.recording()}, {t.events, t.dispatch()}, {t.changes, t.recording()},
 	} {
 		if err := ch.ExchangeBind(b.to, "", b.from, false, nil); err != nil {
 			return fmt.Errorf("binding exchange %s: %w", b.to, err)

@@ -36,14 +36,15 @@ func TestWhatIsDeclaredRoutes(t *testing.T) {
 	}
 	t.Cleanup(func() { require.NoError(t, conns[0].withChannel(q.topology.remove)) })
 	for round := range 10 {
-		fresh := &Queue{config: q.config, connCtx: t.Context(), topology: topology{prefix: q.topology.prefix + strconv.Itoa(round), bots: new(sync.Map)}}
+		own := newTopology(q.topology.prefix+strconv.Itoa(round), false)
+		fresh := &Queue{config: q.config, connCtx: t.Context(), topology: own}
 		var group sync.WaitGroup
 		errs := make([]error, processes)
 		for n, conn := range conns {
 			conn.bots.Clear() // They have others in each round.
 			group.Go(func() {
 				if errs[n] = fresh.declareInTurn(t.Context(), conn, "bot"); errs[n] == nil {
-					errs[n] = publishMandatory(t, channels[n], fresh.topology.events(), key)
+					errs[n] = publishMandatory(t, channels[n], fresh.topology.events, key)
 				}
 			})
 		}

@@ -16,7 +16,7 @@ import (
 // lacks earlier events of the order keys, which are still in the spool. The events of one call
 // go the same way.
 func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
-	usable, err := q.spool.enter()
+	usable, empty, err := q.spool.enter()
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,10 @@ func (q *Queue) Publish(ctx context.Context, events ...*event.Event) error {
 	if !usable {
 		return q.Queue.Publish(ctx, events...)
 	}
-	where := q.choose(ctx, events)
+	where := toBroker
+	if !empty {
+		where = q.choose(ctx, events)
+	}
 	if where == toBroker && q.options.Reject {
 		return q.Queue.Publish(ctx, events...)
 	}
@@ -57,15 +60,16 @@ const (
 	behind         // To the spool, since earlier ones are there.
 )
 
-// enter lets a publish begin, and reports whether it may use the file; inflight.Done must follow.
-func (s *Spool) enter() (usable bool, err error) {
+// enter lets a publish begin, and reports whether it may use the file, and whether nothing is in it;
+// inflight.Done must follow.
+func (s *Spool) enter() (usable, empty bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return false, queue.ErrClosed
+		return false, false, queue.ErrClosed
 	}
 	s.inflight.Add(1)
-	return s.usable, nil
+	return s.usable, s.index.events == 0, nil
 }
 
 // choose says where events go. While their order keys are being drained they wait a moment for their
