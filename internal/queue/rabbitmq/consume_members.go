@@ -195,6 +195,6 @@ func (on *speaker) close() {
 	if on.channel != nil {
 		// The only error is that it is closed already.
 		_ = on.channel.Close()
-		on.channel = nil
+		on.conn, on.channel = nil, nil
 	}
 }
