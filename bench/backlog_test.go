@@ -48,6 +48,7 @@ func BenchmarkBacklog(b *testing.B) {
 
 func backlog(b *testing.B, q queue.Queue) {
 	defer func() { require.NoError(b, q.Close()) }()
+	require.NoError(b, q.DeclareBots(b.Context(), queue.Bots{"demo": 1}))
 	before := heap()
 	b.ResetTimer()
 	for left := b.N; left > 0; left -= batch {
