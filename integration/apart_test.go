@@ -16,6 +16,7 @@ import (
 // TestProcessesHearOfEachOther has one process record and deliver, and two others answer. They
 // remember what they read for longer than the test takes, unless they are told of changes.
 func TestProcessesHearOfEachOther(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.rabbit = testsvc.StartRabbitMQ(t)
 	s.env = append(s.env, "BOTGATE_CACHE_TTL=1h")

@@ -39,6 +39,7 @@ func (s *stack) queuedForRecord() amqp.Delivery {
 // TestLargeBodyTravelsByReference accepts a large webhook before there are backends, looks at
 // the message, and removes the bucket and makes it again.
 func TestLargeBodyTravelsByReference(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	bucket := testsvc.StartS3(t)
 	s.rabbit = testsvc.StartRabbitMQ(t)

@@ -167,6 +167,7 @@ func (l *load) requireAll(t *testing.T) {
 // TestKilledGatewayLosesNothing kills the one process that does everything, again and
 // again, while thousands of events are accepted.
 func TestKilledGatewayLosesNothing(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.startEmbedded()
 	const total = 5_000
@@ -181,6 +182,7 @@ func TestKilledGatewayLosesNothing(t *testing.T) {
 // TestNothingIsClaimedWithoutTheQueue stops the broker and starts it again, from a gateway that
 // does not spool.
 func TestNothingIsClaimedWithoutTheQueue(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.env = append(s.env, "BOTGATE_ON_BROKER_ERROR=reject")
 	s.startServices()

@@ -36,6 +36,7 @@ func (s *stack) backendCommand(args ...string) string {
 // TestErasedUserStaysErased erases a user, and finds nothing of them: not after a rebuild, not
 // after their events arrive once more, and nothing missing of others.
 func TestErasedUserStaysErased(t *testing.T) {
+	t.Parallel()
 	t.Run("Embedded", func(t *testing.T) {
 		s := newStack(t)
 		s.startEmbedded()

@@ -34,6 +34,7 @@ func startJobServices(t *testing.T) *stack {
 // TestExportThroughTheGateway asks for an export before anybody works on jobs, and finds each
 // event once in its file.
 func TestExportThroughTheGateway(t *testing.T) {
+	t.Parallel()
 	s := startJobServices(t)
 	alice, bob := s.acceptMany("alice", 30), s.acceptMany("bob", 5)
 	s.awaitAll(append(alice, bob...)...)

@@ -157,6 +157,7 @@ func (f *flood) count(gateway string, sent time.Time, accepted bool) {
 // success for each of them, and the bot gets them in order, no faster than the rate, while
 // another user's come at once.
 func TestPlatformUserIsSlowedDown(t *testing.T) {
+	t.Parallel()
 	forEachEngine(t, func(t *testing.T, s *stack) {
 		s.reloads++
 		path := s.caddyfileWith(t, "rate 50/s\n\t\t\t\t\tburst 500", "rate 4/s\n\t\t\t\t\tburst 2",

@@ -12,6 +12,7 @@ import (
 // TestLockoutIsLifted by the command, which asks the running gateway. Gateways with the same Redis refuse and let in
 // together.
 func TestLockoutIsLifted(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(*stack){"Embedded": (*stack).startEmbedded, "Services": (*stack).startServices} {
 		t.Run(name, func(t *testing.T) {
 			s := newStack(t)

@@ -53,6 +53,7 @@ func loadPayloads(t *testing.T) []payload {
 // TestRealPayloads sends every payload, some of them twice, and finds each stored once,
 // byte for byte, and delivered.
 func TestRealPayloads(t *testing.T) {
+	t.Parallel()
 	payloads := loadPayloads(t)
 	forEachEngine(t, func(t *testing.T, s *stack) {
 		for i, p := range payloads {
@@ -127,6 +128,7 @@ func requireDelivered(t *testing.T, s *stack, payloads []payload) {
 
 // TestFormDelivery sends a payload as GitHub does when the webhook's content type is a form.
 func TestFormDelivery(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.startEmbedded()
 	body := []byte("payload=%7B%22sender%22%3A%7B%22id%22%3A7%7D%2C%22repository%22%3A%7B%22id%22%3A9%7D%7D")
@@ -146,6 +148,7 @@ func TestFormDelivery(t *testing.T) {
 }
 
 func TestStandardWebhooksDelivery(t *testing.T) {
+	t.Parallel()
 	s := newStack(t)
 	s.startEmbedded()
 	body := []byte(`{"type":"invoice.paid","timestamp":"2026-11-20T10:00:00Z","data":{"id":"1"}}`)

@@ -241,6 +241,7 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 
 // TestRevokedToken ends a token with the command, and finds it refused.
 func TestRevokedToken(t *testing.T) {
+	t.Parallel()
 	forEachEngine(t, func(t *testing.T, s *stack) {
 		token := s.tokenWith(jwt.MapClaims{"sub": "ada", "jti": "one", "iat": time.Now().Unix()})
 		ask := func() int {

@@ -17,6 +17,7 @@ import (
 // TestPoison has an event kill the process that works on it, each time, until it is in the
 // dead letters; the events around it reach the bot all the same.
 func TestPoison(t *testing.T) {
+	t.Parallel()
 	forEachEngine(t, func(t *testing.T, s *stack) {
 		victim, revive := &s.gateway, s.reviveGateway
 		if s.rabbit != nil {

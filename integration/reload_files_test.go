@@ -41,7 +41,7 @@ func TestReloadReadsWhatIsEdited(t *testing.T) {
 		t.Helper()
 		stdout, stderr, code := run(t, s.dir, s.env, "", gatewayBinary, "reload", "--config", s.config, "--address", s.admin)
 		for _, line := range want {
-			require.Contains(t, stdout, line, stderr)
+			require.Regexp(t, line, stdout, stderr)
 		}
 		return code
 	}
@@ -61,12 +61,12 @@ func TestReloadReadsWhatIsEdited(t *testing.T) {
 	require.Zero(t, reload("configuration: changed\n"))
 	shown("two")
 
-	// Handlers that are about to end may have read the same before those that are new.
+	// They may have been read by then: every 2 seconds somebody looks, as do handlers that are about to end.
 	write("schemas/hook.json", `{"type": "object", "required": ["type"]}`)
 	write("data/github.secret", strings.Repeat("n", 32))
 	shards(`, "b": {"url": "sqlite:data/b.db"}`)
-	require.Zero(t, reload("configuration: unchanged\n", "schemas: read again", "secrets of bot_signature: read again",
-		"shards file: ", "restart the backend processes to use it: added b"))
+	require.Zero(t, reload("configuration: unchanged\n", "schemas: (unchanged.*then: )?read again",
+		"secrets of bot_signature: (unchanged.*then: )?read again", "shards file: .*restart the backend processes to use it: added b"))
 	shards(`,`)
 	write("schemas/hook.json", `{`)
 	write("snippets/extra.caddyfile", "no_such_directive\n")

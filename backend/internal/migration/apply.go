@@ -34,6 +34,10 @@ const (
 // An error that is not the part's error of an unavailable database, as of a schema newer than the
 // program, stays until an operator acts.
 func (t Tables) Migrate(ctx context.Context) error {
+	// Nearly always nothing is to be done, and a file that somebody else writes need not be waited for.
+	if pending, err := t.pending(ctx, t.DB.Reader); err == nil && len(pending) == 0 {
+		return nil
+	}
 	for {
 		err := t.apply(ctx)
 		busy := (*driver.Error)(nil)

@@ -129,11 +129,10 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	require.NoError(t, storetest.Append(t.Context(), s, storetest.Events(1)))
 }
 
-// A reload opens the file while the one before still writes.
+// A reload opens the file while the one before still writes: it waits only where it has to write itself.
 func TestOpenWaitsForTheLock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "events.db")
-	require.NoError(t, open(t, path).Close())
 	db, err := sql.Open("sqlite", path+"?_txlock=immediate")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
@@ -156,6 +155,11 @@ func TestOpenWaitsForTheLock(t *testing.T) {
 	}
 	require.NoError(t, tx.Rollback())
 	require.NoError(t, <-opened)
+
+	tx, err = db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	require.NoError(t, open(t, path).Close(), "there is nothing to write")
+	require.NoError(t, tx.Rollback())
 }
 
 func TestDiskFull(t *testing.T) {
