@@ -54,6 +54,11 @@ func TestTwoGatewaysOnOneAddress(t *testing.T) {
 	require.Contains(t, stderr, "BOTGATE_API_LISTEN")
 	s.waitReady(s.base, s.gateway)
 	reload(t, s)
+	reload(t, s)
+	locks, err := os.ReadFile("/proc/net/unix")
+	require.NoError(t, err)
+	require.NotContains(t, string(locks), "@botgate-start-@", "a lock is no address to lock")
+	require.Contains(t, string(locks), "@botgate-start-"+s.admin)
 }
 
 // TestQuickstartsOnOnePort prints one line.

@@ -19,6 +19,9 @@ func TestStopping(t *testing.T) {
 			s := newStack(t)
 			s.env = append(s.env, "BOTGATE_SHUTDOWN_DELAY=5m") // Longer than the test: it kills them.
 			begin(s)
+			for _, p := range s.backends {
+				s.waitReady(cmp.Or(p.base, s.api), p)
+			}
 			for _, p := range append(s.backends, s.gateway) {
 				require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 				s.requireStopping(p)

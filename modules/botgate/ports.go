@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -30,6 +31,8 @@ const (
 	// startTimeout bounds the wait for another process that starts on the same address right now.
 	startTimeout = 5 * time.Second
 	startRetry   = 20 * time.Millisecond
+	// startLock begins the names of what lockStart holds.
+	startLock = "@botgate-start-"
 )
 
 // claims are the addresses that the configurations of this process listen on. Caddy lets sockets share
@@ -119,7 +122,7 @@ func lockStart(socket listening.Socket, option string) (io.Closer, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	lock, err := (&net.ListenConfig{}).Listen(ctx, "unix", "@botgate-start-"+socket.String())
+	lock, err := (&net.ListenConfig{}).Listen(ctx, "unix", startLock+socket.String())
 	if err == nil {
 		return lock, nil
 	}
@@ -149,7 +152,7 @@ func (a *App) claimAll(ctx caddy.Context) error {
 		return err
 	}
 	for _, socket := range all {
-		if !socket.Own || claimed(socket) {
+		if !socket.Own || strings.HasPrefix(socket.Path, startLock) || claimedElse(socket) {
 			continue
 		}
 		if err := a.claim(socket, envAdmin); err != nil {
@@ -159,8 +162,10 @@ func (a *App) claimAll(ctx caddy.Context) error {
 	return nil
 }
 
-func claimed(socket listening.Socket) (found bool) {
-	claims.Each(func(c *claim) { found = found || c.socket.String() == socket.String() })
+// claimedElse reports whether the address is claimed by another option than the admin endpoint's, which each
+// configuration claims anew.
+func claimedElse(socket listening.Socket) (found bool) {
+	claims.Each(func(c *claim) { found = found || c.option != envAdmin && c.socket.String() == socket.String() })
 	return found
 }
 
