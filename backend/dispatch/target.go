@@ -70,7 +70,7 @@ func newTargets(set bots.Set) (map[string]*target, error) {
 }
 
 func newTarget(bot bots.Bot) (*target, error) {
-	blank, err := http.NewRequestWithContext(context.Background(), http.MethodPost, bot.URL, nil)
+	blank, err := http.NewRequest(http.MethodPost, bot.URL, nil) //nolint:noctx // Each attempt has a context of its own.
 	if err != nil || blank.URL.Host == "" {
 		// The error repeats the address, which may hold a password.
 		return nil, errors.New("url: must be an http or https address")
