@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,7 +33,12 @@ func TestEmbeddedQueueIsFull(t *testing.T) {
 		}
 	}
 	require.Greater(t, accepted, 5)
-	require.Contains(t, s.gateway.output.String(), "max_size")
+	eventually(t, func() error {
+		if !strings.Contains(s.gateway.output.String(), "(option queue, max_size)") {
+			return errors.New("the log does not name the option")
+		}
+		return nil
+	})
 	s.gateway.stop()
 
 	s.env = consuming

@@ -48,7 +48,6 @@ func provisionSecret(t *testing.T, handler, file string) (*Handler, error) {
 
 // TestSecretTakesTheCallersPlace also where the block takes Authorization away.
 func TestSecretTakesTheCallersPlace(t *testing.T) {
-	t.Parallel()
 	seen := make(chan string, 1)
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Get("Authorization") }))
 	t.Cleanup(upstream.Close)
@@ -73,7 +72,6 @@ func TestSecretTakesTheCallersPlace(t *testing.T) {
 }
 
 func TestSecretsThatAreNone(t *testing.T) {
-	t.Parallel()
 	for name, content := range map[string]string{"empty": "", "blank": " \n", "short": "secret\n", "a second line": "\nx\n0123456789abcdef\n"} {
 		file := filepath.Join(t.TempDir(), "api.secret")
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))

@@ -34,6 +34,13 @@ func (c *consumer) Adjust(opts queue.SubscribeOptions) error {
 	return nil
 }
 
+// options are those that the consumer has now.
+func (c *consumer) options() queue.SubscribeOptions {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.prefetch
+}
+
 // setPlaces changes the places to those of the queues, and returns the new ones. What was in a queue before
 // its bot had fewer is consumed, too. The lock is held.
 func (c *consumer) setPlaces(queues []declaration, bots queue.Bots) (added []*place) {

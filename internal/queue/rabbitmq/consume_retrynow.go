@@ -67,14 +67,14 @@ func (q *Queue) tellMembers(ctx context.Context, bot string, message amqp.Publis
 func (q *Queue) hearRetryNow(bot string) {
 	for _, c := range q.dispatchers() {
 		c.hurry(func(e *event.Event) bool { return e.Bot == bot })
-		c.prefetch.TellRetryNow(bot)
+		c.options().TellRetryNow(bot)
 	}
 }
 
 // hearGiveUp has them give up an event.
 func (q *Queue) hearGiveUp(bot, id string) {
 	for _, c := range q.dispatchers() {
-		c.prefetch.TellGiveUp(bot, id)
+		c.options().TellGiveUp(bot, id)
 		c.hurry(func(e *event.Event) bool { return e.Bot == bot && e.ID == id })
 	}
 }
