@@ -51,6 +51,8 @@ func TestErrorPagesHaveTheSecurityHeaders(t *testing.T) {
 		"no route":        {"GET", "/nothing", nil, 404},
 		"method":          {"GET", commandsPath, token, 405},
 		"method of probe": {"DELETE", "/healthz", nil, 405},
+		"method of self":  {"DELETE", "/readyz/self", nil, 405},
+		"beside a probe":  {"GET", "/readyzone", nil, 404},
 		"unclear path":    {"GET", "/v1//events", token, 400},
 		"added by a user": {"GET", "/own", nil, 418},
 		"upstream away":   {"POST", "/v1/bots/demo/ask", token, 502},

@@ -82,7 +82,7 @@ type Handler struct {
 
 	limiter *limit.Limiter
 	policy  limit.Policy
-	// next is what finds who asks Redis about the requests that pass; nil for nobody.
+	// next finds who asks Redis about the requests that pass, and returns nil for nobody.
 	next    func() ahead.Asker
 	release func() error
 	logger  *slog.Logger
