@@ -24,7 +24,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "botgate_api_request_duration_seconds",
 			Help:    "Time until a request to the API is answered, by route; of files and streams, until they begin.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .2, .5, 1, 3, 5, 10, 30},
 		}, []string{"route"}),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "botgate_api_held_requests",

@@ -109,8 +109,10 @@ func New(cfg Config) (*App, error) {
 	}
 	if a.registry == nil {
 		a.registry = prometheus.NewRegistry()
-		a.registry.MustRegister(collectors.NewGoCollector(
-			collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler, collectors.MetricsGC)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		a.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		if err := metric.RegisterRuntime(a.registry); err != nil {
+			return nil, err
+		}
 	}
 	if err := metric.Register(a.registry, "the build", version.Collector()); err != nil {
 		return nil, err

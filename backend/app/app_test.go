@@ -156,12 +156,16 @@ func TestFromQueueToBot(t *testing.T) {
 	require.Equal(t, 200, code)
 	code, body = get(t, a, "/metrics")
 	require.Equal(t, 200, code)
-	require.Contains(t, body, `botgate_dispatch_attempts_total{outcome="delivered"} 40`)
+	require.Contains(t, body, `botgate_dispatch_attempts_total{bot="demo",outcome="delivered"} 40`)
 	require.Contains(t, body, `botgate_queue_depth{bot="demo",group="dispatch"} 0`)
 	require.Contains(t, body, `botgate_queue_in_flight{bot="demo"} 0`)
 	require.Contains(t, body, `botgate_queue_oldest_seconds{bot="demo"} 0`)
 	require.Contains(t, body, `botgate_api_requests_total{`)
+	require.Contains(t, body, `botgate_dispatch_delay_seconds_count{bot="demo"} 40`)
+	require.Contains(t, body, `botgate_record_delay_seconds_count 40`)
+	require.Contains(t, body, `botgate_dispatch_concurrency 64`)
 	require.Contains(t, body, `go_goroutines`)
+	require.Contains(t, body, `go_sched_latencies_seconds_bucket`)
 }
 
 func TestRestartContinues(t *testing.T) {

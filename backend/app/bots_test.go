@@ -46,6 +46,7 @@ func TestBotsFileIsFollowed(t *testing.T) {
 
 	write(bot("demo", takes.URL))
 	require.Eventually(t, func() bool { return countOf(t, a, `botgate_queue_in_flight{bot="late"}`) < 0 }, patience, 10*time.Millisecond)
+	require.Negative(t, countOf(t, a, `botgate_dispatch_attempts_total{bot="late",outcome="delivered"}`), "nor is anything else left of it")
 	require.NoError(t, os.Remove(filepath.Join(filepath.Dir(s.BotsFile), "demo.secret")))
 	require.Eventually(t, func() bool { return countOf(t, a, `botgate_files_refused{what="bots file"}`) >= 1 }, patience, 10*time.Millisecond)
 	after := newEvent(t, "after", "{}")

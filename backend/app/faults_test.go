@@ -210,7 +210,7 @@ func TestDatabaseComesBack(t *testing.T) {
 	require.NoError(t, q.Publish(t.Context(), e))
 	require.Eventually(t, func() bool {
 		_, body := get(t, a, "/metrics")
-		return strings.Contains(body, `botgate_dispatch_attempts_total{outcome="delivered"} 1`)
+		return strings.Contains(body, `botgate_dispatch_attempts_total{bot="demo",outcome="delivered"} 1`)
 	}, patience, 10*time.Millisecond)
 	code, _ := get(t, a, "/v1/events/"+e.ID)
 	require.Equal(t, 503, code)

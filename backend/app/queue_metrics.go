@@ -7,15 +7,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 )
 
-const (
-	// scrapeTimeout bounds what a scrape waits for the queue.
-	scrapeTimeout = 2 * time.Second
-	// otherBots stands for the bots that are not in the bots file. No bot can have the name.
-	otherBots = "(other)"
-)
+// scrapeTimeout bounds what a scrape waits for the queue.
+const scrapeTimeout = 2 * time.Second
 
 // queueMetrics exports how many events the queue has, and what is worked on. It asks the queue at each
 // scrape; while that is unavailable the metrics are absent, and the health check says why.
@@ -76,7 +73,7 @@ func (m *queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 					n -= of
 				}
 			}
-			show(group, otherBots, n)
+			show(group, metric.OtherBots, n)
 		}
 	}
 }

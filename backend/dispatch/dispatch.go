@@ -113,6 +113,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	if d.metrics, err = newMetrics(cfg.Registerer, newHeldKeys(h, func() []string { return d.fleet.Load().bots.Names() })); err != nil {
 		return nil, err
 	}
+	d.metrics.total.Set(float64(cfg.Concurrency))
 	if err := d.SetBots(cfg.Bots); err != nil {
 		return nil, err
 	}

@@ -63,6 +63,7 @@ func (d *Dispatcher) SetBots(set bots.Set) error {
 	}
 	d.slots.resize(maps.Values(targets), len(targets) == 1, next.botConcurrency)
 	d.fleet.Store(next)
+	d.metrics.follow(set.Names())
 	for name, old := range before.targets {
 		if targets[name] != old {
 			old.replace()

@@ -3,16 +3,16 @@ package dispatch
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/metric"
 )
 
 type metrics struct {
-	attempts *prometheus.CounterVec
+	*byBot
 	failures *prometheus.CounterVec
 	duration prometheus.Histogram
 	inFlight prometheus.Gauge
 	waiting  prometheus.Gauge
+	total    prometheus.Gauge
 	botOpen  *prometheus.GaugeVec
 
 	postponed, unknown prometheus.Counter
@@ -20,10 +20,7 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics, error) {
 	m := &metrics{
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "botgate_dispatch_attempts_total",
-			Help: "Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again), dead, or expired (not tried any more).",
-		}, []string{"outcome"}),
+		byBot: newByBot(),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "botgate_dispatch_failures_total",
 			Help: "Attempts and probes that failed, by cause: the class of the status, or why there was none.",
@@ -41,6 +38,10 @@ func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics,
 			Name: "botgate_dispatch_waiting",
 			Help: "Deliveries that wait for a request to their bot, since others are under way or the bot is down.",
 		}),
+		total: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "botgate_dispatch_concurrency",
+			Help: "Requests to bots that may run at once; beyond that each bot may have one.",
+		}),
 		botOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "botgate_dispatch_bot_open",
 			Help: "1 from when the bot is found down until it is fully back.",
@@ -54,12 +55,9 @@ func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics,
 		Name: "botgate_dispatch_unknown_bot_total",
 		Help: "Deliveries held back because their bot is not in the bots file.",
 	})
-	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusExpired} {
-		m.attempts.WithLabelValues(string(s)) // Rates need a zero to start from.
-	}
 	for _, c := range causes() {
-		m.failures.WithLabelValues(string(c))
+		m.failures.WithLabelValues(string(c)) // Rates need a zero to start from.
 	}
 	return m, metric.Register(reg, "dispatch",
-		m.attempts, m.failures, m.duration, m.inFlight, m.waiting, m.botOpen, m.postponed, m.unknown, held)
+		m.attempts, m.delay, m.failures, m.duration, m.inFlight, m.waiting, m.total, m.botOpen, m.postponed, m.unknown, held)
 }

@@ -232,10 +232,14 @@ func TestUntilOutOfAttempts(t *testing.T) {
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP botgate_dispatch_attempts_total Attempts to deliver an event to its bot, by what came of them: delivered, failed (tried again), dead, or expired (not tried any more).
 # TYPE botgate_dispatch_attempts_total counter
-botgate_dispatch_attempts_total{outcome="dead"} 1
-botgate_dispatch_attempts_total{outcome="delivered"} 0
-botgate_dispatch_attempts_total{outcome="expired"} 0
-botgate_dispatch_attempts_total{outcome="failed"} 2
+botgate_dispatch_attempts_total{bot="(other)",outcome="dead"} 0
+botgate_dispatch_attempts_total{bot="(other)",outcome="delivered"} 0
+botgate_dispatch_attempts_total{bot="(other)",outcome="expired"} 0
+botgate_dispatch_attempts_total{bot="(other)",outcome="failed"} 0
+botgate_dispatch_attempts_total{bot="demo",outcome="dead"} 1
+botgate_dispatch_attempts_total{bot="demo",outcome="delivered"} 0
+botgate_dispatch_attempts_total{bot="demo",outcome="expired"} 0
+botgate_dispatch_attempts_total{bot="demo",outcome="failed"} 2
 `), "botgate_dispatch_attempts_total"))
 }
 

@@ -18,7 +18,7 @@ var queueBackoff = retry.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 // first: a crash in between repeats the attempt, while the other order would lose the
 // news for good.
 func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay time.Duration) error {
-	s.metrics.attempts.WithLabelValues(string(change.Status)).Inc()
+	s.metrics.count(delivery, change)
 	published, settled, err := s.publish(delivery, change)
 	if err != nil {
 		return fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/metric"
@@ -8,7 +10,7 @@ import (
 
 type metrics struct {
 	recorded, deadLettered, parked prometheus.Counter
-	batch, duration                prometheus.Histogram
+	batch, duration, delay         prometheus.Histogram
 	retries                        prometheus.Counter
 }
 
@@ -31,10 +33,25 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help:    "Time that the store took to commit a batch.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "botgate_record_delay_seconds",
+			Help:    "Time from the acceptance of an event to its commit in the store; without changes and replays.",
+			Buckets: metric.DelayBuckets(),
+		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "botgate_record_retries_total",
 			Help: "Times that a batch had to be written or acknowledged again, because store or queue were unavailable.",
 		}),
 	}
-	return m, metric.Register(reg, "record", events, m.batch, m.duration, m.retries)
+	return m, metric.Register(reg, "record", events, m.batch, m.duration, m.delay, m.retries)
+}
+
+// committed counts a batch that the store has since a moment ago.
+func (m *metrics) committed(batch []item, now time.Time) {
+	m.recorded.Add(float64(len(batch)))
+	for _, it := range batch {
+		if d := it.delivery; d.Replays == 0 && !d.Event.IsChange() {
+			m.delay.Observe(max(0, now.Sub(d.Event.Time).Seconds()))
+		}
+	}
 }

@@ -262,6 +262,7 @@ botgate_record_events_total{outcome="dead_lettered"} 1
 botgate_record_events_total{outcome="parked"} 0
 botgate_record_events_total{outcome="recorded"} 2
 `), "botgate_record_events_total"))
+		require.Equal(t, 2, delays(t, registry))
 		problems, err := testutil.GatherAndLint(registry)
 		require.NoError(t, err)
 		require.Empty(t, problems)

@@ -130,7 +130,7 @@ func (w *writer) record(ctx context.Context, batch []item) (done int, err error)
 	switch {
 	case err == nil:
 		w.rec.cfg.Notify(recorded)
-		w.rec.metrics.recorded.Add(float64(len(batch)))
+		w.rec.metrics.committed(batch, time.Now())
 		w.settle(ctx, func(ctx context.Context) error { return w.in.consumer.Ack(ctx, deliveries(batch)...) })
 		return len(batch), nil
 	case mayPass(err):

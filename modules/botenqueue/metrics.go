@@ -24,7 +24,7 @@ var (
 	publishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "accept_seconds",
 		Help:    "Time from the request's arrival at bot_enqueue to the queue's confirmation.",
-		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		Buckets: []float64{.0005, .001, .002, .004, .008, .016, .032, .064, .128, .2, .5, 1, 3, 5},
 	})
 	degradedState = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: metric.Namespace, Subsystem: "idempotency", Name: "degraded",

@@ -153,7 +153,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	registry := ctx.GetMetricsRegistry()
-	if err := errors.Join(metric.Register(registry, "the blob store", claimcheck.Collectors()...),
+	if err := errors.Join(metric.RegisterRuntime(registry),
+		metric.Register(registry, "the blob store", claimcheck.Collectors()...),
 		metric.Register(registry, "the spool", spool.Collectors()...),
 		metric.Register(registry, "the files", reload.Collectors()...),
 		metric.Register(registry, "the build", version.Collector())); err != nil {

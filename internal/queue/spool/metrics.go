@@ -24,6 +24,10 @@ var (
 			func(s Stats) float64 { return float64(s.Events) }),
 		gauge("bytes", "What the events in the spool count for against its size, those kept aside included.",
 			func(s Stats) float64 { return float64(s.Bytes) }),
+		gauge("max_bytes", "What the events in the spool may count for together; beyond it none is accepted.",
+			func(s Stats) float64 { return float64(s.MaxBytes) }),
+		gauge("max_age_seconds", "How old the oldest event in the spool may be; beyond it none is accepted behind it.",
+			func(s Stats) float64 { return s.MaxAge.Seconds() }),
 		gauge("oldest_seconds", "Age of the oldest event that waits in the spool, to the minute; 0 when none does.", age),
 		byBot{},
 	}
@@ -61,13 +65,20 @@ type Stats struct {
 	Bytes int64
 	// Oldest is when the event was accepted that waits for longest; zero when none does.
 	Oldest time.Time
+	// MaxBytes and MaxAge are the bounds of the queue that the spool drains to; see [Options]. Zero without one.
+	MaxBytes int64
+	MaxAge   time.Duration
 }
 
 // Stats returns what the spool holds at present.
 func (s *Spool) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{s.index.events, s.index.bytes, s.index.oldest()}
+	stats := Stats{Events: s.index.events, Bytes: s.index.bytes, Oldest: s.index.oldest()}
+	if n := len(s.queues); n > 0 {
+		stats.MaxBytes, stats.MaxAge = s.queues[n-1].options.MaxBytes, s.queues[n-1].options.MaxAge
+	}
+	return stats
 }
 
 // BotStats returns what the spool holds, or held since it was opened, of each bot. Oldest is that of what
@@ -77,17 +88,20 @@ func (s *Spool) BotStats() map[string]Stats {
 	defer s.mu.Unlock()
 	stats := make(map[string]Stats, len(s.index.bots))
 	for bot, of := range s.index.bots {
-		stats[bot] = Stats{of.events, of.bytes, of.dispatch.oldest()}
+		stats[bot] = Stats{Events: of.events, Bytes: of.bytes, Oldest: of.dispatch.oldest()}
 	}
 	return stats
 }
 
-// plus adds what another spool holds.
+// plus adds what another spool holds, and what it may hold. The smaller age is the bound.
 func (s Stats) plus(o Stats) Stats {
 	if s.Oldest.IsZero() || !o.Oldest.IsZero() && o.Oldest.Before(s.Oldest) {
 		s.Oldest = o.Oldest
 	}
-	return Stats{s.Events + o.Events, s.Bytes + o.Bytes, s.Oldest}
+	if s.MaxAge == 0 || o.MaxAge > 0 && o.MaxAge < s.MaxAge {
+		s.MaxAge = o.MaxAge
+	}
+	return Stats{s.Events + o.Events, s.Bytes + o.Bytes, s.Oldest, s.MaxBytes + o.MaxBytes, s.MaxAge}
 }
 
 // liveStats is what all spools hold together.

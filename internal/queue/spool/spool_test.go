@@ -389,7 +389,10 @@ func TestMetrics(t *testing.T) {
 	}
 	drained := read("drained_total")
 	b.behave(always(unavailable))
-	q := open(t, b, spool.Config{}, spool.Options{})
+	bound := read("max_bytes")
+	q := open(t, b, spool.Config{}, spool.Options{MaxBytes: 1 << 20, MaxAge: 2 * time.Hour})
+	require.InDelta(t, 1<<20, read("max_bytes")-bound, 0)
+	require.InDelta(t, 7200, read("max_age_seconds"), 0)
 	old := newEvent(t, "k", 1)
 	old.Time = old.Time.Add(-time.Hour)
 	require.NoError(t, q.Publish(t.Context(), old, newEvent(t, "k", 2)))
