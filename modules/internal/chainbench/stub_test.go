@@ -10,6 +10,7 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -48,6 +49,7 @@ func (s *stub) Queue() (queue.Queue, error)                       { return s.con
 func (*stub) KnownBot(name string) bool                           { return name == "demo" }
 func (*stub) HasBots() bool                                       { return true }
 func (*stub) Redis() redis.UniversalClient                        { return nil }
+func (*stub) RedisPipe() *redisclient.Pipe                        { return nil }
 func (*stub) Settings() gateway.Settings                          { return gateway.Settings{} }
 func (*stub) MaxUnverified() int64                                { return unverified.DefaultLimit }
 func (confirming) Publish(context.Context, ...*event.Event) error { return nil }
