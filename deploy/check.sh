@@ -26,3 +26,5 @@ done
 # Unknown options and values are on stderr, and so are programs that are not installed here.
 problems=$(systemd-analyze verify --man=no systemd/*.service 2>&1 | grep '^systemd/\|^/.*systemd/' || true)
 [ -z "$problems" ] || { echo "$problems" >&2; exit 1; }
+
+sh prometheus/check.sh
