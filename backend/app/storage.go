@@ -14,7 +14,6 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/health"
 	"github.com/botgate/botgate/backend/internal/sqldb"
-	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/postgres/replicas"
@@ -105,13 +104,18 @@ func shardMap(settings config.Config) (sharded.Map, error) {
 	return m, nil
 }
 
+// databaseOption is the setting that a shard's address is from.
+func databaseOption(s sharded.Shard) string {
+	if s.Name != sharded.Main {
+		return config.EnvShardsFile
+	}
+	return config.EnvDatabaseURL
+}
+
 func openShard(
 	ctx context.Context, settings config.Config, s sharded.Shard, log *slog.Logger, reg prometheus.Registerer,
 ) (sharded.Engine, error) {
-	option := config.EnvDatabaseURL
-	if s.Name != sharded.Main {
-		option = config.EnvShardsFile
-	}
+	option := databaseOption(s)
 	path, err := address.Database(s.URL)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", option, err)
@@ -192,43 +196,4 @@ func (a *App) migrate(ctx context.Context, name string, migrate func(context.Con
 		a.supervise(ctx, name, closeStore, migrate)
 	}
 	return nil
-}
-
-// Migrate brings the schemas of all databases up to date, and calls done for each that is. It
-// stops at the first that can't be, since new programs need all of them.
-func Migrate(ctx context.Context, settings config.Config, log *slog.Logger, done func(shard string)) error {
-	m, err := shardMap(settings)
-	if err != nil {
-		return err
-	}
-	first := m.Shards[0].Name
-	for _, s := range m.Shards {
-		first = min(first, s.Name)
-	}
-	for _, s := range m.Shards {
-		if err := migrateShard(ctx, settings, s, s.Name == first, log); err != nil {
-			return fmt.Errorf("shard %s: %w", s.Name, err)
-		}
-		done(s.Name)
-	}
-	return nil
-}
-
-// migrateShard also makes what is in the first database only.
-func migrateShard(
-	ctx context.Context, settings config.Config, s sharded.Shard, first bool, log *slog.Logger,
-) (err error) {
-	engine, err := openShard(ctx, settings, s, log, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	// The schema of SQLite is up to date once it is open.
-	if events, ok := engine.(interface{ Migrate(context.Context) error }); ok {
-		err = events.Migrate(ctx)
-	}
-	if err != nil || !first {
-		return err
-	}
-	return errors.Join(session.NewSQL(engine.SQL(), log).Migrate(ctx), job.NewSQL(engine.SQL(), log).Migrate(ctx))
 }

@@ -20,9 +20,17 @@ func TestMigrateAndRebuild(t *testing.T) {
 	url := "sqlite:" + filepath.Join(t.TempDir(), "events.db")
 	// As a gateway has it that leaves the roles to others.
 	env := []string{"BOTGATE_DATABASE_URL=" + url, "BOTGATE_ROLES=none"}
-	cmd, stdout, stderr := command(t, []string{"migrate"}, env...)
+	cmd, stdout, stderr := command(t, []string{"migrate", "plan"}, env...)
 	require.NoError(t, cmd.Run(), stderr.String())
-	require.Equal(t, "main: the schema is current\n", stdout.String())
+	require.Contains(t, stdout.String(),
+		"main: events 0001_events.sql: programs from schema version 1 on may run on it; no existing table is locked\n")
+	require.Contains(t, stdout.String(), "main: jobs 0001_jobs.sql")
+	require.NoFileExists(t, url[len("sqlite:"):])
+	for _, args := range [][]string{{"migrate"}, {"migrate", "plan"}} {
+		cmd, stdout, stderr = command(t, args, env...)
+		require.NoError(t, cmd.Run(), stderr.String())
+		require.Equal(t, "main: the schema is current\n", stdout.String())
+	}
 	cmd, stdout, stderr = command(t, []string{"rebuild"}, env...)
 	require.NoError(t, cmd.Run(), stderr.String())
 	require.Equal(t, "the log is empty\n", stdout.String())

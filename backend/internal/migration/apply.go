@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -19,10 +19,11 @@ const (
 	postgresLock = 0x626f7467617465
 
 	columns = ` (
-	version    integer primary key,
-	name       text not null,
-	checksum   text not null,
-	applied_at bigint not null
+	version     integer primary key,
+	name        text not null,
+	checksum    text not null,
+	applied_at  bigint not null,
+	min_program integer
 )`
 )
 
@@ -47,8 +48,18 @@ func (t Tables) Migrate(ctx context.Context) error {
 	}
 }
 
-// apply waits for the lock of a SQLite file as long as the pragmas of the handle say.
+// apply makes the list of applied migrations first, in a transaction of its own: processes of an
+// older program read it while a migration takes its time.
 func (t Tables) apply(ctx context.Context) error {
+	if err := t.locked(ctx, t.makeList); err != nil {
+		return err
+	}
+	return t.locked(ctx, t.applyPending)
+}
+
+// locked works in a transaction, one process at a time. It waits for the lock of a SQLite file as
+// long as the pragmas of the handle say.
+func (t Tables) locked(ctx context.Context, work func(context.Context, *sql.Tx) error) error {
 	tx, err := t.DB.Writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -63,9 +74,28 @@ func (t Tables) apply(ctx context.Context) error {
 			}
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "create table if not exists "+t.table()+columns); err != nil {
+	if err := work(ctx, tx); err != nil {
 		return err
 	}
+	return tx.Commit()
+}
+
+// makeList makes the list, or adds what those of older programs lack. Rows that have no min_program
+// are of migrations that a program has to know.
+func (t Tables) makeList(ctx context.Context, tx *sql.Tx) error {
+	has, err := t.listColumns(ctx, tx)
+	switch {
+	case err != nil:
+		return err
+	case len(has) == 0:
+		_, err = tx.ExecContext(ctx, "create table "+t.table()+columns)
+	case !slices.Contains(has, "min_program"):
+		_, err = tx.ExecContext(ctx, "alter table "+t.table()+" add column min_program integer")
+	}
+	return err
+}
+
+func (t Tables) applyPending(ctx context.Context, tx *sql.Tx) error {
 	pending, err := t.pending(ctx, tx)
 	if err != nil {
 		return err
@@ -76,14 +106,14 @@ func (t Tables) apply(ctx context.Context) error {
 		}
 		//nolint:gosec // The name of the table is the program's.
 		_, err := tx.ExecContext(ctx,
-			"insert into "+t.table()+" (version, name, checksum, applied_at) values ($1, $2, $3, $4)",
-			v.number, v.name, v.checksum, time.Now().UnixMicro())
+			"insert into "+t.table()+" (version, name, checksum, applied_at, min_program) values ($1, $2, $3, $4, $5)",
+			v.number, v.name, v.checksum, time.Now().UnixMicro(), v.minProgram)
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
 		t.log.Info("applied a migration", "table", t.table(), "schema_version", v.number)
 	}
-	return tx.Commit()
+	return nil
 }
 
 func (t Tables) table() string { return t.part + "_migrations" }
@@ -97,20 +127,32 @@ func (t Tables) Ready(ctx context.Context) error {
 	return t.Failed("reading the schema version of the "+t.part, err)
 }
 
+// pending returns what the database lacks. Those of older programs have no min_program in their
+// list, and new ones no list.
 func (t Tables) pending(ctx context.Context, db sqldb.Querier) ([]version, error) {
-	applied := map[int]string{}
-	_, err := sqldb.Query(ctx, db, func(rows *sql.Rows) (none struct{}, err error) {
-		var number int
-		var checksum string
-		err = rows.Scan(&number, &checksum)
-		applied[number] = checksum
-		return none, err
-	}, "select version, checksum from "+t.table())
-	if undefined := (*pgconn.PgError)(nil); errors.As(err, &undefined) && undefined.Code == "42P01" { // undefined_table
-		err = nil
+	has, err := t.listColumns(ctx, db)
+	if err != nil || len(has) == 0 {
+		return t.all, err
 	}
+	minProgram := "version"
+	if slices.Contains(has, "min_program") {
+		minProgram = "coalesce(min_program, version)"
+	}
+	list, err := sqldb.Query(ctx, db, func(rows *sql.Rows) (a applied, err error) {
+		err = rows.Scan(&a.number, &a.checksum, &a.minProgram)
+		return a, err
+	}, "select version, checksum, "+minProgram+" from "+t.table())
 	if err != nil {
 		return nil, err
 	}
-	return missing(t.all, applied)
+	return missing(t.all, list)
+}
+
+// listColumns returns the columns of the list of applied migrations, none where there is no list.
+func (t Tables) listColumns(ctx context.Context, db sqldb.Querier) ([]string, error) {
+	query := "select name from pragma_table_info('" + t.table() + "')"
+	if t.DB.Dialect == sqldb.Postgres {
+		query = "select attname::text from pg_attribute where attrelid = to_regclass('" + t.table() + "') and attnum > 0 and not attisdropped"
+	}
+	return sqldb.Query(ctx, db, sqldb.Text, query)
 }

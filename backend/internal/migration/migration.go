@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -23,9 +24,15 @@ type version struct {
 	// number is the version's, name its file's, and sql one or more statements.
 	number    int
 	name, sql string
+	// minProgram is the version that a program has to know at least to run on this one.
+	minProgram int
 	// checksum is the SHA-256 of sql in hex. A migration never changes once released.
 	checksum string
 }
+
+// header is the line of a migration that says which programs may still run on it. Without one only
+// those that know the migration may.
+var header = regexp.MustCompile(`(?m)^-- min_program: (\d+)$`)
 
 // load reads the files NNNN_name.sql of a folder in order. They are part of the program, so it
 // panics when they are not numbered from 1 without gaps.
@@ -44,34 +51,51 @@ func load(files fs.FS, folder string) []version {
 		if n, err := strconv.Atoi(number); err != nil || n != i+1 {
 			panic("migration: " + name + " is out of order")
 		}
+		minProgram := i + 1
+		if found := header.FindSubmatch(text); found != nil {
+			minProgram, err = strconv.Atoi(string(found[1]))
+			if err != nil || minProgram < 1 || minProgram > i+1 {
+				panic("migration: " + name + " has no min_program from 1 to its own version")
+			}
+		}
 		sum := sha256.Sum256(text)
-		all = append(all, version{i + 1, path.Base(name), string(text), hex.EncodeToString(sum[:])})
+		all = append(all, version{i + 1, path.Base(name), string(text), minProgram, hex.EncodeToString(sum[:])})
 	}
 	return all
 }
 
-// missing returns those of all versions that a database with the applied ones (checksums by
-// number) still needs. It fails when the database is newer than the program, or was made by other
-// migrations. All of its errors are errSchema.
-func missing(all []version, applied map[int]string) ([]version, error) {
-	for number := range applied {
-		if number > len(all) {
-			return nil, fmt.Errorf("%w: the database has schema version %d, newer than this program, which knows up to %d: "+
-				"run the newer program, or use another database", errSchema, number, len(all))
+// applied is a version that a database has.
+type applied struct {
+	number   int
+	checksum string
+	// minProgram is the version's.
+	minProgram int
+}
+
+// missing returns those of all versions that a database with the applied ones still needs. It
+// fails when the database is too new for the program, or was made by other migrations. All of its
+// errors are errSchema.
+func missing(all []version, has []applied) ([]version, error) {
+	checksums, newest := map[int]string{}, 0
+	for _, a := range has {
+		checksums[a.number], newest = a.checksum, max(newest, a.number)
+		if a.number > len(all) && a.minProgram > len(all) {
+			return nil, fmt.Errorf("%w: the database has schema version %d, newer than this program, which knows up to %d and "+
+				"would have to know %d: run the newer program, or use another database", errSchema, a.number, len(all), a.minProgram)
 		}
 	}
 	var pending []version
 	for _, v := range all {
-		checksum, done := applied[v.number]
+		checksum, done := checksums[v.number]
 		switch {
-		case !done:
-			pending = append(pending, v)
-		case checksum != v.checksum:
+		case done && checksum != v.checksum:
 			return nil, fmt.Errorf("%w: version %d of the database differs from %s of this program: "+
 				"run the program that made it, or use another database", errSchema, v.number, v.name)
-		case len(pending) > 0:
+		case !done && v.number < newest:
 			return nil, fmt.Errorf("%w: version %d is missing in the database before version %d: use another database",
-				errSchema, pending[0].number, v.number)
+				errSchema, v.number, newest)
+		case !done:
+			pending = append(pending, v)
 		}
 	}
 	return pending, nil

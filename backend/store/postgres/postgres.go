@@ -4,6 +4,7 @@ package postgres
 import (
 	"context"
 	"embed"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -68,13 +69,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 func newStore(db database, cfg Config) *Store {
 	s := &Store{
 		db: db, slots: newSlots(), copyFrom: copyFrom, callTimeout: cfg.StatementTimeout + waitForConnection,
-		tables: migration.NewTables("events", migrationFiles, sqldb.FromPool(db.Primary()), cfg.Logger, store.ErrUnavailable),
+		tables: Tables(sqldb.FromPool(db.Primary()), cfg.Logger),
 	}
 	s.base = base{
 		Read: s.read, Exclusively: s.forEach, Classify: classify,
 		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listLogQuery, CountQuery: countQuery, LogQuery: logQuery,
 	}
 	return s
+}
+
+// Tables are those of the events in a database. The logger may be nil.
+func Tables(db sqldb.DB, log *slog.Logger) migration.Tables {
+	return migration.NewTables("events", migrationFiles, db, log, store.ErrUnavailable)
 }
 
 // Ready implements [store.Store].

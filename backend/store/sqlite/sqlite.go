@@ -8,7 +8,9 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/botgate/botgate/backend/internal/migration"
@@ -103,7 +105,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 func (s *Store) prepare(ctx context.Context) (err error) {
 	migrating, cancel := context.WithTimeout(ctx, migrationTimeout)
 	defer cancel()
-	if err := migration.NewTables("events", migrationFiles, s.SQL(), nil, store.ErrUnavailable).Migrate(migrating); err != nil {
+	if err := Tables(s.SQL()).Migrate(migrating); err != nil {
 		return err
 	}
 	if err := sqlitefile.MakePrivate(s.path); err != nil {
@@ -117,6 +119,21 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// View opens the file as it is, to read; one that is not there is empty. Whoever called it closes the
+// Reader, which is all that there is.
+func View(path string) (sqldb.DB, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		path = ":memory:"
+	}
+	reader, err := sqlitefile.Open(path, 1, readerOptions)
+	return sqldb.DB{Dialect: sqldb.SQLite, Reader: reader}, err
+}
+
+// Tables are those of the events in a database.
+func Tables(db sqldb.DB) migration.Tables {
+	return migration.NewTables("events", migrationFiles, db, nil, store.ErrUnavailable)
 }
 
 // Ready implements [store.Store].

@@ -176,7 +176,7 @@ func TestDiskFull(t *testing.T) {
 func TestSchemaOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]struct{ sql, want string }{
-		"newer":   {"insert into events_migrations values (1000, 'later', 'x', 0)", "schema version 1000, newer than this program"},
+		"newer":   {"insert into events_migrations values (1000, 'later', 'x', 0, 1000)", "schema version 1000, newer than this program"},
 		"changed": {"update events_migrations set checksum = 'x'", "differs from 0001_events.sql"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -59,6 +59,8 @@ func (p Part[T]) Test(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, sqldb.DB){
 		"not migrated": func(t *testing.T, db sqldb.DB) { p.requireUnavailable(t, p.New(db)) },
 		"newer":        p.testNewer,
+		"expanded":     p.testExpanded,
+		"older list":   p.testOlderList,
 		"changed":      p.testChanged,
 		"closed":       p.testClosed,
 	} {
@@ -88,7 +90,33 @@ func (p Part[T]) testBesideEvents(t *testing.T) {
 }
 
 func (p Part[T]) testNewer(t *testing.T, db sqldb.DB) {
-	p.testOtherProgram(t, db, "insert into "+p.Name+"_migrations values (1000, 'later', 'x', 0)", "version 1000, newer than this program")
+	p.testOtherProgram(t, db, "insert into "+p.Name+"_migrations values (1000, 'later', 'x', 0, 1000)", "version 1000, newer than this program")
+}
+
+// testExpanded has a newer program bring the tables up to date in a way that this one can live with.
+func (p Part[T]) testExpanded(t *testing.T, db sqldb.DB) {
+	tables := p.Migrated(t, db)
+	p.execute(t, db, "insert into "+p.Name+"_migrations values (1000, 'later', 'x', 0, 1)")
+	require.NoError(t, tables.Ready(t.Context()))
+	require.NoError(t, p.New(db).Migrate(t.Context()), "so does one that starts")
+	p.execute(t, db, "insert into "+p.Name+"_migrations values (1001, 'contract', 'x', 0, 1000)")
+	require.ErrorContains(t, tables.Ready(t.Context()), "version 1001, newer than this program")
+}
+
+// testOlderList has a program before min_program make the tables, and go on beside this one.
+func (p Part[T]) testOlderList(t *testing.T, db sqldb.DB) {
+	tables := p.Migrated(t, db)
+	p.execute(t, db, "alter table "+p.Name+"_migrations drop column min_program")
+	require.NoError(t, tables.Ready(t.Context()))
+	require.NoError(t, p.New(db).Migrate(t.Context()))
+	p.execute(t, db, "insert into "+p.Name+"_migrations (version, name, checksum, applied_at) values (1000, 'later', 'x', 0)")
+	require.ErrorContains(t, tables.Ready(t.Context()), "version 1000, newer than this program")
+}
+
+func (p Part[T]) execute(t *testing.T, db sqldb.DB, query string) {
+	t.Helper()
+	_, err := db.Writer.ExecContext(t.Context(), query)
+	require.NoError(t, err)
 }
 
 func (p Part[T]) testChanged(t *testing.T, db sqldb.DB) {
@@ -99,8 +127,7 @@ func (p Part[T]) testChanged(t *testing.T, db sqldb.DB) {
 func (p Part[T]) testOtherProgram(t *testing.T, db sqldb.DB, change, want string) {
 	t.Helper()
 	tables := p.Migrated(t, db)
-	_, err := db.Writer.ExecContext(t.Context(), change)
-	require.NoError(t, err)
+	p.execute(t, db, change)
 	for _, err := range []error{tables.Migrate(t.Context()), tables.Ready(t.Context())} {
 		require.ErrorContains(t, err, want)
 		require.NotErrorIs(t, err, p.Unavailable)
