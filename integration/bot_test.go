@@ -34,8 +34,8 @@ type bot struct {
 
 // delivered is one request that the bot got.
 type delivered struct {
-	id, webhookID, typ, subject, contentType string
-	body                                     []byte
+	id, webhookID, typ, subject, contentType, requestID string
+	body                                                []byte
 }
 
 func newBot(t *testing.T, secretFile string) *bot {
@@ -61,7 +61,7 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 	verifier := platform.StandardWebhooks()
 	d := delivered{
 		id: r.Header.Get("Ce-Id"), webhookID: r.Header.Get("Webhook-Id"), typ: r.Header.Get("Ce-Type"), subject: r.Header.Get("Ce-Subject"),
-		contentType: r.Header.Get("Content-Type"), body: body,
+		contentType: r.Header.Get("Content-Type"), requestID: r.Header.Get("X-Request-Id"), body: body,
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

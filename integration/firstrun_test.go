@@ -165,7 +165,7 @@ func TestModulesAreListed(t *testing.T) {
 	for _, id := range []string{
 		"botgate", "botgate_embedded", "http.handlers.bot_jwt", "http.handlers.bot_signature", "http.handlers.bot_rate_limit",
 		"http.handlers.bot_schema", "http.handlers.bot_enqueue", "http.handlers.bot_ready", "http.handlers.bot_token", "http.handlers.bot_cors",
-		"http.handlers.bot_log_errors", "http.handlers.bot_api", "http.handlers.bot_open",
+		"http.handlers.bot_log_errors", "http.handlers.bot_request_id", "http.handlers.bot_api", "http.handlers.bot_open",
 	} {
 		require.Contains(t, out, id+"\n")
 	}

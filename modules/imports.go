@@ -11,6 +11,7 @@ import (
 	_ "github.com/botgate/botgate/modules/botlimit"
 	_ "github.com/botgate/botgate/modules/botopen"
 	_ "github.com/botgate/botgate/modules/botpath"
+	_ "github.com/botgate/botgate/modules/botrequestid"
 	_ "github.com/botgate/botgate/modules/botschema"
 	_ "github.com/botgate/botgate/modules/botsignature"
 	_ "github.com/botgate/botgate/modules/bottoken"

@@ -32,7 +32,7 @@ func (a *API) retryBot(w *response, r *http.Request, c caller) error {
 	if err := a.cfg.Retry.RetryNow(r.Context(), bot); err != nil {
 		return unknownOr("retrying what waits for a bot", err)
 	}
-	a.cfg.Logger.Info("what waits for a bot is tried now", "bot", bot)
+	a.cfg.Logger.InfoContext(r.Context(), "what waits for a bot is tried now", "bot", bot)
 	w.begin(http.StatusNoContent, "", notKept)
 	return nil
 }
@@ -53,7 +53,7 @@ func (a *API) giveUp(w *response, r *http.Request, c caller) error {
 	if err := a.cfg.Retry.GiveUp(r.Context(), bot, id); err != nil {
 		return unknownOr("giving up an event", err)
 	}
-	a.cfg.Logger.Info("event is given up on request", "bot", bot, "event_id", id)
+	a.cfg.Logger.InfoContext(r.Context(), "event is given up on request", "bot", bot, "event_id", id)
 	w.begin(http.StatusNoContent, "", notKept)
 	return nil
 }

@@ -80,13 +80,13 @@ func (a *API) problem(r *http.Request, err error) *problem.Problem {
 	case r.Context().Err() != nil:
 		return unavailable // The client is gone, or the time is over.
 	case isAny(err, store.ErrUnavailable, session.ErrUnavailable, job.ErrUnavailable, context.DeadlineExceeded, context.Canceled):
-		a.cfg.Logger.Debug("database unavailable", "error", err) // The health check warns, once.
+		a.cfg.Logger.DebugContext(r.Context(), "database unavailable", "error", err) // The health check warns, once.
 		return unavailable
 	case isAny(err, queue.ErrUnavailable, queue.ErrUnconfirmed, queue.ErrClosed):
-		a.cfg.Logger.Warn("queue unavailable", "error", err)
+		a.cfg.Logger.WarnContext(r.Context(), "queue unavailable", "error", err)
 		return unavailable
 	}
-	a.cfg.Logger.Error("query failed", "error", err)
+	a.cfg.Logger.ErrorContext(r.Context(), "query failed", "error", err)
 	return internal
 }
 

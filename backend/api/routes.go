@@ -2,11 +2,14 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/botgate/botgate/backend/deadletter"
+	"github.com/botgate/botgate/internal/logcontext"
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/internal/requestid"
 	"github.com/botgate/botgate/internal/urlpath"
 )
 
@@ -84,8 +87,18 @@ func (a *API) routes() []route {
 var unclearPath = problem.Malformed.
 	WithDetail("The path has an empty part, or . or .. as one. Such names go into a query.")
 
-// ServeHTTP implements [http.Handler]. Where there is no route, the mux knows whether there is one for another method.
+// ServeHTTP implements [http.Handler]. The id of the request is the gateway's, where it sends one.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := r.Header.Get(requestid.Header)
+	if !requestid.Valid(id) {
+		id = requestid.New()
+	}
+	w.Header().Set(requestid.Header, id)
+	a.route(w, r.WithContext(logcontext.With(r.Context(), slog.String("request_id", id))))
+}
+
+// route finds who answers the request. Where there is no route, the mux knows whether there is one for another method.
+func (a *API) route(w http.ResponseWriter, r *http.Request) {
 	if !urlpath.Clear(r.URL.EscapedPath()) {
 		a.handle("other", a.cfg.Timeout, func(*response, *http.Request) error { return unclearPath }).ServeHTTP(w, r)
 		return
@@ -132,7 +145,7 @@ func (a *API) handle(name string, timeout time.Duration, answer anyone) http.Han
 			_ = a.problem(r, err).Write(w) // Problems can always be encoded.
 		default:
 			if r.Context().Err() == nil {
-				a.cfg.Logger.Warn("answer broken off", "route", w.route, "error", err)
+				a.cfg.Logger.WarnContext(r.Context(), "answer broken off", "route", w.route, "error", err)
 			}
 			panic(http.ErrAbortHandler) // The client must not take a part for the whole.
 		}

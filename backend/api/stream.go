@@ -58,7 +58,7 @@ func (a *API) streamEvents(w *response, r *http.Request, c caller) error {
 	defer context.AfterFunc(a.closing, cancel)() //nolint:contextcheck // ends with the API, too
 	s := &stream{reader: a.cfg.Reader, timeout: a.cfg.Timeout, feed: feed, out: newEventWriter(w), sent: sent{}}
 	if err := s.run(ctx, last); err != nil {
-		a.cfg.Logger.Debug("stream of events ended", "error", err)
+		a.cfg.Logger.DebugContext(r.Context(), "stream of events ended", "error", err)
 	}
 	return nil
 }

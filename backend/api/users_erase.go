@@ -41,7 +41,7 @@ func (a *API) eraseUser(w *response, r *http.Request, c caller) error {
 		return err
 	}
 	// Without the name: erased users must not be found in the log.
-	a.cfg.Logger.Info("user erased", "events", events)
+	a.cfg.Logger.InfoContext(r.Context(), "user erased", "events", events)
 	return w.send(http.StatusOK, erasedView{User: user, Events: events})
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/sharded"
+	"github.com/botgate/botgate/internal/logcontext"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/version"
@@ -107,6 +108,7 @@ func New(cfg Config) (*App, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
+	a.log = logcontext.Logger(a.log)
 	if a.registry == nil {
 		a.registry = prometheus.NewRegistry()
 		a.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

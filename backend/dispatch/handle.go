@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -84,8 +85,8 @@ func (s *session) postpone(delivery *queue.Delivery, wait time.Duration) error {
 func (s *session) recovered(delivery *queue.Delivery, f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.log.Error("handling a delivery panicked", "event_id", delivery.Event.ID,
-				"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			s.log.Error("handling a delivery panicked", delivery.Event.LogAttr(),
+				slog.String("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
 			err = errPanicked
 		}
 	}()

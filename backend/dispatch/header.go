@@ -7,6 +7,7 @@ import (
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
+	"github.com/botgate/botgate/internal/requestid"
 )
 
 // headerReplay tells a bot that it may have seen the event before and is to act on it all the
@@ -15,8 +16,8 @@ import (
 const headerReplay = "Botgate-Replay"
 
 // maxHeaders is how many headers an attempt has at most: the attributes, the three of the signature, and
-// User-Agent, Content-Type, Authorization and headerReplay.
-var maxHeaders = len(attributeHeaders) + 7
+// User-Agent, Content-Type, Authorization, X-Request-Id and headerReplay.
+var maxHeaders = len(attributeHeaders) + 8
 
 // attributeHeaders are the headers of the attributes of an event, in the form in which net/http keeps names.
 var attributeHeaders = func() map[string]string {
@@ -51,6 +52,9 @@ func (t *target) header(e *event.Event, replays int, now time.Time) http.Header 
 	}
 	if e.ContentType != "" {
 		h.set("Content-Type", e.ContentType)
+	}
+	if e.RequestID != "" {
+		h.set(requestid.Header, percentEncode(e.RequestID))
 	}
 	if t.credentials != "" {
 		h.set("Authorization", t.credentials)

@@ -83,7 +83,7 @@ func (h *holds) hold(d *queue.Delivery, reason string, delay time.Duration) {
 	if h.note(d.Event, time.Now().Add(delay+heldSlack)) {
 		h.log.Warn("event is held by its bot's on_dead, and later ones of its order key wait; "+
 			"once the bot takes it, have it tried by botgate-backend retry, or let the others go on by botgate-backend give-up",
-			"bot", d.Event.Bot, "event_id", d.Event.ID, "attempts", d.Attempt, "reason", reason)
+			d.Event.LogAttr(), slog.Int("attempts", d.Attempt), slog.String("reason", reason))
 	}
 }
 

@@ -35,6 +35,7 @@ func TestRequest(t *testing.T) {
 	start(t, q, strings.Replace(address, "//", "//user:p%40ss@", 1)+"/in?x=1", func(_ *Config, b *bots.Bot) { b.Secrets = []string{secretOf("one"), secretOf("two")} })
 	e := newEvent("0198c0de-0000-7000-8000-000000000001")
 	e.Subject, e.OrderKey, e.TraceParent = `Ünï "x" 100%`, "a b", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	e.RequestID = "4UUZX2TQ7C3JHN5OWMIB6RKYAE"
 	e.Data = []byte("{\"a\" :\x00\xff}")
 	q.put(1, e)
 	require.Equal(t, settled{how: "ack", id: e.ID, attempt: 1, told: 1}, q.next(t))
@@ -58,6 +59,8 @@ func TestRequest(t *testing.T) {
 		"Ce-Orderkey":    "a%20b",
 		"Ce-Verifiedby":  "github",
 		"Ce-Traceparent": e.TraceParent,
+		"Ce-Requestid":   e.RequestID,
+		"X-Request-Id":   e.RequestID,
 		"Webhook-Id":     e.ID,
 	} {
 		require.Equal(t, []string{want}, got.header.Values(name), name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -76,7 +77,7 @@ func (c clients) closeIdle() {
 func (d *Dispatcher) send(ctx context.Context, t *target, delivery *queue.Delivery, now time.Time) answer {
 	ans := t.post(ctx, d.clients.of(t.bot), delivery.Event, delivery.Replays, now)
 	if ans.err != nil {
-		d.log.Debug("bot did not answer", "bot", delivery.Event.Bot, "event_id", delivery.Event.ID, "error", ans.err)
+		d.log.Debug("bot did not answer", delivery.Event.LogAttr(), slog.Any("error", ans.err))
 	}
 	return ans
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -38,8 +39,7 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	case err != nil:
 		return fmt.Errorf("settling event %s: %w", delivery.Event.ID, err)
 	case change.Status == event.StatusDead:
-		s.log.Warn("event is dead", "bot", delivery.Event.Bot, "event_id", delivery.Event.ID,
-			"attempts", change.Attempt, "reason", change.Error)
+		s.log.Warn("event is dead", delivery.Event.LogAttr(), slog.Int("attempts", change.Attempt), slog.String("reason", change.Error))
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (s *session) publish(delivery *queue.Delivery, change event.Change) (publis
 	}
 	if unpublishable(err) {
 		s.log.Error("queue refuses what happened to an event, so its history lacks that",
-			"event_id", about.ID, "status", string(change.Status), "error", err)
+			about.LogAttr(), slog.String("status", string(change.Status)), slog.Any("error", err))
 		return false, false, nil
 	}
 	return err == nil, o.acked, err

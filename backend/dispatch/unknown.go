@@ -24,8 +24,7 @@ func (s *session) awaitBot(delivery *queue.Delivery, now time.Time) error {
 	}
 	s.metrics.unknown.Inc()
 	s.unknown.Do(func() {
-		s.log.Warn("events wait whose bot is not in the bots file; add it, or they die in the end",
-			"bot", delivery.Event.Bot, "event_id", delivery.Event.ID)
+		s.log.Warn("events wait whose bot is not in the bots file; add it, or they die in the end", delivery.Event.LogAttr())
 	})
 	return s.postpone(delivery, unknownPause)
 }

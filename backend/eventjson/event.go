@@ -46,6 +46,7 @@ var listed = []member{
 	{"not_before", func(r *store.Record) any { return optional(r.Event.NotBefore.UTC()) }},
 	{"order_key", func(r *store.Record) any { return r.Event.OrderKey }},
 	{"verified_by", func(r *store.Record) any { return optional(r.Event.VerifiedBy) }},
+	{"requestid", func(r *store.Record) any { return optional(r.Event.RequestID) }},
 	{"content_type", func(r *store.Record) any { return optional(r.Event.ContentType) }},
 	{"status", func(r *store.Record) any { return r.Status }},
 	{"recorded_at", func(r *store.Record) any { return r.RecordedAt.UTC() }},

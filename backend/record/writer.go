@@ -193,7 +193,7 @@ func (w *writer) append(batch []item) (recorded []store.Entry, err error) {
 
 func (w *writer) deadLetter(ctx context.Context, it item, reason error) {
 	w.rec.log.Error("event can't be recorded and goes to the dead letters",
-		slog.String("event_id", it.delivery.Event.ID), slog.Any("error", reason))
+		it.delivery.Event.LogAttr(), slog.Any("error", reason))
 	w.rec.metrics.deadLettered.Inc()
 	w.settle(ctx, func(ctx context.Context) error { return w.in.consumer.DeadLetter(ctx, it.delivery, reason.Error()) })
 }

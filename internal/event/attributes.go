@@ -26,6 +26,7 @@ func (e *Event) texts() []part[string] {
 		{"orderkey", &e.OrderKey},
 		{"verifiedby", &e.VerifiedBy},
 		{"traceparent", &e.TraceParent},
+		{"requestid", &e.RequestID},
 		{"dataref", &e.DataRef},
 	}
 }

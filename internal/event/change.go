@@ -112,6 +112,7 @@ func NewChange(about *Event, c Change) (*Event, error) {
 		OrderKey:    about.OrderKey,
 		VerifiedBy:  "botgate",
 		TraceParent: about.TraceParent,
+		RequestID:   about.RequestID,
 		ContentType: "application/json",
 		Data:        data,
 	}, nil

@@ -40,6 +40,8 @@ type Event struct {
 	VerifiedBy string
 	// TraceParent is the W3C trace context of the accepting request; may be empty.
 	TraceParent string
+	// RequestID is the id of the accepting request, in the logs of both sides; may be empty.
+	RequestID string
 	// NotBefore is when the event may be delivered at the earliest, for a user who is over
 	// a limit; the zero time for at once. Later events of its order key wait for it.
 	NotBefore time.Time
@@ -79,7 +81,7 @@ func Bucket(name string, n int) int {
 // UTF-8 without control characters and at most [MaxAttribute] bytes, the time is
 // UTC in microseconds, and an empty order key becomes the usual one.
 func (e *Event) Normalize() {
-	for _, field := range []*string{&e.Type, &e.VerifiedBy, &e.TraceParent, &e.ContentType} {
+	for _, field := range []*string{&e.Type, &e.VerifiedBy, &e.TraceParent, &e.RequestID, &e.ContentType} {
 		*field = clean(*field)
 	}
 	e.Subject, e.OrderKey = NameOf(e.Subject), NameOf(e.OrderKey)

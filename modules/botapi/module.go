@@ -4,14 +4,18 @@ package botapi
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/botgate/botgate/internal/reload"
+	"github.com/botgate/botgate/internal/requestid"
 	"github.com/botgate/botgate/modules/internal/order"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // What is asked of upstreams where the configuration does not say otherwise.
@@ -70,6 +74,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 	}
 	h.setRetries()
+	h.setRequestID()
 	if len(h.Upstreams) > 1 {
 		h.setHealthChecks()
 	}
@@ -112,6 +117,26 @@ func (h *Handler) findUpstreams(ctx caddy.Context) error {
 		h.Upstreams = reverseproxy.UpstreamPool{{Dial: own}}
 	}
 	return nil
+}
+
+// setRequestID leaves the id of the request to the gateway: the backend answers the same.
+func (h *Handler) setRequestID() {
+	if h.Headers == nil {
+		h.Headers = new(headers.Handler)
+	}
+	if h.Headers.Response == nil {
+		h.Headers.Response = &headers.RespHeaderOps{HeaderOps: new(headers.HeaderOps)}
+	}
+	if h.Headers.Response.HeaderOps == nil {
+		h.Headers.Response.HeaderOps = new(headers.HeaderOps)
+	}
+	h.Headers.Response.Delete = append(h.Headers.Response.Delete, requestid.Header)
+}
+
+// ServeHTTP has the backend know the request by its id, which is never the caller's own word.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	r.Header.Set(requestid.Header, requestlog.ID(r))
+	return h.Handler.ServeHTTP(w, r, next)
 }
 
 // setRetries has a request tried again. Caddy repeats those that may have reached an upstream

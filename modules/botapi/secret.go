@@ -13,6 +13,7 @@ import (
 	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/internal/secret"
 	"github.com/botgate/botgate/modules/internal/gateway"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // minSecret is the least length of the secret, in bytes; the backend has the same.
@@ -36,7 +37,7 @@ func (h *Handler) openSecret(ctx caddy.Context) error {
 	if file == "" {
 		return nil
 	}
-	if h.secret, err = followSecret(file, ctx.Slogger()); err != nil {
+	if h.secret, err = followSecret(file, requestlog.Logger(ctx)); err != nil {
 		return fmt.Errorf("bot_api: option api_secret_file of botgate: %w", err)
 	}
 	plain, err := h.openTransport(ctx)

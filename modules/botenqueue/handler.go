@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/event"
@@ -17,6 +16,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/payload"
 	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // retryAfter is what callers are asked to wait when the queue takes nothing: long
@@ -44,7 +44,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		h.logger.DebugContext(r.Context(), "event refused", slog.String("reason", refusal.Slug()))
 		return refusal.Write(w)
 	}
-	annotate(r, in.events[0])
+	requestlog.Annotate(r, "event_id", in.events[0].ID)
 	reply(w, r, in, done)
 	return nil
 }
@@ -97,14 +97,4 @@ func (h *Handler) publish(ctx context.Context, events []*event.Event) *problem.P
 		h.logger.WarnContext(ctx, "queue did not take an event", slog.Any("error", err))
 	}
 	return errUnavailable
-}
-
-// annotate adds the event's id to the access log, where there is one.
-func annotate(r *http.Request, e *event.Event) {
-	if server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); server != nil && server.Logs == nil {
-		return
-	}
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("event_id", e.ID))
-	}
 }

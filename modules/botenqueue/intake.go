@@ -16,6 +16,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/payload"
 	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // defaultType is the type of events whose sender does not say.
@@ -84,6 +85,7 @@ func (h *Handler) draft(r *http.Request, repl *caddy.Replacer, bot string, item 
 		OrderKey:    event.Name(cmp.Or(placeholders.Fill(repl, h.OrderKey), item.OrderKey)),
 		VerifiedBy:  cmp.Or(placeholder(repl, delivery.PlaceholderVerifiedBy), "none"),
 		TraceParent: traceParent(r),
+		RequestID:   requestlog.ID(r),
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/order"
 	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/security"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -138,7 +139,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Timeout == 0 {
 		h.Timeout = caddy.Duration(defaultTimeout)
 	}
-	h.logger = ctx.Slogger()
+	h.logger = requestlog.Logger(ctx)
 	h.security = security.NewLog(ctx)
 	h.now = time.Now
 	shared, err := ctx.App("botgate")

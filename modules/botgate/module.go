@@ -25,6 +25,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
@@ -119,7 +120,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision reads the bots' names and acquires the shared clients. It dials nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.verifyOrder = func() error { return order.VerifyStarted(ctx) }
-	a.logger = ctx.Slogger()
+	a.logger = requestlog.Logger(ctx)
 	a.claimPorts = func() error { return a.claimAll(ctx) }
 	if err := a.expand(); err != nil {
 		return err

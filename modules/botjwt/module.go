@@ -25,6 +25,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/redact"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -127,14 +128,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.security = security.NewLog(ctx)
 	h.setDefaults()
-	if err := h.restrict(ctx.Slogger()); err != nil {
+	if err := h.restrict(requestlog.Logger(ctx)); err != nil {
 		return fmt.Errorf("bot_jwt: %w", err)
 	}
-	if err := h.openTrusts(ctx.Slogger()); err != nil {
+	if err := h.openTrusts(requestlog.Logger(ctx)); err != nil {
 		return fmt.Errorf("bot_jwt: %w", err)
 	}
 	users := namesOf(ctx)
-	h.nameUsers(users, ctx.Slogger())
+	h.nameUsers(users, requestlog.Logger(ctx))
 	var err error
 	h.verifier, err = newVerifier(verifierConfig{
 		Trusts: h.trusts, Scopes: h.RequireScopes, Require: h.requiredClaims(), WithoutExpiry: h.AllowNoExpiry,
@@ -148,7 +149,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Lockout != nil || h.Revocation {
 		shared, err := ctx.App("botgate")
 		if err == nil {
-			err = h.openShared(shared.(botgateApp), ctx.Slogger())
+			err = h.openShared(shared.(botgateApp), requestlog.Logger(ctx))
 		}
 		if err != nil {
 			return fmt.Errorf("bot_jwt: %w", err)

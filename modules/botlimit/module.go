@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/ahead"
 	"github.com/botgate/botgate/modules/internal/order"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // Defaults of the options.
@@ -105,7 +106,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := order.Verify(ctx); err != nil {
 		return err
 	}
-	h.logger = ctx.Slogger()
+	h.logger = requestlog.Logger(ctx)
 	h.setDefaults()
 	for i := range h.Zones {
 		if err := h.Zones[i].provision(); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/schema"
 	"github.com/botgate/botgate/modules/internal/unverified"
 	"github.com/botgate/botgate/schemas"
@@ -111,7 +112,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.OnUnknown = unknownReject
 	}
 	h.limits = jsondoc.Limits{MaxDepth: h.MaxDepth, MaxMembers: h.MaxMembers, MaxItems: h.MaxItems, MaxNumber: h.MaxNumber}
-	h.logger = ctx.Slogger()
+	h.logger = requestlog.Logger(ctx)
 	if h.Schema == "" {
 		return errors.New("bot_schema: name the schema, for example command.v1.json")
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/jwks"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/order"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/security"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -78,7 +79,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.security = security.NewLog(ctx)
 	h.senders = make(map[string]*sender, len(h.Platforms))
 	for name, config := range h.Platforms {
-		from, err := config.open(name, ctx.Slogger())
+		from, err := config.open(name, requestlog.Logger(ctx))
 		if err != nil {
 			return fmt.Errorf("bot_signature: %s: %w", name, err)
 		}
@@ -103,7 +104,7 @@ func (h *Handler) provisionLockout(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bot_signature: %w", err)
 	}
-	h.guard, err = lockout.Acquire("signature", *h.Lockout, shared.(botgateApp).Redis(), ctx.Slogger())
+	h.guard, err = lockout.Acquire("signature", *h.Lockout, shared.(botgateApp).Redis(), requestlog.Logger(ctx))
 	if err != nil {
 		return fmt.Errorf("bot_signature: option lockout: %w", err)
 	}

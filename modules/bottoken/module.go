@@ -18,6 +18,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -183,7 +184,7 @@ func (h *Handler) check() error {
 
 // acquire acquires what the handler uses; release has what gives it back.
 func (h *Handler) acquire(ctx caddy.Context, client redis.UniversalClient) (err error) {
-	logger := ctx.Slogger()
+	logger := requestlog.Logger(ctx)
 	h.clients, err = reload.New(reload.Config[*directory]{
 		What:  "clients of bot_token",
 		Files: []string{h.ClientsFile}, Logger: logger,

@@ -19,6 +19,7 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/gateway"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // stopTimeout bounds the backend's stop, in which running deliveries may finish; its
@@ -68,7 +69,7 @@ func (*Backend) CaddyModule() caddy.ModuleInfo {
 
 // Provision reads the settings; it opens and starts nothing.
 func (b *Backend) Provision(ctx caddy.Context) error {
-	b.context, b.logger = ctx, ctx.Slogger()
+	b.context, b.logger = ctx, requestlog.Logger(ctx)
 	found, err := ctx.App("botgate")
 	if err != nil {
 		return fmt.Errorf("botgate_embedded: %w", err)

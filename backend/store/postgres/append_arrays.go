@@ -50,7 +50,7 @@ func statusArrays(all []store.Projection) []any {
 
 // logArrays are the arguments of insertLog.
 func logArrays(rows []store.Entry, slot int32) []any {
-	const texts = 9
+	const texts = 10
 	columns := make([][]string, texts)
 	for i := range columns {
 		columns[i] = make([]string, len(rows))
@@ -60,7 +60,9 @@ func logArrays(rows []store.Entry, slot int32) []any {
 	attempts, replays, took := make([]*int32, n), make([]*int32, n), make([]*int32, n)
 	buckets, statuses, bodies := make([]int16, n), make([]int16, n), make([][]byte, n)
 	for i, e := range rows {
-		for c, v := range [texts]string{e.ID, e.Ref, e.Bot, e.EventType, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.ContentType} {
+		for c, v := range [texts]string{
+			e.ID, e.Ref, e.Bot, e.EventType, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.RequestID, e.ContentType,
+		} {
 			columns[c][i] = v
 		}
 		times[i], recorded[i] = store.Micros(e.Time), e.RecordedAt

@@ -165,7 +165,7 @@ func appendRow(to []byte, e *store.Entry) []byte {
 		to = appendText(to, e.Ref)
 	}
 	for _, text := range [...]string{
-		e.Bot, e.EventType, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.ContentType,
+		e.Bot, e.EventType, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.RequestID, e.ContentType,
 	} {
 		to = appendText(to, text)
 	}

@@ -76,6 +76,7 @@ func Event(n int) *event.Event {
 		OrderKey:    "repository-1",
 		VerifiedBy:  "github",
 		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		RequestID:   fmt.Sprintf("request-%d", n),
 		ContentType: "application/json",
 		Data:        fmt.Appendf(nil, `{"n": %d}`, n),
 	}

@@ -33,6 +33,7 @@ func publishSurvivesRestart(t *testing.T, e *env) {
 	full := e.event("key")
 	full.Subject, full.OrderKey = "Zoë <zoe@example.com>", "канал; \"7\""
 	full.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	full.RequestID = "4UUZX2TQ7C3JHN5OWMIB6RKYAE"
 	full.NotBefore = full.Time.Add(time.Minute)
 	full.ContentType = "application/vnd.example+json; charset=utf-8"
 	binary, empty, large, bare := e.event("binary"), e.event("empty"), e.event("large"), e.event("bare")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -99,7 +100,7 @@ func (c *consumer) reroute(ctx context.Context, sub *subscription, m *amqp.Deliv
 		return
 	}
 	c.queue.config.Logger.Warn("no queue took an event; it was moved to its queue, which may have been deleted or unbound by hand",
-		"queue", home.name, "event_id", e.ID)
+		slog.String("queue", home.name), e.LogAttr())
 }
 
 // restart ends the subscription to a queue that is there again: where it comes back soon enough, the

@@ -26,6 +26,7 @@ const (
 	headerOrderKey     = "orderkey"
 	headerVerifiedBy   = "verifiedby"
 	headerTraceParent  = "traceparent"
+	headerRequestID    = "requestid"
 	headerNotBefore    = "notbefore"
 	headerDataRef      = "dataref"
 	// Those that are properties unless they are too long.
@@ -63,6 +64,7 @@ func newMessage(t topology, e *event.Event) message {
 	setUnless(h, headerOrderKey, e.OrderKey, e.UsualOrderKey())
 	setUnless(h, headerVerifiedBy, e.VerifiedBy, usualVerifier(e.Type))
 	setUnless(h, headerTraceParent, e.TraceParent, "")
+	setUnless(h, headerRequestID, e.RequestID, "")
 	setUnless(h, headerDataRef, e.DataRef, "")
 	if !e.NotBefore.IsZero() {
 		h[headerNotBefore] = e.NotBefore.UTC().Format(time.RFC3339Nano)
@@ -165,6 +167,7 @@ func readEvent(d *amqp.Delivery) (e *event.Event, err error) {
 		Type:        cmp.Or(d.Type, headerString(d.Headers, headerType)),
 		Subject:     cmp.Or(d.CorrelationId, headerString(d.Headers, headerSubject)),
 		TraceParent: headerString(d.Headers, headerTraceParent),
+		RequestID:   headerString(d.Headers, headerRequestID),
 		ContentType: cmp.Or(d.ContentType, headerString(d.Headers, headerContentType)),
 		Data:        d.Body,
 		DataRef:     headerString(d.Headers, headerDataRef),

@@ -46,6 +46,7 @@ func TestMessageRoundTrip(t *testing.T) {
 		"unverified":     func(e *event.Event) { e.VerifiedBy = "" },
 		"told":           func(e *event.Event) { e.Type = "botgate.event.dead" },
 		"traced":         func(e *event.Event) { e.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" },
+		"asked for":      func(e *event.Event) { e.RequestID = "4UUZX2TQ7C3JHN5OWMIB6RKYAE" },
 		"deferred":       func(e *event.Event) { e.NotBefore = e.Time.Add(time.Minute) },
 		"elsewhere":      func(e *event.Event) { e.DataRef, e.Data = "sha256:0?size=1", nil },
 		"even":           func(e *event.Event) { e.Time = e.Time.Truncate(time.Second) },

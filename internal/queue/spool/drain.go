@@ -151,7 +151,7 @@ func (d *drainer) setAside(x *queue.Delivery, cause error) {
 		return
 	}
 	d.spool.log.Warn("the broker refused a spooled event for good: it is kept aside in the file; see botgate spool",
-		slog.String("event_id", e.ID), slog.String("bot", e.Bot), slog.String("group", string(d.group)),
+		e.LogAttr(), slog.String("group", string(d.group)),
 		slog.String("file", d.spool.cfg.Path), slog.Any("error", cause))
 	refusedTotal.Inc()
 	weights := d.spool.aside()

@@ -22,6 +22,7 @@ import (
 	_ "github.com/botgate/botgate/modules/botjwt"
 	_ "github.com/botgate/botgate/modules/botlimit"
 	_ "github.com/botgate/botgate/modules/botpath"
+	_ "github.com/botgate/botgate/modules/botrequestid"
 	_ "github.com/botgate/botgate/modules/botschema"
 )
 

@@ -19,6 +19,7 @@ const maxText = 256
 // header, query or body.
 func Attrs(r *http.Request) []slog.Attr {
 	attrs := []slog.Attr{
+		slog.String("request_id", ID(r)),
 		slog.String("client", client(r)), slog.String("method", r.Method), slog.String("path", path(r)),
 	}
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -26,7 +27,7 @@ func Attrs(r *http.Request) []slog.Attr {
 		return attrs
 	}
 	for name, placeholder := range map[string]string{
-		"request_id": "http.request.uuid", "user": "http.auth.user.id", "platform": "http.bot.platform",
+		"user": "http.auth.user.id", "platform": "http.bot.platform",
 	} {
 		if value, ok := repl.GetString(placeholder); ok && value != "" {
 			attrs = append(attrs, slog.String(name, Printable(value)))

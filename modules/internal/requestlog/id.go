@@ -1,0 +1,57 @@
+package requestlog
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/botgate/botgate/internal/logcontext"
+	"github.com/botgate/botgate/internal/requestid"
+)
+
+// varID is where the id of a request is: {http.vars.request_id} is its placeholder.
+const varID = "request_id"
+
+// ID is the id of the request, the same at every call: the caller's, where that is a trusted proxy of Caddy's
+// servers and the id is valid, else one that is made.
+func ID(r *http.Request) string {
+	if id := IDOf(r.Context()); id != "" {
+		return id
+	}
+	id := r.Header.Get(requestid.Header)
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted || !requestid.Valid(id) {
+		id = requestid.New()
+	}
+	caddyhttp.SetVar(r.Context(), varID, id)
+	return id
+}
+
+// IDOf is the id that the request of the context has by now; empty without one.
+func IDOf(ctx context.Context) string {
+	id, _ := caddyhttp.GetVar(ctx, varID).(string)
+	return id
+}
+
+// Logger is the logger of a module, whose records say the id of the request that their context is of.
+func Logger(ctx caddy.Context) *slog.Logger {
+	return logcontext.Logger(ctx.Slogger(), func(ctx context.Context) []slog.Attr {
+		if id := IDOf(ctx); id != "" {
+			return []slog.Attr{slog.String("request_id", id)}
+		}
+		return nil
+	})
+}
+
+// Annotate adds a text to the request's line in the access log, where there is one.
+func Annotate(r *http.Request, name, value string) {
+	if server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); server != nil && server.Logs == nil {
+		return
+	}
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String(name, value))
+	}
+}
