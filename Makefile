@@ -7,11 +7,12 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --dirty 2>/dev/null)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 STAMP   := github.com/botgate/botgate/internal/version
-BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT)"
+LDFLAGS := -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT)
+BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -63,9 +64,24 @@ chaos: test-deps ## stop, kill and partition everything under load, and show tha
 deploy-check: ## check what is under deploy/; installs what it needs (root on Debian)
 	@sh deploy/check.sh
 
+vulncheck: build ## refuse modules with published vulnerabilities in both binaries
+	@sh deploy/release/vulncheck.sh bin/botgate bin/botgate-backend
+
+RELEASE ?= --snapshot --skip=publish,sign
+release: export BOTGATE_TAGS := $(TAGS)
+release: export BOTGATE_LDFLAGS := $(LDFLAGS)
+release: ## build archives, packages, SBOMs and checksums into dist/; RELEASE has goreleaser's flags
+	@sh deploy/release/tools.sh goreleaser cyclonedx-gomod cosign
+	PATH="$(CURDIR)/bin:$$PATH" goreleaser release --clean $(RELEASE)
+
+release-check: ## build a release twice, compare, and look at what is in it; a quarter of an hour the first time
+	@sh deploy/release/check.sh
+
 lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@test -x bin/golangci-lint || { echo "Installing golangci-lint; this takes a minute ..."; \
 		GOBIN=$(CURDIR)/bin $(GO) install github.com/$(LINT); }
+	@sh deploy/release/tools.sh actionlint
+	bin/actionlint
 	bin/golangci-lint run --allow-parallel-runners ./...
 	cd bench/peers && ../../bin/golangci-lint run --allow-parallel-runners ./...
 
