@@ -44,7 +44,7 @@ or environment are wrong.`,
 		}
 		return serve(cmd, getenv)
 	}
-	root.AddCommand(newDead(getenv), newReplay(getenv), newRetry(getenv), newGiveUp(getenv), newShard(getenv), newMigrate(getenv), newRebuild(getenv), newVersion())
+	root.AddCommand(newDead(getenv), newReplay(getenv), newRetry(getenv), newGiveUp(getenv), newShard(getenv), newMigrate(getenv), newRebuild(getenv), newHealth(getenv), newVersion())
 	return root
 }
 

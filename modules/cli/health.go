@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"fmt"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/botgate/botgate/internal/healthcheck"
+)
+
+func healthCommand() caddycmd.Command {
+	return caddycmd.Command{
+		Name: "health", Usage: "[--url <url>]", Short: "Asks the running gateway whether it is ready",
+		Long: `
+Asks the running gateway whether it is ready, and prints its answer. The exit code is 1 where
+that is not 200 or takes longer than 3 seconds. It is the health check of containers, which
+have no shell. Any probe can be asked: /healthz is alive, /readyz/self is not about to stop,
+/readyz is able to accept.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.SilenceUsage = true
+			cmd.Args = cobra.NoArgs
+			url := cmd.Flags().String("url", "http://127.0.0.1:"+envOr(envHTTPPort, "8080")+"/readyz/self",
+				"The probe to ask; the port is that of the shipped Caddyfile ("+envHTTPPort+")")
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+				answer, err := healthcheck.Get(cmd.Context(), *url)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), answer)
+				return nil
+			}
+		},
+	}
+}
