@@ -12,7 +12,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check image-check vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,11 @@ chaos: test-deps ## stop, kill and partition everything under load, and show tha
 
 deploy-check: ## check what is under deploy/; installs what it needs (root on Debian)
 	@sh deploy/check.sh
+	@echo "Checking the Dockerfile and the compose file; the first time takes a minute ..."
+	@$(GO) -C deploy/checks test ./...
+
+image-check: ## build both images and run them hardened, without a registry (root on Debian)
+	@sh deploy/docker/image-check.sh
 
 vulncheck: build ## refuse modules with published vulnerabilities in both binaries
 	@sh deploy/release/vulncheck.sh bin/botgate bin/botgate-backend

@@ -63,6 +63,14 @@ func TestShippedCaddyfileIsFormatted(t *testing.T) {
 	require.Equal(t, string(caddyfile.Format([]byte(content))), content, "run: botgate fmt --overwrite Caddyfile")
 }
 
+// TestBalancerIsValid is about what stands in front of two gateways in the compose file.
+func TestBalancerIsValid(t *testing.T) {
+	config, err := os.ReadFile("../deploy/compose/balancer.Caddyfile")
+	require.NoError(t, err)
+	require.Equal(t, string(caddyfile.Format(config)), string(config), "run: botgate fmt --overwrite")
+	require.NoError(t, adaptAndValidate(t, string(config)))
+}
+
 func TestShippedCaddyfileIsValid(t *testing.T) {
 	require.NoError(t, validate(t, shipped(t)))
 }
