@@ -59,13 +59,15 @@ bundle() {
 	mkdir -p "$work/$1"
 	cp -a "$(in_store mount "$(in_store from "botgate/$1")")" "$work/$1/rootfs"
 	(cd "$work/$1" && runc spec)
-	jq --slurpfile image "$work/$1.json" --arg data "$work/data" '
+	jq --slurpfile image "$work/$1.json" --arg data "$work/data" --arg rootfs "$work/$1/rootfs" '
 		$image[0] as $i | .process.terminal = false | .process.noNewPrivileges = true
 		| .process.user = ($i.User | split(":") | {uid: (.[0] | tonumber), gid: (.[1] | tonumber)})
 		| .process.env = $i.Env | .process.cwd = $i.WorkingDir | .process.args = $i.Entrypoint + ($i.Cmd // [])
 		| .process.capabilities = {bounding: [], effective: [], permitted: []} | .process.rlimits = []
-		| .root.readonly = true | .linux.namespaces -= [{type: "network"}]
+		| .root = {path: $rootfs, readonly: true} | .linux.namespaces -= [{type: "network"}]
 		| .mounts += [{destination: "/data", type: "bind", source: $data, options: ["bind", "rw", "nosuid", "nodev", "noexec"]}]
+		# As every engine does.
+		| .mounts += [{destination: "/etc/hosts", type: "bind", source: "/etc/hosts", options: ["bind", "ro"]}]
 	' "$work/$1/config.json" >"$work/$1/new.json"
 	mv "$work/$1/new.json" "$work/$1/config.json"
 }
@@ -115,8 +117,8 @@ examine gateway botgate
 examine backend botgate-backend
 
 echo "Running them ..."
-jq '.process.args = ["/usr/bin/botgate", "init"]' "$work/gateway/config.json" >"$work/init.json"
-mkdir "$work/init" && mv "$work/init.json" "$work/init/config.json" && ln -s ../gateway/rootfs "$work/init/rootfs"
+mkdir "$work/init"
+jq '.process.args = ["/usr/bin/botgate", "init"]' "$work/gateway/config.json" >"$work/init/config.json"
 runc run --bundle "$work/init" "init-$suffix" >/dev/null
 start gateway "gateway-$suffix" BOTGATE_ROLES=none BOTGATE_HTTP_PORT=18080 BOTGATE_ADMIN=localhost:12019 BOTGATE_API_UPSTREAM=127.0.0.1:18081
 healthy gateway "gateway-$suffix"
