@@ -68,7 +68,7 @@ func TestComposeOrder(t *testing.T) {
 func TestComposeNetworks(t *testing.T) {
 	t.Parallel()
 	project := composed(t)
-	require.True(t, bool(project.Networks["data"].Internal))
+	require.True(t, project.Networks["data"].Internal)
 	for name, s := range project.Services {
 		if slices.Contains([]string{"rabbitmq", "redis", "postgres"}, name) {
 			require.Equal(t, []string{"data"}, s.NetworksByPriority(), name)

@@ -20,7 +20,9 @@ import (
 // noPull answers for every base image, so that none is fetched.
 type noPull struct{}
 
-func (noPull) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+func (noPull) ResolveImageConfig(
+	_ context.Context, ref string, _ sourceresolver.Opt,
+) (string, digest.Digest, []byte, error) {
 	config, err := json.Marshal(map[string]any{"architecture": "amd64", "os": "linux"})
 	return ref, digest.FromBytes(config), config, err
 }
