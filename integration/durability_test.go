@@ -142,18 +142,8 @@ func (l *load) count() int {
 // requireAll finds every accepted event recorded once and delivered.
 func (l *load) requireAll(t *testing.T) {
 	t.Helper()
-	eventually(t, func() error {
-		if n := l.s.bot.distinct(); n < l.count() {
-			return fmt.Errorf("the bot got %d of %d", n, l.count())
-		}
-		return nil
-	})
-	eventually(t, func() error {
-		if n := len(l.s.recorded()); n < l.count() {
-			return fmt.Errorf("%d of %d are recorded", n, l.count())
-		}
-		return nil
-	})
+	eventuallyAll(t, l.count(), "events at the bot", l.s.bot.distinct)
+	eventuallyAll(t, l.count(), "recorded events", func() int { return len(l.s.recorded()) })
 	times := map[string]int{}
 	for _, r := range l.s.recorded() {
 		times[r.Event.ID]++

@@ -38,8 +38,7 @@ func requireSecurityHeaders(t *testing.T, header http.Header) {
 func TestErrorPagesHaveTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	const begin = "\timport security_headers\n\n"
-	s.config = s.caddyfileWith(t, begin, begin+"\thandle /own {\n\t\terror 418\n\t}\n\n")
+	s.config = s.caddyfileWith(t, site, "\thandle /own {\n\t\terror 418\n\t}\n\n"+site)
 	s.env = append(s.env, "BOTGATE_ASK_UPSTREAM="+testsvc.FreeAddresses(t, 1)[0])
 	s.startEmbedded()
 	token := bearer(s.token("alice"))

@@ -64,9 +64,7 @@ var ownLimits = []string{
 		}
 	}
 `,
-	"\timport security_headers\n\n", `	import security_headers
-
-	handle /own {
+	site, `	handle /own {
 		bot_jwt {
 			key HS256 file {$BOTGATE_DATA:data}/jwt.secret
 		}
@@ -90,7 +88,7 @@ var ownLimits = []string{
 		}
 	}
 
-`,
+` + site,
 }
 
 // TestLimitsInFrontOfTheTokenCheck sends bad tokens above the rate, where users put a limit of addresses.
@@ -116,7 +114,7 @@ func TestLimitsInFrontOfTheTokenCheck(t *testing.T) {
 // requirePartlyRefuses sends to bot_enqueue what the matcher of its check leaves out.
 func requirePartlyRefuses(t *testing.T, s *stack) {
 	t.Helper()
-	require.Contains(t, s.gateway.output.String(), "has requests that bot_jwt does not see, and refuses them")
+	s.gateway.awaitLog(t, "has requests that bot_jwt does not see, and refuses them", 1)
 	a, err := send(http.MethodPost, s.base+"/partly", http.Header{"Content-Type": {"application/json"}}, hello)
 	require.NoError(t, err)
 	requireProblem(t, a, http.StatusForbidden, "not-verified")

@@ -33,8 +33,7 @@ func TestReloadReadsWhatIsEdited(t *testing.T) {
 	shards("")
 	s.env = append(s.env, "BOTGATE_SHARDS_FILE=data/shards.json")
 	s.config = s.caddyfileWith(t,
-		"\timport security_headers\n\n\t# Below /v1",
-		"\timport security_headers\n\timport snippets/*.caddyfile\n\n\t# Below /v1",
+		site, "\timport snippets/*.caddyfile\n\n"+site,
 		"bot_schema standard-webhooks.json", "bot_schema hook.json {\n\t\t\tfolder schemas\n\t\t}")
 	s.startGateway()
 	reload := func(want ...string) (code int) {

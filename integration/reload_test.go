@@ -111,6 +111,9 @@ func (s *stack) reloadByAPI(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status, string(a.body))
 }
 
+// site is where routes begin in the shipped Caddyfile's site, for those that a test adds.
+const site = "\t# Below /v1 a path means"
+
 // caddyfileWith writes a copy of the shipped Caddyfile with changes, pairs of old and new,
 // wherever they apply, and returns its path.
 func (s *stack) caddyfileWith(t *testing.T, changes ...string) string {

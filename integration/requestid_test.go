@@ -64,7 +64,7 @@ func TestOneRequestIDFromTheAnswerToTheBot(t *testing.T) {
 			id := a.header.Get(requestid.Header)
 			require.True(t, requestid.Valid(id) && id != "chosen-by-a-stranger", path)
 			if status == http.StatusUnauthorized {
-				require.Contains(t, s.gateway.output.String(), `"request_id":"`+id+`"`, "the security log")
+				s.gateway.awaitLog(t, `"request_id":"`+id+`"`, 1)
 			}
 		}
 	})

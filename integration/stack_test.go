@@ -250,6 +250,24 @@ func eventuallyWithin(t *testing.T, patience time.Duration, condition func() err
 	}
 }
 
+// eventuallyAll waits until all of something are there, and fails when no more came for as long as patience. Counting
+// can be work that slows down what is waited for, so it rests at least as long as it counts.
+func eventuallyAll(t *testing.T, all int, what string, count func() int) {
+	t.Helper()
+	for best, since := 0, time.Now(); ; {
+		began := time.Now()
+		n := count()
+		if n >= all {
+			return
+		}
+		if n > best {
+			best, since = n, time.Now()
+		}
+		require.Less(t, time.Since(since), patience, "%d of %d %s", n, all, what)
+		<-time.After(max(50*time.Millisecond, time.Since(began)))
+	}
+}
+
 // secret reads a secret that botgate init made.
 func (s *stack) secret(name string) string {
 	s.t.Helper()

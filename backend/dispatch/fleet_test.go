@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,11 +42,14 @@ func TestChangedBotTakesEffectForTheNextAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newFakeQueue()
+		var mu sync.Mutex
 		var signatures []string
 		d := newWithout(t, q, func(r *http.Request) (int, error) {
 			if r.URL.Host != "moved" {
 				return 0, errors.New("connection refused")
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			signatures = append(signatures, r.Header.Get("webhook-signature"))
 			return http.StatusOK, nil
 		})

@@ -247,6 +247,15 @@ func waitDrained(t testing.TB, q *opened) {
 	require.Eventually(t, func() bool { return q.Stats().Events == 0 }, patience, tick, "the spool was not drained")
 }
 
+// requireEmpty finds that nothing waits in the spool.
+func requireEmpty(t testing.TB, q *opened, why ...any) {
+	t.Helper()
+	stats := q.Stats()
+	require.Zero(t, stats.Events, why...)
+	require.Zero(t, stats.Bytes, why...)
+	require.Zero(t, stats.Oldest, why...)
+}
+
 // unowned is a queue that somebody else closes.
 type unowned struct{ queue.Queue }
 

@@ -35,7 +35,7 @@ func TestAWellBrokerGetsEverythingDirectly(t *testing.T) {
 	require.NoError(t, q.Publish(t.Context(), newEvent(t, "k", 1), newEvent(t, "k", 2)))
 	require.Equal(t, 1, b.published())
 	require.Equal(t, []string{"1", "2"}, b.bodies("k"))
-	require.Zero(t, q.Stats())
+	requireEmpty(t, q)
 }
 
 func TestWhatTheBrokerDoesNotTakeIsSpooledAndDrained(t *testing.T) {
@@ -55,7 +55,7 @@ func TestWhatTheBrokerDoesNotTakeIsSpooledAndDrained(t *testing.T) {
 			b.behave(nil)
 			waitDrained(t, q)
 			require.Equal(t, []string{"0", "1", "2", "3", "4"}, b.bodies("k"))
-			require.Zero(t, q.Stats())
+			requireEmpty(t, q)
 		})
 	}
 }
@@ -159,7 +159,7 @@ func TestRefusedForGoodIsKeptAside(t *testing.T) {
 	taking := open(t, b, spool.Config{Path: path}, spool.Options{})
 	waitDrained(t, taking)
 	require.Equal(t, []string{"0", "2", "1"}, b.bodies("k"), "once the broker takes it")
-	require.Zero(t, taking.Stats())
+	requireEmpty(t, taking)
 }
 
 func TestBounds(t *testing.T) {
@@ -214,7 +214,7 @@ func TestRepeatsAreSpooledOnce(t *testing.T) {
 	require.Len(t, b.taken, 1)
 	b.behave(always(unavailable))
 	require.NoError(t, q.Publish(t.Context(), e), "the broker has it")
-	require.Zero(t, q.Stats(), "a repeat of what was drained holds its key up no longer")
+	requireEmpty(t, q, "a repeat of what was drained holds its key up no longer")
 }
 
 func TestCallersWhoLeaveAreNotSpooled(t *testing.T) {
@@ -228,7 +228,7 @@ func TestCallersWhoLeaveAreNotSpooled(t *testing.T) {
 	require.Eventually(t, func() bool { return b.published() == 1 }, patience, tick)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
-	require.Zero(t, q.Stats())
+	requireEmpty(t, q)
 }
 
 func TestChangesAreSpooledToo(t *testing.T) {
@@ -284,7 +284,7 @@ func TestTheFileBelongsToOneProcess(t *testing.T) {
 	after.behave(always(unavailable))
 	require.ErrorIs(t, second.Publish(t.Context(), newEvent(t, "k", 2)), queue.ErrUnavailable, "there is no spool yet")
 	require.ErrorIs(t, second.Ready(t.Context()), queue.ErrUnavailable)
-	require.Zero(t, second.Stats())
+	requireEmpty(t, second)
 
 	require.NoError(t, first.Close())
 	require.Eventually(t, func() bool { return second.Spooling() }, patience, tick, "it gets the file")
