@@ -61,12 +61,12 @@ test-newer: test-npm ## run the tests of queue, stores and the whole path on new
 chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
 	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Reload|PlansOfALargeLog)' -timeout 90m ./integration ./backend/store/postgres
 
-deploy-check: ## check what is under deploy/; installs what it needs (root on Debian)
+deploy-check: ## check what is under deploy/; gets its tools the first time, in ten minutes (root on Debian)
 	@sh deploy/check.sh
 	@echo "Checking the Dockerfile and the compose file; the first time takes a minute ..."
 	@$(GO) -C deploy/checks test ./...
 
-chart-check: ## check the Helm chart; builds its tools into bin/ the first time, in ten minutes
+chart-check: ## check the Helm chart only
 	@sh deploy/helm/check.sh
 
 chart-dry-run: ## give the chart to a real API server; builds it into bin/ the first time, in ten minutes
