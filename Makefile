@@ -65,6 +65,7 @@ deploy-check: ## check what is under deploy/; gets its tools the first time, in 
 	@sh deploy/check.sh
 	@echo "Checking the Dockerfile and the compose file; the first time takes a minute ..."
 	@$(GO) -C deploy/checks test ./...
+	@$(GO) -C deploy/checks/alerts test ./...
 
 chart-check: ## check the Helm chart only
 	@sh deploy/helm/check.sh

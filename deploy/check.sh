@@ -28,4 +28,5 @@ problems=$(systemd-analyze verify --man=no systemd/*.service 2>&1 | grep '^syste
 [ -z "$problems" ] || { echo "$problems" >&2; exit 1; }
 
 sh prometheus/check.sh
+sh alertmanager/check.sh
 sh helm/check.sh

@@ -1,0 +1,23 @@
+#!/bin/sh
+# unpack.sh PACKAGE PROGRAM: prints the folder that has the program. Where it is not installed, Debian's package is
+# unpacked into bin/PACKAGE: no service is installed or started.
+set -eu
+package=$1 program=$2
+if command -v "$program" >/dev/null 2>&1; then
+	dirname "$(command -v "$program")"
+	exit
+fi
+root=$(cd "$(dirname "$0")/.." && pwd)/bin/$package
+if [ ! -x "$root/usr/bin/$program" ]; then
+	command -v apt-get >/dev/null 2>&1 || {
+		echo "deploy-check needs $program in PATH; Debian and Ubuntu have it in the package $package" >&2
+		exit 1
+	}
+	echo "Unpacking Debian's package $package into bin/$package ..." >&2
+	[ "$(id -u)" != 0 ] || apt-get update -qq >&2
+	mkdir -p "$root" && cd "$root"
+	apt-get download -qq "$package" >&2
+	for archive in *.deb; do dpkg -x "$archive" .; done
+	rm -f ./*.deb
+fi
+echo "$root/usr/bin"
