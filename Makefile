@@ -12,7 +12,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check image-check chart-check chart-dry-run chart-files vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -66,12 +66,17 @@ deploy-check: ## check what is under deploy/; gets its tools the first time, in 
 	@echo "Checking the Dockerfile and the compose file; the first time takes a minute ..."
 	@$(GO) -C deploy/checks test ./...
 	@$(GO) -C deploy/checks/alerts test ./...
+	@$(GO) -C deploy/grafana test ./...
 
 chart-check: ## check the Helm chart only
 	@sh deploy/helm/check.sh
 
 chart-dry-run: ## give the chart to a real API server; builds it into bin/ the first time, in ten minutes
 	@sh deploy/helm/dry-run.sh
+
+dashboards: ## write the dashboards of deploy/grafana, and copy them into the chart
+	@$(GO) -C deploy/grafana run . dashboards
+	@sh deploy/helm/files.sh
 
 chart-files: ## copy the rules and dashboards into the chart
 	@sh deploy/helm/files.sh

@@ -96,12 +96,10 @@ var (
 // runbookSections returns the alerts that the sections name, by the anchors of their headings.
 func runbookSections(t *testing.T) map[string][]string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "guides", "runbook.md"))
-	require.NoError(t, err)
 	sections := map[string][]string{}
-	for section := range strings.SplitSeq(string(page), "\n## ") {
+	for section := range strings.SplitSeq(runbook(t), "\n## ") {
 		heading, text, _ := strings.Cut(section, "\n\n")
-		anchor := strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
+		anchor := anchorOf(heading)
 		_, names, found := strings.Cut("\n\n"+text, "\n\nAlerts: ")
 		if !found {
 			continue
@@ -112,4 +110,16 @@ func runbookSections(t *testing.T) map[string][]string {
 		}
 	}
 	return sections
+}
+
+func runbook(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "guides", "runbook.md"))
+	require.NoError(t, err)
+	return string(page)
+}
+
+// anchorOf is the anchor that GitHub gives a heading.
+func anchorOf(heading string) string {
+	return strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
 }
