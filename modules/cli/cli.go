@@ -38,7 +38,7 @@ func init() {
 func commands() []caddycmd.Command {
 	return []caddycmd.Command{
 		initCommand(), tokenCommand(), signCommand(), revokeCommand(), lockoutCommand(), hashSecretCommand(), schemaCommand(),
-		botCommand(), spoolCommand(), healthCommand(),
+		botCommand(), spoolCommand(), healthCommand(), smokeCommand(),
 		exampleBotCommand(), quickstartCommand(),
 	}
 }

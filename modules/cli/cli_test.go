@@ -80,7 +80,7 @@ func TestTokenIsWhatTheCaddyfileAccepts(t *testing.T) {
 	require.NotContains(t, claims, "bot", "it is for all bots")
 	require.NotEmpty(t, claims["jti"], "it can be revoked")
 
-	of, err := tokenClaims(flags(t, tokenFlags, "--bot", "demo", "--jti", "build-7"), time.Now())
+	of, err := specOf(flags(t, tokenFlags, "--bot", "demo", "--jti", "build-7")).claims(time.Now())
 	require.NoError(t, err)
 	require.Equal(t, []any{"demo", "build-7"}, []any{of["bot"], of["jti"]})
 
@@ -150,7 +150,7 @@ func TestExampleBotActsOncePerID(t *testing.T) {
 	_, err := initialize(dir, defaultBotListen)
 	require.NoError(t, err)
 	var printed bytes.Buffer
-	bot, err := startExampleBot(dir, "127.0.0.1:0", &printed)
+	bot, err := startExampleBot(t.Context(), filepath.Join(dir, botSecretFile), "127.0.0.1:0", &printed)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, bot.stop(context.Background())) })
 

@@ -37,7 +37,7 @@ Runs a bot to deliver to: it checks the signature of each event, prints the even
 acts on each id once. Its source shows what a bot has to do.`, exampleBotFlags, func(fl caddycmd.Flags) error {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		bot, err := startExampleBot(fl.String("data"), fl.String("listen"), os.Stdout)
+		bot, err := startExampleBot(ctx, filepath.Join(fl.String("data"), botSecretFile), fl.String("listen"), os.Stdout)
 		if err != nil {
 			return err
 		}
@@ -62,18 +62,18 @@ type exampleBot struct {
 	seen map[string]bool
 }
 
-// startExampleBot serves a bot until its stop is called.
-func startExampleBot(data, address string, out io.Writer) (*exampleBot, error) {
+// startExampleBot serves a bot, with the secret of a file, until its stop is called.
+func startExampleBot(ctx context.Context, secretFile, address string, out io.Writer) (*exampleBot, error) {
 	verifier := platform.StandardWebhooks()
-	raw, err := secret.FromFile(filepath.Join(data, botSecretFile))
+	raw, err := secret.FromFile(secretFile)
 	if err != nil {
 		return nil, err
 	}
 	secret, err := verifier.ParseSecret(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", botSecretFile, err)
+		return nil, fmt.Errorf("%s: %w", secretFile, err)
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("example bot: %w; choose another address with --bot-listen or --listen, also in the bots file", err)
 	}
@@ -133,6 +133,13 @@ func (b *exampleBot) firstTime(id string) bool {
 	}
 	b.seen[id] = true
 	return true
+}
+
+// hasSeen says whether a delivery with the id, and with the bot's signature, came.
+func (b *exampleBot) hasSeen(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.seen[id]
 }
 
 // ask answers synchronously, for the Caddyfile's sidecar route.

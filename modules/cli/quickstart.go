@@ -55,7 +55,7 @@ func quickstart(fl caddycmd.Flags) error {
 		fmt.Printf("Made secrets and a bots file in %s/\n", fl.String("data"))
 	}
 	tellOtherBot(fl.String("data"), fl.String("bot-listen"))
-	bot, err := startExampleBot(fl.String("data"), fl.String("bot-listen"), os.Stdout)
+	bot, err := startExampleBot(context.Background(), filepath.Join(fl.String("data"), botSecretFile), fl.String("bot-listen"), os.Stdout)
 	if err != nil {
 		return err
 	}

@@ -50,39 +50,59 @@ func tokenFlags(flags *pflag.FlagSet) {
 }
 
 func mintToken(fl caddycmd.Flags) (string, error) {
-	if fl.Duration("ttl") <= 0 {
-		return "", errors.New("option --ttl: must be positive")
+	return specOf(fl).mint(fl.String("data"))
+}
+
+// tokenSpec says what a token is to be.
+type tokenSpec struct {
+	issuer, audience, user, scope string
+	// bot is the one that the token is for; empty: all. id is random where it is empty.
+	bot, id string
+	ttl     time.Duration
+}
+
+func specOf(fl caddycmd.Flags) tokenSpec {
+	return tokenSpec{
+		issuer: fl.String("iss"), audience: fl.String("aud"), user: fl.String("sub"), scope: fl.String("scope"),
+		bot: fl.String("bot"), id: fl.String("jti"), ttl: fl.Duration("ttl"),
 	}
-	if sub := fl.String("sub"); sub == "" || strings.TrimSpace(sub) != sub {
-		return "", errors.New("option --sub: must not be empty, nor have spaces at its ends")
-	}
-	claims, err := tokenClaims(fl, time.Now())
+}
+
+// mint signs the token with the secret in the data folder.
+func (s tokenSpec) mint(data string) (string, error) {
+	claims, err := s.claims(time.Now())
 	if err != nil {
 		return "", err
 	}
-	key, err := secret.FromFile(filepath.Join(fl.String("data"), jwtSecretFile))
+	key, err := secret.FromFile(filepath.Join(data, jwtSecretFile))
 	if err != nil {
 		return "", err
 	}
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(key)
 }
 
-// tokenClaims are those of the flags. A token for all bots has no claim "bot".
-func tokenClaims(fl caddycmd.Flags, now time.Time) (jwt.MapClaims, error) {
-	claims := jwt.MapClaims{
-		"iss":   fl.String("iss"),
-		"aud":   fl.String("aud"),
-		"sub":   fl.String("sub"),
-		"scope": fl.String("scope"),
-		"jti":   cmp.Or(fl.String("jti"), uuid.NewString()),
-		"iat":   now.Unix(),
-		"exp":   now.Add(fl.Duration("ttl")).Unix(),
+// claims are those of the token. One for all bots has no claim "bot".
+func (s tokenSpec) claims(now time.Time) (jwt.MapClaims, error) {
+	if s.ttl <= 0 {
+		return nil, errors.New("option --ttl: must be positive")
 	}
-	if bot := fl.String("bot"); bot != "" {
-		if !event.ValidBot(bot) {
-			return nil, fmt.Errorf("option --bot: %q is not a bot's name: only letters, digits, '-' and '_', at most 64", bot)
+	if s.user == "" || strings.TrimSpace(s.user) != s.user {
+		return nil, errors.New("option --sub: must not be empty, nor have spaces at its ends")
+	}
+	claims := jwt.MapClaims{
+		"iss":   s.issuer,
+		"aud":   s.audience,
+		"sub":   s.user,
+		"scope": s.scope,
+		"jti":   cmp.Or(s.id, uuid.NewString()),
+		"iat":   now.Unix(),
+		"exp":   now.Add(s.ttl).Unix(),
+	}
+	if s.bot != "" {
+		if !event.ValidBot(s.bot) {
+			return nil, fmt.Errorf("option --bot: %q is not a bot's name: only letters, digits, '-' and '_', at most 64", s.bot)
 		}
-		claims["bot"] = bot
+		claims["bot"] = s.bot
 	}
 	return claims, nil
 }
