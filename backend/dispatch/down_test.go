@@ -60,8 +60,9 @@ func TestBotThatIsDownIsLeftAlone(t *testing.T) {
 				require.Less(t, int(tried.Load()), 700, "the others wait for the probes")
 				require.Less(t, len(q.told()), 50)
 				require.InDelta(t, 1, testutil.ToFloat64(d.metrics.botOpen.WithLabelValues("demo")), 0)
-				require.Equal(t, 1, strings.Count(out.String(), "level=WARN"))
-				require.Contains(t, out.String(), "bot=demo")
+				require.Equal(t, 1, strings.Count(out.String(), "bot is down"))
+				require.Equal(t, 2, strings.Count(out.String(), "attempts to deliver to a bot fail"), "one a period")
+				require.NotContains(t, out.String(), "bot=other")
 				for len(q.settled) > 0 {
 					require.Equal(t, "retry", (<-q.settled).how)
 				}
@@ -72,8 +73,10 @@ func TestBotThatIsDownIsLeftAlone(t *testing.T) {
 				require.LessOrEqual(t, int(most.Load()), 16)
 				require.Greater(t, int(most.Load()), 8)
 				require.Zero(t, testutil.ToFloat64(d.metrics.botOpen.WithLabelValues("demo")))
-				require.Equal(t, 1, strings.Count(out.String(), "level=WARN"))
+				require.Equal(t, 3, strings.Count(out.String(), "level=WARN"))
 				require.Equal(t, 1, strings.Count(out.String(), "level=INFO"))
+				require.Contains(t, out.String(), `msg="bot is back" bot=demo down_for=10m`)
+				require.Contains(t, out.String(), fmt.Sprintf("failed_attempts=%d\n", tried.Load()))
 				require.NoError(t, stop())
 			})
 		})

@@ -118,7 +118,7 @@ func (s *session) attempt(delivery *queue.Delivery) (t *target, change event.Cha
 		}
 		started := time.Now()
 		if t.expired(delivery, started) {
-			s.slots.release(t.gate, p, unknown, "", 0)
+			s.slots.release(t.gate, p, finding{})
 			return t, expire(delivery), 0, true
 		}
 		ans, b := s.try(t, p, delivery, started)
@@ -178,7 +178,7 @@ func (s *session) acquire(delivery *queue.Delivery) (t *target, p pass, ok bool)
 		p, ok = s.await(t, delivery, began.Add(t.bot.GiveUpAfter))
 		open, _ := s.outlet.open()
 		if ok && (!open || t.replaced.Err() != nil) {
-			s.slots.release(t.gate, p, unknown, "", 0)
+			s.slots.release(t.gate, p, finding{})
 			ok = false
 		}
 	}
@@ -215,7 +215,7 @@ func (s *session) try(t *target, p pass, delivery *queue.Delivery, now time.Time
 	ans = answer{err: errPanicked}
 	defer func() {
 		s.metrics.inFlight.Dec()
-		b = s.slots.release(t.gate, p, ans.health(), ans.reason(), min(ans.retryAfter, t.bot.MaxRetryAfter))
+		b = s.slots.release(t.gate, p, found(delivery, ans, t))
 	}()
 	ans = s.send(s.attempts, t, delivery, now)
 	return ans, b

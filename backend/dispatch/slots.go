@@ -36,6 +36,7 @@ type gate struct {
 
 	// The rest belongs to the lock of slots.
 	breaker breaker
+	trouble trouble
 	running int // Requests that the breaker admitted since it opened.
 	line    []*turn
 }
@@ -111,9 +112,8 @@ func (s *slots) may(g *gate, now time.Time) bool {
 	return g.breaker.admits(g.running, now) && (g.running == 0 || s.alone || g.running < s.total-s.used)
 }
 
-// release ends a request: what it says of the bot, why, and when the bot wants to be asked again.
-// It returns how the breaker stands then.
-func (s *slots) release(g *gate, p pass, h health, cause string, retryAfter time.Duration) breaker {
+// release ends a request, with what it says of the bot. It returns how the breaker stands then.
+func (s *slots) release(g *gate, p pass, f finding) breaker {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, before := time.Now(), g.breaker
@@ -122,19 +122,12 @@ func (s *slots) release(g *gate, p pass, h health, cause string, retryAfter time
 		g.running--
 	}
 	b := &g.breaker
-	b.observe(p, h, retryAfter, now)
+	b.observe(p, f.health, f.retryAfter, now)
 	if b.epoch != before.epoch {
 		g.running = 0
 		s.probing.Signal()
 	}
-	switch isOpen := !b.since.IsZero(); {
-	case isOpen && before.since.IsZero():
-		g.isOpen.Set(1)
-		s.log.Warn("bot is down; only probes are sent to it until it answers", "bot", g.bot, "cause", cause)
-	case !isOpen && !before.since.IsZero():
-		g.isOpen.Set(0)
-		s.log.Info("bot is back", "bot", g.bot, "down_for", now.Sub(before.since))
-	}
+	s.tell(g, f, before.since, now)
 	s.grant(now)
 	return *b
 }

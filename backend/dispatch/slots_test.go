@@ -127,7 +127,7 @@ func TestSlotsLeaveSomeForOthers(t *testing.T) {
 			<-granted
 		}
 		for range 20 {
-			s.release(gates[0], pass{}, up, "", 0)
+			s.release(gates[0], pass{}, finding{health: up})
 		}
 		synctest.Wait()
 		turns := map[*gate]int{}
