@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -62,6 +63,22 @@ func TestComposeOrder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestComposeSmoke: it runs when it is asked for, once, and is where the bot of init.sh is.
+func TestComposeSmoke(t *testing.T) {
+	t.Parallel()
+	s := composed(t).Services["smoke"]
+	require.Equal(t, []string{"smoke"}, s.Profiles)
+	require.Equal(t, "no", s.Restart)
+	require.True(t, s.HealthCheck.Disable)
+	require.Equal(t, types.ServiceConditionHealthy, s.DependsOn["balancer"].Condition)
+	secrets, err := os.ReadFile(filepath.Join("..", "compose", "init.sh"))
+	require.NoError(t, err)
+	require.Contains(t, string(secrets), "bot add canary")
+	require.Contains(t, string(secrets), "http://smoke:9090/events")
+	require.Contains(t, s.Command, "canary")
+	require.Contains(t, s.Command, "0.0.0.0:9090")
 }
 
 // TestComposeNetworks: one port leads in, and databases have no way out.

@@ -17,9 +17,17 @@ printf 'default_user = botgate\ndefault_pass = %s\n' "$(cat secrets/rabbitmq_pas
 printf '*:*:*:botgate:%s\n' "$(cat secrets/postgres_password)" > secrets/pgpass
 
 # Botgate's own, by the image, or by the program that BOTGATE names.
-if [ -n "${BOTGATE:-}" ]; then
-	"$BOTGATE" init --data secrets/botgate
-else
-	docker compose run --rm --user "$(id -u):$(id -g)" init
-fi
+botgate() {
+	if [ -n "${BOTGATE:-}" ]; then
+		"$BOTGATE" "$@"
+	else
+		docker compose run --rm --user "$(id -u):$(id -g)" init "$@"
+	fi
+}
+data=/secrets
+[ -z "${BOTGATE:-}" ] || data=secrets/botgate
+botgate init --data "$data"
+# The bot that the service "smoke" is while it runs. Nobody else sends it anything.
+grep -q '"canary"' secrets/botgate/bots.json ||
+	botgate bot add canary --data "$data" --url http://smoke:9090/events --allow-private --give-up-after 1m
 chmod 644 secrets/botgate/*
