@@ -18,9 +18,8 @@ import (
 func TestProcessesHearOfEachOther(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	s.rabbit = testsvc.StartRabbitMQ(t)
 	s.env = append(s.env, "BOTGATE_CACHE_TTL=1h")
-	s.useServices(s.rabbit.URL)
+	s.useServices(testsvc.RabbitMQHost(t))
 	s.startGateway()
 	api := start(t, s.dir, s.env, backendBinary, "--roles", "api")
 	second := s.backend("api")

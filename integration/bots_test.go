@@ -57,7 +57,7 @@ func whileCommandsRun(t *testing.T, change func(t *testing.T, s *stack, load *ch
 
 // dispatchers are the processes that deliver.
 func (s *stack) dispatchers() []*process {
-	if s.rabbit == nil {
+	if s.embedded() {
 		return []*process{s.gateway}
 	}
 	return s.backends[2:]

@@ -25,7 +25,7 @@ func largePush(delivery string) payload {
 // the same message in a queue that only its consumers may read.
 func (s *stack) queuedForRecord() amqp.Delivery {
 	s.t.Helper()
-	conn, err := amqp.Dial(s.rabbit.URL)
+	conn, err := amqp.Dial(s.queueURL)
 	require.NoError(s.t, err)
 	defer func() { _ = conn.Close() }()
 	channel, err := conn.Channel()
@@ -42,9 +42,9 @@ func TestLargeBodyTravelsByReference(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	bucket := testsvc.StartS3(t)
-	s.rabbit = testsvc.StartRabbitMQ(t)
+	s.queueURL = testsvc.RabbitMQHost(t)
 	s.database = testsvc.Postgres(t)
-	s.env = append(s.env, "BOTGATE_QUEUE_URL="+s.rabbit.URL, "BOTGATE_DATABASE_URL="+s.database,
+	s.env = append(s.env, "BOTGATE_QUEUE_URL="+s.queueURL, "BOTGATE_DATABASE_URL="+s.database,
 		"BOTGATE_BLOB_URL="+bucket.URL, "BOTGATE_ROLES=none")
 	s.startGateway()
 	first, second := largePush("large-1"), largePush("large-2")

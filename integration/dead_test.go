@@ -76,7 +76,7 @@ func (s *stack) deadJob(method, path string) {
 
 // startWorker runs a backend for jobs where no other process works on them.
 func (s *stack) startWorker() *process {
-	if s.rabbit == nil {
+	if s.embedded() {
 		return s.gateway
 	}
 	return s.backend("jobs")

@@ -52,7 +52,7 @@ func TestDeadReplayIsKilled(t *testing.T) {
 		begun := s.awaitJob(asked.ID, func(j jobShown) bool { return j.Done >= rate })
 		require.Less(t, begun.Done, int64(few), "it goes at a rate")
 		worker.kill()
-		if s.rabbit == nil {
+		if s.embedded() {
 			s.startGateway()
 		} else {
 			s.startWorker()

@@ -17,7 +17,9 @@ import (
 // was not answered with 202 is sent again with the same key, as clients do. A gateway that
 // was killed blocks the keys that it worked on for a moment: they are answered with 409.
 type load struct {
-	s    *stack
+	s *stack
+	// rest is what each sender waits between two commands.
+	rest time.Duration
 	done chan struct{}
 	err  error
 
@@ -34,9 +36,22 @@ type load struct {
 
 const senders = 64
 
-// startLoad starts sending; err is valid once done is closed.
+// startLoad starts sending as fast as it goes; err is valid once done is closed.
 func startLoad(s *stack, n int) *load {
-	l := &load{s: s, accepted: map[string]bool{}, done: make(chan struct{})}
+	return (&load{s: s}).start(n, senders)
+}
+
+// startSteadyLoad starts what a machine that is busy with other tests can answer, for tests of what happens to
+// connections; the chaos tests have the whole load.
+func startSteadyLoad(s *stack, n int) *load {
+	if chaosWanted() {
+		return startLoad(s, n)
+	}
+	return (&load{s: s, rest: 100 * time.Millisecond}).start(n, senders/4)
+}
+
+func (l *load) start(n, senders int) *load {
+	l.accepted, l.done = map[string]bool{}, make(chan struct{})
 	keys := make(chan int, n)
 	for i := range n {
 		keys <- i
@@ -89,6 +104,7 @@ func (l *load) sender(keys <-chan int) error {
 			a, err := l.s.command(token, fmt.Sprintf("key-%d", key), numbered(key))
 			if err == nil && a.status == http.StatusAccepted {
 				l.accept(a)
+				<-time.After(l.rest)
 				break
 			}
 			l.firstRefusal.CompareAndSwap(nil, fmt.Sprintf("status %d, error %v: %s", a.status, err, a.body))
@@ -160,7 +176,10 @@ func TestKilledGatewayLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	s.startEmbedded()
-	const total = 5_000
+	total := 2_000
+	if chaosWanted() {
+		total = 5_000
+	}
 	l := startLoad(s, total)
 	l.crashWhile(t, 4, total, func() {
 		s.gateway.kill()
@@ -175,7 +194,7 @@ func TestNothingIsClaimedWithoutTheQueue(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	s.env = append(s.env, "BOTGATE_ON_BROKER_ERROR=reject")
-	s.startServices()
+	s.startServicesAlone()
 	token := s.token("alice")
 	s.rabbit.AwaitQueues("botgate.record", "botgate.bot.demo")
 	s.rabbit.Kill()

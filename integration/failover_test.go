@@ -16,15 +16,13 @@ import (
 // TestChaosFailover kills the primary under load and promotes the standby: events are recorded
 // again, and every one that was accepted is delivered in the end.
 func TestChaosFailover(t *testing.T) {
-	broker := testsvc.StartRabbitMQ(t)
 	primary := testsvc.StartPostgres(t)
 	standby := testsvc.StartPostgresStandby(t, primary)
 	// Without, the standby may lack what the primary has confirmed. The standby does not copy it.
 	primary.Configure("synchronous_standby_names", "*")
 	s := newStack(t)
-	s.rabbit = broker
 	s.database = strings.Replace(primary.URL, ":"+primary.Port()+"/", ":"+primary.Port()+",127.0.0.1:"+standby.Port()+"/", 1)
-	s.startServicesOn(broker.URL)
+	s.startServices()
 	load := startChaosLoad(s)
 	s.roundtrip("alice")
 	load.progress(t, 300)

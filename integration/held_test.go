@@ -124,7 +124,7 @@ func (s *stack) requireGivenUpBy(t *testing.T, first string) {
 // killDispatch kills the process that delivers, and starts another one.
 func (s *stack) killDispatch() {
 	s.t.Helper()
-	if s.rabbit == nil {
+	if s.embedded() {
 		s.gateway.kill()
 		s.startGateway()
 		return

@@ -256,7 +256,7 @@ func TestKilledInFlight(t *testing.T) {
 	// A spool would confirm in the broker's place.
 	s.env = append(s.env, "BOTGATE_ON_BROKER_ERROR=reject")
 	s.config = s.waitingForRedis()
-	s.startServices()
+	s.startServicesAlone()
 	other := s.secondGateway()
 	unanswered := func(gateway *stack, user string, claims int) <-chan error {
 		broken := make(chan error, 1)

@@ -22,12 +22,11 @@ type jobShown struct {
 	Error      string
 }
 
-// startJobServices runs the services with a folder for files, but nobody who works on jobs.
-func startJobServices(t *testing.T) *stack {
+// newStackWithFiles is a new stack with a folder for the files of jobs and for large bodies.
+func newStackWithFiles(t *testing.T) *stack {
 	t.Helper()
 	s := newStack(t)
 	s.env = append(s.env, "BOTGATE_BLOB_URL=file:"+filepath.Join(s.dir, "data", "blobs"))
-	s.startServices()
 	return s
 }
 
@@ -35,7 +34,8 @@ func startJobServices(t *testing.T) *stack {
 // event once in its file.
 func TestExportThroughTheGateway(t *testing.T) {
 	t.Parallel()
-	s := startJobServices(t)
+	s := newStackWithFiles(t)
+	s.startServices()
 	alice, bob := s.acceptMany("alice", 30), s.acceptMany("bob", 5)
 	s.awaitAll(append(alice, bob...)...)
 	asked := s.export(`{"kind":"export","filter":{"user":"alice"}}`)
@@ -54,7 +54,8 @@ func TestChaosExport(t *testing.T) {
 	if !chaosWanted() {
 		t.Skip("part of make chaos")
 	}
-	s := startJobServices(t)
+	s := newStackWithFiles(t)
+	s.startServices()
 	ids := s.acceptLarge(300, 200<<10)
 	s.awaitAll(ids...)
 	first := s.backend("jobs")

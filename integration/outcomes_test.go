@@ -85,7 +85,7 @@ func (s *stack) requireOnce(total int) {
 func TestChaosAlarm(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	s.startServices()
+	s.startServicesAlone()
 	s.backends[2].kill()
 	perUser, half := 60, 250
 	total := s.acceptNumbered(0, perUser)
@@ -124,7 +124,7 @@ func TestChaosRecordAtItsLimit(t *testing.T) {
 	database := testsvc.StartPostgres(t)
 	s := newStack(t)
 	s.database = database.URL
-	s.startServices()
+	s.startServicesAlone()
 	total := s.acceptNumbered(0, 2)
 	s.requireOnce(total)
 	s.backends[2].kill()

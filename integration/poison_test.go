@@ -20,7 +20,7 @@ func TestPoison(t *testing.T) {
 	t.Parallel()
 	forEachEngine(t, func(t *testing.T, s *stack) {
 		victim, revive := &s.gateway, s.reviveGateway
-		if s.rabbit != nil {
+		if !s.embedded() {
 			victim, revive = &s.backends[2], s.reviveDispatch
 		}
 		var prey atomic.Pointer[process]

@@ -14,7 +14,8 @@ import (
 // events behind that: what was lost is delivered, and what waits is not multiplied.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
-	s := startJobServices(t)
+	s := newStackWithFiles(t)
+	s.startServicesAlone()
 	s.env = append(s.env, "BOTGATE_RECONCILE_AFTER=2s")
 	s.backends[2].kill()
 	lost := append(s.acceptMany("alice", 3), s.acceptLarge(1, 400<<10)...)

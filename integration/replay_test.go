@@ -94,7 +94,7 @@ func TestReplay(t *testing.T) {
 			}
 			return nil
 		})
-		conn, err := amqp.Dial(s.rabbit.URL)
+		conn, err := amqp.Dial(s.queueURL)
 		require.NoError(t, err)
 		defer func() { _ = conn.Close() }()
 		ch, err := conn.Channel()

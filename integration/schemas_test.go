@@ -35,8 +35,7 @@ func TestMigrateAndRebuild(t *testing.T) {
 	t.Run("Services", func(t *testing.T) {
 		s := newStack(t)
 		s.env = append(s.env, "BOTGATE_MIGRATE=off")
-		s.rabbit = testsvc.StartRabbitMQ(t)
-		s.useServices(s.rabbit.URL)
+		s.useServices(testsvc.RabbitMQHost(t))
 		s.startGateway()
 		record := s.backend("record")
 		early := s.accept("alice", hello)

@@ -41,12 +41,10 @@ type outage struct {
 // recorded and answered all the time, as fast as before but for the wait that docs/explanation/guarantees.md
 // grants, and nothing of anybody is lost.
 func TestChaosShard(t *testing.T) {
-	broker := testsvc.StartRabbitMQ(t)
 	a, b := testsvc.StartPostgres(t), testsvc.StartPostgres(t)
 	s := newStack(t)
-	s.rabbit = broker
 	s.useShards(a.URL, b.URL)
-	s.startServicesOn(broker.URL)
+	s.startServices()
 	load := startChaosLoad(s)
 	outages := []outage{{"server of a killed", a.Kill, a.Restart, 3 * time.Second, "a", "b"}}
 	if chaosWanted() {

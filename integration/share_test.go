@@ -32,8 +32,8 @@ const sharedBots = 12
 func TestDispatchProcessesShareBots(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	s.rabbit = testsvc.StartRabbitMQ(t)
-	s.env = append(s.env, "BOTGATE_QUEUE_URL="+s.rabbit.URL)
+	s.queueURL = testsvc.RabbitMQHost(t)
+	s.env = append(s.env, "BOTGATE_QUEUE_URL="+s.queueURL)
 	bots := s.writeManyBots()
 	ledger := &ledger{next: map[string]int{}, last: map[string]time.Time{}}
 	s.bot.failWith(func(d delivered) int {
@@ -108,7 +108,7 @@ func (s *stack) awaitOwned(processes []*process, each int) {
 // load publishes numbered events for all bots until the returned function is called.
 func (s *stack) load(bots queue.Bots, to *ledger) (stop func()) {
 	s.t.Helper()
-	q, err := rabbitmq.Open(s.t.Context(), rabbitmq.Config{URL: s.rabbit.URL})
+	q, err := rabbitmq.Open(s.t.Context(), rabbitmq.Config{URL: s.queueURL})
 	require.NoError(s.t, err)
 	require.Eventually(s.t, func() bool {
 		return q.DeclareBots(s.t.Context(), bots) == nil && q.Ready(s.t.Context()) == nil

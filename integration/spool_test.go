@@ -59,7 +59,7 @@ func (s *stack) awaitMetric(name string, reached func(float64) bool) {
 // back: every request is accepted, and every event is stored once and delivered in order.
 func TestSpoolOutlastsTheBroker(t *testing.T) {
 	s := newStack(t)
-	s.startServices()
+	s.startServicesAlone()
 	s.rabbit.AwaitQueues("botgate.record", "botgate.bot.demo")
 	wait := s.sendAll(0, 15)
 	s.awaitMetric("botgate_enqueue_accept_seconds_count", func(n float64) bool { return n >= 2*spoolUsers })

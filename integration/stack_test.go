@@ -39,11 +39,12 @@ type stack struct {
 	gateway *process
 	// backends are processes of their own; none on the embedded engines.
 	backends []*process
-	// rabbit is the broker, and redis belongs to it; nil on the embedded engines.
-	rabbit, redis *testsvc.Server
-	// postgres is where a test has a server of its own.
-	postgres *testsvc.Server
-	database string
+	// queueURL is the broker, and redis is there with it; empty and nil on the embedded engines.
+	queueURL string
+	redis    *testsvc.Server
+	// rabbit and postgres are where a test has a server of its own.
+	rabbit, postgres *testsvc.Server
+	database         string
 	// opened is the database, once somebody looked at it.
 	opened store.Store
 }
@@ -94,8 +95,17 @@ func (s *stack) startEmbedded() {
 // smallPool keeps the Redis client's connections, which grow with the load, from looking like a leak.
 const smallPool = "?pool_size=4"
 
+// embedded says whether everything is in the gateway's process and its files.
+func (s *stack) embedded() bool { return s.queueURL == "" }
+
 // startServices runs the gateway and a backend of each role as processes of their own.
 func (s *stack) startServices() {
+	s.t.Helper()
+	s.startServicesOn(testsvc.RabbitMQHost(s.t))
+}
+
+// startServicesAlone does the same with a broker that a test may do anything to.
+func (s *stack) startServicesAlone() {
 	s.t.Helper()
 	s.rabbit = testsvc.StartRabbitMQ(s.t)
 	s.startServicesOn(s.rabbit.URL)
@@ -115,7 +125,7 @@ func (s *stack) useServices(queueURL string) {
 	if strings.HasPrefix(s.database, "sqlite:") {
 		s.database = testsvc.Postgres(s.t)
 	}
-	s.redis = testsvc.StartRedis(s.t)
+	s.queueURL, s.redis = queueURL, testsvc.StartRedis(s.t)
 	s.env = append(s.env, "BOTGATE_REDIS_URL="+s.redis.URL+smallPool, "BOTGATE_QUEUE_URL="+queueURL,
 		"BOTGATE_DATABASE_URL="+s.database, "BOTGATE_ROLES=none")
 }
@@ -198,7 +208,7 @@ func (s *stack) store() store.Store {
 		return s.opened
 	}
 	var err error
-	if s.rabbit == nil {
+	if s.embedded() {
 		s.opened, err = sqlite.Open(s.t.Context(), sqlite.Config{Path: s.database[len("sqlite:"):]})
 	} else {
 		s.opened, err = postgres.Open(s.t.Context(), postgres.Config{URL: s.database})

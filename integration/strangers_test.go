@@ -36,7 +36,7 @@ const (
 func TestStrangersFillNoMemory(t *testing.T) {
 	s := newStack(t)
 	binary := filepath.Join(s.dir, "botgate")
-	require.NoError(t, buildPlain(binary, "../cmd/botgate"), "the race detector takes memory of its own")
+	require.NoError(t, buildPlain(binary, "../cmd/botgate", "-trimpath"), "the race detector takes memory of its own")
 	s.config = s.caddyfileWith(t, "\thandle /openapi.json {\n", unsignedRoute+"\thandle /openapi.json {\n")
 	s.gateway = start(t, s.dir, s.env, binary, "run", "--config", s.config)
 	s.waitReady(s.base, s.gateway)

@@ -59,7 +59,7 @@ type suite struct{ tests *testing.M }
 // goroutines are counted.
 func (s suite) Run() int {
 	code := s.tests.Run()
-	for _, server := range []*shared{&redisShared, &rabbitShared, &postgresShared, &s3Shared} {
+	for _, server := range []*shared{&redisShared, &rabbitShared, &rabbitHosts, &postgresShared, &s3Shared} {
 		if server.instance != nil {
 			server.instance.close()
 		}
@@ -85,7 +85,7 @@ type shared struct {
 
 func (s *shared) url(t testing.TB) string {
 	t.Helper()
-	if url := os.Getenv(s.kind.env); url != "" {
+	if url := os.Getenv(s.kind.env); s.kind.env != "" && url != "" {
 		return url
 	}
 	s.start.Do(func() { s.instance, s.err = launch(context.Background(), s.kind) })
