@@ -67,6 +67,7 @@ func TestSpoolOutlastsTheBroker(t *testing.T) {
 	wait()
 	require.Positive(t, s.metric("botgate_spool_events"))
 	require.InDelta(t, 1, s.metric("botgate_spool_degraded"), 0)
+	s.awaitMetric("botgate_queue_up", func(n float64) bool { return n == 0 })
 
 	s.gateway.kill()
 	s.startGateway()
@@ -80,6 +81,7 @@ func TestSpoolOutlastsTheBroker(t *testing.T) {
 	s.rabbit.Restart()
 	wait()
 	s.awaitMetric("botgate_spool_events", func(n float64) bool { return n == 0 })
+	s.awaitMetric("botgate_queue_up", func(n float64) bool { return n == 1 })
 	s.sendAll(40, 42)()
 	require.GreaterOrEqual(t, s.metric("botgate_spool_drained_total"), 5.0*spoolUsers)
 

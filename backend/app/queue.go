@@ -15,6 +15,7 @@ import (
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
+	"github.com/botgate/botgate/internal/queue/up"
 )
 
 const (
@@ -35,7 +36,7 @@ func (a *App) needsQueue() bool {
 func (a *App) openQueue(ctx context.Context) error {
 	switch {
 	case a.queue != nil:
-		a.outcomes = a.queue // It spools by itself, or need not.
+		a.outcomes = a.queue // It spools by itself, or need not. Whether it is up, its owner shows.
 	case !a.needsQueue():
 		lazy := &lazyQueue{settings: a.settings}
 		a.retrier = lazy
@@ -49,6 +50,9 @@ func (a *App) openQueue(ctx context.Context) error {
 		a.queue = q
 		a.onClose("queue", closeQueue, q.Close)
 		if err := metric.Register(a.registry, "the blob store", claimcheck.Collectors()...); err != nil {
+			return err
+		}
+		if err := metric.Register(a.registry, "the queue", up.New(func() queue.Queue { return q })); err != nil {
 			return err
 		}
 		if a.outcomes, err = a.openOutcomes(ctx, q); err != nil {

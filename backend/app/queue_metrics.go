@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -11,20 +10,18 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// scrapeTimeout bounds what a scrape waits for the queue.
-const scrapeTimeout = 2 * time.Second
-
 // queueMetrics exports how many events the queue has, and what is worked on. It asks the queue at each
 // scrape; while that is unavailable the metrics are absent, and the health check says why.
 type queueMetrics struct {
-	queue                          queue.Queue
+	activity                       *metric.Ask[queue.Activity]
+	depths                         *metric.Ask[map[queue.Group]int64]
 	bots                           func() []string
 	depth, inFlight, oldest, owned *prometheus.Desc
 }
 
 func newQueueMetrics(q queue.Queue, bots func() []string) *queueMetrics {
 	return &queueMetrics{
-		queue: q, bots: bots,
+		activity: metric.NewAsk(q.Activity), depths: metric.NewAsk(q.Depths), bots: bots,
 		depth: prometheus.NewDesc("botgate_queue_depth",
 			"Events ready or in flight, by group: record, dispatch, dead for the dead letters, parked for what waits for a "+
 				"shard that is down, or unrouted for what no queue took. Dispatch is by bot, those not in the bots file as (other).",
@@ -33,8 +30,9 @@ func newQueueMetrics(q queue.Queue, bots func() []string) *queueMetrics {
 			"Events of a bot that a dispatch process holds and did not settle yet; on RabbitMQ those of this process.",
 			[]string{"bot"}, nil),
 		oldest: prometheus.NewDesc("botgate_queue_oldest_seconds",
-			"Age of the oldest event that waits for a bot; on RabbitMQ known to the process that works on its queue.",
-			[]string{"bot"}, nil),
+			"Age of the oldest event that waits or is worked on, by group: record, or dispatch by bot; on RabbitMQ known to "+
+				"the process that works on the queue.",
+			[]string{"group", "bot"}, nil),
 		owned: prometheus.NewDesc("botgate_queue_owned",
 			"Queues of bots on RabbitMQ that this process works on.", nil, nil),
 	}
@@ -49,12 +47,10 @@ func (m *queueMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (m *queueMetrics) Collect(metrics chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
-	defer cancel()
-	if activity, err := m.queue.Activity(ctx); err == nil {
+	if activity, err := m.activity.Answer(); err == nil {
 		m.showActivity(metrics, activity)
 	}
-	waiting, err := m.queue.Depths(ctx)
+	waiting, err := m.depths.Answer()
 	if err != nil {
 		return
 	}
@@ -85,12 +81,19 @@ func (m *queueMetrics) showActivity(metrics chan<- prometheus.Metric, activity q
 	for _, bot := range m.bots() {
 		of := activity.Bots[bot]
 		metrics <- gauge(m.inFlight, float64(of.InFlight), bot)
-		age := time.Duration(0)
-		if !of.Oldest.IsZero() {
-			age = max(0, time.Since(of.Oldest))
-		}
-		metrics <- gauge(m.oldest, age.Seconds(), bot)
+		metrics <- gauge(m.oldest, age(of.Oldest), string(queue.Dispatch), bot)
 	}
+	for group, at := range activity.Oldest {
+		metrics <- gauge(m.oldest, age(at), string(group), "")
+	}
+}
+
+// age is how long ago a time was, in seconds, and 0 for none.
+func age(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(at).Seconds())
 }
 
 func gauge(desc *prometheus.Desc, value float64, labels ...string) prometheus.Metric {

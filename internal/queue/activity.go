@@ -2,12 +2,21 @@ package queue
 
 import "time"
 
-// Activity is what a handle knows of Dispatch beside its depth.
+// Activity is what a handle knows of what waits and is worked on, beside the depths.
 type Activity struct {
 	// Owned is how many queues of bots this handle's consumers work on; -1 where they have none.
 	Owned int
 	// Bots are those that have anything in Dispatch, as far as this handle knows.
 	Bots map[string]BotActivity
+	// Oldest has when the oldest event of Record was accepted that waits or is in flight, zero for none, where
+	// this handle knows of that group. Replays are left out, as they were accepted long ago, and so is what is
+	// parked.
+	Oldest map[Group]time.Time
+}
+
+// NewActivity is that of a handle without consumers. It is for engines.
+func NewActivity() Activity {
+	return Activity{Owned: -1, Bots: map[string]BotActivity{}, Oldest: map[Group]time.Time{}}
 }
 
 // BotActivity is what is known of a bot's events.
@@ -21,8 +30,14 @@ type BotActivity struct {
 // Add counts another event in flight.
 func (b BotActivity) Add(accepted time.Time) BotActivity {
 	b.InFlight++
-	if b.Oldest.IsZero() || accepted.Before(b.Oldest) {
-		b.Oldest = accepted
-	}
+	b.Oldest = Older(b.Oldest, accepted)
 	return b
+}
+
+// Older is the earlier of two times, where zero is none.
+func Older(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -34,6 +34,9 @@ type History interface {
 	// another id it is delivered anew; see [NewReplayID]. Errors are those of
 	// [Queue.Publish], and [ErrOffset].
 	Replay(ctx context.Context, group Group, replayID int, records ...HistoryRecord) error
+	// HistoryReady returns nil unless this handle knows that what is accepted now will be missing in the
+	// history: ErrUnavailable then, or ErrNoHistory where it was not told to keep one.
+	HistoryReady() error
 }
 
 // HistoryRecord is an event in the history.

@@ -80,9 +80,9 @@ type Queue interface {
 	// parking lots that this handle knows of, and under [OfBot] the part of Dispatch that is a
 	// bot's. An engine that only knows the queues of declared bots leaves Dispatch out without one.
 	Depths(ctx context.Context) (map[Group]int64, error)
-	// Activity says which bots are worked on. An engine that bots have queues of their own in knows it
-	// of this handle's consumers, which have the oldest event of each queue that they work on, and
-	// what waits for a retry; one that has all bots in one place, of all consumers.
+	// Activity says what is worked on, and how old the oldest of it is. An engine that has queues in a
+	// broker knows it of this handle's consumers, which have the oldest event of each queue that they work
+	// on, and what waits for a retry; one that has all in one place, of all consumers.
 	Activity(ctx context.Context) (Activity, error)
 	// Redeliver queues events of the log for Dispatch, and for no other group, behind what waits there.
 	// No repeat window of an earlier delivery drops them; one that is redelivered again with the

@@ -19,6 +19,7 @@ import (
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
+	"github.com/botgate/botgate/internal/queue/up"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/internal/version"
@@ -157,6 +158,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := errors.Join(metric.RegisterRuntime(registry),
 		metric.Register(registry, "the blob store", claimcheck.Collectors()...),
 		metric.Register(registry, "the spool", spool.Collectors()...),
+		metric.Register(registry, "the queue", up.New(a.broker)),
 		metric.Register(registry, "the files", reload.Collectors()...),
 		metric.Register(registry, "the build", version.Collector())); err != nil {
 		return err

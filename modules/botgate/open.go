@@ -179,6 +179,14 @@ func (a *App) Ready(ctx context.Context) error {
 	return q.Ready(ctx)
 }
 
+// broker is the queue without what decorates it; nil until it is opened.
+func (a *App) broker() queue.Queue {
+	if o := a.opened.Load(); o != nil {
+		return o.broker
+	}
+	return nil
+}
+
 // spooling reports whether accepted events wait in the spool.
 func (a *App) spooling() bool {
 	o := a.opened.Load()

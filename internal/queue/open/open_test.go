@@ -60,9 +60,15 @@ func TestHistory(t *testing.T) {
 		q, err := open.Open(t.Context(), tc.address, open.Options{History: tc.history})
 		require.NoError(t, err)
 		require.ErrorIs(t, q.ReadHistory(t.Context(), queue.HistoryRange{}, func(queue.HistoryRecord) error { return nil }), tc.want)
+		keeps := q.HistoryReady()
 		require.NoError(t, q.Close())
 		sure := tc.history != "" || tc.address == file
 		require.Equal(t, sure && !errors.Is(tc.want, queue.ErrNoHistory), open.KeepsHistory(tc.address, tc.history))
+		if open.KeepsHistory(tc.address, tc.history) {
+			require.NoError(t, keeps, "nothing is accepted that would be missing")
+		} else {
+			require.ErrorIs(t, keeps, queue.ErrNoHistory)
+		}
 	}
 	require.ErrorContains(t, open.CheckHistory("much"), "an age and a size")
 	_, err := open.Open(t.Context(), file, open.Options{History: "much"})

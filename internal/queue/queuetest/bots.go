@@ -18,7 +18,6 @@ var botCases = []testCase{
 	{"300 events that wait for a retry hold up no other bot", func(t *testing.T, e *env) { botDown(t, e, 300) }},
 	{"events that are not settled hold up no other bot", botHangs},
 	{"what a bot has is counted", botDepths},
-	{"what a bot has in flight is counted, and its oldest event known", botActivity},
 	{"a bot with several queues gets each key in order", botQueues},
 	{"a bot that nobody declared has a queue", botUndeclared},
 	{"what waits for a bot goes now when somebody asks", botRetryNow},
@@ -111,33 +110,6 @@ func botDepths(t *testing.T, e *env) {
 	dead := e.subscribe(e.q, queue.Dead)
 	require.NoError(t, dead.Redrive(t.Context(), dead.one()))
 	e.depth(e.q, queue.OfBot(good), 1)
-}
-
-func botActivity(t *testing.T, e *env) {
-	e.two()
-	before := time.Now()
-	e.publish(e.q, e.of(e.bot, "a"))
-	after := time.Now()
-	<-time.After(2 * time.Millisecond)
-	e.publish(e.q, e.of(e.bot, "a"), e.of(e.bot, "b"))
-	c := e.subscribe(e.q, queue.Dispatch)
-	first := c.one()
-	requireOldest := func(why string) {
-		t.Helper()
-		require.Eventually(t, func() bool {
-			activity, err := e.q.Activity(t.Context())
-			require.NoError(t, err)
-			of := activity.Bots[e.bot]
-			return of.InFlight > 0 && !of.Oldest.Before(before.Add(-time.Millisecond)) && !of.Oldest.After(after)
-		}, patience, time.Millisecond, why)
-	}
-	requireOldest("it is in flight")
-	c.retry(first, time.Second)
-	requireOldest("it waits for its retry")
-	require.NoError(t, c.Close())
-	activity, err := e.q.Activity(t.Context())
-	require.NoError(t, err)
-	require.Zero(t, activity.Bots[e.bot].InFlight)
 }
 
 func botQueues(t *testing.T, e *env) {

@@ -186,6 +186,9 @@ func replayRecord(t *testing.T, e *env) {
 	for _, d := range ds {
 		require.Equal(t, 1, d.Attempt)
 	}
+	activity, err := e.q.Activity(t.Context())
+	require.NoError(t, err)
+	require.True(t, activity.Oldest[queue.Record].IsZero(), "a replay waits only since it was asked for")
 	c.ack(ds...)
 	c.none()
 	require.Equal(t, recordIDs(all), recordIDs(e.history(e.q, queue.HistoryRange{})), "a replay makes no history")

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Bots", botCases},
+		{"Activity", activityCases},
 		{"Adjust", adjustCases},
 		{"Park", parkCases},
 		{"Receive", receiveCases},

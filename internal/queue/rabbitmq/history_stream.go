@@ -187,3 +187,14 @@ func answered(err error, code int) bool {
 	var answer *amqp.Error
 	return errors.As(err, &answer) && answer.Code == code
 }
+
+// HistoryReady implements [queue.History].
+func (q *Queue) HistoryReady() error {
+	switch {
+	case q.config.History.Off():
+		return queue.ErrNoHistory
+	case q.historyDown.Load():
+		return fmt.Errorf("%w: the stream of the history", queue.ErrUnavailable)
+	}
+	return nil
+}

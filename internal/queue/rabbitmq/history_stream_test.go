@@ -80,6 +80,17 @@ func TestNoHistory(t *testing.T) {
 	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
 }
 
+// TestHistoryThatCannotBeMade has something else under its name: events are accepted without it.
+func TestHistoryThatCannotBeMade(t *testing.T) {
+	t.Parallel()
+	address := testsvc.RabbitMQ(t)
+	prefix := newPrefix(t, address)
+	require.NoError(t, dialChannel(t, address).ExchangeDeclare(prefix+".history", "headers", true, false, false, false, nil))
+	q := openReady(t, rabbitmq.Config{URL: address, Prefix: prefix, History: queue.DefaultRetention})
+	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
+	require.ErrorIs(t, q.HistoryReady(), queue.ErrUnavailable)
+}
+
 func TestHistoryDeleted(t *testing.T) {
 	t.Parallel()
 	address := testsvc.RabbitMQ(t)

@@ -8,15 +8,20 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// activitySeen bounds how many delayed deliveries, and how many fresh events, are looked at for the oldest
-// of each bot. Those with the lowest ids are.
+// activitySeen bounds how many deliveries of a state, and how many fresh events, are looked at for the oldest
+// of Record or of each bot. Those with the lowest ids are.
 const activitySeen = 10_000
 
 // Activity implements [queue.Queue]. What it costs does not grow with the events that wait. The oldest
 // delivery of a bot is never blocked.
 func (q *Queue) Activity(ctx context.Context) (queue.Activity, error) {
-	found := queue.Activity{Owned: -1, Bots: map[string]queue.BotActivity{}}
+	found := queue.NewActivity()
 	err := q.read(ctx, func() error {
+		var oldest int64
+		if err := q.reader.QueryRowContext(ctx, selectOldestRecord, activitySeen).Scan(&oldest); err != nil {
+			return err
+		}
+		found.Oldest[queue.Record] = timeAt(oldest)
 		rows, err := q.reader.QueryContext(ctx, selectActivity, activitySeen)
 		if err != nil {
 			return err
@@ -28,11 +33,7 @@ func (q *Queue) Activity(ctx context.Context) (queue.Activity, error) {
 			if err := rows.Scan(&name, &inFlight, &oldest); err != nil {
 				return err
 			}
-			bot := queue.BotActivity{InFlight: inFlight}
-			if oldest > 0 {
-				bot.Oldest = time.Unix(0, oldest)
-			}
-			found.Bots[name] = bot
+			found.Bots[name] = queue.BotActivity{InFlight: inFlight, Oldest: timeAt(oldest)}
 		}
 		return rows.Err()
 	})
@@ -41,6 +42,24 @@ func (q *Queue) Activity(ctx context.Context) (queue.Activity, error) {
 	}
 	return found, nil
 }
+
+// timeAt is a time of the file, where 0 is none.
+func timeAt(nanoseconds int64) time.Time {
+	if nanoseconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, nanoseconds)
+}
+
+var selectOldestRecord = numbers.Replace(`SELECT ifnull((SELECT at FROM events WHERE seq = (SELECT min(seq) FROM (
+	SELECT seq FROM (SELECT seq, replays FROM events
+		WHERE seq >= (SELECT record_fresh FROM counters) AND grps & {in_record} ORDER BY seq LIMIT ?1) WHERE replays = 0
+	UNION ALL SELECT id >> 1 FROM (SELECT id, replays FROM deliveries
+		WHERE grp = {record} AND state = {leased} ORDER BY id LIMIT ?1) WHERE replays = 0
+	UNION ALL SELECT id >> 1 FROM (SELECT id, replays FROM deliveries
+		WHERE grp = {record} AND state = {delayed} ORDER BY id LIMIT ?1) WHERE replays = 0
+	UNION ALL SELECT id >> 1 FROM (SELECT id, replays FROM deliveries
+		WHERE grp = {record} AND state = {ready} ORDER BY id LIMIT ?1) WHERE replays = 0))), 0)`)
 
 var selectActivity = numbers.Replace(`WITH
 	leased AS MATERIALIZED (SELECT bot, count(*) AS n, min(id) AS id FROM deliveries

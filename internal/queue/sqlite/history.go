@@ -219,3 +219,11 @@ func (tx *transaction) report(change *event.Event, now int64) error {
 	}
 	return err
 }
+
+// HistoryReady implements [queue.History]. The history is part of the file that takes the events.
+func (q *Queue) HistoryReady() error {
+	if q.cfg.History.Off() {
+		return queue.ErrNoHistory
+	}
+	return nil
+}
