@@ -28,7 +28,7 @@ func TestAskHoldsUpNoScrape(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 1, n, "an answer serves all scrapes of its second")
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		for range 3 {
 			begin := time.Now()
 			_, err := ask.Answer()
