@@ -23,8 +23,8 @@ import (
 
 // The variables of the shipped Caddyfile that addresses are from.
 const (
-	envHTTPPort = "BOTGATE_HTTP_PORT"
-	envAdmin    = "BOTGATE_ADMIN"
+	envSites = "BOTGATE_HTTP_PORT or BOTGATE_METRICS_PORT"
+	envAdmin = "BOTGATE_ADMIN"
 )
 
 const (
@@ -143,7 +143,7 @@ func (a *App) claimAll(ctx caddy.Context) error {
 		return err
 	}
 	for _, site := range sites {
-		if err := a.claim(site, envHTTPPort); err != nil {
+		if err := a.claim(site, envSites); err != nil {
 			return err
 		}
 	}
@@ -169,7 +169,7 @@ func claimedElse(socket listening.Socket) (found bool) {
 	return found
 }
 
-// sites are the addresses of the configuration's HTTP servers.
+// sites are the addresses of the configuration's HTTP servers, none of which two of them have.
 func sites(ctx caddy.Context) (sockets []listening.Socket, err error) {
 	app, err := ctx.AppIfConfigured("http")
 	if errors.Is(err, caddy.ErrNotConfigured) {
@@ -179,13 +179,20 @@ func sites(ctx caddy.Context) (sockets []listening.Socket, err error) {
 		return nil, err
 	}
 	for _, server := range app.(*caddyhttp.App).Servers {
+		var own []listening.Socket
 		for _, listen := range server.Listen {
 			found, err := expand(listen)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", envHTTPPort, err)
+				return nil, fmt.Errorf("%s: %w", envSites, err)
 			}
-			sockets = append(sockets, found...)
+			own = append(own, found...)
 		}
+		for _, socket := range own {
+			if slices.Contains(sockets, socket) {
+				return nil, fmt.Errorf("two sites are on %s: set %s, so that each has a port", socket, envSites)
+			}
+		}
+		sockets = append(sockets, own...)
 	}
 	return sockets, nil
 }

@@ -45,10 +45,12 @@ func commands() []caddycmd.Command {
 
 // Variables that the shipped Caddyfile reads too.
 const (
-	envData     = "BOTGATE_DATA"
-	envHTTPPort = "BOTGATE_HTTP_PORT"
-	envLogLevel = "BOTGATE_LOG_LEVEL"
-	envAdmin    = "BOTGATE_ADMIN"
+	envData        = "BOTGATE_DATA"
+	envHTTPPort    = "BOTGATE_HTTP_PORT"
+	envMetricsBind = "BOTGATE_METRICS_BIND"
+	envMetricsPort = "BOTGATE_METRICS_PORT"
+	envLogLevel    = "BOTGATE_LOG_LEVEL"
+	envAdmin       = "BOTGATE_ADMIN"
 )
 
 // command makes a subcommand whose errors are printed as one plain line.

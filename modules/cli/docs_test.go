@@ -10,7 +10,7 @@ import (
 
 // TestDocs keeps the page of the commands that Botgate adds to Caddy's.
 func TestDocs(t *testing.T) {
-	for _, name := range []string{envAdmin, envData, envSpool, envHTTPPort} {
+	for _, name := range []string{envAdmin, envData, envSpool, envHTTPPort, envMetricsBind, envMetricsPort} {
 		t.Setenv(name, "")
 	}
 	root := &cobra.Command{Use: "botgate", Short: "Is Caddy with the modules of Botgate", Long: longDescription}

@@ -2,6 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -20,8 +24,8 @@ have no shell. Any probe can be asked: /healthz is alive, /readyz/self is not ab
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.SilenceUsage = true
 			cmd.Args = cobra.NoArgs
-			url := cmd.Flags().String("url", "http://127.0.0.1:"+envOr(envHTTPPort, "8080")+"/readyz/self",
-				"The probe to ask; the port is that of the shipped Caddyfile ("+envHTTPPort+")")
+			url := cmd.Flags().String("url", healthURL(), "The probe to ask; the port is that of the shipped Caddyfile ("+
+				envHTTPPort+", or "+envMetricsPort+" where "+envMetricsBind+" is set)")
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				answer, err := healthcheck.Get(cmd.Context(), *url)
 				if err != nil {
@@ -32,4 +36,16 @@ have no shell. Any probe can be asked: /healthz is alive, /readyz/self is not ab
 			}
 		},
 	}
+}
+
+// healthURL is the probe of the shipped Caddyfile that is nearest: what is on all addresses is on this one.
+func healthURL() string {
+	host, port := "127.0.0.1", envOr(envHTTPPort, "8080")
+	if bind := strings.Fields(os.Getenv(envMetricsBind)); len(bind) > 0 {
+		port = envOr(envMetricsPort, "9180")
+		if address, err := netip.ParseAddr(strings.Trim(bind[0], "[]")); err == nil && !address.IsUnspecified() {
+			host = address.String()
+		}
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/readyz/self"
 }

@@ -35,3 +35,17 @@ func TestHealth(t *testing.T) {
 	_, err = run("/readyz")
 	require.ErrorContains(t, err, "503")
 }
+
+// TestHealthAsksWhereProbesAre follows the variables of the shipped Caddyfile.
+func TestHealthAsksWhereProbesAre(t *testing.T) {
+	for _, c := range []struct{ bind, port, want string }{
+		{"", "9999", "http://127.0.0.1:8080/readyz/self"},
+		{"0.0.0.0", "", "http://127.0.0.1:9180/readyz/self"},
+		{"10.1.2.3 127.0.0.1", "9999", "http://10.1.2.3:9999/readyz/self"},
+		{"[fd00::1]", "", "http://[fd00::1]:9180/readyz/self"},
+	} {
+		t.Setenv(envMetricsBind, c.bind)
+		t.Setenv(envMetricsPort, c.port)
+		require.Equal(t, c.want, healthURL(), c.bind)
+	}
+}
