@@ -45,6 +45,14 @@ func queue() []panel {
 			description: "Events within an hour that the log had under way and no queue had.",
 			queries:     []query{{"events", `sum(increase(botgate_reconciled_total{@}[1h]))`}},
 		},
+		{
+			id: 15, title: "Queue and history up", unit: units.Short, runbook: "the-history-does-not-work",
+			description: "1 while the queue takes events from a process, and while its history does. Gateways that spool show 0.",
+			queries: []query{
+				{"queue {{instance}}", `botgate_queue_up{@}`},
+				{"history {{instance}}", `botgate_history_up{@}`},
+			},
+		},
 	}
 }
 
