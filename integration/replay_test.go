@@ -31,16 +31,23 @@ func (s *stack) acceptMany(user string, n int) []string {
 	return ids
 }
 
+// timesDelivered counts how often each event is in the database as delivered.
+func (s *stack) timesDelivered() map[string]int {
+	s.t.Helper()
+	times := map[string]int{}
+	for _, r := range s.recorded() {
+		if r.Status == "delivered" {
+			times[r.Event.ID]++
+		}
+	}
+	return times
+}
+
 // awaitAll waits until exactly these events are in the database, each once and delivered.
 func (s *stack) awaitAll(ids ...string) {
 	s.t.Helper()
 	eventually(s.t, func() error {
-		times := map[string]int{}
-		for _, r := range s.recorded() {
-			if r.Status == "delivered" {
-				times[r.Event.ID]++
-			}
-		}
+		times := s.timesDelivered()
 		for _, id := range ids {
 			if times[id] != 1 {
 				return fmt.Errorf("event %s is there %d times", id, times[id])

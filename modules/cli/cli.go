@@ -38,7 +38,7 @@ func init() {
 func commands() []caddycmd.Command {
 	return []caddycmd.Command{
 		initCommand(), tokenCommand(), signCommand(), revokeCommand(), lockoutCommand(), hashSecretCommand(), schemaCommand(),
-		botCommand(), spoolCommand(), healthCommand(), smokeCommand(),
+		botCommand(), spoolCommand(), healthCommand(), smokeCommand(), backupCommand(), restoreCommand(),
 		exampleBotCommand(), quickstartCommand(),
 	}
 }
