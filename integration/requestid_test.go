@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,4 +69,61 @@ func TestOneRequestIDFromTheAnswerToTheBot(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRequestIDStaysWithTheEvent has a trusted proxy choose the ids of two requests, and another one that is not
+// trusted try to. The delivery of the first event breaks off with its process, and both are replayed.
+func TestRequestIDStaysWithTheEvent(t *testing.T) {
+	t.Parallel()
+	const proxy, stranger = "127.0.0.2", "127.0.0.3"
+	s := newStack(t)
+	s.env = append(s.env, "BOTGATE_ROLES=none", "BOTGATE_TRUSTED_PROXIES="+proxy)
+	s.startGateway()
+	began, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	s.bot.failWith(func(delivered) int {
+		once.Do(func() { close(began); <-release })
+		return 0
+	})
+	command := func(from, chosen string) (location, id string) {
+		t.Helper()
+		header := bearer(s.token("alice"))
+		header.Set(requestid.Header, chosen)
+		a, err := sendFrom(t.Context(), from, s.base+"/v1/bots/demo/commands", header, hello)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusAccepted, a.status, "%s", a.body)
+		return a.header.Get("Location"), a.header.Get(requestid.Header)
+	}
+	first, id := command(proxy, "chosen-by-the-proxy")
+	require.Equal(t, "chosen-by-the-proxy", id)
+	second, made := command(proxy, "not valid")
+	require.NotEqual(t, "not valid", made)
+	third, notTaken := command(stranger, "chosen-by-a-stranger")
+	require.NotEqual(t, "chosen-by-a-stranger", notTaken)
+	ids := map[string]string{first: id, second: made, third: notTaken}
+
+	dispatch := s.backend("record,dispatch")
+	<-began
+	dispatch.kill()
+	close(release)
+	s.backend("record,dispatch")
+	arrive := func(times int) {
+		t.Helper()
+		eventually(t, func() error {
+			arrived := map[string]int{}
+			for _, d := range s.bot.all() {
+				require.Equal(t, ids["/v1/events/"+d.id], d.requestID)
+				arrived[d.id]++
+			}
+			for location := range ids {
+				if n := arrived[location[len("/v1/events/"):]]; n < times {
+					return fmt.Errorf("%s arrived %d times", location, n)
+				}
+			}
+			return nil
+		})
+	}
+	arrive(1)
+	require.Contains(t, s.replay("--to", "dispatch", "--type", "command"), "matched 3, sent 3, failed 0\n")
+	arrive(2)
 }

@@ -80,6 +80,7 @@ func newStack(t *testing.T) *stack {
 	_, httpPort, err := net.SplitHostPort(ports[0])
 	require.NoError(t, err)
 	s.env = []string{
+		"BOTGATE_LOG_FORMAT=json",
 		"BOTGATE_HTTP_PORT=" + httpPort, "BOTGATE_API_LISTEN=" + ports[1], "BOTGATE_API_UPSTREAM=" + ports[1],
 		"BOTGATE_ADMIN=" + ports[2], "BOTGATE_LISTEN=" + ports[1],
 	}

@@ -9,6 +9,7 @@ import (
 	_ "github.com/botgate/botgate/modules/botgate"
 	_ "github.com/botgate/botgate/modules/botjwt"
 	_ "github.com/botgate/botgate/modules/botlimit"
+	_ "github.com/botgate/botgate/modules/botlog"
 	_ "github.com/botgate/botgate/modules/botopen"
 	_ "github.com/botgate/botgate/modules/botpath"
 	_ "github.com/botgate/botgate/modules/botrequestid"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/botgate/botgate/internal/address"
 	blobopen "github.com/botgate/botgate/internal/blob/open"
+	"github.com/botgate/botgate/internal/logformat"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/restrict"
@@ -226,13 +227,15 @@ var Options = []Option{
 		},
 	}, {
 		Flag: "log-level", Env: "BOTGATE_LOG_LEVEL", Default: "info",
-		Help:  "what is logged: debug, info, warn or error",
+		Help: "what is logged: debug, info, warn or error", Page: "reference/logs.md",
 		value: func(c *Config) value { return (*level)(&c.LogLevel) },
 	}, {
 		Flag: "log-format", Env: "BOTGATE_LOG_FORMAT", Default: "text",
-		Help:  "how it is logged: text or json",
+		Help: "how it is logged, also by the gateway: text or json", Page: "reference/logs.md",
 		value: func(c *Config) value { return (*text)(&c.LogFormat) },
-		check: func(c Config) error { return must(c.LogFormat == "text" || c.LogFormat == "json", "text or json") },
+		check: func(c Config) error {
+			return must(c.LogFormat == logformat.Text || c.LogFormat == logformat.JSON, "text or json")
+		},
 	},
 }
 

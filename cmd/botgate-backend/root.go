@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 
@@ -13,8 +12,12 @@ import (
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/internal/logformat"
 	"github.com/botgate/botgate/internal/version"
 )
+
+// service is the program's name, in its records, too.
+const service = "botgate-backend"
 
 // newRoot returns the command that runs the roles, with all others below it.
 func newRoot(getenv func(string) string) *cobra.Command {
@@ -53,7 +56,7 @@ func serve(cmd *cobra.Command, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(settings, cmd.ErrOrStderr())
+	log := logformat.NewLogger(cmd.ErrOrStderr(), settings.LogFormat, settings.LogLevel, service, "backend")
 	defer onHangup(log)()
 	defer limitMemory(log)()
 	defer context.AfterFunc(cmd.Context(), announcing(log, notify.Stopping))()
@@ -76,7 +79,7 @@ func newVersion() *cobra.Command {
 }
 
 func printVersion(cmd *cobra.Command) {
-	fmt.Fprintln(cmd.OutOrStdout(), version.Text("botgate-backend"))
+	fmt.Fprintln(cmd.OutOrStdout(), version.Text(service))
 }
 
 // addOption adds the flag of a setting to a command; [load] reads it.
@@ -108,14 +111,6 @@ func load(cmd *cobra.Command, getenv func(string) string) (config.Config, error)
 		err = settings.Validate()
 	}
 	return settings, err
-}
-
-func newLogger(settings config.Config, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: settings.LogLevel}
-	if settings.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
 }
 
 // warnings logs what an operator who runs a command should know.

@@ -26,6 +26,12 @@ func Text(program string) string {
 	return fmt.Sprintf("%s %s (commit %s), %s", program, version, revision, runtime.Version())
 }
 
+// Number is the version of Botgate alone, "unknown" where nobody has said.
+func Number() string {
+	number, _ := build()
+	return number
+}
+
 // Collector is botgate_build_info, which is 1 and has the version and the commit as labels.
 var Collector = sync.OnceValue(func() prometheus.Collector {
 	version, revision := build()
