@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,8 +18,6 @@ func TestIdleTimeoutIsAnOption(t *testing.T) {
 		if c.option != "" {
 			t.Setenv("BOTGATE_IDLE_TIMEOUT", c.option)
 		}
-		adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(shipped(t)), nil)
-		require.NoError(t, err)
 		var config struct {
 			Apps struct {
 				HTTP struct {
@@ -30,7 +27,7 @@ func TestIdleTimeoutIsAnOption(t *testing.T) {
 				} `json:"http"`
 			} `json:"apps"`
 		}
-		require.NoError(t, json.Unmarshal(adapted, &config))
+		require.NoError(t, json.Unmarshal([]byte(adapted(t)), &config))
 		require.NotEmpty(t, config.Apps.HTTP.Servers)
 		for name, server := range config.Apps.HTTP.Servers {
 			require.Equal(t, c.want, time.Duration(server.IdleTimeout), name)

@@ -28,6 +28,14 @@ func shipped(t *testing.T, changes ...string) string {
 	return strings.NewReplacer(changes...).Replace(string(content))
 }
 
+// adapted is the shipped Caddyfile in JSON, as the environment has it.
+func adapted(t *testing.T) string {
+	t.Helper()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(shipped(t)), nil)
+	require.NoError(t, err)
+	return string(config)
+}
+
 // validate does what "botgate validate" does, with secrets and a bots file in place.
 func validate(t *testing.T, config string) error {
 	t.Helper()
@@ -73,6 +81,17 @@ func TestBalancerIsValid(t *testing.T) {
 
 func TestShippedCaddyfileIsValid(t *testing.T) {
 	require.NoError(t, validate(t, shipped(t)))
+}
+
+// TestAccessLogIsAVariable: it is off unless somebody asks for it, and nobody misspells it unnoticed.
+func TestAccessLogIsAVariable(t *testing.T) {
+	require.NotContains(t, adapted(t), `"logs":{}`)
+	for value, on := range map[string]bool{"off": false, "on": true} {
+		t.Setenv("BOTGATE_ACCESS_LOG", value)
+		require.Equal(t, on, strings.Contains(adapted(t), `"logs":{}`), value)
+	}
+	t.Setenv("BOTGATE_ACCESS_LOG", "yes")
+	require.ErrorContains(t, validate(t, shipped(t)), "access_log_yes")
 }
 
 // TestNoCheckOfAHookIsLostByItsName misspells what stands in the block of an import, where Caddy itself

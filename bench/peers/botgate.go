@@ -13,12 +13,12 @@ import (
 )
 
 // botgate is the gateway alone, as it is shipped but for the schema of the commands.
-func (b *bench) botgate(name, label, binary string, accessLog bool) peer {
+func (b *bench) botgate(name, label, binary string, env ...string) peer {
 	return peer{
 		name: name, label: label, accepted: accepted, refused: refused,
 		ledger: services.Queues{Services: b.services, Names: []string{"botgate.record", "botgate.bot.demo"}},
 		command: func(ctx context.Context, dir, listen string) (*exec.Cmd, error) {
-			if err := b.prepareBotgate(ctx, dir, binary, accessLog); err != nil {
+			if err := b.prepareBotgate(ctx, dir, binary); err != nil {
 				return nil, err
 			}
 			admin, err := freeAddress(ctx)
@@ -30,7 +30,7 @@ func (b *bench) botgate(name, label, binary string, accessLog bool) peer {
 				return nil, err
 			}
 			cmd := exec.CommandContext(ctx, binary, "run", "--config", "Caddyfile")
-			cmd.Env = append(os.Environ(), "HOME="+dir, "BOTGATE_ROLES=none", "BOTGATE_HTTP_PORT="+port,
+			cmd.Env = append(append(os.Environ(), env...), "HOME="+dir, "BOTGATE_ROLES=none", "BOTGATE_HTTP_PORT="+port,
 				"BOTGATE_ADMIN="+admin, "BOTGATE_QUEUE_URL="+b.services.AMQPURL, "BOTGATE_REDIS_URL="+b.services.RedisURL)
 			return cmd, nil
 		},
@@ -38,7 +38,7 @@ func (b *bench) botgate(name, label, binary string, accessLog bool) peer {
 }
 
 // prepareBotgate writes the gateway's files.
-func (b *bench) prepareBotgate(ctx context.Context, dir, binary string, accessLog bool) error {
+func (b *bench) prepareBotgate(ctx context.Context, dir, binary string) error {
 	data := filepath.Join(dir, "data")
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (b *bench) prepareBotgate(ctx context.Context, dir, binary string, accessLo
 	if err != nil {
 		return err
 	}
-	config, err := configure(string(shipped), b.programs.schema, accessLog)
+	config, err := configure(string(shipped), b.programs.schema)
 	if err != nil {
 		return err
 	}
@@ -64,21 +64,13 @@ func (b *bench) prepareBotgate(ctx context.Context, dir, binary string, accessLo
 }
 
 // configure is the shipped Caddyfile with the bench's schema for commands.
-func configure(shipped, schema string, accessLog bool) (string, error) {
-	type change struct{ from, to string }
+func configure(shipped, schema string) (string, error) {
 	folder, file := filepath.Split(schema)
 	checked := fmt.Sprintf("bot_schema %s {\n\t\t\t\tfolder %s\n\t\t\t}", file, folder)
 	const next = "\n\t\t\tbot_enqueue"
-	changes := []change{{"bot_schema command.v1.json" + next, checked + next}}
-	if accessLog {
-		site := ":{$BOTGATE_HTTP_PORT:8080} {\n"
-		changes = append(changes, change{site, site + "\tlog\n"})
+	const given = "bot_schema command.v1.json" + next
+	if strings.Count(shipped, given) != 1 {
+		return "", fmt.Errorf("the shipped Caddyfile has not one %q", given)
 	}
-	for _, c := range changes {
-		if strings.Count(shipped, c.from) != 1 {
-			return "", fmt.Errorf("the shipped Caddyfile has not one %q", c.from)
-		}
-		shipped = strings.Replace(shipped, c.from, c.to, 1)
-	}
-	return shipped, nil
+	return strings.Replace(shipped, given, checked+next, 1), nil
 }

@@ -43,13 +43,13 @@ func (b *bench) peers() []peer {
 	all := []peer{
 		b.handmade(base, "Go by hand, the usual libraries", services.Classic),
 		b.handmade("best", "Go by hand, the best libraries", services.Quorum, "GOGC=400"),
-		b.botgate("botgate", "**Botgate**", b.programs.botgate, false),
-		b.botgate("botgate-log", "Botgate with the access log on", b.programs.botgate, true),
+		b.botgate("botgate", "**Botgate**", b.programs.botgate),
+		b.botgate("botgate-log", "Botgate with the access log on", b.programs.botgate, "BOTGATE_ACCESS_LOG=on"),
 		b.node("fastify", "Fastify + amqplib confirms", ""),
 		b.node("express", "Express + BullMQ", "its queue is Redis, and not on disk when it answers"),
 	}
 	if b.programs.other != "" {
-		all = append(all, b.botgate("other", "Botgate of -other", b.programs.other, false))
+		all = append(all, b.botgate("other", "Botgate of -other", b.programs.other))
 	}
 	return append(all, b.given()...)
 }

@@ -13,14 +13,10 @@ func TestConfigureChangesTheShippedCaddyfile(t *testing.T) {
 	t.Parallel()
 	shipped, err := os.ReadFile(filepath.Join(repository, "Caddyfile"))
 	require.NoError(t, err)
-	config, err := configure(string(shipped), "/schemas/order.json", false)
+	config, err := configure(string(shipped), "/schemas/order.json")
 	require.NoError(t, err)
 	require.Contains(t, config, "bot_schema order.json {\n\t\t\t\tfolder /schemas/\n\t\t\t}\n\t\t\tbot_enqueue {")
-	require.NotContains(t, config, "{$BOTGATE_HTTP_PORT:8080} {\n\tlog\n")
-	config, err = configure(string(shipped), "/schemas/order.json", true)
-	require.NoError(t, err)
-	require.Contains(t, config, "{$BOTGATE_HTTP_PORT:8080} {\n\tlog\n")
-	_, err = configure(":8080 {\n}\n", "/schemas/order.json", false)
+	_, err = configure(":8080 {\n}\n", "/schemas/order.json")
 	require.ErrorContains(t, err, "the shipped Caddyfile")
 }
 
