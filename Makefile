@@ -12,7 +12,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check alert-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -60,7 +60,7 @@ test-newer: test-npm ## run the tests of queue, stores and the whole path on new
 	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 $(NEWER_REDIS)
 
 chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
-	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Reload|PlansOfALargeLog)' -timeout 90m ./integration ./backend/store/postgres
+	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Alerts|Reload|PlansOfALargeLog)' -timeout 90m ./integration ./backend/store/postgres
 
 deploy-check: ## check what is under deploy/; gets its tools the first time, in ten minutes (root on Debian)
 	@sh deploy/check.sh
@@ -68,6 +68,9 @@ deploy-check: ## check what is under deploy/; gets its tools the first time, in 
 	@$(GO) -C deploy/checks test -count 1 ./...
 	@$(GO) -C deploy/checks/alerts test -count 1 ./...
 	@$(GO) -C deploy/grafana test -count 1 ./...
+
+alert-check: test-deps ## run every expression of rules and dashboards in a real Prometheus that scrapes a real Botgate
+	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -run '^TestAlertsHaveMetrics$$' ./integration
 
 chart-check: ## check the Helm chart only
 	@sh deploy/helm/check.sh

@@ -1,0 +1,109 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/botgate/botgate/internal/testsvc"
+)
+
+// prometheusServer is a real one, with the shipped configuration.
+type prometheusServer struct {
+	t      *testing.T
+	base   string
+	config string
+	rules  string
+	p      *process
+}
+
+// series is what an expression returned.
+type series struct {
+	Metric map[string]string `json:"metric"`
+}
+
+// startPrometheus scrapes the addresses of each job, with the rules of the folder.
+func startPrometheus(t *testing.T, rules string, jobs map[string][]string) *prometheusServer {
+	t.Helper()
+	programs, err := exec.Command("sh", "../deploy/unpack.sh", "prometheus", "prometheus").Output()
+	require.NoError(t, err)
+	dir, address := t.TempDir(), testsvc.FreeAddresses(t, 1)[0]
+	p := &prometheusServer{t: t, base: "http://" + address, config: filepath.Join(dir, "prometheus.yml"), rules: rules}
+	p.write(jobs)
+	p.p = start(t, dir, nil, filepath.Join(strings.TrimSpace(string(programs)), "prometheus"),
+		"--config.file="+p.config, "--storage.tsdb.path=data", "--web.listen-address="+address, "--log.level=warn")
+	eventually(t, func() error {
+		_, err := p.query("up")
+		return err
+	})
+	return p
+}
+
+// scrape makes it scrape other addresses, and forget those of before.
+func (p *prometheusServer) scrape(jobs map[string][]string) {
+	p.t.Helper()
+	p.write(jobs)
+	require.NoError(p.t, p.p.cmd.Process.Signal(syscall.SIGHUP))
+}
+
+// write makes the configuration of the shipped one: every second, and without the jobs that are not given.
+func (p *prometheusServer) write(jobs map[string][]string) {
+	p.t.Helper()
+	raw, err := os.ReadFile("../deploy/prometheus/prometheus.yml")
+	require.NoError(p.t, err)
+	var config map[string]any
+	require.NoError(p.t, yaml.Unmarshal(raw, &config))
+	delete(config, "alerting")
+	config["global"] = map[string]string{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+	config["rule_files"] = []string{filepath.Join(p.rules, "*.yml")}
+	var scraped []any
+	for _, one := range config["scrape_configs"].([]any) {
+		job := one.(map[string]any)
+		if targets, given := jobs[job["job_name"].(string)]; given {
+			job["static_configs"] = []any{map[string]any{"targets": targets}}
+			scraped = append(scraped, job)
+		}
+	}
+	require.Len(p.t, scraped, len(jobs), "the shipped configuration has all jobs")
+	config["scrape_configs"] = scraped
+	raw, err = yaml.Marshal(config)
+	require.NoError(p.t, err)
+	require.NoError(p.t, os.WriteFile(p.config, raw, 0o600))
+}
+
+// query runs an expression now.
+func (p *prometheusServer) query(expr string) ([]series, error) {
+	a, err := send(http.MethodGet, p.base+"/api/v1/query?query="+url.QueryEscape(expr), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Data struct {
+			Result []series `json:"result"`
+		} `json:"data"`
+	}
+	if a.status != http.StatusOK {
+		return nil, fmt.Errorf("prometheus answers %d: %s", a.status, a.body)
+	}
+	err = json.Unmarshal(a.body, &answer)
+	return answer.Data.Result, err
+}
+
+// scraped are the addresses of the stack's processes by the names of the shipped jobs.
+func (s *stack) scraped() map[string][]string {
+	backends := []string{strings.TrimPrefix(s.api, "http://")}
+	for _, p := range s.backends[1:] {
+		backends = append(backends, strings.TrimPrefix(p.base, "http://"))
+	}
+	return map[string][]string{"botgate-gateway": {s.admin}, "botgate-backend": backends}
+}
