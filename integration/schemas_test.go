@@ -20,6 +20,9 @@ func TestMigrateAndRebuild(t *testing.T) {
 	t.Run("Embedded", func(t *testing.T) {
 		s := newStack(t)
 		s.env = append(s.env, "BOTGATE_DATABASE_URL="+s.database, "BOTGATE_MIGRATE=off")
+		_, stderr, code := run(t, s.dir, s.env, "", backendBinary, "--roles", "record")
+		require.NotZero(t, code)
+		require.Contains(t, stderr, "run botgate-backend migrate first, or set BOTGATE_MIGRATE to on")
 		s.requireMigrates()
 		s.startEmbedded()
 		s.requireRebuilds(func(statement string) error {

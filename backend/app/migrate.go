@@ -51,6 +51,7 @@ func eachShard(m sharded.Map, do func(s sharded.Shard, first bool) error) error 
 func migrateShard(
 	ctx context.Context, settings config.Config, s sharded.Shard, first bool, log *slog.Logger,
 ) (err error) {
+	settings.Data.Migrate = true // Whatever processes may do.
 	engine, err := openShard(ctx, settings, s, log, nil)
 	if err != nil {
 		return err

@@ -125,7 +125,7 @@ func (a *App) openJobs(ctx context.Context) error {
 		return nil
 	}
 	engine := job.NewSQL(a.firstDatabase(), a.log)
-	if err := a.migrate(ctx, "schema of the jobs", engine.Migrate); err != nil {
+	if err := a.migrate(ctx, "schema of the jobs", engine); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	a.jobsReady = engine.Ready

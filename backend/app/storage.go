@@ -122,7 +122,7 @@ func openShard(
 	}
 	var engine sharded.Engine
 	if path != "" {
-		engine, err = sqlite.Open(ctx, sqlite.Config{Path: path})
+		engine, err = openSQLite(ctx, path, settings.Data.Migrate)
 	} else {
 		engine, err = openPostgres(ctx, postgres.Config{
 			Name: s.Name, URL: s.URL, ReplicaURL: s.ReplicaURL,
@@ -135,6 +135,29 @@ func openShard(
 		return nil, fmt.Errorf("%s: %w", option, err)
 	}
 	return engine, nil
+}
+
+// openSQLite brings the schema of a file up to date, or refuses one that is not.
+func openSQLite(ctx context.Context, path string, migrate bool) (*sqlite.Store, error) {
+	if !migrate {
+		db, err := sqlite.View(path)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = db.Reader.Close() }()
+		if err := requireCurrent(ctx, sqlite.Tables(db).Ready); err != nil {
+			return nil, err
+		}
+	}
+	return sqlite.Open(ctx, sqlite.Config{Path: path})
+}
+
+// requireCurrent says how a schema is brought up to date that no process may change.
+func requireCurrent(ctx context.Context, ready func(context.Context) error) error {
+	if err := ready(ctx); err != nil {
+		return fmt.Errorf("run botgate-backend migrate first, or set BOTGATE_MIGRATE to on: %w", err)
+	}
+	return nil
 }
 
 // openPostgres refuses to start with more connections than the server takes. A server that does
@@ -163,7 +186,7 @@ func (a *App) openSessions(ctx context.Context) error {
 		engine = session.NewRedis(a.redis, "botgate:session:")
 	} else {
 		database := session.NewSQL(a.firstDatabase(), a.log)
-		if err := a.migrate(ctx, "schema of the sessions", database.Migrate); err != nil {
+		if err := a.migrate(ctx, "schema of the sessions", database); err != nil {
 			return fmt.Errorf("sessions: %w", err)
 		}
 		engine, migrated = database, database.Ready
@@ -186,14 +209,23 @@ func (a *App) firstDatabase() sqldb.DB {
 	return first.SQL()
 }
 
-// migrate brings the tables of a part up to date: those in a file at once, as with the events,
-// and those on a server, unless that is left to the command migrate, as soon as it can be reached.
-func (a *App) migrate(ctx context.Context, name string, migrate func(context.Context) error) error {
+// tables are those of a part of the backend in the first database.
+type tables interface {
+	Migrate(ctx context.Context) error
+	Ready(ctx context.Context) error
+}
+
+// migrate brings the tables of a part up to date: those in a file at once, as with the events, and those on a server as
+// soon as it can be reached; or leaves both to the command migrate, which has to have been there of a file.
+func (a *App) migrate(ctx context.Context, name string, part tables) error {
+	file := a.firstDatabase().Dialect == sqldb.SQLite
 	switch {
-	case a.firstDatabase().Dialect == sqldb.SQLite:
-		return migrate(ctx)
+	case file && a.settings.Data.Migrate:
+		return part.Migrate(ctx)
+	case file:
+		return requireCurrent(ctx, part.Ready)
 	case a.settings.Data.Migrate:
-		a.supervise(ctx, name, closeStore, migrate)
+		a.supervise(ctx, name, closeStore, part.Migrate)
 	}
 	return nil
 }

@@ -1,14 +1,5 @@
 package sqlite
 
-import (
-	"context"
-	"database/sql"
-	"fmt"
-)
-
-// schemaVersion is kept in PRAGMA user_version. Version 0 is an empty file.
-const schemaVersion = 1
-
 // schema holds each event once, and one delivery for each group that it concerns.
 //
 // An event is fresh in a group that it concerns (grps) until it gets its delivery there, when a consumer
@@ -117,26 +108,3 @@ const (
 	stateLeased     = 3 // Belongs to the consumer that owner names.
 	stateUnreadable = 4 // Can't be decoded; kept for those who look into the file.
 )
-
-// createTables makes the tables of a new file, in a write transaction, so that of two processes
-// which open a new file only one does.
-func createTables(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	// It fails where the transaction was committed.
-	defer func() { _, _ = conn.ExecContext(ctx, "ROLLBACK") }()
-	var version int
-	err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
-	switch {
-	case err != nil:
-		return err
-	case version == schemaVersion:
-		return nil
-	case version != 0:
-		return fmt.Errorf("it has format %d and this version of Botgate knows format %d; "+
-			"use the Botgate that made it, or choose another file", version, schemaVersion)
-	}
-	_, err = conn.ExecContext(ctx, numbers.Replace(schema)+fmt.Sprintf("PRAGMA user_version = %d; COMMIT", schemaVersion))
-	return err
-}
