@@ -55,9 +55,7 @@ func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics,
 		Name: "botgate_dispatch_unknown_bot_total",
 		Help: "Deliveries held back because their bot is not in the bots file.",
 	})
-	for _, c := range causes() {
-		m.failures.WithLabelValues(string(c)) // Rates need a zero to start from.
-	}
+	metric.Start(m.failures, metric.Values(causes()...))
 	return m, metric.Register(reg, "dispatch",
 		m.attempts, m.delay, m.failures, m.duration, m.inFlight, m.waiting, m.total, m.botOpen, m.postponed, m.unknown, held)
 }

@@ -37,11 +37,10 @@ func newByBot() *byBot {
 	return b
 }
 
-// start makes the series of a bot, since rates need a zero to start from.
+// start makes the series of a bot.
 func (b *byBot) start(bot string) {
-	for _, s := range []event.Status{event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusExpired} {
-		b.attempts.WithLabelValues(bot, string(s))
-	}
+	metric.Start(b.attempts, []string{bot},
+		metric.Values(event.StatusDelivered, event.StatusFailed, event.StatusDead, event.StatusExpired))
 	b.delay.WithLabelValues(bot)
 }
 

@@ -31,18 +31,17 @@ func newMetrics(reg prometheus.Registerer, kinds []string) (*metrics, error) {
 			Help: "Retries of jobs after a temporary error, such as a database or queue that was unavailable.",
 		}),
 	}
-	for _, kind := range kinds {
-		for _, status := range []Status{StatusDone, StatusFailed, StatusCancelled} {
-			m.finished.WithLabelValues(kind, string(status))
-		}
-	}
+	metric.Start(m.finished, append(slices.Clone(kinds), otherKind), metric.Values(StatusDone, StatusFailed, StatusCancelled))
 	return m, metric.Register(reg, "the jobs", m.finished, m.running, m.retries)
 }
 
-// finish counts a final job. An unknown kind counts as "other".
+// otherKind is the label of jobs of a kind that this program does not know.
+const otherKind = "other"
+
+// finish counts a final job.
 func (m *metrics) finish(kind string, status Status) {
 	if !slices.Contains(m.kinds, kind) {
-		kind = "other"
+		kind = otherKind
 	}
 	m.finished.WithLabelValues(kind, string(status)).Inc()
 }

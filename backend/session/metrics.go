@@ -29,8 +29,30 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Expired sessions removed from the database; Redis removes them by itself.",
 		}),
 	}
+	metric.Start(m.operations, []string{opGet, opPut, opPatch, opDelete, opListUser, opDeleteUser},
+		[]string{outcomeOK, outcomeMissing, outcomeCondition, outcomeBusy, outcomeRefused, outcomeFailed})
 	return m, metric.Register(reg, "the sessions", m.operations, m.retries, m.expired)
 }
+
+// The operations.
+const (
+	opGet        = "get"
+	opPut        = "put"
+	opPatch      = "patch"
+	opDelete     = "delete"
+	opListUser   = "list_user"
+	opDeleteUser = "delete_user"
+)
+
+// The outcomes.
+const (
+	outcomeOK        = "ok"
+	outcomeMissing   = "missing"
+	outcomeCondition = "condition"
+	outcomeBusy      = "busy"
+	outcomeRefused   = "refused"
+	outcomeFailed    = "failed"
+)
 
 // count counts an operation by its outcome.
 func (m *metrics) count(operation string, err error) {
@@ -40,18 +62,18 @@ func (m *metrics) count(operation string, err error) {
 func outcome(err error) string {
 	switch {
 	case err == nil:
-		return "ok"
+		return outcomeOK
 	case errors.Is(err, ErrNotFound):
-		return "missing"
+		return outcomeMissing
 	case errors.Is(err, ErrCondition):
-		return "condition"
+		return outcomeCondition
 	case errors.Is(err, ErrBusy):
-		return "busy"
+		return outcomeBusy
 	}
 	for _, refused := range []error{ErrKey, ErrTTL, ErrDocument, ErrTooLarge, ErrTooDeep} {
 		if errors.Is(err, refused) {
-			return "refused"
+			return outcomeRefused
 		}
 	}
-	return "failed"
+	return outcomeFailed
 }

@@ -73,7 +73,7 @@ func (s *Sessions) MaxTTL() time.Duration { return s.cfg.MaxTTL }
 
 // Get returns a session, or ErrNotFound.
 func (s *Sessions) Get(ctx context.Context, key Key) (found *Session, err error) {
-	defer func() { s.metrics.count("get", err) }()
+	defer func() { s.metrics.count(opGet, err) }()
 	if err := key.check(); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *Sessions) Get(ctx context.Context, key Key) (found *Session, err error)
 func (s *Sessions) Put(
 	ctx context.Context, key Key, document []byte, ttl time.Duration, when Condition,
 ) (written *Session, created bool, err error) {
-	defer func() { s.metrics.count("put", err) }()
+	defer func() { s.metrics.count(opPut, err) }()
 	if err := s.check(document); err != nil {
 		return nil, false, err
 	}
@@ -98,7 +98,7 @@ func (s *Sessions) Put(
 func (s *Sessions) Patch(
 	ctx context.Context, key Key, patch []byte, ttl time.Duration, when Condition,
 ) (written *Session, created bool, err error) {
-	defer func() { s.metrics.count("patch", err) }()
+	defer func() { s.metrics.count(opPatch, err) }()
 	if err := s.check(patch); err != nil {
 		return nil, false, err
 	}
@@ -114,7 +114,7 @@ func (s *Sessions) Patch(
 // Delete removes a session. It returns ErrNotFound when there is none and no condition asks
 // for one, ErrCondition, or ErrBusy.
 func (s *Sessions) Delete(ctx context.Context, key Key, when Condition) (err error) {
-	defer func() { s.metrics.count("delete", err) }()
+	defer func() { s.metrics.count(opDelete, err) }()
 	return s.retry(ctx, key, when, func(_ time.Time, was *Session) error {
 		if was == nil {
 			return ErrNotFound
@@ -126,7 +126,7 @@ func (s *Sessions) Delete(ctx context.Context, key Key, when Condition) (err err
 // DeleteUser removes all sessions that a user has when it begins. Concurrent writes don't
 // restore what they had read before; what they add may stay.
 func (s *Sessions) DeleteUser(ctx context.Context, user string) (err error) {
-	defer func() { s.metrics.count("delete_user", err) }()
+	defer func() { s.metrics.count(opDeleteUser, err) }()
 	if err := (Key{Bot: "any", User: user}).check(); err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (s *Sessions) DeleteUser(ctx context.Context, user string) (err error) {
 func (s *Sessions) ListUser(ctx context.Context, user string) iter.Seq2[*Session, error] {
 	return func(yield func(*Session, error) bool) {
 		var err error
-		defer func() { s.metrics.count("list_user", err) }()
+		defer func() { s.metrics.count(opListUser, err) }()
 		if err = s.listUser(ctx, user, yield); err != nil {
 			yield(nil, err)
 		}

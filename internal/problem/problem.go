@@ -71,6 +71,15 @@ func (p *Problem) Error() string { return strings.TrimSpace(p.Title + " " + p.De
 // Slug is the last part of the type, for logs and metrics.
 func (p *Problem) Slug() string { return p.Type[len(typePrefix):] }
 
+// Slugs are those of several problems.
+func Slugs(problems ...*Problem) []string {
+	slugs := make([]string, len(problems))
+	for n, p := range problems {
+		slugs[n] = p.Slug()
+	}
+	return slugs
+}
+
 // WithDetail returns a copy that explains this occurrence to the client.
 func (p *Problem) WithDetail(format string, args ...any) *Problem {
 	c := *p

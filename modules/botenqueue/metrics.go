@@ -1,26 +1,37 @@
 package botenqueue
 
 import (
-	"sync"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/payload"
+)
+
+// The outcomes other than refusals, whose outcome is the last part of their type.
+const (
+	outcomeAccepted = "accepted"
+	outcomeRepeated = "repeated"
 )
 
 var (
-	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	requestsTotal = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "requests_total",
 		Help: "Requests by what became of them: accepted, repeated, or the reason of the refusal.",
-	}, []string{"outcome"})
-	// acceptedTotal is looked up once, and not before there is one.
-	acceptedTotal = sync.OnceValue(func() prometheus.Counter { return requestsTotal.WithLabelValues("accepted") })
-	repeatsTotal  = prometheus.NewCounterVec(prometheus.CounterOpts{
+	}, []string{"outcome"}), append(problem.Slugs(refusals...), outcomeAccepted, outcomeRepeated))
+	refusals = append(payload.Problems(), errUnavailable, notVerified, problem.MethodNotAllowed(http.MethodPost),
+		botclaim.OtherBot, problem.UnknownBot, errInFlight, errMismatch)
+	// acceptedTotal is looked up once.
+	acceptedTotal = requestsTotal.WithLabelValues(outcomeAccepted)
+	repeatsTotal  = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "repeats_total",
 		Help: "Events that a platform sent again and that were not published again, by platform.",
-	}, []string{"platform"})
+	}, []string{"platform"}), platform.Names())
 	publishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "accept_seconds",
 		Help:    "Time from the request's arrival at bot_enqueue to the queue's confirmation.",
@@ -38,9 +49,9 @@ func observe(done outcome, refusal *problem.Problem, took time.Duration) {
 	case refusal != nil:
 		requestsTotal.WithLabelValues(refusal.Slug()).Inc()
 	case done.repeat:
-		requestsTotal.WithLabelValues("repeated").Inc()
+		requestsTotal.WithLabelValues(outcomeRepeated).Inc()
 	default:
-		acceptedTotal().Inc()
+		acceptedTotal.Inc()
 		publishSeconds.Observe(took.Seconds())
 	}
 }

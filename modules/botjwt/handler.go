@@ -42,7 +42,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !h.isForBot(r, claims) {
 		return h.refuse(w, r, reasonOtherBot, in, botclaim.OtherBot)
 	}
-	verifiedTotal().Inc()
+	verifiedTotal.Inc()
 	h.setHeaders(r.Header, claims)
 	return h.serve(w, r, claims, in, next)
 }

@@ -33,5 +33,16 @@ const (
 	reasonOtherBot               reason = "other_bot"               // it is for another bot than the route
 )
 
+// reasons are all of them.
+func reasons() []reason {
+	return []reason{
+		reasonMissing, reasonTwoTokens, reasonCrossOrigin, reasonLockedOut, reasonTooLarge, reasonMalformed,
+		reasonUnknownAlgorithm, reasonCriticalHeader, reasonUnknownKey, reasonKeysUnavailable, reasonBadSignature,
+		reasonNoExpiry, reasonExpired, reasonNotYetValid, reasonBadClaims, reasonBadIssuer, reasonBadAudience,
+		reasonMissingClaim, reasonRevoked, reasonRevocationsUnavailable, reasonForeignClaim, reasonForeignUser,
+		reasonNoUser, reasonNoScope, reasonOtherBot,
+	}
+}
+
 // Error returns the reason itself.
 func (r reason) Error() string { return string(r) }

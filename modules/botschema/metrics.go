@@ -1,20 +1,22 @@
 package botschema
 
 import (
-	"sync"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/problem"
+	"github.com/botgate/botgate/modules/internal/payload"
 )
 
 var (
-	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	requestsTotal = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: "schema", Name: "requests_total",
 		Help: "Requests by what became of them: passed, unchecked, or the reason of the refusal; with mode report only what is too large is refused.",
-	}, []string{"outcome", "mode"})
-	// passedTotal is looked up once, and not before there is one.
-	passedTotal = sync.OnceValue(func() prometheus.Counter { return requestsTotal.WithLabelValues(outcomePassed, modeEnforce) })
+	}, []string{"outcome", "mode"}),
+		append(problem.Slugs(append(payload.Problems(), violated, unknownSchema)...), outcomePassed, outcomeUnchecked),
+		[]string{modeEnforce, modeReport})
+	// passedTotal is looked up once.
+	passedTotal = requestsTotal.WithLabelValues(outcomePassed, modeEnforce)
 	collectors  = []prometheus.Collector{requestsTotal}
 )
 
@@ -32,7 +34,7 @@ const (
 
 func (h *Handler) count(outcome string) {
 	if outcome == outcomePassed && !h.ReportOnly {
-		passedTotal().Inc()
+		passedTotal.Inc()
 		return
 	}
 	mode := modeEnforce

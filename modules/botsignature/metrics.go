@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/platform"
 )
 
 // The outcomes beside the values of platform.Reason.
@@ -27,9 +28,18 @@ const (
 )
 
 var (
-	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	requestsTotal = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: "signature", Name: "requests_total",
 		Help: "Requests by platform and what became of them: verified, handshake, or the reason of the refusal.",
-	}, []string{"platform", "outcome"})
+	}, []string{"platform", "outcome"}), []string{noPlatform}, []string{outcomeUnknownPlatform})
 	collectors = []prometheus.Collector{requestsTotal}
 )
+
+// startSeries makes the series of a platform of the configuration: the outcomes that any of them can have.
+func startSeries(name string) {
+	metric.Start(requestsTotal, []string{name}, []string{
+		outcomeVerified, outcomeHandshake, outcomeKeysUnavailable, outcomeLockedOut, outcomeCrossOrigin, outcomeBadProbe,
+		outcomeMethod, outcomeTooLarge, outcomeTooMany, outcomeUnreadable, outcomeOverloaded,
+		string(platform.HeaderMissing), string(platform.SignatureMismatch),
+	})
+}

@@ -84,6 +84,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("bot_signature: %s: %w", name, err)
 		}
 		h.senders[name] = from
+		startSeries(name)
 	}
 	if err := h.provisionLockout(ctx); err != nil {
 		return err

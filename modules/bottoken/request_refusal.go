@@ -28,6 +28,14 @@ const (
 	outcomeBusy           = "busy"
 )
 
+// outcomes are all of them.
+func outcomes() []string {
+	return []string{
+		outcomeIssued, outcomeMethod, outcomeType, outcomeTooLarge, outcomeUnreadable, outcomeMalformed, outcomeGrant,
+		outcomeNoCredentials, outcomeBadCredentials, outcomeScope, outcomeCrossOrigin, outcomeLockedOut, outcomeBusy,
+	}
+}
+
 // refusal is why no token is issued, and how that is answered.
 type refusal struct {
 	outcome string

@@ -21,10 +21,18 @@ var (
 		Namespace: metric.Namespace, Subsystem: subsystem, Name: "put_bytes_total",
 		Help: "Bytes of the bodies that the blob store took.",
 	})
-	gets = prometheus.NewCounterVec(prometheus.CounterOpts{
+	gets = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: subsystem, Name: "gets_total",
 		Help: "Bodies asked for in the blob store, by outcome: read, missing, damaged, or unavailable.",
-	}, []string{"outcome"})
+	}, []string{"outcome"}), []string{getRead, getMissing, getDamaged, getUnavailable})
+)
+
+// The outcomes of asking for a body.
+const (
+	getRead        = "read"
+	getMissing     = "missing"
+	getDamaged     = "damaged"
+	getUnavailable = "unavailable"
 )
 
 // Collectors returns the metrics of all claim checks of this process together.
@@ -33,11 +41,11 @@ func Collectors() []prometheus.Collector { return []prometheus.Collector{puts, p
 func outcomeOf(err error) string {
 	switch {
 	case err == nil:
-		return "read"
+		return getRead
 	case errors.Is(err, blob.ErrNotFound):
-		return "missing"
+		return getMissing
 	case errors.Is(err, blob.ErrCorrupt):
-		return "damaged"
+		return getDamaged
 	}
-	return "unavailable"
+	return getUnavailable
 }

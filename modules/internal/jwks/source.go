@@ -233,11 +233,11 @@ func (s *source) refresh(ctx context.Context, failures int) int {
 		err = s.replace(ctx, raw)
 	}
 	if err == nil {
-		fetchesTotal.WithLabelValues("ok").Inc()
+		fetchesTotal.WithLabelValues(fetchOK).Inc()
 		return 0
 	}
 	if ctx.Err() == nil {
-		fetchesTotal.WithLabelValues("failed").Inc()
+		fetchesTotal.WithLabelValues(fetchFailed).Inc()
 		s.config.Logger.WarnContext(ctx, "keys could not be fetched, those at hand stay in use", slog.Any("error", err))
 	}
 	return failures + 1

@@ -17,6 +17,11 @@ const retryAfter = 5 * time.Second
 var overloaded = problem.New(http.StatusServiceUnavailable, "overloaded", "There is no room for the request body at present.").
 	WithDetail("Send it again.").WithRetryAfter(retryAfter)
 
+// Problems has one of each type that [Problem] returns.
+func Problems() []*problem.Problem {
+	return []*problem.Problem{problem.Malformed, problem.TooLarge, problem.TooComplex, problem.UnsupportedType, overloaded}
+}
+
 // Problem returns the answer to a request whose payload could not be read or decoded.
 func Problem(err error) *problem.Problem {
 	var refused *jsondoc.Error

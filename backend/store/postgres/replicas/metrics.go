@@ -8,11 +8,17 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 )
 
+// Where a read goes.
+const (
+	targetReplica = "replica"
+	targetPrimary = "primary"
+)
+
 // count counts a read by where it went: to the replica on a server, or with none to the primary.
 func (c *Cluster) count(server int, why reason) {
-	target := "replica"
+	target := targetReplica
 	if server == none {
-		target = "primary"
+		target = targetPrimary
 	}
 	c.reads.WithLabelValues(target, string(why)).Inc()
 }
@@ -23,6 +29,8 @@ func (c *Cluster) register(reg prometheus.Registerer) error {
 		Name: "botgate_database_reads_total",
 		Help: "Reads by where they went and why.",
 	}, []string{"target", "reason"})
+	metric.Start(c.reads, []string{targetReplica}, metric.Values(withinBound, primaryDown))
+	metric.Start(c.reads, []string{targetPrimary}, metric.Values(wantsFresh, noReplica, replicasDown, replicasLag, replicaFailed))
 	c.failovers = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "botgate_database_failovers_total",
 		Help: "Failovers: times that another server was found to be the primary.",
