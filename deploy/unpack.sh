@@ -16,7 +16,8 @@ if [ ! -x "$root/usr/bin/$program" ]; then
 	echo "Unpacking Debian's package $package into bin/$package ..." >&2
 	[ "$(id -u)" != 0 ] || apt-get update -qq >&2
 	mkdir -p "$root" && cd "$root"
-	apt-get download -qq "$package" >&2
+	# As root, apt would fetch as a user who may not write here, and warns of it.
+	apt-get -o APT::Sandbox::User=root download -qq "$package" >&2
 	for archive in *.deb; do dpkg -x "$archive" .; done
 	rm -f ./*.deb
 fi
