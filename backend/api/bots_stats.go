@@ -50,7 +50,7 @@ func (a *API) botStats(w *response, r *http.Request, c caller) error {
 	}
 	view := statsView{Bot: q.Bot, From: q.From, To: q.To, Minutes: make([]minuteView, len(minutes))}
 	for i, m := range minutes {
-		view.Minutes[i] = minuteView{m.Minute.UTC(), countsView(m.Counts), m.Duration.Milliseconds()}
+		view.Minutes[i] = minuteView{store.Micros(m.Minute), countsView(m.Counts), m.Duration.Milliseconds()}
 	}
 	return w.sendKeptJSON(r, view)
 }

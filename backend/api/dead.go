@@ -73,7 +73,7 @@ func searchedTo(next *store.Position) *time.Time {
 	if next == nil {
 		return nil
 	}
-	return new(next.Time.UTC())
+	return new(store.Micros(next.Time))
 }
 
 // sumDead answers GET /v1/dead/summary.
@@ -93,7 +93,7 @@ func (a *API) sumDead(w *response, r *http.Request, c caller) error {
 		return err
 	}
 	view := deadSummaryView{
-		Count: s.Count, Bots: viewGroups(s.Bots), Reasons: viewGroups(s.Reasons), Until: f.Until.UTC(),
+		Count: s.Count, Bots: viewGroups(s.Bots), Reasons: viewGroups(s.Reasons), Until: f.Until.Time,
 		SearchedTo: searchedTo(s.Next), Incomplete: len(s.Missing) > 0,
 	}
 	if s.Count > 0 {
@@ -153,10 +153,12 @@ func deadFilter(f *deadletter.Filter) parameters {
 
 // timeOrAge reads a time, or a duration before now.
 func timeOrAge(field *time.Time) func(name, value string) error {
-	return func(name, value string) (err error) {
-		if *field, err = duration.ParseTime(value, time.Now()); err != nil || !store.ValidTime(*field) {
+	return func(name, value string) error {
+		at, err := duration.ParseTime(value, time.Now())
+		if err != nil || !store.ValidTime(at) {
 			return fmt.Errorf("%s must be a time like 2026-03-01T12:00:00Z, or a duration like 24h before now", name)
 		}
+		*field = store.Micros(at)
 		return nil
 	}
 }

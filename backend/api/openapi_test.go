@@ -306,8 +306,8 @@ func (d describedUsers) Erase(context.Context, string, time.Time) (int64, error)
 // describedServer answers from stores that have everything, or fail with an error.
 func describedServer(t *testing.T, err error) *httptest.Server {
 	t.Helper()
-	rec := record("application/json", []byte(`{"a":1}`))
-	rec.Event.NotBefore = at
+	rec, at := record("application/json", []byte(`{"a":1}`)), at.Add(time.Nanosecond) // Dispatch's own are that precise.
+	rec.Event.NotBefore, rec.Repeats = at, []time.Time{at}
 	rec.Status, rec.AttemptCount = event.StatusDelivered, 1
 	next := at.Add(time.Minute)
 	rec.Attempts = []event.Change{

@@ -81,13 +81,14 @@ func name(field *string) func(name, value string) error {
 	}
 }
 
+// timestamp reads a time, as precisely as events have one.
 func timestamp(field *time.Time) func(name, value string) error {
 	return func(name, value string) error {
 		at, err := rfc3339.Parse(value)
 		if err != nil || !store.ValidTime(at) {
 			return fmt.Errorf("%s must be a time like 2026-03-01T12:00:00Z, with %%2B for a plus sign", name)
 		}
-		*field = at.UTC()
+		*field = store.Micros(at)
 		return nil
 	}
 }

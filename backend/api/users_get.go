@@ -77,7 +77,7 @@ func viewUser(q store.UserQuery, user *store.User) userView {
 		view.At = &q.At
 	}
 	for i, b := range user.Bots {
-		view.Bots[i] = userBotView{Bot: b.Bot, Counts: countsView(b.Counts), First: b.First.UTC(), Last: b.Last.UTC()}
+		view.Bots[i] = userBotView{Bot: b.Bot, Counts: countsView(b.Counts), First: store.Micros(b.First), Last: store.Micros(b.Last)}
 	}
 	return view
 }

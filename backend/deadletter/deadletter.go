@@ -62,12 +62,12 @@ func Reason(r *store.Record) string {
 	return r.Death.Error
 }
 
-// DiedAt is when a dead event died.
+// DiedAt is when a dead event died, as precisely as the store keeps times.
 func DiedAt(r *store.Record) time.Time {
 	if r.Death == nil {
-		return r.UpdatedAt
+		return store.Micros(r.UpdatedAt)
 	}
-	return r.Death.At.UTC()
+	return store.Micros(r.Death.At)
 }
 
 // Query is a filter and how much of what it chooses is wanted.

@@ -32,9 +32,9 @@ type DeadLetter struct {
 // NewDeadLetter shows a dead event.
 func NewDeadLetter(r *store.Record) DeadLetter {
 	v := DeadLetter{
-		ID: r.Event.ID, Bot: r.Event.Bot, Type: r.Event.Type, User: r.Event.Subject, Time: r.Event.Time.UTC(),
+		ID: r.Event.ID, Bot: r.Event.Bot, Type: r.Event.Type, User: r.Event.Subject, Time: store.Micros(r.Event.Time),
 		OrderKey: r.Event.OrderKey, VerifiedBy: r.Event.VerifiedBy, ContentType: r.Event.ContentType,
-		Reason: deadletter.Reason(r), DiedAt: deadletter.DiedAt(r).UTC(), Replays: r.Replays, Attempts: r.AttemptCount,
+		Reason: deadletter.Reason(r), DiedAt: deadletter.DiedAt(r), Replays: r.Replays, Attempts: r.AttemptCount,
 	}
 	if r.Death != nil {
 		v.StatusCode, v.Attempts = r.Death.StatusCode, r.Death.Attempt

@@ -42,15 +42,15 @@ var listed = []member{
 	{"bot", func(r *store.Record) any { return r.Event.Bot }},
 	{"type", func(r *store.Record) any { return r.Event.Type }},
 	{"subject", func(r *store.Record) any { return optional(r.Event.Subject) }},
-	{"time", func(r *store.Record) any { return r.Event.Time.UTC() }},
-	{"not_before", func(r *store.Record) any { return optional(r.Event.NotBefore.UTC()) }},
+	{"time", func(r *store.Record) any { return store.Micros(r.Event.Time) }},
+	{"not_before", func(r *store.Record) any { return optional(store.Micros(r.Event.NotBefore)) }},
 	{"order_key", func(r *store.Record) any { return r.Event.OrderKey }},
 	{"verified_by", func(r *store.Record) any { return optional(r.Event.VerifiedBy) }},
 	{"requestid", func(r *store.Record) any { return optional(r.Event.RequestID) }},
 	{"content_type", func(r *store.Record) any { return optional(r.Event.ContentType) }},
 	{"status", func(r *store.Record) any { return r.Status }},
-	{"recorded_at", func(r *store.Record) any { return r.RecordedAt.UTC() }},
-	{"updated_at", func(r *store.Record) any { return r.UpdatedAt.UTC() }},
+	{"recorded_at", func(r *store.Record) any { return store.Micros(r.RecordedAt) }},
+	{"updated_at", func(r *store.Record) any { return store.Micros(r.UpdatedAt) }},
 	{"attempt_count", func(r *store.Record) any { return r.AttemptCount }},
 }
 
@@ -61,7 +61,11 @@ var repeats = member{"repeats", func(r *store.Record) any {
 	if len(r.Repeats) == 0 {
 		return nil
 	}
-	return r.Repeats
+	times := make([]time.Time, len(r.Repeats))
+	for i, at := range r.Repeats {
+		times[i] = store.Micros(at)
+	}
+	return times
 }}
 
 // optional leaves out a member that has the zero value.
@@ -93,8 +97,11 @@ func viewAttempts(changes []event.Change) []attemptView {
 			c.Answer = nil
 		}
 		views[i] = attemptView{
-			Attempt: c.Attempt, Replays: c.Replays, Status: c.Status, At: c.At.UTC(), DurationMS: c.DurationMS,
-			StatusCode: c.StatusCode, Error: c.Error, Answer: viewAnswer(c.Answer), NextAttempt: c.NextAttempt,
+			Attempt: c.Attempt, Replays: c.Replays, Status: c.Status, At: store.Micros(c.At), DurationMS: c.DurationMS,
+			StatusCode: c.StatusCode, Error: c.Error, Answer: viewAnswer(c.Answer),
+		}
+		if c.NextAttempt != nil {
+			views[i].NextAttempt = new(store.Micros(*c.NextAttempt))
 		}
 	}
 	return views
