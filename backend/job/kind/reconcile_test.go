@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,10 +88,13 @@ func (r *reconciler) accept(n int, ago time.Duration) []*event.Event {
 	return events
 }
 
+// record records events, no more at once than the role record does.
 func (r *reconciler) record(events ...*event.Event) {
 	r.t.Helper()
-	_, err := storetest.Record(r.t.Context(), r.events, events)
-	require.NoError(r.t, err)
+	for batch := range slices.Chunk(events, 1000) {
+		_, err := storetest.Record(r.t.Context(), r.events, batch)
+		require.NoError(r.t, err)
+	}
 }
 
 // change records that something happened to an event.
