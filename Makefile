@@ -12,7 +12,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer chaos lint deploy-check alert-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -58,6 +58,12 @@ test-newer: test-npm ## run the tests of queue, stores and the whole path on new
 	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -timeout 20m $(NEWER) && \
 	BOTGATE_TEST_REDIS_PROGRAM=valkey-server \
 	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 $(NEWER_REDIS)
+
+# The last release, or a commit.
+UPGRADE_FROM ?= $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' HEAD^ 2>/dev/null)
+upgrade-test: test-deps ## run this version beside the one before, UPGRADE_FROM, under load, and roll back
+	@test -n "$(UPGRADE_FROM)" || { echo "There is no tag of a release: say UPGRADE_FROM=<commit>"; exit 1; }
+	BOTGATE_UPGRADE_FROM=$(UPGRADE_FROM) $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run ^TestUpgrade -timeout 60m ./integration
 
 chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
 	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Alerts|Reload|PlansOfALargeLog)' -timeout 90m ./integration ./backend/store/postgres
