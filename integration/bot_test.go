@@ -35,7 +35,9 @@ type bot struct {
 // delivered is one request that the bot got.
 type delivered struct {
 	id, webhookID, typ, subject, contentType, requestID string
-	body                                                []byte
+	// traceParent is the W3C header, and creator the attribute of the event.
+	traceParent, creator string
+	body                 []byte
 }
 
 func newBot(t *testing.T, secretFile string) *bot {
@@ -62,6 +64,7 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 	d := delivered{
 		id: r.Header.Get("Ce-Id"), webhookID: r.Header.Get("Webhook-Id"), typ: r.Header.Get("Ce-Type"), subject: r.Header.Get("Ce-Subject"),
 		contentType: r.Header.Get("Content-Type"), requestID: r.Header.Get("X-Request-Id"), body: body,
+		traceParent: r.Header.Get("Traceparent"), creator: r.Header.Get("Ce-Traceparent"),
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

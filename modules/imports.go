@@ -16,6 +16,7 @@ import (
 	_ "github.com/botgate/botgate/modules/botschema"
 	_ "github.com/botgate/botgate/modules/botsignature"
 	_ "github.com/botgate/botgate/modules/bottoken"
+	_ "github.com/botgate/botgate/modules/bottrace"
 	_ "github.com/botgate/botgate/modules/cli"
 	_ "github.com/botgate/botgate/modules/embedded"
 )

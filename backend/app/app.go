@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
@@ -27,6 +28,7 @@ import (
 	"github.com/botgate/botgate/internal/logcontext"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/internal/version"
 )
 
@@ -48,6 +50,8 @@ type Config struct {
 	Listener net.Listener
 	// Started is called by Run once the app has started, with its service manager in mind. Default: none.
 	Started func()
+	// Tracer is what spans are made with. Default: none are.
+	Tracer trace.Tracer
 	// Logger gets everything worth telling. Default: discard.
 	Logger *slog.Logger
 	// Registry gets the metrics and is what /metrics shows; two apps can't share one.
@@ -66,6 +70,8 @@ type App struct {
 	api      atomic.Pointer[api.API] // Nil until it is open.
 	failed   chan error
 	started  func()
+	// messaging makes the spans of the queue; nil for none.
+	messaging *tracing.Messaging
 
 	// Set by Start; the listener and the queue by New when they were given to it.
 	listener net.Listener
@@ -104,11 +110,13 @@ func New(cfg Config) (*App, error) {
 		started:  cfg.Started,
 		listener: cfg.Listener,
 		queue:    cfg.Queue,
+
+		messaging: tracing.NewMessaging(cfg.Tracer, cfg.Settings.QueueURL),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	a.log = logcontext.Logger(a.log)
+	a.log = logcontext.Logger(a.log, tracing.LogAttrs)
 	if a.registry == nil {
 		a.registry = prometheus.NewRegistry()
 		a.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -116,7 +124,8 @@ func New(cfg Config) (*App, error) {
 			return nil, err
 		}
 	}
-	if err := metric.Register(a.registry, "the build", version.Collector()); err != nil {
+	if err := errors.Join(metric.Register(a.registry, "the build", version.Collector()),
+		metric.Register(a.registry, "the traces", tracing.Collectors()...)); err != nil {
 		return nil, err
 	}
 	a.health = health.New(health.Config{Logger: a.log})

@@ -83,6 +83,7 @@ func (a *App) startRecord(ctx context.Context) error {
 		Shards:     a.store.Names(),
 		Shard:      a.store.ShardOf,
 		Notify:     a.publishNotices,
+		Messaging:  a.messaging,
 		Logger:     a.log.With("role", string(config.Record)),
 		Registerer: a.registry,
 	})
@@ -109,6 +110,7 @@ func (a *App) startDispatch(ctx context.Context) error {
 	}
 	d, err := a.bots.deliver(dispatch.Config{
 		Queue:      a.outcomes,
+		Messaging:  a.messaging,
 		Logger:     a.log.With("role", string(config.Dispatch)),
 		Registerer: a.registry,
 	})

@@ -23,7 +23,7 @@ func BenchmarkHeader(b *testing.B) {
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		target.header(e, 0, now)
+		target.header(b.Context(), e, 0, now)
 	}
 }
 

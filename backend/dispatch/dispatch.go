@@ -18,6 +18,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 // Defaults of [Config].
@@ -74,6 +75,8 @@ type Config struct {
 	Prefetch int
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
+	// Messaging makes the spans of attempts. Default: none.
+	Messaging *tracing.Messaging
 	// Registerer gets the metrics; nil for none.
 	Registerer prometheus.Registerer
 }

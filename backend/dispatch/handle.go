@@ -29,47 +29,49 @@ func (s *session) handle(delivery *queue.Delivery) error {
 		s.metrics.postponed.Inc()
 		return s.postpone(delivery, wait)
 	}
+	sp := &span{messaging: s.cfg.Messaging, delivery: delivery}
+	defer sp.end()
 	if reason, poison := delivery.Poison(); poison {
 		change := newChange(delivery)
 		change.Error = reason
-		return s.conclude(delivery, change, 0)
+		return s.conclude(delivery, change, 0, sp)
 	}
 	defer s.holds.handling(delivery)()
 	if s.holds.isGivenUp(delivery.Event) {
-		return s.conclude(delivery, giveUp(delivery), 0)
+		return s.conclude(delivery, giveUp(delivery), 0, sp)
 	}
 	t := s.target(delivery.Event.Bot)
 	switch {
 	case t == nil:
-		return s.awaitBot(delivery, time.Now())
+		return s.awaitBot(delivery, time.Now(), sp)
 	case t.expired(delivery, time.Now()):
-		return s.conclude(delivery, expire(delivery), 0)
+		return s.conclude(delivery, expire(delivery), 0, sp)
 	}
 	if _, alone := s.slots.leavesAlone(t.gate); alone && delivery.Crashes > 0 {
 		return s.postpone(delivery, downPause)
 	}
-	err := s.recovered(delivery, func() error { return s.handOver(delivery) })
+	err := s.recovered(delivery, func() error { return s.handOver(delivery, sp) })
 	if !errors.Is(err, errPanicked) {
 		return err
 	}
 	change, delay := judge(delivery, newChange(delivery), answer{err: errPanicked}, t, breaker{step: 1, charges: true})
 	change, delay = s.holding(t, delivery, change, delay)
-	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay) })
+	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay, sp) })
 }
 
 // handOver makes an attempt and settles the delivery by what came of it.
-func (s *session) handOver(delivery *queue.Delivery) error {
-	t, change, delay, ended := s.attempt(delivery)
+func (s *session) handOver(delivery *queue.Delivery, sp *span) error {
+	t, change, delay, ended := s.attempt(delivery, sp)
 	switch {
 	case !ended && delivery.IsRecalled():
 		return s.postpone(delivery, 0)
 	case !ended && t == nil:
-		return s.awaitBot(delivery, time.Now())
+		return s.awaitBot(delivery, time.Now(), sp)
 	case !ended:
 		return nil
 	}
 	change, delay = s.holding(t, delivery, change, delay)
-	return s.conclude(delivery, change, delay)
+	return s.conclude(delivery, change, delay, sp)
 }
 
 // postpone gives an event back for a while without an attempt. Those of other order keys go on.
@@ -109,7 +111,9 @@ func expire(delivery *queue.Delivery) event.Change {
 // StatusFailed the delay until the next attempt. It returns false when the end of Run
 // kept it from an answer, or the queue wants the delivery back, which says nothing about the bot; and without
 // a bot when that is there no more.
-func (s *session) attempt(delivery *queue.Delivery) (t *target, change event.Change, delay time.Duration, ended bool) {
+func (s *session) attempt(
+	delivery *queue.Delivery, sp *span,
+) (t *target, change event.Change, delay time.Duration, ended bool) {
 	for {
 		t, p, ok := s.acquire(delivery)
 		if !ok {
@@ -121,7 +125,7 @@ func (s *session) attempt(delivery *queue.Delivery) (t *target, change event.Cha
 			s.slots.release(t.gate, p, finding{})
 			return t, expire(delivery), 0, true
 		}
-		ans, b := s.try(t, p, delivery, started)
+		ans, b := s.try(sp.begin(s.attempts), t, p, delivery, started)
 		if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
 			return t, change, 0, false
 		}
@@ -210,14 +214,16 @@ func (s *session) await(t *target, delivery *queue.Delivery, until time.Time) (p
 
 // try makes a request and gives its slot back, also when that panics. It returns how the breaker
 // stands then.
-func (s *session) try(t *target, p pass, delivery *queue.Delivery, now time.Time) (ans answer, b breaker) {
+func (s *session) try(
+	ctx context.Context, t *target, p pass, delivery *queue.Delivery, now time.Time,
+) (ans answer, b breaker) {
 	s.metrics.inFlight.Inc()
 	ans = answer{err: errPanicked}
 	defer func() {
 		s.metrics.inFlight.Dec()
 		b = s.slots.release(t.gate, p, found(delivery, ans, t))
 	}()
-	ans = s.send(s.attempts, t, delivery, now)
+	ans = s.send(ctx, t, delivery, now)
 	return ans, b
 }
 

@@ -1,13 +1,17 @@
 package dispatch
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/requestid"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 // headerReplay tells a bot that it may have seen the event before and is to act on it all the
@@ -16,8 +20,8 @@ import (
 const headerReplay = "Botgate-Replay"
 
 // maxHeaders is how many headers an attempt has at most: the attributes, the three of the signature, and
-// User-Agent, Content-Type, Authorization, X-Request-Id and headerReplay.
-var maxHeaders = len(attributeHeaders) + 8
+// User-Agent, Content-Type, Authorization, X-Request-Id, Traceparent and headerReplay.
+var maxHeaders = len(attributeHeaders) + 9
 
 // attributeHeaders are the headers of the attributes of an event, in the form in which net/http keeps names.
 var attributeHeaders = func() map[string]string {
@@ -45,7 +49,9 @@ func (h *headers) set(name, value string) {
 //
 // A replay has a webhook-id of its own, so that a receiver that drops the ids which it has seen,
 // as libraries of Standard Webhooks do, acts on it; a retry has that of the first attempt.
-func (t *target) header(e *event.Event, replays int, now time.Time) http.Header {
+//
+// Traceparent is the context's span, of which the bot's work is a step. That of the attributes stays the creator's.
+func (t *target) header(ctx context.Context, e *event.Event, replays int, now time.Time) http.Header {
 	h := headers{make(http.Header, maxHeaders), make([]string, 0, maxHeaders)}
 	for name, value := range e.Attributes() {
 		h.set(attributeHeaders[name], percentEncode(value))
@@ -55,6 +61,9 @@ func (t *target) header(e *event.Event, replays int, now time.Time) http.Header 
 	}
 	if e.RequestID != "" {
 		h.set(requestid.Header, percentEncode(e.RequestID))
+	}
+	if parent := tracing.TraceParent(trace.SpanContextFromContext(ctx)); parent != "" {
+		h.set(tracing.Header, parent)
 	}
 	if t.credentials != "" {
 		h.set("Authorization", t.credentials)

@@ -102,7 +102,7 @@ func TestSignatureVectors(t *testing.T) {
 	for _, v := range vectors {
 		target, err := newTarget(bots.Bot{URL: "http://bot", Secrets: []string{v.Secret}})
 		require.NoError(t, err)
-		h := target.header(&event.Event{ID: v.ID, Data: []byte(v.Body)}, 0, time.Unix(v.Timestamp, 999))
+		h := target.header(t.Context(), &event.Event{ID: v.ID, Data: []byte(v.Body)}, 0, time.Unix(v.Timestamp, 999))
 		require.Equal(t, v.Signature, h.Get("webhook-signature"))
 		require.Equal(t, strconv.FormatInt(v.Timestamp, 10), h.Get("webhook-timestamp"))
 		require.Equal(t, v.ID, h.Get("webhook-id"))
@@ -129,7 +129,7 @@ func FuzzHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, subject, contentType string) {
 		e := &event.Event{ID: "id", Bot: "demo", Type: kind, Subject: subject, Time: time.Now(), ContentType: contentType}
 		e.Normalize()
-		for name, values := range target.header(e, 1, time.Now()) {
+		for name, values := range target.header(t.Context(), e, 1, time.Now()) {
 			for _, c := range []byte(values[0]) {
 				require.False(t, c < ' ' || c == 0x7f, "%s: %q", name, values[0])
 			}

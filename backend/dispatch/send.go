@@ -75,9 +75,12 @@ func (c clients) closeIdle() {
 
 // send makes one attempt.
 func (d *Dispatcher) send(ctx context.Context, t *target, delivery *queue.Delivery, now time.Time) answer {
+	ctx, post := t.startPost(ctx, delivery.Attempt)
+	defer post.End()
 	ans := t.post(ctx, d.clients.of(t.bot), delivery.Event, delivery.Replays, now)
+	endPost(post, ans)
 	if ans.err != nil {
-		d.log.Debug("bot did not answer", delivery.Event.LogAttr(), slog.Any("error", ans.err))
+		d.log.DebugContext(ctx, "bot did not answer", delivery.Event.LogAttr(), slog.Any("error", ans.err))
 	}
 	return ans
 }
@@ -105,7 +108,7 @@ func (t *target) post(ctx context.Context, client http.RoundTripper, e *event.Ev
 // connection meanwhile, its body can be had twice.
 func (t *target) request(ctx context.Context, e *event.Event, replays int, now time.Time) *http.Request {
 	r := t.blank.WithContext(ctx)
-	r.Header = t.header(e, replays, now)
+	r.Header = t.header(ctx, e, replays, now)
 	r.ContentLength = int64(len(e.Data))
 	r.GetBody = func() (io.ReadCloser, error) {
 		if len(e.Data) == 0 {

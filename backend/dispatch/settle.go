@@ -10,6 +10,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 // queueBackoff is for a queue that does not answer.
@@ -18,9 +19,10 @@ var queueBackoff = retry.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 // conclude publishes what came of an attempt and settles the delivery. The change goes
 // first: a crash in between repeats the attempt, while the other order would lose the
 // news for good.
-func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay time.Duration) error {
+func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay time.Duration, sp *span) error {
+	ctx := sp.conclude(s.settling, change)
 	s.metrics.count(delivery, change)
-	published, settled, err := s.publish(delivery, change)
+	published, settled, err := s.publish(ctx, delivery, change)
 	if err != nil {
 		return fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
 	}
@@ -39,7 +41,7 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	case err != nil:
 		return fmt.Errorf("settling event %s: %w", delivery.Event.ID, err)
 	case change.Status == event.StatusDead:
-		s.log.Warn("event is dead", delivery.Event.LogAttr(), slog.Int("attempts", change.Attempt), slog.String("reason", change.Error))
+		s.log.WarnContext(ctx, "event is dead", delivery.Event.LogAttr(), slog.Int("attempts", change.Attempt), slog.String("reason", change.Error))
 	}
 	return nil
 }
@@ -47,7 +49,9 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 // publish publishes a change, and settles the delivery if that was done with the same stroke. One that the queue
 // will never take is dropped, and not published: the event itself matters more than its history, and its order
 // key would stand still.
-func (s *session) publish(delivery *queue.Delivery, change event.Change) (published, settled bool, err error) {
+func (s *session) publish(
+	ctx context.Context, delivery *queue.Delivery, change event.Change,
+) (published, settled bool, err error) {
 	about := delivery.Event
 	news, err := event.NewChange(about, change)
 	if err != nil {
@@ -58,14 +62,17 @@ func (s *session) publish(delivery *queue.Delivery, change event.Change) (publis
 	if change.Status == event.StatusDelivered {
 		o.settles = delivery
 	}
+	told := s.cfg.Messaging.Tell(ctx, news)
+	defer told.End()
 	err = s.offer(o)
 	if errors.Is(err, queue.ErrTooLarge) && change.Answer != nil {
 		change.Answer = nil // What the bot said matters less than what became of the event.
-		return s.publish(delivery, change)
+		return s.publish(ctx, delivery, change)
 	}
 	if unpublishable(err) {
-		s.log.Error("queue refuses what happened to an event, so its history lacks that",
+		s.log.ErrorContext(ctx, "queue refuses what happened to an event, so its history lacks that",
 			about.LogAttr(), slog.String("status", string(change.Status)), slog.Any("error", err))
+		tracing.Fail(told, "refused")
 		return false, false, nil
 	}
 	return err == nil, o.acked, err

@@ -16,11 +16,11 @@ const (
 )
 
 // awaitBot gives an event of an unknown bot back, for as long as events are tried.
-func (s *session) awaitBot(delivery *queue.Delivery, now time.Time) error {
+func (s *session) awaitBot(delivery *queue.Delivery, now time.Time, sp *span) error {
 	if now.Sub(triedSince(delivery, now)) > (bots.Bot{}).WithDefaults().GiveUpAfter {
 		change := newChange(delivery)
 		change.Error = "unknown bot"
-		return s.conclude(delivery, change, 0)
+		return s.conclude(delivery, change, 0, sp)
 	}
 	s.metrics.unknown.Inc()
 	s.unknown.Do(func() {

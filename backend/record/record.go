@@ -21,6 +21,7 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 const (
@@ -67,6 +68,8 @@ type Config struct {
 	BatchSize int
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
+	// Messaging makes the spans of batches. Default: none.
+	Messaging *tracing.Messaging
 	// Registerer gets the metrics; nil for none.
 	Registerer prometheus.Registerer
 }

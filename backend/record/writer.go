@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -10,8 +11,10 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 const (
@@ -182,13 +185,35 @@ func (w *writer) append(batch []item) (recorded []store.Entry, err error) {
 		ctx, cancel = context.WithTimeout(ctx, appendTimeout)
 		defer cancel()
 	}
+	ctx, span := w.rec.cfg.Messaging.ProcessBatch(ctx, w.breaker.shard, eventsOf(entries))
+	defer span.End()
 	start := time.Now()
 	recorded, err = w.rec.cfg.Store.Append(ctx, entries)
-	if err == nil {
+	if err != nil {
+		tracing.Fail(span, causeOf(err))
+	} else {
 		w.rec.metrics.batch.Observe(float64(len(batch)))
 		w.rec.metrics.duration.Observe(time.Since(start).Seconds())
 	}
 	return recorded, err
+}
+
+func eventsOf(entries []store.Entry) iter.Seq[*event.Event] {
+	return func(yield func(*event.Event) bool) {
+		for _, e := range entries {
+			if !yield(e.Event) {
+				return
+			}
+		}
+	}
+}
+
+// causeOf is what a span says of an error of the store.
+func causeOf(err error) string {
+	if mayPass(err) {
+		return "unavailable"
+	}
+	return "refused"
 }
 
 func (w *writer) deadLetter(ctx context.Context, it item, reason error) {

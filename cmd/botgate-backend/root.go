@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/logformat"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/internal/version"
 )
 
@@ -60,11 +62,17 @@ func serve(cmd *cobra.Command, getenv func(string) string) error {
 	defer onHangup(log)()
 	defer limitMemory(log)()
 	defer context.AfterFunc(cmd.Context(), announcing(log, notify.Stopping))()
-	backend, err := app.New(app.Config{Settings: settings, Started: announcing(log, notify.Ready), Logger: log})
+	spans, err := tracing.Start(cmd.Context(), tracing.Config{Service: "botgate-backend", Logger: log})
+	if err != nil {
+		return err
+	}
+	backend, err := app.New(app.Config{
+		Settings: settings, Started: announcing(log, notify.Ready), Tracer: spans.Tracer(), Logger: log,
+	})
 	if err == nil {
 		err = backend.Run(cmd.Context())
 	}
-	if err != nil {
+	if err = errors.Join(err, spans.Close()); err != nil {
 		return failed(err)
 	}
 	log.Info("stopped")

@@ -38,7 +38,7 @@ type Event struct {
 	OrderKey string
 	// VerifiedBy says what vouched for the sender: "jwt", or the platform's name.
 	VerifiedBy string
-	// TraceParent is the W3C trace context of the accepting request; may be empty.
+	// TraceParent is the W3C trace context of the span that the event was published in; may be empty.
 	TraceParent string
 	// RequestID is the id of the accepting request, in the logs of both sides; may be empty.
 	RequestID string

@@ -45,6 +45,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		return refusal.Write(w)
 	}
 	requestlog.Annotate(r, "event_id", in.events[0].ID)
+	describe(r.Context(), in, done)
 	reply(w, r, in, done)
 	return nil
 }
@@ -83,7 +84,7 @@ func (h *Handler) publish(ctx context.Context, events []*event.Event) *problem.P
 	defer cancel()
 	q, err := h.app.Queue()
 	if err == nil {
-		err = q.Publish(ctx, events...)
+		err = h.handOff(ctx, q, events)
 	}
 	switch {
 	case err == nil:

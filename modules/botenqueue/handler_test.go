@@ -28,6 +28,7 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/testsvc"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/security"
 )
@@ -39,9 +40,10 @@ type fakeApp struct {
 	openErr error
 }
 
-func (f *fakeApp) Queue() (queue.Queue, error) { return &f.fakeQueue, f.openErr }
-func (f *fakeApp) KnownBot(name string) bool   { return name == "demo" || name == "other" }
-func (f *fakeApp) HasBots() bool               { return true }
+func (f *fakeApp) Queue() (queue.Queue, error)   { return &f.fakeQueue, f.openErr }
+func (f *fakeApp) KnownBot(name string) bool     { return name == "demo" || name == "other" }
+func (f *fakeApp) HasBots() bool                 { return true }
+func (f *fakeApp) Messaging() *tracing.Messaging { return nil }
 
 func (f *fakeApp) RedisPipe() *redisclient.Pipe { return f.pipe }
 
@@ -123,7 +125,7 @@ func TestCommandIsPublishedAndAnswered(t *testing.T) {
 	require.Equal(t, `{ "command":"/x" }`, string(e.Data), "byte for byte")
 	require.Equal(t, []string{"demo", "command", "alice", "alice", "jwt", "application/json"},
 		[]string{e.Bot, e.Type, e.Subject, e.OrderKey, e.VerifiedBy, e.ContentType})
-	require.Equal(t, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", e.TraceParent)
+	require.Equal(t, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", e.TraceParent, "a stranger does not have it sampled")
 	require.WithinDuration(t, time.Now(), e.Time, time.Minute)
 }
 

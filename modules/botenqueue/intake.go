@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
-	"regexp"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
@@ -21,9 +18,6 @@ import (
 
 // defaultType is the type of events whose sender does not say.
 const defaultType = "event"
-
-// validTraceParent is the W3C traceparent header, version 00.
-var validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
 // intake is what a request brings.
 type intake struct {
@@ -84,7 +78,7 @@ func (h *Handler) draft(r *http.Request, repl *caddy.Replacer, bot string, item 
 		Time:        h.now(),
 		OrderKey:    event.Name(cmp.Or(placeholders.Fill(repl, h.OrderKey), item.OrderKey)),
 		VerifiedBy:  cmp.Or(placeholder(repl, delivery.PlaceholderVerifiedBy), "none"),
-		TraceParent: traceParent(r),
+		TraceParent: h.traceParent(r),
 		RequestID:   requestlog.ID(r),
 	}
 }
@@ -110,18 +104,4 @@ func (h *Handler) complete(e *event.Event, r *http.Request, of event.Identity) *
 func placeholder(repl *caddy.Replacer, name string) string {
 	value, _ := repl.GetString(name)
 	return value
-}
-
-// traceParent prefers the span that Caddy's tracing handler opened over the one that
-// the caller named.
-func traceParent(r *http.Request) string {
-	if trace.SpanContextFromContext(r.Context()).IsValid() {
-		carrier := propagation.MapCarrier{}
-		propagation.TraceContext{}.Inject(r.Context(), carrier)
-		return carrier.Get("traceparent")
-	}
-	if given := r.Header.Get("Traceparent"); given != "" && validTraceParent.MatchString(given) {
-		return given
-	}
-	return ""
 }

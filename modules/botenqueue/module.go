@@ -18,6 +18,7 @@ import (
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/modules/internal/order"
 	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
 	"github.com/botgate/botgate/modules/internal/requestlog"
@@ -114,6 +115,8 @@ type botgateApp interface {
 	// RedisPipe returns nil where no Redis is configured. Its client must honour the deadlines
 	// of contexts, or the budget is none.
 	RedisPipe() *redisclient.Pipe
+	// Messaging makes the spans of the queue; nil where the environment asks for no traces.
+	Messaging() *tracing.Messaging
 }
 
 // leaseMargin is how much longer than its publish a claim blocks its key when the gateway

@@ -16,6 +16,7 @@ import (
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -29,13 +30,14 @@ func (loadedApp) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "botgate", New: func() caddy.Module { return loadedApp{} }}
 }
 
-func (loadedApp) Start() error                 { return nil }
-func (loadedApp) Stop() error                  { return nil }
-func (loadedApp) Queue() (queue.Queue, error)  { return &fakeQueue{}, nil }
-func (loadedApp) KnownBot(string) bool         { return true }
-func (loadedApp) HasBots() bool                { return true }
-func (loadedApp) MaxUnverified() int64         { return unverified.DefaultLimit }
-func (loadedApp) RedisPipe() *redisclient.Pipe { return nil }
+func (loadedApp) Start() error                  { return nil }
+func (loadedApp) Stop() error                   { return nil }
+func (loadedApp) Queue() (queue.Queue, error)   { return &fakeQueue{}, nil }
+func (loadedApp) KnownBot(string) bool          { return true }
+func (loadedApp) HasBots() bool                 { return true }
+func (loadedApp) Messaging() *tracing.Messaging { return nil }
+func (loadedApp) MaxUnverified() int64          { return unverified.DefaultLimit }
+func (loadedApp) RedisPipe() *redisclient.Pipe  { return nil }
 
 // provisioning guards what Caddy changes of its process while it provisions.
 var provisioning sync.Mutex

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
@@ -22,6 +23,7 @@ import (
 	"github.com/botgate/botgate/internal/queue/up"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/reload"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/internal/version"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/order"
@@ -101,6 +103,10 @@ type App struct {
 	logger *slog.Logger
 	file   *reload.Value[queue.Bots] // Nil without a bots file.
 	redis  *redisclient.Pipe
+	// tracer is nil where the environment asks for no traces; see endTracing.
+	tracer     trace.Tracer
+	messaging  *tracing.Messaging
+	endTracing func() error
 	// verifyOrder looks at the routes of the configuration.
 	verifyOrder func() error
 	// claimPorts claims what the configuration listens on, and claims are how to release that.
@@ -160,7 +166,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 		metric.Register(registry, "the spool", spool.Collectors()...),
 		metric.Register(registry, "the queue", up.New(a.broker)),
 		metric.Register(registry, "the files", reload.Collectors()...),
+		metric.Register(registry, "the traces", tracing.Collectors()...),
 		metric.Register(registry, "the build", version.Collector())); err != nil {
+		return err
+	}
+	if err := a.startTracing(); err != nil {
 		return err
 	}
 	if a.RedisURL == "" {
@@ -242,8 +252,11 @@ func (a *App) Cleanup() error {
 	if a.file != nil {
 		errs = append(errs, a.file.Close())
 	}
-	if a.opened.Load() != nil {
-		errs = append(errs, a.drop())
+	switch {
+	case a.opened.Load() != nil:
+		errs = append(errs, a.drop()) // It ends tracing too.
+	case a.endTracing != nil:
+		errs = append(errs, a.endTracing())
 	}
 	if a.redis != nil {
 		errs = append(errs, redisPool.Release(a.RedisURL))

@@ -18,6 +18,7 @@ import (
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/modules/internal/pooled"
 )
 
@@ -29,6 +30,8 @@ var (
 	spoolPool = pooled.New[string, *spool.Spool]()
 	// pacerPool has the one of this process, which its memory limit is a property of.
 	pacerPool = pooled.New[struct{}, *collector.Pacer]()
+	// tracingPool has the one provider of this process.
+	tracingPool = pooled.New[struct{}, *tracing.Provider]()
 )
 
 type queueKey struct {
@@ -108,6 +111,7 @@ func (a *App) drop() error {
 }
 
 func (a *App) open(o *opened) error {
+	o.closers = append(o.closers, a.endTracing) // Who holds the queue makes spans of the last events, too.
 	_, err := pacerPool.Acquire(struct{}{}, func() (*collector.Pacer, error) { return collector.Start(), nil })
 	if err != nil {
 		return err

@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/gateway"
-	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // stopTimeout bounds the backend's stop, in which running deliveries may finish; its
@@ -58,6 +58,8 @@ type botgateApp interface {
 	// Hold returns the shared queue, which stays open until release is called.
 	Hold() (q queue.Queue, release func() error, err error)
 	Settings() gateway.Settings
+	// Tracer returns nil where the environment asks for no traces.
+	Tracer() trace.Tracer
 	// Claim has an address for this process alone.
 	Claim(address, option string) error
 }
@@ -69,7 +71,7 @@ func (*Backend) CaddyModule() caddy.ModuleInfo {
 
 // Provision reads the settings; it opens and starts nothing.
 func (b *Backend) Provision(ctx caddy.Context) error {
-	b.context, b.logger = ctx, requestlog.Logger(ctx)
+	b.context, b.logger = ctx, ctx.Slogger() // The backend adds what its contexts know.
 	found, err := ctx.App("botgate")
 	if err != nil {
 		return fmt.Errorf("botgate_embedded: %w", err)
@@ -135,7 +137,9 @@ func (b *Backend) Start() error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	backend, err := app.New(app.Config{Settings: b.settings, Queue: q, Listener: listener, Logger: b.logger})
+	backend, err := app.New(app.Config{
+		Settings: b.settings, Queue: q, Listener: listener, Tracer: b.shared.Tracer(), Logger: b.logger,
+	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("botgate_embedded: %w", err), listener.Close(), release())
 	}

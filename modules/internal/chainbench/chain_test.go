@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,12 +19,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/tracing"
 	_ "github.com/botgate/botgate/modules/botenqueue"
 	_ "github.com/botgate/botgate/modules/botjwt"
 	_ "github.com/botgate/botgate/modules/botlimit"
 	_ "github.com/botgate/botgate/modules/botpath"
 	_ "github.com/botgate/botgate/modules/botrequestid"
 	_ "github.com/botgate/botgate/modules/botschema"
+	_ "github.com/botgate/botgate/modules/bottrace"
 )
 
 const (
@@ -32,12 +35,24 @@ const (
 )
 
 // BenchmarkChain compares a command with a request that Caddy answers by itself, both from the request as it
-// is on the wire. The difference is what Botgate's handlers cost. Counted is with Caddy's global option metrics:
+// is on the wire. The difference is what Botgate's handlers cost. Counted is with Caddy's global option metrics, and Traced
+// with spans:
 //
 //	go test -run - -bench Chain -benchmem ./modules/internal/chainbench
 func BenchmarkChain(b *testing.B) {
 	b.Run("Command", func(b *testing.B) { send(b, serve(b, ""), commands(b)) })
 	b.Run("Counted", func(b *testing.B) { send(b, serve(b, "\tmetrics\n"), commands(b)) })
+	b.Run("Traced", func(b *testing.B) { // One request of hundred is sampled, and exported to nobody.
+		b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+		provider, err := tracing.Start(b.Context(), tracing.Config{Service: "bench", Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(b, err)
+		tracer = provider.Tracer()
+		b.Cleanup(func() {
+			tracer = nil
+			require.NoError(b, provider.Close())
+		})
+		send(b, serve(b, ""), commands(b))
+	})
 	b.Run("Respond", func(b *testing.B) {
 		send(b, serve(b, ""), [][]byte{[]byte("GET /respond HTTP/1.1\r\nHost: localhost\r\n\r\n")})
 	})
@@ -73,6 +88,7 @@ func config(b *testing.B, option string) string {
 	}
 	return "{\n" + option + "\tadmin off\n\tbotgate\n\tlog {\n\t\toutput discard\n\t}\n}\n" +
 		part("(security_headers) {", "# Pages of these") + part("(client) {", "# The backend's API") +
+		part("(access_log_off) {", "\n\n") + "\n\n" +
 		part(":{$BOTGATE_HTTP_PORT", "\t# The sidecar form") + "\trespond /respond 202\n}\n"
 }
 

@@ -7,10 +7,12 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -24,6 +26,9 @@ func init() {
 		return httpcaddyfile.App{Name: "botgate", Value: []byte("{}")}, nil
 	})
 }
+
+// tracer is what handlers make spans with; nil for none.
+var tracer trace.Tracer
 
 // stub stands for the botgate app.
 type stub struct{ confirming }
@@ -47,6 +52,8 @@ func (*stub) Stop() error { return nil }
 
 func (s *stub) Queue() (queue.Queue, error)                       { return s.confirming, nil }
 func (*stub) KnownBot(name string) bool                           { return name == "demo" }
+func (*stub) Tracer() trace.Tracer                                { return tracer }
+func (*stub) Messaging() *tracing.Messaging                       { return tracing.NewMessaging(tracer, "sqlite:") }
 func (*stub) HasBots() bool                                       { return true }
 func (*stub) Redis() redis.UniversalClient                        { return nil }
 func (*stub) RedisPipe() *redisclient.Pipe                        { return nil }

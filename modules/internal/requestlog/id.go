@@ -11,6 +11,7 @@ import (
 
 	"github.com/botgate/botgate/internal/logcontext"
 	"github.com/botgate/botgate/internal/requestid"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 // varID is where the id of a request is: {http.vars.request_id} is its placeholder.
@@ -36,22 +37,39 @@ func IDOf(ctx context.Context) string {
 	return id
 }
 
-// Logger is the logger of a module, whose records say the id of the request that their context is of.
+// Logger is the logger of a module, whose records say the id of the request that their context is of, and its span.
 func Logger(ctx caddy.Context) *slog.Logger {
 	return logcontext.Logger(ctx.Slogger(), func(ctx context.Context) []slog.Attr {
 		if id := IDOf(ctx); id != "" {
 			return []slog.Attr{slog.String("request_id", id)}
 		}
 		return nil
-	})
+	}, tracing.LogAttrs)
 }
 
 // Annotate adds a text to the request's line in the access log, where there is one.
 func Annotate(r *http.Request, name, value string) {
-	if server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); server != nil && server.Logs == nil {
+	if line := lineOf(r); line != nil {
+		line.Set(zap.String(name, value))
+	}
+}
+
+// AnnotateSpan adds the ids of the request's span to its line in the access log, where there are both.
+func AnnotateSpan(r *http.Request) {
+	line := lineOf(r)
+	if line == nil {
 		return
 	}
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String(name, value))
+	for _, id := range tracing.LogAttrs(r.Context()) {
+		line.Set(zap.String(id.Key, id.Value.String()))
 	}
+}
+
+// lineOf is what is added to the request's line in the access log; nil where there is none.
+func lineOf(r *http.Request) *caddyhttp.ExtraLogFields {
+	if server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); server != nil && server.Logs == nil {
+		return nil
+	}
+	line, _ := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	return line
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap/exp/zapslog"
 
+	"github.com/botgate/botgate/internal/logcontext"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
@@ -24,7 +26,8 @@ type Log struct {
 // NewLog makes a log that writes to Caddy's logger [LoggerName] of the configuration.
 func NewLog(ctx caddy.Context) *Log {
 	core := ctx.Logger(named{}).Core()
-	return newLog(slog.New(zapslog.NewHandler(core, zapslog.WithName(LoggerName))), time.Now)
+	logger := slog.New(zapslog.NewHandler(core, zapslog.WithName(LoggerName)))
+	return newLog(logcontext.Logger(logger, tracing.LogAttrs), time.Now)
 }
 
 // named is a module by whose id Caddy finds the logs that take the records.
