@@ -59,7 +59,7 @@ func TestAlertmanagerInhibits(t *testing.T) {
 		"BackendDown":          {"NotConsumed": true, "QueuesUnowned": true, "DepthUnknown": true, "NotAccepting": false},
 		"DatabaseDown":         {"RecordRetries": true, "RecordSlow": true, "StaleReads": true, "Spooling": false},
 		"RedisDegraded":        {"SessionsFail": true},
-		"RabbitMQDiskAlarm":    {"Spooling": true, "NotAccepting": false},
+		"RabbitMQDiskAlarm":    {"Spooling": true, "QueueDown": true, "HistoryDown": true, "NotAccepting": false},
 	} {
 		muted := inhibitor(t, named(source, "group", "record"))
 		for target, want := range targets {
