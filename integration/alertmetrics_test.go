@@ -24,11 +24,6 @@ var elsewhereMade = map[string]string{
 	"probe_": "the blackbox exporter",
 }
 
-// fromTheFirst have no series before the first of their kind, which does not happen here.
-var fromTheFirst = []string{
-	`reason="primary_down"`, `outcome="failed"`, `outcome="queue-unavailable"`, `outcome!="read"`, `outcome="ok"`,
-}
-
 const (
 	// unreachableIssuer has keys that can't be fetched.
 	unreachableIssuer = "\t\tissuer https://id.example {\n\t\t\tjwks https://127.0.0.1:1/keys\n\t\t\taudience botgate\n\t\t}\n"
@@ -137,11 +132,6 @@ func (p *prometheusServer) unanswered(all []expression) (missing []string) {
 }
 
 func madeElsewhere(selector string) bool {
-	for _, matcher := range fromTheFirst {
-		if strings.Contains(selector, matcher) {
-			return true
-		}
-	}
 	for prefix := range elsewhereMade {
 		if strings.HasPrefix(selector, prefix) {
 			return true

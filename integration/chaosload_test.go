@@ -56,13 +56,19 @@ type chaosCount struct {
 
 // startChaosLoad sends to the bot "demo" through a gateway.
 func startChaosLoad(s *stack) *chaosLoad {
-	l := &chaosLoad{s: s, bots: map[string]*bot{"demo": s.bot}, quit: make(chan struct{}), accepted: map[string]string{}}
-	l.stop = sync.OnceFunc(func() { close(l.quit); l.senders.Wait() })
+	l := newChaosLoad(s)
 	senders := chaosSenders / 4
 	if chaosWanted() {
 		senders = chaosSenders
 	}
 	l.add(s, "demo", senders)
+	return l
+}
+
+// newChaosLoad has no senders yet.
+func newChaosLoad(s *stack) *chaosLoad {
+	l := &chaosLoad{s: s, bots: map[string]*bot{"demo": s.bot}, quit: make(chan struct{}), accepted: map[string]string{}}
+	l.stop = sync.OnceFunc(func() { close(l.quit); l.senders.Wait() })
 	return l
 }
 
