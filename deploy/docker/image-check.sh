@@ -120,7 +120,8 @@ echo "Running them ..."
 mkdir "$work/init"
 jq '.process.args = ["/usr/bin/botgate", "init"]' "$work/gateway/config.json" >"$work/init/config.json"
 runc run --bundle "$work/init" "init-$suffix" >/dev/null
-start gateway "gateway-$suffix" BOTGATE_ROLES=none BOTGATE_HTTP_PORT=18080 BOTGATE_ADMIN=localhost:12019 BOTGATE_API_UPSTREAM=127.0.0.1:18081
+start gateway "gateway-$suffix" BOTGATE_ROLES=none BOTGATE_HTTP_PORT=18080 BOTGATE_ADMIN=localhost:12019 BOTGATE_API_UPSTREAM=127.0.0.1:18081 \
+	BOTGATE_METRICS_BIND=0.0.0.0 BOTGATE_METRICS_PORT=19180
 healthy gateway "gateway-$suffix"
 start backend "backend-$suffix" BOTGATE_LISTEN=127.0.0.1:18081
 healthy backend "backend-$suffix"
@@ -130,6 +131,8 @@ id=$(curl -sS --fail-with-body http://127.0.0.1:18080/v1/bots/demo/commands -H "
 	-H 'Content-Type: application/json' -d '{"command":"/hello","text":"Hello, bot"}' | jq -r .id)
 curl -sS --fail-with-body --retry 30 --retry-delay 1 --retry-all-errors "http://127.0.0.1:18080/v1/events/$id" \
 	-H "Authorization: Bearer $token" 2>/dev/null | jq -e --arg id "$id" '.id == $id' >/dev/null || fail "the event is not in the log"
+curl -sS --fail-with-body http://127.0.0.1:19180/metrics | grep -q '^botgate_build_info{.*version="check"' || fail "the gateway has no metrics"
+head -n 1 "$work/gateway-$suffix.log" | jq -e .service >/dev/null || fail "the gateway's log is no JSON"
 echo "an event went from the gateway through the backend into the log"
 
 for target in gateway backend; do
