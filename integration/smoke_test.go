@@ -22,13 +22,13 @@ func TestSmoke(t *testing.T) {
 			args = append([]string{"smoke", "--bot", "canary", "--listen", listen, "--accept-within", "1m"}, args...)
 			return run(t, s.dir, s.env, "", gatewayBinary, args...)
 		}
-		stdout, stderr, code := smoke("--timeout", "1m")
+		stdout, stderr, code := smoke("--timeout", "1m", "--metrics", "http://"+s.admin+"/metrics")
 		require.Zero(t, code, "%s%s", stdout, stderr)
 		var steps []string
 		for _, line := range regexp.MustCompile(`(?m)^ok +(\w+) +[0-9.a-z]+  .+$`).FindAllStringSubmatch(stdout, -1) {
 			steps = append(steps, line[1])
 		}
-		require.Equal(t, []string{"ready", "refused", "accepted", "repeated", "recorded", "delivered", "answered", "erased"}, steps)
+		require.Equal(t, []string{"ready", "version", "refused", "accepted", "repeated", "recorded", "delivered", "answered", "erased"}, steps)
 		require.Empty(t, s.bot.all())
 		require.Empty(t, s.recorded())
 
@@ -39,7 +39,10 @@ func TestSmoke(t *testing.T) {
 		require.NotContains(t, stdout, "erased")
 		require.Len(t, s.recorded(), 1, "it stays, as any other of alice's")
 
-		stdout, stderr, code = smoke("--timeout", "5s", "--secret-file", "data/demo-bot.secret")
+		if !s.embedded() {
+			return
+		}
+		stdout, stderr, code = smoke("--timeout", "12s", "--secret-file", "data/demo-bot.secret")
 		require.Equal(t, 1, code, stdout)
 		require.Contains(t, stdout, "FAILED  delivered")
 		require.Regexp(t, `attempt \d+ was answered 401: look at the address and the secret of canary in the bots file`, stderr)
