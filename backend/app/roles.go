@@ -111,6 +111,7 @@ func (a *App) startDispatch(ctx context.Context) error {
 	d, err := a.bots.deliver(dispatch.Config{
 		Queue:      a.outcomes,
 		Messaging:  a.messaging,
+		SlowBot:    a.settings.SlowBot,
 		Logger:     a.log.With("role", string(config.Dispatch)),
 		Registerer: a.registry,
 	})

@@ -122,11 +122,13 @@ func openShard(
 	}
 	var engine sharded.Engine
 	if path != "" {
-		engine, err = openSQLite(ctx, path, settings.Data.Migrate)
+		engine, err = openSQLite(ctx, settings.Data.Migrate, sqlite.Config{
+			Name: s.Name, Path: path, SlowStatement: settings.Data.SlowStatement, Logger: log,
+		})
 	} else {
 		engine, err = openPostgres(ctx, postgres.Config{
 			Name: s.Name, URL: s.URL, ReplicaURL: s.ReplicaURL,
-			MaxConns: settings.Data.Pool, MaxLag: settings.Data.MaxLag, Logger: log, Registerer: reg,
+			MaxConns: settings.Data.Pool, MaxLag: settings.Data.MaxLag, SlowStatement: settings.Data.SlowStatement, Logger: log, Registerer: reg,
 			// A command may not have the settings of those that accept events and record them.
 			NoHistory: reg != nil && settings.Has(config.Record) && !queueopen.KeepsHistory(settings.QueueURL, settings.History),
 		})
@@ -138,9 +140,9 @@ func openShard(
 }
 
 // openSQLite brings the schema of a file up to date, or refuses one that is not.
-func openSQLite(ctx context.Context, path string, migrate bool) (*sqlite.Store, error) {
+func openSQLite(ctx context.Context, migrate bool, cfg sqlite.Config) (*sqlite.Store, error) {
 	if !migrate {
-		db, err := sqlite.View(path)
+		db, err := sqlite.View(cfg.Path)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +151,7 @@ func openSQLite(ctx context.Context, path string, migrate bool) (*sqlite.Store, 
 			return nil, err
 		}
 	}
-	return sqlite.Open(ctx, sqlite.Config{Path: path})
+	return sqlite.Open(ctx, cfg)
 }
 
 // requireCurrent says how a schema is brought up to date that no process may change.

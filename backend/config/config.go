@@ -38,6 +38,8 @@ type Config struct {
 	DatabaseURL string
 	// Data is what is kept of events and how it is read.
 	Data Data
+	// SlowBot is how long a bot may take to answer that is not in the log; 0 logs none.
+	SlowBot time.Duration
 	// BotsFile says which bots exist; see package bots. Only the role dispatch reads it.
 	BotsFile string
 	// Roles are what this process does.
@@ -80,6 +82,8 @@ type Data struct {
 	// Pool is how many connections to each database this process may have, for writing and
 	// for reading each. 0 is four a processor, from 20 to 50.
 	Pool int
+	// SlowStatement is how long a statement of a database may take that is not in the log; 0 logs none.
+	SlowStatement time.Duration
 	// MaxLag is how far behind a replica may be that is read from.
 	MaxLag time.Duration
 	// Migrate brings the schema up to date at the start; without it the command migrate does.

@@ -38,6 +38,7 @@ func TestFromEnv(t *testing.T) {
 		config.EnvListen:         ":9",
 		config.EnvAPISecretFile:  "api.secret",
 		"BOTGATE_API_HOSTS":      "gateway.internal",
+		"BOTGATE_SLOW_BOT":       "2s",
 		"BOTGATE_LOG_LEVEL":      "warn",
 		"BOTGATE_LOG_FORMAT":     "json",
 	})
@@ -51,6 +52,7 @@ func TestFromEnv(t *testing.T) {
 		BlobRetention:  1000 * time.Hour,
 		DatabaseURL:    "postgres://u:p@h/db",
 		Data:           config.Default().Data,
+		SlowBot:        2 * time.Second,
 		BotsFile:       "bots.json",
 		Roles:          []config.Role{config.API, config.Record},
 		Listen:         ":9",
@@ -71,6 +73,7 @@ func TestDataFromEnv(t *testing.T) {
 		"BOTGATE_DATABASE_REPLICA_URL": "postgres://u:p@r/db",
 		config.EnvPool:                 "7",
 		"BOTGATE_DATABASE_MAX_LAG":     "500ms",
+		"BOTGATE_SLOW_STATEMENT":       "0",
 		"BOTGATE_MIGRATE":              "off",
 		"BOTGATE_RETENTION":            "90d",
 		config.EnvCacheSize:            "1GiB",
@@ -146,6 +149,8 @@ func TestErrorsNameTheOption(t *testing.T) {
 		"BOTGATE_SESSION_SIZE":         {"0", "1GB", "x"},
 		config.EnvRoles:                {"recorder", "record;api", " ", ",", "none", "record none"},
 		config.EnvListen:               {"8081", "localhost", "::1:80"},
+		"BOTGATE_SLOW_STATEMENT":       {"-1s", "long"},
+		"BOTGATE_SLOW_BOT":             {"-1s", "5"},
 		"BOTGATE_LOG_LEVEL":            {"loud"},
 		"BOTGATE_LOG_FORMAT":           {"xml"},
 	} {

@@ -131,6 +131,11 @@ var Options = []Option{
 			return must(c.Data.Pool >= 0 && c.Data.Pool <= 10_000, "from 1 to 10000, or 0 for the default")
 		},
 	}, {
+		Flag: "slow-statement", Env: "BOTGATE_SLOW_STATEMENT", Caddy: "slow_statement", Default: "1s",
+		Help: "statements of a database that take longer are in the log; 0 for none", Page: "reference/logs.md",
+		value: func(c *Config) value { return (*period)(&c.Data.SlowStatement) },
+		check: func(c Config) error { return must(c.Data.SlowStatement >= 0, "0 or more") },
+	}, {
 		Flag: "shards-file", Env: EnvShardsFile, Caddy: "shards_file",
 		Help: "spreads users over several databases, instead of the one above", Page: "guides/sharding.md",
 		value: func(c *Config) value { return (*text)(&c.Data.ShardsFile) },
@@ -188,6 +193,11 @@ var Options = []Option{
 		check: func(c Config) error {
 			return must(!c.Has(Dispatch) || c.BotsFile != "", "set: the role dispatch needs it")
 		},
+	}, {
+		Flag: "slow-bot", Env: "BOTGATE_SLOW_BOT", Caddy: "slow_bot", Default: "5s",
+		Help: "bots that take longer to answer are in the log; 0 for none", Page: "reference/logs.md",
+		value: func(c *Config) value { return (*period)(&c.SlowBot) },
+		check: func(c Config) error { return must(c.SlowBot >= 0, "0 or more") },
 	}, {
 		Flag: "reconcile-after", Env: "BOTGATE_RECONCILE_AFTER", Caddy: "reconcile_after", Default: "15m",
 		Help:  "events that nothing happened to for so long and no queue has are delivered again; 0 never",

@@ -73,6 +73,8 @@ type Config struct {
 	// between 16 and 256, or 8 for each request to the bot that may run where that is more. Where
 	// processes share the bots, each of those that this one has gets more, up to that bound.
 	Prefetch int
+	// SlowBot is how long a bot may take to answer that is not in the log. Default: none is.
+	SlowBot time.Duration
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
 	// Messaging makes the spans of attempts. Default: none.
@@ -107,7 +109,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	d := &Dispatcher{
 		cfg:     cfg,
 		clients: newClients(cfg.Concurrency),
-		slots:   &slots{total: cfg.Concurrency, log: cfg.Logger, probing: retry.NewWake()},
+		slots:   &slots{total: cfg.Concurrency, slow: cfg.SlowBot, log: cfg.Logger, probing: retry.NewWake()},
 		holds:   h,
 		log:     cfg.Logger,
 		unknown: rate.Sometimes{First: 1, Interval: unknownEvery},

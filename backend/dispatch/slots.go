@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/internal/recurring"
 	"github.com/botgate/botgate/internal/retry"
 )
 
@@ -19,7 +20,8 @@ import (
 // exceeded by one for each.
 type slots struct {
 	total int
-	alone bool // There is only one bot.
+	alone bool          // There is only one bot.
+	slow  time.Duration // What takes longer is logged; 0 for nothing.
 	log   *slog.Logger
 	// probing wakes run: another probe is to come.
 	probing retry.Wake
@@ -37,7 +39,8 @@ type gate struct {
 	// The rest belongs to the lock of slots.
 	breaker breaker
 	trouble trouble
-	running int // Requests that the breaker admitted since it opened.
+	slow    recurring.Count // Answers that took long.
+	running int             // Requests that the breaker admitted since it opened.
 	line    []*turn
 }
 

@@ -18,14 +18,16 @@ type finding struct {
 	delivery *queue.Delivery
 	failure  cause
 	reason   string
+	took     time.Duration
 	// retryAfter is when the bot wants to be asked again.
 	retryAfter time.Duration
 }
 
 // found is what an answer says of the bot.
-func found(delivery *queue.Delivery, ans answer, t *target) finding {
+func found(delivery *queue.Delivery, ans answer, t *target, took time.Duration) finding {
 	f := finding{
-		health: ans.health(), delivery: delivery, reason: ans.reason(), retryAfter: min(ans.retryAfter, t.bot.MaxRetryAfter),
+		health: ans.health(), delivery: delivery, reason: ans.reason(), took: took,
+		retryAfter: min(ans.retryAfter, t.bot.MaxRetryAfter),
 	}
 	if verdictOf(ans) != delivered && !errors.Is(ans.err, context.Canceled) {
 		f.failure = ans.cause()
@@ -50,8 +52,11 @@ func (t trouble) over() (times int, began time.Time) {
 
 // tell logs what is new about a bot that was down since then, or not. The lock is held.
 func (s *slots) tell(g *gate, f finding, since, now time.Time) {
-	if f.failure != "" {
+	switch {
+	case f.failure != "":
 		s.tellFailure(g, f, now)
+	case f.health == up && s.slow > 0 && f.took > s.slow:
+		s.tellSlow(g, f, now)
 	}
 	isOpen, wasOpen := !g.breaker.since.IsZero(), !since.IsZero()
 	failed, began := 0, time.Time{}
@@ -87,4 +92,12 @@ func (s *slots) tellFailure(g *gate, f finding, now time.Time) {
 	}
 	s.log.Warn("attempts to deliver to a bot fail", f.delivery.Event.LogAttr(), slog.String("cause", string(f.failure)),
 		slog.String("reason", f.reason), slog.Int("attempt", f.delivery.Attempt), slog.Int("times", times))
+}
+
+// tellSlow logs that the bot took long to answer. The lock is held.
+func (s *slots) tellSlow(g *gate, f finding, now time.Time) {
+	if times, isDue := g.slow.Again(now); isDue {
+		s.log.Warn("bot answers slowly", f.delivery.Event.LogAttr(), slog.Duration("took", f.took),
+			slog.Duration("threshold", s.slow), slog.Int("times", times))
+	}
 }

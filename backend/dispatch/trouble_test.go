@@ -92,3 +92,32 @@ func TestFailuresAreLoggedByBotAndCause(t *testing.T) {
 		require.InDelta(t, tried*2/3, times, float64(tried)/float64(periods), "all but those since the last lines")
 	})
 }
+
+// TestSlowBotsAreLogged has one bot take longer than the threshold for each event, beside one that does not.
+func TestSlowBotsAreLogged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		q := newFakeQueue()
+		d := newWithout(t, q, func(r *http.Request) (int, error) {
+			if r.URL.Host == "demo" {
+				time.Sleep(3 * time.Second) //nolint:forbidigo // In the bubble it passes at once.
+			}
+			return 204, nil
+		}, "other")
+		d.slots.log, d.slots.slow = slog.New(slog.NewTextHandler(&out, nil)), 2*time.Second
+		stop := running(t, d)
+		for n := range 20 {
+			e := newEvent(fmt.Sprint(n))
+			e.Bot = []string{"demo", "other"}[n%2]
+			q.put(1, e)
+			require.Equal(t, "ack", q.next(t).how)
+			time.Sleep(time.Minute) //nolint:forbidigo // In the bubble it passes at once.
+		}
+		require.NoError(t, stop())
+		require.NotContains(t, out.String(), "bot=other")
+		lines := regexp.MustCompile(`level=WARN msg="bot answers slowly" bot=demo event_id=\d+ took=3s threshold=2s times=\d\n`).FindAllString(out.String(), -1)
+		require.Len(t, lines, 4, out.String())
+		require.Len(t, lines, strings.Count(out.String(), "\n"))
+	})
+}

@@ -109,7 +109,7 @@ func (t *transaction) record(ctx context.Context, entries []store.Entry) ([]stor
 
 // checkFences fails when the bucket of an entry is fenced.
 func (t *transaction) checkFences(ctx context.Context, entries []store.Entry) error {
-	moved, err := sqlstore.ReadFences(ctx, query(t))
+	moved, err := sqlstore.ReadFences(ctx, query(t, t.slow))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (s *Store) ReadBuckets(ctx context.Context, buckets []int, after store.Posi
 	if !since.IsZero() {
 		text, args = selectLateBuckets, append(args, since)
 	}
-	entries, err := sqlstore.All(ctx, query(s.reader), sqlstore.ScanWithBody, text, args...)
+	entries, err := sqlstore.All(ctx, query(s.reader, s.slow), sqlstore.ScanWithBody, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading buckets: %w", classify(err))
 	}
@@ -50,13 +50,13 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 	at, id := int64(math.MinInt64), ""
 	err := inSteps(ctx, func() (last bool, err error) {
 		// The search may take long, so it is not part of the write transaction.
-		rows, err := sqlstore.All(ctx, query(s.reader), sqlstore.ScanEntry, selectBucketRows, at, id, list(buckets), removeRows)
+		rows, err := sqlstore.All(ctx, query(s.reader, s.slow), sqlstore.ScanEntry, selectBucketRows, at, id, list(buckets), removeRows)
 		if err != nil || len(rows) == 0 {
 			return true, err
 		}
 		at, id = rows[len(rows)-1].EventTime.UnixMicro(), rows[len(rows)-1].ID
 		return false, s.step(ctx, func(ctx context.Context, t *transaction) error {
-			fences, err := sqlstore.ReadFences(ctx, query(t))
+			fences, err := sqlstore.ReadFences(ctx, query(t, t.slow))
 			if err == nil {
 				err = sqlstore.CheckFenced(fences, buckets)
 			}

@@ -74,7 +74,7 @@ func (t *transaction) deleteCounts(ctx context.Context, day time.Time) error {
 
 // entries reads rows of the log without bodies.
 func (t *transaction) entries(ctx context.Context, text string, args ...any) ([]store.Entry, error) {
-	return sqlstore.All(ctx, query(t), sqlstore.ScanEntry, text, args...)
+	return sqlstore.All(ctx, query(t, t.slow), sqlstore.ScanEntry, text, args...)
 }
 
 // Days implements [store.Maintainer].

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/botgate/botgate/backend/internal/slowsql"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
@@ -13,12 +14,14 @@ import (
 func (s *Store) read(ctx context.Context, read func(context.Context, sqlstore.Query) error) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	return read(ctx, query(s.reader))
+	return read(ctx, query(s.reader, s.slow))
 }
 
-// query runs queries on a pool or in a transaction.
-func query(db sqldb.Querier) sqlstore.Query {
+// query runs queries on a pool or in a transaction, and logs those that take long.
+func query(db sqldb.Querier, slow *slowsql.Log) sqlstore.Query {
 	return func(ctx context.Context, read func(sqlstore.Rows) error, query string, args ...any) error {
+		began := time.Now()
+		defer func() { slow.Took(query, time.Since(began)) }()
 		rows, err := db.QueryContext(ctx, query, inMicros(args)...)
 		if err != nil {
 			return err

@@ -3,17 +3,20 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"time"
 
 	"github.com/botgate/botgate/backend/internal/migration"
+	"github.com/botgate/botgate/backend/internal/slowsql"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
@@ -50,9 +53,15 @@ var (
 
 // Config says where the events are.
 type Config struct {
+	// Name is the shard's, for the log. Default "main".
+	Name string
 	// Path is the file; it and its folder are created when missing, for this user
 	// only, and a file with wider permissions is given 0600. Required.
 	Path string
+	// SlowStatement is how long a statement may take that is not in the log. Default: none is.
+	SlowStatement time.Duration
+	// Logger gets what an operator should know. Default: discard.
+	Logger *slog.Logger
 }
 
 type base = sqlstore.Base
@@ -61,6 +70,7 @@ type base = sqlstore.Base
 type Store struct {
 	base
 	path string
+	slow *slowsql.Log
 	// SQLite has one writer at a time; in a pool of one connection the others wait in order and
 	// without polling.
 	writer *sql.DB
@@ -72,14 +82,16 @@ type Store struct {
 // Open opens the file and brings its schema up to date. Errors name
 // the file.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	s, err := open(ctx, cfg.Path)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
+	log := cfg.Logger.With("shard", cmp.Or(cfg.Name, "main"))
+	s, err := open(ctx, cfg.Path, slowsql.New(log, cfg.SlowStatement))
 	if err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", cfg.Path, err)
 	}
 	return s, nil
 }
 
-func open(ctx context.Context, path string) (*Store, error) {
+func open(ctx context.Context, path string, slow *slowsql.Log) (*Store, error) {
 	if err := sqlitefile.Create(path); err != nil {
 		return nil, err
 	}
@@ -91,7 +103,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	s := &Store{path: path, writer: writer, reader: reader, prepared: map[string]*sql.Stmt{}}
+	s := &Store{path: path, slow: slow, writer: writer, reader: reader, prepared: map[string]*sql.Stmt{}}
 	s.base = base{
 		Read: s.read, Exclusively: s.forEach, Classify: classify,
 		SelectTime: selectTime, SelectRows: selectRows, ListQuery: listQuery, CountQuery: countQuery, LogQuery: logQuery,

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"time"
 
+	"github.com/botgate/botgate/backend/internal/slowsql"
 	"github.com/botgate/botgate/internal/retry"
 )
 
 // transaction is a write transaction. No other process writes to the file meanwhile.
 type transaction struct {
 	*sql.Tx
+	slow *slowsql.Log
 	// prepared are the statements of the connection that are kept, by their text.
 	prepared map[string]*sql.Stmt
 	// used are those of this transaction; they are closed with it.
@@ -25,10 +27,13 @@ func (s *Store) write(ctx context.Context, run func(*transaction) error) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := run(&transaction{Tx: tx, prepared: s.prepared, used: map[string]*sql.Stmt{}}); err != nil {
+	if err := run(&transaction{Tx: tx, slow: s.slow, prepared: s.prepared, used: map[string]*sql.Stmt{}}); err != nil {
 		return endError(ctx, err)
 	}
-	return endError(ctx, tx.Commit())
+	began := time.Now()
+	err = tx.Commit()
+	s.slow.Took("commit", time.Since(began))
+	return endError(ctx, err)
 }
 
 // endError returns the context's error if that ended the transaction.
@@ -61,7 +66,9 @@ func (t *transaction) exec(ctx context.Context, query string, args ...any) (int6
 	if err != nil {
 		return 0, err
 	}
+	began := time.Now()
 	result, err := stmt.ExecContext(ctx, args...)
+	t.slow.Took(query, time.Since(began))
 	if err != nil {
 		return 0, err
 	}

@@ -45,6 +45,8 @@ type Config struct {
 	MaxConns int
 	// StatementTimeout is how long a server works on one statement. Default 10 s.
 	StatementTimeout time.Duration
+	// SlowStatement is how long a statement may take that is not in the log. Default: none is.
+	SlowStatement time.Duration
 	// AcquireTimeout is how long a call waits for a connection before it fails with
 	// an error that says why. Default 3 s.
 	AcquireTimeout time.Duration

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -24,6 +23,7 @@ var errNoAnswer = errors.New("the server does not answer")
 // when an error shows that the server's role has changed.
 type pool struct {
 	*pgxpool.Pool
+	tracer
 	acquireTimeout time.Duration
 	timeouts       atomic.Int64
 }
@@ -40,7 +40,7 @@ var roleChanged = []string{
 func (c *Cluster) newPool(ctx context.Context, cfg *pgxpool.Config, change func(*pgxpool.Config)) (*pool, error) {
 	cfg = cfg.Copy()
 	cfg.ConnConfig.ValidateConnect = nil
-	made := &pool{acquireTimeout: c.cfg.AcquireTimeout}
+	made := &pool{tracer: tracer{c.slow}, acquireTimeout: c.cfg.AcquireTimeout}
 	cfg.ConnConfig.Tracer = made
 	var reset atomic.Value // Connections may be made before the pool is returned.
 	closeIfFatal := cfg.ConnConfig.OnPgError
@@ -95,11 +95,3 @@ func (p *pool) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, data pgxpoo
 		a.cancel()
 	}
 }
-
-// TraceQueryStart implements [pgx.QueryTracer], without which pgx takes no tracer.
-func (*pool) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	return ctx
-}
-
-// TraceQueryEnd implements [pgx.QueryTracer].
-func (*pool) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}

@@ -15,12 +15,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botgate/botgate/backend/internal/slowsql"
 )
 
 // Cluster is the primary and the read replicas of one shard. [Open] makes it.
 type Cluster struct {
 	cfg     Config
 	log     *slog.Logger
+	slow    *slowsql.Log
 	primary *pool
 	// nodes are all servers: first those that may only be the primary, in the order of the URL.
 	nodes []*node
@@ -58,6 +61,7 @@ func Open(ctx context.Context, cfg Config) (*Cluster, error) {
 		cfg: cfg, log: cfg.Logger.With("shard", cfg.Name),
 		topology: topology{primary: none}, surveyed: make(chan struct{}),
 	}
+	c.slow = slowsql.New(c.log, cfg.SlowStatement)
 	c.endSurvey = sync.OnceFunc(func() { close(c.surveyed) })
 	if err := c.open(ctx); err != nil {
 		c.closePools()
