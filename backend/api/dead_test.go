@@ -82,7 +82,7 @@ func TestDead(t *testing.T) {
 	w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/dead?limit=1&user=42&type=t")
 	require.JSONEq(t, `{"dead":[`+deadView+`}],"next_cursor":"`+reader.page.Next.Cursor()+`",
 		"searched_to":"2026-03-04T05:06:07.000891Z","incomplete":true}`, w.Body.String())
-	require.Equal(t, store.Query{Subject: "42", Type: "t", Status: event.StatusDead, Limit: 1}, reader.query)
+	require.Equal(t, store.Query{Subject: "42", Type: "t", Statuses: []event.Status{event.StatusDead}, Limit: 1}, reader.query)
 }
 
 func TestDeadJobs(t *testing.T) {

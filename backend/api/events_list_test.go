@@ -23,14 +23,10 @@ func TestListAnswer(t *testing.T) {
 		"id":"id-1","bot":"demo","type":"github.push","subject":"42","time":"2026-03-04T05:06:07.000891Z",
 		"order_key":"7","verified_by":"github","content_type":"application/json","status":"accepted",
 		"recorded_at":"2026-03-04T05:06:08.000891Z","updated_at":"2026-03-04T05:06:09.000891Z","attempt_count":0}],
-		"next_cursor":"`+next.Cursor()+`"}`, w.Body.String())
+		"next_cursor":"`+cursorOf(t, w)+`"}`, w.Body.String())
 	require.Equal(t, store.Query{Limit: 50}, reader.query)
 
-	var page struct {
-		NextCursor string `json:"next_cursor"`
-	}
-	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page))
-	ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?cursor="+page.NextCursor)
+	ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?cursor="+cursorOf(t, w))
 	require.Equal(t, *next, reader.query.After)
 
 	reader.page = &store.Page{}
@@ -42,12 +38,65 @@ func TestListAnswer(t *testing.T) {
 	require.JSONEq(t, `{"events":[],"incomplete":true}`, w.Body.String())
 }
 
+func cursorOf(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	var page struct {
+		NextCursor string `json:"next_cursor"`
+	}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page))
+	require.NotEmpty(t, page.NextCursor)
+	return page.NextCursor
+}
+
+// TestCursorsAreOfOneList goes on in the list that a cursor is of, and in no other.
+func TestCursorsAreOfOneList(t *testing.T) {
+	t.Parallel()
+	reader := &fakeReader{page: &store.Page{Next: &store.Position{Time: at, ID: "id-1"}}}
+	h := handler(t, Config{Reader: reader})
+	lists := []string{
+		"", "bot=a", "bot=b", "user=a", "type=a", "status=dead", "status=dead,failed", "order=oldest", "from=1h", "to=1h", "from=2h",
+		"from=2026-03-04T05:06:07Z", "from=2h&to=1h",
+	}
+	for _, of := range lists {
+		next := cursorOf(t, ask(t, h, "GET", "/v1/events?"+of))
+		for _, other := range lists {
+			reader.query = store.Query{}
+			w := ask(t, h, "GET", "/v1/events?"+other+"&limit=7&fields=id&cursor="+next)
+			if of == other {
+				require.Equal(t, 200, w.Code, of)
+				require.Equal(t, *reader.page.Next, reader.query.After)
+				continue
+			}
+			requireProblem(t, w, 400, "malformed")
+			require.Contains(t, w.Body.String(), "belongs to another list", "%s, %s", of, other)
+			require.Zero(t, reader.query)
+		}
+	}
+	next := cursorOf(t, ask(t, h, "GET", "/v1/events?status=dead,failed"))
+	require.Equal(t, 200, ask(t, h, "GET", "/v1/events?status=failed,dead,failed&order=newest&bot=&cursor="+next).Code, "the same list")
+}
+
+func TestListWindow(t *testing.T) {
+	t.Parallel()
+	reader := &fakeReader{page: &store.Page{}}
+	h := handler(t, Config{Reader: reader})
+	before := time.Now()
+	require.Equal(t, 200, ask(t, h, "GET", "/v1/events?from=24h&to=1h").Code)
+	require.WithinRange(t, reader.query.From, store.Micros(before.Add(-24*time.Hour)), time.Now().Add(-24*time.Hour))
+	require.WithinRange(t, reader.query.To, store.Micros(before.Add(-time.Hour)), time.Now().Add(-time.Hour))
+	for _, window := range []string{"from=1h&to=2h", "from=2026-03-04T05:06:07Z&to=2026-03-04T05:06:07Z"} {
+		w := ask(t, h, "GET", "/v1/events?"+window)
+		requireProblem(t, w, 400, "malformed")
+		require.Contains(t, w.Body.String(), "from must be before", window)
+	}
+}
+
 func TestEveryStatusCanBeAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, status := range event.Statuses() {
 		reader := &fakeReader{page: &store.Page{}}
 		require.Equal(t, 200, ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?status="+string(status)).Code)
-		require.Equal(t, status, reader.query.Status)
+		require.Equal(t, []event.Status{status}, reader.query.Statuses)
 	}
 	w := ask(t, handler(t, Config{}), "GET", "/v1/events?status=lost")
 	requireProblem(t, w, 400, "malformed")
@@ -60,8 +109,12 @@ func TestListParameters(t *testing.T) {
 		"": {Limit: 50},
 		"bot=&user=&status=&type=&limit=&cursor=": {Limit: 50},
 		"bot=demo&user=u%201&type=github.push":    {Bot: "demo", Subject: "u 1", Type: "github.push", Limit: 50},
-		"status=dead&limit=200":                   {Status: event.StatusDead, Limit: 200},
-		"status=accepted&limit=1":                 {Status: event.StatusAccepted, Limit: 1},
+		"status=dead&limit=200":                   {Statuses: []event.Status{event.StatusDead}, Limit: 200},
+		"status=failed,dead,failed&order=oldest":  {Statuses: []event.Status{event.StatusFailed, event.StatusDead}, Oldest: true, Limit: 50},
+		"from=2026-03-04T05:06:07.0000019Z&to=2026-03-04t07:06:07%2B01:00&order=newest": {
+			From: time.Date(2026, 3, 4, 5, 6, 7, 1000, time.UTC), To: time.Date(2026, 3, 4, 6, 6, 7, 0, time.UTC), Limit: 50,
+		},
+		"status=accepted&limit=1": {Statuses: []event.Status{event.StatusAccepted}, Limit: 1},
 	} {
 		reader := &fakeReader{page: &store.Page{}}
 		w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/events?"+query)
@@ -75,7 +128,7 @@ func TestListRefusesBadParameters(t *testing.T) {
 	far := store.Position{Time: time.UnixMicro(1 << 62), ID: "x"}
 	for _, query := range []string{
 		"limit=0", "limit=201", "limit=-1", "limit=ten", "limit=1e1", "limit=99999999999999999999",
-		"status=lost", "status=Dead",
+		"status=lost", "status=Dead", "status=dead,", "status=dead,lost", "status=dead&status=failed", "from=yesterday", "to=-1h", "from=0001-01-01T00:00:00Z", "order=newer", "order=OLDEST",
 		"cursor=%21", "cursor=AAAA", "cursor=" + strings.Repeat("A", 2000), "cursor=" + far.Cursor(), "cursor=" + store.Position{Time: at}.Cursor(),
 		"cursor=" + store.Position{Time: at, ID: "\x00"}.Cursor(), "cursor=" + store.Position{Time: at, ID: "\xff"}.Cursor(),
 		"users=1", "bot=a&bot=b", "bot=%zz", "bot=a;b", "bot=%00", "user=%ff", "type=" + strings.Repeat("x", 513),

@@ -137,6 +137,8 @@ DELETE /openapi.json
 GET /v1/events
 GET /v1/events?fields=id,status&limit=1
 GET /v1/events | If-None-Match: *
+GET /v1/events?status=failed,dead&from=24h&to=1h&order=oldest
+GET /v1/events?from=1h&to=24h
 GET /v1/events?limit=0
 GET /v1/events?bot=demo | X-Botgate-Bot: other
 POST /v1/events
@@ -274,7 +276,7 @@ func (d describedUsers) List(ctx context.Context, q store.Query) (*store.Page, e
 		return &store.Page{}, d.err
 	}
 	page, err := d.fakeReader.List(ctx, q)
-	if err == nil && q.Status == event.StatusDead {
+	if err == nil && q.Dead() {
 		dead, next := died(d.record), page.Next
 		if dead.Attempts = nil; q.After.ID != "" {
 			next = nil

@@ -111,6 +111,29 @@ func oneOf[T ~string](field *T, known ...T) func(name, value string) error {
 	}
 }
 
+// someOf reads one or more, with commas between; each counts once.
+func someOf[T ~string](field *[]T, known ...T) func(name, value string) error {
+	return func(name, value string) error {
+		for one := range strings.SplitSeq(value, ",") {
+			if !slices.Contains(known, T(one)) {
+				return fmt.Errorf("%s must be some of %v, with commas between", name, known)
+			}
+			if !slices.Contains(*field, T(one)) {
+				*field = append(*field, T(one))
+			}
+		}
+		return nil
+	}
+}
+
+// plain reads what is looked at later.
+func plain(field *string) func(name, value string) error {
+	return func(_, value string) error {
+		*field = value
+		return nil
+	}
+}
+
 func limit(field *int, largest int) func(name, value string) error {
 	return func(name, value string) (err error) {
 		if *field, err = strconv.Atoi(value); err != nil || *field < 1 || *field > largest {

@@ -110,7 +110,7 @@ func List(ctx context.Context, s Store, q Query) (*Page, error) {
 // notes in the page where it stopped.
 func scan(ctx context.Context, s Store, q Query, take func(*store.Record) (enough bool), page *Page) error {
 	asked := store.Query{
-		Bot: q.Bot, Type: q.Type, Subject: q.User, Status: event.StatusDead,
+		Bot: q.Bot, Type: q.Type, Subject: q.User, Statuses: []event.Status{event.StatusDead},
 		Oldest: q.Oldest, After: q.After, Limit: store.MaxLimit,
 	}
 	if q.Reason == "" && q.Since.IsZero() && q.Until.IsZero() {

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
@@ -11,7 +12,10 @@ import (
 // Query chooses the events of a list. Empty fields do not filter.
 type Query struct {
 	Bot, Subject, Type string
-	Status             event.Status
+	// Statuses are those of which an event has to have one.
+	Statuses []event.Status
+	// From and To bound when events were accepted: From is included, To is not. In microseconds.
+	From, To time.Time
 	// Oldest asks for the oldest first; else the newest is.
 	Oldest bool
 	// Limit is the page size; see [Query.Size].
@@ -23,13 +27,46 @@ type Query struct {
 // Possible reports whether any event can match. Clients may send text that no database takes, or
 // a position that no page returned.
 func (q Query) Possible() bool {
-	for _, s := range []string{q.Bot, q.Subject, q.Type, string(q.Status), q.After.ID} {
+	for _, s := range []string{q.Bot, q.Subject, q.Type, q.After.ID} {
 		if !validText(s) {
 			return false
 		}
 	}
-	year := q.After.Time.Year()
-	return year >= 0 && year <= 9999
+	for _, at := range []time.Time{q.After.Time, q.From, q.To} {
+		if year := at.Year(); year < 0 || year > 9999 {
+			return false
+		}
+	}
+	return true
+}
+
+// Unfinished reports whether only events are wanted that are not delivered, of which there are few.
+func (q Query) Unfinished() bool {
+	return len(q.Statuses) > 0 && !slices.Contains(q.Statuses, event.StatusDelivered)
+}
+
+// Dead reports whether only dead events are wanted.
+func (q Query) Dead() bool { return len(q.Statuses) == 1 && q.Statuses[0] == event.StatusDead }
+
+// Compare compares positions in the order of the list.
+func (q Query) Compare(a, b Position) int {
+	if q.Oldest {
+		a, b = b, a
+	}
+	return a.Compare(b)
+}
+
+// Start is the position behind which the page begins, by After and the window; zero for the
+// beginning of the list.
+func (q Query) Start() Position {
+	edge := Position{Time: q.To} // No id is empty, so this is before all of that time.
+	if q.Oldest {
+		edge.Time = q.From
+	}
+	if edge.Time.IsZero() || q.After != (Position{}) && q.Compare(edge, q.After) < 0 {
+		return q.After
+	}
+	return edge
 }
 
 // Size is the limit, clamped to 1 and MaxLimit.

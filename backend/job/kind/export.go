@@ -15,6 +15,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/blob"
+	"github.com/botgate/botgate/internal/event"
 )
 
 const (
@@ -111,7 +112,10 @@ func (k *Export) resume(r *job.Run) (*writer, error) {
 	if err := j.Decode(&p, &w.at); err != nil {
 		return nil, err
 	}
-	w.query = store.Query{Bot: p.Filter.Bot, Subject: p.Filter.User, Type: p.Filter.Type, Status: p.Filter.Status, Limit: store.MaxLimit}
+	w.query = store.Query{Bot: p.Filter.Bot, Subject: p.Filter.User, Type: p.Filter.Type, Limit: store.MaxLimit}
+	if p.Filter.Status != "" {
+		w.query.Statuses = []event.Status{p.Filter.Status}
+	}
 	w.from = p.Filter.From.Time
 	if j.Checkpoint == "" {
 		w.at.Time = cmp.Or(store.Micros(p.Filter.To.Time), j.CreatedAt)

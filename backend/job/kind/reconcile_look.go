@@ -139,7 +139,7 @@ func redeliveryOf(r *store.Record) queue.Redelivery {
 
 // list reads events with a status from where the last look ended, or from the newest that is stale.
 func (l *look) list(ctx context.Context, status event.Status, limit int) error {
-	q := store.Query{Status: status, Limit: store.MaxLimit, After: l.at.Cursors[status]}
+	q := store.Query{Statuses: []event.Status{status}, Limit: store.MaxLimit, After: l.at.Cursors[status]}
 	if q.After.Time.IsZero() {
 		q.After.Time = store.Micros(l.now.Add(-l.After))
 	}

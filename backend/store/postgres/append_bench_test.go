@@ -101,8 +101,8 @@ func BenchmarkList(b *testing.B) {
 	fillLog(b, s, events)
 	here := store.Position{Time: logTime(middle(events), events), ID: logID(middle(events))}
 	for name, q := range map[string]store.Query{
-		"newest": {}, "bot": {Bot: "bot1"}, "rare bot": {Bot: "rare"}, "user": {Subject: "user-10"}, "dead": {Status: event.StatusDead},
-		"delivered": {Bot: "bot1", Status: event.StatusDelivered}, "middle": {After: here}, "bot, middle": {Bot: "bot1", After: here},
+		"newest": {}, "bot": {Bot: "bot1"}, "rare bot": {Bot: "rare"}, "user": {Subject: "user-10"}, "dead": {Statuses: []event.Status{event.StatusDead}},
+		"delivered": {Bot: "bot1", Statuses: []event.Status{event.StatusDelivered}}, "middle": {After: here}, "bot, middle": {Bot: "bot1", After: here},
 	} {
 		q.Limit = 50
 		b.Run(name, func(b *testing.B) {

@@ -103,7 +103,7 @@ func TestALargeBatchThatIsThereInPart(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, part.newly, len(entries)) //nolint:testifylint // It would print all of them.
 	}
-	page, err := s.List(t.Context(), store.Query{Limit: 200, Status: event.StatusAccepted})
+	page, err := s.List(t.Context(), store.Query{Limit: 200, Statuses: []event.Status{event.StatusAccepted}})
 	require.NoError(t, err)
 	require.Empty(t, page.Records, "each is delivered")
 	requireRebuilt(t, s, url)

@@ -19,7 +19,7 @@ const (
 	listLog  = `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.replays, s.updated_at, %s from events e cross join lateral (`
 	statusOf = `select status, attempts, replays, updated_at from event_status where event_id = e.id`
 
-	// listStatus begins a list by a status that few events have.
+	// listStatus begins a list by one status, that few events have.
 	listStatus = `select event_time, event_id, status, attempts, replays, updated_at from event_status`
 
 	// inDays tells the planner which partitions a list of events is in.
@@ -46,11 +46,11 @@ var undelivered = sqlstore.Codes("status <> {delivered}")
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err error) {
 	// A user has fewer events than a status.
-	if q.Status == "" || q.Status == event.StatusDelivered || q.Subject != "" || !q.Possible() {
+	if !q.Unfinished() || q.Subject != "" || !q.Possible() {
 		return s.base.List(ctx, q)
 	}
 	err = s.read(ctx, func(ctx context.Context, db sqlstore.Query) (err error) {
-		page, err = readStatusPage(ctx, db, q)
+		page, err = sqlstore.EachStatus(q, func(one store.Query) (*store.Page, error) { return readStatusPage(ctx, db, one) })
 		return err
 	})
 	if err != nil {
@@ -62,11 +62,12 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 // ordered ends a query with a page of a list, behind its position.
 func ordered(f *sqlstore.Filter, q store.Query, id string) string {
 	compare, order := sqlstore.Behind(q)
-	if q.After != (store.Position{}) {
-		at := f.Arg(q.After.Time)
+	if start := q.Start(); start != (store.Position{}) {
+		at := f.Arg(start.Time)
 		f.And("event_time " + compare + "= " + at) // Only this tells the planner which partitions to read.
-		f.And("(event_time, " + id + ") " + compare + " (" + at + ", " + f.Arg(q.After.ID) + ")")
+		f.And("(event_time, " + id + ") " + compare + " (" + at + ", " + f.Arg(start.ID) + ")")
 	}
+	f.Until("event_time", q)
 	return f.Where() + " order by event_time " + order + ", " + id + " " + order + " limit " + f.Arg(q.Size()+1)
 }
 
@@ -79,10 +80,10 @@ func listLogQuery(q store.Query) (string, []any) {
 		f.And("subject <> ''") // As the index has it.
 	}
 	status, death := statusOf, "null::bytea"
-	if q.Status != "" {
-		status += " and status = " + f.Arg(store.Code(q.Status))
+	if len(q.Statuses) > 0 {
+		status += " and " + f.OneOf("status", q.Statuses)
 	}
-	if q.Status == event.StatusDead {
+	if q.Dead() {
 		death = selectDeath + lastDeath
 	}
 	return fmt.Sprintf(listLog, death) + status + " offset 0) s" + ordered(f, q, "id"), f.Args
@@ -92,7 +93,7 @@ func listStatusQuery(q store.Query) (string, []any) {
 	f := &sqlstore.Filter{}
 	f.And("known")
 	f.And(undelivered)
-	f.And("status = " + f.Arg(store.Code(q.Status)))
+	f.And(f.OneOf("status", q.Statuses))
 	f.Equal("bot", q.Bot)
 	f.Equal("type", q.Type)
 	return listStatus + ordered(f, q, "event_id"), f.Args
@@ -121,7 +122,7 @@ func readStatusPage(ctx context.Context, db sqlstore.Query, q store.Query) (*sto
 	if !q.Oldest {
 		first, last = last, first
 	}
-	entries, err := sqlstore.All(ctx, db, scanListed, selectListed, times, ids, first, last, q.Status == event.StatusDead)
+	entries, err := sqlstore.All(ctx, db, scanListed, selectListed, times, ids, first, last, q.Dead())
 	if err != nil {
 		return nil, err
 	}

@@ -212,7 +212,7 @@ func requireStatuses(t *testing.T, s *postgres.Store, entries []store.Entry) {
 		require.Equal(t, p.State.Status, r.Status)
 		require.Equal(t, p.State.Attempts, r.AttemptCount)
 		require.Equal(t, p.State.UpdatedAt, r.UpdatedAt)
-		page, err := s.List(t.Context(), store.Query{Status: r.Status, After: store.Position{Time: p.EventTime.Add(time.Microsecond)}, Limit: 1})
+		page, err := s.List(t.Context(), store.Query{Statuses: []event.Status{r.Status}, After: store.Position{Time: p.EventTime.Add(time.Microsecond)}, Limit: 1})
 		require.NoError(t, err)
 		r.Event.Data, r.Attempts, r.Death = nil, nil, page.Records[0].Death
 		require.Equal(t, r, page.Records[0])

@@ -68,7 +68,7 @@ func TestRetain(t *testing.T) {
 	_, err = s.Get(t.Context(), "old")
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.Equal(t, []string{"kept"}, listed(t, s, store.Query{}))
-	require.Empty(t, listed(t, s, store.Query{Status: event.StatusDead}))
+	require.Empty(t, listed(t, s, store.Query{Statuses: []event.Status{event.StatusDead}}))
 	user, err := s.User(t.Context(), store.UserQuery{Subject: "alice"})
 	require.NoError(t, err)
 	require.Equal(t, store.Counts{Accepted: 1, Delivered: 1}, user.Bots[0].Counts)

@@ -22,14 +22,9 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 	}
 	q.Limit = q.Size()
 	all, absent, err := gather(ctx, s, q.Limit, listing[*store.Record]{
-		bucket: func(r *store.Record) int { return event.BucketOfID(r.Event.ID) },
-		compare: func(a, b *store.Record) int {
-			if q.Oldest {
-				a, b = b, a
-			}
-			return a.Position().Compare(b.Position())
-		},
-		next: listPages(q),
+		bucket:  func(r *store.Record) int { return event.BucketOfID(r.Event.ID) },
+		compare: func(a, b *store.Record) int { return q.Compare(a.Position(), b.Position()) },
+		next:    listPages(q),
 	})
 	if err == nil && len(absent) > 0 && len(absent) == len(s.routes.Load().has) {
 		err = joined(absent)

@@ -107,7 +107,7 @@ func same(t *testing.T, source *rand.Rand, want, got store.Store, all []*event.E
 				*choice.field = choice.values[source.IntN(len(choice.values))]
 			}
 		}
-		q.Status = []event.Status{"", "", event.StatusDelivered, event.StatusDead, event.StatusAccepted}[source.IntN(5)]
+		q.Statuses = [][]event.Status{nil, nil, {event.StatusDelivered}, {event.StatusDead}, {event.StatusAccepted, event.StatusDead}}[source.IntN(5)]
 		samePages(t, q, want, got)
 	}
 }

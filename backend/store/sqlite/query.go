@@ -5,7 +5,6 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
-	"github.com/botgate/botgate/internal/event"
 )
 
 const (
@@ -15,7 +14,7 @@ const (
 
 // listQuery is [sqlstore.Base.ListQuery]. SQLite has no statistics, so the join order and the index are given.
 func listQuery(q store.Query) (string, []any) {
-	if q.Status != "" && q.Status != event.StatusDelivered && q.Subject == "" {
+	if q.Unfinished() && q.Subject == "" {
 		return listByStatus(q)
 	}
 	f := &sqlstore.Filter{}
@@ -23,8 +22,8 @@ func listQuery(q store.Query) (string, []any) {
 	f.Equal("e.subject", q.Subject)
 	f.Equal("e.type", q.Type)
 	f.Equal("e.bot", q.Bot)
-	if q.Status != "" {
-		f.And("s.status = " + f.Arg(store.Code(q.Status)))
+	if len(q.Statuses) > 0 {
+		f.And(f.OneOf("s.status", q.Statuses))
 	}
 	index := "events_key"
 	switch {
@@ -47,12 +46,12 @@ where s.bot is not null and ` + undelivered + ` and s.status = $1 limit $2)`
 // undelivered is a condition as the index has it.
 var undelivered = sqlstore.Codes("s.status <> {delivered}")
 
-// listByStatus is for a status that few events have.
+// listByStatus is for one status, that few events have; see [sqlstore.EachStatus].
 func listByStatus(q store.Query) (string, []any) {
 	f := &sqlstore.Filter{}
 	f.And("s.bot is not null")
 	f.And(undelivered)
-	f.And("s.status = " + f.Arg(store.Code(q.Status)))
+	f.And(f.OneOf("s.status", q.Statuses))
 	f.Equal("s.bot", q.Bot)
 	f.Equal("e.type", q.Type)
 	from := `event_status s indexed by event_status_open
@@ -65,18 +64,19 @@ var selectDeath = sqlstore.Codes(`(select d.data from events d indexed by events
 	where d.event_time = e.event_time and d.ref = e.id and d.status = {dead} order by d.replays desc, d.time desc limit 1)`)
 
 func page(f *sqlstore.Filter, q store.Query, from, at, id string) (string, []any) {
-	after, death := any(math.MaxInt64), "null"
+	after, death, start := any(math.MaxInt64), "null", q.Start()
 	switch {
-	case q.After != (store.Position{}):
-		after = q.After.Time
+	case start != store.Position{}:
+		after = start.Time
 	case q.Oldest:
 		after = math.MinInt64
 	}
-	if q.Status == event.StatusDead {
+	if q.Dead() {
 		death = selectDeath
 	}
 	compare, order := sqlstore.Behind(q)
-	f.And("(" + at + ", " + id + ") " + compare + " (" + f.Arg(after) + ", " + f.Arg(q.After.ID) + ")")
+	f.And("(" + at + ", " + id + ") " + compare + " (" + f.Arg(after) + ", " + f.Arg(start.ID) + ")")
+	f.Until(at, q)
 	return `select ` + sqlstore.LogColumns + `, s.status, s.attempts, s.replays, s.updated_at, ` + death + ` from ` + from + f.Where() +
 		` order by ` + at + ` ` + order + `, ` + id + ` ` + order + ` limit ` + f.Arg(q.Size()+1), f.Args
 }

@@ -50,13 +50,16 @@ func TestListPlans(t *testing.T) {
 		{"events_bot", store.Query{Bot: "b"}},
 		{"events_subject", store.Query{Subject: "s"}},
 		{"events_type", store.Query{Type: "t"}},
-		{"events_key", store.Query{Status: event.StatusDelivered}},
-		{"event_status_open", store.Query{Status: event.StatusDead}},
-		{"event_status_open", store.Query{Bot: "b", Status: event.StatusDead}},
-		{"event_status_open", store.Query{Bot: "b", Type: "t", Status: event.StatusDead}},
+		{"events_key", store.Query{Statuses: []event.Status{event.StatusDelivered}}},
+		{"event_status_open", store.Query{Statuses: []event.Status{event.StatusDead}}},
+		{"event_status_open", store.Query{Bot: "b", Statuses: []event.Status{event.StatusDead}}},
+		{"event_status_open", store.Query{Bot: "b", Type: "t", Statuses: []event.Status{event.StatusDead}}},
 		{"events_type", store.Query{Bot: "b", Type: "t"}},
-		{"events_type", store.Query{Bot: "b", Type: "t", Status: event.StatusDelivered}},
-		{"events_subject", store.Query{Bot: "b", Subject: "s", Type: "t", Status: event.StatusAccepted}},
+		{"events_key", store.Query{From: time.Unix(1, 0), To: time.Unix(2, 0)}},
+		{"events_bot", store.Query{Bot: "b", From: time.Unix(1, 0), To: time.Unix(2, 0), Statuses: []event.Status{event.StatusDead, event.StatusDelivered}}},
+		{"event_status_open", store.Query{From: time.Unix(1, 0), To: time.Unix(2, 0), Statuses: []event.Status{event.StatusDead}}},
+		{"events_type", store.Query{Bot: "b", Type: "t", Statuses: []event.Status{event.StatusDelivered}}},
+		{"events_subject", store.Query{Bot: "b", Subject: "s", Type: "t", Statuses: []event.Status{event.StatusAccepted}}},
 	} {
 		for _, after := range []store.Position{{}, {Time: time.Now(), ID: "after"}} {
 			q := c.query

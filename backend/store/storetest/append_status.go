@@ -43,12 +43,12 @@ var statusCases = map[string]func(*testing.T, Store){
 		add(t, s, change(t, e, event.StatusFailed, 1))
 		add(t, s, change(t, e, event.StatusDead, 2))
 		require.Empty(t, list(t, s, store.Query{Limit: 10}).Records)
-		require.Empty(t, list(t, s, store.Query{Limit: 10, Status: event.StatusDead}).Records)
+		require.Empty(t, list(t, s, store.Query{Limit: 10, Statuses: []event.Status{event.StatusDead}}).Records)
 		add(t, s, e)
 		r := get(t, s, e.ID)
 		require.Equal(t, event.StatusDead, r.Status)
 		require.Equal(t, 2, r.AttemptCount)
-		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Status: event.StatusDead})))
+		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Statuses: []event.Status{event.StatusDead}})))
 	},
 
 	"repeats change no status": func(t *testing.T, s Store) {
@@ -68,7 +68,7 @@ var statusCases = map[string]func(*testing.T, Store){
 			require.Equal(t, e.Time, r.UpdatedAt)
 			require.Equal(t, at, r.Repeats, "oldest first")
 			require.Empty(t, r.Attempts)
-			require.Contains(t, ids(list(t, s, store.Query{Limit: 10, Status: want})), e.ID)
+			require.Contains(t, ids(list(t, s, store.Query{Limit: 10, Statuses: []event.Status{want}})), e.ID)
 			add(t, s, change(t, e, event.StatusFailed, 1), repeat(t, e, 3, start.Add(time.Hour)))
 			r = get(t, s, e.ID)
 			require.Equal(t, event.StatusFailed, r.Status)
@@ -87,7 +87,7 @@ var statusCases = map[string]func(*testing.T, Store){
 		add(t, s, news)
 		add(t, s, news)
 		require.Equal(t, event.StatusReplayed, get(t, s, e.ID).Status)
-		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Status: event.StatusReplayed})))
+		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 10, Statuses: []event.Status{event.StatusReplayed}})))
 		again, err := event.NewChange(e, event.Change{Status: event.StatusFailed, Attempt: 1, Replays: 1, At: start.Add(2 * time.Minute)})
 		require.NoError(t, err)
 		add(t, s, again)

@@ -180,19 +180,15 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	}
 	page := &store.Page{}
 	limit := q.Size()
-	compare := store.Position.Compare
-	if q.Oldest {
-		compare = func(a, b store.Position) int { return b.Compare(a) }
-	}
 	at := func(e store.Entry) store.Position { return store.Position{Time: e.EventTime, ID: e.ID} }
-	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, func(a, b store.Entry) int { return compare(at(a), at(b)) })
+	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, func(a, b store.Entry) int { return q.Compare(at(a), at(b)) })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range events {
 		r := f.record(e)
-		after := q.After == (store.Position{}) || compare(q.After, r.Position()) < 0
-		if !after || q.Bot != "" && q.Bot != e.Bot || q.Type != "" && q.Type != e.EventType ||
-			q.Subject != "" && q.Subject != e.Subject || q.Status != "" && q.Status != r.Status {
+		after := q.After == (store.Position{}) || q.Compare(q.After, r.Position()) < 0
+		if !after || e.EventTime.Before(q.From) || !q.To.IsZero() && !e.EventTime.Before(q.To) || q.Bot != "" && q.Bot != e.Bot || q.Type != "" && q.Type != e.EventType ||
+			q.Subject != "" && q.Subject != e.Subject || len(q.Statuses) > 0 && !slices.Contains(q.Statuses, r.Status) {
 			continue
 		}
 		if len(page.Records) == limit {
@@ -200,7 +196,7 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 			page.Next = &next
 			break
 		}
-		if q.Status == event.StatusDead {
+		if q.Dead() {
 			r.Death = lastDeath(r.Attempts)
 		}
 		r.Attempts, r.Repeats = nil, nil

@@ -89,7 +89,7 @@ var listCases = map[string]func(*testing.T, Store){
 		}
 		add(t, s, again, once, Event(3))
 		add(t, s, died(again, 1, 422), died(again, 0, 410), died(once, 0, 410), change(t, Event(3), event.StatusFailed, 1))
-		for _, q := range []store.Query{{Status: event.StatusDead}, {Status: event.StatusDead, Subject: again.Subject}} {
+		for _, q := range []store.Query{{Statuses: []event.Status{event.StatusDead}}, {Statuses: []event.Status{event.StatusDead}, Subject: again.Subject}} {
 			q.Limit, q.Oldest = 9, true
 			records := list(t, s, q).Records
 			require.Len(t, records, 2)
@@ -99,7 +99,7 @@ var listCases = map[string]func(*testing.T, Store){
 			require.Equal(t, []byte("no"), records[1].Death.Answer.Body)
 			require.Nil(t, records[1].Event.Data)
 		}
-		require.Nil(t, list(t, s, store.Query{Limit: 1, Status: event.StatusFailed}).Records[0].Death)
+		require.Nil(t, list(t, s, store.Query{Limit: 1, Statuses: []event.Status{event.StatusFailed}}).Records[0].Death)
 	},
 
 	"counts up to a limit": func(t *testing.T, s Store) {
@@ -119,6 +119,63 @@ var listCases = map[string]func(*testing.T, Store){
 	},
 
 	"filters": testFilters,
+
+	"windows": func(t *testing.T, s Store) {
+		batch := Events(6)
+		for i, e := range batch {
+			e.Time = start.Add(time.Duration(i/2) * time.Microsecond) // Two of each time.
+		}
+		add(t, s, batch...)
+		for i, e := range batch {
+			add(t, s, change(t, e, []event.Status{event.StatusDead, event.StatusDelivered, event.StatusFailed}[i%3], 1))
+		}
+		for _, statuses := range [][]event.Status{nil, {event.StatusDead}, {event.StatusFailed, event.StatusDead}, {event.StatusDead, event.StatusDelivered}} {
+			for from := range 2 {
+				for to := from; to < 3; to++ {
+					q := store.Query{Statuses: statuses, From: start.Add(time.Duration(from) * time.Microsecond), To: start.Add(time.Duration(to) * time.Microsecond)}
+					requireWindow(t, s, q, batch)
+					q.Bot = batch[0].Bot
+					requireWindow(t, s, q, batch)
+				}
+			}
+			requireWindow(t, s, store.Query{Statuses: statuses, From: start.Add(time.Microsecond)}, batch)
+			requireWindow(t, s, store.Query{Statuses: statuses, To: start.Add(time.Microsecond)}, batch)
+		}
+	},
+
+	"several statuses": func(t *testing.T, s Store) {
+		batch := Events(24)
+		add(t, s, batch...)
+		statuses := []event.Status{event.StatusAccepted, event.StatusFailed, event.StatusDead, event.StatusDelivered}
+		for i, e := range batch {
+			if st := statuses[i%4]; st != event.StatusAccepted {
+				add(t, s, change(t, e, st, 1))
+			}
+		}
+		for mask := 1; mask < 16; mask++ {
+			var wanted []event.Status
+			for i, st := range statuses {
+				if mask>>i&1 == 1 {
+					wanted = append(wanted, st)
+				}
+			}
+			for _, limit := range []int{1, 4, 7} {
+				for _, oldest := range []bool{false, true} {
+					var want []string
+					for i, e := range batch {
+						if slices.Contains(wanted, statuses[i%4]) {
+							want = append(want, e.ID)
+						}
+					}
+					if !oldest {
+						slices.Reverse(want)
+					}
+					got := pages(t, s, store.Query{Statuses: wanted, Oldest: oldest, Limit: limit})
+					require.Equal(t, slices.Collect(slices.Chunk(want, limit)), got, "%v, %d", wanted, limit)
+				}
+			}
+		}
+	},
 }
 
 func everything(*event.Event) bool { return true }
@@ -153,7 +210,10 @@ func testFilters(t *testing.T, s Store) {
 		for _, subject := range []string{"", "u1", "\x00"} {
 			for _, kind := range []string{"", "command"} {
 				for _, st := range append(statuses, "", "unheard-of") {
-					q := store.Query{Bot: bot, Subject: subject, Type: kind, Status: st, Limit: 20}
+					q := store.Query{Bot: bot, Subject: subject, Type: kind, Limit: 20}
+					if st != "" {
+						q.Statuses = []event.Status{st}
+					}
 					want := idsOf(batch, func(e *event.Event) bool {
 						return (bot == "" || bot == e.Bot) && (subject == "" || subject == e.Subject) &&
 							(kind == "" || kind == e.Type) && (st == "" || st == status[e.ID])
@@ -167,6 +227,26 @@ func testFilters(t *testing.T, s Store) {
 				}
 			}
 		}
+	}
+}
+
+// requireWindow compares both orders, in pages of any size, with a plain loop over events of which the
+// i-th has the i-th status of dead, delivered and failed in turn.
+func requireWindow(t *testing.T, s Store, q store.Query, batch []*event.Event) {
+	t.Helper()
+	var want []string
+	for i, e := range batch {
+		status := []event.Status{event.StatusDead, event.StatusDelivered, event.StatusFailed}[i%3]
+		if !e.Time.Before(q.From) && (q.To.IsZero() || e.Time.Before(q.To)) && (len(q.Statuses) == 0 || slices.Contains(q.Statuses, status)) {
+			want = append(want, e.ID)
+		}
+	}
+	for _, oldest := range []bool{true, false} {
+		for _, limit := range []int{2, 9} {
+			q.Oldest, q.Limit = oldest, limit
+			require.Equal(t, want, slices.Clip(append([]string(nil), slices.Concat(pages(t, s, q)...)...)), "%+v", q)
+		}
+		slices.Reverse(want)
 	}
 }
 

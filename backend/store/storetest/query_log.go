@@ -57,12 +57,12 @@ var logCases = map[string]func(*testing.T, Store){
 		r := get(t, s, e.ID)
 		require.Equal(t, e, r.Event)
 		require.Equal(t, event.StatusDeferred, r.Status)
-		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 9, Status: event.StatusDeferred})))
-		require.Empty(t, list(t, s, store.Query{Limit: 9, Status: event.StatusAccepted}).Records)
+		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 9, Statuses: []event.Status{event.StatusDeferred}})))
+		require.Empty(t, list(t, s, store.Query{Limit: 9, Statuses: []event.Status{event.StatusAccepted}}).Records)
 		add(t, s, change(t, e, event.StatusExpired, 1))
 		require.Equal(t, event.StatusExpired, get(t, s, e.ID).Status)
-		require.Empty(t, list(t, s, store.Query{Limit: 9, Status: event.StatusDeferred}).Records)
-		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 9, Status: event.StatusExpired, Bot: e.Bot})))
+		require.Empty(t, list(t, s, store.Query{Limit: 9, Statuses: []event.Status{event.StatusDeferred}}).Records)
+		require.Equal(t, []string{e.ID}, ids(list(t, s, store.Query{Limit: 9, Statuses: []event.Status{event.StatusExpired}, Bot: e.Bot})))
 		require.Equal(t, []store.UserBot{{Bot: e.Bot, Counts: store.Counts{Accepted: 1, Deferred: 1, Expired: 1}, First: e.Time, Last: e.Time}},
 			user(t, s, store.UserQuery{Subject: e.Subject}).Bots)
 	},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
 )
 
 // Filter collects the conditions of a query, and their arguments as $1, $2 and so on.
@@ -27,6 +28,25 @@ func (f *Filter) And(condition string) { f.where = append(f.where, condition) }
 func (f *Filter) Equal(column, value string) {
 	if value != "" {
 		f.And(column + " = " + f.Arg(value))
+	}
+}
+
+// OneOf is the condition that a column has one of the statuses, of which there is one at least.
+func (f *Filter) OneOf(column string, statuses []event.Status) string {
+	codes := make([]string, len(statuses))
+	for i, s := range statuses {
+		codes[i] = f.Arg(store.Code(s))
+	}
+	return column + " in (" + strings.Join(codes, ", ") + ")"
+}
+
+// Until asks for what is within the window of a query, by the end that [store.Query.Start] does not have.
+func (f *Filter) Until(column string, q store.Query) {
+	switch {
+	case q.Oldest && !q.To.IsZero():
+		f.And(column + " < " + f.Arg(q.To))
+	case !q.Oldest && !q.From.IsZero():
+		f.And(column + " >= " + f.Arg(q.From))
 	}
 }
 

@@ -58,12 +58,24 @@ func (b *Base) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	if !q.Possible() {
 		return &store.Page{}, nil
 	}
-	query, args := b.ListQuery(q)
-	records, err := read(ctx, b, scanRecord, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("listing events: %w", b.Classify(err))
+	list := func(q store.Query) (*store.Page, error) {
+		query, args := b.ListQuery(q)
+		records, err := read(ctx, b, scanRecord, query, args...)
+		return Paginate(q, records), err
 	}
-	return Paginate(q, records), nil
+	if q.Unfinished() && q.Subject == "" {
+		page, err := EachStatus(q, list)
+		return page, b.listed(err)
+	}
+	page, err := list(q)
+	return page, b.listed(err)
+}
+
+func (b *Base) listed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("listing events: %w", b.Classify(err))
 }
 
 // Count implements [store.Store].
