@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/session"
@@ -150,6 +151,28 @@ func TestRun(t *testing.T) {
 	go func() { ended <- s.Run(t.Context()) }()
 	f.sweeps <- -1
 	require.ErrorIs(t, <-ended, session.ErrUnavailable)
+	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP botgate_session_expired_total Expired sessions removed from the database; Redis removes them by itself.
+# TYPE botgate_session_expired_total counter
+botgate_session_expired_total 600
+`), "botgate_session_expired_total"))
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	f := &fake{}
+	s := with(t, session.Config{Engine: f, Registerer: registry})
+	_, err := s.Get(t.Context(), key)
+	require.ErrorIs(t, err, session.ErrNotFound)
+	_, _, err = s.Put(t.Context(), key, []byte(`{}`), 0, always)
+	require.NoError(t, err)
+	_, _, err = s.Patch(t.Context(), key, []byte(`{}`), 0, session.Condition{Missing: true})
+	require.ErrorIs(t, err, session.ErrCondition)
+	_, _, err = s.Patch(t.Context(), key, []byte(`x`), 0, always)
+	require.ErrorIs(t, err, session.ErrDocument)
+	f.err = session.ErrUnavailable
+	require.ErrorIs(t, s.Delete(t.Context(), key, always), session.ErrUnavailable)
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	counted, series := map[string]float64{}, 0
