@@ -219,10 +219,9 @@ func (s *session) try(
 ) (ans answer, b breaker) {
 	s.metrics.inFlight.Inc()
 	ans = answer{err: errPanicked}
-	began := time.Now()
 	defer func() {
 		s.metrics.inFlight.Dec()
-		b = s.slots.release(t.gate, p, found(delivery, ans, t, time.Since(began)))
+		b = s.slots.release(t.gate, p, found(delivery, ans, t, time.Since(now)))
 	}()
 	ans = s.send(ctx, t, delivery, now)
 	return ans, b

@@ -35,14 +35,18 @@ const TimeLayout = "2006-01-02T15:04:05.000Z07:00"
 // Origin are the fields that are the same in all records of a process: the service is "botgate" or
 // "botgate-backend".
 func Origin(service string) []slog.Attr {
+	return []slog.Attr{
+		slog.String(Service, service), slog.String(Version, version.Number()), slog.String(Instance, InstanceName()),
+	}
+}
+
+// InstanceName tells this process apart from others of its service, in logs and in traces.
+func InstanceName() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return []slog.Attr{
-		slog.String(Service, service), slog.String(Version, version.Number()),
-		slog.String(Instance, fmt.Sprintf("%s/%d", host, os.Getpid())),
-	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
 // NewLogger returns a logger that writes records of a level and above in a format; each in JSON has the fields of

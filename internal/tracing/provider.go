@@ -16,6 +16,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/botgate/botgate/internal/logformat"
 	"github.com/botgate/botgate/internal/version"
 )
 
@@ -64,15 +65,11 @@ func Start(ctx context.Context, cfg Config) (*Provider, error) {
 
 // process is what makes the spans.
 func process(ctx context.Context, service string) (*resource.Resource, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
 	return resource.New(ctx,
 		resource.WithAttributes(
 			attribute.String("service.name", service),
 			attribute.String("service.version", version.Number()),
-			attribute.String("service.instance.id", fmt.Sprintf("%s/%d", host, os.Getpid())),
+			attribute.String("service.instance.id", logformat.InstanceName()),
 		),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 }
