@@ -32,9 +32,11 @@ validate: build ## check the shipped Caddyfile; makes secrets in data/ when ther
 	@bin/botgate init
 	@bin/botgate validate --config Caddyfile
 
+# Tests wait as much as they work: one package more than processors.
+TEST_PACKAGES := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # "make lint" vets, too.
 test: test-deps ## run all tests, with Redis, RabbitMQ, PostgreSQL and S3, race detector on
-	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -vet=off -tags $(TAGS) -timeout 30m ./...
+	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -vet=off -p $(TEST_PACKAGES) -tags $(TAGS) -timeout 30m ./...
 	$(GO) -C bench/peers test -race ./...
 
 test-deps: ## install what the tests need, or say what is missing

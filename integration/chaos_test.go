@@ -26,6 +26,15 @@ const chaosVariable = "BOTGATE_CHAOS"
 
 func chaosWanted() bool { return os.Getenv(chaosVariable) != "" }
 
+// parallel lets the test run beside others, but not in the long form, where what is measured is to
+// come from its own faults.
+func parallel(t *testing.T) {
+	t.Helper()
+	if !chaosWanted() {
+		t.Parallel()
+	}
+}
+
 // chaos is a stack with a load on it and what happened so far. In the long form there are two
 // gateways, and beside the bot "demo" others that are not well.
 type chaos struct {

@@ -16,6 +16,7 @@ import (
 // TestChaosFailover kills the primary under load and promotes the standby: events are recorded
 // again, and every one that was accepted is delivered in the end.
 func TestChaosFailover(t *testing.T) {
+	parallel(t)
 	primary := testsvc.StartPostgres(t)
 	standby := testsvc.StartPostgresStandby(t, primary)
 	// Without, the standby may lack what the primary has confirmed. The standby does not copy it.

@@ -65,6 +65,7 @@ func TestReload(t *testing.T) {
 // TestReplacedBinary starts a second gateway on the port of the first, under load, and
 // stops the first: no request is refused, and none is lost.
 func TestReplacedBinary(t *testing.T) {
+	parallel(t)
 	s := newStack(t)
 	s.startServices()
 	l := startSteadyLoad(s, endless)

@@ -41,6 +41,7 @@ type outage struct {
 // recorded and answered all the time, as fast as before but for the wait that docs/explanation/guarantees.md
 // grants, and nothing of anybody is lost.
 func TestChaosShard(t *testing.T) {
+	parallel(t)
 	a, b := testsvc.StartPostgres(t), testsvc.StartPostgres(t)
 	s := newStack(t)
 	s.useShards(a.URL, b.URL)

@@ -58,6 +58,7 @@ func (s *stack) awaitMetric(name string, reached func(float64) bool) {
 // TestSpoolOutlastsTheBroker kills RabbitMQ under load, then the gateway, and brings both
 // back: every request is accepted, and every event is stored once and delivered in order.
 func TestSpoolOutlastsTheBroker(t *testing.T) {
+	parallel(t)
 	s := newStack(t)
 	s.startServicesAlone()
 	s.rabbit.AwaitQueues("botgate.record", "botgate.bot.demo")

@@ -34,6 +34,7 @@ const (
 // TestStrangersFillNoMemory has a thousand connections send as much as they can under a signature that is
 // well-formed and false, and hold it. The gateway's memory stays bounded, and good requests are answered.
 func TestStrangersFillNoMemory(t *testing.T) {
+	parallel(t)
 	s := newStack(t)
 	binary := filepath.Join(s.dir, "botgate")
 	require.NoError(t, buildPlain(binary, "../cmd/botgate", "-trimpath"), "the race detector takes memory of its own")
