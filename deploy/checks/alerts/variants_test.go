@@ -42,21 +42,6 @@ type expectation struct {
 	Samples []any          `yaml:"exp_samples"`
 }
 
-// TestEachAlertIsTested: for each alert there is what fires it, and what is just below.
-func TestEachAlertIsTested(t *testing.T) {
-	t.Parallel()
-	cases := map[string]bool{}
-	for _, file := range shippedTests(t) {
-		for _, one := range file.Tests {
-			cases[one.Name] = true
-		}
-	}
-	for _, name := range alertNames(t) {
-		require.True(t, cases[name+" fires"], name)
-		require.True(t, cases[name+" is just below"] || name == "Watchdog", name)
-	}
-}
-
 // sumsUp are tests of what the processes do together, so that two of them are not what one is.
 var sumsUp = map[string]bool{"AttackSuspected is just below": true, "QueuesUnowned fires": true}
 
