@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
+	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,16 +23,25 @@ func TestDashboardsAreWritten(t *testing.T) {
 	require.Equal(t, files(t, folder), files(t, "dashboards"), "run: make dashboards")
 }
 
-// TestDashboardsAreStrict: they have no field that Grafana does not know.
+// TestDashboardsAreStrict: they have no field that Grafana does not know, and no value that it does not take, those of
+// the panels' and the queries' plugins included.
 func TestDashboardsAreStrict(t *testing.T) {
 	t.Parallel()
+	plugins.RegisterDefaultPlugins()
 	for name, text := range files(t, "dashboards") {
 		var d dashboard.Dashboard
 		// What it returns is never nil, but empty when all is well.
 		if err := d.UnmarshalJSONStrict([]byte(text)); err != nil {
 			require.Empty(t, err, name)
 		}
+		require.NoError(t, d.Validate(), name)
 		require.EqualValues(t, 42, d.SchemaVersion, "version 1 of the format, which older Grafanas read, too")
+		for _, p := range d.Panels {
+			if p.Panel != nil {
+				require.IsType(t, &timeseries.Options{}, p.Panel.Options, *p.Panel.Title)
+				require.IsType(t, prometheus.Dataquery{}, p.Panel.Targets[0], *p.Panel.Title)
+			}
+		}
 	}
 }
 

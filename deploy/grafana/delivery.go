@@ -75,7 +75,7 @@ func dispatch() []panel {
 		{
 			id: 11, title: "Time of an attempt", unit: units.Seconds, runbook: "events-wait",
 			description: "How fast bots answer.",
-			queries:     quantiles("botgate_dispatch_attempt_duration_seconds", ""),
+			queries:     quantiles("botgate_dispatch_attempt_duration_seconds"),
 		},
 		{
 			id: 12, title: "Room for requests", unit: units.PercentUnit, line: 0.95, runbook: "events-wait",

@@ -38,17 +38,17 @@ func traffic() []panel {
 		{
 			id: 3, title: "Time to accept", unit: units.Seconds, line: 0.2, runbook: "accepting-is-slow",
 			description: "From a request's arrival until its event is durable. The line is the objective for 99.9 %.",
-			queries:     quantiles("botgate_enqueue_accept_seconds", ""),
+			queries:     quantiles("botgate_enqueue_accept_seconds"),
 		},
 		{
 			id: 4, title: "Time to deliver", unit: units.Seconds, line: 30, runbook: "events-wait",
 			description: "From an event's acceptance until its bot has it, with all attempts and pauses.",
-			queries:     quantiles("botgate_dispatch_delay_seconds", ""),
+			queries:     quantiles("botgate_dispatch_delay_seconds"),
 		},
 		{
 			id: 5, title: "Time to record", unit: units.Seconds, runbook: "events-wait",
 			description: "From an event's acceptance until queries find it.",
-			queries:     quantiles("botgate_record_delay_seconds", ""),
+			queries:     quantiles("botgate_record_delay_seconds"),
 		},
 		{
 			id: 6, title: "Time of the API", unit: units.Seconds, line: 0.2, runbook: "the-api-is-slow",
@@ -121,17 +121,17 @@ func refusals() []panel {
 			queries:     []query{{"{{outcome}}", `sum by (outcome) (rate(botgate_schema_requests_total{@}[@]))`}},
 		},
 		{
-			id: 18, title: "Memory of strangers", unit: units.PercentUnit, line: 0.9, runbook: "bodies-find-no-room",
+			id: 18, title: "Memory of strangers", unit: units.PercentUnit, runbook: "bodies-find-no-room",
 			description: "What bodies of senders who are not known yet take of what they may.",
 			queries:     []query{{"{{instance}}", `botgate_unverified_bytes{@} / botgate_unverified_limit_bytes{@}`}},
 		},
 	}
 }
 
-// quantiles are those of a histogram over all processes, with more matchers.
-func quantiles(name, matchers string) []query {
+// quantiles are those of a histogram over all processes.
+func quantiles(name string) []query {
 	of := func(quantile string) string {
-		return "histogram_quantile(" + quantile + ", sum by (le) (rate(" + name + "_bucket{@" + matchers + "}[@])))"
+		return "histogram_quantile(" + quantile + ", sum by (le) (rate(" + name + "_bucket{@}[@])))"
 	}
 	return []query{{"p50", of("0.5")}, {"p95", of("0.95")}, {"p99", of("0.99")}}
 }

@@ -100,12 +100,12 @@ func record() []panel {
 		{
 			id: 12, title: "Size of a batch", unit: units.Short, runbook: "events-wait",
 			description: "Events that are committed together; more of them when record is behind.",
-			queries:     quantiles("botgate_record_batch_size", ""),
+			queries:     quantiles("botgate_record_batch_size"),
 		},
 		{
 			id: 13, title: "Time of a batch", unit: units.Seconds, line: 1, runbook: "events-wait",
 			description: "Time to commit a batch.",
-			queries:     quantiles("botgate_record_append_duration_seconds", ""),
+			queries:     quantiles("botgate_record_append_duration_seconds"),
 		},
 		{
 			id: 14, title: "Tried again", unit: units.OpsPerSecond, runbook: "events-wait",

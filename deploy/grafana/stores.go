@@ -26,7 +26,7 @@ func database() []panel {
 			},
 		},
 		{
-			id: 2, title: "Pools", unit: units.PercentUnit, line: 0.9, runbook: "the-database-is-slow",
+			id: 2, title: "Pools", unit: units.PercentUnit, runbook: "the-database-is-slow",
 			description: "Connections in use, of those that the pool may have.",
 			queries:     []query{{"{{instance}} {{shard}} {{pool}}", `botgate_database_connections{@,state="acquired"} / on (job, instance, shard, pool) botgate_database_connections_max{@}`}},
 		},
