@@ -12,7 +12,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -79,6 +79,13 @@ deploy-check: ## check what is under deploy/; gets its tools the first time, in 
 
 alert-check: test-deps ## run every expression of rules and dashboards in a real Prometheus that scrapes a real Botgate
 	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -run '^TestAlertsHaveMetrics$$' ./integration
+
+bin/otelcol: deploy/logs/main.go deploy/logs/go.sum
+	@echo "Building a collector; this takes some minutes ..."
+	@$(GO) -C deploy/logs build -trimpath -ldflags '-s -w' -o $(CURDIR)/$@ .
+
+logs-check: bin/otelcol ## ship the logs of a gateway and a backend by a real OpenTelemetry Collector
+	BOTGATE_COLLECTOR=$(CURDIR)/bin/otelcol $(GO) test -race -tags $(TAGS) -count 1 -run '^TestLogsAreShipped$$' ./integration
 
 chart-check: ## check the Helm chart only
 	@sh deploy/helm/check.sh
