@@ -9,8 +9,7 @@ type Activity struct {
 	// Bots are those that have anything in Dispatch, as far as this handle knows.
 	Bots map[string]BotActivity
 	// Oldest has when the oldest event of Record was accepted that waits or is in flight, zero for none, where
-	// this handle knows of that group. Replays are left out, as they were accepted long ago, and so is what is
-	// parked.
+	// this handle knows of that group. Replays are left out, as in [BotActivity], and so is what is parked.
 	Oldest map[Group]time.Time
 }
 
@@ -23,14 +22,17 @@ func NewActivity() Activity {
 type BotActivity struct {
 	// InFlight counts those that a consumer has and did not settle: handed out, or held ready for it.
 	InFlight int64
-	// Oldest is when the oldest of all of them was accepted; zero if that is not known.
+	// Oldest is when the oldest of all that wait or are in flight was accepted; zero if that is not known. Replays
+	// are left out, as they were accepted long before anybody asked for them.
 	Oldest time.Time
 }
 
-// Add counts another event in flight.
-func (b BotActivity) Add(accepted time.Time) BotActivity {
+// Add counts another delivery in flight.
+func (b BotActivity) Add(d *Delivery) BotActivity {
 	b.InFlight++
-	b.Oldest = Older(b.Oldest, accepted)
+	if d.Replays == 0 {
+		b.Oldest = Older(b.Oldest, d.Event.Time)
+	}
 	return b
 }
 

@@ -11,6 +11,7 @@ import (
 
 var activityCases = []testCase{
 	{"what a bot has in flight is counted, and its oldest event known", botActivity},
+	{"a replay makes no bot late, and hides no new event", replayActivity},
 	{"the oldest event of Record is known until it is settled", recordActivity},
 }
 
@@ -39,6 +40,27 @@ func botActivity(t *testing.T, e *env) {
 	activity, err := e.q.Activity(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, activity.Bots[e.bot].InFlight)
+}
+
+func replayActivity(t *testing.T, e *env) {
+	replayed := e.event("a")
+	e.publish(e.q, replayed)
+	c := e.subscribe(e.q, queue.Dispatch)
+	c.ack(c.one())
+	e.redeliver(queue.Redelivery{Event: replayed, Replays: 1})
+	again := c.one()
+	activity, err := e.q.Activity(t.Context())
+	require.NoError(t, err)
+	require.NotZero(t, activity.Bots[e.bot].InFlight)
+	require.Zero(t, activity.Bots[e.bot].Oldest, "it waits only since it was asked for")
+	between := time.Now().Truncate(time.Microsecond)
+	e.publish(e.q, e.event("a"))
+	require.Eventually(t, func() bool {
+		activity, err := e.q.Activity(t.Context())
+		return err == nil && !activity.Bots[e.bot].Oldest.Before(between)
+	}, patience, tick, "one waits behind the replay")
+	c.ack(again)
+	c.ack(c.one())
 }
 
 func recordActivity(t *testing.T, e *env) {

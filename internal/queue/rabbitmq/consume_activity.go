@@ -48,8 +48,8 @@ func (c *consumer) countActivity(bots map[string]queue.BotActivity) {
 	defer c.mu.Unlock()
 	for sub := range c.subscriptions {
 		for _, it := range sub.items {
-			e := it.delivery.Event
-			bots[e.Bot] = bots[e.Bot].Add(e.Time)
+			bot := it.delivery.Event.Bot
+			bots[bot] = bots[bot].Add(it.delivery)
 		}
 	}
 }

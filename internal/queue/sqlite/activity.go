@@ -9,11 +9,10 @@ import (
 )
 
 // activitySeen bounds how many deliveries of a state, and how many fresh events, are looked at for the oldest
-// of Record or of each bot. Those with the lowest ids are.
+// of Record or of each bot that is no replay. Those with the lowest ids are.
 const activitySeen = 10_000
 
-// Activity implements [queue.Queue]. What it costs does not grow with the events that wait. The oldest
-// delivery of a bot is never blocked.
+// Activity implements [queue.Queue]. What it costs does not grow with the events that wait.
 func (q *Queue) Activity(ctx context.Context) (queue.Activity, error) {
 	found := queue.NewActivity()
 	err := q.read(ctx, func() error {
@@ -61,15 +60,21 @@ var selectOldestRecord = numbers.Replace(`SELECT ifnull((SELECT at FROM events W
 	UNION ALL SELECT id >> 1 FROM (SELECT id, replays FROM deliveries
 		WHERE grp = {record} AND state = {ready} ORDER BY id LIMIT ?1) WHERE replays = 0))), 0)`)
 
+// Without replays the oldest of a bot can be blocked, behind a replay.
 var selectActivity = numbers.Replace(`WITH
-	leased AS MATERIALIZED (SELECT bot, count(*) AS n, min(id) AS id FROM deliveries
+	leased AS MATERIALIZED (SELECT bot, count(*) AS n, min(id) FILTER (WHERE replays = 0) AS id FROM deliveries
 		WHERE grp = {dispatch} AND state = {leased} GROUP BY bot),
-	delayed AS MATERIALIZED (SELECT bot, min(id) AS id FROM (SELECT bot, id FROM deliveries
-		WHERE grp = {dispatch} AND state = {delayed} ORDER BY id LIMIT ?1) GROUP BY bot),
-	fresh AS MATERIALIZED (SELECT bot, min(seq) * 2 + 1 AS id FROM (SELECT bot, seq FROM events
-		WHERE seq >= (SELECT dispatch_fresh FROM counters) AND grps & {in_dispatch} ORDER BY seq LIMIT ?1) GROUP BY bot),
-	ready AS MATERIALIZED (SELECT bot, (SELECT min(id) FROM deliveries INDEXED BY deliveries_bot
-		WHERE grp = {dispatch} AND state = {ready} AND bot = bots.bot) AS id FROM bots WHERE depth > 0)
-	SELECT bots.name, ifnull(leased.n, 0), ifnull((SELECT at FROM events WHERE seq = (SELECT min(id) FROM
-		(SELECT leased.id AS id UNION ALL SELECT delayed.id UNION ALL SELECT ready.id UNION ALL SELECT fresh.id)) >> 1), 0)
-	FROM bots JOIN ready USING (bot) LEFT JOIN leased USING (bot) LEFT JOIN delayed USING (bot) LEFT JOIN fresh USING (bot)`)
+	delayed AS MATERIALIZED (SELECT bot, min(id) AS id FROM (SELECT bot, id, replays FROM deliveries
+		WHERE grp = {dispatch} AND state = {delayed} ORDER BY id LIMIT ?1) WHERE replays = 0 GROUP BY bot),
+	blocked AS MATERIALIZED (SELECT bot, min(id) AS id FROM (SELECT bot, id, replays FROM deliveries
+		WHERE grp = {dispatch} AND state = {blocked} ORDER BY id LIMIT ?1) WHERE replays = 0 GROUP BY bot),
+	fresh AS MATERIALIZED (SELECT bot, min(seq) * 2 + 1 AS id FROM (SELECT bot, seq, replays FROM events
+		WHERE seq >= (SELECT dispatch_fresh FROM counters) AND grps & {in_dispatch} ORDER BY seq LIMIT ?1)
+		WHERE replays = 0 GROUP BY bot),
+	ready AS MATERIALIZED (SELECT bot, (SELECT id FROM (SELECT id, replays FROM deliveries INDEXED BY deliveries_bot
+		WHERE grp = {dispatch} AND state = {ready} AND bot = bots.bot ORDER BY id LIMIT ?1) WHERE replays = 0 LIMIT 1) AS id
+		FROM bots WHERE depth > 0)
+	SELECT bots.name, ifnull(leased.n, 0), ifnull((SELECT at FROM events WHERE seq = (SELECT min(id) FROM (SELECT leased.id AS id
+		UNION ALL SELECT delayed.id UNION ALL SELECT blocked.id UNION ALL SELECT ready.id UNION ALL SELECT fresh.id)) >> 1), 0)
+	FROM bots JOIN ready USING (bot) LEFT JOIN leased USING (bot) LEFT JOIN delayed USING (bot)
+		LEFT JOIN blocked USING (bot) LEFT JOIN fresh USING (bot)`)
