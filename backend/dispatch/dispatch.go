@@ -90,6 +90,7 @@ type Dispatcher struct {
 	clients clients
 	slots   *slots
 	holds   *holds
+	deaths  *deaths
 	metrics *metrics
 	log     *slog.Logger
 	trouble atomic.Pointer[error]
@@ -111,6 +112,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		clients: newClients(cfg.Concurrency),
 		slots:   &slots{total: cfg.Concurrency, slow: cfg.SlowBot, log: cfg.Logger, probing: retry.NewWake()},
 		holds:   h,
+		deaths:  newDeaths(cfg.Logger),
 		log:     cfg.Logger,
 		unknown: rate.Sometimes{First: 1, Interval: unknownEvery},
 	}

@@ -145,7 +145,7 @@ func (s *session) unadmitted(t *target, delivery *queue.Delivery) (change event.
 		return giveUp(delivery), true
 	}
 	change = newChange(delivery)
-	change.Attempt, change.Error = delivery.Attempt-1, "out of time: the bot is down"
+	change.Attempt, change.Error = delivery.Attempt-1, outOfTime+": the bot is down"
 	return change, true
 }
 
@@ -238,11 +238,11 @@ func judge(
 	case v == delivered:
 		change.Status, change.Error = event.StatusDelivered, ""
 	case v == permanent:
-		change.Error = "refused for good: " + change.Error
+		change.Error = refusedForGood + ": " + change.Error
 	case t.bot.MaxAttempts > 0 && b.charges && change.Attempt >= t.bot.MaxAttempts:
-		change.Error = "out of attempts: " + change.Error
+		change.Error = outOfAttempts + ": " + change.Error
 	case b.charges && change.At.Sub(triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
-		change.Error = "out of time: " + change.Error
+		change.Error = outOfTime + ": " + change.Error
 	default:
 		backoff := func(attempt int) time.Duration { return t.delay(attempt, ans.retryAfter) }
 		delay, next := b.pause(change.Attempt, ans.health(), backoff, change.At)

@@ -198,9 +198,6 @@ func (s *session) holding(
 	return change, delay
 }
 
-// givenUpBy is the reason, or its beginning, of what somebody gave up.
-const givenUpBy = "given up on request"
-
 // giveUp is the change of an event that somebody gave up. The number is that of the last attempt.
 func giveUp(delivery *queue.Delivery) event.Change {
 	change := newChange(delivery)

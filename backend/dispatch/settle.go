@@ -41,7 +41,7 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	case err != nil:
 		return fmt.Errorf("settling event %s: %w", delivery.Event.ID, err)
 	case change.Status == event.StatusDead:
-		s.log.WarnContext(ctx, "event is dead", delivery.Event.LogAttr(), slog.Int("attempts", change.Attempt), slog.String("reason", change.Error))
+		s.deaths.tell(ctx, delivery.Event, s.target(delivery.Event.Bot) != nil, change)
 	}
 	return nil
 }

@@ -93,6 +93,42 @@ func TestFailuresAreLoggedByBotAndCause(t *testing.T) {
 	})
 }
 
+// TestDeadEventsAreLoggedByBotAndCause has two bots refuse an event each minute, and counts them.
+func TestDeadEventsAreLoggedByBotAndCause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		q := newFakeQueue()
+		var status atomic.Int32
+		status.Store(http.StatusGone)
+		d := newWithout(t, q, func(*http.Request) (int, error) { return int(status.Load()), nil }, "other")
+		d.deaths.log = slog.New(slog.NewTextHandler(&out, nil))
+		stop := running(t, d)
+		dies := func(n int, bot string) {
+			e := newEvent(fmt.Sprint(n))
+			e.Bot = bot
+			q.put(1, e)
+			require.Equal(t, "dead", q.next(t).how)
+		}
+		const minutes = 20
+		for n := range minutes {
+			dies(n, "demo")
+			dies(n+minutes, "other")
+			time.Sleep(time.Minute) //nolint:forbidigo // In the bubble it passes at once.
+		}
+		status.Store(http.StatusUnprocessableEntity)
+		dies(2*minutes, "demo")
+		require.NoError(t, stop())
+		for _, bot := range []string{"demo", "other"} {
+			found := regexp.MustCompile(`level=WARN msg="events are dead" bot=`+bot+
+				` event_id=\d+ cause="refused for good" reason="refused for good: the bot answered 4\d\d" attempts=1 times=(\d)\n`).FindAllStringSubmatch(out.String(), -1)
+			require.Len(t, found, minutes/int(recurring.Period/time.Minute)+map[string]int{"demo": 1}[bot], out.String())
+			require.Equal(t, "1", found[0][1])
+			require.Equal(t, "5", found[1][1])
+		}
+	})
+}
+
 // TestSlowBotsAreLogged has one bot take longer than the threshold for each event, beside one that does not.
 func TestSlowBotsAreLogged(t *testing.T) {
 	t.Parallel()

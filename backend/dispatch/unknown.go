@@ -19,7 +19,7 @@ const (
 func (s *session) awaitBot(delivery *queue.Delivery, now time.Time, sp *span) error {
 	if now.Sub(triedSince(delivery, now)) > (bots.Bot{}).WithDefaults().GiveUpAfter {
 		change := newChange(delivery)
-		change.Error = "unknown bot"
+		change.Error = unknownBot
 		return s.conclude(delivery, change, 0, sp)
 	}
 	s.metrics.unknown.Inc()
