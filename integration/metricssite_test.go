@@ -47,6 +47,7 @@ func TestMetricsSite(t *testing.T) {
 	second.requireRefused("in use", "BOTGATE_METRICS_BIND="+host, "BOTGATE_METRICS_PORT="+port)
 	_, public, err := net.SplitHostPort(strings.TrimPrefix(second.base, "http://"))
 	require.NoError(t, err)
+	second.requireRefused("has a port", "BOTGATE_METRICS_BIND="+address)
 	second.requireRefused("two sites", "BOTGATE_METRICS_BIND=0.0.0.0", "BOTGATE_METRICS_PORT="+public)
 
 	require.NoError(t, s.gateway.cmd.Process.Signal(syscall.SIGTERM))

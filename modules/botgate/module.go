@@ -129,7 +129,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.verifyOrder = func() error { return order.VerifyStarted(ctx) }
 	a.logger = requestlog.Logger(ctx)
 	a.claimPorts = func() error { return a.claimAll(ctx) }
-	if err := a.expand(); err != nil {
+	if err := errors.Join(verifyBind(), a.expand()); err != nil {
 		return err
 	}
 	if err := a.provisionBots(); err != nil {

@@ -296,3 +296,20 @@ func TestHeldQueueOutlivesTheConfiguration(t *testing.T) {
 	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrClosed)
 	require.NoError(t, release(), "releasing twice is fine")
 }
+
+// TestMetricsBindHasNoPort: Caddy would leave the port out without a word.
+func TestMetricsBindHasNoPort(t *testing.T) {
+	for bind, refused := range map[string]bool{
+		"": false, "127.0.0.1": false, "0.0.0.0 ::1": false, "[::1]": false, "localhost": false, "unix//run/metrics.sock": false,
+		"127.0.0.1:9999": true, "127.0.0.1 [::1]:9999": true, ":9999": true,
+	} {
+		t.Setenv("BOTGATE_METRICS_BIND", bind)
+		_, err := provision(t, &botgate.App{Data: t.TempDir()})
+		if !refused {
+			require.NoError(t, err, bind)
+			continue
+		}
+		require.ErrorContains(t, err, "BOTGATE_METRICS_BIND: ", bind)
+		require.ErrorContains(t, err, "BOTGATE_METRICS_PORT=9999", bind)
+	}
+}

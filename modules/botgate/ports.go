@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -23,8 +24,10 @@ import (
 
 // The variables of the shipped Caddyfile that addresses are from.
 const (
-	envSites = "BOTGATE_HTTP_PORT or BOTGATE_METRICS_PORT"
-	envAdmin = "BOTGATE_ADMIN"
+	envSites       = "BOTGATE_HTTP_PORT or " + envMetricsPort
+	envAdmin       = "BOTGATE_ADMIN"
+	envMetricsBind = "BOTGATE_METRICS_BIND"
+	envMetricsPort = "BOTGATE_METRICS_PORT"
 )
 
 const (
@@ -195,6 +198,17 @@ func sites(ctx caddy.Context) (sockets []listening.Socket, err error) {
 		sockets = append(sockets, own...)
 	}
 	return sockets, nil
+}
+
+// verifyBind refuses ports in the addresses of the site for metrics: Caddy's bind leaves them out without a word.
+func verifyBind() error {
+	for _, address := range strings.Fields(os.Getenv(envMetricsBind)) {
+		_, host, port, err := caddy.SplitNetworkAddress(address)
+		if err == nil && port != "" {
+			return fmt.Errorf("%s: %s has a port: write %s there, and %s=%s", envMetricsBind, address, host, envMetricsPort, port)
+		}
+	}
+	return nil
 }
 
 // expand returns the sockets of an address of Caddy; none where the port is free to choose, or of networks
