@@ -276,6 +276,7 @@ func TestKilledInFlight(t *testing.T) {
 
 	s.rabbit.Pause()
 	unconfirmed := unanswered(s, "alice", 1)
+	s.requireScrapes()
 	requireInFlight(t, other.ask("alice", "k", hello))
 	requireProblem(t, other.ask("alice", "k", bye), http.StatusUnprocessableEntity, "idempotency-mismatch")
 	s.gateway.kill()

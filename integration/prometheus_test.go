@@ -1,8 +1,11 @@
 package integration
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -97,6 +101,27 @@ func (p *prometheusServer) query(expr string) ([]series, error) {
 	}
 	err = json.Unmarshal(a.body, &answer)
 	return answer.Data.Result, err
+}
+
+// scrapeTime is twice what Prometheus waits for an answer where nobody says otherwise.
+const scrapeTime = 20 * time.Second
+
+// requireScrapes has every process of the stack answer a scrape in time.
+func (s *stack) requireScrapes() {
+	s.t.Helper()
+	for _, addresses := range s.scraped() {
+		for _, address := range addresses {
+			ctx, cancel := context.WithTimeout(s.t.Context(), scrapeTime)
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+			require.NoError(s.t, err)
+			response, err := http.DefaultClient.Do(request)
+			require.NoError(s.t, err)
+			_, err = io.Copy(io.Discard, response.Body)
+			require.NoError(s.t, errors.Join(err, response.Body.Close()))
+			require.Equal(s.t, http.StatusOK, response.StatusCode)
+			cancel()
+		}
+	}
 }
 
 // scraped are the addresses of the stack's processes by the names of the shipped jobs.
