@@ -1,11 +1,11 @@
 package integration
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -129,17 +129,13 @@ func (s *stack) awaitRestored(ids []string) {
 // TestRestorePostgres loses a database after its dump, restores the dump into another one, and replays what came since.
 func TestRestorePostgres(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("pg_dump"); err != nil && os.Getenv("CI") != "true" {
-		t.Skip("pg_dump is not installed")
-	}
 	s := newStack(t)
 	s.env = append(s.env, "BOTGATE_HISTORY=2h 64MiB")
 	s.startServices()
 	before := s.acceptMany("alice", 20)
 	s.awaitAll(before...)
-	dump := filepath.Join(s.dir, "dump.sql")
-	_, stderr, code := run(t, s.dir, nil, "", "pg_dump", "--no-owner", "--file", dump, s.database)
-	require.Zero(t, code, stderr)
+	dump, err := testsvc.PostgresTool(t, "pg_dump", "--no-owner", s.database).Output()
+	require.NoError(t, err)
 	after := s.acceptMany("alice", 20)
 	s.awaitAll(append(before, after...)...)
 
@@ -148,8 +144,10 @@ func TestRestorePostgres(t *testing.T) {
 	}
 	require.NoError(t, s.store().Close())
 	s.opened, s.database = nil, testsvc.Postgres(t)
-	_, stderr, code = run(t, s.dir, nil, "", "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", dump, s.database)
-	require.Zero(t, code, stderr)
+	load := testsvc.PostgresTool(t, "psql", "--quiet", "--set", "ON_ERROR_STOP=1", s.database)
+	load.Stdin = bytes.NewReader(dump)
+	out, err := load.CombinedOutput()
+	require.NoError(t, err, string(out))
 	s.env = append(s.env, "BOTGATE_DATABASE_URL="+s.database)
 	s.startBackends()
 	require.Len(t, s.recorded(), len(before))

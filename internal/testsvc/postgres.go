@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -83,6 +84,27 @@ func freshDatabase(t testing.TB, server string) string {
 	t.Cleanup(func() { execute(t, server, "drop database "+name+" with (force)") })
 	u.Path = "/" + name
 	return u.String()
+}
+
+// PostgresTool is a command of a program that the tests' PostgreSQL came with, such as pg_dump. It sees the files of the
+// server's root, so it is to read standard input and to write standard output. Without the program the test is skipped,
+// as without the server.
+func PostgresTool(t testing.TB, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	root := postgresKind.root()
+	server, err := postgresKind.find(root)
+	if err != nil {
+		giveUp(t, postgresKind.missing(err))
+	}
+	path := filepath.Join(filepath.Dir(server), program)
+	if _, err := os.Stat(path); err != nil {
+		giveUp(t, fmt.Errorf("%s: %w", program, errNotInstalled))
+	}
+	cmd := exec.CommandContext(t.Context(), strings.TrimPrefix(path, root), args...)
+	if root != "" {
+		cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Chroot: root}, "/"
+	}
+	return cmd
 }
 
 func execute(t testing.TB, server, statement string) {
