@@ -77,7 +77,7 @@ func (l *chaosLoad) add(gateway *stack, bot string, senders int) {
 	for n := range senders {
 		sender := &chaosSender{gateway: gateway, bot: bot}
 		for key := range chaosKeys {
-			user := fmt.Sprintf("chaos-%s-%s-%d-%d", bot, gateway.admin, n, key)
+			user := chaosUser(bot, gateway, n, key)
 			sender.users = append(sender.users, user)
 			// Good enough for any clock.
 			exp := time.Now().AddDate(0, 1, 0).Unix()
@@ -85,6 +85,11 @@ func (l *chaosLoad) add(gateway *stack, bot string, senders int) {
 		}
 		l.senders.Go(func() { l.send(sender) })
 	}
+}
+
+// chaosUser is the name of a user of a sender.
+func chaosUser(bot string, gateway *stack, sender, key int) string {
+	return fmt.Sprintf("chaos-%s-%s-%d-%d", bot, gateway.admin, sender, key)
 }
 
 // chaosSender has the order of acceptance of its users.

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,12 +52,14 @@ func bothReleases(t *testing.T) (from, to release) {
 const mixed = 100
 
 // TestUpgradeServices upgrades everything under load, one process after the other, and rolls all of it back: both
-// releases work beside each other on one queue, and on the schema of the newer one.
+// releases work beside each other on one queue, and on the schema of the newer one, and each does jobs that the other
+// one's API took.
 func TestUpgradeServices(t *testing.T) {
 	from, to := bothReleases(t)
-	s := newStack(t)
+	s := newStackWithFiles(t)
 	from.use(s)
 	s.startServices()
+	s.backends = append(s.backends, s.backend("jobs"))
 	second := s.secondGateway()
 	load := startChaosLoad(s)
 	load.add(second, "demo", chaosSenders/8)
@@ -66,9 +69,10 @@ func TestUpgradeServices(t *testing.T) {
 	t.Logf("plan: %s", s.backendCommand("migrate", "plan"))
 	s.backendCommand("migrate")
 	load.progress(t, mixed)
-	for _, i := range []int{1, 2, 0} {
+	for _, i := range []int{1, 2, 3, 0} {
 		s.replaceBackend(i)
 		load.progress(t, mixed)
+		s.requireExport(second)
 	}
 	for _, gateway := range []*stack{s, second} {
 		gateway.replaceGateway()
@@ -80,9 +84,10 @@ func TestUpgradeServices(t *testing.T) {
 		gateway.replaceGateway()
 		load.progress(t, mixed)
 	}
-	for _, i := range []int{0, 2, 1} {
+	for _, i := range []int{0, 3, 2, 1} {
 		s.replaceBackend(i)
 		load.progress(t, mixed)
+		s.requireExport(second)
 	}
 	load.requireSound(t)
 }
@@ -121,9 +126,18 @@ func (s *stack) replaceBackend(i int) {
 		s.waitReady(s.api, s.backends[i])
 		return
 	}
-	s.backends[i] = s.backend([]string{"api", "record", "dispatch"}[i])
+	s.backends[i] = s.backend([]string{"api", "record", "dispatch", "jobs"}[i])
 	s.waitReady(s.backends[i].base, s.backends[i])
 	require.Zero(s.t, old.stop())
+}
+
+// requireExport has a user's events exported, of which the load has sent some through a gateway.
+func (s *stack) requireExport(gateway *stack) {
+	s.t.Helper()
+	user := chaosUser("demo", gateway, 0, 0)
+	asked := s.export(fmt.Sprintf(`{"kind":"export","filter":{"user":%q}}`, user))
+	done := s.awaitJob(asked.ID, func(j jobShown) bool { return j.Status == "done" })
+	require.Positive(s.t, done.Done)
 }
 
 // requireSound ends the load, and finds each accepted event once in the database, at the bot, and in order.
@@ -131,9 +145,6 @@ func (l *chaosLoad) requireSound(t *testing.T) {
 	t.Helper()
 	l.stop()
 	result := l.settle(t, 2*time.Minute)
-	t.Logf("accepted %d, stored %d, lost %d, delivered again %d", len(l.accepted), result.stored, result.lost, result.again)
-	require.Zero(t, result.lost)
-	require.Equal(t, len(l.accepted), result.stored)
-	require.Zero(t, result.again)
-	l.requireOrder(t)
+	t.Logf("accepted %d: %+v", len(l.accepted), result)
+	require.Equal(t, chaosResult{stored: len(l.accepted)}, result)
 }
