@@ -24,7 +24,7 @@ for unit in systemd/*.service; do
 done
 
 # Unknown options and values are on stderr, and so are programs that are not installed here.
-problems=$(systemd-analyze verify --man=no systemd/*.service 2>&1 | grep '^systemd/\|^/.*systemd/' || true)
+problems=$(systemd-analyze verify --man=no systemd/*.service systemd/*.timer 2>&1 | grep '^systemd/\|^/.*systemd/' || true)
 [ -z "$problems" ] || { echo "$problems" >&2; exit 1; }
 
 sh prometheus/check.sh

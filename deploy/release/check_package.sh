@@ -15,6 +15,8 @@ done <<EOF
 -rwxr-xr-x ./usr/bin/botgate-backend
 -rw-r--r-- ./usr/lib/systemd/system/botgate.service
 -rw-r--r-- ./usr/lib/systemd/system/botgate-backend@.service
+-rw-r--r-- ./usr/lib/systemd/system/botgate-backup.service
+-rw-r--r-- ./usr/lib/systemd/system/botgate-backup.timer
 drwxr-x--- ./etc/botgate/
 -rw-r----- ./etc/botgate/Caddyfile
 -rw-r--r-- ./usr/share/doc/botgate/copyright
