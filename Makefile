@@ -12,7 +12,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release release-check docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -113,6 +113,11 @@ release: ## build archives, packages, SBOMs and checksums into dist/; RELEASE ha
 	@sh deploy/release/tools.sh goreleaser cyclonedx-gomod cosign
 	PATH="$(CURDIR)/bin:$$PATH" goreleaser release --clean $(RELEASE)
 
+install-check: export BOTGATE_TAGS := $(TAGS)
+install-check: export BOTGATE_LDFLAGS := $(LDFLAGS)
+install-check: ## install the .deb into a Debian of its own, run, upgrade and remove it; ten minutes (root on Debian)
+	@sh deploy/release/install_check.sh
+
 release-check: ## build a release twice, compare, and look at what is in it; a quarter of an hour the first time
 	@sh deploy/release/check.sh
 
@@ -122,7 +127,9 @@ lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@sh deploy/release/tools.sh actionlint
 	bin/actionlint
 	bin/golangci-lint run --allow-parallel-runners ./...
-	cd bench/peers && ../../bin/golangci-lint run --allow-parallel-runners ./...
+	@for module in bench/peers deploy/checks deploy/checks/alerts deploy/grafana; do \
+		(cd $$module && set -x && $(CURDIR)/bin/golangci-lint run --allow-parallel-runners ./...) || exit 1; \
+	done
 
 docs: ## write the pages of docs/reference that are made from code
 	$(GO) test -tags $(TAGS) -run TestDocs ./backend/config ./cmd/botgate-backend ./modules/cli -update

@@ -50,7 +50,7 @@ type query struct{ legend, expr string }
 
 var fill = strings.NewReplacer("{@", `{job=~"$job",instance=~"$instance"`, "[@]", "[$__rate_interval]")
 
-var datasource = common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("$datasource")}
+var datasource = common.DataSourceRef{Type: new("prometheus"), Uid: new("$datasource")}
 
 func (b board) build() (dashboard.Dashboard, error) {
 	d := dashboard.NewDashboardBuilder(b.title).

@@ -32,7 +32,7 @@ func TestDashboardsAreStrict(t *testing.T) {
 		var d dashboard.Dashboard
 		// What it returns is never nil, but empty when all is well.
 		if err := d.UnmarshalJSONStrict([]byte(text)); err != nil {
-			require.Empty(t, err, name)
+			require.Empty(t, err.Error(), name)
 		}
 		require.NoError(t, d.Validate(), name)
 		require.EqualValues(t, 42, d.SchemaVersion, "version 1 of the format, which older Grafanas read, too")
