@@ -87,5 +87,5 @@ func (s Sources) target(name string) (string, error) {
 			return filepath.Join(f.Path, filepath.FromSlash(path)), nil
 		}
 	}
-	return "", fmt.Errorf("the backup has %s, and there is no place for it here: is its address that of a server?", name)
+	return "", fmt.Errorf("the backup has %s, and there is no place for it here: is its address that of a server, or the shards file not there?", name)
 }

@@ -33,7 +33,8 @@ var bodyFiles = regexp.MustCompile(`^[0-9a-f]{2}/[0-9a-f]{64}$`)
 
 func backupCommand() caddycmd.Command {
 	return backupCommandOf("backup", "Copies the files of a running Botgate into a folder", `
-Copies queue, log, spool and large bodies, and the bots file, into a folder that it makes. Processes go on meanwhile.
+Copies queue, log, spool and large bodies, and the bots file, into a folder that it makes, and the shards that are files
+where BOTGATE_SHARDS_FILE names them; no buckets may move then. Processes go on meanwhile.
 What was accepted before the copy began is in it. Secrets are left out, unless --secrets is given: a copy with them has
 to be kept like them.
 `+backupLong, takeBackup)
@@ -42,7 +43,7 @@ to be kept like them.
 func restoreCommand() caddycmd.Command {
 	return backupCommandOf("restore", "Puts a backup back", `
 Puts back what botgate backup copied, once it was checked. Nothing may run, and nothing is overwritten: move away what
-is there. Once it is started, what was waiting is delivered; bots get again, with the same ids, what they took after
+is there. Shards go where the shards file says, which is put back before. Once it is started, what was waiting is delivered; bots get again, with the same ids, what they took after
 the backup.
 `+backupLong, restoreBackup)
 }
@@ -148,6 +149,13 @@ func backupSources(data string, secrets bool) (backup.Sources, error) {
 		if path != "" {
 			from.Databases = append(from.Databases, backup.File{Name: d.name, Path: path})
 		}
+	}
+	if path := os.Getenv(envShardsFile); path != "" {
+		shards, err := shardDatabases(path)
+		if err != nil {
+			return from, err
+		}
+		from.Databases = append(from.Databases, shards...)
 	}
 	blobs, err := sourceOf(data, "blobs", "BOTGATE_BLOB_URL", address.BlobStore)
 	if err != nil {
