@@ -26,7 +26,8 @@ func newDeadReader() deadReader {
 		{Attempt: 2, Replays: 1, Status: event.StatusDead, At: at.Add(time.Second), StatusCode: 410, Error: "refused for good"},
 	}
 	listed := *dead
-	listed.Attempts, listed.Death = nil, &dead.Attempts[1]
+	listed.Attempts, listed.Last = nil, &dead.Attempts[1]
+	dead.Last = listed.Last
 	return deadReader{&fakeReader{record: dead, page: &store.Page{Records: []*store.Record{&listed}}}}
 }
 

@@ -19,21 +19,22 @@ import (
 func listKey(q store.Query, from, to string) string {
 	statuses := slices.Clone(q.Statuses)
 	slices.Sort(statuses)
-	list, _ := json.Marshal([]any{q.Bot, q.Subject, q.Type, statuses, q.Oldest, from, to}) // Text always can be.
+	list, _ := json.Marshal([]any{q.Bot, q.Subject, q.Type, q.VerifiedBy, q.OrderKey, q.Search, statuses, q.Oldest, from, to}) // Text always can be.
 	sum := sha256.Sum256(list)
 	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
 func boundCursor(p store.Position, key string) string { return p.Cursor() + "." + key }
 
-func readBoundCursor(cursor, key string) (store.Position, error) {
+// readBoundCursor reads what boundCursor made, out of a parameter.
+func readBoundCursor(parameter, cursor, key string) (store.Position, error) {
 	place, of, _ := strings.Cut(cursor, ".")
 	p, ok := store.ParseCursor(place)
 	switch {
 	case !ok:
-		return p, problem.Malformed.WithDetail("The parameter cursor %s.", cursorForm)
+		return p, problem.Malformed.WithDetail("The parameter %s %s.", parameter, cursorForm)
 	case of != key:
-		return p, problem.Malformed.WithDetail("The parameter cursor belongs to another list: ask for the next page with the same filter and order.")
+		return p, problem.Malformed.WithDetail("The parameter %s belongs to another list: ask with the same filter and order.", parameter)
 	}
 	return p, nil
 }

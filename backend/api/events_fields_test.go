@@ -28,8 +28,8 @@ func TestFields(t *testing.T) {
 		"/v1/events/id-1?fields=data":                 `{"data": {"b" : 1.0}}`,
 		"/v1/events/id-1?fields=data_base64,bot":      `{"bot":"demo","data": {"b" : 1.0}}`,
 		"/v1/events/id-1?fields=not_before":           `{}`,
-		"/v1/events?fields=subject,time,bot":          `{"events":[{"bot":"demo","subject":"42","time":"2026-03-04T05:06:07.000891Z"}]}`,
-		"/v1/events?fields=id&limit=3&user=42&cursor": `{"events":[{"id":"id-1"}]}`,
+		"/v1/events?fields=subject,time,bot":          `{"events":[{"bot":"demo","subject":"42","time":"2026-03-04T05:06:07.000891Z"}],"newer_cursor":"AAZMK8cLsTtpZC0x.IbdOeua7"}`,
+		"/v1/events?fields=id&limit=3&user=42&cursor": `{"events":[{"id":"id-1"}],"newer_cursor":"AAZMK8cLsTtpZC0x.UPD0cV5k"}`,
 	} {
 		w := ask(t, h, "GET", target)
 		require.Equal(t, 200, w.Code, target)

@@ -37,7 +37,7 @@ func TestEvent(t *testing.T) {
 	require.JSONEq(t, `{
 		"id":"id-1","bot":"demo","type":"github.push","subject":"42","time":"2026-03-04T05:06:07.000891Z",
 		"order_key":"7","verified_by":"github","content_type":"application/json","status":"delivered",
-		"recorded_at":"2026-03-04T05:06:08.000891Z","updated_at":"2026-03-04T05:06:09.000891Z","attempt_count":2,
+		"recorded_at":"2026-03-04T05:06:08.000891Z","updated_at":"2026-03-04T05:06:09.000891Z","attempt_count":2,"replays":0,"size":0,"delivery_ms":2000,
 		"attempts":[
 			{"attempt":1,"status":"failed","at":"2026-03-04T05:06:07.000891Z","duration_ms":12,"status_code":500,
 			 "error":"the bot answered 500","next_attempt":"2026-03-04T05:07:07.000891Z"},

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/botgate/botgate/backend/eventjson"
 	"github.com/botgate/botgate/backend/store"
@@ -15,60 +17,112 @@ import (
 type eventPageView struct {
 	Events     []json.RawMessage `json:"events"`
 	NextCursor string            `json:"next_cursor,omitempty"`
+	// NewerCursor asks for the page before.
+	NewerCursor string     `json:"newer_cursor,omitempty"`
+	SearchedTo  *time.Time `json:"searched_to,omitempty"`
 	// Incomplete is set when a shard did not answer. Clients do not learn the names of shards.
 	Incomplete bool `json:"incomplete,omitempty"`
 }
 
+// eventList is a page that is asked for.
+type eventList struct {
+	store.Query
+	// key is that of the list that it is a page of.
+	key    string
+	fields eventjson.Fields
+	// before is set when the page before a position is wanted, so that the query has the other order.
+	before bool
+}
+
 // listEvents answers GET /v1/events.
 func (a *API) listEvents(w *response, r *http.Request, c caller) error {
-	var wanted eventjson.Fields
-	q, key, err := readList(r, c, &wanted)
+	list, err := readList(r, c)
 	if err != nil {
 		return err
 	}
-	page, err := a.cfg.Reader.List(r.Context(), q)
+	page, err := a.cfg.Reader.List(r.Context(), list.Query)
 	if err != nil {
 		return fmt.Errorf("listing events: %w", err)
 	}
-	view := eventPageView{Events: make([]json.RawMessage, len(page.Records)), Incomplete: len(page.Missing) > 0}
+	view := list.view(page)
 	for i, record := range page.Records {
-		if view.Events[i], err = eventjson.Listed.Append(nil, record, wanted); err != nil {
+		if view.Events[i], err = eventjson.Listed.Append(nil, record, list.fields); err != nil {
 			return err
 		}
 	}
-	if page.Next != nil {
-		view.NextCursor = boundCursor(*page.Next, key)
+	if list.before {
+		slices.Reverse(view.Events)
 	}
 	return w.sendKeptJSON(r, view)
 }
 
-// readList reads which page is wanted, and the key of the list that it is a page of.
-func readList(r *http.Request, c caller, wanted *eventjson.Fields) (q store.Query, key string, err error) {
-	q.Limit = defaultLimit
+// view has all of a page but its events.
+func (l *eventList) view(page *store.Page) eventPageView {
+	view := eventPageView{Events: make([]json.RawMessage, len(page.Records)), Incomplete: len(page.Missing) > 0}
+	var first, last *store.Position // In the order of the query.
+	if n := len(page.Records); n > 0 {
+		first, last = new(page.Records[0].Position()), new(page.Records[n-1].Position())
+	}
+	next, newer := page.Next, first
+	if l.before {
+		next = first
+		if newer = page.Next; newer == nil {
+			newer = last
+		}
+		if newer == nil {
+			newer = &l.After
+		}
+	} else if len(page.Records) < l.Limit {
+		view.SearchedTo = searchedTo(next)
+	}
+	if next != nil {
+		view.NextCursor = boundCursor(*next, l.key)
+	}
+	if newer != nil {
+		view.NewerCursor = boundCursor(*newer, l.key)
+	}
+	return view
+}
+
+// readList reads which page is wanted.
+func readList(r *http.Request, c caller) (*eventList, error) {
+	l := &eventList{Query: store.Query{Limit: defaultLimit}}
 	var order listOrder
-	var cursor string
-	err = parameters{
-		"bot": text(&q.Bot), "user": name(&q.Subject), "type": text(&q.Type),
-		"status": someOf(&q.Statuses, event.Statuses()...), "from": timeOrAge(&q.From), "to": timeOrAge(&q.To),
-		"order": oneOf(&order, newestFirst, oldestFirst), "fields": fields(wanted, eventjson.Listed),
-		"limit": limit(&q.Limit, store.MaxLimit), "cursor": plain(&cursor),
+	var cursor, newer string
+	err := parameters{
+		"bot": text(&l.Bot), "user": name(&l.Subject), "type": text(&l.Type), "verified_by": text(&l.VerifiedBy),
+		"order_key": text(&l.OrderKey), "q": text(&l.Search),
+		"status": someOf(&l.Statuses, event.Statuses()...), "from": timeOrAge(&l.From), "to": timeOrAge(&l.To),
+		"order": oneOf(&order, newestFirst, oldestFirst), "fields": fields(&l.fields, eventjson.Listed),
+		"limit": limit(&l.Limit, store.MaxLimit), "cursor": plain(&cursor), "newer": plain(&newer),
 	}.read(r)
 	if err != nil {
-		return q, "", err
+		return nil, err
 	}
-	if err := c.restrict(&q.Bot); err != nil {
-		return q, "", err
+	if err := c.restrict(&l.Bot); err != nil {
+		return nil, err
 	}
-	if !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
-		return q, "", problem.Malformed.WithDetail("The time in the parameter from must be before that in the parameter to.")
+	if !l.From.IsZero() && !l.To.IsZero() && !l.From.Before(l.To) {
+		return nil, problem.Malformed.WithDetail("The time in the parameter from must be before that in the parameter to.")
 	}
-	q.Oldest = order == oldestFirst
+	l.Oldest = order == oldestFirst
 	given := r.URL.Query()
-	key = listKey(q, given.Get("from"), given.Get("to"))
-	if cursor != "" {
-		q.After, err = readBoundCursor(cursor, key)
+	l.key = listKey(l.Query, given.Get("from"), given.Get("to"))
+	return l, l.place(cursor, newer)
+}
+
+// place sets where the page begins.
+func (l *eventList) place(cursor, newer string) (err error) {
+	switch {
+	case cursor != "" && newer != "":
+		return problem.Malformed.WithDetail("Give cursor or newer: a page is behind a place or before it.")
+	case cursor != "":
+		l.After, err = readBoundCursor("cursor", cursor, l.key)
+	case newer != "":
+		l.before, l.Oldest = true, !l.Oldest
+		l.After, err = readBoundCursor("newer", newer, l.key)
 	}
-	return q, key, err
+	return err
 }
 
 // listOrder is the order of a list.

@@ -138,6 +138,8 @@ GET /v1/events
 GET /v1/events?fields=id,status&limit=1
 GET /v1/events | If-None-Match: *
 GET /v1/events?status=failed,dead&from=24h&to=1h&order=oldest
+GET /v1/events?q=al&verified_by=jwt&order_key=k&fields=last,size
+GET /v1/events?newer=x
 GET /v1/events?from=1h&to=24h
 GET /v1/events?limit=0
 GET /v1/events?bot=demo | X-Botgate-Bot: other
@@ -276,7 +278,7 @@ func (d describedUsers) List(ctx context.Context, q store.Query) (*store.Page, e
 		return &store.Page{}, d.err
 	}
 	page, err := d.fakeReader.List(ctx, q)
-	if err == nil && q.Dead() {
+	if err == nil && slices.Equal(q.Statuses, []event.Status{event.StatusDead}) {
 		dead, next := died(d.record), page.Next
 		if dead.Attempts = nil; q.After.ID != "" {
 			next = nil
@@ -297,7 +299,7 @@ func (d describedUsers) Get(ctx context.Context, id string) (*store.Record, erro
 // died is the record of an event as if its last attempt had been the end of it.
 func died(r *store.Record) *store.Record {
 	dead := *r
-	dead.Status, dead.Death = event.StatusDead, &r.Attempts[len(r.Attempts)-1]
+	dead.Status, dead.Last = event.StatusDead, &r.Attempts[len(r.Attempts)-1]
 	return &dead
 }
 
@@ -319,6 +321,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 		},
 		{Attempt: 2, Status: event.StatusDead, At: at, StatusCode: 400, Answer: &event.Answer{ContentEncoding: "br", Body: []byte("\xff")}},
 	}
+	rec.Last, rec.Size = &rec.Attempts[0], 7
 	reader := &fakeReader{
 		record: rec, err: err,
 		page:  &store.Page{Records: []*store.Record{rec}, Next: &store.Position{Time: at, ID: "x"}, Missing: []string{"b"}},

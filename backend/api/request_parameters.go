@@ -20,7 +20,7 @@ const (
 	// defaultLimit is the page size when the request has none.
 	defaultLimit = 50
 
-	cursorForm = "must be the next_cursor of an earlier answer"
+	cursorForm = "must be a cursor of an earlier answer"
 )
 
 // parameters are those that a query may have, by their names. The error of a setter begins with the name.

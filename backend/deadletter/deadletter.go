@@ -56,18 +56,18 @@ func (f Filter) matches(r *store.Record) bool {
 
 // Reason says why a dead event died.
 func Reason(r *store.Record) string {
-	if r.Death == nil {
+	if r.Last == nil {
 		return ""
 	}
-	return r.Death.Error
+	return r.Last.Error
 }
 
 // DiedAt is when a dead event died, as precisely as the store keeps times.
 func DiedAt(r *store.Record) time.Time {
-	if r.Death == nil {
+	if r.Last == nil {
 		return store.Micros(r.UpdatedAt)
 	}
-	return store.Micros(r.Death.At)
+	return store.Micros(r.Last.At)
 }
 
 // Query is a filter and how much of what it chooses is wanted.
@@ -83,7 +83,7 @@ type Query struct {
 
 // Page is a part of a list.
 type Page struct {
-	// Records are dead, without bodies and attempts, and have their Death.
+	// Records are dead, without bodies and attempts, and have their Last.
 	Records []*store.Record
 	// Next is where the next page starts; nil when this is the last one. A page may have fewer
 	// records than the limit, or none, and a next one all the same.
@@ -160,11 +160,5 @@ func Get(ctx context.Context, s Store, id string) (*store.Record, error) {
 	case r.Status != event.StatusDead:
 		return nil, fmt.Errorf("no such dead letter, its status is %s: %w", r.Status, store.ErrNotFound)
 	}
-	dead := *r // It may be a cache's.
-	for i, c := range r.Attempts {
-		if c.Status == event.StatusDead && (dead.Death == nil || c.Replays >= dead.Death.Replays) {
-			dead.Death = &r.Attempts[i]
-		}
-	}
-	return &dead, nil
+	return r, nil
 }

@@ -19,7 +19,7 @@ func (endless) List(_ context.Context, q store.Query) (*store.Page, error) {
 	for range q.Size() {
 		at = at.Add(-time.Second)
 		page.Records = append(page.Records, &store.Record{
-			Event: &event.Event{ID: "id", Bot: "demo", Time: at}, Status: event.StatusDead, Death: &event.Change{At: at, Error: "refused"},
+			Event: &event.Event{ID: "id", Bot: "demo", Time: at}, Status: event.StatusDead, Last: &event.Change{At: at, Error: "refused"},
 		})
 	}
 	page.Next = &store.Position{Time: at, ID: "id"}

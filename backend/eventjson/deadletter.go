@@ -36,8 +36,8 @@ func NewDeadLetter(r *store.Record) DeadLetter {
 		OrderKey: r.Event.OrderKey, VerifiedBy: r.Event.VerifiedBy, ContentType: r.Event.ContentType,
 		Reason: deadletter.Reason(r), DiedAt: deadletter.DiedAt(r), Replays: r.Replays, Attempts: r.AttemptCount,
 	}
-	if r.Death != nil {
-		v.StatusCode, v.Attempts = r.Death.StatusCode, r.Death.Attempt
+	if r.Last != nil {
+		v.StatusCode, v.Attempts = r.Last.StatusCode, r.Last.Attempt
 	}
 	return v
 }

@@ -52,6 +52,28 @@ var listed = []member{
 	{"recorded_at", func(r *store.Record) any { return store.Micros(r.RecordedAt) }},
 	{"updated_at", func(r *store.Record) any { return store.Micros(r.UpdatedAt) }},
 	{"attempt_count", func(r *store.Record) any { return r.AttemptCount }},
+	{"replays", func(r *store.Record) any { return r.Replays }},
+	{"size", func(r *store.Record) any { return r.Size }},
+	{"delivery_ms", viewDelivery},
+	{"last", viewLast},
+}
+
+// viewDelivery is how long a delivered event took from its acceptance on.
+func viewDelivery(r *store.Record) any {
+	if r.Status != event.StatusDelivered {
+		return nil
+	}
+	return max(r.UpdatedAt.Sub(r.Event.Time).Milliseconds(), 0)
+}
+
+// viewLast is the attempt or replay by which the event got its status, without the bot's answer.
+func viewLast(r *store.Record) any {
+	if r.Last == nil {
+		return nil
+	}
+	last := *r.Last
+	last.Answer = nil
+	return viewAttempts([]event.Change{last})[0]
 }
 
 var attempts = member{"attempts", func(r *store.Record) any { return viewAttempts(r.Attempts) }}

@@ -23,6 +23,7 @@ func TestAsOf(t *testing.T) {
 			{Status: event.StatusDelivered, Attempt: 1, Replays: 1, At: second(4)},
 		},
 	}
+	now.Last = &now.Attempts[3]
 	for n, want := range []struct {
 		status   event.Status
 		attempts int
@@ -37,6 +38,7 @@ func TestAsOf(t *testing.T) {
 			require.Equal(t, want.attempts, then.AttemptCount)
 			require.Equal(t, second(n), then.UpdatedAt)
 			require.Equal(t, now.Attempts[:n], then.Attempts)
+			require.True(t, n == 0 && then.Last == nil || *then.Last == now.Attempts[n-1])
 		}
 	}
 	then, err := store.AsOf(now, second(100))

@@ -40,6 +40,20 @@ func (s State) compare(other State) int {
 		s.UpdatedAt.Compare(other.UpdatedAt))
 }
 
+func stateOf(c event.Change) State {
+	return State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(c.At)}
+}
+
+// Last returns the change by which an event got its status, as [State.Merge] decides; nil for none.
+func Last(changes []event.Change) (last *event.Change) {
+	for i, c := range changes {
+		if last == nil || stateOf(*last).compare(stateOf(c)) <= 0 {
+			last = &changes[i]
+		}
+	}
+	return last
+}
+
 // Projection is the effect of newly recorded entries on the read model of one event.
 type Projection struct {
 	EventID string
@@ -136,10 +150,11 @@ func AsOf(r *Record, at time.Time) (*Record, error) {
 	for _, c := range r.Attempts {
 		if !c.At.After(at) {
 			then.Attempts = append(then.Attempts, c)
-			state = state.Merge(State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(c.At)})
+			state = state.Merge(stateOf(c))
 		}
 	}
 	then.Repeats = slices.DeleteFunc(slices.Clone(r.Repeats), func(t time.Time) bool { return t.After(at) })
+	then.Last = Last(then.Attempts)
 	then.Status, then.AttemptCount, then.Replays, then.UpdatedAt = state.Status, state.Attempts, state.Replays, state.UpdatedAt
 	return &then, nil
 }

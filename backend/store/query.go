@@ -11,7 +11,9 @@ import (
 
 // Query chooses the events of a list. Empty fields do not filter.
 type Query struct {
-	Bot, Subject, Type string
+	Bot, Subject, Type, VerifiedBy, OrderKey string
+	// Search is what an event's id or user begins with, or its order key.
+	Search string
 	// Statuses are those of which an event has to have one.
 	Statuses []event.Status
 	// From and To bound when events were accepted: From is included, To is not. In microseconds.
@@ -20,14 +22,18 @@ type Query struct {
 	Oldest bool
 	// Limit is the page size; see [Query.Size].
 	Limit int
-	// After continues behind this position; zero starts at the beginning.
+	// After continues behind this position; zero starts at the beginning. One without an id is before,
+	// or with Oldest after, what was accepted earlier.
 	After Position
+	// Scan is how many rows are looked through for a page where no index serves all of the filters;
+	// default and most MaxScan. It is not exact.
+	Scan int
 }
 
 // Possible reports whether any event can match. Clients may send text that no database takes, or
 // a position that no page returned.
 func (q Query) Possible() bool {
-	for _, s := range []string{q.Bot, q.Subject, q.Type, q.After.ID} {
+	for _, s := range []string{q.Bot, q.Subject, q.Type, q.VerifiedBy, q.OrderKey, q.Search, q.After.ID} {
 		if !validText(s) {
 			return false
 		}
@@ -44,9 +50,6 @@ func (q Query) Possible() bool {
 func (q Query) Unfinished() bool {
 	return len(q.Statuses) > 0 && !slices.Contains(q.Statuses, event.StatusDelivered)
 }
-
-// Dead reports whether only dead events are wanted.
-func (q Query) Dead() bool { return len(q.Statuses) == 1 && q.Statuses[0] == event.StatusDead }
 
 // Compare compares positions in the order of the list.
 func (q Query) Compare(a, b Position) int {
@@ -69,12 +72,42 @@ func (q Query) Start() Position {
 	return edge
 }
 
+// Within is the part of the list up to the time of an edge, included; all of it for a zero one.
+func (q Query) Within(edge time.Time) Query {
+	switch {
+	case edge.IsZero():
+	case q.Oldest:
+		q.To = edge.Add(time.Microsecond)
+	default:
+		q.From = edge
+	}
+	return q
+}
+
+// Beyond is where the list goes on behind Within.
+func (q Query) Beyond(edge time.Time) Position {
+	if q.Oldest {
+		edge = edge.Add(time.Microsecond)
+	}
+	return Position{Time: edge}
+}
+
 // Size is the limit, clamped to 1 and MaxLimit.
 func (q Query) Size() int { return min(max(q.Limit, 1), MaxLimit) }
+
+// Rows is the bound of Scan.
+func (q Query) Rows() int {
+	if q.Scan <= 0 {
+		return MaxScan
+	}
+	return min(q.Scan, MaxScan)
+}
 
 const (
 	// MaxLimit is the largest page.
 	MaxLimit = 200
+	// MaxScan is the largest Scan.
+	MaxScan = 25_000
 	// MaxAttempts is how many attempts of an event Get returns.
 	MaxAttempts = 1000
 )
@@ -93,7 +126,8 @@ func (p Position) Compare(other Position) int {
 // Page is one page of a list.
 type Page struct {
 	Records []*Record
-	// Next is where the next page starts; nil when this is the last one.
+	// Next is where the next page starts; nil when this is the last one. A page may have fewer records
+	// than the limit, or none, and a next one all the same: see [Query.Scan].
 	Next *Position
 	// Missing names the shards that did not answer, whose events are not in the page; nil
 	// when it is complete.

@@ -75,10 +75,11 @@ func decodeCursor(s string) (at time.Time, id string, ok bool) {
 // Cursor is the position as a client gets it.
 func (p Position) Cursor() string { return encodeCursor(p.Time, p.ID) }
 
-// ParseCursor reads what [Position.Cursor] made, and reports false for anything else.
+// ParseCursor reads what [Position.Cursor] made, and reports false for anything else. The id may be
+// empty: see [Query.After].
 func ParseCursor(s string) (Position, bool) {
 	at, id, ok := decodeCursor(s)
-	return Position{Time: at, ID: id}, ok && id != ""
+	return Position{Time: at, ID: id}, ok
 }
 
 // Cursor is the position as a client gets it.

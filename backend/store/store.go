@@ -64,8 +64,10 @@ type Record struct {
 	// Repeats are when the sender sent the event again, oldest first and at most [event.MaxRepeats];
 	// nil in lists.
 	Repeats []time.Time
-	// Death is the change by which the event died; in lists by [event.StatusDead] only.
-	Death *event.Change
+	// Last is the attempt or replay by which the event got its status; nil for none.
+	Last *event.Change
+	// Size is how many bytes the body has.
+	Size int
 }
 
 // Position is where the event stands in lists.

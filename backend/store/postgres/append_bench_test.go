@@ -93,29 +93,3 @@ func appendBare(ctx context.Context, s *Store, events []*event.Event) error {
 	_, err = s.primary().Exec(ctx, bareInsert, logArrays(entries, 0)...)
 	return err
 }
-
-// BenchmarkList reads pages of 50 out of a million events.
-func BenchmarkList(b *testing.B) {
-	s := opened(b)
-	const events = 900_000 // As fillLog wants it.
-	fillLog(b, s, events)
-	here := store.Position{Time: logTime(middle(events), events), ID: logID(middle(events))}
-	for name, q := range map[string]store.Query{
-		"newest": {}, "bot": {Bot: "bot1"}, "rare bot": {Bot: "rare"}, "user": {Subject: "user-10"}, "dead": {Statuses: []event.Status{event.StatusDead}},
-		"delivered": {Bot: "bot1", Statuses: []event.Status{event.StatusDelivered}}, "middle": {After: here}, "bot, middle": {Bot: "bot1", After: here},
-	} {
-		q.Limit = 50
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				_, err := s.List(b.Context(), q)
-				require.NoError(b, err)
-			}
-		})
-	}
-	b.Run("get", func(b *testing.B) {
-		for b.Loop() {
-			_, err := s.Get(b.Context(), here.ID)
-			require.NoError(b, err)
-		}
-	})
-}

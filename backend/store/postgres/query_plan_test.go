@@ -215,6 +215,10 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 			{Bot: "rare", From: here.Add(-24 * time.Hour), To: here.Add(24 * time.Hour), Oldest: true},
 			{Statuses: []event.Status{event.StatusDead, event.StatusFailed}},
 			{Statuses: []event.Status{event.StatusDead}, From: here.Add(-24 * time.Hour), To: here.Add(24 * time.Hour)},
+			{VerifiedBy: "jwt", Search: "event"},
+			{Search: "user-1", Statuses: []event.Status{event.StatusDead}},
+			{VerifiedBy: "nobody", Statuses: []event.Status{event.StatusFailed, event.StatusDead}},
+			{Bot: "rare", Type: "rare", Search: "user"},
 			{Type: "rare"},
 			{Type: "type1"},
 			{Statuses: []event.Status{event.StatusDead}},
@@ -274,7 +278,11 @@ func testPlans(t *testing.T, sizes ...int) {
 			if was := before[method]; was != nil && !slices.Contains(wholeDay, method) {
 				require.Len(t, touched, len(was), method)
 				for i := range touched {
-					require.LessOrEqual(t, touched[i].buffers, 3*was[i].buffers+60, "%s, a log of %d events: %s\n%s\nbefore: %s", method, size, touched[i].sql, touched[i].plan, was[i].plan)
+					bound := 3*was[i].buffers + 60
+					if strings.Contains(touched[i].sql, "substr(") { // A piece is looked through, with the status of each event.
+						bound = 4 * store.MaxScan / 10
+					}
+					require.LessOrEqual(t, touched[i].buffers, bound, "%s, a log of %d events: %s\n%s\nbefore: %s", method, size, touched[i].sql, touched[i].plan, was[i].plan)
 				}
 			}
 			before[method] = touched

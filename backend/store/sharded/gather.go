@@ -9,14 +9,14 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// pager reads a page of what a shard has, behind the last element of the page before, and
-// says whether there is more.
-type pager[T any] func(ctx context.Context, e Engine, last *T) (items []T, more bool, err error)
+// pager reads a page of what a shard has, behind an element unless that is nil.
+type pager[T any] func(ctx context.Context, e Engine, after *T) (found[T], error)
 
 // found is what one shard has of an answer, or all of them.
 type found[T any] struct {
 	items []T
-	more  bool
+	// next is behind what the answer goes on; nil at the end.
+	next *T
 }
 
 // missing is a shard that did not answer.
@@ -32,7 +32,7 @@ type listing[T any] struct {
 	next    pager[T]
 }
 
-// gather is the scatter-gather of a list: it returns the first elements, and whether there are
+// gather is the scatter-gather of a list: it returns the first elements, and where there are
 // more, with the shards that did not answer. It asks every shard for as many as are needed, of the
 // buckets that it owns: while buckets move, two shards have them. A read that has to see everything
 // checks afterwards that all buckets were still there.
@@ -64,15 +64,22 @@ func gatherFrom[T any](ctx context.Context, s *Store, routes *Routes, members []
 	for i, err := range errs {
 		switch {
 		case err == nil:
-			all.items, all.more = append(all.items, parts[i].items...), all.more || parts[i].more
+			all.items = append(all.items, parts[i].items...)
+			if next := parts[i].next; next != nil && (all.next == nil || list.compare(*next, *all.next) < 0) {
+				all.next = next
+			}
 		case ctx.Err() == nil && errors.Is(err, store.ErrUnavailable):
 			absent = append(absent, missing{members[i].name, err})
 		default:
 			return all, nil, err
 		}
 	}
-	if slices.SortFunc(all.items, list.compare); len(all.items) > need {
-		all = found[T]{all.items[:need], true}
+	slices.SortFunc(all.items, list.compare)
+	if all.next != nil { // Behind it one shard has not been looked through.
+		all.items = slices.DeleteFunc(all.items, func(item T) bool { return list.compare(item, *all.next) > 0 })
+	}
+	if len(all.items) > need {
+		all = found[T]{all.items[:need], &all.items[need-1]}
 	}
 	return all, absent, nil
 }
@@ -92,23 +99,22 @@ func (s *Store) holders(ctx context.Context) (routes *Routes, members []*member,
 	return routes, members, absent
 }
 
-// collect follows the pages of a shard until it has what is needed.
+// collect follows the pages of a shard until it has what is needed. A page that is not full ends it, too: the shard
+// has looked through as much as it may.
 func collect[T any](ctx context.Context, e Engine, need int, mine func(T) bool, next pager[T]) (f found[T], err error) {
-	var last *T
 	for {
-		items, more, err := next(ctx, e, last)
+		page, err := next(ctx, e, f.next)
 		if err != nil {
 			return f, err
 		}
-		for _, item := range items {
+		for _, item := range page.items {
 			if mine(item) {
 				f.items = append(f.items, item)
 			}
 		}
-		if f.more = more; !more || len(f.items) >= need {
+		if f.next = page.next; f.next == nil || len(f.items) >= need || len(page.items) < need {
 			return f, nil
 		}
-		last = &items[len(items)-1]
 	}
 }
 

@@ -33,9 +33,8 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 		return nil, fmt.Errorf("listing events: %w", err)
 	}
 	page = &store.Page{Records: all.items}
-	if all.more && len(all.items) > 0 {
-		next := all.items[len(all.items)-1].Position()
-		page.Next = &next
+	if all.next != nil {
+		page.Next = new((*all.next).Position())
 	}
 	for _, a := range absent {
 		page.Missing = append(page.Missing, a.name)
@@ -45,16 +44,19 @@ func (s *Store) List(ctx context.Context, q store.Query) (page *store.Page, err 
 }
 
 func listPages(q store.Query) pager[*store.Record] {
-	return func(ctx context.Context, e Engine, last **store.Record) ([]*store.Record, bool, error) {
+	return func(ctx context.Context, e Engine, after **store.Record) (f found[*store.Record], err error) {
 		q := q
-		if last != nil {
-			q.After = (*last).Position()
+		if after != nil {
+			q.After = (*after).Position()
 		}
 		page, err := e.List(ctx, q)
 		if err != nil {
-			return nil, false, err
+			return f, err
 		}
-		return page.Records, page.Next != nil, nil
+		if f.items = page.Records; page.Next != nil { // Which may be no event's: see [store.Query.Scan].
+			f.next = new(&store.Record{Event: &event.Event{Time: page.Next.Time, ID: page.Next.ID}})
+		}
+		return f, nil
 	}
 }
 
@@ -84,12 +86,15 @@ func (s *Store) Log(ctx context.Context, q store.LogQuery) (entries []store.Entr
 }
 
 func logPages(q store.LogQuery) pager[store.Entry] {
-	return func(ctx context.Context, e Engine, last *store.Entry) ([]store.Entry, bool, error) {
+	return func(ctx context.Context, e Engine, after *store.Entry) (f found[store.Entry], err error) {
 		q := q
-		if last != nil {
-			q.After = last.Position()
+		if after != nil {
+			q.After = after.Position()
 		}
-		entries, err := e.Log(ctx, q)
-		return entries, len(entries) == q.Limit, err
+		f.items, err = e.Log(ctx, q)
+		if len(f.items) == q.Limit {
+			f.next = &f.items[q.Limit-1]
+		}
+		return f, err
 	}
 }

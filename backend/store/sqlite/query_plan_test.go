@@ -59,6 +59,8 @@ func TestListPlans(t *testing.T) {
 		{"events_bot", store.Query{Bot: "b", From: time.Unix(1, 0), To: time.Unix(2, 0), Statuses: []event.Status{event.StatusDead, event.StatusDelivered}}},
 		{"event_status_open", store.Query{From: time.Unix(1, 0), To: time.Unix(2, 0), Statuses: []event.Status{event.StatusDead}}},
 		{"events_type", store.Query{Bot: "b", Type: "t", Statuses: []event.Status{event.StatusDelivered}}},
+		{"events_key", store.Query{VerifiedBy: "jwt", OrderKey: "k", Search: "a"}},
+		{"event_status_open", store.Query{Search: "a", Statuses: []event.Status{event.StatusDead}}},
 		{"events_subject", store.Query{Bot: "b", Subject: "s", Type: "t", Statuses: []event.Status{event.StatusAccepted}}},
 	} {
 		for _, after := range []store.Position{{}, {Time: time.Now(), ID: "after"}} {
@@ -73,6 +75,11 @@ func TestListPlans(t *testing.T) {
 			}
 			require.NotContains(t, list, "USE TEMP B-TREE FOR ORDER BY", sql)
 			require.Contains(t, steps[0], c.index+" (", sql)
+			sql, args = edgeQuery(q, 100)
+			steps = plan(t, s, sql, args...)
+			require.Len(t, steps, 1, sql)
+			require.Contains(t, steps[0], "INDEX "+c.index, sql)
+			require.Equal(t, c.index != "events_bot" && c.index != "events_type", strings.Contains(steps[0], "COVERING"), sql)
 		}
 	}
 }
@@ -92,7 +99,7 @@ func TestLogPlans(t *testing.T) {
 	}
 }
 
-func openPlans(t *testing.T) *Store {
+func openPlans(t testing.TB) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "events.db")})
 	require.NoError(t, err)

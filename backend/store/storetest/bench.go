@@ -2,10 +2,13 @@ package storetest
 
 import (
 	"bytes"
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -26,4 +29,46 @@ func BenchmarkAppend(b *testing.B, size int, write func([]*event.Event) error) {
 		require.NoError(b, write(batch))
 	}
 	b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "events/s")
+}
+
+// ListRows is how many rows the log of BenchmarkList has: BOTGATE_LIST_ROWS, or few.
+func ListRows(b *testing.B) int {
+	b.Helper()
+	text := os.Getenv("BOTGATE_LIST_ROWS")
+	if text == "" {
+		return 72_000
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(b, err)
+	return n
+}
+
+// BenchmarkList measures pages of a log with the bots bot0 and bot1 and the types type0 and type1, of which nearly
+// all events are delivered. No filter may cost more with a log that is longer.
+func BenchmarkList(b *testing.B, s store.Store) {
+	b.Helper()
+	dead, delivered := []event.Status{event.StatusDead}, []event.Status{event.StatusDelivered}
+	for _, list := range []struct {
+		name  string
+		query store.Query
+	}{
+		{"newest", store.Query{}},
+		{"user", store.Query{Subject: "user-10"}},
+		{"bot", store.Query{Bot: "bot1"}},
+		{"dead", store.Query{Statuses: dead}},
+		{"delivered of a bot", store.Query{Bot: "bot1", Statuses: delivered}},
+		{"type of an absent bot", store.Query{Bot: "absent", Type: "type1"}},
+		{"dead of an absent bot", store.Query{Bot: "absent", Statuses: dead}},
+		{"absent order key", store.Query{OrderKey: "absent"}},
+		{"search in vain", store.Query{Bot: "bot1", Search: "absent"}},
+	} {
+		b.Run(list.name, func(b *testing.B) {
+			b.ReportAllocs()
+			list.query.Limit = 50
+			for b.Loop() {
+				_, err := s.List(b.Context(), list.query)
+				require.NoError(b, err)
+			}
+		})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -155,6 +156,7 @@ func (f *Fake) record(e store.Entry) *store.Record {
 		}
 		r.Attempts = append(r.Attempts, change)
 	}
+	r.Last, r.Size = store.Last(r.Attempts), len(e.Data)
 	r.Status, r.AttemptCount, r.Replays, r.UpdatedAt = state.Status, state.Attempts, state.Replays, state.UpdatedAt
 	return r
 }
@@ -186,9 +188,7 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	defer f.mu.Unlock()
 	for _, e := range events {
 		r := f.record(e)
-		after := q.After == (store.Position{}) || q.Compare(q.After, r.Position()) < 0
-		if !after || e.EventTime.Before(q.From) || !q.To.IsZero() && !e.EventTime.Before(q.To) || q.Bot != "" && q.Bot != e.Bot || q.Type != "" && q.Type != e.EventType ||
-			q.Subject != "" && q.Subject != e.Subject || len(q.Statuses) > 0 && !slices.Contains(q.Statuses, r.Status) {
+		if !f.wanted(q, e, r) {
 			continue
 		}
 		if len(page.Records) == limit {
@@ -196,23 +196,20 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 			page.Next = &next
 			break
 		}
-		if q.Dead() {
-			r.Death = lastDeath(r.Attempts)
-		}
 		r.Attempts, r.Repeats = nil, nil
 		page.Records = append(page.Records, r)
 	}
 	return page, nil
 }
 
-// lastDeath is the one with the most replays.
-func lastDeath(attempts []event.Change) (death *event.Change) {
-	for i, c := range attempts {
-		if c.Status == event.StatusDead && (death == nil || c.Replays >= death.Replays) {
-			death = &attempts[i]
-		}
-	}
-	return death
+// wanted reports whether a list has an event.
+func (f *Fake) wanted(q store.Query, e store.Entry, r *store.Record) bool {
+	is := func(wanted, has string) bool { return wanted == "" || wanted == has }
+	return (q.After == (store.Position{}) || q.Compare(q.After, r.Position()) < 0) &&
+		!e.EventTime.Before(q.From) && (q.To.IsZero() || e.EventTime.Before(q.To)) &&
+		is(q.Bot, e.Bot) && is(q.Type, e.EventType) && is(q.Subject, e.Subject) && is(q.VerifiedBy, e.VerifiedBy) && is(q.OrderKey, e.OrderKey) &&
+		(strings.HasPrefix(e.ID, q.Search) || strings.HasPrefix(e.Subject, q.Search) || e.OrderKey == q.Search) &&
+		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status))
 }
 
 // Count implements [store.Store].

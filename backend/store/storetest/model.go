@@ -156,6 +156,10 @@ func (m *model) record(t *testing.T, id string) *store.Record {
 	var err error
 	r.Attempts, r.Repeats, err = store.ParseChanges(bodies)
 	require.NoError(t, err)
+	if r.Last = store.Last(r.Attempts); r.Last != nil {
+		require.Equal(t, state.Status, r.Last.Status)
+	}
+	r.Size = len(r.Event.Data)
 	r.Status, r.AttemptCount, r.Replays, r.UpdatedAt = state.Status, state.Attempts, state.Replays, state.UpdatedAt
 	return r
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,7 +78,7 @@ var listCases = map[string]func(*testing.T, Store){
 		require.Equal(t, [][]string{{Event(1).ID, Event(2).ID}, {Event(3).ID}}, pages(t, s, store.Query{Limit: 2, Oldest: true}))
 	},
 
-	"of dead ones, the last death": func(t *testing.T, s Store) {
+	"with the change by which they got their status": func(t *testing.T, s Store) {
 		again, once := Event(1), Event(2)
 		died := func(e *event.Event, replays, code int) *event.Event {
 			c, err := event.NewChange(e, event.Change{
@@ -93,13 +94,33 @@ var listCases = map[string]func(*testing.T, Store){
 			q.Limit, q.Oldest = 9, true
 			records := list(t, s, q).Records
 			require.Len(t, records, 2)
-			require.Equal(t, 422, records[0].Death.StatusCode)
-			require.Equal(t, 1, records[0].Death.Replays)
-			require.Equal(t, 410, records[1].Death.StatusCode)
-			require.Equal(t, []byte("no"), records[1].Death.Answer.Body)
+			require.Equal(t, 422, records[0].Last.StatusCode)
+			require.Equal(t, 1, records[0].Last.Replays)
+			require.Equal(t, 410, records[1].Last.StatusCode)
+			require.Equal(t, []byte("no"), records[1].Last.Answer.Body)
 			require.Nil(t, records[1].Event.Data)
 		}
-		require.Nil(t, list(t, s, store.Query{Limit: 1, Statuses: []event.Status{event.StatusFailed}}).Records[0].Death)
+		repeat, err := event.NewRepeat(once, 1, once.Time.Add(time.Hour))
+		require.NoError(t, err)
+		failed := change(t, Event(3), event.StatusFailed, 2)
+		delivered := change(t, Event(4), event.StatusDelivered, 1)
+		add(t, s, repeat, failed, Event(4), delivered, change(t, Event(4), event.StatusFailed, 2), Event(5))
+		for _, q := range []store.Query{{}, {Bot: once.Bot}, {Type: once.Type}, {Subject: once.Subject}, {Statuses: []event.Status{
+			event.StatusAccepted, event.StatusFailed, event.StatusDead, event.StatusDelivered,
+		}}} {
+			q.Limit, q.Oldest = 9, true
+			records := list(t, s, q).Records
+			require.Len(t, records, 5)
+			for _, r := range records {
+				whole := get(t, s, r.Event.ID)
+				require.Equal(t, whole.Last, r.Last)
+				require.Equal(t, len(whole.Event.Data), r.Size)
+			}
+			require.Equal(t, []any{422, 410}, []any{records[0].Last.StatusCode, records[1].Last.StatusCode})
+			require.Equal(t, []any{2, 1}, []any{records[2].Last.Attempt, records[3].Last.Attempt})
+			require.Equal(t, event.StatusDelivered, records[3].Last.Status)
+			require.Nil(t, records[4].Last)
+		}
 	},
 
 	"counts up to a limit": func(t *testing.T, s Store) {
@@ -119,6 +140,86 @@ var listCases = map[string]func(*testing.T, Store){
 	},
 
 	"filters": testFilters,
+
+	"by other attributes": func(t *testing.T, s Store) {
+		batch := Events(9)
+		for i, e := range batch {
+			e.Subject, e.OrderKey, e.VerifiedBy = []string{"anna", "ann", "b%"}[i%3], []string{"ann", "c"}[i%2], []string{"jwt", "github"}[i%2]
+		}
+		add(t, s, batch...)
+		for i, e := range batch {
+			add(t, s, change(t, e, []event.Status{event.StatusDead, event.StatusDelivered}[i/2%2], 1))
+		}
+		for _, statuses := range [][]event.Status{nil, {event.StatusDead}, {event.StatusDelivered}} {
+			for _, q := range []store.Query{
+				{VerifiedBy: "jwt"},
+				{OrderKey: "ann"},
+				{OrderKey: "an"},
+				{Search: "ann"},
+				{Search: "anna"},
+				{Search: "b%"},
+				{Search: "%"},
+				{Search: "_"},
+				{Search: batch[0].ID[:35]},
+				{Search: batch[3].ID},
+				{Search: "0"},
+				{Search: "c", VerifiedBy: "github"},
+				{Search: "ä\u20ac"},
+				{Search: "\x00"},
+			} {
+				want := idsOf(batch, func(e *event.Event) bool {
+					return (q.VerifiedBy == "" || q.VerifiedBy == e.VerifiedBy) && (q.OrderKey == "" || q.OrderKey == e.OrderKey) &&
+						(strings.HasPrefix(e.ID, q.Search) || strings.HasPrefix(e.Subject, q.Search) || e.OrderKey == q.Search) &&
+						(statuses == nil || slices.Contains(statuses, get(t, s, e.ID).Status))
+				})
+				q.Statuses, q.Oldest, q.Limit = statuses, true, 2
+				require.Equal(t, want, slices.Clip(append([]string(nil), slices.Concat(pages(t, s, q)...)...)), "%+v", q)
+			}
+		}
+	},
+
+	"a page ends where enough was looked through": func(t *testing.T, s Store) {
+		batch := Events(60)
+		for i, e := range batch {
+			e.Time = start.Add(time.Duration(i/4) * time.Microsecond) // Four of each time.
+			if i%7 == 0 {
+				e.Bot = "rare"
+			}
+		}
+		add(t, s, batch...)
+		for i, e := range batch {
+			add(t, s, change(t, e, []event.Status{event.StatusDead, event.StatusFailed, event.StatusDelivered}[i%3], 1))
+		}
+		all := []event.Status{event.StatusDead, event.StatusFailed, event.StatusDelivered}
+		for _, statuses := range [][]event.Status{{event.StatusDead}, {event.StatusFailed, event.StatusDead}, {event.StatusDelivered}, all} {
+			for _, oldest := range []bool{false, true} {
+				q := store.Query{Bot: "rare", Statuses: statuses, Scan: 4, Limit: 4, Oldest: oldest}
+				var want []string
+				for i, e := range batch {
+					if e.Bot == "rare" && slices.Contains(statuses, all[i%3]) {
+						want = append(want, e.ID)
+					}
+				}
+				if !oldest {
+					slices.Reverse(want)
+				}
+				got := pages(t, s, q)
+				require.Equal(t, want, slices.Concat(got...), "%+v", q)
+				for _, page := range got {
+					require.LessOrEqual(t, len(page), q.Limit)
+				}
+				if len(statuses) == 1 {
+					require.Greater(t, len(got), (len(want)+q.Limit-1)/q.Limit, "none was looked through in one go")
+				}
+				q.From, q.To = start.Add(3*time.Microsecond), start.Add(9*time.Microsecond)
+				want = slices.DeleteFunc(want, func(id string) bool {
+					at := get(t, s, id).Event.Time
+					return at.Before(q.From) || !at.Before(q.To)
+				})
+				require.Equal(t, want, slices.Concat(pages(t, s, q)...), "%+v", q)
+			}
+		}
+	},
 
 	"windows": func(t *testing.T, s Store) {
 		batch := Events(6)

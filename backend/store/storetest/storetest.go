@@ -129,7 +129,9 @@ func pages(t *testing.T, s store.Store, q store.Query) [][]string {
 		if p.Next == nil {
 			return all
 		}
-		require.Len(t, p.Records, q.Limit, "only the last page is short")
+		if q.Scan == 0 {
+			require.Len(t, p.Records, q.Limit, "only the last page is short")
+		}
 		q.After = *p.Next
 	}
 }

@@ -25,10 +25,10 @@ type Base struct {
 	// SelectRows reads, by [ScanWithBody], the rows of the event $2 with the time $1: the
 	// acceptance and then the changes as they happened. Bodies behind the first $3 may be null.
 	SelectRows string
-	// ListQuery returns the query for a page, and one row more, by which it is known whether
-	// another page follows. Its rows are [LogColumns], and the status, attempts, replays and time of
-	// change of the event, and the body of the change by which it died or null.
-	ListQuery func(store.Query) (string, []any)
+	// Page reads a page of a list, whose query has one status at most where it is [ByStatus].
+	Page func(ctx context.Context, db Query, q store.Query) (*store.Page, error)
+	// EdgeQuery finds the time of the n-th row of the index from the start of a list on.
+	EdgeQuery func(q store.Query, n int) (string, []any)
 	// CountQuery counts the events with the status $1, at most $2.
 	CountQuery string
 	// LogQuery returns the query for a page of the log; [ScanWithBody] reads it.

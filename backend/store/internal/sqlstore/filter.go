@@ -50,6 +50,35 @@ func (f *Filter) Until(column string, q store.Query) {
 	}
 }
 
+// HasAttributes reports whether a query asks for attributes that no index has.
+func HasAttributes(q store.Query) bool {
+	return q.VerifiedBy != "" || q.OrderKey != "" || q.Search != ""
+}
+
+// Attributes asks for them in the log, as e.
+func (f *Filter) Attributes(q store.Query) {
+	f.Equal("e.verified_by", q.VerifiedBy)
+	f.Equal("e.order_key", q.OrderKey)
+	if q.Search != "" {
+		text := "cast(" + f.Arg(q.Search) + " as text)"
+		begins := func(column string) string { return "substr(" + column + ", 1, length(" + text + ")) = " + text }
+		f.And("(" + begins("e.id") + " or " + begins("e.subject") + " or e.order_key = " + text + ")")
+	}
+}
+
+// Edge ends a query for the time of the n-th row from the start of a list on.
+func (f *Filter) Edge(column string, q store.Query, n int) string {
+	compare, order := Behind(q)
+	if start := q.Start(); start != (store.Position{}) {
+		if q.Oldest || start.ID != "" {
+			compare += "="
+		}
+		f.And(column + " " + compare + " " + f.Arg(start.Time))
+	}
+	f.Until(column, q)
+	return f.Where() + " order by " + column + " " + order + " limit 1 offset " + f.Arg(n-1)
+}
+
 // Where is the clause with all conditions; empty without any.
 func (f *Filter) Where() string {
 	if len(f.where) == 0 {

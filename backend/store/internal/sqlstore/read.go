@@ -43,6 +43,7 @@ func (b *Base) Get(ctx context.Context, id string) (*store.Record, error) {
 	}
 	return &store.Record{
 		Event: entries[0].Event, RecordedAt: entries[0].RecordedAt, Attempts: attempts, Repeats: repeats,
+		Last: store.Last(attempts), Size: len(entries[0].Data),
 		Status: state.Status, AttemptCount: state.Attempts, Replays: state.Replays, UpdatedAt: state.UpdatedAt,
 	}, nil
 }
@@ -51,31 +52,6 @@ func (b *Base) Get(ctx context.Context, id string) (*store.Record, error) {
 func ScanTime(row Row) (at time.Time, err error) {
 	err = row.Scan(UTC(&at))
 	return at, err
-}
-
-// List implements [store.Store].
-func (b *Base) List(ctx context.Context, q store.Query) (*store.Page, error) {
-	if !q.Possible() {
-		return &store.Page{}, nil
-	}
-	list := func(q store.Query) (*store.Page, error) {
-		query, args := b.ListQuery(q)
-		records, err := read(ctx, b, scanRecord, query, args...)
-		return Paginate(q, records), err
-	}
-	if q.Unfinished() && q.Subject == "" {
-		page, err := EachStatus(q, list)
-		return page, b.listed(err)
-	}
-	page, err := list(q)
-	return page, b.listed(err)
-}
-
-func (b *Base) listed(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("listing events: %w", b.Classify(err))
 }
 
 // Count implements [store.Store].

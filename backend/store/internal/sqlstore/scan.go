@@ -76,28 +76,27 @@ func ScanWithBody(row Row) (store.Entry, error) {
 	return e, err
 }
 
-// scanRecord reads what [Base.ListQuery] selects.
-func scanRecord(row Row) (*store.Record, error) {
+// ListColumns are what [ScanRecord] reads behind [LogColumns]: the status of the event e with all of
+// s, the size of its body, and the body of the change that [LastFirst] has first.
+const ListColumns = `s.status, s.attempts, s.replays, s.updated_at, length(e.data)`
+
+// LastFirst is the order of changes, as d, of which the first decides on the status; see [store.Last].
+var LastFirst = Codes(`(d.status = {delivered}) desc, d.replays desc, d.status desc, d.time desc, d.id desc`)
+
+// ScanRecord reads a row of a list.
+func ScanRecord(row Row) (*store.Record, error) {
 	r := &store.Record{}
 	var status int
-	var death []byte
-	e, err := scanEntry(row, &status, &r.AttemptCount, &r.Replays, UTC(&r.UpdatedAt), &death)
+	var last []byte
+	e, err := scanEntry(row, &status, &r.AttemptCount, &r.Replays, UTC(&r.UpdatedAt), &r.Size, &last)
 	if err != nil {
 		return nil, err
 	}
 	r.Event, r.RecordedAt, r.Status = e.Event, e.RecordedAt, store.StatusOf(status)
-	r.Death, err = Death(death)
+	if last == nil {
+		return r, nil
+	}
+	change, err := event.ParseChange(&event.Event{Data: last})
+	r.Last = &change
 	return r, err
-}
-
-// Death reads the body of the change by which an event died; nil for none.
-func Death(data []byte) (*event.Change, error) {
-	if data == nil {
-		return nil, nil //nolint:nilnil // It is not dead.
-	}
-	change, err := event.ParseChange(&event.Event{Data: data})
-	if err != nil {
-		return nil, err
-	}
-	return &change, nil
 }
