@@ -41,7 +41,7 @@ func (a *API) botStats(w *response, r *http.Request, c caller) error {
 	if !c.may(q.Bot) {
 		return otherBot
 	}
-	if err := readRange(&q, r, time.Now()); err != nil {
+	if err := readRange(&q, r, parameters{}, time.Now()); err != nil {
 		return err
 	}
 	minutes, err := a.cfg.Reader.Stats(r.Context(), q)
@@ -56,9 +56,10 @@ func (a *API) botStats(w *response, r *http.Request, c caller) error {
 }
 
 // readRange reads which minutes are wanted: those that overlap the range from "from" to "to". By default the range is
-// the hour that ends with the current minute.
-func readRange(q *store.StatsQuery, r *http.Request, now time.Time) error {
-	if err := (parameters{"from": timestamp(&q.From), "to": timestamp(&q.To)}).read(r); err != nil {
+// the hour that ends with the current minute. The parameters are those that the request may have beside.
+func readRange(q *store.StatsQuery, r *http.Request, p parameters, now time.Time) error {
+	p["from"], p["to"] = timeOrAge(&q.From), timeOrAge(&q.To)
+	if err := p.read(r); err != nil {
 		return err
 	}
 	if q.To.IsZero() {

@@ -13,7 +13,7 @@ import (
 func TestStats(t *testing.T) {
 	t.Parallel()
 	minute := at.Truncate(time.Minute)
-	reader := &fakeReader{stats: []store.Minute{{Minute: minute, Counts: store.Counts{Accepted: 3, Delivered: 2, Failed: 1}, Duration: 1500 * time.Microsecond}}}
+	reader := &fakeReader{stats: []store.Minute{{Minute: minute, Activity: store.Activity{Counts: store.Counts{Accepted: 3, Delivered: 2, Failed: 1}, Duration: 1500 * time.Microsecond}}}}
 	w := ask(t, handler(t, Config{Reader: reader}), "GET", "/v1/bots/demo/stats?from=2026-03-04T05:06:07Z&to=2026-03-04T05:07:00.1Z")
 	require.Equal(t, 200, w.Code, w.Body)
 	require.JSONEq(t, `{"bot":"demo","from":"2026-03-04T05:06:00Z","to":"2026-03-04T05:08:00Z","minutes":[{"minute":"2026-03-04T05:06:00Z",

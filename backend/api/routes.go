@@ -45,6 +45,7 @@ func (a *API) routes() []route {
 		{"GET /v1/events/{id}", "event", held, a.getEvent},
 		{"GET /v1/events/stream", "stream", held, a.streamEvents},
 		{"GET /v1/users/{user}", "user", query, a.getUser},
+		{"GET /v1/stats", "stats", query, a.allStats},
 		{"GET /v1/bots/{bot}/stats", "stats", query, a.botStats},
 		{"POST /v1/bots/{bot}/retry", "retry", retryTimeout, a.retryBot},
 		{"POST /v1/bots/{bot}/give-up", "give_up", retryTimeout, a.giveUp},

@@ -120,9 +120,7 @@ type BotCount struct {
 	Bot string
 	// Minute is when the entries happened; Day is that of their events.
 	Minute, Day time.Time
-	Counts      Counts
-	// Duration is how long the attempts among them took together.
-	Duration time.Duration
+	Activity
 }
 
 // CountBots sums up entries by bot, minute and day, in that order.
@@ -142,8 +140,7 @@ func CountBots(entries []Entry) []BotCount {
 		if fresh {
 			*c = BotCount{Bot: e.Bot, Minute: minute, Day: day}
 		}
-		c.Counts.Add(CountsOf(e.State.Status), 1)
-		c.Duration += e.Took
+		c.Add(ActivityOf(e), 1)
 	}
 	slices.SortFunc(all.rows, func(a, b BotCount) int {
 		return cmp.Or(cmp.Compare(a.Bot, b.Bot), a.Minute.Compare(b.Minute), a.Day.Compare(b.Day))
@@ -175,8 +172,7 @@ func (g *groups[K, T]) at(key K) (row *T, fresh bool) {
 // SumMinutes sums up what happened in the same minute, in order and in place; at most MaxMinutes.
 func SumMinutes(all []Minute) []Minute {
 	all = sum(all, func(a, b Minute) int { return a.Minute.Compare(b.Minute) }, func(into *Minute, m Minute) {
-		into.Counts.Add(m.Counts, 1)
-		into.Duration += m.Duration
+		into.Add(m.Activity, 1)
 	})
 	return all[:min(len(all), MaxMinutes)]
 }

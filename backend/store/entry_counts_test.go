@@ -53,8 +53,12 @@ func TestCountBots(t *testing.T) {
 	t.Parallel()
 	day := store.Day(noon)
 	require.Equal(t, []store.BotCount{
-		{"demo", noon, day, store.Counts{Accepted: 2, Failed: 2}, 40 * time.Millisecond},
-		{"demo", noon.Add(24 * time.Hour), day, store.Counts{Delivered: 2}, 10 * time.Millisecond},
+		{"demo", noon, day, store.Activity{
+			Counts: store.Counts{Accepted: 2, Failed: 2}, Duration: 40 * time.Millisecond, Took: store.Buckets{0, 2},
+		}},
+		{"demo", noon.Add(24 * time.Hour), day, store.Activity{
+			Counts: store.Counts{Delivered: 2}, Duration: 10 * time.Millisecond, Took: store.Buckets{2}, Waited: store.Buckets{9: 2},
+		}},
 	}, store.CountBots(append(way(t, "a", "alice", noon), way(t, "b", "bob", noon)...)))
 }
 

@@ -174,14 +174,18 @@ type StatsQuery struct {
 	Bot string
 	// From and To are the range, From included and To not; whole minutes count.
 	From, To time.Time
+	// Step is the length of the parts that minutes are summed up in, counted from 1970, in whole minutes. Default: one.
+	Step time.Duration
 }
 
-// Minute is what happened within a minute.
+// Steps is the Step, or its default.
+func (q StatsQuery) Steps() time.Duration { return max(q.Step.Truncate(time.Minute), time.Minute) }
+
+// Minute is what happened within a minute, or a longer step.
 type Minute struct {
+	// Minute is its beginning.
 	Minute time.Time
-	Counts Counts
-	// Duration is how long the attempts of the minute took together.
-	Duration time.Duration
+	Activity
 }
 
 // MaxMinutes is the longest answer to a StatsQuery; what is later in its range is left out.

@@ -93,11 +93,12 @@ func userArrays(rows []store.Entry) []any {
 	n := len(all)
 	subjects, bots := make([]string, n), make([]string, n)
 	days, firsts, lasts := make([]int32, n), make([]time.Time, n), make([]time.Time, n)
-	counts := &countArrays{}
+	counts := make(countArrays, store.CountColumns)
 	for i := range all {
 		c := &all[i]
+		numbers := c.Counts.Numbers()
 		subjects[i], bots[i], days[i], firsts[i], lasts[i] = c.Subject, c.Bot, dayNumber(c.Day), c.First, c.Last
-		counts.set(i, n, &c.Counts)
+		counts.set(i, n, numbers[:])
 	}
 	return append([]any{subjects, bots, days, firsts, lasts}, counts.arrays()...)
 }
@@ -107,22 +108,22 @@ func botArrays(rows []store.Entry, slot int32) []any {
 	all := store.CountBots(rows)
 	n := len(all)
 	bots, minutes, days, took := make([]string, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
-	counts := &countArrays{}
+	counts := make(countArrays, activityColumns)
 	for i := range all {
 		c := &all[i]
 		bots[i], minutes[i], days[i], took[i] = c.Bot, c.Minute, dayNumber(c.Day), c.Duration.Milliseconds()
-		counts.set(i, n, &c.Counts)
+		counts.set(i, n, c.Numbers())
 	}
 	return append([]any{slot, bots, minutes, days, took}, counts.arrays()...)
 }
 
 // countArrays has an array for each column of counters, which is nil while all of it are 0: most
 // are, and need not be sent.
-type countArrays [store.CountColumns][]int32
+type countArrays [][]int32
 
 // set sets the counters of one of n rows.
-func (a *countArrays) set(i, n int, c *store.Counts) {
-	for column, count := range c.Numbers() {
+func (a countArrays) set(i, n int, numbers []int64) {
+	for column, count := range numbers {
 		if count == 0 {
 			continue
 		}
@@ -133,7 +134,7 @@ func (a *countArrays) set(i, n int, c *store.Counts) {
 	}
 }
 
-func (a *countArrays) arrays() []any {
+func (a countArrays) arrays() []any {
 	all := make([]any, len(a))
 	for i := range a {
 		all[i] = a[i]

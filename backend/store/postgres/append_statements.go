@@ -18,19 +18,45 @@ const (
 	logColumnCount = 20
 )
 
-// countArgs are the parameters for the counters, from a number on.
-func countArgs(from int) string {
-	args := make([]string, store.CountColumns)
+// countArgs are the parameters for n counters, from a number on.
+func countArgs(from, n int) string {
+	args := make([]string, n)
 	for i := range args {
 		args[i] = fmt.Sprintf("$%d::integer[]", from+i)
 	}
 	return strings.Join(args, ", ")
 }
 
+// orZero are columns of which some are null.
+func orZero(columns string) string {
+	return "coalesce(" + strings.ReplaceAll(columns, ", ", ", 0), coalesce(") + ", 0)"
+}
+
+// countBuckets counts rows of the log by how long they took; see [store.ActivityOf].
+var countBuckets = func() string {
+	var all []string
+	for _, duration := range []struct{ of, among string }{
+		{"took_ms * interval '1 millisecond'", "status in ({failed}, {dead}, {delivered})"},
+		{"time - event_time", "status = {delivered}"},
+	} {
+		lower := ""
+		for _, edge := range store.BucketEdges() {
+			at := fmt.Sprintf("interval '%d milliseconds'", edge.Milliseconds())
+			all = append(all, duration.among+lower+" and "+duration.of+" <= "+at)
+			lower = " and " + duration.of + " > " + at
+		}
+		all = append(all, duration.among+lower)
+	}
+	return sqlstore.Codes(",\n\tcount(*) filter (where " + strings.Join(all, "),\n\tcount(*) filter (where ") + ")")
+}()
+
+// activityColumns is how many counters bot_stats has.
+const activityColumns = store.CountColumns + 2*store.BucketCount
+
 // What the statements share.
 var (
 	// countsOrZero are the counters out of arrays, of which some are missing.
-	countsOrZero = "coalesce(" + strings.ReplaceAll(sqlstore.CountColumns, ", ", ", 0), coalesce(") + ", 0)"
+	countsOrZero, activityOrZero = orZero(sqlstore.CountColumns), orZero(sqlstore.ActivityColumns)
 
 	// countUsers adds rows of the log to the counters of their users. It is followed by their
 	// source and groupUsers. It is [store.CountUsers] in SQL.
@@ -43,11 +69,11 @@ on conflict (subject, bot, day) do update set first_at = least(c.first_at, exclu
 
 	// countBots does the same for the statistics of bots, as [store.CountBots] does. Its $1 is
 	// the slot.
-	countBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.CountColumns + `)
-select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + sqlstore.CountRows + ` from `
+	countBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.ActivityColumns + `)
+select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + sqlstore.CountRows + countBuckets + ` from `
 	groupBots = sqlstore.Codes(` and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3`) + sumBots
 	sumBots   = `
-on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + excluded.took_ms, ` + sqlstore.AddCounts
+on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + excluded.took_ms, ` + sqlstore.AddActivity
 
 	accepted = sqlstore.Codes(`excluded.status in ({accepted}, {deferred})`)
 	// newer is the rule of [store.State.Merge]. An acceptance is never newer than a recorded
@@ -107,12 +133,12 @@ where s.event_id = k.id`)
 	// addUsers and addBots add what was counted already to the counters.
 	addUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
 select subject, bot, date '1970-01-01' + day, first_at, last_at, ` + countsOrZero + `
-from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], ` + countArgs(6) + `)
+from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], ` + countArgs(6, store.CountColumns) + `)
 	as u (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)` + sumUsers
-	addBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.CountColumns + `)
-select bot, minute, date '1970-01-01' + day, $1::integer, took_ms, ` + countsOrZero + `
-from unnest($2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], ` + countArgs(6) + `)
-	as b (bot, minute, day, took_ms, ` + sqlstore.CountColumns + `)` + sumBots
+	addBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.ActivityColumns + `)
+select bot, minute, date '1970-01-01' + day, $1::integer, took_ms, ` + activityOrZero + `
+from unnest($2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], ` + countArgs(6, activityColumns) + `)
+	as b (bot, minute, day, took_ms, ` + sqlstore.ActivityColumns + `)` + sumBots
 
 	selectKnownDays = `select distinct ` + day + ` - date '1970-01-01' from event_status where event_id = any ($1)`
 

@@ -73,7 +73,7 @@ func newStore(db database, cfg Config) *Store {
 	}
 	s.base = base{
 		Read: s.read, Exclusively: s.forEach, Classify: classify,
-		SelectTime: selectTime, SelectRows: selectRows, Page: readPage, EdgeQuery: edgeQuery, CountQuery: countQuery, LogQuery: logQuery,
+		SelectTime: selectTime, SelectRows: selectRows, Page: readPage, EdgeQuery: edgeQuery, CountQuery: countQuery, LogQuery: logQuery, Step: step,
 	}
 	return s
 }

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -67,4 +69,9 @@ func logQuery(q store.LogQuery) (string, []any) {
 		" select " + sqlstore.LogColumns + bodyColumn + " from (select event_time as day, id as entry from positions" +
 		inLogOrder + f.Arg(q.Size()) + ") p" +
 		" cross join lateral (select * from events where event_time = day and id = entry offset 0) e order by e.recorded_at, e.id", f.Args
+}
+
+// step is [sqlstore.Base.Step].
+func step(length time.Duration) string {
+	return fmt.Sprintf("date_bin('%d minutes', minute, 'epoch')", length/time.Minute)
 }

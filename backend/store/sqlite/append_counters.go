@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
@@ -29,12 +31,20 @@ insert into user_counters as c (` + sqlstore.CountColumns + `, subject, bot, day
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 on conflict (subject, bot, day) do update set ` + sqlstore.AddCounts + `,
 	first_at = min(c.first_at, excluded.first_at), last_at = max(c.last_at, excluded.last_at)`
-
-	addBotCounts = `
-insert into bot_stats as c (` + sqlstore.CountColumns + `, bot, minute, day, took_ms)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-on conflict (bot, minute, day) do update set ` + sqlstore.AddCounts + `, took_ms = c.took_ms + excluded.took_ms`
 )
+
+var addBotCounts = `
+insert into bot_stats as c (` + sqlstore.ActivityColumns + `, bot, minute, day, took_ms)
+values (` + placeholders(len((&store.Activity{}).Numbers())+4) + `)
+on conflict (bot, minute, day) do update set ` + sqlstore.AddActivity + `, took_ms = c.took_ms + excluded.took_ms`
+
+func placeholders(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = "$" + strconv.Itoa(i+1)
+	}
+	return strings.Join(all, ", ")
+}
 
 // project updates the read models with entries that are new in the log. The status of events is
 // there already.
@@ -58,9 +68,9 @@ func (t *transaction) count(ctx context.Context, entries []store.Entry, sign int
 		}
 	}
 	for _, c := range store.CountBots(entries) {
-		var counts store.Counts
-		counts.Add(c.Counts, sign)
-		args := append(counts.Columns(), c.Bot, c.Minute.UnixMicro(), c.Day.UnixMicro(), sign*c.Duration.Milliseconds())
+		var signed store.Activity
+		signed.Add(c.Activity, sign)
+		args := append(signed.Columns(), c.Bot, c.Minute.UnixMicro(), c.Day.UnixMicro(), signed.Duration.Milliseconds())
 		if _, err := t.exec(ctx, addBotCounts, args...); err != nil {
 			return err
 		}

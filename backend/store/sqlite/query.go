@@ -1,6 +1,9 @@
 package sqlite
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
@@ -35,4 +38,9 @@ func logQuery(q store.LogQuery) (string, []any) {
 	}
 	return `select ` + sqlstore.LogColumns + `, ` + data + ` from events e indexed by ` + index + f.Where() +
 		` order by e.recorded_at, e.id limit ` + f.Arg(q.Size()), f.Args
+}
+
+// step is [sqlstore.Base.Step].
+func step(length time.Duration) string {
+	return fmt.Sprintf("minute - minute %% %d", length.Microseconds())
 }

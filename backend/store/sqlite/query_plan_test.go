@@ -23,7 +23,7 @@ func TestPlans(t *testing.T) {
 	require.Contains(t, plan(t, s, "select data from events")[0], "SCAN events", "the plan can be read")
 	for name, sql := range map[string]string{
 		"event's time": selectTime, "event": selectRows, "count": countQuery, "user": sqlstore.SelectUser, "user at": sqlstore.SelectUserAt,
-		"minutes": sqlstore.SelectMinutes, "minutes of a bot": sqlstore.SelectBotMinutes,
+		"minutes": sqlstore.SelectMinutes(step(time.Minute), false), "hours of a bot": sqlstore.SelectMinutes(step(time.Hour), true),
 		"claim": claimEvent, "claim earlier": claimEarlier, "time": selectEventTime, "insert": insertLog, "merge": mergeStatus,
 		"count users": addUserCounts, "count bots": addBotCounts, "erased": selectErased,
 		"day": selectDay, "next day": selectNextTime, "statuses of a day": deleteStatuses,
@@ -124,7 +124,7 @@ func plan(t *testing.T, s *Store, sqlText string, args ...any) []string {
 	steps, err := sqldb.Query(t.Context(), s.writer, func(row *sql.Rows) (step string, err error) {
 		var id, parent, unused int
 		return step, row.Scan(&id, &parent, &unused, &step)
-	}, "explain query plan "+sqlText, append(inMicros(args), make([]any, 20)...)...)
+	}, "explain query plan "+sqlText, append(inMicros(args), make([]any, 32)...)...)
 	require.NoError(t, err)
 	return steps
 }

@@ -106,7 +106,7 @@ func open(ctx context.Context, path string, slow *slowsql.Log) (*Store, error) {
 	s := &Store{path: path, slow: slow, writer: writer, reader: reader, prepared: map[string]*sql.Stmt{}}
 	s.base = base{
 		Read: s.read, Exclusively: s.forEach, Classify: classify,
-		SelectTime: selectTime, SelectRows: selectRows, Page: readPage, EdgeQuery: edgeQuery, CountQuery: countQuery, LogQuery: logQuery,
+		SelectTime: selectTime, SelectRows: selectRows, Page: readPage, EdgeQuery: edgeQuery, CountQuery: countQuery, LogQuery: logQuery, Step: step,
 	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -250,7 +250,7 @@ func (f *Fake) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, e
 	}
 	var all []store.Minute
 	for _, e := range f.sorted(func(e store.Entry) bool { return q.Bot == "" || q.Bot == e.Bot }, byRecording) {
-		all = append(all, store.Minute{Minute: e.Time.Truncate(time.Minute), Counts: store.CountsOf(e.State.Status), Duration: e.Took})
+		all = append(all, store.Minute{Minute: e.Time.Truncate(q.Steps()), Activity: store.ActivityOf(&e)})
 	}
 	return store.SumMinutes(all), nil
 }

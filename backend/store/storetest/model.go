@@ -192,11 +192,11 @@ func (m *model) stats(q store.StatsQuery) []store.Minute {
 		if q.Bot != "" && q.Bot != c.Bot || c.Minute.Before(q.From) || !c.Minute.Before(q.To) {
 			continue
 		}
-		minute := byMinute[c.Minute]
-		minute.Minute = c.Minute
-		minute.Counts.Add(c.Counts, 1)
-		minute.Duration += c.Duration
-		byMinute[c.Minute] = minute
+		at := c.Minute.Truncate(q.Steps())
+		minute := byMinute[at]
+		minute.Minute = at
+		minute.Add(c.Activity, 1)
+		byMinute[at] = minute
 	}
 	var all []store.Minute
 	for _, minute := range byMinute {

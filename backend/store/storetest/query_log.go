@@ -124,7 +124,27 @@ var statsCases = map[string]func(*testing.T, Store){
 			from := start.Add(time.Duration(w.IntN(3*24*60)) * time.Minute).Truncate(time.Minute)
 			q := store.StatsQuery{Bot: pick(w.IntN, []string{"", "a", "b"}), From: from, To: from.Add(time.Duration(w.IntN(24*60)) * time.Minute)}
 			require.Equal(t, m.stats(q), stats(t, s, q), "%+v", q)
+			q.Step = pick(w.IntN, []time.Duration{5 * time.Minute, time.Hour, 24 * time.Hour, 90 * time.Second})
+			require.Equal(t, m.stats(q), stats(t, s, q), "%+v", q)
 		}
+	},
+
+	"durations": func(t *testing.T, s Store) {
+		e := Event(1)
+		add(t, s, e)
+		for i, d := range append(store.BucketEdges(), time.Hour) {
+			for n, status := range []event.Status{event.StatusFailed, event.StatusDead, event.StatusDelivered, event.StatusExpired, event.StatusReplayed} {
+				c, err := event.NewChange(e, event.Change{Status: status, Attempt: n + 1, Replays: i, At: e.Time.Add(d), DurationMS: d.Milliseconds() + 1})
+				require.NoError(t, err)
+				add(t, s, c)
+			}
+		}
+		var sum store.Activity
+		for _, minute := range stats(t, s, store.StatsQuery{Bot: e.Bot, From: longAgo, To: farFuture}) {
+			sum.Add(minute.Activity, 1)
+		}
+		require.Equal(t, store.Buckets{0, 3, 3, 3, 3, 3, 3, 3, 3, 6}, sum.Took, "each is a millisecond longer than an edge")
+		require.Equal(t, store.Buckets{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, sum.Waited)
 	},
 
 	"the end of a range is not in it": func(t *testing.T, s Store) {

@@ -4,6 +4,7 @@ package sqlstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/botgate/botgate/backend/store"
 )
@@ -29,6 +30,8 @@ type Base struct {
 	Page func(ctx context.Context, db Query, q store.Query) (*store.Page, error)
 	// EdgeQuery finds the time of the n-th row of the index from the start of a list on.
 	EdgeQuery func(q store.Query, n int) (string, []any)
+	// Step is the expression for the beginning of the step that a minute is in.
+	Step func(step time.Duration) string
 	// CountQuery counts the events with the status $1, at most $2.
 	CountQuery string
 	// LogQuery returns the query for a page of the log; [ScanWithBody] reads it.

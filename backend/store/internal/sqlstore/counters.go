@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
@@ -29,15 +30,38 @@ const (
 	// SelectUser reads the counters of user $1, at bot $2 unless that is empty.
 	SelectUser = `select bot, min(first_at), max(last_at), ` + sumCounts + ` from user_counters
 where subject = $1 and ($2 = '' or bot = $2) group by bot order by bot`
-
-	// SelectMinutes reads the statistics of all bots.
-	SelectMinutes = selectMinutes + groupMinutes
-	// SelectBotMinutes reads those of bot $4.
-	SelectBotMinutes = selectMinutes + ` and bot = $4` + groupMinutes
-
-	selectMinutes = `select minute, sum(took_ms), ` + sumCounts + ` from bot_stats where minute >= $1 and minute < $2`
-	groupMinutes  = ` group by minute having not ` + NoCounts + ` order by minute limit $3`
 )
+
+// SelectMinutes reads the statistics of all bots, or of bot $4, in steps, which the argument computes from the minutes.
+func SelectMinutes(step string, ofBot bool) string {
+	where := ""
+	if ofBot {
+		where = " and bot = $4"
+	}
+	return `select ` + step + ` as step, sum(took_ms), ` + sumActivity + ` from bot_stats where minute >= $1 and minute < $2` + where +
+		` group by step having not ` + NoCounts + ` order by step limit $3`
+}
+
+// The SQL of the statistics, in the order of [store.Activity.Numbers].
+var (
+	// ActivityColumns are the counters in bot_stats.
+	ActivityColumns = CountColumns + each(`, took_%[1]d`) + each(`, waited_%[1]d`)
+
+	sumActivity = sumCounts + each(`, sum(took_%[1]d)`) + each(`, sum(waited_%[1]d)`)
+
+	// AddActivity are the assignments of an upsert into a table with the alias c.
+	AddActivity = AddCounts + each(`, took_%[1]d = c.took_%[1]d + excluded.took_%[1]d`) +
+		each(`, waited_%[1]d = c.waited_%[1]d + excluded.waited_%[1]d`)
+)
+
+// each has a text for each bucket, by its number.
+func each(text string) string {
+	all := make([]string, store.BucketCount)
+	for i := range all {
+		all[i] = fmt.Sprintf(text, i)
+	}
+	return strings.Join(all, "")
+}
 
 var (
 	// CountRows are the counters' values for rows of the log; see [store.CountsOf].
@@ -81,11 +105,11 @@ func (b *Base) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, e
 		return nil, nil
 	}
 	// A minute is in the range as a whole.
-	query, args := SelectMinutes, []any{store.Micros(q.From).Truncate(time.Minute), store.Micros(q.To), store.MaxMinutes}
+	args := []any{store.Micros(q.From).Truncate(time.Minute), store.Micros(q.To), store.MaxMinutes}
 	if q.Bot != "" {
-		query, args = SelectBotMinutes, append(args, q.Bot)
+		args = append(args, q.Bot)
 	}
-	minutes, err := read(ctx, b, scanMinute, query, args...)
+	minutes, err := read(ctx, b, scanMinute, SelectMinutes(b.Step(q.Steps()), q.Bot != ""), args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading statistics: %w", b.Classify(err))
 	}
@@ -94,7 +118,7 @@ func (b *Base) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, e
 
 func scanMinute(row Row) (m store.Minute, err error) {
 	var millis int64
-	err = row.Scan(append([]any{UTC(&m.Minute), &millis}, m.Counts.Columns()...)...)
+	err = row.Scan(append([]any{UTC(&m.Minute), &millis}, m.Columns()...)...)
 	m.Duration = time.Duration(millis) * time.Millisecond
 	return m, err
 }
