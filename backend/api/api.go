@@ -13,6 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/queue"
 )
 
 const (
@@ -29,6 +33,8 @@ type Reader interface {
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
 	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
+	// Count counts events with a status, up to a limit.
+	Count(ctx context.Context, status event.Status, limit int) (int64, error)
 }
 
 // Config is what the API is made of.
@@ -37,6 +43,12 @@ type Config struct {
 	Reader Reader
 	// Retry has bots tried now. Required.
 	Retry Retrier
+	// Queue says what waits; nil for one that is never available.
+	Queue Queue
+	// Bots are those of the bots file, whose set nobody changes; nil where this process does not read it.
+	Bots func() bots.Set
+	// System is about the process; nil for none, whose path is then 404.
+	System *System
 	// Jobs does work that is too long for a request; nil for none, whose paths are then 404.
 	Jobs Jobs
 	// Sessions has the sessions of bots; nil for none, whose paths are then 404.
@@ -78,6 +90,9 @@ type API struct {
 	mux     *http.ServeMux
 	metrics *metrics
 	hub     *hub
+	// depths and activity ask the queue.
+	depths   *metric.Ask[map[queue.Group]int64]
+	activity *metric.Ask[queue.Activity]
 	// closing ends when requests must not be held open any longer.
 	closing context.Context
 	close   context.CancelFunc
@@ -95,6 +110,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	a := &API{cfg: cfg, mux: http.NewServeMux(), metrics: m, hub: newHub(cfg.Notices), origins: http.NewCrossOriginProtection()}
+	a.depths, a.activity = metric.NewAsk(a.askDepths), metric.NewAsk(a.askActivity)
 	a.closing, a.close = context.WithCancel(context.Background())
 	for _, r := range a.routes() {
 		a.mux.Handle(r.pattern, a.handle(r.name, r.timeout, asCaller(r.answer)))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,27 +30,38 @@ type fakeReader struct {
 	userQuery  store.UserQuery
 	statsQuery store.StatsQuery
 	calls      int
+	mu         sync.Mutex // Of all but the answers.
 }
 
 func (f *fakeReader) Get(ctx context.Context, id string) (*store.Record, error) {
+	f.mu.Lock()
 	f.id, f.calls = id, f.calls+1
+	f.mu.Unlock()
 	return f.record, f.answer(ctx)
 }
 
 func (f *fakeReader) List(ctx context.Context, q store.Query) (*store.Page, error) {
+	f.mu.Lock()
 	f.query, f.calls = q, f.calls+1
+	f.mu.Unlock()
 	return f.page, f.answer(ctx)
 }
 
 func (f *fakeReader) User(_ context.Context, q store.UserQuery) (*store.User, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.userQuery, f.calls = q, f.calls+1
 	return f.user, f.err
 }
 
 func (f *fakeReader) Stats(_ context.Context, q store.StatsQuery) ([]store.Minute, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.statsQuery, f.calls = q, f.calls+1
 	return f.stats, f.err
 }
+
+func (f *fakeReader) Count(context.Context, event.Status, int) (int64, error) { return 48, f.err }
 
 func (f *fakeReader) Log(context.Context, store.LogQuery) ([]store.Entry, error) {
 	return nil, f.err

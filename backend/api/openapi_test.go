@@ -88,7 +88,7 @@ func TestDescriptionSaysWhatThereIs(t *testing.T) {
 		require.Contains(t, status["enum"], string(s))
 	}
 	cfg := usersConfig(t, record("", nil), nil)
-	cfg.Jobs = fakeJobs{}
+	cfg.Jobs, cfg.System = fakeJobs{}, fakeSystem()
 	a, err := New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
@@ -118,7 +118,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/give-up?event=e",
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/give-up?event=e",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -171,6 +171,21 @@ DELETE /v1/users/alice/data
 DELETE /v1/users/alice/data?bot=demo
 DELETE /v1/users/alice/data | X-Botgate-Bot: demo
 DELETE /v1/users/%ff/data
+GET /v1/bots
+GET /v1/bots?limit=1
+GET /v1/bots | If-None-Match: *
+GET /v1/bots?limit=x
+GET /v1/bots/demo
+GET /v1/bots/demo | If-None-Match: *
+GET /v1/bots/demo?x=1
+GET /v1/bots/demo | X-Botgate-Bot: other
+GET /v1/bots/a%20b
+GET /v1/queues
+GET /v1/queues | X-Botgate-Bot: other
+GET /v1/queues?x=1
+GET /v1/system
+GET /v1/system?x=1
+GET /v1/system | X-Botgate-Bot: other
 GET /v1/stats
 GET /v1/stats?bot=demo&from=24h&step=1h
 GET /v1/stats | If-None-Match: *
@@ -329,14 +344,17 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 	rec.Last, rec.Size = &rec.Attempts[0], 7
 	reader := &fakeReader{
 		record: rec, err: err,
-		page:  &store.Page{Records: []*store.Record{rec}, Next: &store.Position{Time: at, ID: "x"}, Missing: []string{"b"}},
-		user:  &store.User{Bots: []store.UserBot{{Bot: "demo", Counts: store.Counts{Accepted: 1}, First: at, Last: at}}},
+		page: &store.Page{Records: []*store.Record{rec}, Next: &store.Position{Time: at, ID: "x"}, Missing: []string{"b"}},
+		user: &store.User{Bots: []store.UserBot{{Bot: "demo", Counts: store.Counts{Accepted: 1}, First: at, Last: at}}},
 		stats: []store.Minute{{Minute: at, Activity: store.Activity{
 			Counts: store.Counts{Accepted: 1, Failed: 2, Delivered: 1}, Duration: time.Second, Took: store.Buckets{2, 1}, Waited: store.Buckets{1},
 		}}},
 	}
 	users := describedUsers{reader}
-	a, failure := New(Config{Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err}})
+	a, failure := New(Config{
+		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(),
+		Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err},
+	})
 	require.NoError(t, failure)
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)

@@ -45,6 +45,9 @@ func (a *API) routes() []route {
 		{"GET /v1/events/{id}", "event", held, a.getEvent},
 		{"GET /v1/events/stream", "stream", held, a.streamEvents},
 		{"GET /v1/users/{user}", "user", query, a.getUser},
+		{"GET /v1/bots", "bots", query, a.listBots},
+		{"GET /v1/bots/{bot}", "bot", query, a.getBot},
+		{"GET /v1/queues", "queues", query, a.listQueues},
 		{"GET /v1/stats", "stats", query, a.allStats},
 		{"GET /v1/bots/{bot}/stats", "stats", query, a.botStats},
 		{"POST /v1/bots/{bot}/retry", "retry", retryTimeout, a.retryBot},
@@ -52,6 +55,9 @@ func (a *API) routes() []route {
 		{"GET /v1/dead", "dead", query, a.listDead},
 		{"GET /v1/dead/summary", "dead", query, a.sumDead},
 		{"GET /v1/dead/{id}", "dead", query, a.getDead},
+	}
+	if a.cfg.System != nil {
+		all = append(all, route{"GET /v1/system", "system", query, a.getSystem})
 	}
 	if a.cfg.Jobs != nil {
 		all = append(all, []route{

@@ -70,6 +70,7 @@ type App struct {
 	api      atomic.Pointer[api.API] // Nil until it is open.
 	failed   chan error
 	started  func()
+	begun    time.Time
 	// messaging makes the spans of the queue; nil for none.
 	messaging *tracing.Messaging
 
@@ -87,6 +88,7 @@ type App struct {
 	// forget has the cache forget an erased user; nil without a cache.
 	forget  func(ctx context.Context, user string, ids []string)
 	retrier api.Retrier
+	waiting api.Queue
 	jobs    *job.Jobs // Nil without the roles for it.
 	// jobsReady returns nil when their table is there.
 	jobsReady func(context.Context) error
@@ -108,6 +110,7 @@ func New(cfg Config) (*App, error) {
 		mux:      http.NewServeMux(),
 		failed:   make(chan error, 1),
 		started:  cfg.Started,
+		begun:    time.Now(),
 		listener: cfg.Listener,
 		queue:    cfg.Queue,
 

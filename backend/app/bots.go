@@ -36,6 +36,12 @@ func (f *fleet) names() []string {
 	return f.set.Names()
 }
 
+func (f *fleet) all() bots.Set {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.set
+}
+
 func (f *fleet) isOne() bool { return len(f.names()) == 1 }
 
 // deliver makes the dispatcher, which has the bots of the file from now on.

@@ -39,7 +39,7 @@ func (a *App) openQueue(ctx context.Context) error {
 		a.outcomes = a.queue // It spools by itself, or need not. Whether it is up, its owner shows.
 	case !a.needsQueue():
 		lazy := &lazyQueue{settings: a.settings}
-		a.retrier = lazy
+		a.retrier, a.waiting = lazy, lazy
 		a.onClose("queue", closeQueue, lazy.close)
 		return nil
 	default:
@@ -59,7 +59,7 @@ func (a *App) openQueue(ctx context.Context) error {
 			return err
 		}
 	}
-	a.retrier = a.queue
+	a.retrier, a.waiting = a.queue, a.queue
 	if !a.needsQueue() {
 		return nil
 	}
@@ -154,6 +154,24 @@ func (l *lazyQueue) RetryNow(ctx context.Context, bot string) error {
 		return err
 	}
 	return q.RetryNow(ctx, bot)
+}
+
+// Depths implements [api.Queue].
+func (l *lazyQueue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
+	q, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return q.Depths(ctx)
+}
+
+// Activity implements [api.Queue].
+func (l *lazyQueue) Activity(ctx context.Context) (queue.Activity, error) {
+	q, err := l.get(ctx)
+	if err != nil {
+		return queue.Activity{}, err
+	}
+	return q.Activity(ctx)
 }
 
 // GiveUp implements [api.Retrier].

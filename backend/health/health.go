@@ -114,6 +114,36 @@ func (r *Registry) Ready(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// Report is what the checks say together.
+type Report struct {
+	// Status is "ready", "degraded", "not ready" or "stopping".
+	Status string
+	// Checks has "ok", "degraded" or "unavailable" by check, and Details what is known of those that are degraded.
+	Checks, Details map[string]string
+}
+
+// Report runs all checks at once. Nothing in it is secret.
+func (r *Registry) Report(ctx context.Context) Report {
+	if r.stopping.Load() {
+		return Report{Status: "stopping"}
+	}
+	rep := Report{Status: "ready", Checks: map[string]string{}, Details: map[string]string{}}
+	for name, err := range r.run(ctx) {
+		status, detail := judge(err)
+		rep.Checks[name] = status
+		switch status {
+		case statusUnavailable:
+			rep.Status = "not ready"
+		case statusDegraded:
+			rep.Details[name] = detail
+			if rep.Status == "ready" {
+				rep.Status = statusDegraded
+			}
+		}
+	}
+	return rep
+}
+
 // run returns what each check says, nil for those that pass.
 func (r *Registry) run(ctx context.Context) map[string]error {
 	r.mu.Lock()

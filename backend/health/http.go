@@ -35,21 +35,11 @@ func (r *Registry) ServeReady(w http.ResponseWriter, req *http.Request) {
 		r.ServeSelf(w, req)
 		return
 	}
-	code, rep := http.StatusOK, report{Status: "ready", Checks: map[string]string{}, Details: map[string]string{}}
-	for name, err := range r.run(req.Context()) {
-		status, detail := judge(err)
-		rep.Checks[name] = status
-		switch status {
-		case statusUnavailable:
-			code, rep.Status = http.StatusServiceUnavailable, "not ready"
-		case statusDegraded:
-			rep.Details[name] = detail
-			if code == http.StatusOK {
-				rep.Status = statusDegraded
-			}
-		}
+	rep, code := r.Report(req.Context()), http.StatusOK
+	if rep.Status == "not ready" {
+		code = http.StatusServiceUnavailable
 	}
-	write(w, code, rep)
+	write(w, code, report(rep))
 }
 
 func writeStatus(w http.ResponseWriter, code int, status string) {
