@@ -110,8 +110,10 @@ func load(cmd *cobra.Command, getenv func(string) string) (config.Config, error)
 		if f := cmd.Flags().Lookup(o.Flag); f != nil && f.Changed {
 			return f.Value.String()
 		}
-		if o.Env == config.EnvRoles && cmd.HasParent() {
-			return "" // They may be for the gateway, whose "none" is no backend's.
+		// A command serves nothing: roles may be for the gateway, whose "none" is no backend's, and an address that
+		// others reach would ask for the API's secret.
+		if cmd.HasParent() && (o.Env == config.EnvRoles || o.Env == config.EnvListen) {
+			return ""
 		}
 		return getenv(o.Env)
 	})
