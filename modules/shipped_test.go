@@ -42,6 +42,7 @@ func validate(t *testing.T, config string) error {
 	data := t.TempDir()
 	for name, content := range map[string]string{
 		"jwt.secret":               "4c0f8f5f0a0b4c2e9d3b7a61c5e2f90b",
+		"console.secret":           "3b9d1f6e8c2a4b7d9e0f1a2b3c4d5e6f",
 		"github.secret":            "2f7c9f1b6a3d4e8fa0b1c2d3e4f5a6b7",
 		"standard-webhooks.secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 		"bots.json":                `{"bots": {"demo": {"url": "http://127.0.0.1:9090/events", "allow_private": true, "secret_files": ["demo.secret"]}}}`,

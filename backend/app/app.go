@@ -19,6 +19,7 @@ import (
 
 	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/console"
 	"github.com/botgate/botgate/backend/dispatch"
 	"github.com/botgate/botgate/backend/health"
 	"github.com/botgate/botgate/backend/job"
@@ -68,6 +69,7 @@ type App struct {
 	bots     fleet
 	mux      *http.ServeMux
 	api      atomic.Pointer[api.API] // Nil until it is open.
+	console  atomic.Pointer[console.Console]
 	failed   chan error
 	started  func()
 	begun    time.Time
@@ -77,14 +79,16 @@ type App struct {
 	// Set by Start; the listener and the queue by New when they were given to it.
 	listener net.Listener
 	door     *door
-	queue    queue.Queue
-	outcomes dispatch.Queue        // The queue as dispatch has it; see openOutcomes.
-	redis    redis.UniversalClient // Nil without one.
-	bus      notify.Bus
-	shards   sharded.Map // Those of the store.
-	store    *sharded.Store
-	sessions *session.Sessions
-	reader   api.Reader
+	// consoleSecret is read by New.
+	consoleSecret []byte
+	queue         queue.Queue
+	outcomes      dispatch.Queue        // The queue as dispatch has it; see openOutcomes.
+	redis         redis.UniversalClient // Nil without one.
+	bus           notify.Bus
+	shards        sharded.Map // Those of the store.
+	store         *sharded.Store
+	sessions      *session.Sessions
+	reader        api.Reader
 	// forget has the cache forget an erased user; nil without a cache.
 	forget  func(ctx context.Context, user string, ids []string)
 	retrier api.Retrier
@@ -140,6 +144,9 @@ func New(cfg Config) (*App, error) {
 	}
 	var err error
 	if a.door, err = newDoor(a.settings, a.log); err != nil {
+		return nil, err
+	}
+	if err := a.readConsoleSecret(); err != nil {
 		return nil, err
 	}
 	if a.needsStore() {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/console"
 	"github.com/botgate/botgate/internal/urlpath"
 )
 
@@ -76,6 +77,10 @@ func (a *App) routes() {
 		return
 	}
 	a.mux.HandleFunc("/", a.serveAPI)
+	if a.settings.HasConsole() {
+		a.mux.HandleFunc(console.Path, a.serveConsole)
+		a.mux.HandleFunc(console.Path+"/", a.serveConsole)
+	}
 }
 
 func (a *App) serveAPI(w http.ResponseWriter, r *http.Request) {

@@ -53,6 +53,11 @@ type Config struct {
 	// APIHosts are names beside loopback's for which requests are answered on loopback, with commas
 	// or blanks between.
 	APIHosts string
+	// Console says whether the role api serves the console, and what may be done there.
+	Console Console
+	// ConsoleSecretFile signs the cookies of the console's sessions, with at least 32 bytes; all processes behind one
+	// gateway have the same. Required where there is a console.
+	ConsoleSecretFile string
 	// ReconcileAfter is how long nothing may have happened to an event under way before the role jobs
 	// asks whether the queue has it, and delivers it again where that does not; 0 never asks.
 	ReconcileAfter time.Duration

@@ -38,6 +38,8 @@ func TestFromEnv(t *testing.T) {
 		config.EnvListen:         ":9",
 		config.EnvAPISecretFile:  "api.secret",
 		"BOTGATE_API_HOSTS":      "gateway.internal",
+		config.EnvConsole:        "read-only",
+		config.EnvConsoleSecret:  "console.secret",
 		"BOTGATE_SLOW_BOT":       "2s",
 		"BOTGATE_LOG_LEVEL":      "warn",
 		"BOTGATE_LOG_FORMAT":     "json",
@@ -58,9 +60,12 @@ func TestFromEnv(t *testing.T) {
 		Listen:         ":9",
 		APISecretFile:  "api.secret",
 		APIHosts:       "gateway.internal",
+		Console:        config.ConsoleReadOnly,
 		ReconcileAfter: 15 * time.Minute,
 		LogLevel:       slog.LevelWarn,
 		LogFormat:      "json",
+
+		ConsoleSecretFile: "console.secret",
 	}, c)
 	require.False(t, c.Has(config.Dispatch))
 }
@@ -152,6 +157,7 @@ func TestErrorsNameTheOption(t *testing.T) {
 		"BOTGATE_SLOW_STATEMENT":       {"-1s", "long"},
 		"BOTGATE_SLOW_BOT":             {"-1s", "5"},
 		"BOTGATE_LOG_LEVEL":            {"loud"},
+		config.EnvConsole:              {"yes", "readonly", "ON"},
 		"BOTGATE_LOG_FORMAT":           {"xml"},
 	} {
 		for _, value := range bad {
@@ -176,6 +182,9 @@ func TestValidateWithoutEnv(t *testing.T) {
 	require.NoError(t, c.Validate(), "who embeds the backend may serve it elsewhere")
 	c.BotsFile = ""
 	require.ErrorContains(t, c.Validate(), config.EnvBotsFile)
+	c.Console = config.ConsoleOn
+	require.ErrorContains(t, c.Validate(), config.EnvConsoleSecret+": must be set")
+	c.Console = config.ConsoleOff
 	c.Roles = []config.Role{config.API}
 	require.NoError(t, c.Validate())
 	c.Roles = nil

@@ -32,6 +32,8 @@ const (
 	EnvListen        = "BOTGATE_LISTEN"
 	EnvAPISecretFile = "BOTGATE_API_SECRET_FILE"
 	EnvDebugListen   = "BOTGATE_DEBUG_LISTEN"
+	EnvConsole       = "BOTGATE_CONSOLE"
+	EnvConsoleSecret = "BOTGATE_CONSOLE_SECRET_FILE"
 )
 
 // minRetention is longer than any repeat window of the gateways by default, within which
@@ -222,6 +224,23 @@ var Options = []Option{
 		Page:  "reference/backend.md",
 		value: func(c *Config) value { return (*text)(&c.APIHosts) },
 		check: func(c Config) error { return checkHosts(c.APIHosts) },
+	}, {
+		Flag: "console", Env: EnvConsole, Caddy: "console", Default: "off",
+		Help:  "the pages for people, with the role api: off, read-only or on; the shipped Caddyfile has on",
+		Page:  "guides/console.md",
+		value: func(c *Config) value { return (*text)(&c.Console) },
+		check: func(c Config) error {
+			return must(c.Console == ConsoleOff || c.Console == ConsoleReadOnly || c.Console == ConsoleOn, "off, read-only or on")
+		},
+	}, {
+		Flag: "console-secret-file", Env: EnvConsoleSecret, Caddy: "console_secret_file",
+		Help:  "what signs the cookies of the console, at least 32 bytes; the same in all processes with it",
+		Page:  "guides/console.md",
+		value: func(c *Config) value { return (*text)(&c.ConsoleSecretFile) },
+		check: func(c Config) error {
+			return must(!c.HasConsole() || c.ConsoleSecretFile != "", "set: the console needs it; botgate init makes data/console.secret, "+
+				"and "+EnvConsole+"=off does without")
+		},
 	}, {
 		Flag: "debug-listen", Env: EnvDebugListen,
 		Help: "address on loopback that serves Go's profiles", Page: "guides/profiles.md",

@@ -34,7 +34,7 @@ type tokenClaims struct {
 	values jwt.MapClaims
 	// payload is the token's middle part, where numbers have all their digits.
 	payload string
-	// placeholders resolves those that begin with [claimPrefix].
+	// placeholders resolves those that begin with [claimPrefix], and [scopesPlaceholder].
 	placeholders caddy.ReplacerFunc
 }
 
@@ -72,6 +72,9 @@ func timeOf(date *jwt.NumericDate, err error) time.Time {
 
 // placeholder is a claim as a placeholder.
 func (c *tokenClaims) placeholder(key string) (any, bool) {
+	if key == scopesPlaceholder {
+		return strings.Join(scopesOf(c.values), " "), true
+	}
 	name, ok := strings.CutPrefix(key, claimPrefix)
 	if !ok {
 		return nil, false

@@ -21,7 +21,11 @@ import (
 	"github.com/botgate/botgate/modules/internal/placeholder"
 )
 
-const claimPrefix = "http.auth.user."
+const (
+	claimPrefix = "http.auth.user."
+	// scopesPlaceholder has the scopes that count, with spaces between, whichever claim they are in.
+	scopesPlaceholder = "http.bot.scopes"
+)
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

@@ -38,6 +38,7 @@ func init() {
 //	{http.auth.user.id}       the user, from the user claim
 //	{http.auth.user.<claim>}  any claim as text, or as compact JSON; the user goes before a claim "id"
 //	{http.bot.verified_by}    "jwt"
+//	{http.bot.scopes}         the token's scopes that count, with spaces between
 //	{http.bot.allowed}        the bot that the token is for, * for all, empty for none
 //
 // The last one goes upstream as the header X-Botgate-Bot, which the backend goes by. It answers 401 with a WWW-Authenticate header where the token is missing or did not

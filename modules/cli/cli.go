@@ -37,7 +37,7 @@ func init() {
 
 func commands() []caddycmd.Command {
 	return []caddycmd.Command{
-		initCommand(), tokenCommand(), signCommand(), revokeCommand(), lockoutCommand(), hashSecretCommand(), schemaCommand(),
+		initCommand(), tokenCommand(), consoleLinkCommand(), signCommand(), revokeCommand(), lockoutCommand(), hashSecretCommand(), schemaCommand(),
 		botCommand(), spoolCommand(), healthCommand(), smokeCommand(), backupCommand(), restoreCommand(),
 		exampleBotCommand(), quickstartCommand(),
 	}
@@ -51,6 +51,7 @@ const (
 	envMetricsPort = "BOTGATE_METRICS_PORT"
 	envLogLevel    = "BOTGATE_LOG_LEVEL"
 	envAdmin       = "BOTGATE_ADMIN"
+	envConsole     = "BOTGATE_CONSOLE"
 )
 
 // command makes a subcommand whose errors are printed as one plain line.

@@ -35,7 +35,7 @@ func TestInitializeMakesWhatIsMissingOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	made, err := initialize(dir, defaultBotListen)
 	require.NoError(t, err)
-	require.Len(t, made, 6)
+	require.Len(t, made, 7)
 	contents := map[string]string{}
 	for _, path := range made {
 		info, err := os.Stat(path)
@@ -56,7 +56,7 @@ func TestInitializeMakesWhatIsMissingOnly(t *testing.T) {
 	require.Equal(t, made[:1], again, "the others are left as they are")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 6, "no temporary file is left")
+	require.Len(t, entries, 7, "no temporary file is left")
 }
 
 func TestTokenIsWhatTheCaddyfileAccepts(t *testing.T) {

@@ -19,6 +19,7 @@ const (
 	jwtSecretFile  = "jwt.secret"
 	botSecretFile  = "demo-bot.secret"
 	apiSecretFile  = "api.secret"
+	consoleSecret  = "console.secret"
 	botsFile       = "bots.json"
 	secretFileType = ".secret"
 	demoBot        = "demo"
@@ -39,8 +40,8 @@ const demoBots = `{
 func initCommand() caddycmd.Command {
 	return command("init", "", "Makes random secrets and a bots file to start from", `
 Makes what the shipped Caddyfile reads and is not there yet, with mode 0600: a secret for
-tokens, one for the backend's API, one for each platform, and a bots file with one bot,
-"demo". What is there already is left as it is.`, nil, func(fl caddycmd.Flags) error {
+tokens, one for the backend's API, one for the console, one for each platform, and a bots
+file with one bot, "demo". What is there already is left as it is.`, nil, func(fl caddycmd.Flags) error {
 		made, err := initialize(fl.String("data"), defaultBotListen)
 		for _, path := range made {
 			fmt.Println("made", path)
@@ -61,6 +62,7 @@ func initialize(dir, bot string) (made []string, err error) {
 		{"standard-webhooks" + secretFileType, webhookSecret()},
 		{botSecretFile, webhookSecret()},
 		{apiSecretFile, hex.EncodeToString(randomKey()) + "\n"},
+		{consoleSecret, hex.EncodeToString(randomKey()) + "\n"},
 		{botsFile, fmt.Sprintf(demoBots, demoURL(bot))},
 	} {
 		path := filepath.Join(dir, f.name)

@@ -63,11 +63,18 @@ func quickstart(fl caddycmd.Flags) error {
 	if err := runCaddy(fl.String("config")); err != nil {
 		return errors.Join(err, bot.stop(context.Background()))
 	}
-	base := "http://localhost:" + envOr(envHTTPPort, "8080")
+	base := defaultBase()
 	if err := waitReady(base); err != nil {
 		return err
 	}
-	return printExamples(base)
+	err = printExamples(base)
+	if err == nil && envOr(envConsole, "on") != "off" {
+		err = printConsole(base, fl.String("data"))
+	}
+	if err == nil {
+		_, err = fmt.Print("Ctrl-C stops it. Events that the bot gets are printed here:\n\n")
+	}
+	return err
 }
 
 // tellOtherBot says when the bots file that is there sends the example bot's events elsewhere.
@@ -156,9 +163,17 @@ Botgate is ready on %[1]s. Try, in this folder:
 
    curl -i %[1]s/v1/events/%[5]s -H "Authorization: Bearer $(%[2]s token)"
 
-Ctrl-C stops it. Events that the bot gets are printed here:
-
 `, base, os.Args[0], key, payload, id, command)
+	return err
+}
+
+// printConsole says where it can be seen; whoever runs this may do everything there.
+func printConsole(base, data string) error {
+	link, err := consoleLink(base, data, userHere(), "admin", "")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Printf("4. See all of it in the console; the link is good once, and %s console-link makes more:\n\n%s\n\n", os.Args[0], link)
 	return err
 }
 

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/botgate/botgate/backend/api"
+	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/console"
+	"github.com/botgate/botgate/backend/session"
+	"github.com/botgate/botgate/internal/revocation"
+	"github.com/botgate/botgate/internal/secret"
+)
+
+// revocationWait bounds the wait for the first copy of the revocations; without one, nobody is let in.
+const revocationWait = 2 * time.Second
+
+// linkBot is the bot in whose name used links are remembered among the sessions; no bot has it as its name.
+const linkBot = "console links"
+
+// openConsole ties the console to the API.
+func (a *App) openConsole(context.Context) error {
+	if !a.settings.HasConsole() {
+		return nil
+	}
+	revoked := a.followRevocations()
+	opened, err := console.New(console.Config{
+		API: http.HandlerFunc(a.serveAPI), Secret: a.consoleSecret, First: a.firstUse, Revoked: revoked,
+		ReadOnly: a.settings.Console == config.ConsoleReadOnly, Logger: a.log.With("role", string(config.API)),
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", config.EnvConsoleSecret, err)
+	}
+	a.console.Store(opened)
+	return nil
+}
+
+// followRevocations follows those of tokens, where the gateways have them: in Redis, or beside the console's secret in
+// the data folder.
+func (a *App) followRevocations() func(ctx context.Context, token, user string, issued time.Time) bool {
+	var store revocation.Store = revocation.NewFile(filepath.Join(filepath.Dir(a.settings.ConsoleSecretFile), revocation.FileName))
+	if a.redis != nil {
+		store = revocation.NewRedis(a.redis)
+	}
+	followed := revocation.Follow(store, 0, a.log)
+	a.onStop("revocations", closeShared, func(context.Context) error { return followed.Close() })
+	return func(ctx context.Context, token, user string, issued time.Time) bool {
+		list := followed.Current(ctx, revocationWait)
+		return list == nil || list.Revoked(token, user, issued)
+	}
+}
+
+// readConsoleSecret is early, so that a file that is missing is an error of the configuration.
+func (a *App) readConsoleSecret() (err error) {
+	if !a.settings.HasConsole() {
+		return nil
+	}
+	if a.consoleSecret, err = secret.FromFile(a.settings.ConsoleSecretFile); err != nil {
+		return fmt.Errorf("%s: %w; %s=off does without the console", config.EnvConsoleSecret, err, config.EnvConsole)
+	}
+	return nil
+}
+
+func (a *App) serveConsole(w http.ResponseWriter, r *http.Request) {
+	if opened := a.console.Load(); opened != nil {
+		opened.ServeHTTP(w, r)
+		return
+	}
+	api.Unavailable(w)
+}
+
+// firstUse remembers a link where the sessions of bots are: all processes know of it there.
+func (a *App) firstUse(ctx context.Context, id string, keep time.Duration) (bool, error) {
+	key := session.Key{Bot: linkBot, User: id}
+	_, _, err := a.sessions.Put(ctx, key, []byte("{}"), keep, session.Condition{Missing: true})
+	if errors.Is(err, session.ErrCondition) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,159 @@
+package console
+
+import (
+	"strings"
+	"time"
+)
+
+const (
+	eventsPath = Path + "/events"
+	// standardWindow is how far back a list goes that does not say.
+	standardWindow = "24h"
+)
+
+// listed is an event in a list of the API.
+type listed struct {
+	ID           string    `json:"id"`
+	Bot          string    `json:"bot"`
+	Type         string    `json:"type"`
+	User         string    `json:"subject"`
+	Time         time.Time `json:"time"`
+	NotBefore    time.Time `json:"not_before"`
+	OrderKey     string    `json:"order_key"`
+	VerifiedBy   string    `json:"verified_by"`
+	RequestID    string    `json:"requestid"`
+	ContentType  string    `json:"content_type"`
+	Status       string    `json:"status"`
+	RecordedAt   time.Time `json:"recorded_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+	AttemptCount int       `json:"attempt_count"`
+}
+
+// eventRow is an event as a row of a list.
+type eventRow struct {
+	ID, Short, Address string
+	// Day is set where the day is another than in the row above.
+	Day             string
+	Time            stamp
+	Mark            mark
+	Bot, Type, User string
+	OnlyBot         string
+	OnlyType        string
+	OnlyUser        string
+	Attempts        string
+	Delivery        string
+}
+
+// eventsPage is the list.
+type eventsPage struct {
+	Filter       map[string]string
+	Chips        []chip
+	States       []choice
+	Statuses     []statusBox
+	Windows      []choice
+	Window       string
+	Rows         []eventRow
+	First, Older string
+	Incomplete   bool
+	// Stream is where scripts count what is new, of these statuses; empty on pages that are not the newest.
+	Stream, Status, Newest string
+	// Plain is the address without filters; AllTime the one with all of the time.
+	Plain, AllTime string
+}
+
+// statusBox is a status to choose in the form.
+type statusBox struct {
+	Mark mark
+	On   bool
+}
+
+// states are the usual choices of statuses.
+var states = []struct{ name, statuses string }{
+	{"All", ""}, {"Waiting", "accepted,deferred,replayed"}, {"Failed", "failed"}, {"Dead", "dead"}, {"Delivered", "delivered"},
+}
+
+// allStatuses are in the order of an event's way.
+var allStatuses = []string{"accepted", "deferred", "replayed", "failed", "expired", "dead", "dropped", "delivered"}
+
+// listEvents shows the events that the address asks for, newest first.
+func (c *Console) listEvents(v *visit) error {
+	f, err := v.readFilter(eventsPath, "bot", "user", "type", "status", "from", "to", "cursor")
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Events     []listed `json:"events"`
+		NextCursor string   `json:"next_cursor"`
+		Incomplete bool     `json:"incomplete"`
+	}
+	a := get("/v1/events", f.query(standardWindow))
+	if err := v.ask(a, &answer); err != nil {
+		return err
+	}
+	v.curl = v.asCurl(a)
+	page := eventsPage{
+		Filter: map[string]string{}, Chips: f.chips(), Rows: v.eventRows(answer.Events, f), Incomplete: answer.Incomplete,
+		Plain: eventsPath, AllTime: f.with("from", allTime, "to", ""),
+	}
+	for _, name := range []string{"bot", "user", "type", "from", "to"} {
+		page.Filter[name] = f.get(name)
+	}
+	page.Windows, page.Window = f.windowChoices(standardWindow)
+	page.addStatuses(f)
+	if f.get("cursor") != "" {
+		page.First = f.with()
+	} else if f.get("to") == "" {
+		page.Stream, page.Status, page.Newest = streamOf(f), f.get("status"), f.with()
+	}
+	if answer.NextCursor != "" {
+		page.Older = f.with("cursor", answer.NextCursor)
+	}
+	return v.render("events", "Events", page)
+}
+
+func (p *eventsPage) addStatuses(f filter) {
+	on := strings.Split(f.get("status"), ",")
+	for _, s := range states {
+		p.States = append(p.States, choice{s.name, f.with("status", s.statuses), f.get("status") == s.statuses})
+	}
+	for _, status := range allStatuses {
+		box := statusBox{Mark: markOf(status)}
+		for _, one := range on {
+			box.On = box.On || one == status
+		}
+		p.Statuses = append(p.Statuses, box)
+	}
+}
+
+func (v *visit) eventRows(events []listed, f filter) []eventRow {
+	rows := make([]eventRow, len(events))
+	day := ""
+	for i, e := range events {
+		rows[i] = eventRow{
+			ID: e.ID, Short: short(e.ID), Address: eventsPath + "/" + e.ID, Time: v.stamp(e.Time), Mark: markOf(e.Status),
+			Bot: visible(e.Bot), Type: visible(e.Type), User: visible(e.User),
+			OnlyBot: f.with("bot", e.Bot), OnlyType: f.with("type", e.Type), OnlyUser: f.with("user", e.User),
+			Delivery: v.delivery(e),
+		}
+		if e.AttemptCount > 0 {
+			rows[i].Attempts = count(e.AttemptCount, "attempt", "attempts")
+		}
+		if d := rows[i].Time.Day; d != day {
+			rows[i].Day, day = d, d
+		}
+	}
+	return rows
+}
+
+// delivery says how long it took, or what is awaited.
+func (v *visit) delivery(e listed) string {
+	switch e.Status {
+	case "delivered":
+		return "after " + span(e.UpdatedAt.Sub(e.Time))
+	case "deferred":
+		return v.ago(e.NotBefore)
+	case "accepted", "replayed", "failed":
+		return "waiting " + span(v.now.Sub(e.Time))
+	}
+	return "–"
+}

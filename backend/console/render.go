@@ -1,0 +1,110 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// parsePages reads the template of each page, with what all have.
+func parsePages() (map[string]*template.Template, error) {
+	shared, err := template.ParseFS(embedded, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, fmt.Errorf("reading the templates of the console: %w", err)
+	}
+	files, err := embedded.ReadDir("templates")
+	if err != nil {
+		return nil, fmt.Errorf("reading the templates of the console: %w", err)
+	}
+	pages := map[string]*template.Template{}
+	for _, file := range files {
+		name, _ := strings.CutSuffix(file.Name(), ".html")
+		if name == "layout" || name == "parts" {
+			continue
+		}
+		page, err := shared.Clone()
+		if err == nil {
+			page, err = page.ParseFS(embedded, path.Join("templates", file.Name()))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the templates of the console: %w", err)
+		}
+		pages[name] = page
+	}
+	return pages, nil
+}
+
+// layout is what all pages show around their own.
+type layout struct {
+	Title  string
+	Bar    []barItem
+	Static func(name string) string
+	// User is empty where nobody signed in.
+	User, Issuer, Role, Bot string
+	ReadOnly                bool
+	Theme, NextTheme, Zone  string
+	Keys                    bool
+	// Here is the page's own address, to come back to.
+	Here string
+	Curl string
+	ID   string
+	Page any
+}
+
+// barItem is a page in the bar.
+type barItem struct {
+	Name, Path, Key string
+	Here            bool
+}
+
+// bar is the pages of the bar, in its order; Key is the second of the keys that go there.
+var bar = []barItem{
+	{Name: "Events", Path: Path + "/events", Key: "e"},
+	{Name: "Dead letters", Path: Path + "/dead", Key: "d"},
+	{Name: "Jobs", Path: Path + "/jobs", Key: "j"},
+	{Name: "Live", Path: Path + "/live", Key: "l"},
+}
+
+func (v *visit) layout(title string, page any) layout {
+	l := layout{
+		Title: title, Static: v.c.assets.address, Theme: v.look.Theme, NextTheme: v.look.nextTheme(), Zone: v.look.Zone.String(),
+		Keys: v.look.Keys, Here: v.r.URL.RequestURI(), Curl: v.curl, ID: v.id, Page: page, ReadOnly: v.c.cfg.ReadOnly,
+	}
+	if v.r.Method != http.MethodGet {
+		l.Here = Path + "/"
+	}
+	if !v.signedIn || v.bare {
+		return l
+	}
+	l.User, l.Issuer, l.Role = v.session.User, v.session.Issuer, roleOf(v.session.Scopes)
+	if v.session.Bot != "*" {
+		l.Bot = v.session.Bot
+	}
+	for _, item := range bar {
+		item.Here = strings.HasPrefix(v.r.URL.Path, item.Path)
+		l.Bar = append(l.Bar, item)
+	}
+	return l
+}
+
+// render answers with a page.
+func (v *visit) render(name, title string, page any) error {
+	return v.renderStatus(http.StatusOK, name, title, page)
+}
+
+// renderStatus does the same with another status. Nothing is sent before the page is whole.
+func (v *visit) renderStatus(status int, name, title string, page any) error {
+	var out bytes.Buffer
+	if err := v.c.pages[name].ExecuteTemplate(&out, "layout", v.layout(title, page)); err != nil {
+		return fmt.Errorf("writing the page %s: %w", name, err)
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.Header().Set("Content-Length", strconv.Itoa(out.Len()))
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(out.Bytes())
+	return nil
+}

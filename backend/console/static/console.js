@@ -1,0 +1,13 @@
+import { copies } from "./copy.js";
+import { keys } from "./keys.js";
+import { live } from "./live.js";
+import { login } from "./login.js";
+import { parts } from "./part.js";
+import { zone } from "./zone.js";
+
+copies();
+keys();
+login();
+zone();
+live();
+parts(() => {});
