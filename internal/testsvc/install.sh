@@ -20,6 +20,8 @@ need "gcc libc6-dev" "" gcc # the race detector needs cgo
 need nodejs "" node
 need npm "" npm
 need curl "" curl
+need chromium "" chromium # the console is tested in a browser
+need fonts-dejavu-core "" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

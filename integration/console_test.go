@@ -1,0 +1,122 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// link has the command make one that signs in.
+func (s *stack) link(role string) string {
+	s.t.Helper()
+	out, stderr, code := run(s.t, s.dir, nil, "", gatewayBinary, "console-link", "--role", role, "--sub", "olivia", "--url", s.base)
+	require.Zero(s.t, code, stderr)
+	return strings.TrimSpace(out)
+}
+
+// TestConsole goes through the console as an operator does: from the link to an event that is replayed and delivered.
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.startEmbedded()
+	b := newBrowser(t, s.base)
+	s.bot.failWith(func(d delivered) int {
+		if d.subject == "alice" {
+			return http.StatusGone
+		}
+		return 0
+	})
+	dead := s.accept("alice", hello)
+	s.awaitStatus(dead, "dead")
+	fine := s.accept("bob", hello)
+	s.awaitStatus(fine, "delivered")
+
+	link := s.link("operator")
+	b.do(chromedp.Navigate(link))
+	b.await("signed in", `location.pathname === "/console/events"`)
+	require.ElementsMatch(t, []string{dead, fine}, b.rows())
+	requireAddressIsTheState(t, b, dead)
+	requireReplayByKeys(t, s, b, dead)
+	requireEveryPage(t, b, dead)
+	requireTheme(b)
+
+	b.goTo("/console/events")
+	b.do(chromedp.Click(chromedp.CSS(".who summary")), chromedp.Click(chromedp.CSS(".who button")))
+	b.await("signed out", `location.pathname === "/console/login"`)
+	b.goTo("/console/events?bot=demo")
+	require.Contains(t, b.address(), "/console/login?next=")
+	b.requireQuiet()
+	b.do(chromedp.Navigate(link))
+	b.await("the link is used", `document.querySelector("#refused")?.textContent.includes("good once")`)
+	require.NotContains(t, b.address(), "#t=", "the token is not in the history")
+	b.requireQuiet("403 (Forbidden)")
+}
+
+// requireAddressIsTheState: back, reload and a pasted link show what was there.
+func requireAddressIsTheState(t *testing.T, b *browser, dead string) {
+	t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(`nav[aria-label="Status"] a:nth-child(4)`)))
+	b.await("only dead ones", `location.search === "?status=dead" && document.readyState === "complete"`)
+	require.Equal(t, []string{dead}, b.rows())
+	b.do(chromedp.Reload())
+	require.Equal(t, []string{dead}, b.rows())
+	pasted := b.another()
+	pasted.goTo(b.address())
+	require.Equal(t, []string{dead}, pasted.rows())
+	pasted.requireQuiet()
+	evaluate[chromedp.Void](b, "history.back()") // A page that the browser kept is not loaded.
+	b.await("all of them", `document.querySelectorAll("tr[data-row]").length === 2`)
+}
+
+// requireReplayByKeys opens the dead letter and replays it, with keys alone.
+func requireReplayByKeys(t *testing.T, s *stack, b *browser, dead string) {
+	t.Helper()
+	b.goTo("/console/dead")
+	b.do(chromedp.KeyEvent("j"), chromedp.KeyEvent(kb.Enter))
+	b.await("the event", fmt.Sprintf(`location.pathname === "/console/events/%s" && document.readyState === "complete"`, dead))
+	b.do(chromedp.KeyEvent("r"))
+	b.await("the question", `document.querySelector("h1")?.textContent === "Replay 1 dead letter?" && document.readyState === "complete"`)
+	s.bot.failWith(nil)
+	b.do(chromedp.Click(chromedp.CSS("form.confirm button")))
+	b.await("the job", `location.pathname.startsWith("/console/jobs/")`)
+	s.awaitStatus(dead, "delivered")
+	b.do(chromedp.KeyEvent("/"))
+	b.await("the box has the focus", `document.activeElement.id === "find"`)
+	b.do(chromedp.SetValue(chromedp.ID("find"), dead), chromedp.KeyEvent(kb.Enter))
+	b.await("found", fmt.Sprintf(`location.pathname === "/console/events/%s" && document.readyState === "complete"`, dead))
+	require.Contains(t, evaluate[string](b, `document.querySelector(".event-head .mark").textContent`), "delivered")
+}
+
+// requireEveryPage looks at each page in both themes: nothing that axe finds, and nothing in the console.
+func requireEveryPage(t *testing.T, b *browser, id string) {
+	t.Helper()
+	job := evaluate[string](b, `fetch("/console/jobs").then((a) => a.text()).then((page) => page.match(/\/console\/jobs\/[0-9a-f-]{36}/)[0])`)
+	for name, path := range map[string]string{
+		"events": "/console/events", "filtered": "/console/events?bot=nobody&status=failed,dead", "event": "/console/events/" + id + "?body=pretty",
+		"dead": "/console/dead?since=all", "jobs": "/console/jobs", "job": job, "help": "/console/help", "login": "/console/login",
+		"error": "/console/nothing",
+	} {
+		b.goTo(path)
+		for _, theme := range []string{"light", "dark"} {
+			evaluate[chromedp.Void](b, `document.documentElement.dataset.theme = "`+theme+`"`)
+			b.requireAccessible(name + ", " + theme)
+			b.picture(name + "-" + theme)
+		}
+		b.requireQuiet("status of 404")
+	}
+}
+
+// requireTheme changes it with a key, which stays.
+func requireTheme(b *browser) {
+	b.goTo("/console/events")
+	b.do(chromedp.KeyEvent("t"))
+	b.await("light", `document.documentElement.dataset.theme === "light" && document.readyState === "complete"`)
+	b.do(chromedp.KeyEvent("t"))
+	b.await("dark", `document.documentElement.dataset.theme === "dark" && document.readyState === "complete"`)
+	b.requireQuiet()
+}
