@@ -19,9 +19,11 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
+// DefaultMaxWaits is the default of [Config.MaxWaits].
+const DefaultMaxWaits = 1000
+
 const (
 	defaultTimeout    = 5 * time.Second
-	defaultMaxWaits   = 1000
 	defaultMaxStreams = 100
 )
 
@@ -78,7 +80,7 @@ func (c *Config) setDefaults() {
 	if c.Forget == nil {
 		c.Forget = func(context.Context, string, []string) {}
 	}
-	c.MaxWaits = cmp.Or(c.MaxWaits, defaultMaxWaits)
+	c.MaxWaits = cmp.Or(c.MaxWaits, DefaultMaxWaits)
 	c.MaxStreams = cmp.Or(c.MaxStreams, defaultMaxStreams)
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))

@@ -23,7 +23,10 @@ import (
 
 // Defaults of [Config].
 const (
-	defaultConcurrency = 64
+	// DefaultConcurrency is the default of [Config.Concurrency].
+	DefaultConcurrency = 64
+	// BotShare is the part of all requests, one in so many, that one of several bots may take.
+	BotShare = 4
 	// defaultHeld is what is held of all bots together, and maxHeld and minHeld bound the part of each.
 	defaultHeld = 4096
 	maxHeld     = 256
@@ -41,8 +44,6 @@ const (
 	// room: while some wait for their bot, others wait for the queue to take what
 	// happened, and the more of them wait at once, the more share a commit.
 	heldPerRequest = 8
-	// botShare is the part of all requests, one in so many, that one of several bots may take.
-	botShare = 4
 )
 
 // Queue is what dispatch asks of a queue.
@@ -129,7 +130,7 @@ func New(cfg Config) (*Dispatcher, error) {
 }
 
 func (c *Config) setDefaults() {
-	setDefault(&c.Concurrency, defaultConcurrency)
+	setDefault(&c.Concurrency, DefaultConcurrency)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

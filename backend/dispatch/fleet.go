@@ -23,7 +23,7 @@ func newFleet(c Config, set bots.Set, targets map[string]*target) *fleet {
 		bots: set, targets: targets,
 		botConcurrency: c.BotConcurrency, prefetch: c.Prefetch, prefetchMost: max(0, c.Prefetch),
 	}
-	share := max(1, c.Concurrency/botShare)
+	share := max(1, c.Concurrency/BotShare)
 	if len(set) == 1 {
 		share = c.Concurrency
 	}

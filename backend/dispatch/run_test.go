@@ -34,12 +34,12 @@ func TestAttemptsRunAtOnceAndAreBounded(t *testing.T) {
 		}
 		stop := running(t, d)
 		synctest.Wait()
-		require.EqualValues(t, defaultConcurrency, now.Load())
+		require.EqualValues(t, DefaultConcurrency, now.Load())
 		close(release)
 		for range 100 {
 			require.Equal(t, "ack", q.next(t).how)
 		}
-		require.LessOrEqual(t, most.Load(), int32(defaultConcurrency))
+		require.LessOrEqual(t, most.Load(), int32(DefaultConcurrency))
 		require.NoError(t, stop())
 	})
 }

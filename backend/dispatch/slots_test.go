@@ -23,7 +23,7 @@ import (
 func TestHangingBotLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const waiting, limit = 400, defaultConcurrency / botShare
+		const waiting, limit = 400, DefaultConcurrency / BotShare
 		var hanging atomic.Int32
 		release := make(chan struct{})
 		q := newFakeQueue()

@@ -49,7 +49,8 @@ or environment are wrong.`,
 		}
 		return serve(cmd, getenv)
 	}
-	root.AddCommand(newDead(getenv), newReplay(getenv), newRetry(getenv), newGiveUp(getenv), newShard(getenv), newMigrate(getenv), newRebuild(getenv), newHealth(getenv), newVersion())
+	root.AddCommand(newDead(getenv), newReplay(getenv), newRetry(getenv), newGiveUp(getenv), newShard(getenv), newMigrate(getenv), newRebuild(getenv),
+		newHealth(getenv), newCapacity(), newVersion())
 	return root
 }
 

@@ -20,11 +20,24 @@ var update = flag.Bool("update", false, "write the pages of docs/ that are made 
 func Compare(t *testing.T, path, page string) {
 	t.Helper()
 	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(page), 0o600))
+		require.NoError(t, os.WriteFile(path, []byte(page), 0o600)) //nolint:gosec // The path is the test's own.
 	}
 	committed, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, page, string(committed), "make docs writes it anew")
+}
+
+// CompareBlock compares the text between two fences of the page at path, of which the first one ends with the line
+// opening. -update writes it.
+func CompareBlock(t *testing.T, path, opening, text string) {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(page), opening+"\n")
+	require.True(t, found, "%s has no line %s", path, opening)
+	_, after, found := strings.Cut(rest, "```\n")
+	require.True(t, found, "the end of the block")
+	Compare(t, path, before+opening+"\n"+text+"```\n"+after)
 }
 
 var (

@@ -43,6 +43,9 @@ func (c Config) withDefaults() (Config, error) {
 
 func (o Options) oneBot() bool { return o.OneBot != nil && o.OneBot() }
 
+// DefaultMaxBytes is the default of [Options.MaxBytes].
+const DefaultMaxBytes = 1_000_000_000
+
 // Options says how a [Queue] uses the spool.
 type Options struct {
 	// Reject refuses events that the broker does not take, instead of spooling them. What
@@ -70,7 +73,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.MaxBytes = cmp.Or(max(o.MaxBytes, 0), 1_000_000_000)
+	o.MaxBytes = cmp.Or(max(o.MaxBytes, 0), DefaultMaxBytes)
 	o.MaxAge = cmp.Or(max(o.MaxAge, 0), 24*time.Hour)
 	o.ConfirmTimeout = cmp.Or(max(o.ConfirmTimeout, 0), 2*time.Second)
 	o.TurnWait = cmp.Or(max(o.TurnWait, 0), 250*time.Millisecond)
