@@ -12,7 +12,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench bench-peers xbuild validate clean
+.PHONY: help build run token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench capacity-check bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -70,7 +70,7 @@ upgrade-test: test-deps ## run this version beside the one before, UPGRADE_FROM,
 chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
 	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -race -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Alerts|Reload|PlansOfALargeLog)' -timeout 90m ./integration ./backend/store/postgres
 
-deploy-check: ## check what is under deploy/; gets its tools the first time, in ten minutes (root on Debian)
+deploy-check: ## check what is under deploy/; gets its tools the first time, in minutes (root on Debian)
 	@sh deploy/check.sh
 	@echo "Checking the Dockerfile and the compose file; the first time takes a minute ..."
 	@$(GO) -C deploy/checks test -count 1 ./...
@@ -142,8 +142,13 @@ fuzz: ## run every fuzz target for FUZZTIME each
 		done; \
 	done
 
-bench: ## run the benchmarks, with allocations
+# The costs that "botgate-backend capacity" reckons with are written with the commit that was measured.
+bench: export BOTGATE_BENCH_MEASURED := $(COMMIT)
+bench: ## run the benchmarks, with allocations; writes backend/capacity/constants.json
 	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem -timeout 2h ./...
+
+capacity-check: ## compare what "botgate-backend capacity" predicts with what this machine does, in five minutes
+	BOTGATE_CAPACITY_CHECK=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -tags $(TAGS) -count 1 -v -run '^TestCapacity$$' -timeout 30m ./bench
 
 # Flags, such as PEERS='-rounds 1 -seconds 3 -only plain,botgate'; bench/peers/README.md says which.
 PEERS ?=

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -73,11 +71,7 @@ func endToEnd(b *testing.B, binary string, env ...string) {
 	defer bot.Close()
 	api, _ := freePort(b)
 	j.gateway = startGatewayWith(b, binary, func(data string) {
-		file := filepath.Join(data, "bots.json")
-		text, err := os.ReadFile(file)
-		require.NoError(b, err)
-		require.Contains(b, string(text), exampleBot)
-		require.NoError(b, os.WriteFile(file, bytes.ReplaceAll(text, []byte(exampleBot), []byte(bot.URL)), 0o600))
+		replaceInBotsFile(b, data, bot.URL)
 	}, append(env, "BOTGATE_API_LISTEN="+api)...)
 	b.ResetTimer()
 	began := time.Now()

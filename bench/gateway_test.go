@@ -44,13 +44,15 @@ func BenchmarkGateway(b *testing.B) {
 	b.Run("Embedded", func(b *testing.B) { load(b, startGateway(b, binary, "BOTGATE_ROLES=none")) })
 }
 
-// buildGateway builds what "make build" does.
-func buildGateway(b *testing.B) (binary string) {
+func buildGateway(b testing.TB) (binary string) { return build(b, "botgate") }
+
+// build builds a program as "make build" does.
+func build(b testing.TB, name string) (binary string) {
 	b.Helper()
-	binary = filepath.Join(b.TempDir(), "botgate")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "nobadger,nomysql,nopgx",
-		"-o", binary, "../cmd/botgate")
-	out, err := build.CombinedOutput()
+	binary = filepath.Join(b.TempDir(), name)
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "nobadger,nomysql,nopgx",
+		"-o", binary, "../cmd/"+name)
+	out, err := cmd.CombinedOutput()
 	require.NoError(b, err, string(out))
 	return binary
 }
@@ -62,13 +64,13 @@ type gateway struct {
 	pid    int
 }
 
-func startGateway(b *testing.B, binary string, env ...string) *gateway {
+func startGateway(b testing.TB, binary string, env ...string) *gateway {
 	b.Helper()
 	return startGatewayWith(b, binary, func(string) {}, env...)
 }
 
 // startGatewayWith is startGateway with files that are changed in the folder of its data first.
-func startGatewayWith(b *testing.B, binary string, change func(data string), env ...string) *gateway {
+func startGatewayWith(b testing.TB, binary string, change func(data string), env ...string) *gateway {
 	b.Helper()
 	dir := b.TempDir()
 	command := func(args ...string) *exec.Cmd {
@@ -91,18 +93,27 @@ func startGatewayWith(b *testing.B, binary string, change func(data string), env
 		_ = run.Process.Signal(syscall.SIGKILL)
 		<-ended
 	})
-	g := &gateway{url: "http://" + address, pid: run.Process.Pid, tokens: tokens(b, filepath.Join(dir, "data", "jwt.secret"))}
+	g := &gateway{
+		url: "http://" + address, pid: run.Process.Pid,
+		tokens: tokens(b, filepath.Join(dir, "data", "jwt.secret")),
+	}
+	awaitReady(b, g.url)
+	return g
+}
+
+// awaitReady waits until a process says that it is.
+func awaitReady(b testing.TB, url string) {
+	b.Helper()
 	require.Eventually(b, func() bool {
-		response, err := http.Get(g.url + "/readyz")
+		response, err := http.Get(url + "/readyz")
 		if err != nil {
 			return false
 		}
 		return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 	}, startTimeout, 50*time.Millisecond)
-	return g
 }
 
-func freePort(b *testing.B) (address, port string) {
+func freePort(b testing.TB) (address, port string) {
 	b.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b, err)
@@ -114,7 +125,7 @@ func freePort(b *testing.B) (address, port string) {
 }
 
 // tokens are those of many users, so that none meets the limit.
-func tokens(b *testing.B, secretFile string) []string {
+func tokens(b testing.TB, secretFile string) []string {
 	b.Helper()
 	secret, err := os.ReadFile(secretFile)
 	require.NoError(b, err)
@@ -171,11 +182,13 @@ func (g *gateway) send(client *http.Client, token string, body []byte) (accepted
 	return err == nil && response.StatusCode == http.StatusAccepted
 }
 
-// processorTime is what the process used so far (Linux: proc_pid_stat(5), in hundredths of a
-// second).
-func (g *gateway) processorTime(b *testing.B) time.Duration {
+// processorTime is what its process used so far.
+func (g *gateway) processorTime(b testing.TB) time.Duration { return processorTime(b, g.pid) }
+
+// processorTime is what a process used so far (Linux: proc_pid_stat(5), in hundredths of a second).
+func processorTime(b testing.TB, pid int) time.Duration {
 	b.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.pid))
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	require.NoError(b, err)
 	_, rest, _ := strings.Cut(string(raw), ") ")
 	fields := strings.Fields(rest)
@@ -189,7 +202,7 @@ func (g *gateway) processorTime(b *testing.B) time.Duration {
 }
 
 // memory is what the process has in memory, in MB.
-func (g *gateway) memory(b *testing.B) float64 {
+func (g *gateway) memory(b testing.TB) float64 {
 	b.Helper()
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", g.pid))
 	require.NoError(b, err)
