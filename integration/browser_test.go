@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -157,11 +158,14 @@ func (b *browser) rows() []string {
 	return evaluate[[]string](b, `[...document.querySelectorAll("tr[data-row] a.id")].map((a) => a.dataset.id)`)
 }
 
-// requireAccessible fails on what axe finds on the page.
-func (b *browser) requireAccessible(page string) {
+// requireAccessible fails on what axe finds on the page, by all of its rules or by some.
+func (b *browser) requireAccessible(page string, rules ...string) {
 	b.t.Helper()
-	evaluate[chromedp.Void](b, b.axe)
-	found := evaluate[[]string](b, `axe.run(document, {resultTypes: ["violations"]}).then((found) =>
+	only := ""
+	if len(rules) > 0 {
+		only = `, runOnly: ["` + strings.Join(rules, `", "`) + `"]`
+	}
+	found := evaluate[[]string](b, `axe.run(document, {resultTypes: ["violations"]`+only+`}).then((found) =>
 		found.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html + " " + n.failureSummary)))`)
 	require.Empty(b.t, found, page)
 }
@@ -169,6 +173,9 @@ func (b *browser) requireAccessible(page string) {
 // picture writes one of the page into the test's folder, where "go test -artifacts" asks for it.
 func (b *browser) picture(name string) {
 	b.t.Helper()
+	if flag.Lookup("test.artifacts").Value.String() != "true" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())

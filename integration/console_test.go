@@ -38,7 +38,8 @@ func TestConsole(t *testing.T) {
 
 	link := s.link("operator")
 	b.do(chromedp.Navigate(link))
-	b.await("signed in", `location.pathname === "/console/events"`)
+	b.await("signed in", `location.pathname === "/console/"`)
+	b.goTo("/console/events")
 	require.ElementsMatch(t, []string{dead, fine}, b.rows())
 	requireAddressIsTheState(t, b, dead)
 	requireReplayByKeys(t, s, b, dead)
@@ -97,16 +98,17 @@ func requireEveryPage(t *testing.T, b *browser, id string) {
 	t.Helper()
 	job := evaluate[string](b, `fetch("/console/jobs").then((a) => a.text()).then((page) => page.match(/\/console\/jobs\/[0-9a-f-]{36}/)[0])`)
 	for name, path := range map[string]string{
-		"events": "/console/events", "filtered": "/console/events?bot=nobody&status=failed,dead", "event": "/console/events/" + id + "?body=pretty",
-		"dead": "/console/dead?since=all", "jobs": "/console/jobs", "job": job, "help": "/console/help", "login": "/console/login",
+		"overview": "/console/", "bots": "/console/bots", "bot": "/console/bots/demo", "events": "/console/events", "filtered": "/console/events?bot=nobody&status=failed,dead", "event": "/console/events/" + id + "?body=pretty",
+		"dead": "/console/dead?since=all", "jobs": "/console/jobs", "job": job, "live": "/console/live", "help": "/console/help", "login": "/console/login",
 		"error": "/console/nothing",
 	} {
 		b.goTo(path)
-		for _, theme := range []string{"light", "dark"} {
-			evaluate[chromedp.Void](b, `document.documentElement.dataset.theme = "`+theme+`"`)
-			b.requireAccessible(name + ", " + theme)
-			b.picture(name + "-" + theme)
-		}
+		evaluate[chromedp.Void](b, b.axe)
+		b.requireAccessible(name)
+		b.picture(name + "-light")
+		evaluate[chromedp.Void](b, `document.documentElement.dataset.theme = "dark"`)
+		b.requireAccessible(name+" in the dark", "color-contrast")
+		b.picture(name + "-dark")
 		b.requireQuiet("status of 404")
 	}
 }

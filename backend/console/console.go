@@ -116,6 +116,8 @@ func (c *Console) routes() []route {
 		{"POST " + Path + "/dead/{verb}", false, c.move},
 		{"GET " + Path + "/jobs", false, c.listJobs},
 		{"GET " + Path + "/jobs/{id}", false, c.showJob},
+		{"GET " + Path + "/bots", false, c.listBots},
+		{"GET " + Path + "/bots/{bot}", false, c.showBot},
 		{"GET " + Path + "/live", false, c.showLive},
 		{"GET " + Path + "/stream", false, c.stream},
 		{"GET " + Path + "/help", false, c.showHelp},
@@ -132,12 +134,6 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.mux.ServeHTTP(w, r)
-}
-
-// showHome answers with the page to begin with.
-func (c *Console) showHome(v *visit) error {
-	v.redirect(Path + "/events")
-	return nil
 }
 
 // showHelp shows the keys, and what the pages are for.

@@ -27,6 +27,10 @@ type listed struct {
 	RecordedAt   time.Time `json:"recorded_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
 	AttemptCount int       `json:"attempt_count"`
+	Replays      int       `json:"replays"`
+	DeliveryMS   int64     `json:"delivery_ms"`
+	// Last is the attempt by which the event got its status; nil before the first one.
+	Last *attempt `json:"last"`
 }
 
 // eventRow is an event as a row of a list.
@@ -54,7 +58,9 @@ type eventsPage struct {
 	Window       string
 	Rows         []eventRow
 	First, Older string
-	Incomplete   bool
+	// Newer is the page before; SearchedTo is how far a page looked that may be short.
+	Newer, SearchedTo string
+	Incomplete        bool
 	// Stream is where scripts count what is new, of these statuses; empty on pages that are not the newest.
 	Stream, Status, Newest string
 	// Plain is the address without filters; AllTime the one with all of the time.
@@ -77,14 +83,17 @@ var allStatuses = []string{"accepted", "deferred", "replayed", "failed", "expire
 
 // listEvents shows the events that the address asks for, newest first.
 func (c *Console) listEvents(v *visit) error {
-	f, err := v.readFilter(eventsPath, "bot", "user", "type", "status", "from", "to", "cursor")
+	f, err := v.readFilter(eventsPath, "bot", "user", "type", "status", "verified_by", "order_key", "q", "from", "to", "cursor", "newer")
 	if err != nil {
 		return err
 	}
 	var answer struct {
 		Events     []listed `json:"events"`
 		NextCursor string   `json:"next_cursor"`
-		Incomplete bool     `json:"incomplete"`
+		// NewerCursor begins the page before, and SearchedTo is how far the page looked where others may follow.
+		NewerCursor string    `json:"newer_cursor"`
+		SearchedTo  time.Time `json:"searched_to"`
+		Incomplete  bool      `json:"incomplete"`
 	}
 	a := get("/v1/events", f.query(standardWindow))
 	if err := v.ask(a, &answer); err != nil {
@@ -95,13 +104,19 @@ func (c *Console) listEvents(v *visit) error {
 		Filter: map[string]string{}, Chips: f.chips(), Rows: v.eventRows(answer.Events, f), Incomplete: answer.Incomplete,
 		Plain: eventsPath, AllTime: f.with("from", allTime, "to", ""),
 	}
-	for _, name := range []string{"bot", "user", "type", "from", "to"} {
+	for _, name := range []string{"bot", "user", "type", "q", "verified_by", "from", "to"} {
 		page.Filter[name] = f.get(name)
 	}
 	page.Windows, page.Window = f.windowChoices(standardWindow)
 	page.addStatuses(f)
-	if f.get("cursor") != "" {
+	if !answer.SearchedTo.IsZero() {
+		page.SearchedTo = v.stamp(answer.SearchedTo).Full
+	}
+	if paged := f.get("cursor") + f.get("newer"); paged != "" {
 		page.First = f.with()
+		if answer.NewerCursor != "" && len(answer.Events) > 0 {
+			page.Newer = f.with("newer", answer.NewerCursor)
+		}
 	} else if f.get("to") == "" {
 		page.Stream, page.Status, page.Newest = streamOf(f), f.get("status"), f.with()
 	}
@@ -135,9 +150,7 @@ func (v *visit) eventRows(events []listed, f filter) []eventRow {
 			OnlyBot: f.with("bot", e.Bot), OnlyType: f.with("type", e.Type), OnlyUser: f.with("user", e.User),
 			Delivery: v.delivery(e),
 		}
-		if e.AttemptCount > 0 {
-			rows[i].Attempts = count(e.AttemptCount, "attempt", "attempts")
-		}
+		rows[i].Attempts = attemptsOf(e)
 		if d := rows[i].Time.Day; d != day {
 			rows[i].Day, day = d, d
 		}
@@ -145,14 +158,34 @@ func (v *visit) eventRows(events []listed, f filter) []eventRow {
 	return rows
 }
 
+// attemptsOf says how many attempts there were, and what came of the last one that failed.
+func attemptsOf(e listed) string {
+	if e.AttemptCount == 0 {
+		return ""
+	}
+	text := number(int64(e.AttemptCount))
+	if e.Last == nil || e.Status == "delivered" {
+		return text
+	}
+	if e.Last.Error != "" {
+		return text + " · " + visible(e.Last.Error)
+	}
+	return text
+}
+
 // delivery says how long it took, or what is awaited.
 func (v *visit) delivery(e listed) string {
 	switch e.Status {
 	case "delivered":
-		return "after " + span(e.UpdatedAt.Sub(e.Time))
+		return "after " + span(time.Duration(e.DeliveryMS)*time.Millisecond)
 	case "deferred":
 		return v.ago(e.NotBefore)
-	case "accepted", "replayed", "failed":
+	case "failed":
+		if e.Last != nil && e.Last.NextAttempt.After(v.now) {
+			return "next " + v.ago(e.Last.NextAttempt)
+		}
+		return "waiting " + span(v.now.Sub(e.Time))
+	case "accepted", "replayed":
 		return "waiting " + span(v.now.Sub(e.Time))
 	}
 	return "–"

@@ -48,6 +48,7 @@ func (f filter) get(name string) string { return f.values.Get(name) }
 func (f filter) with(pairs ...string) string {
 	values := maps.Clone(f.values)
 	values.Del("cursor")
+	values.Del("newer")
 	for ; len(pairs) > 1; pairs = pairs[2:] {
 		values.Del(pairs[0])
 		if pairs[1] != "" {
@@ -87,7 +88,7 @@ type chip struct{ Name, Value, Without string }
 func (f filter) chips() []chip {
 	var chips []chip
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
-		if name == "cursor" || name == "tz" || name == f.begin() {
+		if name == "cursor" || name == "newer" || name == "tz" || name == f.begin() {
 			continue
 		}
 		value := strings.ReplaceAll(f.get(name), ",", ", ")

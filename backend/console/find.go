@@ -10,8 +10,8 @@ import (
 // eventID is the form of an event's id.
 var eventID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// find goes to what is searched for: an event by its id, or the events of a user; "bot:demo" and "type:command" are
-// those of a bot and of a type.
+// find goes to what is searched for: an event by its id, or those whose id or user begins with it; "bot:demo" and
+// "type:command" are those of a bot and of a type.
 func (c *Console) find(v *visit) error {
 	q := strings.TrimSpace(v.r.URL.Query().Get("q"))
 	name, value, named := strings.Cut(q, ":")
@@ -25,7 +25,7 @@ func (c *Console) find(v *visit) error {
 	case len(q) > 1024:
 		return &trouble{Status: http.StatusBadRequest, Title: "This is too long to be found", Again: eventsPath}
 	default:
-		v.redirect(eventsPath + "?" + url.Values{"user": {q}}.Encode())
+		v.redirect(eventsPath + "?" + url.Values{"q": {q}}.Encode())
 	}
 	return nil
 }

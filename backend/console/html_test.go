@@ -44,6 +44,7 @@ func pages(d *desk, ids map[string]string) []string {
 	v := d.signIn(admin)
 	w := v.send(http.MethodPost, "/console/dead/replay", url.Values{"id": {ids["dead"]}})
 	all := []string{
+		"/console/", "/console/bots", "/console/bots/flaky", "/console/bots/flaky?from=24h", "/console/bots/nobody",
 		"/console/events", "/console/events?bot=nobody", "/console/events?status=failed,dead&from=1h&user=alice", "/console/events?from=all&tz=Europe/Berlin",
 		"/console/dead", "/console/dead?bot=flaky&since=all", "/console/dead?bot=nobody", "/console/dead/replay?id=" + ids["dead"],
 		"/console/dead/replay?bot=flaky&since=24h", "/console/dead/drop?bot=nobody", "/console/dead/drop?since=24h",

@@ -47,7 +47,7 @@ func TestFiltersAreInTheAddress(t *testing.T) {
 	w := v.send(http.MethodGet, "/console/events?statuss=dead", nil)
 	require.Equal(t, http.StatusBadRequest, w.Code)
 	require.Contains(t, w.Body.String(), "statuss")
-	require.Contains(t, w.Body.String(), "bot, user, type, status, from, to, cursor")
+	require.Contains(t, w.Body.String(), "bot, user, type, status, verified_by, order_key, q, from, to, cursor, newer")
 	require.Equal(t, http.StatusBadRequest, v.send(http.MethodGet, "/console/events?from=yesterday", nil).Code)
 }
 
@@ -181,8 +181,8 @@ func TestFind(t *testing.T) {
 	d, ids := busyDesk(t)
 	v := d.signIn(viewer)
 	for q, want := range map[string]string{
-		"": "/console/events", " " + strings.ToUpper(ids["dead"]) + " ": "/console/events/" + ids["dead"], "alice": "/console/events?user=alice",
-		"bot:flaky": "/console/events?bot=flaky", "github|bob": "/console/events?user=github%7Cbob",
+		"": "/console/events", " " + strings.ToUpper(ids["dead"]) + " ": "/console/events/" + ids["dead"], "alice": "/console/events?q=alice",
+		"bot:flaky": "/console/events?bot=flaky", "github|bob": "/console/events?q=github%7Cbob",
 	} {
 		require.Equal(t, want, v.send(http.MethodGet, "/console/find?"+url.Values{"q": {q}}.Encode(), nil).Header().Get("Location"), q)
 	}

@@ -52,7 +52,9 @@ type layout struct {
 	Here string
 	Curl string
 	ID   string
-	Page any
+	// Charts has the page load what draws them.
+	Charts bool
+	Page   any
 }
 
 // barItem is a page in the bar.
@@ -63,8 +65,10 @@ type barItem struct {
 
 // bar is the pages of the bar, in its order; Key is the second of the keys that go there.
 var bar = []barItem{
+	{Name: "Overview", Path: Path + "/", Key: "o"},
 	{Name: "Events", Path: Path + "/events", Key: "e"},
 	{Name: "Dead letters", Path: Path + "/dead", Key: "d"},
+	{Name: "Bots", Path: Path + "/bots", Key: "b"},
 	{Name: "Jobs", Path: Path + "/jobs", Key: "j"},
 	{Name: "Live", Path: Path + "/live", Key: "l"},
 }
@@ -72,7 +76,7 @@ var bar = []barItem{
 func (v *visit) layout(title string, page any) layout {
 	l := layout{
 		Title: title, Static: v.c.assets.address, Theme: v.look.Theme, NextTheme: v.look.nextTheme(), Zone: v.look.Zone.String(),
-		Keys: v.look.Keys, Here: v.r.URL.RequestURI(), Curl: v.curl, ID: v.id, Page: page, ReadOnly: v.c.cfg.ReadOnly,
+		Keys: v.look.Keys, Here: v.r.URL.RequestURI(), Curl: v.curl, ID: v.id, Page: page, Charts: hasCharts(page), ReadOnly: v.c.cfg.ReadOnly,
 	}
 	if v.r.Method != http.MethodGet {
 		l.Here = Path + "/"
@@ -85,10 +89,19 @@ func (v *visit) layout(title string, page any) layout {
 		l.Bot = v.session.Bot
 	}
 	for _, item := range bar {
-		item.Here = strings.HasPrefix(v.r.URL.Path, item.Path)
+		item.Here = v.r.URL.Path == item.Path || item.Path != Path+"/" && strings.HasPrefix(v.r.URL.Path, item.Path)
 		l.Bar = append(l.Bar, item)
 	}
 	return l
+}
+
+// hasCharts reports whether a page has charts.
+func hasCharts(page any) bool {
+	switch page.(type) {
+	case overview, botPage:
+		return true
+	}
+	return false
 }
 
 // render answers with a page.

@@ -21,6 +21,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -46,7 +47,7 @@ func newDesk(t *testing.T, change ...func(*console.Config)) *desk {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	d := &desk{t: t, store: s, jobs: &fakeJobs{}, clock: now, used: map[string]bool{}, followed: map[string]bool{}}
-	backend, err := api.New(api.Config{Reader: s, Retry: fakeRetry{}, Jobs: d.jobs})
+	backend, err := api.New(api.Config{Reader: s, Retry: fakeRetry{}, Jobs: d.jobs, Bots: knownBots})
 	require.NoError(t, err)
 	t.Cleanup(backend.Close)
 	cfg := console.Config{
@@ -179,6 +180,9 @@ func (v *visitor) page(path string) string {
 	require.Equal(v.d.t, http.StatusOK, w.Code, "%s: %s", path, w.Body)
 	return w.Body.String()
 }
+
+// knownBots are those of a bots file.
+func knownBots() bots.Set { return bots.Set{"demo": {}, "flaky": {}} }
 
 type fakeRetry struct{}
 

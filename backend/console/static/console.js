@@ -1,3 +1,4 @@
+import { charts } from "./chart.js";
 import { copies } from "./copy.js";
 import { keys } from "./keys.js";
 import { live } from "./live.js";
@@ -10,4 +11,5 @@ keys();
 login();
 zone();
 live();
-parts(() => {});
+charts();
+parts(charts);

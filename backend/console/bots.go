@@ -1,0 +1,199 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const botsPath = Path + "/bots"
+
+// badShare is of how many attempts fewer than so many deliver where a bot does badly, and fewAttempts how many attempts
+// say nothing yet.
+const (
+	badShare    = 0.9
+	fewAttempts = 3
+)
+
+// botState is how a bot does, as the API says it.
+type botState struct {
+	Bot         string       `json:"bot"`
+	Settings    *botSettings `json:"settings"`
+	Last5m      activity     `json:"last_5m"`
+	Last1h      activity     `json:"last_1h"`
+	Waiting     *int64       `json:"waiting"`
+	InFlight    *int64       `json:"in_flight"`
+	OldestAt    time.Time    `json:"oldest_at"`
+	LastSuccess *lastAttempt `json:"last_success"`
+	LastFailure *lastAttempt `json:"last_failure"`
+}
+
+// botSettings are some of the bots file.
+type botSettings struct {
+	Origin      string `json:"origin"`
+	Timeout     int64  `json:"timeout_ms"`
+	GiveUpAfter int64  `json:"give_up_after_ms"`
+	MaxAttempts int    `json:"max_attempts"`
+	MinBackoff  int64  `json:"min_backoff_ms"`
+	MaxBackoff  int64  `json:"max_backoff_ms"`
+	ExpireAfter int64  `json:"expire_after_ms"`
+	OnDead      string `json:"on_dead"`
+	KeepAnswers string `json:"keep_answers"`
+}
+
+type lastAttempt struct {
+	Event      string    `json:"event"`
+	At         time.Time `json:"at"`
+	StatusCode int       `json:"status_code"`
+	Error      string    `json:"error"`
+}
+
+// botRow is a bot in a list.
+type botRow struct {
+	Name, Address, Events         string
+	Mark                          mark
+	Success, P95, Waiting, Oldest string
+	Failure                       string
+}
+
+// health says how a bot does by its attempts of five minutes.
+func (b botState) health() mark {
+	switch {
+	case b.Last5m.Success == nil || b.Last5m.tried() < fewAttempts:
+		return mark{"quiet", "○", "mute"}
+	case *b.Last5m.Success == 0:
+		return mark{"failing", "✖", "bad"}
+	case *b.Last5m.Success < badShare:
+		return mark{"flaky", "◐", "warn"}
+	}
+	return mark{"well", "●", "good"}
+}
+
+func (v *visit) botRow(b botState) botRow {
+	row := botRow{
+		Name: visible(b.Bot), Address: botsPath + "/" + url.PathEscape(b.Bot), Events: eventsPath + "?" + url.Values{"bot": {b.Bot}}.Encode(),
+		Mark: b.health(), Success: percent(b.Last5m.Success), P95: milliseconds(b.Last5m.Attempts.P95), Waiting: "–", Oldest: "–",
+	}
+	if b.Waiting != nil {
+		row.Waiting = number(*b.Waiting)
+	}
+	if !b.OldestAt.IsZero() {
+		row.Oldest = about(max(v.now.Sub(b.OldestAt), 0))
+	}
+	if b.LastFailure != nil {
+		row.Failure = visible(b.LastFailure.Error) + ", " + v.ago(b.LastFailure.At)
+	}
+	return row
+}
+
+// botList is a page of bots.
+type botList struct {
+	Bots       []botState `json:"bots"`
+	NextCursor string     `json:"next_cursor"`
+}
+
+type botsPage struct {
+	Rows         []botRow
+	First, Older string
+}
+
+// listBots shows how the bots do, by name.
+func (c *Console) listBots(v *visit) error {
+	f, err := v.readFilter(botsPath, "cursor")
+	if err != nil {
+		return err
+	}
+	a := get("/v1/bots", f.query(allTime))
+	var answer botList
+	if err := v.ask(a, &answer); err != nil {
+		return err
+	}
+	v.curl = v.asCurl(a)
+	page := botsPage{}
+	for _, b := range answer.Bots {
+		page.Rows = append(page.Rows, v.botRow(b))
+	}
+	if f.get("cursor") != "" {
+		page.First = f.with()
+	}
+	if answer.NextCursor != "" {
+		page.Older = f.with("cursor", answer.NextCursor)
+	}
+	return v.render("bots", "Bots", page)
+}
+
+type botPage struct {
+	Bot            botRow
+	Facts          []fact
+	Charts         []chart
+	Trouble        *trouble
+	Windows        []choice
+	Events, Failed string
+	Dead, Live     string
+}
+
+// showBot shows how a bot did in a window, and what its settings are.
+func (c *Console) showBot(v *visit) error {
+	path := botsPath + "/" + url.PathEscape(v.r.PathValue("bot"))
+	f, err := v.readFilter(path, "from")
+	if err != nil {
+		return err
+	}
+	var b botState
+	if err := v.ask(get("/v1/bots/"+url.PathEscape(v.r.PathValue("bot")), nil), &b); err != nil {
+		return err
+	}
+	from := f.get("from")
+	if from == "" {
+		from = "1h"
+	}
+	s, a, err := v.askStats(b.Bot, from)
+	v.curl = v.asCurl(a)
+	only := url.Values{"bot": {b.Bot}}
+	page := botPage{
+		Bot: v.botRow(b), Facts: v.botFacts(b), Events: eventsPath + "?" + only.Encode(), Dead: deadPath + "?" + only.Encode(),
+		Live: livePath + "?" + only.Encode(), Failed: eventsPath + "?" + only.Encode() + "&status=failed%2Cdead",
+	}
+	for _, w := range []string{"1h", "6h", "24h", "3d"} {
+		page.Windows = append(page.Windows, choice{strings.NewReplacer("h", " h", "d", " d").Replace(w), f.with("from", w), w == from})
+	}
+	if err != nil {
+		page.Trouble = v.explain(v.r.Context(), err)
+		if page.Trouble.Status == http.StatusBadRequest {
+			return err
+		}
+	} else {
+		page.Charts = v.charts(s)
+	}
+	return v.render("bot", "Bot "+visible(b.Bot), page)
+}
+
+func (v *visit) botFacts(b botState) []fact {
+	facts := []fact{{"Of 5 min", percent(b.Last5m.Success) + " of " + count(int(b.Last5m.tried()), "attempt", "attempts") + " delivered", ""}}
+	for _, last := range []struct {
+		name string
+		at   *lastAttempt
+	}{{"Last delivered", b.LastSuccess}, {"Last failed", b.LastFailure}} {
+		if last.at != nil {
+			facts = append(facts, fact{last.name, v.ago(last.at.At) + " " + visible(last.at.Error), eventsPath + "/" + last.at.Event})
+		}
+	}
+	if b.Waiting != nil {
+		facts = append(facts, fact{"Waiting", v.botRow(b).Waiting + ", oldest " + v.botRow(b).Oldest, ""})
+	}
+	s := b.Settings
+	if s == nil {
+		return facts
+	}
+	ms := func(n int64) string { return span(time.Duration(n) * time.Millisecond) }
+	attempts := "as many as it takes"
+	if s.MaxAttempts > 0 {
+		attempts = strconv.Itoa(s.MaxAttempts)
+	}
+	return append(facts,
+		fact{"Address", visible(s.Origin), ""}, fact{"Timeout", ms(s.Timeout), ""}, fact{"Given up", "after " + ms(s.GiveUpAfter), ""},
+		fact{"Attempts", attempts + ", pauses of " + ms(s.MinBackoff) + " to " + ms(s.MaxBackoff), ""},
+		fact{"When dead", s.OnDead, ""}, fact{"Keep answers", s.KeepAnswers, ""})
+}

@@ -1,0 +1,35 @@
+// charts draws the tables of numbers, which stay for those who read them.
+const colours = [["#14608c", "#7cc0ee"], ["#8a5a00", "#e2b04a"]];
+
+export function charts(within = document) {
+  const tables = [...within.querySelectorAll("table[data-chart]")];
+  if (tables.length === 0 || !globalThis.uPlot) return;
+  for (const table of tables) draw(table);
+}
+
+function draw(table) {
+  const figure = table.closest("figure");
+  const place = figure.querySelector(".plot");
+  const zone = document.querySelector("[data-zone]")?.dataset.zone ?? "UTC";
+  const names = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
+  const rows = [...table.tBodies[0].rows];
+  const data = [rows.map((row) => Number(row.cells[0].dataset.at))];
+  names.forEach((_, i) => data.push(rows.map((row) => (row.cells[i + 1].textContent === "" ? null : Number(row.cells[i + 1].textContent)))));
+  const style = getComputedStyle(document.documentElement);
+  const dark = style.colorScheme === "dark" || (style.colorScheme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+  const axis = { stroke: dark ? "#9ba7b3" : "#545f6b", grid: { stroke: dark ? "#2b333b" : "#dfe3e8", width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+  const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
+  place.replaceChildren();
+  const plot = new globalThis.uPlot({
+    width: place.clientWidth || 300,
+    height: 130,
+    tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), zone),
+    scales: { y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
+    legend: { show: false },
+    cursor: { y: false, points: { size: 6 } },
+    padding: [8, 8, 0, 0],
+    axes: [{ ...axis, size: 24, gap: 4, values: (_, ticks) => ticks.map(clock), space: 60 }, { ...axis, size: 44, space: 28 }],
+    series: [{}, ...names.map((label, i) => ({ label, stroke: colours[i][dark ? 1 : 0], width: 1.5, spanGaps: false }))],
+  }, data, place);
+  new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 130 })).observe(place);
+}
