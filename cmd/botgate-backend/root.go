@@ -112,8 +112,8 @@ func load(cmd *cobra.Command, getenv func(string) string) (config.Config, error)
 			return f.Value.String()
 		}
 		// A command serves nothing: roles may be for the gateway, whose "none" is no backend's, and an address that
-		// others reach would ask for the API's secret.
-		if cmd.HasParent() && (o.Env == config.EnvRoles || o.Env == config.EnvListen) {
+		// others reach would ask for the API's secret, and the console for its own.
+		if cmd.HasParent() && (o.Env == config.EnvRoles || o.Env == config.EnvListen || o.Env == config.EnvConsole) {
 			return ""
 		}
 		return getenv(o.Env)
