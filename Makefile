@@ -144,11 +144,11 @@ fuzz: ## run every fuzz target for FUZZTIME each
 
 # The costs that "botgate-backend capacity" reckons with are written with the commit that was measured.
 bench: export BOTGATE_BENCH_MEASURED := $(COMMIT)
-bench: ## run the benchmarks, with allocations; writes backend/capacity/constants.json
+bench: ## run the benchmarks, with allocations; writes backend/capacity/constants.json: make docs follows
 	$(GO) run ./internal/testsvc/withsvc -- $(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem -timeout 2h ./...
 
-capacity-check: ## compare what "botgate-backend capacity" predicts with what this machine does, in five minutes
-	BOTGATE_CAPACITY_CHECK=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test -tags $(TAGS) -count 1 -v -run '^TestCapacity$$' -timeout 30m ./bench
+capacity-check: test-deps ## compare what "botgate-backend capacity" predicts with what this machine does, in five minutes
+	BOTGATE_CAPACITY_CHECK=1 $(GO) test -tags $(TAGS) -count 1 -v -run '^TestCapacity$$' -timeout 30m ./bench
 
 # Flags, such as PEERS='-rounds 1 -seconds 3 -only plain,botgate'; bench/peers/README.md says which.
 PEERS ?=

@@ -21,7 +21,7 @@ const measuredEnv = "BOTGATE_BENCH_MEASURED"
 // BenchmarkCapacity measures the constants of backend/capacity: what an event costs each program, as fast as events go
 // through all of them, with small and with large bodies in turns. `make bench` writes them into constants.json:
 //
-//	go run ./internal/testsvc/withsvc -- go test -run - -bench Capacity -benchtime 1x ./bench
+//	BOTGATE_BENCH_MEASURED=$(git rev-parse --short=12 HEAD) go test -tags nobadger,nomysql,nopgx -run - -bench 'Capacity$' -benchtime 1x ./bench
 func BenchmarkCapacity(b *testing.B) {
 	p := buildPrograms(b)
 	for range b.N {
