@@ -89,8 +89,9 @@ func TestLimits(t *testing.T) {
 		"machine":            {oneMachine, "machine", 2_156, "events/s", 0.46375},
 		"gateway of machine": {oneMachine, "gateways", 16_667, "events/s", 0.06},
 		// 1.25 × 400 + 2 × 50 = 600 µs.
-		"embedded":         {embedded, "process", 3_333, "events/s", 0.3},
-		"embedded, at bot": {embedded, "requests to bots", 1_067, "events/s", 0.9375},
+		"embedded":             {embedded, "process", 3_333, "events/s", 0.3},
+		"embedded of 16 cores": {func(l *capacity.Load) { l.Embedded, l.Cores = true, 16 }, "process", 6_667, "events/s", 0.15},
+		"embedded, at bot":     {embedded, "requests to bots", 1_067, "events/s", 0.9375},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -93,16 +93,18 @@ func (m *model) machine() Line {
 	}, cost, m.Cores)
 }
 
-// process is the one that has everything.
+// process is the one that has everything. Its files have one writer each, so that more processors than were measured may
+// be of no use.
 func (m *model) process() Line {
+	used := min(m.Cores, float64(max(1, m.c.Measured.Cores)))
 	cost := m.c.Embedded.Process.of((1+m.Attempts)/2, 1, float64(m.Body)) + m.Reads/m.Rate*m.c.Embedded.Read.Event/1e6
 	memory := m.c.Memory.Embedded + m.c.Memory.Connection*float64(m.Connections)
 	return m.processors(Line{
 		Part:    "process",
 		Need:    fmt.Sprintf("1 process of %s; memory for %d connections: %s", cores(m.Cores), m.Connections, bytesText(memory)),
-		Formula: fmt.Sprintf("%s / %s for each event", cores(m.Cores), microseconds(cost)),
-		Change:  "more cores; or RabbitMQ, PostgreSQL and Redis: --engine servers",
-	}, cost, m.Cores)
+		Formula: fmt.Sprintf("%s / %s for each event; no more cores than were measured", cores(used), microseconds(cost)),
+		Change:  "faster cores; or RabbitMQ, PostgreSQL and Redis: --engine servers",
+	}, cost, used)
 }
 
 // api is bounded by requests, which the others are not.
