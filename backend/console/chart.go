@@ -93,7 +93,7 @@ func (v *visit) chartOf(s stats, c chart, pick func(activity) []string) chart {
 func (v *visit) charts(s stats) []chart {
 	whole := func(n int64) string { return strconv.FormatInt(n, 10) }
 	return []chart{
-		v.chartOf(s, chart{Name: "Accepted and delivered", Now: number(s.Total.Accepted), Unit: "events", Series: []string{"accepted", "delivered"}},
+		v.chartOf(s, chart{Name: "Events", Now: number(s.Total.Accepted), Unit: "events", Series: []string{"accepted", "delivered"}},
 			func(a activity) []string { return []string{whole(a.Accepted), whole(a.Delivered)} }),
 		v.chartOf(s, chart{Name: "Accepted until delivered", Now: milliseconds(s.Total.Deliveries.P50) + ", 95 % within " + milliseconds(s.Total.Deliveries.P95), Unit: "in ms", Series: []string{"median", "95 %"}},
 			func(a activity) []string { return []string{plain(a.Deliveries.P50), plain(a.Deliveries.P95)} }),

@@ -27,7 +27,7 @@ function draw(table) {
     scales: { y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     axes: [{ ...axis, size: 24, gap: 4, values: (_, ticks) => ticks.map(clock), space: 60 }, { ...axis, size: 44, space: 28 }],
     series: [{}, ...names.map((label, i) => ({ label, stroke: colours[i][dark ? 1 : 0], width: 1.5, spanGaps: false }))],
   }, data, place);
