@@ -97,8 +97,7 @@ func kernelMigratesConnections() bool {
 // reload gives the gateway a configuration that differs a little from the last one.
 func reload(t *testing.T, s *stack) {
 	t.Helper()
-	s.reloads++
-	path := s.caddyfileWith(t, "grace_period 10s", fmt.Sprintf("grace_period %ds", 10+s.reloads))
+	path := s.nextCaddyfile(t)
 	_, stderr, code := run(t, s.dir, s.env, "", gatewayBinary, "reload", "--config", path, "--address", s.admin)
 	require.Zero(t, code, stderr)
 }
@@ -106,12 +105,19 @@ func reload(t *testing.T, s *stack) {
 // reloadByAPI does the same through the admin endpoint, which takes less time.
 func (s *stack) reloadByAPI(t *testing.T) {
 	t.Helper()
-	s.reloads++
-	caddyfile, err := os.ReadFile(s.caddyfileWith(t, "grace_period 10s", fmt.Sprintf("grace_period %ds", 10+s.reloads)))
+	caddyfile, err := os.ReadFile(s.nextCaddyfile(t))
 	require.NoError(t, err)
 	a, err := send(http.MethodPost, "http://"+s.admin+"/load", http.Header{"Content-Type": {"text/caddyfile"}}, caddyfile)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, a.status, string(a.body))
+}
+
+// nextCaddyfile is the path of one that differs from the last. A reload may take as long as its grace period, so that
+// does not grow.
+func (s *stack) nextCaddyfile(t *testing.T) string {
+	t.Helper()
+	s.reloads++
+	return s.caddyfileWith(t, "grace_period 10s", fmt.Sprintf("grace_period %ds", 10+s.reloads%2))
 }
 
 // site is where routes begin in the shipped Caddyfile's site, for those that a test adds.
