@@ -57,6 +57,8 @@ type Config struct {
 	Sessions Sessions
 	// Eraser erases users; nil for none. Without it or Sessions a user's data can be neither exported nor erased.
 	Eraser Eraser
+	// Audit keeps who changed what, without which nothing is changed; nil for none, whose path is then 404.
+	Audit Audit
 	// Forget drops an erased user and their events from caches; the ids are nil when they are too many to be listed.
 	// Default: there is no cache.
 	Forget func(ctx context.Context, user string, ids []string)
@@ -115,6 +117,9 @@ func New(cfg Config) (*API, error) {
 	a.depths, a.activity = metric.NewAsk(a.askDepths), metric.NewAsk(a.askActivity)
 	a.closing, a.close = context.WithCancel(context.Background())
 	for _, r := range a.routes() {
+		if cfg.Audit != nil && r.audited() {
+			r.answer = a.audited(r.pattern, r.answer)
+		}
 		a.mux.Handle(r.pattern, a.handle(r.name, r.timeout, asCaller(r.answer)))
 	}
 	a.mux.Handle("GET /openapi.json", a.handle("openapi", cfg.Timeout, openapi))

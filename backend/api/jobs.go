@@ -58,7 +58,7 @@ func (a *API) submitJob(w *response, r *http.Request, c caller) error {
 
 // submit submits a job for a caller and answers with it.
 func (a *API) submit(w *response, r *http.Request, c caller, request job.Request) error {
-	request.Bot = c.bot
+	request.Bot, request.AskedBy = c.bot, c.user
 	made, created, err := a.cfg.Jobs.Submit(r.Context(), request)
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ func (f fakeJobs) job(id string) (*job.Job, error) {
 
 func (f fakeJobs) Submit(_ context.Context, r job.Request) (*job.Job, bool, error) {
 	j, err := f.job("queued")
+	if err == nil {
+		j.AskedBy = r.AskedBy
+	}
 	switch {
 	case err == nil && r.Key == "other":
 		err = job.ErrKeyReused

@@ -19,12 +19,14 @@ type response struct {
 	started time.Time
 	// begun is set once the status was sent, after which no problem can be.
 	begun bool
+	// status is what was sent.
+	status int
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (w *response) WriteHeader(status int) {
 	if !w.begun {
-		w.begun = true
+		w.begun, w.status = true, status
 		w.metrics.observe(w.route, status, time.Since(w.started))
 	}
 	w.ResponseWriter.WriteHeader(status)

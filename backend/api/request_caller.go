@@ -13,7 +13,12 @@ import (
 type caller struct {
 	// bot is the only one whose events the caller may see; empty for all.
 	bot string
+	// user is who asks, as the gateway says; empty where nobody is named.
+	user string
 }
+
+// userHeader is where the gateway says who asks.
+const userHeader = "X-Botgate-User"
 
 // noBotHeader answers a gateway that does not say for which bot its caller is: a check that it lacks must not open
 // everything.
@@ -51,6 +56,9 @@ func asCaller(answer endpoint) anyone {
 		c, err := callerOf(r.Header)
 		if err != nil {
 			return err
+		}
+		if user := r.Header.Get(userHeader); user != "" {
+			c.user = event.NameOf(user)
 		}
 		return answer(w, r, c)
 	}

@@ -59,6 +59,9 @@ func (a *API) routes() []route {
 	if a.cfg.System != nil {
 		all = append(all, route{"GET /v1/system", "system", query, a.getSystem})
 	}
+	if a.cfg.Audit != nil {
+		all = append(all, route{"GET /v1/audit", "audit", query, a.listAudit})
+	}
 	if a.cfg.Jobs != nil {
 		all = append(all, []route{
 			{"GET /v1/jobs", "jobs", query, a.listJobs},

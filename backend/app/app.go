@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/backend/api"
+	"github.com/botgate/botgate/backend/audit"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/console"
 	"github.com/botgate/botgate/backend/dispatch"
@@ -93,6 +94,7 @@ type App struct {
 	forget  func(ctx context.Context, user string, ids []string)
 	retrier api.Retrier
 	waiting api.Queue
+	audit   *audit.Log
 	jobs    *job.Jobs // Nil without the roles for it.
 	// jobsReady returns nil when their table is there.
 	jobsReady func(context.Context) error

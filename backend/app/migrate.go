@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/botgate/botgate/backend/audit"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/internal/sqldb"
@@ -64,7 +65,8 @@ func migrateShard(
 	if err != nil || !first {
 		return err
 	}
-	return errors.Join(session.NewSQL(engine.SQL(), log).Migrate(ctx), job.NewSQL(engine.SQL(), log).Migrate(ctx))
+	return errors.Join(session.NewSQL(engine.SQL(), log).Migrate(ctx), job.NewSQL(engine.SQL(), log).Migrate(ctx),
+		audit.New(engine.SQL(), log).Migrate(ctx))
 }
 
 // MigrationStep is a migration that a database lacks.
@@ -102,7 +104,7 @@ func planShard(
 	defer func() { err = errors.Join(err, closeDB()) }()
 	parts := []planner{events}
 	if first {
-		parts = append(parts, session.NewSQL(db, log), job.NewSQL(db, log))
+		parts = append(parts, session.NewSQL(db, log), job.NewSQL(db, log), audit.New(db, log))
 	}
 	for _, part := range parts {
 		more, err := part.Plan(ctx)

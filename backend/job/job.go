@@ -60,6 +60,9 @@ type Job struct {
 	// restriction.
 	Bot string `json:"-"`
 
+	// AskedBy is the user who asked for it; empty where nobody was named.
+	AskedBy string `json:"asked_by,omitempty"`
+
 	Status Status `json:"status"`
 	// CancelAsked is set from the cancel of a running job until its worker notices.
 	CancelAsked bool `json:"cancel_asked,omitempty"`

@@ -92,6 +92,8 @@ type Request struct {
 	Parameters []byte
 	// Bot restricts it, see [Kind.Prepare].
 	Bot string
+	// AskedBy is the user who asks; empty for none.
+	AskedBy string
 	// Key, unless empty, makes repeats of the request the same job.
 	Key string
 }
@@ -111,7 +113,7 @@ func (j *Jobs) Submit(ctx context.Context, r Request) (made *Job, created bool, 
 	}
 	at := now()
 	made = &Job{
-		Kind: r.Kind, Parameters: parameters, Bot: r.Bot, Status: StatusQueued,
+		Kind: r.Kind, Parameters: parameters, Bot: r.Bot, AskedBy: r.AskedBy, Status: StatusQueued,
 		CreatedAt: at, UpdatedAt: at, DueAt: at, Version: rand.Text(),
 	}
 	if made.ID, err = newID(r); err != nil {
