@@ -155,6 +155,7 @@ GET /v1/events/id-1 | X-Botgate-Bot: other
 GET /v1/events/id-1 | X-Botgate-Bot:
 GET /v1/events/stream
 GET /v1/events/stream?limit=1
+GET /v1/events/stream?status=lost
 GET /v1/events/stream?bot=demo | X-Botgate-Bot: other
 GET /v1/users/alice%2Fb
 GET /v1/users/alice?at=2030-01-01T00:00:00Z

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/problem"
 )
 
@@ -65,8 +66,11 @@ func (a *API) streamEvents(w *response, r *http.Request, c caller) error {
 
 // streamQuery reads what a stream is about, and the position in the log behind which it continues; nil for one that
 // begins now.
-func streamQuery(r *http.Request, c caller) (filter store.LogQuery, last *store.LogPosition, err error) {
-	err = parameters{"bot": text(&filter.Bot), "user": name(&filter.Subject), "type": text(&filter.Type)}.read(r)
+func streamQuery(r *http.Request, c caller) (filter streamFilter, last *store.LogPosition, err error) {
+	err = parameters{
+		"bot": text(&filter.Bot), "user": name(&filter.Subject), "type": text(&filter.Type), "id": text(&filter.id),
+		"status": someOf(&filter.statuses, append(event.Statuses(), event.StatusRepeated)...),
+	}.read(r)
 	if err == nil {
 		err = c.restrict(&filter.Bot)
 	}

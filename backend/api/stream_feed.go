@@ -1,10 +1,12 @@
 package api
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/retry"
 )
 
@@ -13,8 +15,7 @@ const maxPending = 8192
 
 // feed buffers the notices that a stream has yet to send.
 type feed struct {
-	// filter has the bot, user and type that the stream is about.
-	filter store.LogQuery
+	filter streamFilter
 	// ready is signalled when there is something to take.
 	ready retry.Wake
 
@@ -24,13 +25,23 @@ type feed struct {
 	lost     bool
 }
 
-func newFeed(filter store.LogQuery) *feed {
-	return &feed{filter: filter, ready: retry.NewWake()}
+// streamFilter is what a stream is about. Empty fields do not filter.
+type streamFilter struct {
+	// LogQuery has what the log is asked for.
+	store.LogQuery
+	// statuses are what may have happened, and id is the only event that it happened to.
+	statuses []event.Status
+	id       string
 }
 
-func (f *feed) matches(n *notify.Notice) bool {
+func (f *streamFilter) matches(n *notify.Notice) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
-	return same(f.filter.Bot, n.Bot) && same(f.filter.Subject, n.Subject) && same(f.filter.Type, n.Type)
+	return same(f.Bot, n.Bot) && same(f.Subject, n.Subject) && same(f.Type, n.Type) && same(f.id, n.EventID) &&
+		(len(f.statuses) == 0 || slices.Contains(f.statuses, n.Status))
+}
+
+func newFeed(filter streamFilter) *feed {
+	return &feed{filter: filter, ready: retry.NewWake()}
 }
 
 // put adds those of the notices that match.
@@ -39,7 +50,7 @@ func (f *feed) put(notices []notify.Notice) {
 	defer f.mu.Unlock()
 	before := len(f.pending)
 	for i := range notices {
-		if f.matches(&notices[i]) {
+		if f.filter.matches(&notices[i]) {
 			f.pending = append(f.pending, notices[i])
 		}
 	}

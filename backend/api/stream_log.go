@@ -30,7 +30,7 @@ func (s *stream) catchUp(ctx context.Context, notices []notify.Notice) error {
 // readLog sends what was recorded after s.sure.
 func (s *stream) readLog(ctx context.Context) error {
 	settled := time.Now().Add(-settle)
-	q := s.feed.filter
+	q := s.feed.filter.LogQuery
 	q.After, q.Limit = store.LogPosition{RecordedAt: s.sure}, store.MaxLogLimit
 	for {
 		entries, err := s.page(ctx, q)
@@ -41,8 +41,10 @@ func (s *stream) readLog(ctx context.Context) error {
 			if e.RecordedAt.Before(s.floor) {
 				continue
 			}
-			if err := s.send([]notify.Notice{notify.Of(e)}); err != nil {
-				return err
+			if n := notify.Of(e); s.feed.filter.matches(&n) {
+				if err := s.send([]notify.Notice{n}); err != nil {
+					return err
+				}
 			}
 		}
 		if len(entries) < q.Limit {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
 )
 
 // pass lets time go by in a bubble, where it is fake.
@@ -65,10 +66,16 @@ func TestStreamIsFiltered(t *testing.T) {
 		other.Bot = "other"
 		typed := entry("typed", "bob", time.Now())
 		typed.EventType = "github.push"
-		all := []store.Entry{entry("a", "alice", time.Now()), entry("b", "bob", time.Now()), other, typed}
+		failed := entry("failed", "carol", time.Now())
+		failed.State = store.State{Status: event.StatusFailed, Attempts: 3, UpdatedAt: time.Now()}
+		failed.Ref, failed.Took, failed.Data = "a", 9*time.Millisecond, []byte(`{"event_id":"a","status":"failed","attempt":3,"status_code":503,"error":"answered 503"}`)
+		all := []store.Entry{failed, entry("a", "alice", time.Now()), entry("b", "bob", time.Now()), other, typed}
 		want := map[*follower][]string{
-			follow(t.Context(), a, "", ""):                                                                    {"a", "b", "other", "typed"},
-			follow(t.Context(), a, "?bot=demo", ""):                                                           {"a", "b", "typed"},
+			follow(t.Context(), a, "", ""):                                                                    {"a", "a", "b", "other", "typed"},
+			follow(t.Context(), a, "?bot=demo", ""):                                                           {"a", "a", "b", "typed"},
+			follow(t.Context(), a, "?status=failed,dead", ""):                                                 {"a"},
+			follow(t.Context(), a, "?id=a", ""):                                                               {"a", "a"},
+			follow(t.Context(), a, "?id=a&status=accepted&user=alice", ""):                                    {"a"},
 			follow(t.Context(), a, "?user=bob&type=&bot=", ""):                                                {"b", "typed"},
 			follow(t.Context(), a, "?type=github.push", ""):                                                   {"typed"},
 			follow(t.Context(), a, "", "", "other"):                                                           {"other"},
@@ -80,7 +87,10 @@ func TestStreamIsFiltered(t *testing.T) {
 		for f, ids := range want {
 			require.ElementsMatch(t, ids, f.got())
 		}
+		failures := follow(t.Context(), a, "?status=failed", store.LogPosition{RecordedAt: time.Now()}.Cursor())
+		want[failures] = []string{"a"}
 		pass(2 * streamBeat)
+		require.Contains(t, strings.Join(failures.written(), "\n"), `"status":"failed","attempt":3,"duration_ms":9,"status_code":503,"error":"answered 503",`)
 		for f, ids := range want {
 			require.ElementsMatch(t, ids, f.got(), "the log has nothing else")
 		}
@@ -210,7 +220,7 @@ func TestStreamsAreBounded(t *testing.T) {
 func TestStreamRefusals(t *testing.T) {
 	t.Parallel()
 	a := newLog(t).api(t, Config{})
-	for _, query := range []string{"?status=dead", "?bot=%00", "?bot=a&bot=b", "?limit=1"} {
+	for _, query := range []string{"?status=lost", "?status=dead,", "?id=%00", "?bot=%00", "?bot=a&bot=b", "?limit=1"} {
 		requireProblem(t, ask(t, a, "GET", "/v1/events/stream"+query), 400, "malformed")
 	}
 	w := ask(t, a, "HEAD", "/v1/events/stream")

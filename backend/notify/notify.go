@@ -22,6 +22,12 @@ type Notice struct {
 	Subject string `json:"subject,omitempty"`
 	// Status is the event's status with this entry.
 	Status event.Status `json:"status"`
+	// Attempt is the number of the attempt that the entry reports, and DurationMS how long it took, in milliseconds; of
+	// one that failed StatusCode and Error are the bot's answer and why. 0 and empty for none.
+	Attempt    int    `json:"attempt,omitempty"`
+	DurationMS int64  `json:"duration_ms,omitempty"`
+	StatusCode int    `json:"status_code,omitempty"`
+	Error      string `json:"error,omitempty"`
 	// Time is when the event was accepted; At is when that happened which the entry reports.
 	Time time.Time `json:"time"`
 	At   time.Time `json:"at"`
@@ -33,10 +39,17 @@ type Notice struct {
 
 // Of is the notice of an entry.
 func Of(e store.Entry) Notice {
-	return Notice{
+	n := Notice{
 		EventID: e.About(), Bot: e.Bot, Type: e.EventType, Subject: e.Subject, Status: e.State.Status,
+		Attempt: e.State.Attempts, DurationMS: e.Took.Milliseconds(),
 		Time: e.EventTime.UTC(), At: e.State.UpdatedAt.UTC(), RecordedAt: e.RecordedAt.UTC(), Cursor: e.Position().Cursor(),
 	}
+	if n.Status == event.StatusFailed || n.Status == event.StatusDead {
+		if c, err := event.ParseChange(e.Event); err == nil { // Of the others, which are nearly all, nothing more is wanted.
+			n.StatusCode, n.Error = c.StatusCode, c.Error
+		}
+	}
+	return n
 }
 
 // Subscriber gets notices, by one call at a time. A slow one misses some, and blocks no other.
