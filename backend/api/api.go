@@ -33,6 +33,7 @@ type Reader interface {
 	List(ctx context.Context, q store.Query) (*store.Page, error)
 	// User returns no bots for a user of whom nothing is known.
 	User(ctx context.Context, q store.UserQuery) (*store.User, error)
+	Users(ctx context.Context, q store.UsersQuery) (*store.UsersPage, error)
 	Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error)
 	Log(ctx context.Context, q store.LogQuery) ([]store.Entry, error)
 	// Count counts events with a status, up to a limit.

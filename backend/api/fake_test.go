@@ -28,6 +28,7 @@ type fakeReader struct {
 	id         string
 	query      store.Query
 	userQuery  store.UserQuery
+	usersQuery store.UsersQuery
 	statsQuery store.StatsQuery
 	calls      int
 	mu         sync.Mutex // Of all but the answers.
@@ -59,6 +60,13 @@ func (f *fakeReader) Stats(_ context.Context, q store.StatsQuery) ([]store.Minut
 	defer f.mu.Unlock()
 	f.statsQuery, f.calls = q, f.calls+1
 	return f.stats, f.err
+}
+
+func (f *fakeReader) Users(_ context.Context, q store.UsersQuery) (*store.UsersPage, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.usersQuery, f.calls = q, f.calls+1
+	return &store.UsersPage{Users: []string{"alice", "x/data"}, Next: "x/data"}, f.err
 }
 
 func (f *fakeReader) Count(context.Context, event.Status, int) (int64, error) { return 48, f.err }

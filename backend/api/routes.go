@@ -44,6 +44,7 @@ func (a *API) routes() []route {
 		{"GET /v1/events", "list", query, a.listEvents},
 		{"GET /v1/events/{id}", "event", held, a.getEvent},
 		{"GET /v1/events/stream", "stream", held, a.streamEvents},
+		{"GET /v1/users", "users", query, a.listUsers},
 		{"GET /v1/users/{user}", "user", query, a.getUser},
 		{"GET /v1/bots", "bots", query, a.listBots},
 		{"GET /v1/bots/{bot}", "bot", query, a.getBot},

@@ -45,7 +45,6 @@ func TestUserRefusals(t *testing.T) {
 		"/v1/users/%00":                         {404, "unknown-user"},
 		"/v1/users/%ff":                         {404, "unknown-user"},
 		"/v1/users/":                            {404, "not-found"},
-		"/v1/users":                             {404, "not-found"},
 		"/v1/users/a/b":                         {404, "not-found"},
 		"/v1/users/a?at=then":                   {400, "malformed"},
 		"/v1/users/a?bot=%00":                   {400, "malformed"},

@@ -153,6 +153,29 @@ type UserQuery struct {
 	At time.Time
 }
 
+// UsersQuery asks for the names of users, in their order.
+type UsersQuery struct {
+	// Prefix is what the names begin with; empty for all.
+	Prefix string
+	// Bot restricts the answer to users of one bot.
+	Bot string
+	// Limit is the page size, as that of a [Query].
+	Limit int
+	// After continues behind a name.
+	After string
+}
+
+// Size is the limit, clamped to 1 and MaxLimit.
+func (q UsersQuery) Size() int { return Query{Limit: q.Limit}.Size() }
+
+// UsersPage is a page of names.
+type UsersPage struct {
+	Users []string
+	// Next is the name behind which the next page starts; empty when this is the last one. With a bot a page may have
+	// fewer names than the limit, and a next one all the same.
+	Next string
+}
+
 // User is the read model of a user: the counters of their events.
 type User struct {
 	Subject string

@@ -35,6 +35,8 @@ type Store interface {
 	Count(ctx context.Context, status event.Status, limit int) (int64, error)
 	// User returns the read model of a user; empty for one without events.
 	User(ctx context.Context, q UserQuery) (*User, error)
+	// Users returns a page of names of users with events.
+	Users(ctx context.Context, q UsersQuery) (*UsersPage, error)
 	// Stats returns the minutes of a range in which something happened, oldest first.
 	Stats(ctx context.Context, q StatsQuery) ([]Minute, error)
 	// Log returns entries of the log in the order of recording.

@@ -191,10 +191,14 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 			func() error { return s.Fence(ctx, []int{7}, "", func(context.Context) error { return nil }) },
 			func() error { return s.Fence(ctx, []int{5}, "b", func(context.Context) error { return nil }) },
 		},
-		"DropFenced":       {func() error { return s.DropFenced(ctx, []int{5}) }},
-		"Ready":            {func() error { return s.Ready(ctx) }},
-		"Migrate":          {func() error { return nil }},
-		"Close":            {func() error { return nil }},
+		"DropFenced": {func() error { return s.DropFenced(ctx, []int{5}) }},
+		"Ready":      {func() error { return s.Ready(ctx) }},
+		"Migrate":    {func() error { return nil }},
+		"Close":      {func() error { return nil }},
+		"Users": {
+			func() error { return drop(s.Users(ctx, store.UsersQuery{Prefix: "user-1", Limit: 5})) },
+			func() error { return drop(s.Users(ctx, store.UsersQuery{After: "user-10", Bot: "rare", Limit: 5})) },
+		},
 		"SQL":              {func() error { return nil }},
 		"CheckConnections": {func() error { return nil }},
 		"Corrupt":          {func() error { return nil }}, // Of the tests.

@@ -29,6 +29,30 @@ func (s *Store) User(ctx context.Context, q store.UserQuery) (u *store.User, err
 	return u, err
 }
 
+// Users implements [store.Store]. It fails where a shard does not answer.
+func (s *Store) Users(ctx context.Context, q store.UsersQuery) (*store.UsersPage, error) {
+	pages, err := askAll(ctx, s, func(ctx context.Context, e Engine) (*store.UsersPage, error) { return e.Users(ctx, q) })
+	if err != nil {
+		return nil, fmt.Errorf("listing users: %w", err)
+	}
+	all := &store.UsersPage{}
+	for _, page := range pages {
+		all.Users = append(all.Users, page.Users...)
+		if page.Next != "" && (all.Next == "" || page.Next < all.Next) {
+			all.Next = page.Next
+		}
+	}
+	slices.Sort(all.Users)
+	all.Users = slices.Compact(all.Users) // While buckets move, two shards have their users.
+	if all.Next != "" {                   // Behind it one shard has not been looked at.
+		all.Users = slices.DeleteFunc(all.Users, func(name string) bool { return name > all.Next })
+	}
+	if size := q.Size(); len(all.Users) > size {
+		all.Users, all.Next = all.Users[:size], all.Users[size-1]
+	}
+	return all, nil
+}
+
 // read asks the shard that has a bucket. A read that has to see everything checks afterwards
 // that the bucket was still there, and else asks where it went.
 func (s *Store) read(ctx context.Context, bucket int, ask func(context.Context, Engine) error) error {

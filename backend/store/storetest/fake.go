@@ -243,6 +243,25 @@ func (f *Fake) User(ctx context.Context, q store.UserQuery) (*store.User, error)
 	return user, nil
 }
 
+// Users implements [store.Store].
+func (f *Fake) Users(ctx context.Context, q store.UsersQuery) (*store.UsersPage, error) {
+	if err := f.begin(ctx, "Users"); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range f.sorted(func(e store.Entry) bool {
+		return e.Subject != "" && e.Subject > q.After && strings.HasPrefix(e.Subject, q.Prefix) && (q.Bot == "" || q.Bot == e.Bot)
+	}, byRecording) {
+		names = append(names, e.Subject)
+	}
+	slices.Sort(names)
+	page := &store.UsersPage{Users: slices.Compact(names)}
+	if size := q.Size(); len(page.Users) > size {
+		page.Users, page.Next = page.Users[:size], page.Users[size-1]
+	}
+	return page, nil
+}
+
 // Stats implements [store.Store].
 func (f *Fake) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error) {
 	if err := f.begin(ctx, "Stats"); err != nil {

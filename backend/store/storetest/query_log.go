@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +91,40 @@ var logCases = map[string]func(*testing.T, Store){
 }
 
 var userCases = map[string]func(*testing.T, Store){
+	"by what their names begin with": func(t *testing.T, s Store) {
+		names := []string{"", "a", "al", "alice", "alice b", "Alice", "bob", "b%", "ä", "\U0010ffff"}
+		for i, name := range names {
+			for day := range 3 {
+				e := Event(i*3 + day)
+				e.Subject, e.Bot, e.Time = name, []string{"demo", "other"}[i%2], start.AddDate(0, 0, day)
+				add(t, s, e)
+			}
+		}
+		for _, prefix := range []string{"", "a", "al", "alice ", "A", "b%", "_", "ä", "\U0010ffff", "\x00", "\xff"} {
+			for _, bot := range []string{"", "demo", "nobody", "\x00"} {
+				for _, limit := range []int{1, 2, 50} {
+					var want, got []string
+					for i, name := range names {
+						if name != "" && strings.HasPrefix(name, prefix) && (bot == "" || bot == []string{"demo", "other"}[i%2]) {
+							want = append(want, name)
+						}
+					}
+					slices.Sort(want)
+					for q := (store.UsersQuery{Prefix: prefix, Bot: bot, Limit: limit}); ; {
+						page, err := s.Users(t.Context(), q)
+						require.NoError(t, err)
+						require.LessOrEqual(t, len(page.Users), limit)
+						got = append(got, page.Users...)
+						if q.After = page.Next; q.After == "" {
+							break
+						}
+					}
+					require.Equal(t, want, got, "%q at %q", prefix, bot)
+				}
+			}
+		}
+	},
+
 	"at a time, from the log": func(t *testing.T, s Store) {
 		w, m := newWorld(t), newModel()
 		w.record(s, m, w.events(12))

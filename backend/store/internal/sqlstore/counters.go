@@ -99,6 +99,44 @@ func scanUser(row Row) (b store.UserBot, err error) {
 	return b, err
 }
 
+// SelectUsers finds the first $2 names behind $1, each by a look into the index, as long as they begin with $3, and
+// whether they have events of bot $4.
+const SelectUsers = `with recursive u (subject, n) as (
+	select (select min(subject) from user_counters where subject > $1 and subject >= $3), 1
+	union all
+	select (select min(c.subject) from user_counters c where c.subject > u.subject), n + 1 from u
+	where n < $2 and substr(u.subject, 1, length($3)) = $3
+)
+select subject, $4 = '' or exists (select 1 from user_counters c where c.subject = u.subject and c.bot = $4)
+from u where substr(subject, 1, length($3)) = $3`
+
+// Users implements [store.Store].
+func (b *Base) Users(ctx context.Context, q store.UsersQuery) (*store.UsersPage, error) {
+	if !(store.Query{Subject: q.After, Search: q.Prefix, Bot: q.Bot}).Possible() {
+		return &store.UsersPage{}, nil
+	}
+	type found struct {
+		name  string
+		ofBot bool
+	}
+	all, err := read(ctx, b, func(row Row) (f found, err error) {
+		return f, row.Scan(&f.name, &f.ofBot)
+	}, SelectUsers, q.After, q.Size(), q.Prefix, q.Bot)
+	if err != nil {
+		return nil, fmt.Errorf("listing users: %w", b.Classify(err))
+	}
+	page := &store.UsersPage{}
+	for _, f := range all {
+		if f.ofBot {
+			page.Users = append(page.Users, f.name)
+		}
+	}
+	if len(all) == q.Size() {
+		page.Next = all[len(all)-1].name
+	}
+	return page, nil
+}
+
 // Stats implements [store.Store].
 func (b *Base) Stats(ctx context.Context, q store.StatsQuery) ([]store.Minute, error) {
 	if !(store.Query{Bot: q.Bot}).Possible() {
