@@ -28,6 +28,8 @@ type deadSummaryView struct {
 	Reasons []deadGroupView `json:"reasons"`
 	Oldest  *time.Time      `json:"oldest,omitempty"`
 	Newest  *time.Time      `json:"newest,omitempty"`
+	// Sample are a few of them.
+	Sample []eventjson.DeadLetter `json:"sample"`
 	// Until is a bound that leaves out what dies from now on, to replay or drop what was counted.
 	Until      time.Time  `json:"until"`
 	SearchedTo *time.Time `json:"searched_to,omitempty"`
@@ -57,16 +59,20 @@ func (a *API) listDead(w *response, r *http.Request, c caller) error {
 		return err
 	}
 	view := deadPageView{
-		Dead:       make([]eventjson.DeadLetter, len(page.Records)),
-		SearchedTo: searchedTo(page.Next), Incomplete: len(page.Missing) > 0,
-	}
-	for i, record := range page.Records {
-		view.Dead[i] = eventjson.NewDeadLetter(record)
+		Dead: viewDead(page.Records), SearchedTo: searchedTo(page.Next), Incomplete: len(page.Missing) > 0,
 	}
 	if page.Next != nil {
 		view.NextCursor = page.Next.Cursor()
 	}
 	return w.send(http.StatusOK, view)
+}
+
+func viewDead(records []*store.Record) []eventjson.DeadLetter {
+	views := make([]eventjson.DeadLetter, len(records))
+	for i, r := range records {
+		views[i] = eventjson.NewDeadLetter(r)
+	}
+	return views
 }
 
 func searchedTo(next *store.Position) *time.Time {
@@ -93,7 +99,8 @@ func (a *API) sumDead(w *response, r *http.Request, c caller) error {
 		return err
 	}
 	view := deadSummaryView{
-		Count: s.Count, Bots: viewGroups(s.Bots), Reasons: viewGroups(s.Reasons), Until: f.Until.Time,
+		Sample: viewDead(s.Sample),
+		Count:  s.Count, Bots: viewGroups(s.Bots), Reasons: viewGroups(s.Reasons), Until: f.Until.Time,
 		SearchedTo: searchedTo(s.Next), Incomplete: len(s.Missing) > 0,
 	}
 	if s.Count > 0 {

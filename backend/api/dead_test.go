@@ -77,6 +77,7 @@ func TestDead(t *testing.T) {
 		}
 		require.Contains(t, w.Body.String(), `{"count":1,"bots":[{"name":"demo",`+deadGroup+`}],"reasons":[{"name":"refused for good",`+deadGroup+`}],`)
 		require.Contains(t, w.Body.String(), `"until":"20`)
+		require.Contains(t, w.Body.String(), `"sample":[{"id":"dead-1","bot":"demo",`)
 	}
 	reader := newDeadReader()
 	reader.page.Next, reader.page.Missing = &store.Position{Time: at, ID: "dead-1"}, []string{"b"}

@@ -108,6 +108,9 @@ func TestSummary(t *testing.T) {
 	s, _, start := filled(t, 5)
 	sum, err := deadletter.Summarize(t.Context(), s, deadletter.Filter{Until: rfc3339.Time{Time: start.Add(4 * time.Minute)}})
 	require.NoError(t, err)
+	require.Len(t, sum.Sample, 4)
+	require.Equal(t, start.Add(3*time.Minute), deadletter.DiedAt(sum.Sample[0]), "the newest first")
+	sum.Sample = nil
 	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
 	require.Equal(t, &deadletter.Summary{
 		Count: 4, Oldest: at(0), Newest: at(3),

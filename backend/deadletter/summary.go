@@ -10,9 +10,10 @@ import (
 	"github.com/botgate/botgate/backend/store"
 )
 
-// maxGroups bounds the groups of a summary, and otherGroup is what is in none.
+// maxGroups bounds the groups of a summary, maxSample its sample, and otherGroup is what is in none.
 const (
 	maxGroups  = 200
+	maxSample  = 5
 	otherGroup = "(other)"
 )
 
@@ -24,6 +25,8 @@ type Summary struct {
 	Bots, Reasons []Group
 	// Oldest and Newest are the times of the first death and the last; zero without one.
 	Oldest, Newest time.Time
+	// Sample are the first few of them, those of the newest events.
+	Sample []*store.Record
 	// Next is where counting ended because the budget was used up, so that there are more; nil when
 	// everything was counted.
 	Next *store.Position
@@ -41,12 +44,16 @@ type Group struct {
 // Summarize counts what a filter chooses, the newest first, within the budget of one call.
 func Summarize(ctx context.Context, s Store, f Filter) (*Summary, error) {
 	var all Group
+	var sample []*store.Record
 	bots, reasons, page := groups{}, groups{}, &Page{}
 	err := scan(ctx, s, Query{Filter: f}, func(r *store.Record) bool {
 		at := DiedAt(r)
 		all.add(at)
 		bots.add(r.Event.Bot, at)
 		reasons.add(Reason(r), at)
+		if len(sample) < maxSample {
+			sample = append(sample, r)
+		}
 		return false
 	}, page)
 	if err != nil {
@@ -54,7 +61,7 @@ func Summarize(ctx context.Context, s Store, f Filter) (*Summary, error) {
 	}
 	return &Summary{
 		Count: all.Count, Oldest: all.Oldest, Newest: all.Newest, Bots: bots.sorted(), Reasons: reasons.sorted(),
-		Next: page.Next, Missing: page.Missing,
+		Sample: sample, Next: page.Next, Missing: page.Missing,
 	}, nil
 }
 
