@@ -22,8 +22,8 @@ type Query struct {
 	Oldest bool
 	// Limit is the page size; see [Query.Size].
 	Limit int
-	// After continues behind this position; zero starts at the beginning. One without an id is before,
-	// or with Oldest after, what was accepted earlier.
+	// After continues behind this position; zero starts at the beginning. Without an id it stands before all
+	// events of its time: the list goes on with earlier ones, or with Oldest with those.
 	After Position
 	// Scan is how many rows are looked through for a page where no index serves all of the filters;
 	// default and most MaxScan. It is not exact.

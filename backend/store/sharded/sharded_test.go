@@ -109,6 +109,43 @@ func same(t *testing.T, source *rand.Rand, want, got store.Store, all []*event.E
 		}
 		q.Statuses = [][]event.Status{nil, nil, {event.StatusDelivered}, {event.StatusDead}, {event.StatusAccepted, event.StatusDead}}[source.IntN(5)]
 		samePages(t, q, want, got)
+		sameInParts(t, q, want, got)
+	}
+	for _, bot := range []string{"", "bot-1"} {
+		q := store.UsersQuery{Prefix: "user-", Bot: bot, Limit: 3}
+		require.Equal(t, allUsers(t, q, want), allUsers(t, q, got))
+	}
+}
+
+// sameInParts demands the same list of shards that look through few rows for a page.
+func sameInParts(t *testing.T, q store.Query, want, got store.Store) {
+	t.Helper()
+	q.Limit = store.MaxLimit
+	whole, err := want.List(t.Context(), q)
+	require.NoError(t, err)
+	q.Scan = 5
+	var given []*store.Record
+	for {
+		page, err := got.List(t.Context(), q)
+		require.NoError(t, err)
+		if given = append(given, page.Records...); page.Next == nil {
+			break
+		}
+		require.True(t, q.After == (store.Position{}) || q.Compare(q.After, *page.Next) < 0, "it goes on")
+		q.After = *page.Next
+	}
+	require.Equal(t, whole.Records, given)
+}
+
+func allUsers(t *testing.T, q store.UsersQuery, s store.Store) (names []string) {
+	t.Helper()
+	for {
+		page, err := s.Users(t.Context(), q)
+		require.NoError(t, err)
+		if names = append(names, page.Users...); page.Next == "" {
+			return names
+		}
+		q.After = page.Next
 	}
 }
 

@@ -186,8 +186,16 @@ func (f *Fake) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	events := f.sorted(func(e store.Entry) bool { return e.Ref == "" }, func(a, b store.Entry) int { return q.Compare(at(a), at(b)) })
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	scanned, scannedTo := 0, store.Position{}
 	for _, e := range events {
 		r := f.record(e)
+		if q.Scan > 0 && (q.After == (store.Position{}) || q.Compare(q.After, r.Position()) < 0) {
+			if scanned++; scanned > q.Scan { // What was looked through ends before this event.
+				page.Next = new(scannedTo)
+				break
+			}
+			scannedTo = r.Position()
+		}
 		if !f.wanted(q, e, r) {
 			continue
 		}
