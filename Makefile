@@ -12,7 +12,7 @@ BUILD   := $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench capacity-check bench-peers xbuild validate clean
+.PHONY: help build run demo token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench capacity-check bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ build: ## build bin/botgate and bin/botgate-backend
 
 run: build ## run everything in one process on :8080, with an example bot
 	@exec bin/botgate quickstart
+
+demo: build ## run it with five simulated bots and events all the time, with files of its own in data/demo
+	@BOTGATE_DATA=data/demo exec bin/botgate quickstart --demo
 
 token: ## print a token for the running instance
 	@bin/botgate token

@@ -39,6 +39,7 @@ Caddyfile, and prints commands to try once it is ready. Ctrl-C stops all of it.`
 
 func quickstartFlags(flags *pflag.FlagSet) {
 	flags.String("config", "Caddyfile", "The Caddyfile to run")
+	flags.Bool("demo", false, "Simulate five bots, of which one is flaky, one slow and one down, and send events all the time; for an empty data folder")
 	flags.String("bot-listen", defaultBotListen, "Address of the example bot, which a bots file that is made names; one that is there must name it")
 }
 
@@ -46,6 +47,12 @@ func quickstart(fl caddycmd.Flags) error {
 	caddy.TrapSignals()
 	if err := setDefaults(fl.String("data")); err != nil {
 		return err
+	}
+	demo := fl.Bool("demo")
+	if demo {
+		if err := writeDemoBots(fl.String("data"), fl.String("bot-listen")); err != nil {
+			return err
+		}
 	}
 	made, err := initialize(fl.String("data"), fl.String("bot-listen"))
 	if err != nil {
@@ -55,26 +62,58 @@ func quickstart(fl caddycmd.Flags) error {
 		fmt.Printf("Made secrets and a bots file in %s/\n", fl.String("data"))
 	}
 	tellOtherBot(fl.String("data"), fl.String("bot-listen"))
-	bot, err := startExampleBot(context.Background(), filepath.Join(fl.String("data"), botSecretFile), fl.String("bot-listen"), os.Stdout)
+	stopBots, err := startBots(fl)
 	if err != nil {
 		return err
 	}
-	caddy.OnExit(func(ctx context.Context) { _ = bot.stop(ctx) })
+	caddy.OnExit(func(ctx context.Context) { _ = stopBots(ctx) })
 	if err := runCaddy(fl.String("config")); err != nil {
-		return errors.Join(err, bot.stop(context.Background()))
+		return errors.Join(err, stopBots(context.Background()))
 	}
 	base := defaultBase()
 	if err := waitReady(base); err != nil {
 		return err
 	}
-	err = printExamples(base)
-	if err == nil && envOr(envConsole, "on") != "off" {
+	if demo {
+		startDemo(base, fl.String("data"))
+	} else if err := printExamples(base); err != nil {
+		return err
+	}
+	if envOr(envConsole, "on") != "off" {
 		err = printConsole(base, fl.String("data"))
 	}
-	if err == nil {
-		_, err = fmt.Print("Ctrl-C stops it. Events that the bot gets are printed here:\n\n")
+	if err == nil && demo {
+		fmt.Println("Ctrl-C stops it.")
+	} else if err == nil {
+		fmt.Print("Ctrl-C stops it. Events that the bot gets are printed here:\n\n")
 	}
 	return err
+}
+
+// startBots starts the example bot, or the simulated ones, until what it returns is called.
+func startBots(fl caddycmd.Flags) (stop func(context.Context) error, err error) {
+	if fl.Bool("demo") {
+		return serveDemoBots(context.Background(), fl.String("bot-listen"))
+	}
+	bot, err := startExampleBot(context.Background(), filepath.Join(fl.String("data"), botSecretFile), fl.String("bot-listen"), os.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	return bot.stop, nil
+}
+
+// startDemo sends events until the process ends.
+func startDemo(base, data string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := sendDemo(ctx, base, data); err != nil {
+			fmt.Println("Nothing more is sent:", err)
+		}
+	}()
+	caddy.OnExit(func(context.Context) { cancel(); <-done })
+	fmt.Printf("\nBotgate is ready on %s. Five simulated bots get events of two platforms and of users, all the time.\n\n", base)
 }
 
 // tellOtherBot says when the bots file that is there sends the example bot's events elsewhere.
@@ -173,7 +212,7 @@ func printConsole(base, data string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Printf("4. See all of it in the console; the link is good once, and %s console-link makes more:\n\n%s\n\n", os.Args[0], link)
+	_, err = fmt.Printf("See all of it in the console; the link is good once, and %s console-link makes more:\n\n%s\n\n", os.Args[0], link)
 	return err
 }
 

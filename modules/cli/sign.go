@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +49,13 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 	if fl.NArg() != 2 {
 		return nil, errors.New("expected a platform and a file; see botgate help sign")
 	}
-	name, path := fl.Arg(0), fl.Arg(1)
+	secretFile := cmp.Or(fl.String("secret-file"), filepath.Join(fl.String("data"), fl.Arg(0)+secretFileType))
+	return signFile(fl.Arg(0), fl.Arg(1), secretFile, fl.String("id"), fl.String("event"))
+}
+
+// signFile returns the headers with which a platform sends a file. An empty id is a new one, an empty event of GitHub
+// the file's name.
+func signFile(name, path, secretFile, id, eventName string) (http.Header, error) {
 	sender, err := platform.New(name, nil)
 	if err != nil {
 		return nil, err
@@ -57,7 +64,11 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 	if !ok {
 		return nil, fmt.Errorf("no signature of %s can be made from a secret and a file alone", name)
 	}
-	secret, err := signingSecret(fl, name, sender)
+	raw, err := secret.FromFile(secretFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := sender.ParseSecret(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -65,36 +76,19 @@ func sign(fl caddycmd.Flags) (http.Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := fl.String("id")
 	if id == "" {
 		if id, err = event.NewID(""); err != nil {
 			return nil, err
 		}
 	}
-	header := signer.Sign(secret, &platform.Request{
+	header := signer.Sign(key, &platform.Request{
 		Method: http.MethodPost, Body: body, Now: time.Now(),
 	}, id)
 	header.Set("Content-Type", "application/json")
 	if name == "github" {
-		eventName := fl.String("event")
-		if eventName == "" {
-			eventName = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-		}
-		header.Set("X-GitHub-Event", eventName)
+		header.Set("X-GitHub-Event", cmp.Or(eventName, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))))
 	}
 	return header, nil
-}
-
-func signingSecret(fl caddycmd.Flags, name string, sender platform.Platform) (platform.Secret, error) {
-	path := fl.String("secret-file")
-	if path == "" {
-		path = filepath.Join(fl.String("data"), name+secretFileType)
-	}
-	raw, err := secret.FromFile(path)
-	if err != nil {
-		return platform.Secret{}, err
-	}
-	return sender.ParseSecret(raw)
 }
 
 func readInput(path string) ([]byte, error) {
