@@ -21,8 +21,9 @@ const strangersTrace = "4bf92f3577b34da6a3ce929d0e0e4736"
 // hidden are texts that no span may have, beside the secrets.
 var hidden = []string{"in-the-query", "in-the-body", "in-the-address", "alice"}
 
-// TestTracesFromTheRequestToTheBot sends a command to each of two bots, of which one fails at first, and looks at what a
-// collector gets: the trees, and nothing that is secret. Then the collector hangs, and nobody waits for it.
+// TestTracesFromTheRequestToTheBot sends a command to each of two bots by a gateway of its own, of which one bot fails at
+// first, and asks what became of them. It looks at what a collector gets: the trees, and nothing that is secret. Then
+// the collector hangs, and nobody waits for it.
 func TestTracesFromTheRequestToTheBot(t *testing.T) {
 	t.Parallel()
 	s, sink := newStack(t), tracetest.NewSink(t)
@@ -37,9 +38,11 @@ func TestTracesFromTheRequestToTheBot(t *testing.T) {
 	})
 	s.env = append(s.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.URL, "OTEL_TRACES_SAMPLER=parentbased_always_on", "OTEL_BSP_SCHEDULE_DELAY=100")
 	s.startServices()
+	second := s.secondGateway()
 	token := s.token("alice")
 	for name, b := range map[string]*bot{"demo": s.bot, "other": other} {
-		id := s.tracedCommand(t, token, name)
+		by := map[*bot]*stack{s.bot: s, other: second}[b]
+		id := by.tracedCommand(t, token, name)
 		tree := s.awaitTree(t, sink, id)
 		require.Equal(t, "botgate", tree.server.Service)
 		require.Empty(t, tree.server.ParentSpanId, "a stranger's span is no parent")
@@ -59,18 +62,20 @@ func TestTracesFromTheRequestToTheBot(t *testing.T) {
 			require.Empty(t, last.ParentSpanId, "a retry is a trace of its own")
 			require.True(t, last.LinksTo(tree.publish))
 		}
-		post := tree.postOf(t, last)
+		post := requirePost(t, sink, last)
 		require.Equal(t, int64(http.StatusNoContent), post.Attribute("http.response.status_code"))
 		got := b.all()
 		require.Len(t, got, 1)
 		require.Equal(t, post.TraceParent(), got[0].traceParent, "what the bot does is a step of the request to it")
 		require.Equal(t, tree.publish.TraceParent(), got[0].creator)
+		by.requireQuery(t, sink, token, id)
 	}
+	requireDistinct(t, sink, "POST /v1/bots/{bot}/commands", "GET")
 	s.requireRefusalInLog(t, sink)
 	for _, secret := range append(hidden, token, s.secret("jwt.secret"), s.secret("demo-bot.secret")) {
 		require.NotContains(t, string(sink.Raw()), secret)
 	}
-	s.requireQuickStop(t, sink, token)
+	s.requireQuickStop(t, sink, token, append(s.backends, second.gateway, s.gateway)...)
 }
 
 // addOther adds a bot whose address has a secret.
@@ -103,17 +108,16 @@ type tree struct {
 	server, publish tracetest.Span
 	// attempts are in order.
 	attempts []tracetest.Span
-	all      []tracetest.Span
 }
 
 // awaitTree waits until an event was delivered and recorded, by what the collector has.
 func (s *stack) awaitTree(t *testing.T, sink *tracetest.Sink, id string) (found tree) {
 	t.Helper()
 	eventually(t, func() error {
-		found = tree{all: sink.Spans()}
+		found = tree{}
 		of := func(name string) (spans []tracetest.Span) {
-			for _, span := range found.all {
-				if span.Name == name && span.Attribute("cloudevents.event_id") == id {
+			for _, span := range sink.Named(name) {
+				if span.Attribute("cloudevents.event_id") == id {
 					spans = append(spans, span)
 				}
 			}
@@ -129,8 +133,8 @@ func (s *stack) awaitTree(t *testing.T, sink *tracetest.Sink, id string) (found 
 		if last.Attribute("botgate.outcome") != "delivered" {
 			return fmt.Errorf("the last of %d attempts is %v", len(found.attempts), last.Attribute("botgate.outcome"))
 		}
-		for _, span := range found.all {
-			if span.Name == "process botgate.record" && span.LinksTo(found.publish) && len(span.ParentSpanId) == 0 {
+		for _, span := range sink.Named("process botgate.record") {
+			if span.LinksTo(found.publish) && len(span.ParentSpanId) == 0 {
 				return nil
 			}
 		}
@@ -139,18 +143,53 @@ func (s *stack) awaitTree(t *testing.T, sink *tracetest.Sink, id string) (found 
 	return found
 }
 
-// postOf is the request of an attempt, whose outcome is published as another step of it.
-func (found tree) postOf(t *testing.T, attempt tracetest.Span) (post tracetest.Span) {
+// requirePost returns the request of an attempt, whose outcome is published as another step of it.
+func requirePost(t *testing.T, sink *tracetest.Sink, attempt tracetest.Span) tracetest.Span {
 	t.Helper()
-	children := map[string]tracetest.Span{}
-	for _, span := range found.all {
-		if span.ChildOf(attempt) {
-			children[span.Name] = span
+	steps := sink.Steps(attempt)
+	require.Contains(t, steps, "POST")
+	require.Contains(t, steps, "publish botgate.events")
+	return steps["POST"]
+}
+
+// requireQuery asks the API for an event. Its span is a step of that of the gateway, and what it asked is one of it.
+func (s *stack) requireQuery(t *testing.T, sink *tracetest.Sink, token, id string) {
+	t.Helper()
+	const name = "GET /v1/events/{id}"
+	before := len(sink.Named(name))
+	a, err := send(http.MethodGet, s.base+"/v1/events/"+id+"?fields=status", bearer(token), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.status)
+	eventually(t, func() error {
+		queries := sink.Named(name)
+		if len(queries) == before {
+			return fmt.Errorf("no span of the API")
 		}
+		query := queries[before]
+		for _, request := range sink.Named("GET") {
+			if query.ChildOf(request) {
+				require.Equal(t, "botgate-backend", query.Service)
+				require.Equal(t, "botgate", request.Service)
+				require.Equal(t, "/v1/events/{id}", query.Attribute("http.route"))
+				require.Equal(t, int64(http.StatusOK), query.Attribute("http.response.status_code"))
+				require.Contains(t, sink.Steps(query), "cache")
+				return nil
+			}
+		}
+		return fmt.Errorf("no span of the gateway")
+	})
+}
+
+// requireDistinct has both gateways have made spans of each name.
+func requireDistinct(t *testing.T, sink *tracetest.Sink, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		instances := map[string]bool{}
+		for _, span := range sink.Named(name) {
+			instances[span.Instance] = true
+		}
+		require.Len(t, instances, 2, name)
 	}
-	require.Contains(t, children, "POST")
-	require.Contains(t, children, "publish botgate.events")
-	return children["POST"]
 }
 
 // requireRefusalInLog looks for the trace of a refused request in the security log.
@@ -172,7 +211,7 @@ func (s *stack) requireRefusalInLog(t *testing.T, sink *tracetest.Sink) {
 
 // requireQuickStop stops everything while the collector takes requests and answers none, where an exporter would
 // wait for half a minute.
-func (s *stack) requireQuickStop(t *testing.T, sink *tracetest.Sink, token string) {
+func (s *stack) requireQuickStop(t *testing.T, sink *tracetest.Sink, token string, all ...*process) {
 	t.Helper()
 	sink.Hang()
 	s.tracedCommand(t, token, "demo")
@@ -182,9 +221,42 @@ func (s *stack) requireQuickStop(t *testing.T, sink *tracetest.Sink, token strin
 		}
 		return nil
 	})
-	for _, p := range append(s.backends, s.gateway) {
+	for _, p := range all {
 		began := time.Now()
 		require.Zero(t, p.stop())
 		require.Less(t, time.Since(began), 20*time.Second, p.cmd.Path)
+	}
+}
+
+// TestOnlyTrustedProxiesNameAParent has nothing sampled but what a proxy wants to be.
+func TestOnlyTrustedProxiesNameAParent(t *testing.T) {
+	t.Parallel()
+	const proxy, stranger = "127.0.0.2", "127.0.0.3"
+	s, sink := newStack(t), tracetest.NewSink(t)
+	s.env = append(s.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.URL, "OTEL_TRACES_SAMPLER_ARG=0", "OTEL_BSP_SCHEDULE_DELAY=100",
+		"BOTGATE_TRUSTED_PROXIES="+proxy)
+	s.startEmbedded()
+	for _, from := range []string{stranger, proxy} { // In this order, so that the second one's are the last.
+		header := bearer(s.token("alice"))
+		header.Set("Traceparent", "00-"+strangersTrace+"-00f067aa0ba902b7-01")
+		a, err := sendFrom(t.Context(), from, s.base+"/v1/bots/demo/commands", header, hello)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusAccepted, a.status)
+	}
+	eventually(t, func() error {
+		if len(sink.Named("process botgate.dispatch")) == 0 || len(sink.Named("process botgate.record")) == 0 {
+			return fmt.Errorf("%d spans", len(sink.Spans()))
+		}
+		return nil
+	})
+	require.Zero(t, s.gateway.stop())
+	requests := sink.Named("POST /v1/bots/{bot}/commands")
+	require.Len(t, requests, 1)
+	require.Equal(t, strangersTrace, hex.EncodeToString(requests[0].TraceId))
+	require.Equal(t, "00f067aa0ba902b7", hex.EncodeToString(requests[0].ParentSpanId))
+	for _, name := range []string{"publish botgate.events", "process botgate.dispatch"} {
+		for _, span := range sink.Named(name) {
+			require.Equal(t, strangersTrace, hex.EncodeToString(span.TraceId), name)
+		}
 	}
 }

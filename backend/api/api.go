@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/bots"
@@ -73,6 +74,8 @@ type Config struct {
 	// Timeout bounds the queries of one request; a store that takes longer counts as
 	// unavailable. Default 5s.
 	Timeout time.Duration
+	// Tracer is what the spans of requests are made with. Default: none are.
+	Tracer trace.Tracer
 	// Logger gets what clients do not see. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.

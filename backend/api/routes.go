@@ -4,12 +4,16 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/backend/deadletter"
 	"github.com/botgate/botgate/internal/logcontext"
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/requestid"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/internal/urlpath"
 )
 
@@ -98,35 +102,44 @@ func (a *API) routes() []route {
 var unclearPath = problem.Malformed.
 	WithDetail("The path has an empty part, or . or .. as one. Such names go into a query.")
 
-// ServeHTTP implements [http.Handler]. The id of the request is the gateway's, where it sends one.
+// ServeHTTP implements [http.Handler]. The id of the request is the gateway's, where it sends one, and so is the parent of
+// its span: whoever gets here may see everything.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := r.Header.Get(requestid.Header)
 	if !requestid.Valid(id) {
 		id = requestid.New()
 	}
 	w.Header().Set(requestid.Header, id)
-	a.route(w, r.WithContext(logcontext.With(r.Context(), slog.String("request_id", id))))
+	r = r.WithContext(logcontext.With(r.Context(), slog.String("request_id", id)))
+	answer, pattern := a.find(r)
+	if a.cfg.Tracer == nil {
+		answer.ServeHTTP(w, r)
+		return
+	}
+	_, template, _ := strings.Cut(pattern, " ")
+	served := tracing.Serve(a.cfg.Tracer, r, template, true)
+	defer served.End()
+	answer.ServeHTTP(served.Writer(w), served.Request)
 }
 
-// route finds who answers the request. Where there is no route, the mux knows whether there is one for another method.
-func (a *API) route(w http.ResponseWriter, r *http.Request) {
+// find returns who answers a request, and the pattern of its route; empty where there is none. Then the mux knows
+// whether there is one for another method.
+func (a *API) find(r *http.Request) (answer http.Handler, pattern string) {
 	if !urlpath.Clear(r.URL.EscapedPath()) {
-		a.handle("other", a.cfg.Timeout, func(*response, *http.Request) error { return unclearPath }).ServeHTTP(w, r)
-		return
+		return a.handle("other", a.cfg.Timeout, func(*response, *http.Request) error { return unclearPath }), ""
 	}
 	refuse, pattern := a.mux.Handler(r)
 	if pattern != "" {
-		a.mux.ServeHTTP(w, r)
-		return
+		return a.mux, pattern
 	}
-	a.handle("other", a.cfg.Timeout, func(*response, *http.Request) error {
+	return a.handle("other", a.cfg.Timeout, func(_ *response, r *http.Request) error {
 		text := plainText{}
 		refuse.ServeHTTP(text, r)
 		if allow := text.Header().Get("Allow"); allow != "" {
 			return problem.MethodNotAllowed(allow)
 		}
 		return notFound
-	}).ServeHTTP(w, r)
+	}), ""
 }
 
 // plainText takes the mux's own answer, of which only the headers are used.
@@ -157,6 +170,7 @@ func (a *API) handle(name string, timeout time.Duration, answer anyone) http.Han
 		default:
 			if r.Context().Err() == nil {
 				a.cfg.Logger.WarnContext(r.Context(), "answer broken off", "route", w.route, "error", err)
+				tracing.Fail(trace.SpanFromContext(r.Context()), "broken_off")
 			}
 			panic(http.ErrAbortHandler) // The client must not take a part for the whole.
 		}

@@ -74,6 +74,7 @@ type App struct {
 	failed   chan error
 	started  func()
 	begun    time.Time
+	tracer   trace.Tracer // Nil for none.
 	// messaging makes the spans of the queue; nil for none.
 	messaging *tracing.Messaging
 
@@ -119,6 +120,7 @@ func New(cfg Config) (*App, error) {
 		begun:    time.Now(),
 		listener: cfg.Listener,
 		queue:    cfg.Queue,
+		tracer:   cfg.Tracer,
 
 		messaging: tracing.NewMessaging(cfg.Tracer, cfg.Settings.QueueURL),
 	}

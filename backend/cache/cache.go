@@ -13,9 +13,12 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/breaker"
 	"github.com/botgate/botgate/internal/redisclient"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 // entryOverhead is what an entry takes in memory besides its key and value, in bytes.
@@ -114,16 +117,21 @@ func (c *Cache[V]) now() time.Duration { return time.Since(c.started) }
 // [Config.NotFound]. An error of the load goes to all who wait for it and is not kept.
 // A caller whose context ends leaves with its error, and the load goes on for the others.
 func (c *Cache[V]) Get(ctx context.Context, key string, load Load[V]) (V, error) {
+	ctx, span := tracing.Child(ctx, "cache", trace.SpanKindInternal)
+	defer span.End()
 	if e := c.look(key); e != nil {
 		if c.now() < e.staleAt {
 			c.metrics.memoryHit.Inc()
+			c.describe(span, "hit")
 		} else {
 			c.metrics.memoryStale.Inc()
+			c.describe(span, "stale")
 			c.refresh(ctx, key, e, load)
 		}
 		return c.answer(e)
 	}
 	c.metrics.memoryMiss.Inc()
+	c.describe(span, "miss")
 	e, f, err := c.join(ctx, key, load)
 	if f != nil {
 		e, err = f.wait(ctx)
@@ -133,6 +141,13 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load Load[V]) (V, error)
 		return zero, err
 	}
 	return c.answer(e)
+}
+
+// describe says in a span what memory had, and not of which key.
+func (c *Cache[V]) describe(span trace.Span, result string) {
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("botgate.cache.name", c.cfg.Name), attribute.String("botgate.cache.memory", result))
+	}
 }
 
 // look returns what memory has of a key and may still be answered.

@@ -10,8 +10,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Header is the W3C header of the context of a span, in the form in which net/http keeps names.
-const Header = "Traceparent"
+// The W3C headers of the context of a span, in the form in which net/http keeps names: the context, and what vendors
+// add to it.
+const (
+	Header      = "Traceparent"
+	StateHeader = "Tracestate"
+)
 
 // sampledFlags end a [TraceParent] of a span that is sampled.
 const sampledFlags = "-01"

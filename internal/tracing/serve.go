@@ -32,7 +32,7 @@ func Serve(tracer trace.Tracer, r *http.Request, route string, trusted bool) Ser
 		}
 	}
 	if !trusted {
-		r.Header.Del("Tracestate")
+		r.Header.Del(StateHeader)
 	}
 	method := methodOf(r)
 	ctx, span := tracer.Start(ctx, method, opts...)

@@ -11,9 +11,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/internal/requestid"
+	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/requestlog"
 )
@@ -133,10 +135,22 @@ func (h *Handler) setRequestID() {
 	h.Headers.Response.Delete = append(h.Headers.Response.Delete, requestid.Header)
 }
 
-// ServeHTTP has the backend know the request by its id, which is never the caller's own word.
+// ServeHTTP has the backend know the request by its id, and by a span of the gateway's; neither is ever the caller's own
+// word.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	r.Header.Set(requestid.Header, requestlog.ID(r))
+	dropStrangersTrace(r)
 	return h.Handler.ServeHTTP(w, r, next)
+}
+
+// dropStrangersTrace leaves the backend's decision what is sampled to the backend, where the gateway has no span: it
+// takes the parent from whoever has its secret. A proxy that is trusted may name it.
+func dropStrangersTrace(r *http.Request) {
+	if trace.SpanContextFromContext(r.Context()).IsValid() || requestlog.FromTrustedProxy(r) {
+		return
+	}
+	r.Header.Del(tracing.Header)
+	r.Header.Del(tracing.StateHeader)
 }
 
 // setRetries has a request tried again. Caddy repeats those that may have reached an upstream

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/tracing"
+	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // traceParent is the trace context of the request: that of the span that Caddy's handler tracing opened, or what the
@@ -28,7 +28,7 @@ func (h *Handler) traceParent(r *http.Request) string {
 	if given == "" {
 		return ""
 	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+	if requestlog.FromTrustedProxy(r) {
 		return tracing.TraceParent(tracing.Parse(given))
 	}
 	return tracing.Unforced(given)

@@ -99,8 +99,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.tracer == nil {
 		return next.ServeHTTP(w, r)
 	}
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	served := tracing.Serve(h.tracer, r, h.Route, trusted)
+	served := tracing.Serve(h.tracer, r, h.Route, requestlog.FromTrustedProxy(r))
 	defer served.End()
 	requestlog.AnnotateSpan(served.Request)
 	err := next.ServeHTTP(served.Writer(w), served.Request)

@@ -31,11 +31,11 @@ type Sink struct {
 	raw   bytes.Buffer
 }
 
-// Span is a span and the service that made it.
+// Span is a span and the process that made it.
 type Span struct {
 	*tracepb.Span
-	// Service is the resource's service.name.
-	Service string
+	// Service is the resource's service.name, and Instance its service.instance.id.
+	Service, Instance string
 }
 
 // Attribute is the text or number of an attribute; nil where there is none.
@@ -101,15 +101,13 @@ func (s *Sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.raw.Write(body)
 	for _, resource := range request.ResourceSpans {
-		service := ""
+		of := map[string]string{}
 		for _, a := range resource.GetResource().GetAttributes() {
-			if a.Key == "service.name" {
-				service = a.Value.GetStringValue()
-			}
+			of[a.Key] = a.Value.GetStringValue()
 		}
 		for _, scope := range resource.ScopeSpans {
 			for _, span := range scope.Spans {
-				s.spans = append(s.spans, Span{span, service})
+				s.spans = append(s.spans, Span{span, of["service.name"], of["service.instance.id"]})
 			}
 		}
 	}
@@ -120,6 +118,17 @@ func (s *Sink) Spans() []Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.spans)
+}
+
+// Steps are the spans that came so far whose parent is the span, by their names; of several of a name it is one.
+func (s *Sink) Steps(of Span) map[string]Span {
+	steps := map[string]Span{}
+	for _, span := range s.Spans() {
+		if span.ChildOf(of) {
+			steps[span.Name] = span
+		}
+	}
+	return steps
 }
 
 // Named are the spans of a name that came so far.

@@ -24,11 +24,17 @@ func ID(r *http.Request) string {
 		return id
 	}
 	id := r.Header.Get(requestid.Header)
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted || !requestid.Valid(id) {
+	if !FromTrustedProxy(r) || !requestid.Valid(id) {
 		id = requestid.New()
 	}
 	caddyhttp.SetVar(r.Context(), varID, id)
 	return id
+}
+
+// FromTrustedProxy reports whether a proxy of Caddy's trusted_proxies sent the request.
+func FromTrustedProxy(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
 }
 
 // IDOf is the id that the request of the context has by now; empty without one.
