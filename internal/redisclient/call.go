@@ -11,8 +11,11 @@ import (
 
 // Call is one or more commands that share a round trip. It is for one [Pipe.Send] and one [Call.Wait].
 type Call struct {
-	cmds     []redis.Cmder
-	deadline time.Time
+	cmds []redis.Cmder
+	// name is that of the first command, and count how many there are: once sent, the commands are the pipe's.
+	name           string
+	count          int
+	sent, deadline time.Time
 	// then gets the outcome where nobody waits for it.
 	then func(error)
 	// done says that err is set.
@@ -31,12 +34,17 @@ var calls = sync.Pool{New: func() any {
 // NewCall makes a call that is worth nothing after the budget.
 func NewCall(budget time.Duration, cmds ...redis.Cmder) *Call {
 	c := calls.Get().(*Call)
-	c.cmds, c.deadline = append(c.cmds[:0], cmds...), time.Now().Add(budget)
+	c.cmds, c.name, c.count = append(c.cmds[:0], cmds...), cmds[0].Name(), len(cmds)
+	c.sent = time.Now()
+	c.deadline = c.sent.Add(budget)
 	return c
 }
 
-// Wait waits for a call that was sent, as [Pipe.Do] does.
-func (c *Call) Wait(ctx context.Context) error {
+// Wait waits for a call that was sent, as [Pipe.Do] does. Where the context's span is recorded, the call is one below
+// it.
+func (c *Call) Wait(ctx context.Context) error { return traced(ctx, c.name, c.count, c.sent, c.wait) }
+
+func (c *Call) wait(ctx context.Context) error {
 	c.timer.Reset(time.Until(c.deadline))
 	defer c.timer.Stop()
 	select {

@@ -22,8 +22,16 @@ func init() { logging.Disable() }
 //	redis+sentinel://user:password@host:26379/0?master_name=main&addr=host2:26379
 //
 // Query parameters set pool sizes and timeouts; they are named as in go-redis'
-// ParseURL. Timeouts follow the context of each call.
+// ParseURL. Timeouts follow the context of each call, and where its span is recorded, a command is one below it.
 func Open(address string) (redis.UniversalClient, error) {
+	client, err := open(address)
+	if err == nil {
+		client.AddHook(spans{})
+	}
+	return client, err
+}
+
+func open(address string) (redis.UniversalClient, error) {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok {
 		return nil, errors.New("redis address: it must start with redis://, rediss://, redis+cluster:// or redis+sentinel://")

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 
 	"go.opentelemetry.io/otel/trace"
@@ -63,12 +64,25 @@ func Unforced(traceParent string) string {
 
 // Child begins a span of the context's, where that is recorded; the caller ends it. No tracer is needed: it is that of
 // the parent.
-func Child(ctx context.Context, name string, kind trace.SpanKind) (context.Context, trace.Span) {
+func Child(
+	ctx context.Context, name string, kind trace.SpanKind, more ...trace.SpanStartOption,
+) (context.Context, trace.Span) {
 	parent := Recording(ctx)
 	if parent == nil {
 		return ctx, none
 	}
-	return parent.TracerProvider().Tracer(instrumentation).Start(ctx, name, trace.WithSpanKind(kind))
+	return parent.TracerProvider().Tracer(instrumentation).Start(ctx, name, append(slices.Clip(more), trace.WithSpanKind(kind))...)
+}
+
+// CauseOf is what [Fail] says of an error of which nothing else is known: timeout, canceled or unavailable.
+func CauseOf(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	}
+	return "unavailable"
 }
 
 // Recording returns the span of a context, or nil where nothing is recorded of it.

@@ -41,12 +41,10 @@ func (h *Handler) handOff(ctx context.Context, q queue.Queue, events []*event.Ev
 	err := q.Publish(ctx, events...)
 	switch {
 	case err == nil:
-	case errors.Is(err, context.Canceled):
-		tracing.Fail(span, "canceled")
 	case errors.Is(err, queue.ErrTooLarge):
 		tracing.Fail(span, "too_large")
 	default:
-		tracing.Fail(span, "unavailable")
+		tracing.Fail(span, tracing.CauseOf(err))
 	}
 	return err
 }
