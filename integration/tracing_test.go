@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 const strangersTrace = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 // hidden are texts that no span may have, beside the secrets.
-var hidden = []string{"in-the-query", "in-the-body", "in-the-address", "alice"}
+var hidden = []string{"in-the-query", "in-the-key", "in-the-body", "in-the-address", "alice"}
 
 // TestTracesFromTheRequestToTheBot sends a command to each of two bots by a gateway of its own, of which one bot fails at
 // first, and asks what became of them. It looks at what a collector gets: the trees, and nothing that is secret. Then
@@ -50,6 +51,7 @@ func TestTracesFromTheRequestToTheBot(t *testing.T) {
 		require.Equal(t, strangersTrace, hex.EncodeToString(tree.server.Links[0].TraceId))
 		require.Equal(t, int64(http.StatusAccepted), tree.server.Attribute("http.response.status_code"))
 		require.True(t, tree.publish.ChildOf(tree.server))
+		require.Equal(t, 2, countSteps(sink, tree.server, "EVALSHA"), "of the limit and the idempotency key")
 		require.Equal(t, name, tree.publish.Attribute("botgate.bot"))
 
 		first, last := tree.attempts[0], tree.attempts[len(tree.attempts)-1]
@@ -97,10 +99,21 @@ func (s *stack) tracedCommand(t *testing.T, token, bot string) string {
 	header := bearer(token)
 	header.Set("Traceparent", "00-"+strangersTrace+"-00f067aa0ba902b7-01")
 	header.Set("Content-Type", "application/json")
+	header.Set("Idempotency-Key", "in-the-key-"+rand.Text())
 	a, err := send(http.MethodPost, s.base+"/v1/bots/"+bot+"/commands?x=in-the-query", header, []byte(`{"command":"/x","text":"in-the-body"}`))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusAccepted, a.status)
 	return strings.TrimPrefix(a.header.Get("Location"), "/v1/events/")
+}
+
+// countSteps is how many steps of a name a span has.
+func countSteps(sink *tracetest.Sink, of tracetest.Span, name string) (n int) {
+	for _, span := range sink.Named(name) {
+		if span.ChildOf(of) {
+			n++
+		}
+	}
+	return n
 }
 
 // tree are the spans of one event.
@@ -135,6 +148,11 @@ func (s *stack) awaitTree(t *testing.T, sink *tracetest.Sink, id string) (found 
 		}
 		for _, span := range sink.Named("process botgate.record") {
 			if span.LinksTo(found.publish) && len(span.ParentSpanId) == 0 {
+				steps := sink.Steps(span)
+				require.NotEmpty(t, steps, "what is written is a step")
+				for name, step := range steps {
+					require.Equal(t, "postgresql", step.Attribute("db.system.name"), name)
+				}
 				return nil
 			}
 		}
@@ -172,7 +190,11 @@ func (s *stack) requireQuery(t *testing.T, sink *tracetest.Sink, token, id strin
 				require.Equal(t, "botgate", request.Service)
 				require.Equal(t, "/v1/events/{id}", query.Attribute("http.route"))
 				require.Equal(t, int64(http.StatusOK), query.Attribute("http.response.status_code"))
-				require.Contains(t, sink.Steps(query), "cache")
+				cached := sink.Steps(query)["cache"]
+				require.Equal(t, "miss", cached.Attribute("botgate.cache.memory"))
+				steps := sink.Steps(cached)
+				require.Contains(t, steps, "EVALSHA")
+				require.Equal(t, "postgresql", steps["select events"].Attribute("db.system.name"))
 				return nil
 			}
 		}

@@ -14,8 +14,8 @@ var (
 	table = regexp.MustCompile(`(?i)\b(from|into|update|join|copy|table)\s+(?:only\s+)?"?([a-z_][a-z0-9_.]*)"?(\s*\()?`)
 )
 
-// notTables are words that stand where a table could: "do update set", "for update skip locked".
-var notTables = []string{"set", "skip", "of", "nowait", "select", "only", "if"}
+// notTables are words that stand where a table could: "do update set", "for update skip locked", "from stdin".
+var notTables = []string{"set", "skip", "of", "nowait", "select", "only", "if", "stdin"}
 
 // Name is what a statement is called where its text would be too long: what it does first, and with which tables,
 // as "select events users". No value is in it.

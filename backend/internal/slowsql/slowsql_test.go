@@ -22,7 +22,7 @@ func TestName(t *testing.T) {
 		"delete from only sessions where ends_at < $1":                                             "delete sessions",
 		"with old as (select 1 from unnest($1::text[]) u) insert into events select * from old":    "select events old",
 		"select extract(epoch from now())":                                                         "select",
-		"COPY events (id) FROM STDIN BINARY":                                                       "copy events stdin",
+		"COPY events (id) FROM STDIN BINARY":                                                       "copy events",
 		"commit":                                                                                   "commit",
 		"stmtcache_1234":                                                                           "other",
 		"create table if not exists a (id text)":                                                   "create",

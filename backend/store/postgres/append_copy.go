@@ -32,7 +32,10 @@ func (s *Store) copyNew(ctx context.Context, b *batch, slot int32) error {
 		if err := claimNew(ctx, tx, b, statuses); err != nil {
 			return err
 		}
-		if _, err := tx.Conn().PgConn().CopyFrom(ctx, &logReader{rows: b.rows}, copyLog); err != nil {
+		if err := s.db.Copy(ctx, copyLog, len(b.rows), func(ctx context.Context) error {
+			_, err := tx.Conn().PgConn().CopyFrom(ctx, &logReader{rows: b.rows}, copyLog)
+			return err
+		}); err != nil {
 			return err
 		}
 		counters := &pgx.Batch{}

@@ -37,6 +37,7 @@ type Config = replicas.Config
 type database interface {
 	Primary() *pgxpool.Pool
 	Read(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error
+	Copy(ctx context.Context, sql string, rows int, run func(context.Context) error) error
 	CheckConnections(ctx context.Context) error
 	Close()
 }

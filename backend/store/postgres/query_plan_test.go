@@ -116,7 +116,10 @@ func (r *recorder) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndDa
 // one is a database of one server.
 type one struct{ *pgxpool.Pool }
 
-func (o one) Primary() *pgxpool.Pool                 { return o.Pool }
+func (o one) Primary() *pgxpool.Pool { return o.Pool }
+func (one) Copy(ctx context.Context, _ string, _ int, run func(context.Context) error) error {
+	return run(ctx)
+}
 func (o one) CheckConnections(context.Context) error { return nil }
 func (o one) Read(ctx context.Context, read func(context.Context, *pgxpool.Pool) error) error {
 	return read(ctx, o.Pool)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/botgate/botgate/backend/internal/sqltrace"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
@@ -44,6 +45,7 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entr
 		return nil, nil
 	}
 	var recorded []store.Entry
+	ctx, span := sqltrace.Start(ctx, sqltrace.SQLite, insertLog, len(entries)) // One for all of its short statements.
 	err := s.step(ctx, func(ctx context.Context, t *transaction) (err error) {
 		now := store.Micros(time.Now()) // With the lock held, so that the log grows at its end.
 		for i := range entries {
@@ -55,6 +57,7 @@ func (s *Store) Append(ctx context.Context, entries []store.Entry) ([]store.Entr
 		recorded, err = t.record(ctx, entries)
 		return err
 	})
+	sqltrace.End(span, err)
 	if err != nil {
 		return nil, fmt.Errorf("appending events: %w", classify(err))
 	}

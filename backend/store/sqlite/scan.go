@@ -7,6 +7,7 @@ import (
 
 	"github.com/botgate/botgate/backend/internal/slowsql"
 	"github.com/botgate/botgate/backend/internal/sqldb"
+	"github.com/botgate/botgate/backend/internal/sqltrace"
 	"github.com/botgate/botgate/backend/store/internal/sqlstore"
 )
 
@@ -19,9 +20,13 @@ func (s *Store) read(ctx context.Context, read func(context.Context, sqlstore.Qu
 
 // query runs queries on a pool or in a transaction, and logs those that take long.
 func query(db sqldb.Querier, slow *slowsql.Log) sqlstore.Query {
-	return func(ctx context.Context, read func(sqlstore.Rows) error, query string, args ...any) error {
+	return func(ctx context.Context, read func(sqlstore.Rows) error, query string, args ...any) (err error) {
 		began := time.Now()
-		defer func() { slow.Took(query, time.Since(began)) }()
+		ctx, span := sqltrace.Start(ctx, sqltrace.SQLite, query, 1)
+		defer func() {
+			slow.Took(query, time.Since(began))
+			sqltrace.End(span, err)
+		}()
 		rows, err := db.QueryContext(ctx, query, inMicros(args)...)
 		if err != nil {
 			return err

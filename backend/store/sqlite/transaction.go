@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/internal/slowsql"
+	"github.com/botgate/botgate/backend/internal/sqltrace"
 	"github.com/botgate/botgate/internal/retry"
 )
 
@@ -31,8 +32,10 @@ func (s *Store) write(ctx context.Context, run func(*transaction) error) error {
 		return endError(ctx, err)
 	}
 	began := time.Now()
+	_, span := sqltrace.Start(ctx, sqltrace.SQLite, "commit", 1)
 	err = tx.Commit()
 	s.slow.Took("commit", time.Since(began))
+	sqltrace.End(span, err)
 	return endError(ctx, err)
 }
 
