@@ -16,6 +16,7 @@ import (
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
 	"github.com/botgate/botgate/internal/queue/up"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 const (
@@ -43,7 +44,7 @@ func (a *App) openQueue(ctx context.Context) error {
 		a.onClose("queue", closeQueue, lazy.close)
 		return nil
 	default:
-		q, err := openQueue(ctx, a.settings, queueopen.Options{Logger: a.log})
+		q, err := openQueue(ctx, a.settings, queueopen.Options{Logger: a.log}, a.messaging)
 		if err != nil {
 			return err
 		}
@@ -75,7 +76,8 @@ func (a *App) openOutcomes(ctx context.Context, broker queue.Queue) (dispatch.Qu
 	}
 	log := a.log.With("role", string(config.Dispatch))
 	s, err := spool.Open(ctx, spool.Config{
-		Path: a.settings.OutcomeSpool, Option: config.EnvOutcomeSpool, Without: config.EnvOutcomeSpool + "=off", Logger: log,
+		Path: a.settings.OutcomeSpool, Option: config.EnvOutcomeSpool, Without: config.EnvOutcomeSpool + "=off",
+		Messaging: a.messaging, Logger: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", config.EnvOutcomeSpool, err)
@@ -90,17 +92,19 @@ func (a *App) openOutcomes(ctx context.Context, broker queue.Queue) (dispatch.Qu
 // VisitQueue opens the queue of the settings for a command, while other processes run the queue; see
 // [queueopen.Options.Guest]. Errors name the option to change.
 func VisitQueue(ctx context.Context, settings config.Config) (queue.Queue, error) {
-	return openQueue(ctx, settings, queueopen.Options{Guest: true})
+	return openQueue(ctx, settings, queueopen.Options{Guest: true}, nil)
 }
 
 // openQueue opens the queue of the settings, whose large bodies are in their blob store.
-func openQueue(ctx context.Context, settings config.Config, opts queueopen.Options) (queue.Queue, error) {
+func openQueue(
+	ctx context.Context, settings config.Config, opts queueopen.Options, messaging *tracing.Messaging,
+) (queue.Queue, error) {
 	opts.History = settings.History
 	q, err := queueopen.Open(ctx, settings.QueueURL, opts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", config.EnvQueueURL, err)
 	}
-	cfg := claimcheck.Config{Logger: opts.Logger}
+	cfg := claimcheck.Config{Messaging: messaging, Logger: opts.Logger}
 	if address := settings.Blobs(); address != "" {
 		if cfg.Blobs, err = blobopen.Open(address); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", config.EnvBlobURL, err), q.Close())

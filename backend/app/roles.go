@@ -137,7 +137,7 @@ func (a *App) openJobs(ctx context.Context) error {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	a.jobs, err = job.New(job.Config{
-		Engine: engine, Kinds: kinds, Logger: a.log.With("role", string(config.Jobs)), Registerer: a.registry,
+		Engine: engine, Kinds: kinds, Tracer: a.tracer, Logger: a.log.With("role", string(config.Jobs)), Registerer: a.registry,
 	})
 	return err
 }

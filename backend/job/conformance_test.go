@@ -47,6 +47,7 @@ func made(n int) *job.Job {
 	return &job.Job{
 		ID: fmt.Sprintf("job-%03d", n), Kind: "export", Parameters: []byte(`{"a":"é\u0000"}`), Status: job.StatusQueued,
 		CreatedAt: at, UpdatedAt: at, DueAt: at.Add(time.Minute), Version: fmt.Sprintf("v%d", n),
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	}
 }
 

@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 const (
@@ -52,6 +54,8 @@ type Config struct {
 	Slice time.Duration
 	// PollInterval is the pause between two polls for due jobs. Default 2s.
 	PollInterval time.Duration
+	// Tracer is what the spans of jobs are made with. Default: none are.
+	Tracer trace.Tracer
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.
@@ -114,7 +118,8 @@ func (j *Jobs) Submit(ctx context.Context, r Request) (made *Job, created bool, 
 	at := now()
 	made = &Job{
 		Kind: r.Kind, Parameters: parameters, Bot: r.Bot, AskedBy: r.AskedBy, Status: StatusQueued,
-		CreatedAt: at, UpdatedAt: at, DueAt: at, Version: rand.Text(),
+		TraceParent: tracing.TraceParent(trace.SpanContextFromContext(ctx)),
+		CreatedAt:   at, UpdatedAt: at, DueAt: at, Version: rand.Text(),
 	}
 	if made.ID, err = newID(r); err != nil {
 		return nil, false, err

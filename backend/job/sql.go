@@ -19,7 +19,7 @@ var migrationFiles embed.FS
 const (
 	changing = `status, cancel_asked, done, total, checkpoint, parts, result, error,
 	tries, crashes, owner, lease_until, due_at, updated_at, finished_at, version`
-	fixed   = `id, kind, parameters, bot, created_at, asked_by`
+	fixed   = `id, kind, parameters, bot, created_at, asked_by, trace_parent`
 	columns = changing + `, ` + fixed
 )
 
@@ -57,8 +57,9 @@ func micros(t time.Time) any {
 // Create implements [Engine].
 func (e *SQL) Create(ctx context.Context, j *Job) error {
 	n, err := sqldb.Exec(ctx, e.DB.Writer, `insert into jobs (`+columns+`)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
-on conflict (id) do nothing`, append(changes(j), j.ID, j.Kind, string(j.Parameters), j.Bot, micros(j.CreatedAt), j.AskedBy)...)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+on conflict (id) do nothing`, append(changes(j),
+		j.ID, j.Kind, string(j.Parameters), j.Bot, micros(j.CreatedAt), j.AskedBy, j.TraceParent)...)
 	if err == nil && n == 0 {
 		return ErrExists
 	}
@@ -82,7 +83,7 @@ func scan(rows *sql.Rows) (*Job, error) {
 	var lease, due, created, updated, finished sql.NullInt64
 	err := rows.Scan(&j.Status, &j.CancelAsked, &j.Done, &j.Total, &j.Checkpoint, &j.Parts,
 		(*[]byte)(&j.Result), &j.Error, &j.Tries, &j.Crashes, &j.Owner, &lease, &due, &updated, &finished, &j.Version,
-		&j.ID, &j.Kind, (*[]byte)(&j.Parameters), &j.Bot, &created, &j.AskedBy)
+		&j.ID, &j.Kind, (*[]byte)(&j.Parameters), &j.Bot, &created, &j.AskedBy, &j.TraceParent)
 	if len(j.Result) == 0 {
 		j.Result = nil
 	}

@@ -9,7 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 const (
@@ -100,6 +104,8 @@ func (j *Jobs) workOnDue(ctx context.Context) (bool, error) {
 func (j *Jobs) work(ctx context.Context, leased *Job) {
 	j.metrics.running.Inc()
 	defer j.metrics.running.Dec()
+	ctx, span := tracing.Work(ctx, j.cfg.Tracer, "job "+leased.Kind, leased.TraceParent)
+	defer span.End()
 	r := &Run{jobs: j, stopping: ctx, until: time.Now().Add(j.cfg.Slice), job: *leased}
 	working, stop := context.WithCancelCause(ctx)
 	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
@@ -116,13 +122,25 @@ func (j *Jobs) work(ctx context.Context, leased *Job) {
 		err = errInterrupted
 	}
 	j.settle(ctx, r, result, err)
+	describe(span, r.Job())
+}
+
+// describe says in a span what came of a job in a slice of time.
+func describe(span trace.Span, after Job) {
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(attribute.String("botgate.job.id", after.ID), attribute.String("botgate.outcome", string(after.Status)))
+	if after.Status == StatusFailed {
+		tracing.Fail(span, string(after.Status))
+	}
 }
 
 // run calls the kind, whose panic must not end the process.
 func (j *Jobs) run(ctx context.Context, r *Run) (result []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			j.cfg.Logger.Error("a job panicked", "job_id", r.job.ID, "panic", cause, "stack", string(debug.Stack()))
+			j.cfg.Logger.ErrorContext(ctx, "a job panicked", "job_id", r.job.ID, "panic", cause, "stack", string(debug.Stack()))
 			err = errPanicked
 		}
 	}()
@@ -138,19 +156,19 @@ func (j *Jobs) run(ctx context.Context, r *Run) (result []byte, err error) {
 func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 	log := j.cfg.Logger.With("job_id", r.job.ID, "kind", r.job.Kind)
 	if errors.Is(err, errLost) {
-		log.Warn("the lease of a job is lost")
+		log.WarnContext(ctx, "the lease of a job is lost")
 		return
 	}
 	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	stopped := ctx.Err() != nil
 	if failed := r.change(settling, func(next *Job) { outcome(next, result, err, stopped) }); failed != nil {
-		log.Warn("writing the outcome of a job failed", "error", failed)
+		log.WarnContext(ctx, "writing the outcome of a job failed", "error", failed)
 		return
 	}
 	after := r.Job()
 	if after.Status == StatusFailed {
-		log.Error("a job failed", "error", err)
+		log.ErrorContext(ctx, "a job failed", "error", err)
 	}
 	switch {
 	case after.Status.Final():
@@ -158,7 +176,7 @@ func (j *Jobs) settle(ctx context.Context, r *Run, result []byte, err error) {
 	case errors.As(err, new(*again)):
 	case !errors.Is(err, errInterrupted):
 		j.metrics.retries.Inc()
-		log.Warn("a job is retried", "due_at", after.DueAt, "error", err)
+		log.WarnContext(ctx, "a job is retried", "due_at", after.DueAt, "error", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -53,6 +54,14 @@ func Parse(traceParent string) trace.SpanContext {
 	return trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: id, SpanID: span, TraceFlags: trace.TraceFlags(flags) & trace.FlagsSampled, Remote: true,
 	})
+}
+
+// Sampled is the context of a traceparent that is sampled, and an invalid one of others.
+func Sampled(traceParent string) trace.SpanContext {
+	if !strings.HasSuffix(traceParent, sampledFlags) {
+		return trace.SpanContext{}
+	}
+	return Parse(traceParent)
 }
 
 // Unforced is what a stranger names as a traceparent: it is kept, so that traces can be matched, but nobody is to

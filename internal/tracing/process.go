@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -34,21 +33,30 @@ func (m *Messaging) Process(ctx context.Context, e *event.Event, a Attempt) (con
 	if m == nil {
 		return ctx, none
 	}
-	var later []trace.SpanStartOption
-	created := Parse(e.TraceParent)
-	switch {
-	case !created.IsValid():
-	case a.Number == 1 && a.Replays == 0 && time.Since(e.Time) < freshFor:
-		ctx = trace.ContextWithRemoteSpanContext(ctx, created)
-	default:
-		later = []trace.SpanStartOption{trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: created})}
-	}
+	ctx, later := placeOf(ctx, e, a)
 	ctx, span := m.start(ctx, dispatching, later...)
 	if span.IsRecording() {
 		describe(span, e)
 		span.SetAttributes(attribute.Int("botgate.attempt", a.Number), attribute.Int("botgate.replays", a.Replays))
 	}
 	return ctx, span
+}
+
+// placeOf is where the span of an attempt belongs: below where the event was created, or beside it with a link.
+func placeOf(ctx context.Context, e *event.Event, a Attempt) (context.Context, []trace.SpanStartOption) {
+	created := Parse(e.TraceParent)
+	switch {
+	case !created.IsValid():
+		return ctx, nil
+	case a.Number == 1 && a.Replays == 0 && time.Since(e.Time) < freshFor:
+		return trace.ContextWithRemoteSpanContext(ctx, created), nil
+	}
+	return ctx, linked(created)
+}
+
+// linked is a root with a link.
+func linked(to trace.SpanContext) []trace.SpanStartOption {
+	return []trace.SpanStartOption{trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: to})}
 }
 
 // ProcessBatch begins the span of recording events in a shard of the store, which links to where they were created.
@@ -61,12 +69,12 @@ func (m *Messaging) ProcessBatch(ctx context.Context, shard string, events iter.
 	count := 0
 	for e := range events {
 		count++
-		if len(links) == maxLinks || !strings.HasSuffix(e.TraceParent, sampledFlags) {
+		created := Sampled(e.TraceParent)
+		if len(links) == maxLinks || !created.IsValid() {
 			continue
 		}
-		created := Parse(e.TraceParent)
 		known := slices.ContainsFunc(links, func(l trace.Link) bool { return l.SpanContext.Equal(created) })
-		if created.IsSampled() && !known {
+		if !known {
 			links = append(links, trace.Link{SpanContext: created})
 		}
 	}

@@ -45,14 +45,14 @@ func parentBased(root sdktrace.Sampler) sdktrace.Sampler {
 	return sdktrace.ParentBased(following{root})
 }
 
-// following decides for roots. One that works on what a queue brought goes by what it links to, as a child goes by
-// its parent: all of a sampled event's way is there, its retries included. Links of other spans, which strangers can
-// make, decide nothing.
+// following decides for roots. One that works on what a queue or a table brought goes by what it links to, as a child
+// goes by its parent: all of a sampled event's way is there, its retries included. Links of a server's spans, which
+// strangers can make, decide nothing.
 type following struct{ sdktrace.Sampler }
 
 // ShouldSample implements [sdktrace.Sampler].
 func (f following) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	if p.Kind != trace.SpanKindConsumer || len(p.Links) == 0 {
+	if p.Kind == trace.SpanKindServer || len(p.Links) == 0 {
 		return f.Sampler.ShouldSample(p)
 	}
 	for _, link := range p.Links {

@@ -135,7 +135,7 @@ func (a *App) open(o *opened) error {
 	}
 	// Without a store there is a claim check too, for the embedded backend: it lets events wait
 	// whose bodies other gateways put elsewhere.
-	check := claimcheck.Config{Threshold: a.Blob.threshold(), Logger: a.logger}
+	check := claimcheck.Config{Threshold: a.Blob.threshold(), Messaging: a.messaging, Logger: a.logger}
 	if a.Blob.URL != "" {
 		if check.Blobs, err = blobopen.Open(a.Blob.URL); err != nil {
 			return fmt.Errorf("option blob: %w", err)
@@ -160,7 +160,7 @@ func (a *App) openSpool(o *opened, broker queue.Queue) error {
 		return nil
 	}
 	shared, err := spoolPool.Acquire(a.Spool.Path, func() (*spool.Spool, error) {
-		return spool.Open(context.Background(), spool.Config{Path: a.Spool.Path, Logger: a.logger})
+		return spool.Open(context.Background(), spool.Config{Path: a.Spool.Path, Messaging: a.messaging, Logger: a.logger})
 	})
 	if err != nil {
 		return err

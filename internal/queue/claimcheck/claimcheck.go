@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/internal/blob"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 const (
@@ -41,6 +42,8 @@ type Config struct {
 	// damaged; it doubles with each. While the store is unavailable, deliveries are
 	// postponed by 5 to 10 times as long. Default 1s.
 	Pause time.Duration
+	// Messaging makes the spans of getting bodies; nil for none.
+	Messaging *tracing.Messaging
 	// Logger gets what an operator should know. Default: nobody.
 	Logger *slog.Logger
 }
@@ -120,8 +123,11 @@ func (q *Queue) put(ctx context.Context, data []byte) (blob.Ref, error) {
 	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
 	defer cancel()
 	ref := blob.RefOf(data)
+	ctx, span := tracing.PutBody(ctx, ref.Size)
+	defer span.End()
 	if err := q.cfg.Blobs.Put(ctx, ref, data); err != nil {
 		putFailed.Inc()
+		tracing.Fail(span, tracing.CauseOf(err))
 		return ref, err
 	}
 	putStored.Inc()

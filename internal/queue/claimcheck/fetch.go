@@ -12,6 +12,7 @@ import (
 	"github.com/botgate/botgate/internal/blob"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 const (
@@ -41,7 +42,7 @@ func (c *consumer) fetch(d *queue.Delivery) {
 		return // The consumer is being closed, which requeues the delivery.
 	}
 	release := sync.OnceFunc(func() { c.held.Release(weight) })
-	data, err := c.get(ref)
+	data, err := c.get(d, ref)
 	c.report(err)
 	switch {
 	case err == nil:
@@ -64,14 +65,20 @@ func (c *consumer) fetch(d *queue.Delivery) {
 	release()
 }
 
-func (c *consumer) get(ref blob.Ref) ([]byte, error) {
+func (c *consumer) get(d *queue.Delivery, ref blob.Ref) ([]byte, error) {
 	if err := c.slots.Acquire(c.ctx, 1); err != nil {
 		return nil, err
 	}
 	defer c.slots.Release(1)
-	data, err := c.cfg.get(c.ctx, ref)
+	attempt := tracing.Attempt{Number: d.Attempt, Replays: d.Replays}
+	ctx, span := c.cfg.Messaging.FetchBody(c.ctx, d.Event, attempt, string(c.group), ref.Size)
+	defer span.End()
+	data, err := c.cfg.get(ctx, ref)
 	if c.ctx.Err() == nil {
 		gets.WithLabelValues(outcomeOf(err)).Inc()
+	}
+	if err != nil {
+		tracing.Fail(span, outcomeOf(err))
 	}
 	return data, err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 // Config says where the spool is.
@@ -24,6 +26,8 @@ type Config struct {
 	// MaxEvent is the largest body, in bytes, that the broker takes. Larger ones are not
 	// spooled, since they could never be drained. Default 16 MiB, as in queue/rabbitmq.
 	MaxEvent int
+	// Messaging makes a span of each run from the first event that leaves the file to the last; nil for none.
+	Messaging *tracing.Messaging
 	// Logger gets what an operator should know. Default: nobody.
 	Logger *slog.Logger
 }

@@ -11,6 +11,8 @@ type outage struct {
 	begun   bool
 	at      time.Time
 	drained int
+	// drainedAt is when the first one left the file.
+	drainedAt time.Time
 }
 
 // spooled counts events that are in the file now. What went there without an attempt of its own did
@@ -41,6 +43,9 @@ func (s *Spool) resume() {
 // drained counts an event that left the file, since all of its queues have it. The caller has the lock.
 func (s *Spool) drained() {
 	drainedTotal.Inc()
+	if s.outage.drained == 0 {
+		s.outage.drainedAt = time.Now()
+	}
 	s.outage.drained++
 }
 
@@ -56,6 +61,9 @@ func (s *Spool) conclude() {
 	if s.outage.begun {
 		s.log.Info("the spool is drained", slog.Int("events", s.outage.drained),
 			slog.Duration("after", time.Since(s.outage.at)))
+	}
+	if s.outage.drained > 0 {
+		s.cfg.Messaging.Drained(s.outage.drainedAt, s.outage.drained)
 	}
 	s.outage = outage{}
 }
