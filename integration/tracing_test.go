@@ -38,7 +38,9 @@ func TestTracesFromTheRequestToTheBot(t *testing.T) {
 		return http.StatusInternalServerError
 	})
 	s.env = append(s.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.URL, "OTEL_TRACES_SAMPLER=parentbased_always_on", "OTEL_BSP_SCHEDULE_DELAY=100")
+	site := s.useMetricsSite(t)
 	s.startServices()
+	s.env = append(s.env, "BOTGATE_METRICS_BIND=") // The port is the first one's.
 	second := s.secondGateway()
 	token := s.token("alice")
 	for name, b := range map[string]*bot{"demo": s.bot, "other": other} {
@@ -61,6 +63,7 @@ func TestTracesFromTheRequestToTheBot(t *testing.T) {
 		if b == other {
 			require.Equal(t, "failed", first.Attribute("botgate.outcome"))
 			require.True(t, first.Failed())
+			s.backends[2].awaitLog(t, `"trace_id":"`+hex.EncodeToString(first.TraceId)+`"`, 1)
 			require.Empty(t, last.ParentSpanId, "a retry is a trace of its own")
 			require.True(t, last.LinksTo(tree.publish))
 		}
@@ -72,6 +75,10 @@ func TestTracesFromTheRequestToTheBot(t *testing.T) {
 		require.Equal(t, tree.publish.TraceParent(), got[0].creator)
 		by.requireQuery(t, sink, token, id)
 	}
+	requireExemplars(t, site+"/metrics", "botgate_enqueue_accept_seconds")
+	requireExemplars(t, s.api+"/metrics", "botgate_api_request_duration_seconds")
+	requireExemplars(t, s.backends[1].base+"/metrics", "botgate_record_delay_seconds", "botgate_record_append_duration_seconds")
+	requireExemplars(t, s.backends[2].base+"/metrics", "botgate_dispatch_delay_seconds", "botgate_dispatch_attempt_duration_seconds")
 	requireDistinct(t, sink, "POST /v1/bots/{bot}/commands", "GET")
 	s.requireRefusalInLog(t, sink)
 	for _, secret := range append(hidden, token, s.secret("jwt.secret"), s.secret("demo-bot.secret")) {
@@ -247,38 +254,5 @@ func (s *stack) requireQuickStop(t *testing.T, sink *tracetest.Sink, token strin
 		began := time.Now()
 		require.Zero(t, p.stop())
 		require.Less(t, time.Since(began), 20*time.Second, p.cmd.Path)
-	}
-}
-
-// TestOnlyTrustedProxiesNameAParent has nothing sampled but what a proxy wants to be.
-func TestOnlyTrustedProxiesNameAParent(t *testing.T) {
-	t.Parallel()
-	const proxy, stranger = "127.0.0.2", "127.0.0.3"
-	s, sink := newStack(t), tracetest.NewSink(t)
-	s.env = append(s.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.URL, "OTEL_TRACES_SAMPLER_ARG=0", "OTEL_BSP_SCHEDULE_DELAY=100",
-		"BOTGATE_TRUSTED_PROXIES="+proxy)
-	s.startEmbedded()
-	for _, from := range []string{stranger, proxy} { // In this order, so that the second one's are the last.
-		header := bearer(s.token("alice"))
-		header.Set("Traceparent", "00-"+strangersTrace+"-00f067aa0ba902b7-01")
-		a, err := sendFrom(t.Context(), from, s.base+"/v1/bots/demo/commands", header, hello)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusAccepted, a.status)
-	}
-	eventually(t, func() error {
-		if len(sink.Named("process botgate.dispatch")) == 0 || len(sink.Named("process botgate.record")) == 0 {
-			return fmt.Errorf("%d spans", len(sink.Spans()))
-		}
-		return nil
-	})
-	require.Zero(t, s.gateway.stop())
-	requests := sink.Named("POST /v1/bots/{bot}/commands")
-	require.Len(t, requests, 1)
-	require.Equal(t, strangersTrace, hex.EncodeToString(requests[0].TraceId))
-	require.Equal(t, "00f067aa0ba902b7", hex.EncodeToString(requests[0].ParentSpanId))
-	for _, name := range []string{"publish botgate.events", "process botgate.dispatch"} {
-		for _, span := range sink.Named(name) {
-			require.Equal(t, strangersTrace, hex.EncodeToString(span.TraceId), name)
-		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/metric"
 )
@@ -36,9 +37,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 
 // observe counts a request. The labels come from fixed sets: the codes are those of
 // the API's own answers.
-func (m *metrics) observe(route string, code int, took time.Duration) {
+func (m *metrics) observe(route string, code int, took time.Duration, span trace.SpanContext) {
 	m.requests.WithLabelValues(route, strconv.Itoa(code)).Inc()
-	m.duration.WithLabelValues(route).Observe(took.Seconds())
+	metric.Observe(m.duration.WithLabelValues(route), took.Seconds(), span)
 }
 
 // hold counts a request as held open until it is released.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 const jsonType = "application/json"
@@ -17,6 +19,7 @@ type response struct {
 	route   string
 	metrics *metrics
 	started time.Time
+	span    trace.SpanContext // Invalid without one.
 	// begun is set once the status was sent, after which no problem can be.
 	begun bool
 	// status is what was sent.
@@ -27,7 +30,7 @@ type response struct {
 func (w *response) WriteHeader(status int) {
 	if !w.begun {
 		w.begun, w.status = true, status
-		w.metrics.observe(w.route, status, time.Since(w.started))
+		w.metrics.observe(w.route, status, time.Since(w.started), w.span)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

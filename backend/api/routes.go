@@ -162,7 +162,10 @@ func (a *API) handle(name string, timeout time.Duration, answer anyone) http.Han
 			defer cancel()
 			r = r.WithContext(ctx)
 		}
-		w := &response{ResponseWriter: rw, route: name, metrics: a.metrics, started: time.Now()}
+		w := &response{
+			ResponseWriter: rw, route: name, metrics: a.metrics, started: time.Now(),
+			span: trace.SpanContextFromContext(r.Context()),
+		}
 		switch err := a.answer(w, r, answer); {
 		case err == nil:
 		case !w.begun:

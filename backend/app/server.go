@@ -72,7 +72,10 @@ func (a *App) routes() {
 	a.mux.HandleFunc("/readyz", a.health.ServeReady)
 	a.mux.HandleFunc("/readyz/self", a.health.ServeSelf)
 	a.mux.Handle("/metrics", promhttp.InstrumentMetricHandler(a.registry,
-		promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError)})))
+		promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{
+			ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelError),
+			EnableOpenMetrics: true, // The format that has exemplars.
+		})))
 	if !a.settings.Has(config.API) {
 		return
 	}

@@ -9,8 +9,11 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -125,11 +128,12 @@ func (s *session) attempt(
 			s.slots.release(t.gate, p, finding{})
 			return t, expire(delivery), 0, true
 		}
-		ans, b := s.try(sp.begin(s.attempts), t, p, delivery, started)
+		ctx := sp.begin(s.attempts)
+		ans, b := s.try(ctx, t, p, delivery, started)
 		if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
 			return t, change, 0, false
 		}
-		change, delay = s.outcome(delivery, ans, t, b, started)
+		change, delay = s.outcome(ctx, delivery, ans, t, b, started)
 		if b.charges || change.Status != event.StatusFailed || s.holds.isGivenUp(delivery.Event) {
 			return t, change, delay, true
 		}
@@ -151,11 +155,11 @@ func (s *session) unadmitted(t *target, delivery *queue.Delivery) (change event.
 
 // outcome says what came of an attempt, and how long it took.
 func (s *session) outcome(
-	delivery *queue.Delivery, ans answer, t *target, b breaker, started time.Time,
+	ctx context.Context, delivery *queue.Delivery, ans answer, t *target, b breaker, started time.Time,
 ) (event.Change, time.Duration) {
 	change := newChange(delivery)
 	took := change.At.Sub(started)
-	s.metrics.duration.Observe(took.Seconds())
+	metric.Observe(s.metrics.duration, took.Seconds(), trace.SpanContextFromContext(ctx))
 	change.DurationMS = took.Milliseconds()
 	change.StatusCode, change.Answer = ans.status, ans.kept
 	if verdictOf(ans) != delivered {
@@ -221,7 +225,7 @@ func (s *session) try(
 	ans = answer{err: errPanicked}
 	defer func() {
 		s.metrics.inFlight.Dec()
-		b = s.slots.release(t.gate, p, found(delivery, ans, t, time.Since(now)))
+		b = s.slots.release(t.gate, p, found(ctx, delivery, ans, t, time.Since(now))) //nolint:contextcheck // It logs, with the span.
 	}()
 	ans = s.send(ctx, t, delivery, now)
 	return ans, b

@@ -9,6 +9,7 @@ import (
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 // byBot is what is counted of each bot, see [metric.Bots], and of the others together.
@@ -73,6 +74,7 @@ func (b *byBot) count(d *queue.Delivery, change event.Change) {
 	}
 	b.attempts.WithLabelValues(bot, string(change.Status)).Inc()
 	if change.Status == event.StatusDelivered && d.Replays == 0 {
-		b.delay.WithLabelValues(bot).Observe(max(0, change.At.Sub(d.Event.Time).Seconds()))
+		delay := max(0, change.At.Sub(d.Event.Time).Seconds())
+		metric.Observe(b.delay.WithLabelValues(bot), delay, tracing.Sampled(d.Event.TraceParent))
 	}
 }

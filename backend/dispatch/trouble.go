@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/recurring"
 )
@@ -19,15 +21,17 @@ type finding struct {
 	failure  cause
 	reason   string
 	took     time.Duration
+	// span is that of the attempt; invalid without one.
+	span trace.SpanContext
 	// retryAfter is when the bot wants to be asked again.
 	retryAfter time.Duration
 }
 
 // found is what an answer says of the bot.
-func found(delivery *queue.Delivery, ans answer, t *target, took time.Duration) finding {
+func found(ctx context.Context, delivery *queue.Delivery, ans answer, t *target, took time.Duration) finding {
 	f := finding{
 		health: ans.health(), delivery: delivery, reason: ans.reason(), took: took,
-		retryAfter: min(ans.retryAfter, t.bot.MaxRetryAfter),
+		retryAfter: min(ans.retryAfter, t.bot.MaxRetryAfter), span: trace.SpanContextFromContext(ctx),
 	}
 	if verdictOf(ans) != delivered && !errors.Is(ans.err, context.Canceled) {
 		f.failure = ans.cause()
@@ -52,11 +56,12 @@ func (t trouble) over() (times int, began time.Time) {
 
 // tell logs what is new about a bot that was down since then, or not. The lock is held.
 func (s *slots) tell(g *gate, f finding, since, now time.Time) {
+	ctx := trace.ContextWithSpanContext(context.Background(), f.span) // Records are of the attempt.
 	switch {
 	case f.failure != "":
-		s.tellFailure(g, f, now)
+		s.tellFailure(ctx, g, f, now)
 	case f.health == up && s.slow > 0 && f.took > s.slow:
-		s.tellSlow(g, f, now)
+		s.tellSlow(ctx, g, f, now)
 	}
 	isOpen, wasOpen := !g.breaker.since.IsZero(), !since.IsZero()
 	failed, began := 0, time.Time{}
@@ -66,7 +71,7 @@ func (s *slots) tell(g *gate, f finding, since, now time.Time) {
 	switch {
 	case isOpen && !wasOpen:
 		g.isOpen.Set(1)
-		s.log.Warn("bot is down; only probes are sent to it until it answers", "bot", g.bot, "cause", f.failure, "reason", f.reason)
+		s.log.WarnContext(ctx, "bot is down; only probes are sent to it until it answers", "bot", g.bot, "cause", f.failure, "reason", f.reason)
 	case !isOpen && wasOpen:
 		g.isOpen.Set(0)
 		s.log.Info("bot is back", "bot", g.bot, "down_for", now.Sub(since), "failed_attempts", failed)
@@ -77,7 +82,7 @@ func (s *slots) tell(g *gate, f finding, since, now time.Time) {
 
 // tellFailure logs the first failure by a cause with the event that it was of, and later how many there were. The
 // lock is held.
-func (s *slots) tellFailure(g *gate, f finding, now time.Time) {
+func (s *slots) tellFailure(ctx context.Context, g *gate, f finding, now time.Time) {
 	count := g.trouble[f.failure]
 	if count == nil {
 		if g.trouble == nil {
@@ -90,14 +95,14 @@ func (s *slots) tellFailure(g *gate, f finding, now time.Time) {
 	if !isDue {
 		return
 	}
-	s.log.Warn("attempts to deliver to a bot fail", f.delivery.Event.LogAttr(), slog.String("cause", string(f.failure)),
+	s.log.WarnContext(ctx, "attempts to deliver to a bot fail", f.delivery.Event.LogAttr(), slog.String("cause", string(f.failure)),
 		slog.String("reason", f.reason), slog.Int("attempt", f.delivery.Attempt), slog.Int("times", times))
 }
 
 // tellSlow logs that the bot took long to answer. The lock is held.
-func (s *slots) tellSlow(g *gate, f finding, now time.Time) {
+func (s *slots) tellSlow(ctx context.Context, g *gate, f finding, now time.Time) {
 	if times, isDue := g.slow.Again(now); isDue {
-		s.log.Warn("bot answers slowly", f.delivery.Event.LogAttr(), slog.Duration("took", f.took),
+		s.log.WarnContext(ctx, "bot answers slowly", f.delivery.Event.LogAttr(), slog.Duration("took", f.took),
 			slog.Duration("threshold", s.slow), slog.Int("times", times))
 	}
 }

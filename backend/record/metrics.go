@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botgate/botgate/internal/metric"
+	"github.com/botgate/botgate/internal/tracing"
 )
 
 type metrics struct {
@@ -51,7 +52,7 @@ func (m *metrics) committed(batch []item, now time.Time) {
 	m.recorded.Add(float64(len(batch)))
 	for _, it := range batch {
 		if d := it.delivery; d.Replays == 0 && !d.Event.IsChange() {
-			m.delay.Observe(max(0, now.Sub(d.Event.Time).Seconds()))
+			metric.Observe(m.delay, max(0, now.Sub(d.Event.Time).Seconds()), tracing.Sampled(d.Event.TraceParent))
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
 	"github.com/botgate/botgate/internal/tracing"
@@ -193,7 +194,7 @@ func (w *writer) append(batch []item) (recorded []store.Entry, err error) {
 		tracing.Fail(span, causeOf(err))
 	} else {
 		w.rec.metrics.batch.Observe(float64(len(batch)))
-		w.rec.metrics.duration.Observe(time.Since(start).Seconds())
+		metric.Observe(w.rec.metrics.duration, time.Since(start).Seconds(), span.SpanContext())
 	}
 	return recorded, err
 }

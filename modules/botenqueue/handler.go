@@ -39,7 +39,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if refusal == nil {
 		done, refusal = h.take(r.Context(), in)
 	}
-	observe(done, refusal, h.now().Sub(start))
+	observe(r.Context(), done, refusal, h.now().Sub(start))
 	if refusal != nil {
 		h.logger.DebugContext(r.Context(), "event refused", slog.String("reason", refusal.Slug()))
 		return refusal.Write(w)

@@ -1,10 +1,12 @@
 package botenqueue
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/botclaim"
 	"github.com/botgate/botgate/internal/metric"
@@ -44,7 +46,7 @@ var (
 	collectors = []prometheus.Collector{requestsTotal, repeatsTotal, publishSeconds, degradedState}
 )
 
-func observe(done outcome, refusal *problem.Problem, took time.Duration) {
+func observe(ctx context.Context, done outcome, refusal *problem.Problem, took time.Duration) {
 	switch {
 	case refusal != nil:
 		requestsTotal.WithLabelValues(refusal.Slug()).Inc()
@@ -52,6 +54,6 @@ func observe(done outcome, refusal *problem.Problem, took time.Duration) {
 		requestsTotal.WithLabelValues(outcomeRepeated).Inc()
 	default:
 		acceptedTotal.Inc()
-		publishSeconds.Observe(took.Seconds())
+		metric.Observe(publishSeconds, took.Seconds(), trace.SpanContextFromContext(ctx))
 	}
 }
