@@ -58,9 +58,12 @@ func Start(ctx context.Context, cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err), exporter.Shutdown(ctx))
 	}
-	sdk := sdktrace.NewTracerProvider(
-		sdktrace.WithResource(res), sdktrace.WithSampler(sampler), sdktrace.WithSpanProcessor(newBounded(exporter, cfg.Logger)))
-	return &Provider{sdk, sdk.Tracer(instrumentation, trace.WithInstrumentationVersion(version.Number()))}, nil
+	return provide(exporter, cfg.Logger, sdktrace.WithResource(res), sdktrace.WithSampler(sampler)), nil
+}
+
+func provide(to sdktrace.SpanExporter, log *slog.Logger, opts ...sdktrace.TracerProviderOption) *Provider {
+	sdk := sdktrace.NewTracerProvider(append(opts, sdktrace.WithSpanProcessor(newBounded(to, log)))...)
+	return &Provider{sdk, sdk.Tracer(instrumentation, trace.WithInstrumentationVersion(version.Number()))}
 }
 
 // process is what makes the spans.

@@ -60,8 +60,8 @@ func TestWrongVariablesAreNamed(t *testing.T) {
 	}
 }
 
-// A collector that takes requests and never answers them does not keep the process.
-func TestHangingCollectorDelaysNoStop(t *testing.T) {
+// What a collector that hangs does not take is dropped and counted. What it is to a stop, TestStopWaitsASecond says.
+func TestHangingCollectorHoldsNothingUp(t *testing.T) {
 	sink := tracetest.NewSink(t)
 	sink.Hang()
 	p := start(t, sink.URL, "OTEL_TRACES_SAMPLER", "always_on", "OTEL_BSP_EXPORT_TIMEOUT", "30000")
@@ -71,9 +71,7 @@ func TestHangingCollectorDelaysNoStop(t *testing.T) {
 		span.End()
 	}
 	require.GreaterOrEqual(t, testutil.ToFloat64(tracing.Collectors()[0])-before, 5000.0-2048, "what is not queued is counted")
-	began := time.Now()
 	require.NoError(t, p.Close())
-	require.Less(t, time.Since(began), 8*time.Second, "the SDK's own bounds are 10 s and more")
 }
 
 func TestStrangersForceNoSampling(t *testing.T) {
