@@ -60,6 +60,7 @@ func (v *visit) request(a call) (*http.Request, error) {
 		return nil, &trouble{Status: http.StatusForbidden, Title: "This console is read-only", Detail: "Nothing was changed."}
 	}
 	request.Header.Set(botclaim.Header, v.session.Bot)
+	request.Header.Set(userHeader, v.session.User) // For the audit.
 	request.Header.Set(requestid.Header, v.id)
 	if a.key != "" {
 		request.Header.Set(idempotency.Header, a.key)

@@ -154,6 +154,7 @@ func TestReplayByFilter(t *testing.T) {
 	}
 	require.Equal(t, []string{form.Get("key"), form.Get("key")}, d.jobs.keys)
 	require.Contains(t, string(d.jobs.jobs[0].Parameters), `"rate":20`)
+	require.Equal(t, "alice", d.jobs.jobs[0].AskedBy)
 	require.Contains(t, string(d.jobs.jobs[0].Parameters), `"bot":"flaky"`)
 
 	form.Set("count", "1001")

@@ -203,7 +203,7 @@ func (f *fakeJobs) Submit(_ context.Context, r job.Request) (*job.Job, bool, err
 	if err != nil {
 		return nil, false, err
 	}
-	j := &job.Job{ID: id, Kind: r.Kind, Parameters: r.Parameters, Status: job.StatusRunning, Done: 31, Total: 48, CreatedAt: now, UpdatedAt: now}
+	j := &job.Job{ID: id, Kind: r.Kind, Parameters: r.Parameters, AskedBy: r.AskedBy, Status: job.StatusRunning, Done: 31, Total: 48, CreatedAt: now, UpdatedAt: now}
 	f.jobs, f.keys = append(f.jobs, j), append(f.keys, r.Key)
 	return j, true, nil
 }
