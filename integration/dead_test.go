@@ -74,6 +74,21 @@ func (s *stack) deadJob(method, path string) {
 	s.awaitJob(asked.ID, func(j jobShown) bool { return j.Status == "done" })
 }
 
+// requireAudited looks for who had bob's dead letters replayed and one dropped, whatever name the caller gave.
+func (s *stack) requireAudited(t *testing.T, dropped string) {
+	t.Helper()
+	header := bearer(s.tokenWith(jwt.MapClaims{"sub": "officer", "scope": "events:admin"}))
+	header.Set("X-Botgate-User", "somebody else")
+	_, err := send(http.MethodDelete, s.base+"/v1/dead/nothing", header, nil)
+	require.NoError(t, err)
+	audit := string(s.get(header, "/v1/audit?limit=50").body)
+	require.Contains(t, audit, `"by":"alice","action":"POST /v1/dead/replay","target":"/v1/dead/replay?bot=demo\u0026user=`)
+	require.Contains(t, audit, `"by":"alice","action":"DELETE /v1/dead/{id}","target":"/v1/dead/`+dropped+`","status":202,"job":"`)
+	require.Contains(t, audit, `"by":"officer","action":"DELETE /v1/dead/{id}","target":"/v1/dead/nothing","status":404}`)
+	require.NotContains(t, audit, "bob")
+	require.Contains(t, string(s.get(header, "/v1/jobs").body), `"asked_by":"alice"`)
+}
+
 // startWorker runs a backend for jobs where no other process works on them.
 func (s *stack) startWorker() *process {
 	if s.embedded() {
@@ -131,6 +146,7 @@ func TestDeadLetters(t *testing.T) {
 		require.Equal(t, "replayed 1\n", s.dead("replay", ids["alice"]))
 		s.deadJob(http.MethodPost, "/replay?user=bob&bot=demo")
 		s.deadJob(http.MethodDelete, "/"+ids["carol"])
+		s.requireAudited(t, ids["carol"])
 
 		for _, name := range []string{"alice", "bob"} {
 			s.awaitStatus(ids[name], "delivered")
