@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -49,4 +50,21 @@ func TestDockerfile(t *testing.T) {
 	for _, wrong := range []string{"ENTRYPOINT botgate", "ENV BOTGATE_API_PASSWORD=hunter2", "WORKDIR data"} {
 		require.NotEmpty(t, findings(t, []byte(strings.Join([]string{"FROM scratch", wrong, ""}, "\n"))), wrong)
 	}
+}
+
+// TestDockerfileIsPinned: what is built in is one image, by digest, with the Go that releases are built with.
+func TestDockerfileIsPinned(t *testing.T) {
+	t.Parallel()
+	dockerfile, err := os.ReadFile(filepath.Join("..", "docker", "Dockerfile"))
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^ARG GO_IMAGE=[a-z0-9./]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}$`, string(dockerfile))
+	for _, from := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(string(dockerfile), -1) {
+		require.Contains(t, []string{"${GO_IMAGE}", "scratch", "base"}, from[1])
+	}
+	require.NotContains(t, string(dockerfile), "syntax=", "the frontend would be another image")
+	release, err := os.ReadFile(filepath.Join("..", "..", ".github", "workflows", "release.yml"))
+	require.NoError(t, err)
+	toolchain := regexp.MustCompile(`GOTOOLCHAIN: (\S+)`).FindStringSubmatch(string(release))
+	require.NotNil(t, toolchain)
+	require.Contains(t, string(dockerfile), " GOTOOLCHAIN="+toolchain[1]+"\n")
 }
