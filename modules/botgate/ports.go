@@ -202,7 +202,7 @@ func sites(ctx caddy.Context) (sockets []listening.Socket, err error) {
 
 // verifyBind refuses ports in the addresses of the site for metrics: Caddy's bind leaves them out without a word.
 func verifyBind() error {
-	for _, address := range strings.Fields(os.Getenv(envMetricsBind)) {
+	for address := range strings.FieldsSeq(os.Getenv(envMetricsBind)) {
 		_, host, port, err := caddy.SplitNetworkAddress(address)
 		if err == nil && port != "" {
 			return fmt.Errorf("%s: %s has a port: write %s there, and %s=%s", envMetricsBind, address, host, envMetricsPort, port)
