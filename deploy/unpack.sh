@@ -19,6 +19,7 @@ if [ ! -x "$root/usr/bin/$program" ]; then
 	# As root, apt would fetch as a user who may not write here, and warns of it.
 	apt-get -o APT::Sandbox::User=root download -qq "$package" >&2
 	for archive in *.deb; do dpkg -x "$archive" .; done
-	rm -f ./*.deb
+	# Its examples in Go would be linted and built with "./...".
+	rm -rf ./*.deb usr/share/doc
 fi
 echo "$root/usr/bin"
