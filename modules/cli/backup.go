@@ -43,8 +43,8 @@ to be kept like them.
 func restoreCommand() caddycmd.Command {
 	return backupCommandOf("restore", "Puts a backup back", `
 Puts back what botgate backup copied, once it was checked. Nothing may run, and nothing is overwritten: move away what
-is there. Shards go where the shards file says, which is put back before. Once it is started, what was waiting is delivered; bots get again, with the same ids, what they took after
-the backup.
+is there. Shards go where the shards file says, which is put back before. Once it is started, what was waiting is
+delivered; bots get again, with the same ids, what they took after the backup.
 `+backupLong, restoreBackup)
 }
 
