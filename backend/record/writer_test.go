@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -281,7 +282,8 @@ func TestBatchesGrowAgain(t *testing.T) {
 		advance(maxBackoff)
 		require.Equal(t, 2000, s.len())
 		require.LessOrEqual(t, s.batches[0], probeSize)
-		require.Equal(t, 100, s.batches[len(s.batches)/2])
+		require.Equal(t, 100, slices.Max(s.batches))
+		require.Less(t, len(s.batches), 40, "the small ones are few")
 		require.NoError(t, r.stop())
 	})
 }

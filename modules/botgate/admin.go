@@ -1,19 +1,28 @@
 package botgate
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/botgate/botgate/internal/reload"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 func init() {
 	caddy.RegisterModule(Admin{})
 }
+
+// What a request at the admin endpoint waits for the start, at most, and how often it looks.
+const (
+	contextTimeout = 10 * time.Second
+	contextPoll    = 20 * time.Millisecond
+)
 
 // Admin adds to Caddy's admin endpoint the way to have all files looked at that the process follows.
 type Admin struct{}
@@ -40,8 +49,12 @@ func serveFiles(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("use POST")}
 	}
+	active, err := activeContext(r.Context())
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
+	}
 	answer := Files{Files: reload.All(), Bots: []string{}}
-	if app, err := caddy.ActiveContext().AppIfConfigured("botgate"); err == nil {
+	if app, err := active.AppIfConfigured("botgate"); err == nil {
 		for name := range app.(*App).bots() {
 			answer.Bots = append(answer.Bots, name)
 		}
@@ -49,6 +62,20 @@ func serveFiles(w http.ResponseWriter, r *http.Request) error {
 	slices.Sort(answer.Bots)
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(answer)
+}
+
+// activeContext waits until the first configuration is in use: the admin endpoint answers before that.
+func activeContext(ctx context.Context) (caddy.Context, error) {
+	ctx, cancel := context.WithTimeout(ctx, contextTimeout)
+	defer cancel()
+	for {
+		if active := caddy.ActiveContext(); active.Context != nil {
+			return active, nil
+		}
+		if !retry.Sleep(ctx, contextPoll) {
+			return caddy.Context{}, errors.New("the gateway is starting: ask again")
+		}
+	}
 }
 
 // Interface guard.

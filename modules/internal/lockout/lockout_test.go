@@ -1,6 +1,7 @@
 package lockout
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -169,6 +170,47 @@ func TestLift(t *testing.T) {
 			}
 		}
 	}
+}
+
+// failAfter has each command fail that follows one of that name.
+type failAfter struct {
+	name   string
+	failed bool
+}
+
+func (*failAfter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (*failAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (f *failAfter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if f.failed {
+			return redis.ErrClosed
+		}
+		f.failed = cmd.Name() == f.name
+		return next(ctx, cmd)
+	}
+}
+
+// TestLiftIsHeardOnce has Redis fail just after it told of a lift: it does not tell again.
+func TestLiftIsHeardOnce(t *testing.T) {
+	t.Parallel()
+	url, name := testsvc.Redis(t), uuid.NewString()
+	client := connect(t, url)
+	one, two := newGuard(name, threeTimes, client, slog.New(slog.DiscardHandler)), patient(acquire(t, name, threeTimes, connect(t, url)))
+	require.NoError(t, one.Close())
+	for range 3 {
+		two.Failed(t.Context(), "192.0.2.9")
+	}
+	require.NoError(t, one.sync(t.Context()))
+	requireLocked(t, true, one, "192.0.2.9")
+	_, err := two.Lift(t.Context(), func(Lockout) bool { return true })
+	require.NoError(t, err)
+	client.AddHook(&failAfter{name: "zrangebyscore"})
+	require.ErrorIs(t, one.sync(t.Context()), redis.ErrClosed)
+	requireLocked(t, false, one, "192.0.2.9")
 }
 
 // TestLiftWithoutRedis lifts here, and says that others may not know.

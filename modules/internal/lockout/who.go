@@ -84,12 +84,12 @@ func (g *Guard) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range lifted { // At once: it is not told again.
+		g.forget(name)
+	}
 	locked, err := g.shared.locked(ctx)
 	if err != nil {
 		return err
-	}
-	for _, name := range lifted {
-		g.forget(name)
 	}
 	for name, left := range locked {
 		g.lock(name, left)
