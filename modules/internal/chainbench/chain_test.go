@@ -23,10 +23,12 @@ import (
 	_ "github.com/botgate/botgate/modules/botenqueue"
 	_ "github.com/botgate/botgate/modules/botjwt"
 	_ "github.com/botgate/botgate/modules/botlimit"
+	_ "github.com/botgate/botgate/modules/botlog"
 	_ "github.com/botgate/botgate/modules/botpath"
 	_ "github.com/botgate/botgate/modules/botrequestid"
 	_ "github.com/botgate/botgate/modules/botschema"
 	_ "github.com/botgate/botgate/modules/bottrace"
+	_ "github.com/botgate/botgate/modules/internal/redact"
 )
 
 const (
@@ -35,13 +37,17 @@ const (
 )
 
 // BenchmarkChain compares a command with a request that Caddy answers by itself, both from the request as it
-// is on the wire. The difference is what Botgate's handlers cost. Counted is with Caddy's global option metrics, and Traced
-// with spans:
+// is on the wire. The difference is what Botgate's handlers cost. Counted is with Caddy's global option metrics, Logged
+// with the access log, and Traced with spans:
 //
 //	go test -run - -bench Chain -benchmem ./modules/internal/chainbench
 func BenchmarkChain(b *testing.B) {
 	b.Run("Command", func(b *testing.B) { send(b, serve(b, ""), commands(b)) })
 	b.Run("Counted", func(b *testing.B) { send(b, serve(b, "\tmetrics\n"), commands(b)) })
+	b.Run("Logged", func(b *testing.B) {
+		b.Setenv("BOTGATE_ACCESS_LOG", "on")
+		send(b, serve(b, ""), commands(b))
+	})
 	b.Run("Traced", func(b *testing.B) { // One request of hundred is sampled, and exported to nobody.
 		b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
 		provider, err := tracing.Start(b.Context(), tracing.Config{Service: "bench", Logger: slog.New(slog.DiscardHandler)})
@@ -86,10 +92,11 @@ func config(b *testing.B, option string) string {
 		require.True(b, ok, to)
 		return from + text
 	}
-	return "{\n" + option + "\tadmin off\n\tbotgate\n\tlog {\n\t\toutput discard\n\t}\n}\n" +
+	format := part("\t\tformat filter {", "\t# A stop begins")
+	return "{\n" + option + "\tadmin off\n\tbotgate\n\tlog {\n\t\toutput file /dev/null\n" + format + "}\n" +
 		part("(security_headers) {", "# Pages of these") + part("(client) {", "# The backend's API") +
 		part("(access_log_off) {", "\n\n") + "\n\n" +
-		part(":{$BOTGATE_HTTP_PORT", "\t# The sidecar form") + "\trespond /respond 202\n}\n"
+		part(":{$BOTGATE_HTTP_PORT", "\t# The sidecar form") + "\t@probes path /healthz\n" + "\trespond /respond 202\n}\n"
 }
 
 // commands are those of many users, so that none meets the limit, as they are on the wire.
