@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -71,11 +72,14 @@ func nothingLost(t *testing.T, open openEngine) {
 	}
 }
 
-// patch repeats what is refused because of too many writers, as a bot does.
+// patch repeats for a minute what is refused because of too many writers, as a bot does: on SQLite those of other
+// connections.
 func patch(ctx context.Context, all *session.Sessions, document string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	for {
 		_, _, err := all.Patch(ctx, key, []byte(document), 0, session.Condition{})
-		if !errors.Is(err, session.ErrBusy) {
+		if !errors.Is(err, session.ErrBusy) && !errors.Is(err, session.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 	}
