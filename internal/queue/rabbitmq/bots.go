@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/retry"
 )
 
 // maxSubscriptions keeps the channels of a connection below the broker's default limit, 2047.
@@ -84,16 +86,8 @@ func (c *consumer) reroute(ctx context.Context, sub *subscription, m *amqp.Deliv
 		if err != nil {
 			return err
 		}
-		return conn.withChannel(func(ch *amqp.Channel) error {
-			if err := declareQueues(ch, []declaration{home}); err != nil {
-				return err
-			}
-			state, err := inspect(ch, home.name)
-			if err == nil && state.Consumers == 0 {
-				c.restart(home.name)
-			}
-			return err
-		})
+		conn.awaitCancels(ctx, home.name)
+		return conn.withChannel(func(ch *amqp.Channel) error { return declareQueues(ch, []declaration{home}) })
 	})
 	if err != nil {
 		sub.fail(fmt.Errorf("moving a message that no queue took: %w", err))
@@ -103,14 +97,17 @@ func (c *consumer) reroute(ctx context.Context, sub *subscription, m *amqp.Deliv
 		slog.String("queue", home.name), e.LogAttr())
 }
 
-// restart ends the subscription to a queue that is there again: where it comes back soon enough, the
-// broker does not tell the consumers of the one before.
-func (c *consumer) restart(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for sub := range c.subscriptions {
-		if sub.name == name {
-			sub.fail(errQueueDeleted)
-		}
+// cancelTime is how long the broker may take to tell consumers that their queue was deleted.
+const cancelTime = time.Second
+
+// awaitCancels waits, where a queue is gone, until its consumers know. If it is declared again before, RabbitMQ 3.10 says
+// nothing to them, consumes the new queue in their place and loses sight of what it hands out to them.
+func (conn *connection) awaitCancels(ctx context.Context, name string) {
+	err := conn.withChannel(func(ch *amqp.Channel) error {
+		_, err := inspect(ch, name)
+		return err
+	})
+	if answered(err, amqp.NotFound) {
+		retry.Sleep(ctx, cancelTime)
 	}
 }

@@ -79,6 +79,9 @@ func (c *consumer) subscribe(ctx context.Context, p *place) {
 		}
 		failures++
 		pause := reconnectBackoff.Delay(failures)
+		if errors.Is(err, errQueueDeleted) {
+			pause = max(pause, cancelTime) // Others consumed it, too.
+		}
 		c.queue.config.Logger.Warn("consuming was interrupted", "queue", p.name, "error", explain(err), "retry_in", pause)
 		retry.Sleep(ctx, pause)
 	}
