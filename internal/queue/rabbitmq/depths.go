@@ -17,11 +17,10 @@ const transitTime = 40 * time.Millisecond
 // Depths implements [queue.Queue]. The broker reports how many events are ready; what
 // is in flight is known of this handle's consumers only, and bots are those that it declared. While it has any, Depths counts twice
 // and takes the larger number, because an event in transit is in neither count.
+//
+// It asks on the connection that consumes: the broker reads nothing on one that publishes while it takes no messages.
 func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
-	if err := q.usable(ctx); err != nil {
-		return nil, err
-	}
-	conn, err := q.publishing.connection(ctx)
+	conn, err := q.consumingConnection(ctx)
 	if err != nil {
 		return nil, err
 	}

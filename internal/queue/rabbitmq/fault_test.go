@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -123,6 +122,8 @@ func brokerBlocked(t *testing.T, server *testsvc.Server) {
 		return errors.Is(q.Publish(ctx, newEvent(t, "key")), queue.ErrUnavailable)
 	}, patience, 10*time.Millisecond)
 	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrUnavailable)
+	_, err := q.Depths(t.Context())
+	require.NoError(t, err, "what waits is known nevertheless")
 	server.Rabbitmqctl("set_vm_memory_high_watermark", "0.3")
 	awaitReady(t, q)
 	require.NoError(t, q.Publish(t.Context(), newEvent(t, "key")))
@@ -286,21 +287,4 @@ func TestReturnsDoNotCount(t *testing.T) {
 	d := receiveOne(t, c)
 	require.Equal(t, e.ID, d.Event.ID)
 	require.Equal(t, 1, d.Attempt)
-}
-
-func dialChannel(t testing.TB, address string) *amqp.Channel {
-	t.Helper()
-	conn, err := amqp.Dial(address)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	ch, err := conn.Channel()
-	require.NoError(t, err)
-	return ch
-}
-
-// declareOtherwise makes a queue with arguments that no version declares.
-func declareOtherwise(t *testing.T, address, name string) {
-	t.Helper()
-	_, err := dialChannel(t, address).QueueDeclare(name, true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": 7})
-	require.NoError(t, err)
 }

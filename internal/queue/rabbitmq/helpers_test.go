@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/queue"
@@ -111,3 +112,20 @@ func (c *collected) has(id string) bool {
 }
 
 func (c *collected) wait() { c.ended.Wait() }
+
+func dialChannel(t testing.TB, address string) *amqp.Channel {
+	t.Helper()
+	conn, err := amqp.Dial(address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	ch, err := conn.Channel()
+	require.NoError(t, err)
+	return ch
+}
+
+// declareOtherwise makes a queue with arguments that no version declares.
+func declareOtherwise(t *testing.T, address, name string) {
+	t.Helper()
+	_, err := dialChannel(t, address).QueueDeclare(name, true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": 7})
+	require.NoError(t, err)
+}

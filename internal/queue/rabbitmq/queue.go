@@ -21,8 +21,8 @@ import (
 const closeWait = 5 * time.Second
 
 // Queue is a handle on the queue. It publishes on one connection and, from the first
-// subscription on, consumes on another, since the broker's flow control slows down everything
-// on a connection that publishes.
+// subscription or question on, consumes and asks on another, since the broker's flow control slows
+// down everything on a connection that publishes.
 //
 // Repeats are dropped within the limits of [Config]: a handle that published or consumed
 // an event remembers its id for a while. What two processes publish and two others
@@ -171,6 +171,20 @@ func (q *Queue) consumed(group queue.Group, bots queue.Bots) ([]declaration, err
 			"with %s=%s in the address of the queue", len(queues), maxSubscriptions, "queues", sharedMode)
 	}
 	return queues, nil
+}
+
+// consumingConnection is the connection that consumes, also where nothing is consumed.
+func (q *Queue) consumingConnection(ctx context.Context) (*connection, error) {
+	q.mu.Lock()
+	err := q.usable(ctx)
+	if err == nil {
+		q.startConsuming()
+	}
+	q.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return q.consuming.connection(ctx)
 }
 
 // startConsuming starts the connection that consumes, once. The lock is held.
