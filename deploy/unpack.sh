@@ -13,9 +13,15 @@ if [ ! -x "$root/usr/bin/$program" ]; then
 		echo "deploy-check needs $program in PATH; Debian and Ubuntu have it in the package $package" >&2
 		exit 1
 	}
+	# One at a time: tests ask for the same package side by side.
+	mkdir -p "$root"
+	exec 9>"$root/lock"
+	flock 9
+fi
+if [ ! -x "$root/usr/bin/$program" ]; then
 	echo "Unpacking Debian's package $package into bin/$package ..." >&2
 	[ "$(id -u)" != 0 ] || apt-get update -qq >&2
-	mkdir -p "$root" && cd "$root"
+	cd "$root"
 	# As root, apt would fetch as a user who may not write here, and warns of it.
 	apt-get -o APT::Sandbox::User=root download -qq "$package" >&2
 	for archive in *.deb; do dpkg -x "$archive" .; done
