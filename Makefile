@@ -73,7 +73,7 @@ upgrade-test: test-deps ## run this version beside the one before, UPGRADE_FROM,
 	BOTGATE_UPGRADE_FROM=$(UPGRADE_FROM) $(GO) run ./internal/testsvc/withsvc -- $(GO) test $(RACE) -tags $(TAGS) -count 1 -v -run ^TestUpgrade -timeout 60m ./integration
 
 chaos: test-deps ## stop, kill and partition everything under load, and show that nothing is lost
-	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test $(RACE) -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Alerts|Reload|PlansOfALargeLog)' -timeout 90m ./integration ./backend/store/postgres
+	BOTGATE_CHAOS=1 $(GO) run ./internal/testsvc/withsvc -- $(GO) test $(RACE) -tags $(TAGS) -count 1 -v -run '^Test(Chaos|Alerts|Reload|PlansOfALargeLog)' -timeout 3h ./integration ./backend/store/postgres
 
 deploy-check: ## check what is under deploy/; gets its tools the first time, in minutes (root on Debian)
 	@sh deploy/check.sh

@@ -239,48 +239,6 @@ func TestChaos(t *testing.T) {
 	c.requireAll()
 }
 
-// TestChaosCluster kills the node that leads the queues of a cluster of three.
-func TestChaosCluster(t *testing.T) {
-	if !chaosWanted() {
-		t.Skip("part of make chaos")
-	}
-	nodes := testsvc.StartRabbitMQCluster(t, 3)
-	urls := make([]string, len(nodes))
-	for i, n := range nodes {
-		urls[i] = "127.0.0.1:" + n.Port()
-	}
-	c := startChaos(t, nodes[0], "amqp://guest:guest@"+strings.Join(urls, ",")+"/")
-	for range nodes {
-		leader := testsvc.RabbitMQLeader(t, nodes, "botgate.record")
-		c.suffer(fault{name: "leader killed -9, two nodes left", begin: leader.Kill, end: func() {}})
-		c.suffer(fault{name: "the node returns", begin: func() {}, end: leader.Restart})
-	}
-	c.suffer(c.minority(nodes, "botgate.bot.down"))
-	c.requireAll()
-}
-
-// minority has a queue lose its majority, while all others keep theirs.
-func (c *chaos) minority(nodes []*testsvc.Server, name string) fault {
-	leader := testsvc.RabbitMQLeader(c.t, nodes, name)
-	var others []*testsvc.Server
-	for _, n := range nodes {
-		if n != leader {
-			others = append(others, n)
-		}
-	}
-	return fault{
-		name: "a bot's queue without a majority", holds: 20 * time.Second,
-		begin: func() {
-			leader.RabbitmqQueues("delete_member", name, others[0].NodeName())
-			others[1].Kill()
-		},
-		end: func() {
-			others[1].Restart()
-			leader.RabbitmqQueues("add_member", name, others[0].NodeName())
-		},
-	}
-}
-
 // TestChaosDeletedQueue deletes the queue of record under load, again and again. The history
 // brings back what was in it.
 func TestChaosDeletedQueue(t *testing.T) {

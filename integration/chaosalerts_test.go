@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,10 +17,10 @@ import (
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
-// faster is how often the test's Prometheus scrapes where the shipped one does once; its rules are as much faster.
+// faster is how much shorter the ranges and waits of the test's rules are than the shipped ones.
 const faster = 15
 
-// quiet is longer than any alert of the test waits before it fires, where a fault has none.
+// quiet is longer than most alerts of the test wait before they fire, where a fault has none.
 const quiet = 30 * time.Second
 
 // ofMachine are alerts that the machine of the test may fire, too: about how fast it is, Redis on it included, and about
@@ -29,28 +28,47 @@ const quiet = 30 * time.Second
 var ofMachine = regexp.MustCompile("^(RabbitMQDiskFills|RedisDegraded|Latency.*|ApiLatencyHigh|ErrorBudget.*|SchedulerLag|CapacityNear|" +
 	"RecordSlow|DeliverySlow)$")
 
-// alertsOf are the alerts of each fault of the chaos tests, and no other: what follows from them is among them.
-var alertsOf = map[string][]string{
-	"nothing":                                     nil,
-	"broker killed -9":                            {"RabbitMQNoMajority", "Spooling"},
-	"broker stopped (SIGSTOP)":                    {"RabbitMQNoMajority", "Spooling"},
-	"broker's memory alarm":                       {"RabbitMQMemoryAlarm", "Spooling"},
-	"Redis killed -9":                             {"RedisDegraded"},
-	"gateway killed -9":                           {"InstanceDown"},
-	"second gateway killed -9":                    {"InstanceDown"},
-	"both gateways killed -9":                     {"GatewayDown"},
-	"consumers killed -9":                         {"BackendDown", "DepthUnknown"},
-	"connections cut":                             nil,
-	"network cut off both ways":                   {"Spooling"},
-	"broker not heard":                            {"Spooling"},
-	"broker does not hear":                        {"Spooling"},
-	"database killed -9":                          {"DatabaseDown"},
-	"bot refuses everything":                      {"BotFailing"},
-	"broker killed -9, a gateway without a spool": {"NotAccepting", "RabbitMQNoMajority", "Spooling"},
+// watched is a stack under load that a real Prometheus looks at, with the shipped rules.
+type watched struct {
+	*chaos
+	prometheus *prometheusServer
+	// jobs are what it scrapes now: a process that was started again may be elsewhere.
+	jobs func() map[string][]string
 }
 
-// TestChaosAlerts has each fault of the chaos tests fire its alerts and no other, in a real Prometheus with the shipped
-// rules, and end them.
+// watch waits until so many targets are scraped, and nothing is about to fire.
+func (c *chaos) watch(targets int, jobs func() map[string][]string) *watched {
+	c.t.Helper()
+	w := &watched{chaos: c, jobs: jobs, prometheus: startPrometheus(c.t, fasterRules(c.t), jobs())}
+	w.prometheus.awaitCalm(c.t, targets)
+	return w
+}
+
+// requireAlerts has each fault fire its alerts and no other, and end them.
+func (w *watched) requireAlerts(faults []fault) {
+	w.t.Helper()
+	for _, f := range faults {
+		w.t.Run(f.name, func(t *testing.T) {
+			want, known := alertsOf[f.name]
+			require.True(t, known, "the alerts of this fault")
+			w.prometheus.awaitFiring(t, nil)
+			began, end := time.Now(), sync.OnceFunc(func() { f.end(); w.prometheus.scrape(w.jobs()) })
+			defer end()
+			f.begin()
+			if want == nil {
+				hold := time.NewTimer(quiet)
+				<-hold.C
+			}
+			w.prometheus.awaitFiring(t, want)
+			end()
+			w.load.acceptedSince(t, time.Now())
+			w.prometheus.awaitFiring(t, nil)
+			require.Equal(t, want, w.prometheus.fired(t, began, want), "fired until it was over")
+		})
+	}
+}
+
+// TestChaosAlerts has the faults of the chaos tests fire their alerts.
 func TestChaosAlerts(t *testing.T) {
 	if !chaosWanted() {
 		t.Skip("part of make chaos")
@@ -68,28 +86,13 @@ func TestChaosAlerts(t *testing.T) {
 	c.load = newChaosLoad(c.stack)
 	c.load.add(c.stack, "demo", 4)
 	c.load.add(c.second, "demo", 2)
-	p := startPrometheus(t, fasterRules(t), c.watched(metrics))
-	p.awaitCalm(t, 7)
-	for _, f := range slices.Concat(c.processFaults(), networkFaults(proxy), c.alertFaults()) {
-		t.Run(f.name, func(t *testing.T) {
-			want, known := alertsOf[f.name]
-			require.True(t, known, "the alerts of this fault")
-			p.awaitFiring(t, nil)
-			began, end := time.Now(), sync.OnceFunc(f.end)
-			defer end()
-			f.begin()
-			if want == nil {
-				hold := time.NewTimer(quiet)
-				<-hold.C
-			}
-			p.awaitFiring(t, want)
-			end()
-			p.scrape(c.watched(metrics))
-			c.load.acceptedSince(t, time.Now())
-			p.awaitFiring(t, nil)
-			require.Equal(t, want, p.fired(t, began, want), "fired until it was over")
-		})
-	}
+	w := c.watch(7, func() map[string][]string {
+		jobs := c.scraped()
+		jobs["botgate-gateway"] = append(jobs["botgate-gateway"], c.second.admin)
+		jobs["rabbitmq"], jobs["rabbitmq-queues"] = []string{metrics}, []string{metrics}
+		return jobs
+	})
+	w.requireAlerts(slices.Concat(c.processFaults(), networkFaults(proxy), c.alertFaults()))
 	c.requireAll()
 }
 
@@ -104,49 +107,12 @@ func withoutRaceDetector(t *testing.T) {
 	require.NoError(t, buildPlain(backendBinary, "../cmd/botgate-backend"))
 }
 
-// watched are what Prometheus scrapes.
-func (c *chaos) watched(broker string) map[string][]string {
-	jobs := c.scraped()
-	jobs["botgate-gateway"] = append(jobs["botgate-gateway"], c.second.admin)
-	jobs["rabbitmq"], jobs["rabbitmq-queues"] = []string{broker}, []string{broker}
-	return jobs
-}
-
-// alertFaults are faults that the other chaos tests have beside others.
-func (c *chaos) alertFaults() []fault {
-	both := func(do func(*stack)) func() { return func() { do(c.stack); do(c.second) } }
-	return []fault{
-		{
-			name:  "both gateways killed -9",
-			begin: both(func(s *stack) { s.gateway.kill() }), end: both((*stack).startGateway),
-		},
-		{name: "database killed -9", begin: c.postgres.Kill, end: c.postgres.Restart},
-		{
-			name:  "bot refuses everything",
-			begin: func() { c.bot.failWith(func(delivered) int { return http.StatusServiceUnavailable }) },
-			end:   func() { c.bot.failWith(func(delivered) int { return 0 }) },
-		},
-		{
-			name:  "broker killed -9, a gateway without a spool",
-			begin: func() { c.restartSecond("BOTGATE_ON_BROKER_ERROR=reject"); c.rabbit.Kill() },
-			end:   func() { c.rabbit.Restart(); c.restartSecond("BOTGATE_ON_BROKER_ERROR=spool") },
-		},
-	}
-}
-
-// restartSecond starts the second gateway anew with another setting.
-func (c *chaos) restartSecond(setting string) {
-	c.second.gateway.kill()
-	c.second.env = append(c.second.env, setting)
-	c.second.startGateway()
-}
-
 var (
 	ranges = regexp.MustCompile(`\[(\d+)([smh])\]`)
 	waits  = regexp.MustCompile(`for: (\d+)([smh])`)
 )
 
-// fasterRules is a folder with the shipped rules, of which ranges and waits are as much shorter as scrapes are more.
+// fasterRules is a folder with the shipped rules, of which ranges and waits are so much shorter.
 func fasterRules(t *testing.T) string {
 	t.Helper()
 	paths, err := filepath.Glob("../deploy/prometheus/rules/*.yml")
@@ -173,7 +139,7 @@ func fasterRules(t *testing.T) string {
 // awaitFiring waits until these alerts fire, and no other.
 func (p *prometheusServer) awaitFiring(t *testing.T, want []string) {
 	t.Helper()
-	eventuallyWithin(t, 3*time.Minute, func() error {
+	eventuallyWithin(t, 5*time.Minute, func() error {
 		firing, err := p.names("ALERTS"+firing, want)
 		if err == nil && !slices.Equal(firing, want) {
 			err = fmt.Errorf("firing: %s; wanted: %s", strings.Join(firing, ", "), strings.Join(want, ", "))

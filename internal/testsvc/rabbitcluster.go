@@ -13,10 +13,16 @@ import (
 // about ten seconds a node. Quorum queues have a replica on each.
 func StartRabbitMQCluster(t testing.TB, size int) []*Server {
 	t.Helper()
-	first := StartRabbitMQ(t)
+	return startCluster(t, size, func(k kind) *kind { return &k })
+}
+
+// startCluster starts nodes that are changed so.
+func startCluster(t testing.TB, size int, changed func(kind) *kind) []*Server {
+	t.Helper()
+	first := startServer(t, changed(rabbitKind))
 	nodes := []*Server{first}
 	for len(nodes) < size {
-		node := startServer(t, rabbitPeer(first.instance))
+		node := startServer(t, changed(rabbitPeer(first.instance)))
 		node.Rabbitmqctl("stop_app")
 		node.Rabbitmqctl("join_cluster", nodeName(first.instance))
 		node.Rabbitmqctl("start_app")
@@ -44,7 +50,7 @@ func RabbitMQLeader(t testing.TB, nodes []*Server, queue string) *Server {
 func nodeName(i *instance) string { return "t" + strconv.Itoa(i.ports[rabbitAMQP]) + "@localhost" }
 
 // rabbitPeer is a node that can find the other one: through its port mapper, with its cookie.
-func rabbitPeer(of *instance) *kind {
+func rabbitPeer(of *instance) kind {
 	peer := rabbitKind
 	peer.helper = nil
 	peer.setup = func(i *instance) error {
@@ -54,7 +60,7 @@ func rabbitPeer(of *instance) *kind {
 		}
 		return setupRabbit(i)
 	}
-	return &peer
+	return peer
 }
 
 func copyCookie(to, from *instance) error {

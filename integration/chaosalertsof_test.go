@@ -1,0 +1,87 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// alertsOf are the alerts of each fault, and no other: what follows from them is among them.
+var alertsOf = map[string][]string{
+	"nothing":                                     nil,
+	"broker killed -9":                            {"RabbitMQNoMajority", "Spooling"},
+	"broker stopped (SIGSTOP)":                    {"RabbitMQNoMajority", "Spooling"},
+	"broker's memory alarm":                       {"RabbitMQMemoryAlarm", "Spooling"},
+	"broker's disk alarm":                         {"RabbitMQDiskAlarm", "Spooling"},
+	"broker killed -9, a gateway without a spool": {"NotAccepting", "RabbitMQNoMajority", "Spooling"},
+	"a node of three killed -9":                   {"RabbitMQNodeDown"},
+	"two nodes of three killed -9":                {"RabbitMQNoMajority", "Spooling"},
+	"Redis killed -9":                             {"RedisDegraded"},
+	"gateway killed -9":                           {"InstanceDown"},
+	"second gateway killed -9":                    {"InstanceDown"},
+	"both gateways killed -9":                     {"GatewayDown"},
+	"consumers killed -9":                         {"BackendDown", "DepthUnknown"},
+	"dispatch killed -9":                          {"DepthUnknown", "InstanceDown"},
+	"record killed -9":                            {"InstanceDown", "NotConsumed"},
+	"connections cut":                             nil,
+	"network cut off both ways":                   {"Spooling"},
+	"broker not heard":                            {"Spooling"},
+	"broker does not hear":                        {"Spooling"},
+	"database killed -9":                          {"DatabaseDown"},
+	"bot refuses everything":                      {"BotFailing"},
+}
+
+// withoutFault are the alerts that no fault fires, and why. The tests of deploy/prometheus fire all of them.
+var withoutFault = map[string]map[string]bool{
+	"The machine of the test is too slow or too busy to say": set("ApiLatencyHigh", "CapacityNear", "DeliverySlow", "ErrorBudgetBurns",
+		"ErrorBudgetBurnsFast", "LatencyHigh", "LatencyTooHigh", "RecordSlow", "SchedulerLag"),
+	"It takes more events, memory or time than a test has": set("AttackSuspected", "Backlog", "BacklogGrows", "BodiesRefused",
+		"BotBehind", "Crashlooping", "DispatchSaturated", "FilesNearLimit", "MemoryNearLimit", "PoolExhausted", "RabbitMQDiskFills",
+		"RabbitMQQueueBehind", "SpoolFilling"),
+	"What it is about is not part of the stack of the test": set("BlobTrouble", "HistoryDown", "KeysUnavailable", "PostgresArchivingFails",
+		"PostgresLongTransaction", "PostgresReplicationLag", "PostgresTransactionAge", "ReplicaLag", "SessionsFail", "ShardDown",
+		"SpoolStranded", "StaleReads", "TokenRotationFails"),
+	"Other tests have the fault, and its metric": set("JobsFail", "NotRecorded", "OrderKeysHeld", "QueuesUnowned", "RabbitMQUnroutable",
+		"RecordRetries", "SpoolRefused", "UnknownBot", "Unrouted"),
+	"It always fires": set("Watchdog"),
+	"No case for it is there yet": set("CertificateExpires", "DeadLetters", "DeadMany", "FileRefused", "QueueDown", "Reconciled",
+		"ReloadFailed", "SiteUnreachable"),
+}
+
+func set(names ...string) map[string]bool {
+	all := map[string]bool{}
+	for _, name := range names {
+		all[name] = true
+	}
+	return all
+}
+
+// TestEachAlertHasItsFault finds for each alert of the rules a fault that fires it, or the reason why there is none.
+func TestEachAlertHasItsFault(t *testing.T) {
+	t.Parallel()
+	explained := map[string]int{}
+	for _, alerts := range alertsOf {
+		for _, name := range alerts {
+			explained[name] = 1
+		}
+	}
+	for _, alerts := range withoutFault {
+		for name := range alerts {
+			explained[name]++
+		}
+	}
+	shipped := map[string]int{}
+	paths, err := filepath.Glob("../deploy/prometheus/rules/*.yml")
+	require.NoError(t, err)
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, found := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(string(raw), -1) {
+			shipped[found[1]] = 1
+		}
+	}
+	require.Equal(t, shipped, explained)
+}
