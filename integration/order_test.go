@@ -123,7 +123,7 @@ func requirePartlyRefuses(t *testing.T, s *stack) {
 	require.Equal(t, http.StatusAccepted, a.status, "%s", a.body)
 	eventually(t, func() error {
 		out := s.gateway.output.String()
-		if !strings.Contains(out, "put bot_jwt or bot_signature before bot_enqueue") || !strings.Contains(out, `"reason":"not_verified"`) {
+		if !strings.Contains(out, "put bot_jwt or bot_signature before bot_enqueue") || !strings.Contains(out, `"reason":"not-verified"`) {
 			return errors.New("the log does not say what to do")
 		}
 		return nil

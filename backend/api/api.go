@@ -61,6 +61,8 @@ type Config struct {
 	Eraser Eraser
 	// Audit keeps who changed what, without which nothing is changed; nil for none, whose path is then 404.
 	Audit Audit
+	// Refusals has what gateways refused; nil for none, whose path is then 404.
+	Refusals Refusals
 	// Forget drops an erased user and their events from caches; the ids are nil when they are too many to be listed.
 	// Default: there is no cache.
 	Forget func(ctx context.Context, user string, ids []string)

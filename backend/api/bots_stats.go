@@ -65,13 +65,17 @@ func readRange(q *store.StatsQuery, r *http.Request, p parameters, now time.Time
 	if q.To.IsZero() {
 		q.To = now.UTC()
 	}
+	tooLong := !q.From.IsZero() && q.To.Sub(q.From) > maxRange+time.Minute
 	q.To = q.To.Add(time.Minute - 1).Truncate(time.Minute)
 	if q.From.IsZero() {
 		q.From = q.To.Add(-defaultRange)
 	}
 	q.From = q.From.Truncate(time.Minute)
-	if length := q.To.Sub(q.From); length <= 0 || length > maxRange {
+	if length := q.To.Sub(q.From); length <= 0 || tooLong {
 		return problem.Malformed.WithDetail("The range from the parameter from to the parameter to must be positive, and at most %d days.", maxRange/(24*time.Hour))
+	}
+	if oldest := q.To.Add(-maxRange); q.From.Before(oldest) { // A part of a minute at either end.
+		q.From = oldest
 	}
 	return nil
 }

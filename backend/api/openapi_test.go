@@ -88,7 +88,7 @@ func TestDescriptionSaysWhatThereIs(t *testing.T) {
 		require.Contains(t, status["enum"], string(s))
 	}
 	cfg := usersConfig(t, record("", nil), nil)
-	cfg.Jobs, cfg.System, cfg.Audit = fakeJobs{}, fakeSystem(), &fakeAudit{}
+	cfg.Jobs, cfg.System, cfg.Audit, cfg.Refusals = fakeJobs{}, fakeSystem(), &fakeAudit{}, &fakeRefusals{}
 	a, err := New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
@@ -118,7 +118,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/give-up?event=e",
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/give-up?event=e",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -192,6 +192,11 @@ GET /v1/queues?x=1
 GET /v1/system
 GET /v1/system?x=1
 GET /v1/system | X-Botgate-Bot: other
+GET /v1/refusals
+GET /v1/refusals?handler=bot_jwt&reason=expired&platform=github&from=24h&step=1h&limit=1
+GET /v1/refusals | If-None-Match: *
+GET /v1/refusals?x=1
+GET /v1/refusals?bot=demo | X-Botgate-Bot: other
 GET /v1/audit
 GET /v1/audit?by=officer&limit=1&from=24h
 GET /v1/audit?user=x
@@ -362,7 +367,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 	}
 	users := describedUsers{reader}
 	a, failure := New(Config{
-		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err),
+		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err), Refusals: &fakeRefusals{err: err},
 		Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err},
 	})
 	require.NoError(t, failure)

@@ -67,6 +67,9 @@ func (a *API) routes() []route {
 	if a.cfg.Audit != nil {
 		all = append(all, route{"GET /v1/audit", "audit", query, a.listAudit})
 	}
+	if a.cfg.Refusals != nil {
+		all = append(all, route{"GET /v1/refusals", "refusals", query, a.listRefusals})
+	}
 	if a.cfg.Jobs != nil {
 		all = append(all, []route{
 			{"GET /v1/jobs", "jobs", query, a.listJobs},

@@ -58,6 +58,11 @@ func (a *API) erase(ctx context.Context, user string) (events int64, err error) 
 	if err := a.cfg.Sessions.DeleteUser(ctx, user); err != nil {
 		return 0, fmt.Errorf("removing a user's sessions: %w", err)
 	}
+	if a.cfg.Refusals != nil {
+		if err := a.cfg.Refusals.Erase(ctx, user); err != nil {
+			return 0, err
+		}
+	}
 	erased, err := a.cfg.Eraser.Erase(ctx, user, now)
 	if err != nil {
 		return erased, fmt.Errorf("erasing a user's events: %w", err)

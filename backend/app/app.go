@@ -25,6 +25,7 @@ import (
 	"github.com/botgate/botgate/backend/health"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/notify"
+	"github.com/botgate/botgate/backend/refusal"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/internal/logcontext"
@@ -96,7 +97,9 @@ type App struct {
 	retrier api.Retrier
 	waiting api.Queue
 	audit   *audit.Log
-	jobs    *job.Jobs // Nil without the roles for it.
+	// refusals are what gateways refused; nil without the roles for it.
+	refusals *refusal.Log
+	jobs     *job.Jobs // Nil without the roles for it.
 	// jobsReady returns nil when their table is there.
 	jobsReady func(context.Context) error
 

@@ -24,7 +24,7 @@ func TestFirstStartOnAnEmptyPostgreSQL(t *testing.T) {
 	var log testlog.Buffer
 	a := start(t, app.Config{Settings: c, Logger: log.Logger()})
 	const tables = `select to_regclass('events') is not null and to_regclass('sessions') is not null
-		and to_regclass('jobs') is not null and to_regclass('audit') is not null`
+		and to_regclass('jobs') is not null and to_regclass('audit') is not null and to_regclass('refusals') is not null`
 	database, err := pgx.Connect(t.Context(), c.DatabaseURL)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, database.Close(context.Background())) }()

@@ -26,7 +26,7 @@ var errNotInTime = errors.New("it did not stop in time")
 func (a *App) Start(ctx context.Context) error {
 	for _, start := range []func(context.Context) error{
 		a.bind, a.serveDebug,
-		a.openRedis, a.openBus, a.openStore, a.openSessions, a.openReader, a.openQueue, a.openJobs, a.openAudit,
+		a.openRedis, a.openBus, a.openStore, a.openSessions, a.openReader, a.openQueue, a.openJobs, a.openAudit, a.openRefusals,
 		a.startSweeper, a.startRetention, a.countDeadLetters, a.startRecord, a.startDispatch, a.followBots, a.followShards,
 		a.startJobs, a.startReconciler, a.openAPI, a.openConsole, a.serve, a.releaseRequests,
 	} {

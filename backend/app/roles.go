@@ -82,6 +82,7 @@ func (a *App) startRecord(ctx context.Context) error {
 		Store:      a.store,
 		Shards:     a.store.Names(),
 		Shard:      a.store.ShardOf,
+		Reports:    a.refusals,
 		Notify:     a.publishNotices,
 		Messaging:  a.messaging,
 		Logger:     a.log.With("role", string(config.Record)),

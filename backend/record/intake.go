@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/report"
 )
 
 // intake is a consumer, and a writer for each shard that it brings something for. It goes on
@@ -30,6 +32,8 @@ type intake struct {
 type item struct {
 	delivery *queue.Delivery
 	entry    store.Entry
+	// report is recorded in the place of an entry, if it is not nil.
+	report *report.Report
 	// reject is why it can never be recorded; nil if it may be.
 	reject error
 }
@@ -38,8 +42,12 @@ func newItem(d *queue.Delivery) item {
 	if reason, poison := d.Poison(); poison {
 		return item{delivery: d, reject: errors.New(reason)}
 	}
+	if d.Event.IsReport() {
+		found, err := report.Parse(d.Event)
+		return item{delivery: d, report: found, reject: err}
+	}
 	entry, err := store.NewEntry(d.Event)
-	return item{d, entry, err}
+	return item{delivery: d, entry: entry, reject: err}
 }
 
 // run ends with the context, or when the queue can't be consumed, and then waits for the
@@ -66,7 +74,8 @@ func (in *intake) run(ctx context.Context) error {
 
 // route gives each item to the writer of its shard, which keeps them.
 func (in *intake) route(ctx context.Context, items []item) {
-	if len(in.rec.cfg.Shards) == 0 {
+	isReport := func(it item) bool { return it.report != nil }
+	if len(in.rec.cfg.Shards) == 0 && !slices.ContainsFunc(items, isReport) {
 		in.writerFor(ctx, in.rec.breakers[""]).add(items)
 		return
 	}

@@ -49,8 +49,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 
 // committed counts a batch that the store has since a moment ago.
 func (m *metrics) committed(batch []item, now time.Time) {
-	m.recorded.Add(float64(len(batch)))
 	for _, it := range batch {
+		if it.report == nil {
+			m.recorded.Inc()
+		}
 		if d := it.delivery; d.Replays == 0 && !d.Event.IsChange() {
 			metric.Observe(m.delay, max(0, now.Sub(d.Event.Time).Seconds()), tracing.Sampled(d.Event.TraceParent))
 		}

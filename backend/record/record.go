@@ -21,6 +21,7 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/queue"
+	"github.com/botgate/botgate/internal/report"
 	"github.com/botgate/botgate/internal/tracing"
 )
 
@@ -45,6 +46,11 @@ type Store interface {
 	Append(ctx context.Context, entries []store.Entry) ([]store.Entry, error)
 }
 
+// Reports is what record asks of who keeps the reports of gateways.
+type Reports interface {
+	Add(ctx context.Context, r *report.Report) error
+}
+
 // Config is what a Recorder is made of.
 type Config struct {
 	// Queue is consumed in the group record, and in the parking lots of Shards. Required.
@@ -58,6 +64,9 @@ type Config struct {
 	// Shard names the one of Shards that an entry belongs to. Entries of any other name are
 	// appended together and are never parked. Required with Shards.
 	Shard func(store.Entry) string
+	// Reports takes what gateways say of themselves, once each, with errors as Store has them. It is kept in the first
+	// of Shards. Required where gateways send reports; without it they are dropped.
+	Reports Reports
 	// Notify gets what was newly recorded, after each commit and before the ack. It must not
 	// take long. Default: none.
 	Notify func([]store.Entry)
@@ -81,6 +90,8 @@ type Recorder struct {
 	metrics *metrics
 	// breakers are by shard. The one without a name is for what belongs to no other.
 	breakers map[string]*breaker
+	// reports is for those of gateways, which hold up no events.
+	reports *breaker
 	// queueErr is why the queue gives or takes nothing; nil while it does.
 	queueErr atomic.Pointer[error]
 }
@@ -114,6 +125,11 @@ func New(cfg Config) (*Recorder, error) {
 		}
 		r.breakers[name] = newBreaker(name, cfg.BatchSize, m, cfg.Logger)
 	}
+	first := ""
+	if len(cfg.Shards) > 0 {
+		first = cfg.Shards[0]
+	}
+	r.reports = newBreaker(first, cfg.BatchSize, m, cfg.Logger.With("part", "reports"))
 	r.queueErr.Store(&errNotRunning)
 	return r, nil
 }
@@ -138,6 +154,9 @@ func (r *Recorder) Healthy() error {
 
 // breakerOf is the breaker of the shard that an item belongs to.
 func (r *Recorder) breakerOf(it item) *breaker {
+	if it.report != nil {
+		return r.reports
+	}
 	if it.reject == nil {
 		if b, ok := r.breakers[r.cfg.Shard(it.entry)]; ok {
 			return b

@@ -176,15 +176,20 @@ func (w *writer) append(batch []item) (recorded []store.Entry, err error) {
 			err = errPanicked
 		}
 	}()
-	entries := make([]store.Entry, len(batch))
-	for i, it := range batch {
-		entries[i] = it.entry
+	entries := make([]store.Entry, 0, len(batch))
+	for _, it := range batch {
+		if it.report == nil {
+			entries = append(entries, it.entry)
+		}
 	}
 	ctx := w.in.finish
 	if len(w.rec.cfg.Shards) > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, appendTimeout)
 		defer cancel()
+	}
+	if err := w.keepReports(ctx, batch); err != nil || len(entries) == 0 {
+		return nil, err
 	}
 	ctx, span := w.rec.cfg.Messaging.ProcessBatch(ctx, w.breaker.shard, eventsOf(entries))
 	defer span.End()
@@ -193,10 +198,23 @@ func (w *writer) append(batch []item) (recorded []store.Entry, err error) {
 	if err != nil {
 		tracing.Fail(span, causeOf(err))
 	} else {
-		w.rec.metrics.batch.Observe(float64(len(batch)))
+		w.rec.metrics.batch.Observe(float64(len(entries)))
 		metric.Observe(w.rec.metrics.duration, time.Since(start).Seconds(), span.SpanContext())
 	}
 	return recorded, err
+}
+
+// keepReports hands on what gateways say of themselves.
+func (w *writer) keepReports(ctx context.Context, batch []item) error {
+	for _, it := range batch {
+		if it.report == nil || w.rec.cfg.Reports == nil {
+			continue
+		}
+		if err := w.rec.cfg.Reports.Add(ctx, it.report); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func eventsOf(entries []store.Entry) iter.Seq[*event.Event] {

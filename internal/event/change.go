@@ -132,7 +132,13 @@ func NewRepeat(about *Event, n int, at time.Time) (*Event, error) {
 	return NewChange(about, Change{Status: StatusRepeated, Repeat: n, At: at})
 }
 
-// IsChange reports whether the event says what happened to another one. Such events
+// TypeReport is the [Event.Type] of what a gateway says of itself. It travels as changes do.
+const TypeReport = changePrefix + "report"
+
+// IsReport reports whether the event is a report of a gateway, which is a change of no event.
+func (e *Event) IsReport() bool { return e.IsChange() && e.Type == TypeReport }
+
+// IsChange reports whether the event says what happened to another one, or is a report. Such events
 // are recorded, never dispatched. Accepted events cannot claim to be one: the gateway
 // verifies what it accepts and is the only one to write verifiedby.
 func (e *Event) IsChange() bool {

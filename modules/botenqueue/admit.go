@@ -18,7 +18,6 @@ func (h *Handler) admit(r *http.Request) *problem.Problem {
 	if h.Open || verified(r) {
 		return nil
 	}
-	h.security.Refused(r, "bot_enqueue", "not_verified")
 	if h.warned.CompareAndSwap(false, true) {
 		h.logger.WarnContext(r.Context(), "no check verified who sends: put bot_jwt or bot_signature before bot_enqueue"+
 			" for all of its requests, or the option open into its block", slog.String("bot", h.Bot))

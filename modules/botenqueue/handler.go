@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/payload"
 	placeholders "github.com/botgate/botgate/modules/internal/placeholder"
 	"github.com/botgate/botgate/modules/internal/requestlog"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 // retryAfter is what callers are asked to wait when the queue takes nothing: long
@@ -39,15 +40,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if refusal == nil {
 		done, refusal = h.take(r.Context(), in)
 	}
-	observe(r.Context(), done, refusal, h.now().Sub(start))
 	if refusal != nil {
-		h.logger.DebugContext(r.Context(), "event refused", slog.String("reason", refusal.Slug()))
+		h.refused(r, refusal)
 		return refusal.Write(w)
 	}
+	observe(r.Context(), done, h.now().Sub(start))
 	requestlog.Annotate(r, "event_id", in.events[0].ID)
 	describe(r.Context(), in, done)
 	reply(w, r, in, done)
 	return nil
+}
+
+// refused counts a refusal; that nobody was verified is in the security log, too.
+func (h *Handler) refused(r *http.Request, refusal *problem.Problem) {
+	why := security.Refusal{
+		Handler: "bot_enqueue", Reason: refusal.Slug(), Counter: requestsTotal.WithLabelValues(refusal.Slug()),
+	}
+	if refusal == notVerified {
+		h.security.Refused(r, why)
+		return
+	}
+	h.security.Count(r, why)
+	h.logger.DebugContext(r.Context(), "event refused", slog.String("reason", why.Reason))
 }
 
 // receive returns the bot and the body of a request that may be taken.

@@ -46,14 +46,12 @@ var (
 	collectors = []prometheus.Collector{requestsTotal, repeatsTotal, publishSeconds, degradedState}
 )
 
-func observe(ctx context.Context, done outcome, refusal *problem.Problem, took time.Duration) {
-	switch {
-	case refusal != nil:
-		requestsTotal.WithLabelValues(refusal.Slug()).Inc()
-	case done.repeat:
+// observe counts what was accepted; refused counts the rest.
+func observe(ctx context.Context, done outcome, took time.Duration) {
+	if done.repeat {
 		requestsTotal.WithLabelValues(outcomeRepeated).Inc()
-	default:
-		acceptedTotal.Inc()
-		metric.Observe(publishSeconds, took.Seconds(), trace.SpanContextFromContext(ctx))
+		return
 	}
+	acceptedTotal.Inc()
+	metric.Observe(publishSeconds, took.Seconds(), trace.SpanContextFromContext(ctx))
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/refusals"
 	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
@@ -106,6 +107,7 @@ type App struct {
 	// tracer is nil where the environment asks for no traces; see endTracing.
 	tracer     trace.Tracer
 	messaging  *tracing.Messaging
+	refusals   *refusals.Tally
 	endTracing func() error
 	// verifyOrder looks at the routes of the configuration.
 	verifyOrder func() error
@@ -173,6 +175,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.startTracing(); err != nil {
 		return err
 	}
+	// The count goes on over a reload.
+	a.refusals, _ = refusalsPool.Acquire(struct{}{}, func() (*refusals.Tally, error) { return refusals.NewTally(), nil })
 	if a.RedisURL == "" {
 		return nil
 	}
@@ -258,6 +262,9 @@ func (a *App) Cleanup() error {
 	case a.endTracing != nil:
 		errs = append(errs, a.endTracing())
 	}
+	if a.refusals != nil {
+		errs = append(errs, refusalsPool.Release(struct{}{}))
+	}
 	if a.redis != nil {
 		errs = append(errs, redisPool.Release(a.RedisURL))
 	}
@@ -283,6 +290,9 @@ func (a *App) Redis() redis.UniversalClient { return a.redis.Client() }
 
 // RedisPipe returns what requests share round trips to that Redis by, or nil when none is configured.
 func (a *App) RedisPipe() *redisclient.Pipe { return a.redis }
+
+// Refusals counts what the handlers refuse.
+func (a *App) Refusals() *refusals.Tally { return a.refusals }
 
 // Interface guards.
 var (

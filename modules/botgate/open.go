@@ -20,6 +20,7 @@ import (
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/tracing"
 	"github.com/botgate/botgate/modules/internal/pooled"
+	"github.com/botgate/botgate/modules/internal/refusals"
 )
 
 // The pools outlive a configuration: a file that is drained over a reload, for one, must not be
@@ -30,6 +31,8 @@ var (
 	spoolPool = pooled.New[string, *spool.Spool]()
 	// pacerPool has the one of this process, which its memory limit is a property of.
 	pacerPool = pooled.New[struct{}, *collector.Pacer]()
+	// refusalsPool has the one tally of this process.
+	refusalsPool = pooled.New[struct{}, *refusals.Tally]()
 	// tracingPool has the one provider of this process.
 	tracingPool = pooled.New[struct{}, *tracing.Provider]()
 )
@@ -133,6 +136,8 @@ func (a *App) open(o *opened) error {
 	if err := broker.DeclareBots(context.Background(), a.bots()); err != nil {
 		return fmt.Errorf("option queue: %w", err)
 	}
+	reporter := refusals.Start(refusals.Config{Tally: a.refusals, Publish: broker.Publish, Logger: a.logger})
+	o.closers = append(o.closers, reporter.Close)
 	// Without a store there is a claim check too, for the embedded backend: it lets events wait
 	// whose bodies other gateways put elsewhere.
 	check := claimcheck.Config{Threshold: a.Blob.threshold(), Messaging: a.messaging, Logger: a.logger}

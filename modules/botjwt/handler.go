@@ -19,6 +19,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 const (
@@ -117,8 +118,9 @@ func (h *Handler) checkRevocation(ctx context.Context, claims *tokenClaims) erro
 // refuse answers for a token that was in the place. Any page can have a browser send what is in a cookie or a query, so
 // that only what was in the header is the failure of somebody at the client's address.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why reason, in string, answer *problem.Problem) error {
-	requestsTotal.WithLabelValues(string(why)).Inc()
-	h.security.Refused(r, "bot_jwt", string(why))
+	h.security.Refused(r, security.Refusal{
+		Handler: "bot_jwt", Reason: string(why), Counter: requestsTotal.WithLabelValues(string(why)),
+	})
 	if h.guard != nil && in == inHeader && counts(why) {
 		address := lockout.Address(r)
 		h.security.LockedOut(r, "bot_jwt", address, h.guard.Failed(r.Context(), address))

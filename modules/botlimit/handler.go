@@ -13,6 +13,7 @@ import (
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/ahead"
 	"github.com/botgate/botgate/modules/internal/delivery"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 // placeholderExceeded is the name of the zone that refused the request, or that slows it
@@ -49,6 +50,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if refusal == nil {
 		return next.ServeHTTP(w, r)
 	}
+	h.security.Count(r, security.Refusal{Handler: "bot_rate_limit", Reason: refusal.Slug()})
 	h.logger.DebugContext(r.Context(), "request refused", slog.String("reason", refusal.Slug()), slog.String("detail", refusal.Detail))
 	return refusal.Write(w)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/ahead"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/requestlog"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 // Defaults of the options.
@@ -87,6 +88,8 @@ type Handler struct {
 	next    func() ahead.Asker
 	release func() error
 	logger  *slog.Logger
+	// security takes what is refused; it is not in the log, as callers may come again.
+	security *security.Log
 }
 
 // botgateApp is what the handler needs of the botgate app.
@@ -106,7 +109,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := order.Verify(ctx); err != nil {
 		return err
 	}
-	h.logger = requestlog.Logger(ctx)
+	h.logger, h.security = requestlog.Logger(ctx), security.NewLog(ctx)
 	h.setDefaults()
 	for i := range h.Zones {
 		if err := h.Zones[i].provision(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/jsondoc"
 	"github.com/botgate/botgate/modules/internal/payload"
 	"github.com/botgate/botgate/modules/internal/schema"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 var (
@@ -87,7 +88,7 @@ func (h *Handler) find(r *http.Request, document *jsondoc.Document) *schema.Sche
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *problem.Problem) error {
-	h.count(refusal.Slug())
+	h.security.Count(r, security.Refusal{Handler: "bot_schema", Reason: refusal.Slug(), Counter: h.counter(refusal.Slug())})
 	h.logger.DebugContext(r.Context(), "request body refused",
 		slog.String("reason", refusal.Slug()), slog.Int("errors", len(refusal.Errors)))
 	return refusal.Write(w)

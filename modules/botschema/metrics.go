@@ -32,14 +32,15 @@ const (
 	modeReport  = "report"
 )
 
-func (h *Handler) count(outcome string) {
+func (h *Handler) count(outcome string) { h.counter(outcome).Inc() }
+
+func (h *Handler) counter(outcome string) prometheus.Counter {
 	if outcome == outcomePassed && !h.ReportOnly {
-		passedTotal.Inc()
-		return
+		return passedTotal
 	}
 	mode := modeEnforce
 	if h.ReportOnly {
 		mode = modeReport
 	}
-	requestsTotal.WithLabelValues(outcome, mode).Inc()
+	return requestsTotal.WithLabelValues(outcome, mode)
 }

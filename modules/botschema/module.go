@@ -19,6 +19,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/placeholder"
 	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/schema"
+	"github.com/botgate/botgate/modules/internal/security"
 	"github.com/botgate/botgate/modules/internal/unverified"
 	"github.com/botgate/botgate/schemas"
 )
@@ -84,6 +85,8 @@ type Handler struct {
 	limits jsondoc.Limits
 	set    *reload.Value[*schema.Set]
 	logger *slog.Logger
+	// security takes what is refused; it is not in the log, as callers may correct it.
+	security *security.Log
 	// interval is how often the files are looked at; the default unless a test sets it.
 	interval time.Duration
 }
@@ -112,7 +115,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.OnUnknown = unknownReject
 	}
 	h.limits = jsondoc.Limits{MaxDepth: h.MaxDepth, MaxMembers: h.MaxMembers, MaxItems: h.MaxItems, MaxNumber: h.MaxNumber}
-	h.logger = requestlog.Logger(ctx)
+	h.logger, h.security = requestlog.Logger(ctx), security.NewLog(ctx)
 	if h.Schema == "" {
 		return errors.New("bot_schema: name the schema, for example command.v1.json")
 	}

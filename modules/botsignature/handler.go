@@ -15,6 +15,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/delivery"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/payload"
+	"github.com/botgate/botgate/modules/internal/security"
 	"github.com/botgate/botgate/modules/internal/unverified"
 )
 
@@ -189,8 +190,10 @@ func (h *Handler) request(r *http.Request, body []byte) *platform.Request {
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, name string, refused *refusal) error {
-	requestsTotal.WithLabelValues(name, refused.outcome).Inc()
-	h.security.Refused(r, "bot_signature", refused.outcome)
+	h.security.Refused(r, security.Refusal{
+		Handler: "bot_signature", Reason: refused.outcome, Platform: name,
+		Counter: requestsTotal.WithLabelValues(name, refused.outcome),
+	})
 	if h.guard != nil && refused.counts() {
 		address := lockout.Address(r)
 		h.security.LockedOut(r, "bot_signature", address, h.guard.Failed(r.Context(), address))

@@ -15,6 +15,7 @@ import (
 	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/lockout"
+	"github.com/botgate/botgate/modules/internal/security"
 )
 
 // keysPath is where the public keys are (RFC 8615).
@@ -36,8 +37,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	}
 	who, scopes, refused := h.admit(r)
 	if refused != nil {
-		requestsTotal.WithLabelValues(refused.outcome).Inc()
-		h.security.Refused(r, "bot_token", refused.outcome)
+		h.security.Refused(r, security.Refusal{
+			Handler: "bot_token", Reason: refused.outcome, Counter: requestsTotal.WithLabelValues(refused.outcome),
+		})
 		return refused.answer.Write(w)
 	}
 	now := time.Now()

@@ -23,11 +23,12 @@ func (q *Queue) measure(ctx context.Context) error {
 	return nil
 }
 
-// room says why the queue takes no more events, nil while it does. Changes are always taken: without
-// them nothing would leave it.
+// room says why the queue takes no more events, nil while it does. Changes of events are always taken:
+// without them nothing would leave it.
 func (q *Queue) room(events []*event.Event) error {
 	limit := q.cfg.MaxBytes + q.cfg.History.MaxBytes
-	if q.cfg.MaxBytes == 0 || q.size.Load() < limit || !slices.ContainsFunc(events, func(e *event.Event) bool { return !e.IsChange() }) {
+	refusable := func(e *event.Event) bool { return !e.IsChange() || e.IsReport() }
+	if q.cfg.MaxBytes == 0 || q.size.Load() < limit || !slices.ContainsFunc(events, refusable) {
 		return nil
 	}
 	return fmt.Errorf("%w: the queue is full: its file may have %d bytes beside its history (option queue, max_size)",

@@ -1,4 +1,5 @@
-// Package security writes the one log of refused requests: who was refused, where and why.
+// Package security is where handlers say which requests they refuse: for the metrics, for the report to the backend, and
+// for the one log of who was refused, where and why.
 package security
 
 import (
@@ -7,27 +8,52 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/exp/zapslog"
 
 	"github.com/botgate/botgate/internal/logcontext"
+	"github.com/botgate/botgate/internal/report"
 	"github.com/botgate/botgate/internal/tracing"
+	"github.com/botgate/botgate/modules/internal/refusals"
 	"github.com/botgate/botgate/modules/internal/requestlog"
 )
 
 // LoggerName is what Caddy's log option includes or excludes.
 const LoggerName = "botgate.security"
 
-// Log is the security log. It may be used concurrently.
+// Log is where the handlers of a configuration say what they refuse. It may be used concurrently.
 type Log struct {
 	logger  *slog.Logger
 	sampler *requestlog.Sampler
+	// shared is nil without a botgate app; then nothing is reported.
+	shared botgateApp
+}
+
+// botgateApp is what the log needs of the botgate app.
+type botgateApp interface {
+	Refusals() *refusals.Tally
+	KnownBot(name string) bool
+}
+
+// Refusal is why a request is refused.
+type Refusal struct {
+	// Handler refuses it, for a Reason: one of the handler's fixed set.
+	Handler, Reason string
+	// Platform is the one of the configuration that the request is said to be from; empty for none.
+	Platform string
+	// Counter counts it in the metrics; nil where something else does.
+	Counter prometheus.Counter
 }
 
 // NewLog makes a log that writes to Caddy's logger [LoggerName] of the configuration.
 func NewLog(ctx caddy.Context) *Log {
 	core := ctx.Logger(named{}).Core()
 	logger := slog.New(zapslog.NewHandler(core, zapslog.WithName(LoggerName)))
-	return newLog(logcontext.Logger(logger, tracing.LogAttrs), time.Now)
+	l := newLog(logcontext.Logger(logger, tracing.LogAttrs), time.Now)
+	if app, err := ctx.AppIfConfigured("botgate"); err == nil {
+		l.shared, _ = app.(botgateApp)
+	}
+	return l
 }
 
 // named is a module by whose id Caddy finds the logs that take the records.
@@ -40,14 +66,26 @@ func newLog(logger *slog.Logger, now func() time.Time) *Log {
 	return &Log{logger: logger, sampler: requestlog.NewSampler(now)}
 }
 
-// Refused logs a refusal: by which handler, and why, as one of its fixed reasons. Nothing
-// of the request is logged that could be a secret: no header, query or body.
-func (l *Log) Refused(r *http.Request, by, reason string) {
-	suppressed, ok := l.sampler.Sample(by + " " + reason)
+// Count counts a refusal, in the metrics and in the report to the backend.
+func (l *Log) Count(r *http.Request, why Refusal) {
+	if why.Counter != nil {
+		why.Counter.Inc()
+	}
+	if l.shared != nil {
+		l.shared.Refusals().Note(r,
+			report.Refusal{Handler: why.Handler, Reason: why.Reason, Platform: why.Platform}, l.shared.KnownBot)
+	}
+}
+
+// Refused counts a refusal, and logs it. Nothing of the request is logged that could be a secret: no header, query or
+// body.
+func (l *Log) Refused(r *http.Request, why Refusal) {
+	l.Count(r, why)
+	suppressed, ok := l.sampler.Sample(why.Handler + " " + why.Reason)
 	if !ok {
 		return
 	}
-	attrs := append([]slog.Attr{slog.String("by", by), slog.String("reason", reason)}, requestlog.Attrs(r)...)
+	attrs := append([]slog.Attr{slog.String("by", why.Handler), slog.String("reason", why.Reason)}, requestlog.Attrs(r)...)
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}

@@ -16,7 +16,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/logging" // The writer of files.
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/report"
+	"github.com/botgate/botgate/modules/internal/refusals"
 )
 
 // How often a reason is logged: as requestlog does it.
@@ -54,7 +59,7 @@ func TestRecord(t *testing.T) {
 	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), time.Now)
 	r := request(t, "/hooks/demo/github?access_token=private")
 	r.URL.Path = "/rewritten"
-	log.Refused(r, "bot_signature", "signature_mismatch")
+	log.Refused(r, Refusal{Handler: "bot_signature", Reason: "signature_mismatch"})
 	require.NotContains(t, logs.String(), "private")
 	records := parse(t, &logs)
 	require.Len(t, records, 1)
@@ -72,7 +77,7 @@ func TestHostilePathStaysOneShortLine(t *testing.T) {
 	t.Parallel()
 	var logs bytes.Buffer
 	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), time.Now)
-	log.Refused(request(t, "/a%0A%1B[31m%E2%80%AE"+strings.Repeat("x", 10_000)), "bot_jwt", "malformed")
+	log.Refused(request(t, "/a%0A%1B[31m%E2%80%AE"+strings.Repeat("x", 10_000)), Refusal{Handler: "bot_jwt", Reason: "malformed"})
 	path := parse(t, &logs)[0]["path"].(string)
 	require.True(t, strings.HasPrefix(path, "/a??[31m?"), path)
 	require.LessOrEqual(t, len(path), 256)
@@ -85,21 +90,21 @@ func TestSampling(t *testing.T) {
 	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), func() time.Time { return now })
 	r := request(t, "/")
 	for range 1000 {
-		log.Refused(r, "bot_jwt", "bad_signature")
+		log.Refused(r, Refusal{Handler: "bot_jwt", Reason: "bad_signature"})
 	}
 	records := parse(t, &logs)
 	require.Len(t, records, burst+1000/every)
 	require.EqualValues(t, 79, records[burst]["suppressed"])
 	require.EqualValues(t, 99, records[burst+1]["suppressed"])
 
-	log.Refused(r, "bot_jwt", "expired")
+	log.Refused(r, Refusal{Handler: "bot_jwt", Reason: "expired"})
 	require.Len(t, parse(t, &logs), 1, "another reason is not held back")
 
 	for range 50 {
-		log.Refused(r, "bot_jwt", "bad_signature")
+		log.Refused(r, Refusal{Handler: "bot_jwt", Reason: "bad_signature"})
 	}
 	now = now.Add(time.Second)
-	log.Refused(r, "bot_jwt", "bad_signature")
+	log.Refused(r, Refusal{Handler: "bot_jwt", Reason: "bad_signature"})
 	records = parse(t, &logs)
 	require.Len(t, records, 1)
 	require.EqualValues(t, 50, records[0]["suppressed"])
@@ -117,7 +122,7 @@ func TestLogOfItsOwn(t *testing.T) {
 		},
 	}}})
 	require.NoError(t, err)
-	NewLog(ctx).Refused(request(t, "/x"), "bot_jwt", "expired")
+	NewLog(ctx).Refused(request(t, "/x"), Refusal{Handler: "bot_jwt", Reason: "expired"})
 	written, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Contains(t, string(written), `"logger":"botgate.security","msg":"request refused","by":"bot_jwt","reason":"expired"`)
@@ -137,4 +142,31 @@ func TestLockedOut(t *testing.T) {
 	require.Len(t, records, 1)
 	require.Equal(t, []any{"locked out", "bot_token", "192.0.2.7 acme", float64(time.Minute)},
 		[]any{records[0]["msg"], records[0]["by"], records[0]["who"], records[0]["for"]})
+}
+
+// fakeApp has a tally, as the botgate app does.
+type fakeApp struct{ tally *refusals.Tally }
+
+func (f fakeApp) Refusals() *refusals.Tally { return f.tally }
+func (fakeApp) KnownBot(name string) bool   { return name == "demo" }
+
+// TestOneMechanism feeds metrics, log and report by one call, and leaves the log out where a refusal is nothing to look
+// at.
+func TestOneMechanism(t *testing.T) {
+	t.Parallel()
+	var logs bytes.Buffer
+	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), time.Now)
+	log.shared = fakeApp{refusals.NewTally()}
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "refused"})
+	why := Refusal{Handler: "bot_signature", Reason: "signature_mismatch", Platform: "github", Counter: counter}
+	log.Refused(request(t, "/hooks/demo/github"), why)
+	log.Count(request(t, "/hooks/demo/github"), why)
+	require.Len(t, parse(t, &logs), 1)
+	require.InDelta(t, 2, testutil.ToFloat64(counter), 0)
+	var made report.Report
+	require.True(t, log.shared.Refusals().Take(&made))
+	require.Equal(t, []report.Count{{
+		Refusal: report.Refusal{Handler: "bot_signature", Reason: "signature_mismatch", Platform: "github", Bot: "demo"}, Count: 2,
+	}}, made.Counts)
+	require.Len(t, made.Samples, 2)
 }

@@ -1,0 +1,121 @@
+// Package refusals counts the requests that a gateway refuses, keeps some of them as samples, and hands both to the
+// backend, through the queue.
+package refusals
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/report"
+	"github.com/botgate/botgate/modules/internal/requestlog"
+)
+
+// maxSegments is how far into a path a bot's name is looked for.
+const maxSegments = 8
+
+// Tally counts the refusals of a gateway since the last report. It may be used concurrently. A nil one counts nothing.
+type Tally struct {
+	mu     sync.Mutex
+	counts map[report.Refusal]*report.Count
+	// rows counts those of each kind in counts.
+	rows    map[kind]int
+	samples samples
+}
+
+// kind is what a flood must not spoil for others.
+type kind struct{ handler, reason string }
+
+// NewTally makes an empty tally.
+func NewTally() *Tally {
+	t := &Tally{}
+	t.clear()
+	return t
+}
+
+func (t *Tally) clear() {
+	t.counts, t.rows, t.samples = map[report.Refusal]*report.Count{}, map[kind]int{}, samples{}
+}
+
+// Close implements [io.Closer]; there is nothing to close.
+func (t *Tally) Close() error { return nil }
+
+// Note counts a refusal. Unless it has a bot, that is the one that the path names, where it is known.
+func (t *Tally) Note(r *http.Request, what report.Refusal, known func(bot string) bool) {
+	if t == nil {
+		return
+	}
+	if what.Bot == "" {
+		what.Bot = botIn(requestlog.AskedPath(r), known)
+	}
+	client := requestlog.Client(r)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.count(what)
+	if place, ok := t.samples.place(what, client); ok {
+		t.samples.put(place, sample(r, what))
+	}
+}
+
+// count adds one. Beyond the bound of its kind it has neither platform nor bot.
+func (t *Tally) count(what report.Refusal) {
+	c, lumped := t.counts[what], int64(0)
+	if c == nil && what != plain(what) {
+		of := kind{what.Handler, what.Reason}
+		if t.rows[of] < report.MaxCounts {
+			t.rows[of]++
+		} else {
+			what, lumped = plain(what), 1
+			c = t.counts[what]
+		}
+	}
+	if c == nil {
+		c = &report.Count{Refusal: what}
+		t.counts[what] = c
+	}
+	c.Count++
+	c.Lumped += lumped
+}
+
+// plain is a refusal without what it is about.
+func plain(what report.Refusal) report.Refusal {
+	return report.Refusal{Handler: what.Handler, Reason: what.Reason}
+}
+
+func sample(r *http.Request, what report.Refusal) report.Sample {
+	d := requestlog.Of(r)
+	return report.Sample{
+		Refusal: what, At: time.Now().UTC().Truncate(time.Microsecond), RequestID: d.ID,
+		Client: d.Client, Method: d.Method, Path: d.Path, User: event.NameOf(d.User),
+	}
+}
+
+// Take moves what was counted into a report, and reports whether there was anything.
+func (t *Tally) Take(into *report.Report) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.counts {
+		into.Counts = append(into.Counts, *c)
+	}
+	into.Samples = t.samples.list
+	t.clear()
+	return len(into.Counts) > 0
+}
+
+// botIn is the first part of a path that is the name of a known bot; empty for none. Names that nobody knows become
+// nothing: callers choose them.
+func botIn(path string, known func(bot string) bool) string {
+	for range maxSegments {
+		part, rest, more := strings.Cut(path, "/")
+		if event.ValidBot(part) && known(part) {
+			return part
+		}
+		if !more {
+			break
+		}
+		path = rest
+	}
+	return ""
+}

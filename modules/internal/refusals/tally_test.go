@@ -1,0 +1,154 @@
+package refusals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/report"
+)
+
+// request is one from an address, with what must be in no report.
+func request(path, client, user string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, path+"?access_token=private", nil)
+	r.Header.Set("Authorization", "Bearer private")
+	repl := caddy.NewReplacer()
+	r = caddyhttp.PrepareRequest(r, repl, httptest.NewRecorder(), &caddyhttp.Server{})
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, client)
+	repl.Set("http.auth.user.id", user)
+	return r
+}
+
+func known(bot string) bool { return bot == "demo" || bot == "other" }
+
+func taken(t *testing.T, tally *Tally) *report.Report {
+	t.Helper()
+	r, err := report.New("g")
+	require.NoError(t, err)
+	tally.Take(r)
+	return r
+}
+
+func count(r *report.Report, what report.Refusal) (found report.Count) {
+	for _, c := range r.Counts {
+		if c.Refusal == what {
+			found = c
+		}
+	}
+	return found
+}
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	tally := NewTally()
+	expired := report.Refusal{Handler: "bot_jwt", Reason: "expired"}
+	for _, path := range []string{"/v1/bots/demo/commands", "/v1/bots/demo/commands", "/v1/bots/other/commands", "/v1/bots/secret-name/commands", "/"} {
+		tally.Note(request(path, "192.0.2.7", "alice"), expired, known)
+	}
+	r := taken(t, tally)
+	of := func(bot string) report.Refusal {
+		return report.Refusal{Handler: "bot_jwt", Reason: "expired", Bot: bot}
+	}
+	require.Len(t, r.Counts, 3)
+	require.Equal(t, []int64{2, 1, 2}, []int64{count(r, of("demo")).Count, count(r, of("other")).Count, count(r, of("")).Count})
+	require.Len(t, r.Samples, maxOfClient)
+	s := r.Samples[0]
+	require.Equal(t, []string{"demo", "192.0.2.7", "POST", "/v1/bots/demo/commands", "alice"}, []string{s.Bot, s.Client, s.Method, s.Path, s.User})
+	e, err := r.Event()
+	require.NoError(t, err)
+	require.NotContains(t, string(e.Data), "private")
+	require.True(t, e.IsReport())
+	read, err := report.Parse(e)
+	require.NoError(t, err)
+	require.Equal(t, r, read)
+	require.False(t, tally.Take(new(report.Report)), "it was taken")
+	(*Tally)(nil).Note(request("/", "", ""), expired, known)
+}
+
+// TestFlood has one sender try what a report has no room for, and another one be in it all the same.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	tally := NewTally()
+	flood := report.Refusal{Handler: "bot_signature", Reason: "signature_mismatch", Platform: "github"}
+	for i := range 1000 {
+		flood.Bot = fmt.Sprintf("bot-%d", i%100)
+		tally.Note(request("/hooks", fmt.Sprintf("192.0.2.%d", i%200), ""), flood, known)
+	}
+	quiet := []report.Refusal{
+		{Handler: "bot_jwt", Reason: "revoked", Bot: "demo"}, {Handler: "bot_jwt", Reason: "bad_signature", Bot: "demo"},
+	}
+	for _, what := range quiet {
+		tally.Note(request("/", "198.51.100.1", ""), what, known)
+	}
+	r := taken(t, tally)
+	require.Len(t, r.Counts, report.MaxCounts+1+len(quiet))
+	lumped := count(r, report.Refusal{Handler: flood.Handler, Reason: flood.Reason})
+	require.EqualValues(t, 680, lumped.Count, "those of the bots beyond the bound")
+	require.Equal(t, lumped.Count, lumped.Lumped)
+	require.Len(t, r.Samples, report.MaxSamples)
+	sampled := map[report.Refusal]bool{}
+	for _, s := range r.Samples {
+		sampled[s.Refusal] = true
+	}
+	for _, what := range quiet {
+		require.True(t, sampled[what], what.Reason)
+		require.EqualValues(t, 1, count(r, what).Count)
+	}
+}
+
+// fakeQueue takes reports, or not.
+type fakeQueue struct {
+	err       error
+	published []*event.Event
+}
+
+func (q *fakeQueue) Publish(_ context.Context, events ...*event.Event) error {
+	q.published = append(q.published, events...)
+	return q.err
+}
+
+// TestReports sends nothing where there is nothing, and sends a report that may have got lost again.
+func TestReports(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, tally := &fakeQueue{}, NewTally()
+		r := Start(Config{Tally: tally, Publish: q.Publish, Logger: slog.New(slog.DiscardHandler)})
+		tick := func() {
+			time.Sleep(every)
+			synctest.Wait()
+		}
+		tick()
+		require.Empty(t, q.published)
+		note := func() {
+			tally.Note(request("/", "192.0.2.7", ""), report.Refusal{Handler: "bot_jwt", Reason: "expired"}, known)
+		}
+		q.err = errors.New("away")
+		note()
+		tick()
+		note()
+		note()
+		tick()
+		require.Len(t, q.published, 2)
+		require.Equal(t, q.published[0].ID, q.published[1].ID, "the same, so that it counts once")
+		q.err = nil
+		tick()
+		require.Len(t, q.published, 4)
+		last, err := report.Parse(q.published[3])
+		require.NoError(t, err)
+		require.EqualValues(t, 2, last.Counts[0].Count, "what came meanwhile")
+		note()
+		require.NoError(t, r.Close())
+		require.Len(t, q.published, 5, "the rest at the end")
+	})
+}
