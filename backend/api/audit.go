@@ -39,9 +39,10 @@ func (a *API) audited(action string, answer endpoint) endpoint {
 	return func(w *response, r *http.Request, c caller) error {
 		e := audit.Entry{
 			Phase: audit.Asked, RequestID: w.Header().Get(requestid.Header), By: c.user, Bot: c.bot, Action: action, Target: target(r),
+			Issuer: c.issuer, Session: c.session, Address: c.address,
 		}
 		if err := a.cfg.Audit.Append(r.Context(), e); err != nil {
-			return err
+			return a.withoutAudit(r, err)
 		}
 		var refused error
 		if err := answer(w, r, c); err != nil && !w.begun {
@@ -59,6 +60,16 @@ func (a *API) audited(action string, answer endpoint) endpoint {
 		a.cfg.Logger.InfoContext(ctx, "change through the API", "action", action, "target", e.Target, "by", c.user, "status", e.Status)
 		return refused
 	}
+}
+
+// withoutAudit is why a change is refused that can't be written down. Reading may still work: the audit is in the first
+// of several databases.
+func (a *API) withoutAudit(r *http.Request, err error) error {
+	p := a.problem(r, err)
+	if p.Status != http.StatusServiceUnavailable {
+		return err
+	}
+	return p.WithDetail("Nothing was changed: the audit, which has who changes what, can't be written at present.")
 }
 
 // target is the path of a request with its query, with hashes in the place of users' names: an erased user is not to be

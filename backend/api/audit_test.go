@@ -48,6 +48,9 @@ func TestAudit(t *testing.T) {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, target, nil)
 		r.Header.Set("X-Botgate-User", user)
 		r.Header.Set("X-Botgate-Bot", bot)
+		r.Header.Set("X-Botgate-Issuer", "https://issuer.example")
+		r.Header.Set("X-Botgate-Token", "token-1")
+		r.Header.Set("X-Botgate-Client", "192.0.2.7")
 		h.ServeHTTP(w, r)
 		return w
 	}
@@ -70,6 +73,7 @@ func TestAudit(t *testing.T) {
 		require.Equal(t, w.Header().Get("X-Request-Id"), answered.RequestID)
 		tc.want.RequestID, tc.want.By, tc.want.ID, tc.want.At = answered.RequestID, "officer", "id", at
 		tc.want.Target = strings.Replace(tc.want.Target, "HASH", hashOf("alice"), 1)
+		tc.want.Issuer, tc.want.Session, tc.want.Address = "https://issuer.example", "token-1", "192.0.2.7"
 		tc.want.Phase = audit.Answered
 		require.Equal(t, tc.want, answered)
 		tc.want.Phase, tc.want.Status, tc.want.Job = audit.Asked, 0, ""
@@ -89,7 +93,9 @@ func TestNothingWithoutAudit(t *testing.T) {
 	t.Parallel()
 	retrier := &fakeRetrier{}
 	h := handler(t, Config{Retry: retrier, Audit: &fakeAudit{err: audit.ErrUnavailable}})
-	requireProblem(t, ask(t, h, "POST", "/v1/bots/demo/retry"), 503, "unavailable")
+	w := ask(t, h, "POST", "/v1/bots/demo/retry")
+	requireProblem(t, w, 503, "unavailable")
+	require.Contains(t, w.Body.String(), "Nothing was changed: the audit")
 	require.Empty(t, retrier.tried)
 }
 
@@ -122,5 +128,6 @@ func auditWith(err error) *fakeAudit {
 	}
 	answered := e
 	answered.Phase, answered.Status, answered.Job = audit.Answered, 202, "j"
+	answered.Issuer, answered.Session, answered.Address = "botgate", "token-1", "192.0.2.7"
 	return &fakeAudit{err: err, entries: []audit.Entry{answered, e}}
 }

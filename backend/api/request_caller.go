@@ -13,12 +13,18 @@ import (
 type caller struct {
 	// bot is the only one whose events the caller may see; empty for all.
 	bot string
-	// user is who asks, as the gateway says; empty where nobody is named.
-	user string
+	// user is who asks, as the gateway says; empty where nobody is named. The rest is for the audit: the issuer and the
+	// id of the token, and the address.
+	user, issuer, session, address string
 }
 
-// userHeader is where the gateway says who asks.
-const userHeader = "X-Botgate-User"
+// The headers in which the gateway says who asks.
+const (
+	userHeader    = "X-Botgate-User"
+	issuerHeader  = "X-Botgate-Issuer"
+	sessionHeader = "X-Botgate-Token"
+	addressHeader = "X-Botgate-Client"
+)
 
 // noBotHeader answers a gateway that does not say for which bot its caller is: a check that it lacks must not open
 // everything.
@@ -57,8 +63,12 @@ func asCaller(answer endpoint) anyone {
 		if err != nil {
 			return err
 		}
-		if user := r.Header.Get(userHeader); user != "" {
-			c.user = event.NameOf(user)
+		for header, field := range map[string]*string{
+			userHeader: &c.user, issuerHeader: &c.issuer, sessionHeader: &c.session, addressHeader: &c.address,
+		} {
+			if value := r.Header.Get(header); value != "" {
+				*field = event.NameOf(value) // Bounded, and fit for a database.
+			}
 		}
 		return answer(w, r, c)
 	}

@@ -43,6 +43,12 @@ type Entry struct {
 	RequestID string `json:"requestid"`
 	// By is the user whom the gateway names; empty for who asked the API itself.
 	By string `json:"by,omitempty"`
+	// Issuer is that of the user's token, and Session the token's id or that of a session of the console; empty where
+	// the gateway does not say.
+	Issuer  string `json:"issuer,omitempty"`
+	Session string `json:"session,omitempty"`
+	// Address is that from which the gateway was asked; empty where it does not say.
+	Address string `json:"address,omitempty"`
 	// Bot is the one that the caller was restricted to; empty for none.
 	Bot string `json:"bot,omitempty"`
 	// Action is the route, such as "POST /v1/dead/replay".
@@ -81,7 +87,7 @@ func New(db sqldb.DB, log *slog.Logger) *Log {
 	return &Log{migration.NewTables("audit", migrationFiles, db, log, ErrUnavailable)}
 }
 
-const columns = `id, at, phase, request_id, by_user, bot, action, target, status, job`
+const columns = `id, at, phase, request_id, by_user, bot, action, target, status, job, issuer, session, address`
 
 // Append adds an entry, which is durable then.
 func (l *Log) Append(ctx context.Context, e Entry) error {
@@ -89,8 +95,9 @@ func (l *Log) Append(ctx context.Context, e Entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = sqldb.Exec(ctx, l.DB.Writer, `insert into audit (`+columns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, time.Now().UnixMicro(), string(e.Phase), e.RequestID, e.By, e.Bot, e.Action, e.Target, e.Status, e.Job)
+	_, err = sqldb.Exec(ctx, l.DB.Writer, `insert into audit (`+columns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		id, time.Now().UnixMicro(), string(e.Phase), e.RequestID, e.By, e.Bot, e.Action, e.Target, e.Status, e.Job,
+		e.Issuer, e.Session, e.Address)
 	return l.Failed("adding to the audit", err)
 }
 
@@ -120,7 +127,8 @@ order by at desc, id desc limit $7`, before.Time.UnixMicro(), before.ID, from.Un
 
 func scan(rows *sql.Rows) (e Entry, err error) {
 	var at int64
-	err = rows.Scan(&e.ID, &at, &e.Phase, &e.RequestID, &e.By, &e.Bot, &e.Action, &e.Target, &e.Status, &e.Job)
+	err = rows.Scan(&e.ID, &at, &e.Phase, &e.RequestID, &e.By, &e.Bot, &e.Action, &e.Target, &e.Status, &e.Job,
+		&e.Issuer, &e.Session, &e.Address)
 	e.At = time.UnixMicro(at).UTC()
 	return e, err
 }

@@ -34,7 +34,7 @@ func TestLog(t *testing.T) {
 		all := []audit.Entry{
 			{Phase: audit.Asked, RequestID: "r1", By: "alice", Action: "POST /v1/dead/replay", Target: "/v1/dead/replay?bot=demo"},
 			{Phase: audit.Answered, RequestID: "r1", By: "alice", Action: "POST /v1/dead/replay", Target: "/v1/dead/replay?bot=demo", Status: 202, Job: "j"},
-			{Phase: audit.Asked, RequestID: "r2", By: "bob", Bot: "demo", Action: "POST /v1/bots/{bot}/retry", Target: "/v1/bots/demo/retry"},
+			{Phase: audit.Asked, RequestID: "r2", By: "bob", Issuer: "i", Session: "s", Address: "192.0.2.7", Bot: "demo", Action: "POST /v1/bots/{bot}/retry", Target: "/v1/bots/demo/retry"},
 		}
 		for _, e := range all {
 			require.NoError(t, l.Append(t.Context(), e))
