@@ -63,6 +63,8 @@ type Config struct {
 	Audit Audit
 	// Refusals has what gateways refused; nil for none, whose path is then 404.
 	Refusals Refusals
+	// Pauses has bots paused and resumed; nil where those who deliver would not hear of it.
+	Pauses Pauses
 	// Forget drops an erased user and their events from caches; the ids are nil when they are too many to be listed.
 	// Default: there is no cache.
 	Forget func(ctx context.Context, user string, ids []string)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
@@ -30,6 +31,7 @@ const (
 // botView is how a bot does. What this process can't know is null.
 type botView struct {
 	Bot      string           `json:"bot"`
+	Pause    *pause.State     `json:"pause"`
 	Settings *botSettingsView `json:"settings"`
 	Last5m   healthView       `json:"last_5m"`
 	Last1h   healthView       `json:"last_1h"`
@@ -169,7 +171,7 @@ func (k botsKnown) names() []string {
 }
 
 func (a *API) viewBot(ctx context.Context, known botsKnown, name string) (v botView, err error) {
-	v = botView{Bot: name, Settings: viewSettings(known.settings, name), queueView: known.waiting.ofBot(name)}
+	v = botView{Bot: name, Pause: a.pauseOf(name), Settings: viewSettings(known.settings, name), queueView: known.waiting.ofBot(name)}
 	if v.Last5m, v.Last1h, err = a.botHealth(ctx, name); err != nil {
 		return v, err
 	}

@@ -12,12 +12,14 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
-// Retrier is what the API asks of a queue for a bot that is back, or won't take an event.
+// Retrier is what the API asks of a queue for a bot that is back, won't take an event, or is to be tried.
 type Retrier interface {
 	// RetryNow has what waits for its next attempt at a bot go now.
 	RetryNow(ctx context.Context, bot string) error
 	// GiveUp has an event of a bot given up that waits for its next attempt.
 	GiveUp(ctx context.Context, bot, id string) error
+	// Publish returns once the events are durable.
+	Publish(ctx context.Context, events ...*event.Event) error
 }
 
 // retryBot answers POST /v1/bots/{bot}/retry.

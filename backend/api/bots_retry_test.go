@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -16,6 +17,8 @@ type fakeRetrier struct {
 	err     error
 	tried   []string
 	givenUp []string
+	// published are events that are to try a bot.
+	published []*event.Event
 }
 
 func (f *fakeRetrier) GiveUp(_ context.Context, bot, id string) error {
@@ -23,6 +26,11 @@ func (f *fakeRetrier) GiveUp(_ context.Context, bot, id string) error {
 		return queue.ErrUnknownBot
 	}
 	f.givenUp = append(f.givenUp, id)
+	return f.err
+}
+
+func (f *fakeRetrier) Publish(_ context.Context, events ...*event.Event) error {
+	f.published = append(f.published, events...)
 	return f.err
 }
 

@@ -118,7 +118,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/give-up?event=e",
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/pause", "POST /v1/bots/demo/resume", "POST /v1/bots/demo/test", "POST /v1/bots/demo/give-up?event=e",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -222,6 +222,15 @@ POST /v1/bots/demo/give-up?event=%ff
 POST /v1/bots/demo/give-up?event=e | X-Botgate-Bot: other
 POST /v1/bots/nobody/give-up?event=e
 POST /v1/bots/a%20b/give-up?event=e
+POST /v1/bots/demo/pause
+POST /v1/bots/demo/pause?x=1
+POST /v1/bots/demo/pause | X-Botgate-Bot: other
+POST /v1/bots/nobody/pause
+POST /v1/bots/demo/resume
+POST /v1/bots/a%20b/resume
+POST /v1/bots/demo/test
+POST /v1/bots/nobody/test
+POST /v1/bots/demo/test | X-Botgate-Bot: other
 GET /v1/jobs
 GET /v1/jobs?status=done&limit=2
 GET /v1/jobs?status=lost
@@ -367,7 +376,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 	}
 	users := describedUsers{reader}
 	a, failure := New(Config{
-		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err), Refusals: &fakeRefusals{err: err},
+		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err), Refusals: &fakeRefusals{err: err}, Pauses: newFakePauses(err),
 		Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err},
 	})
 	require.NoError(t, failure)

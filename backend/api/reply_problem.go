@@ -9,6 +9,7 @@ import (
 
 	"github.com/botgate/botgate/backend/audit"
 	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/backend/refusal"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
@@ -81,7 +82,7 @@ func (a *API) problem(r *http.Request, err error) *problem.Problem {
 		return problem.Malformed.WithDetail("The parameter ttl must be from %s to %s.", session.MinTTL, a.cfg.Sessions.MaxTTL())
 	case r.Context().Err() != nil:
 		return unavailable // The client is gone, or the time is over.
-	case isAny(err, store.ErrUnavailable, session.ErrUnavailable, job.ErrUnavailable, audit.ErrUnavailable, refusal.ErrUnavailable, context.DeadlineExceeded, context.Canceled):
+	case isAny(err, store.ErrUnavailable, session.ErrUnavailable, job.ErrUnavailable, audit.ErrUnavailable, refusal.ErrUnavailable, pause.ErrUnavailable, context.DeadlineExceeded, context.Canceled):
 		a.cfg.Logger.DebugContext(r.Context(), "database unavailable", "error", err) // The health check warns, once.
 		return unavailable
 	case isAny(err, queue.ErrUnavailable, queue.ErrUnconfirmed, queue.ErrClosed):

@@ -25,6 +25,7 @@ import (
 	"github.com/botgate/botgate/backend/health"
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/notify"
+	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/backend/refusal"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/sharded"
@@ -97,6 +98,8 @@ type App struct {
 	retrier api.Retrier
 	waiting api.Queue
 	audit   *audit.Log
+	// pauses are those of bots; nil where this process can't reach those who deliver.
+	pauses *pause.Pauses
 	// refusals are what gateways refused; nil without the roles for it.
 	refusals *refusal.Log
 	jobs     *job.Jobs // Nil without the roles for it.

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dispatch"
+	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
@@ -26,7 +28,8 @@ const (
 // fleet is the bots of the bots file as it is now, and who delivers to them.
 type fleet struct {
 	mu         sync.Mutex
-	set        bots.Set
+	set        bots.Set // Those of the file.
+	pauses     map[string]pause.State
 	dispatcher *dispatch.Dispatcher // Nil until there is one.
 }
 
@@ -48,7 +51,7 @@ func (f *fleet) isOne() bool { return len(f.names()) == 1 }
 func (f *fleet) deliver(cfg dispatch.Config) (d *dispatch.Dispatcher, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	cfg.Bots = f.set
+	cfg.Bots = f.paused()
 	f.dispatcher, err = dispatch.New(cfg)
 	return f.dispatcher, err
 }
@@ -58,10 +61,41 @@ func (f *fleet) replace(set bots.Set) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.set = set
+	return f.apply()
+}
+
+// pause changes which bots are paused.
+func (f *fleet) pause(states map[string]pause.State) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pauses = states
+	return f.apply()
+}
+
+// apply has the dispatcher go by what has changed. The lock is held.
+func (f *fleet) apply() error {
 	if f.dispatcher == nil {
 		return nil
 	}
-	return f.dispatcher.SetBots(set)
+	return f.dispatcher.SetBots(f.paused())
+}
+
+// paused are the bots of the file, with those paused that are. The lock is held.
+func (f *fleet) paused() bots.Set {
+	set := maps.Clone(f.set)
+	for name, s := range f.pauses {
+		b, known := set[name]
+		switch {
+		case !known:
+			continue
+		case s.Paused:
+			b.Paused = true
+		default:
+			b.ResumedAt = s.Since
+		}
+		set[name] = b
+	}
+	return set
 }
 
 // loadBots reads the bots file.

@@ -11,6 +11,7 @@ import (
 	"github.com/botgate/botgate/backend/internal/migration"
 	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/backend/refusal"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/postgres"
@@ -67,7 +68,8 @@ func migrateShard(
 		return err
 	}
 	return errors.Join(session.NewSQL(engine.SQL(), log).Migrate(ctx), job.NewSQL(engine.SQL(), log).Migrate(ctx),
-		audit.New(engine.SQL(), log).Migrate(ctx), refusal.New(engine.SQL(), log).Migrate(ctx))
+		audit.New(engine.SQL(), log).Migrate(ctx), refusal.New(engine.SQL(), log).Migrate(ctx),
+		pause.NewSQL(engine.SQL(), log).Migrate(ctx))
 }
 
 // MigrationStep is a migration that a database lacks.
@@ -105,7 +107,8 @@ func planShard(
 	defer func() { err = errors.Join(err, closeDB()) }()
 	parts := []planner{events}
 	if first {
-		parts = append(parts, session.NewSQL(db, log), job.NewSQL(db, log), audit.New(db, log), refusal.New(db, log))
+		parts = append(parts, session.NewSQL(db, log), job.NewSQL(db, log), audit.New(db, log), refusal.New(db, log),
+			pause.NewSQL(db, log))
 	}
 	for _, part := range parts {
 		more, err := part.Plan(ctx)

@@ -10,6 +10,7 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/dispatch"
 	blobopen "github.com/botgate/botgate/internal/blob/open"
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/metric"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
@@ -158,6 +159,15 @@ func (l *lazyQueue) RetryNow(ctx context.Context, bot string) error {
 		return err
 	}
 	return q.RetryNow(ctx, bot)
+}
+
+// Publish implements [api.Retrier].
+func (l *lazyQueue) Publish(ctx context.Context, events ...*event.Event) error {
+	q, err := l.get(ctx)
+	if err != nil {
+		return err
+	}
+	return q.Publish(ctx, events...)
 }
 
 // Depths implements [api.Queue].

@@ -186,8 +186,9 @@ func knownBots() bots.Set { return bots.Set{"demo": {}, "flaky": {}} }
 
 type fakeRetry struct{}
 
-func (fakeRetry) RetryNow(context.Context, string) error       { return nil }
-func (fakeRetry) GiveUp(context.Context, string, string) error { return nil }
+func (fakeRetry) RetryNow(context.Context, string) error         { return nil }
+func (fakeRetry) Publish(context.Context, ...*event.Event) error { return nil }
+func (fakeRetry) GiveUp(context.Context, string, string) error   { return nil }
 
 // fakeJobs remembers what was asked for.
 type fakeJobs struct {

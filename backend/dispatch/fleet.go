@@ -60,6 +60,7 @@ func (d *Dispatcher) SetBots(set bots.Set) error {
 	for name, t := range targets {
 		d.succeed(t, before.targets[name], next.botConcurrency)
 		targets[name] = keepUnchanged(t, before.targets[name])
+		d.metrics.showPaused(t.bot)
 	}
 	d.slots.resize(maps.Values(targets), len(targets) == 1, next.botConcurrency)
 	d.fleet.Store(next)
@@ -71,6 +72,7 @@ func (d *Dispatcher) SetBots(set bots.Set) error {
 		}
 		if targets[name] == nil {
 			d.metrics.botOpen.DeleteLabelValues(name)
+			d.metrics.paused.DeleteLabelValues(name)
 		}
 	}
 	return d.adjust()

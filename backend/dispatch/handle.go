@@ -50,7 +50,7 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	case t.expired(delivery, time.Now()):
 		return s.conclude(delivery, expire(delivery), 0, sp)
 	}
-	if _, alone := s.slots.leavesAlone(t.gate); alone && delivery.Crashes > 0 {
+	if _, alone := s.slots.leavesAlone(t.gate); (alone || t.bot.Paused) && delivery.Crashes > 0 {
 		return s.postpone(delivery, downPause)
 	}
 	err := s.recovered(delivery, func() error { return s.handOver(delivery, sp) })
@@ -179,6 +179,10 @@ func (s *session) acquire(delivery *queue.Delivery) (t *target, p pass, ok bool)
 		if t = s.target(delivery.Event.Bot); t == nil {
 			return nil, p, false
 		}
+		if t.bot.Paused {
+			s.awaitResume(t, delivery)
+			continue
+		}
 		began := s.waitsSince(t, delivery, time.Now())
 		if time.Since(began) >= t.bot.GiveUpAfter {
 			return t, p, false
@@ -193,13 +197,23 @@ func (s *session) acquire(delivery *queue.Delivery) (t *target, p pass, ok bool)
 	return t, p, ok
 }
 
+// awaitResume waits for the end of a pause, or until something else changed that the event goes by. The time does not
+// count.
+func (s *session) awaitResume(t *target, delivery *queue.Delivery) {
+	ctx, cancel := t.untilReplaced(s.starting)
+	defer cancel()
+	defer delivery.OnRecall(cancel)()
+	defer s.holds.onGiveUp(delivery, cancel)()
+	<-ctx.Done()
+}
+
 // waitsSince is when the time began that an event may wait for its bot.
 func (s *session) waitsSince(t *target, delivery *queue.Delivery, now time.Time) time.Time {
 	since, alone := s.slots.leavesAlone(t.gate)
 	if !alone || t.bot.OnDead == bots.OnDeadHold {
 		return now
 	}
-	return slices.MaxFunc([]time.Time{triedSince(delivery, now), since}, time.Time.Compare)
+	return slices.MaxFunc([]time.Time{t.triedSince(delivery, now), since}, time.Time.Compare)
 }
 
 // await waits for a request to a bot until a time, or until something changed that the event goes by.
@@ -245,7 +259,7 @@ func judge(
 		change.Error = refusedForGood + ": " + change.Error
 	case t.bot.MaxAttempts > 0 && b.charges && change.Attempt >= t.bot.MaxAttempts:
 		change.Error = outOfAttempts + ": " + change.Error
-	case b.charges && change.At.Sub(triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
+	case b.charges && change.At.Sub(t.triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
 		change.Error = outOfTime + ": " + change.Error
 	default:
 		backoff := func(attempt int) time.Duration { return t.delay(attempt, ans.retryAfter) }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/metric"
 )
 
@@ -14,6 +15,7 @@ type metrics struct {
 	waiting  prometheus.Gauge
 	total    prometheus.Gauge
 	botOpen  *prometheus.GaugeVec
+	paused   *prometheus.GaugeVec
 
 	postponed, unknown prometheus.Counter
 }
@@ -47,6 +49,10 @@ func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics,
 			Help: "1 from when the bot is found down until it is fully back.",
 		}, []string{"bot"}),
 	}
+	m.paused = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "botgate_dispatch_paused",
+		Help: "1 while a bot is paused, as somebody asked for: what is for it waits.",
+	}, []string{"bot"})
 	m.postponed = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "botgate_dispatch_postponed_total",
 		Help: "Deliveries held back because their user is over a rate limit that defers.",
@@ -57,5 +63,14 @@ func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics,
 	})
 	metric.Start(m.failures, metric.Values(causes()...))
 	return m, metric.Register(reg, "dispatch",
-		m.attempts, m.delay, m.failures, m.duration, m.inFlight, m.waiting, m.total, m.botOpen, m.postponed, m.unknown, held)
+		m.attempts, m.delay, m.failures, m.duration, m.inFlight, m.waiting, m.total, m.botOpen, m.paused, m.postponed, m.unknown, held)
+}
+
+// showPaused says whether a bot is paused.
+func (m *metrics) showPaused(bot bots.Bot) {
+	value := 0.0
+	if bot.Paused {
+		value = 1
+	}
+	m.paused.WithLabelValues(bot.Name).Set(value)
 }

@@ -44,6 +44,15 @@ func triedSince(d *queue.Delivery, now time.Time) time.Time {
 	return now
 }
 
+// triedSince does the same for an event of the bot: a pause does not count.
+func (t *target) triedSince(d *queue.Delivery, now time.Time) time.Time {
+	since := triedSince(d, now)
+	if t.bot.ResumedAt.After(since) {
+		return t.bot.ResumedAt
+	}
+	return since
+}
+
 // delay is the time until the attempt after this one: a backoff with full jitter, so that a
 // bot that comes back is not met by everything at once, and not before the bot wants it.
 func (t *target) delay(attempt int, retryAfter time.Duration) time.Duration {

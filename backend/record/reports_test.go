@@ -66,7 +66,7 @@ func TestReports(t *testing.T) {
 		require.Equal(t, 11, s.len(), "events do not")
 		require.NoError(t, r.Healthy())
 		reports.set(nil)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // In the bubble it passes at once.
 		synctest.Wait()
 		require.Len(t, reports.kept, 1)
 		require.EqualValues(t, 3, reports.kept[0].Counts[0].Count)

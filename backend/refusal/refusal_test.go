@@ -133,7 +133,7 @@ func TestBudget(t *testing.T) {
 		const kinds = 100
 		_, err := db.Writer.ExecContext(t.Context(), `insert into refusals (minute, handler, reason, platform, bot, count, lumped)
 with recursive m(n) as (select 0 union all select n + 1 from m where n < 299), k(n) as (select 0 union all select n + 1 from k where n < 99)
-select $1 - m.n * 60000000, 'h', cast(k.n as text), '', '', 1, 0 from m cross join k`, minute.UnixMicro())
+select cast($1 as bigint) - cast(m.n as bigint) * 60000000, 'h', cast(k.n as text), '', '', 1, 0 from m cross join k`, minute.UnixMicro())
 		require.NoError(t, err)
 		q := refusal.Query{From: minute.Add(-24 * time.Hour), To: minute.Add(time.Minute), Step: time.Hour}
 		found := sum(t, l, q)

@@ -65,6 +65,11 @@ type Bot struct {
 	// Queues is over how many queues of RabbitMQ its events are spread, by their order keys, at
 	// most [queue.MaxBotQueues]. Default 1.
 	Queues int
+
+	// Paused has what is for the bot wait, as somebody asked for. It is no setting of the bots file, and neither is
+	// ResumedAt, when the last pause ended: the time of GiveUpAfter begins no earlier. Zero for never.
+	Paused    bool
+	ResumedAt time.Time
 }
 
 // KeepAnswers says which answers of a bot are kept.

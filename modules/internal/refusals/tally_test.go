@@ -125,7 +125,7 @@ func TestReports(t *testing.T) {
 		q, tally := &fakeQueue{}, NewTally()
 		r := Start(Config{Tally: tally, Publish: q.Publish, Logger: slog.New(slog.DiscardHandler)})
 		tick := func() {
-			time.Sleep(every)
+			time.Sleep(every) //nolint:forbidigo // In the bubble it passes at once.
 			synctest.Wait()
 		}
 		tick()
