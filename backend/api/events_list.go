@@ -91,7 +91,7 @@ func readList(r *http.Request, c caller) (*eventList, error) {
 	var cursor, newer string
 	err := parameters{
 		"bot": text(&l.Bot), "user": name(&l.Subject), "type": text(&l.Type), "verified_by": text(&l.VerifiedBy),
-		"order_key": text(&l.OrderKey), "q": text(&l.Search),
+		"order_key": text(&l.OrderKey), "q": text(&l.Search), "text": searched(&l.Body),
 		"status": someOf(&l.Statuses, event.Statuses()...), "from": timeOrAge(&l.From), "to": timeOrAge(&l.To),
 		"order": oneOf(&order, newestFirst, oldestFirst), "fields": fields(&l.fields, eventjson.Listed),
 		"limit": limit(&l.Limit, store.MaxLimit), "cursor": plain(&cursor), "newer": plain(&newer),
@@ -109,6 +109,19 @@ func readList(r *http.Request, c caller) (*eventList, error) {
 	given := r.URL.Query()
 	l.key = listKey(l.Query, given.Get("from"), given.Get("to"))
 	return l, l.place(cursor, newer)
+}
+
+// The bounds of a text that is looked for in bodies, in bytes.
+const minSearched, maxSearched = 3, 200
+
+// searched reads what is looked for in bodies.
+func searched(field *string) func(name, value string) error {
+	return func(name, value string) error {
+		if *field = value; !event.ValidText(value) || len(value) < minSearched || len(value) > maxSearched {
+			return fmt.Errorf("%s must be text of %d to %d bytes", name, minSearched, maxSearched)
+		}
+		return nil
+	}
 }
 
 // place sets where the page begins.

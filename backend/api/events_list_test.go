@@ -175,6 +175,7 @@ func TestListParameters(t *testing.T) {
 		"from=2026-03-04T05:06:07.0000019Z&to=2026-03-04t07:06:07%2B01:00&order=newest": {
 			From: time.Date(2026, 3, 4, 5, 6, 7, 1000, time.UTC), To: time.Date(2026, 3, 4, 6, 6, 7, 0, time.UTC), Limit: 50,
 		},
+		"text=%22a%22:1":                     {Body: `"a":1`, Limit: 50},
 		"q=01a2&verified_by=jwt&order_key=k": {Search: "01a2", VerifiedBy: "jwt", OrderKey: "k", Limit: 50},
 		"status=accepted&limit=1":            {Statuses: []event.Status{event.StatusAccepted}, Limit: 1},
 	} {

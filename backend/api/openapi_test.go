@@ -139,6 +139,8 @@ GET /v1/events?fields=id,status&limit=1
 GET /v1/events | If-None-Match: *
 GET /v1/events?status=failed,dead&from=24h&to=1h&order=oldest
 GET /v1/events?q=al&verified_by=jwt&order_key=k&fields=last,size
+GET /v1/events?text=hello
+GET /v1/events?text=x
 GET /v1/events?newer=x
 GET /v1/events?from=1h&to=24h
 GET /v1/events?limit=0

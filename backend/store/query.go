@@ -14,6 +14,8 @@ type Query struct {
 	Bot, Subject, Type, VerifiedBy, OrderKey string
 	// Search is what an event's id or user begins with, or its order key.
 	Search string
+	// Body is what an event's body has in it, byte for byte. It is looked for in the rows of a tenth of Scan.
+	Body string
 	// Statuses are those of which an event has to have one.
 	Statuses []event.Status
 	// From and To bound when events were accepted: From is included, To is not. In microseconds.
@@ -33,7 +35,7 @@ type Query struct {
 // Possible reports whether any event can match. Clients may send text that no database takes, or
 // a position that no page returned.
 func (q Query) Possible() bool {
-	for _, s := range []string{q.Bot, q.Subject, q.Type, q.VerifiedBy, q.OrderKey, q.Search, q.After.ID} {
+	for _, s := range []string{q.Bot, q.Subject, q.Type, q.VerifiedBy, q.OrderKey, q.Search, q.Body, q.After.ID} {
 		if !validText(s) {
 			return false
 		}
@@ -95,12 +97,16 @@ func (q Query) Beyond(edge time.Time) Position {
 // Size is the limit, clamped to 1 and MaxLimit.
 func (q Query) Size() int { return min(max(q.Limit, 1), MaxLimit) }
 
-// Rows is the bound of Scan.
+// Rows is the bound of Scan, and of fewer rows where bodies are read.
 func (q Query) Rows() int {
-	if q.Scan <= 0 {
-		return MaxScan
+	most := MaxScan
+	if q.Body != "" {
+		most /= bodyCost
 	}
-	return min(q.Scan, MaxScan)
+	if q.Scan <= 0 {
+		return most
+	}
+	return min(q.Scan, most)
 }
 
 const (
@@ -108,6 +114,8 @@ const (
 	MaxLimit = 200
 	// MaxScan is the largest Scan.
 	MaxScan = 25_000
+	// bodyCost is how many rows may be passed for one whose body is read.
+	bodyCost = 10
 	// MaxAttempts is how many attempts of an event Get returns.
 	MaxAttempts = 1000
 )

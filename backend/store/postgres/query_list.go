@@ -35,6 +35,9 @@ cross join lateral (select * from events e where e.event_time = s.event_time and
 	countQuery = `select count(*) from (select from event_status where known and ` + undelivered + ` and status = $1 limit $2) s`
 )
 
+// contains is the condition that a body has an argument in it.
+const contains = "position(?::bytea in e.data) > 0"
+
 // undelivered is a condition as the index has it.
 var undelivered = sqlstore.Codes("status <> {delivered}")
 
@@ -63,7 +66,7 @@ func listQuery(q store.Query) (string, []any) {
 	f.Equal("bot", q.Bot)
 	f.Equal("type", q.Type)
 	bySubject(f, q)
-	f.Attributes(q)
+	f.Attributes(q, contains)
 	wanted := ""
 	if len(q.Statuses) > 0 {
 		wanted = " and " + f.OneOf("status", q.Statuses)
@@ -161,7 +164,7 @@ func readListed(ctx context.Context, db sqlstore.Query, q store.Query, found []*
 	}
 	f := &sqlstore.Filter{Args: []any{times, ids, statuses, attempts, replays, updates, first, last}}
 	if sqlstore.ByStatus(q) {
-		f.Attributes(q)
+		f.Attributes(q, contains)
 	}
 	records, err := sqlstore.All(ctx, db, sqlstore.ScanRecord, selectListed+f.Where(), f.Args...)
 	slices.SortFunc(records, func(a, b *store.Record) int { return q.Compare(a.Position(), b.Position()) })

@@ -12,6 +12,9 @@ import (
 var selectLast = sqlstore.Codes(`iif(s.status in ({accepted}, {deferred}), null, (select d.data from events d indexed by events_key
 	where d.event_time = e.event_time and d.ref = e.id and d.status <> {repeated} order by `) + sqlstore.LastFirst + ` limit 1))`
 
+// contains is the condition that a body has an argument in it.
+const contains = "instr(e.data, ?) > 0"
+
 // readPage is [sqlstore.Base.Page].
 func readPage(ctx context.Context, db sqlstore.Query, q store.Query) (*store.Page, error) {
 	query, args := listQuery(q)
@@ -100,7 +103,7 @@ func page(f *sqlstore.Filter, q store.Query, from, at, id string) (string, []any
 	case q.Oldest:
 		after = math.MinInt64
 	}
-	f.Attributes(q)
+	f.Attributes(q, contains)
 	compare, order := sqlstore.Behind(q)
 	f.And("(" + at + ", " + id + ") " + compare + " (" + f.Arg(after) + ", " + f.Arg(start.ID) + ")")
 	f.Until(at, q)

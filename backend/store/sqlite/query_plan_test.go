@@ -61,6 +61,9 @@ func TestListPlans(t *testing.T) {
 		{"event_status_open", store.Query{From: time.Unix(1, 0), To: time.Unix(2, 0), Statuses: []event.Status{event.StatusDead}}},
 		{"events_type", store.Query{Bot: "b", Type: "t", Statuses: []event.Status{event.StatusDelivered}}},
 		{"events_key", store.Query{VerifiedBy: "jwt", OrderKey: "k", Search: "a"}},
+		{"events_key", store.Query{Body: "text"}},
+		{"events_bot", store.Query{Body: "text", Bot: "b"}},
+		{"event_status_open", store.Query{Body: "text", Statuses: []event.Status{event.StatusDead}}},
 		{"event_status_open", store.Query{Search: "a", Statuses: []event.Status{event.StatusDead}}},
 		{"events_subject", store.Query{Bot: "b", Subject: "s", Type: "t", Statuses: []event.Status{event.StatusAccepted}}},
 	} {

@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 	runTopic(t, "Refuse", refuseCases, open)
 	runTopic(t, "Status", statusCases, open)
 	runTopic(t, "List", listCases, open)
+	runTopic(t, "Filter", filterCases, open)
 	runTopic(t, "Concurrency", concurrencyCases, open)
 	runTopic(t, "Lifecycle", lifecycleCases, open)
 	runTopic(t, "Log", logCases, open)

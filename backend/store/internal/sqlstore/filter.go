@@ -52,17 +52,20 @@ func (f *Filter) Until(column string, q store.Query) {
 
 // HasAttributes reports whether a query asks for attributes that no index has.
 func HasAttributes(q store.Query) bool {
-	return q.VerifiedBy != "" || q.OrderKey != "" || q.Search != ""
+	return q.VerifiedBy != "" || q.OrderKey != "" || q.Search != "" || q.Body != ""
 }
 
-// Attributes asks for them in the log, as e.
-func (f *Filter) Attributes(q store.Query) {
+// Attributes asks for them in the log, as e. Contains is the condition that e.data has the bytes of an argument in it.
+func (f *Filter) Attributes(q store.Query, contains string) {
 	f.Equal("e.verified_by", q.VerifiedBy)
 	f.Equal("e.order_key", q.OrderKey)
 	if q.Search != "" {
 		text := "cast(" + f.Arg(q.Search) + " as text)"
 		begins := func(column string) string { return "substr(" + column + ", 1, length(" + text + ")) = " + text }
 		f.And("(" + begins("e.id") + " or " + begins("e.subject") + " or e.order_key = " + text + ")")
+	}
+	if q.Body != "" {
+		f.And(strings.Replace(contains, "?", f.Arg([]byte(q.Body)), 1))
 	}
 }
 
