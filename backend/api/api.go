@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -105,6 +106,9 @@ type API struct {
 	// depths and activity ask the queue.
 	depths   *metric.Ask[map[queue.Group]int64]
 	activity *metric.Ask[queue.Activity]
+	// samples are taken of the depths, by sampling.
+	samples  *depthSamples
+	sampling sync.WaitGroup
 	// closing ends when requests must not be held open any longer.
 	closing context.Context
 	close   context.CancelFunc
@@ -123,7 +127,11 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{cfg: cfg, mux: http.NewServeMux(), metrics: m, hub: newHub(cfg.Notices), origins: http.NewCrossOriginProtection()}
 	a.depths, a.activity = metric.NewAsk(a.askDepths), metric.NewAsk(a.askActivity)
+	a.samples = newDepthSamples(int(keepSamples / sampleEvery))
 	a.closing, a.close = context.WithCancel(context.Background())
+	if cfg.Queue != nil {
+		a.sampling.Go(func() { a.sample(a.closing) })
+	}
 	for _, r := range a.routes() {
 		if cfg.Audit != nil && r.audited() {
 			r.answer = a.audited(r.pattern, r.answer)
@@ -139,4 +147,5 @@ func New(cfg Config) (*API, error) {
 func (a *API) Close() {
 	a.close()
 	a.hub.close()
+	a.sampling.Wait()
 }

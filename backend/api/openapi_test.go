@@ -191,6 +191,8 @@ GET /v1/bots/a%20b
 GET /v1/queues
 GET /v1/queues | X-Botgate-Bot: other
 GET /v1/queues?x=1
+GET /v1/queues?from=1h&step=1m
+GET /v1/queues?from=25h
 GET /v1/system
 GET /v1/system?x=1
 GET /v1/system | X-Botgate-Bot: other

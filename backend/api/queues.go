@@ -11,6 +11,7 @@ import (
 
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/problem"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -41,6 +42,8 @@ type groupView struct {
 	Group string `json:"group"`
 	Bot   string `json:"bot,omitempty"`
 	queueView
+	// Samples are there where they are asked for.
+	Samples *[]depthPoint `json:"samples,omitempty"`
 }
 
 type queuesView struct {
@@ -78,7 +81,8 @@ func (a *API) readQueue(context.Context) (*queueState, error) {
 
 // listQueues answers GET /v1/queues.
 func (a *API) listQueues(w *response, r *http.Request, c caller) error {
-	if err := (parameters{}).read(r); err != nil {
+	from, step, err := readSamples(r, time.Now())
+	if err != nil {
 		return err
 	}
 	found, err := a.readQueue(r.Context())
@@ -90,9 +94,14 @@ func (a *API) listQueues(w *response, r *http.Request, c caller) error {
 		bot, ofBot := strings.CutPrefix(string(group), string(queue.OfBot("")))
 		switch {
 		case ofBot && c.may(bot):
-			view.Queues = append(view.Queues, groupView{string(queue.Dispatch), bot, found.ofBot(bot)})
+			view.Queues = append(view.Queues, groupView{Group: string(queue.Dispatch), Bot: bot, queueView: found.ofBot(bot)})
 		case !ofBot && c.bot == "":
 			view.Queues = append(view.Queues, groupView{Group: string(group), queueView: found.ofGroup(group)})
+		default:
+			continue
+		}
+		if !from.IsZero() {
+			view.Queues[len(view.Queues)-1].Samples = new(a.samples.since(group, from, step))
 		}
 	}
 	if c.bot == "" {
@@ -103,6 +112,28 @@ func (a *API) listQueues(w *response, r *http.Request, c caller) error {
 		view.DeadLetters = &dead
 	}
 	return w.send(http.StatusOK, view)
+}
+
+// readSamples reads from when on samples are wanted, zero for none, and in what steps: by default in the shortest that give
+// a chart.
+func readSamples(r *http.Request, now time.Time) (from time.Time, step time.Duration, err error) {
+	if err := (parameters{"from": timeOrAge(&from), "step": span(&step, keepSamples)}).read(r); err != nil || from.IsZero() && step == 0 {
+		return from, step, err
+	}
+	points := func(step time.Duration) time.Duration { return now.Sub(from)/step + 1 }
+	if step == 0 {
+		step = sampleEvery
+		for points(step) > maxPoints {
+			step *= 2
+		}
+	}
+	switch {
+	case from.IsZero() || now.Sub(from) > keepSamples+time.Minute:
+		return from, step, problem.Malformed.WithDetail("The parameter from must be within the last %d hours.", keepSamples/time.Hour)
+	case step%sampleEvery != 0 || points(step) > maxPoints:
+		return from, step, problem.Malformed.WithDetail("The parameter step must be a multiple of %s, and give at most %d points.", sampleEvery, maxPoints)
+	}
+	return from, step, nil
 }
 
 // ofGroup is what a group has that is no bot's.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,11 +111,26 @@ func TestFlood(t *testing.T) {
 
 // fakeQueue takes reports, or not.
 type fakeQueue struct {
+	mu        sync.Mutex
 	err       error
 	published []*event.Event
 }
 
+func (q *fakeQueue) fail(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.err = err
+}
+
+func (q *fakeQueue) all() []*event.Event {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.published)
+}
+
 func (q *fakeQueue) Publish(_ context.Context, events ...*event.Event) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.published = append(q.published, events...)
 	return q.err
 }
@@ -129,26 +146,26 @@ func TestReports(t *testing.T) {
 			synctest.Wait()
 		}
 		tick()
-		require.Empty(t, q.published)
+		require.Empty(t, q.all())
 		note := func() {
 			tally.Note(request("/", "192.0.2.7", ""), report.Refusal{Handler: "bot_jwt", Reason: "expired"}, known)
 		}
-		q.err = errors.New("away")
+		q.fail(errors.New("away"))
 		note()
 		tick()
 		note()
 		note()
 		tick()
-		require.Len(t, q.published, 2)
-		require.Equal(t, q.published[0].ID, q.published[1].ID, "the same, so that it counts once")
-		q.err = nil
+		require.Len(t, q.all(), 2)
+		require.Equal(t, q.all()[0].ID, q.all()[1].ID, "the same, so that it counts once")
+		q.fail(nil)
 		tick()
-		require.Len(t, q.published, 4)
-		last, err := report.Parse(q.published[3])
+		require.Len(t, q.all(), 4)
+		last, err := report.Parse(q.all()[3])
 		require.NoError(t, err)
 		require.EqualValues(t, 2, last.Counts[0].Count, "what came meanwhile")
 		note()
 		require.NoError(t, r.Close())
-		require.Len(t, q.published, 5, "the rest at the end")
+		require.Len(t, q.all(), 5, "the rest at the end")
 	})
 }
