@@ -26,6 +26,7 @@ var needs = map[string]struct{ query, contentType, body string }{
 	"POST /v1/bots/{bot}/commands":    {body: string(hello)},
 	"POST /v1/bots/{bot}/give-up":     {query: "?event={id}"},
 	"GET /v1/events/stream":           {query: "?bot=demo"},
+	"POST /v1/limits/reset":           {query: "?zone=user&key=alice"},
 	"POST /v1/dead/replay":            {query: "?all=true"},
 	"DELETE /v1/dead":                 {query: "?all=true"},
 	"POST /v1/jobs":                   {body: `{"kind":"dead-drop","all":true}`},

@@ -62,8 +62,10 @@ type Config struct {
 	Eraser Eraser
 	// Audit keeps who changed what, without which nothing is changed; nil for none, whose path is then 404.
 	Audit Audit
-	// Refusals has what gateways refused; nil for none, whose path is then 404.
+	// Refusals has what gateways refused, and their limits; nil for none, whose paths are then 404.
 	Refusals Refusals
+	// ResetLimit reaches the gateways; nil where nothing does.
+	ResetLimit ResetLimit
 	// Pauses has bots paused and resumed; nil where those who deliver would not hear of it.
 	Pauses Pauses
 	// Forget drops an erased user and their events from caches; the ids are nil when they are too many to be listed.

@@ -79,8 +79,10 @@ func target(r *http.Request) string {
 	if user := r.PathValue("user"); user != "" {
 		path = strings.Replace(r.Pattern[strings.Index(r.Pattern, "/"):], "{user}", hashOf(user), 1)
 	}
-	if users := query["user"]; len(users) > 0 {
-		query.Set("user", hashOf(users[0]))
+	for _, name := range []string{"user", "key"} { // The key of a limit may be a user.
+		if users := query[name]; len(users) > 0 {
+			query.Set(name, hashOf(users[0]))
+		}
 	}
 	if len(query) > 0 {
 		path += "?" + query.Encode()

@@ -31,13 +31,13 @@ const (
 // botView is how a bot does. What this process can't know is null.
 type botView struct {
 	Bot      string           `json:"bot"`
-	Pause    *pause.State     `json:"pause"`
 	Settings *botSettingsView `json:"settings"`
 	Last5m   healthView       `json:"last_5m"`
 	Last1h   healthView       `json:"last_1h"`
 	queueView
-	LastSuccess *lastView `json:"last_success"`
-	LastFailure *lastView `json:"last_failure"`
+	Pause       *pause.State `json:"pause"`
+	LastSuccess *lastView    `json:"last_success"`
+	LastFailure *lastView    `json:"last_failure"`
 }
 
 // botSettingsView is a bot of the bots file. Its address may have a secret anywhere but in its origin.
@@ -171,7 +171,7 @@ func (k botsKnown) names() []string {
 }
 
 func (a *API) viewBot(ctx context.Context, known botsKnown, name string) (v botView, err error) {
-	v = botView{Bot: name, Pause: a.pauseOf(name), Settings: viewSettings(known.settings, name), queueView: known.waiting.ofBot(name)}
+	v = botView{Bot: name, Settings: viewSettings(known.settings, name), queueView: known.waiting.ofBot(name), Pause: a.pauseOf(name)}
 	if v.Last5m, v.Last1h, err = a.botHealth(ctx, name); err != nil {
 		return v, err
 	}

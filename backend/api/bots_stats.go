@@ -65,7 +65,7 @@ func readRange(q *store.StatsQuery, r *http.Request, p parameters, now time.Time
 	if q.To.IsZero() {
 		q.To = now.UTC()
 	}
-	tooLong := !q.From.IsZero() && q.To.Sub(q.From) > maxRange+time.Minute
+	tooLong := !q.From.IsZero() && q.To.Sub(q.From) > maxRange+time.Second // An age is counted from a moment ago.
 	q.To = q.To.Add(time.Minute - 1).Truncate(time.Minute)
 	if q.From.IsZero() {
 		q.From = q.To.Add(-defaultRange)

@@ -39,13 +39,15 @@ func TestStatsRange(t *testing.T) {
 			"?from=1999-12-31T23:00:30Z": {begin.Add(-62 * time.Minute), begin},
 			"?to=1999-12-31T23:00:00Z":   {begin.Add(-122 * time.Minute), begin.Add(-62 * time.Minute)},
 			"?from=1999-12-25T00:02:00Z": {begin.Add(-7 * 24 * time.Hour), begin},
+			"?from=1999-12-25T00:01:59Z": {begin.Add(-7 * 24 * time.Hour), begin},
+			"?from=7d":                   {begin.Add(-7 * 24 * time.Hour), begin},
 		} {
 			require.Equal(t, 200, ask(t, h, "GET", "/v1/bots/demo/stats"+query).Code, query)
 			require.Equal(t, want, [2]time.Time{reader.statsQuery.From, reader.statsQuery.To}, query)
 		}
 		calls := reader.calls
 		for _, query := range []string{
-			"?from=1999-12-25T00:01:59Z", "?from=2000-01-01T00:02:00Z", "?from=0001-02-01T00:00:00Z&to=9999-01-01T00:00:00Z",
+			"?from=1999-12-25T00:01:28Z", "?from=2000-01-01T00:02:00Z", "?from=0001-02-01T00:00:00Z&to=9999-01-01T00:00:00Z",
 			"?from=yesterday", "?to=1", "?bot=demo", "?from=&from=",
 		} {
 			requireProblem(t, ask(t, h, "GET", "/v1/bots/demo/stats"+query), 400, "malformed")

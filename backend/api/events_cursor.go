@@ -19,7 +19,11 @@ import (
 func listKey(q store.Query, from, to string) string {
 	statuses := slices.Clone(q.Statuses)
 	slices.Sort(statuses)
-	list, _ := json.Marshal([]any{q.Bot, q.Subject, q.Type, q.VerifiedBy, q.OrderKey, q.Search, q.Body, statuses, q.Oldest, from, to}) // Text always can be.
+	parts := []any{q.Bot, q.Subject, q.Type, q.VerifiedBy, q.OrderKey, q.Search, statuses, q.Oldest, from, to}
+	if q.Body != "" { // Cursors of before there was such a filter go on.
+		parts = append(parts, q.Body)
+	}
+	list, _ := json.Marshal(parts) // Text always can be.
 	sum := sha256.Sum256(list)
 	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }

@@ -13,6 +13,8 @@ import (
 // Refusals is what the API asks of who keeps what gateways refused.
 type Refusals interface {
 	Sum(ctx context.Context, q refusal.Query) (*refusal.Result, error)
+	// Limits are those of the gateways that reported lately.
+	Limits(ctx context.Context) ([]refusal.Limits, error)
 	// Erase removes what is known of a user.
 	Erase(ctx context.Context, user string) error
 }

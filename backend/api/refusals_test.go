@@ -32,6 +32,25 @@ func (f *fakeRefusals) Sum(_ context.Context, q refusal.Query) (*refusal.Result,
 	}, f.err
 }
 
+func (f *fakeRefusals) Limits(context.Context) ([]refusal.Limits, error) {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	zone := report.Zone{Name: "user", Key: "{http.auth.user.id}", Rate: "10/s", Burst: 20}
+	older := zone
+	older.Burst = 5
+	return []refusal.Limits{
+		{Gateway: "new", At: at, Limits: report.Limits{
+			Zones:     []report.Zone{zone, {Name: "places", Key: "k", MaxInFlight: 3, Plans: []report.Plan{{Name: "gold", Rate: "1/s", Burst: 1}}}},
+			Offenders: []report.Offender{{Zone: "user", Key: "bob", Refused: 2, First: now, Last: now}},
+		}},
+		{Gateway: "old", At: at.Add(-time.Minute), Limits: report.Limits{
+			Zones: []report.Zone{older},
+			Offenders: []report.Offender{
+				{Zone: "user", Key: "alice", Refused: 7, First: now, Last: now}, {Zone: "user", Key: "past", Refused: 9, First: now, Last: now.Add(-time.Hour)},
+			},
+		}},
+	}, f.err
+}
+
 func (f *fakeRefusals) Erase(_ context.Context, user string) error {
 	f.erased = append(f.erased, user)
 	return f.err

@@ -55,15 +55,11 @@ func (a *API) routes() []route {
 		{"GET /v1/queues", "queues", query, a.listQueues},
 		{"GET /v1/stats", "stats", query, a.allStats},
 		{"GET /v1/bots/{bot}/stats", "stats", query, a.botStats},
-		{"POST /v1/bots/{bot}/retry", "retry", retryTimeout, a.retryBot},
-		{"POST /v1/bots/{bot}/give-up", "give_up", retryTimeout, a.giveUp},
-		{"POST /v1/bots/{bot}/pause", "pause", query, a.setPaused(true)},
-		{"POST /v1/bots/{bot}/resume", "pause", query, a.setPaused(false)},
-		{"POST /v1/bots/{bot}/test", "test", retryTimeout, a.testBot},
 		{"GET /v1/dead", "dead", query, a.listDead},
 		{"GET /v1/dead/summary", "dead", query, a.sumDead},
 		{"GET /v1/dead/{id}", "dead", query, a.getDead},
 	}
+	all = append(all, a.botChanges()...)
 	if a.cfg.System != nil {
 		all = append(all, route{"GET /v1/system", "system", query, a.getSystem})
 	}
@@ -71,7 +67,11 @@ func (a *API) routes() []route {
 		all = append(all, route{"GET /v1/audit", "audit", query, a.listAudit})
 	}
 	if a.cfg.Refusals != nil {
-		all = append(all, route{"GET /v1/refusals", "refusals", query, a.listRefusals})
+		all = append(all, []route{
+			{"GET /v1/refusals", "refusals", query, a.listRefusals},
+			{"GET /v1/limits", "limits", query, a.listLimits},
+			{"POST /v1/limits/reset", "limits", query, a.resetLimit},
+		}...)
 	}
 	if a.cfg.Jobs != nil {
 		all = append(all, []route{
@@ -101,6 +101,17 @@ func (a *API) routes() []route {
 		}...)
 	}
 	return all
+}
+
+// botChanges are what can be done to a bot.
+func (a *API) botChanges() []route {
+	return []route{
+		{"POST /v1/bots/{bot}/retry", "retry", retryTimeout, a.retryBot},
+		{"POST /v1/bots/{bot}/give-up", "give_up", retryTimeout, a.giveUp},
+		{"POST /v1/bots/{bot}/pause", "pause", a.cfg.Timeout, a.setPaused(true)},
+		{"POST /v1/bots/{bot}/resume", "pause", a.cfg.Timeout, a.setPaused(false)},
+		{"POST /v1/bots/{bot}/test", "test", retryTimeout, a.testBot},
+	}
 }
 
 // unclearPath answers what the gateway refuses, too: it would be a redirect otherwise, to another path than was asked

@@ -41,14 +41,14 @@ type Entry struct {
 	Phase Phase     `json:"phase"`
 	// RequestID is that of the request, which both of its entries have.
 	RequestID string `json:"requestid"`
-	// By is the user whom the gateway names; empty for who asked the API itself.
-	By string `json:"by,omitempty"`
 	// Issuer is that of the user's token, and Session the token's id or that of a session of the console; empty where
 	// the gateway does not say.
 	Issuer  string `json:"issuer,omitempty"`
 	Session string `json:"session,omitempty"`
 	// Address is that from which the gateway was asked; empty where it does not say.
 	Address string `json:"address,omitempty"`
+	// By is the user whom the gateway names; empty for who asked the API itself.
+	By string `json:"by,omitempty"`
 	// Bot is the one that the caller was restricted to; empty for none.
 	Bot string `json:"bot,omitempty"`
 	// Action is the route, such as "POST /v1/dead/replay".

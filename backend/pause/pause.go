@@ -90,10 +90,8 @@ func (p *Pauses) Set(ctx context.Context, bot string, paused bool, by string) (S
 func (p *Pauses) Run(ctx context.Context) error {
 	for well := true; ; {
 		err := p.Refresh(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		switch {
+		case ctx.Err() != nil:
 		case err != nil && well:
 			p.log.Warn("it can't be found out which bots are paused, those known stay so", slog.Any("error", err))
 		case err == nil && !well:

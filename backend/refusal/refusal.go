@@ -74,6 +74,9 @@ func (l *Log) add(ctx context.Context, r *report.Report) error {
 			return err
 		}
 	}
+	if err := setLimits(ctx, tx, r); err != nil {
+		return err
+	}
 	return tx.Commit()
 }
 
@@ -104,6 +107,7 @@ func (l *Log) Sweep(ctx context.Context) error {
 	before := time.Now().Add(-Keep).UnixMicro()
 	for _, statement := range []string{
 		`delete from refusals where minute < $1`, `delete from refusal_samples where at < $1`, `delete from refusal_reports where at < $1`,
+		`delete from gateway_limits where at < $1`,
 	} {
 		if _, err := sqldb.Exec(ctx, l.DB.Writer, statement, before); err != nil {
 			return l.Failed("sweeping the refusals", err)
@@ -112,8 +116,11 @@ func (l *Log) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// Erase removes the samples of a user.
+// Erase removes the samples of a user, and who is over a limit: gateways say again who is.
 func (l *Log) Erase(ctx context.Context, user string) error {
 	_, err := sqldb.Exec(ctx, l.DB.Writer, `delete from refusal_samples where subject = $1`, clean(user))
+	if err == nil {
+		err = l.forgetOffenders(ctx)
+	}
 	return l.Failed("erasing refused requests of a user", err)
 }

@@ -156,3 +156,36 @@ func TestUnavailable(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrUnavailable, "record tries again")
 	})
 }
+
+// TestLimits has the newest of each gateway, and of an erased user nothing.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, fresh func(t *testing.T) sqldbtest.Open) {
+		l := tables.Migrated(t, fresh(t)(t))
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		limits := func(id, gateway string, at time.Time, burst int) *report.Report {
+			return &report.Report{ID: id, Gateway: gateway, At: at, Limits: &report.Limits{
+				Zones:     []report.Zone{{Name: "user", Key: "k", Rate: "1/s", Burst: burst}},
+				Offenders: []report.Offender{{Zone: "user", Key: "alice", Refused: 3, First: at, Last: at}},
+			}}
+		}
+		for _, r := range []*report.Report{
+			limits("a", "g1", now, 2), limits("b", "g1", now.Add(-time.Minute), 1), limits("c", "g2", now.Add(-time.Minute), 3),
+			limits("d", "gone", now.Add(-3*time.Hour), 4),
+			{ID: "e", Gateway: "g2", At: now},
+		} {
+			require.NoError(t, l.Add(t.Context(), r))
+		}
+		found, err := l.Limits(t.Context())
+		require.NoError(t, err)
+		require.Len(t, found, 2)
+		require.Equal(t, []any{"g1", now, 2, "g2", 3}, []any{found[0].Gateway, found[0].At, found[0].Zones[0].Burst, found[1].Gateway, found[1].Zones[0].Burst})
+		require.Equal(t, "alice", found[0].Offenders[0].Key)
+		require.NoError(t, l.Erase(t.Context(), "alice"))
+		found, err = l.Limits(t.Context())
+		require.NoError(t, err)
+		require.Len(t, found, 2)
+		require.Empty(t, found[0].Offenders)
+		require.Equal(t, 2, found[0].Zones[0].Burst)
+	})
+}

@@ -132,7 +132,7 @@ func NewRepeat(about *Event, n int, at time.Time) (*Event, error) {
 	return NewChange(about, Change{Status: StatusRepeated, Repeat: n, At: at})
 }
 
-// TypeReport is the [Event.Type] of what a gateway says of itself. It travels as changes do.
+// TypeReport is the [Event.Type] of what a gateway says of itself. It goes where changes go, and is in no history.
 const TypeReport = changePrefix + "report"
 
 // IsReport reports whether the event is a report of a gateway, which is a change of no event.

@@ -229,10 +229,7 @@ func (l *Limiter) Reset(ctx context.Context, zone, key string) error {
 	if l.shared == nil {
 		return nil
 	}
-	if err := l.shared.reset(ctx, zone, id); err != nil {
-		return err
-	}
-	return l.resets.announce(ctx, id)
+	return Reset(ctx, l.resets.client, zone, key)
 }
 
 // forget drops what this process knows of a key.

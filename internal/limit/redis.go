@@ -124,8 +124,3 @@ func (id ID) key(zone string) string {
 	text := append(append(append(append(space[:0], keyPrefix...), hashTag...), zone...), ':')
 	return string(base64.RawURLEncoding.AppendEncode(text, id[:]))
 }
-
-// reset gives a key its full allowance back.
-func (s *shared) reset(ctx context.Context, zone string, id ID) error {
-	return s.pipe.Client().Del(ctx, id.key(zone)).Err()
-}

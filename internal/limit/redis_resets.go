@@ -48,6 +48,15 @@ func (r *resets) hear(m any) {
 	}
 }
 
+// Reset gives a key of a zone its full allowance back at all processes that share a Redis, from one that limits nothing.
+func Reset(ctx context.Context, client redis.UniversalClient, zone, key string) error {
+	id := IDOf(zone, key)
+	if err := client.Del(ctx, id.key(zone)).Err(); err != nil {
+		return err
+	}
+	return (&resets{client: client}).announce(ctx, id)
+}
+
 func (r *resets) announce(ctx context.Context, id ID) error {
 	return r.client.Publish(ctx, resetChannel, base64.RawURLEncoding.EncodeToString(id[:])).Err()
 }

@@ -35,6 +35,8 @@ type Report struct {
 	// Counts are all refusals, and Samples some of them.
 	Counts  []Count  `json:"counts,omitempty"`
 	Samples []Sample `json:"samples,omitempty"`
+	// Limits are those of the gateway as they are now; nil where nothing is said of them.
+	Limits *Limits `json:"limits,omitempty"`
 }
 
 // Refusal says what was refused, in words of fixed sets and of the operator's files.
@@ -105,6 +107,9 @@ func Parse(e *event.Event) (*Report, error) {
 		return nil, fmt.Errorf("decoding report %s: %w", e.ID, err)
 	}
 	tooMany := func(c Count) bool { return c.Count < 0 || c.Lumped < 0 || c.Count > maxCount || c.Lumped > c.Count }
+	if r.Limits != nil && (len(r.Limits.Zones) > MaxZones || len(r.Limits.Offenders) > MaxOffenders) {
+		return nil, errTooLarge
+	}
 	if len(r.Samples) > MaxSamples || slices.ContainsFunc(r.Counts, tooMany) {
 		return nil, errTooLarge
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/modules/internal/ahead"
 	"github.com/botgate/botgate/modules/internal/order"
+	"github.com/botgate/botgate/modules/internal/refusals"
 	"github.com/botgate/botgate/modules/internal/requestlog"
 	"github.com/botgate/botgate/modules/internal/security"
 )
@@ -90,6 +91,8 @@ type Handler struct {
 	logger  *slog.Logger
 	// security takes what is refused; it is not in the log, as callers may come again.
 	security *security.Log
+	// unwatch ends the report of the limits; nil where there is none.
+	unwatch func()
 }
 
 // botgateApp is what the handler needs of the botgate app.
@@ -123,6 +126,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if h.limiter, h.release, err = acquire(app.(botgateApp).RedisPipe(), h.logger); err != nil {
 		return fmt.Errorf("bot_rate_limit: %w", err)
+	}
+	if reporting, ok := app.(interface{ Refusals() *refusals.Tally }); ok {
+		h.unwatch = reporting.Refusals().Watch(reported{h})
 	}
 	h.next = ahead.Of(ctx, h)
 	h.policy = limit.Policy{Budget: time.Duration(h.Budget), OnError: h.OnStoreError, Share: h.LocalShare}
@@ -180,6 +186,9 @@ func (h *Handler) Cleanup() error {
 	}
 	release := h.release
 	h.release = nil
+	if h.unwatch != nil {
+		h.unwatch()
+	}
 	return release()
 }
 

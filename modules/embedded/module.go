@@ -20,6 +20,7 @@ import (
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/modules/internal/gateway"
+	"github.com/botgate/botgate/modules/internal/refusals"
 )
 
 // stopTimeout bounds the backend's stop, in which running deliveries may finish; its
@@ -58,6 +59,8 @@ type botgateApp interface {
 	// Hold returns the shared queue, which stays open until release is called.
 	Hold() (q queue.Queue, release func() error, err error)
 	Settings() gateway.Settings
+	// Refusals reaches the limits of the gateway.
+	Refusals() *refusals.Tally
 	// Tracer returns nil where the environment asks for no traces.
 	Tracer() trace.Tracer
 	// Claim has an address for this process alone.
@@ -138,7 +141,8 @@ func (b *Backend) Start() error {
 		return errors.Join(err, listener.Close())
 	}
 	backend, err := app.New(app.Config{
-		Settings: b.settings, Queue: q, Listener: listener, Tracer: b.shared.Tracer(), Logger: b.logger,
+		Settings: b.settings, Queue: q, Listener: listener, ResetLimit: b.shared.Refusals().ResetLimit,
+		Tracer: b.shared.Tracer(), Logger: b.logger,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("botgate_embedded: %w", err), listener.Close(), release())

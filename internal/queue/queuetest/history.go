@@ -17,6 +17,7 @@ var historyCases = []testCase{
 	{"shows what was accepted, as it went in and in order", historyShows},
 	{"outlasts acknowledgements and restarts", historyOutlasts},
 	{"has a repeat once", historyRepeats},
+	{"has no reports", historyReports},
 	{"ends with what was there at the beginning", historyEnds},
 	{"begins at a time", historySince},
 	{"resumes behind an offset", historyAfter},
@@ -56,6 +57,19 @@ func recordIDs(records []queue.HistoryRecord) []string {
 		ids[i] = record.Event.ID
 	}
 	return ids
+}
+
+// historyReports has a report of a gateway go to Record, and nowhere else.
+func historyReports(t *testing.T, e *env) {
+	sent := e.event("key")
+	report := e.change(sent)
+	report.ID, report.Type = "report-"+sent.ID[:8], event.TypeReport
+	require.True(t, report.IsReport())
+	e.publish(e.q, report)
+	e.publish(e.q, sent)
+	require.Equal(t, []string{sent.ID}, recordIDs(e.history(e.q, queue.HistoryRange{})))
+	e.depth(e.q, queue.Record, 2)
+	e.depth(e.q, queue.Dispatch, 1)
 }
 
 func historyShows(t *testing.T, e *env) {

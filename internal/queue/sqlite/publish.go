@@ -23,7 +23,7 @@ type row struct {
 	bot                         string
 	botHash, orderHash          int64
 	record, dispatch            bool
-	again                       bool // It is redelivered, so it is no part of the history.
+	again                       bool // It is redelivered, or a report, so it is no part of the history.
 	replays                     int  // Of its delivery in Dispatch.
 }
 
@@ -86,6 +86,7 @@ func newRow(e *event.Event) (row, error) {
 		orderHash:   hashText(e.Key()),
 		record:      true,
 		dispatch:    !e.IsChange(),
+		again:       e.IsReport(),
 	}, nil
 }
 

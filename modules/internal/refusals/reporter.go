@@ -45,7 +45,7 @@ func Start(cfg Config) *Reporter {
 	return r
 }
 
-// Close sends what is left, once.
+// Close sends the refusals that are left, once.
 func (r *Reporter) Close() error {
 	r.cancel()
 	<-r.done
@@ -57,7 +57,9 @@ func (r *Reporter) run(ctx context.Context) {
 	for retry.Sleep(ctx, every) {
 		r.send(ctx)
 	}
-	r.send(context.WithoutCancel(ctx))
+	if r.cfg.Tally.counted() { // The limits are of no use any more.
+		r.send(context.WithoutCancel(ctx))
+	}
 }
 
 // send hands over the report that was not sent before, and then a new one. What the queue does not take goes on being

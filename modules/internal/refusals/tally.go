@@ -21,8 +21,9 @@ type Tally struct {
 	mu     sync.Mutex
 	counts map[report.Refusal]*report.Count
 	// rows counts those of each kind in counts.
-	rows    map[kind]int
-	samples samples
+	rows     map[kind]int
+	samples  samples
+	limiters limiters
 }
 
 // kind is what a flood must not spoil for others.
@@ -92,16 +93,27 @@ func sample(r *http.Request, what report.Refusal) report.Sample {
 	}
 }
 
-// Take moves what was counted into a report, and reports whether there was anything.
+// Take moves what was counted into a report, with the limits as they are, and reports whether there was anything.
 func (t *Tally) Take(into *report.Report) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(t.counts) == 0 && !t.limiters.due(into.At) {
+		return false
+	}
+	into.Limits = t.limiters.report(into.At)
 	for _, c := range t.counts {
 		into.Counts = append(into.Counts, *c)
 	}
 	into.Samples = t.samples.list
 	t.clear()
-	return len(into.Counts) > 0
+	return true
+}
+
+// counted reports whether there are refusals that were not taken.
+func (t *Tally) counted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.counts) > 0
 }
 
 // botIn is the first part of a path that is the name of a known bot; empty for none. Names that nobody knows become

@@ -169,3 +169,46 @@ func TestReports(t *testing.T) {
 		require.Len(t, q.all(), 5, "the rest at the end")
 	})
 }
+
+// fakeLimiter has a zone and an offender.
+type fakeLimiter struct {
+	zone  string
+	reset []string
+}
+
+func (f *fakeLimiter) Zones() []report.Zone { return []report.Zone{{Name: f.zone, Key: "k"}} }
+
+func (f *fakeLimiter) Offenders(int) []report.Offender {
+	return []report.Offender{{Zone: "shared", Key: "alice", Refused: 3}, {Zone: f.zone, Key: "bob", Refused: 7}}
+}
+
+func (f *fakeLimiter) Reset(_ context.Context, zone, key string) error {
+	f.reset = append(f.reset, zone+" "+key)
+	return nil
+}
+
+// TestLimits are reported where they are new, with refusals, and now and then.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	tally, first, second := NewTally(), &fakeLimiter{zone: "one"}, &fakeLimiter{zone: "two"}
+	now := time.Now()
+	take := func(at time.Duration) *report.Limits {
+		made := &report.Report{At: now.Add(at)}
+		tally.Take(made)
+		return made.Limits
+	}
+	require.Nil(t, take(0), "there are none")
+	stop := tally.Watch(first)
+	tally.Watch(second)
+	limits := take(time.Second)
+	require.Equal(t, []report.Zone{{Name: "one", Key: "k"}, {Name: "two", Key: "k"}}, limits.Zones)
+	require.Equal(t, []report.Offender{{Zone: "one", Key: "bob", Refused: 7}, {Zone: "two", Key: "bob", Refused: 7}, {Zone: "shared", Key: "alice", Refused: 3}}, limits.Offenders)
+	require.Nil(t, take(2*time.Second), "nothing is new")
+	require.NotNil(t, take(2*time.Second+repeatLimits))
+	tally.Note(request("/", "192.0.2.7", ""), report.Refusal{Handler: "bot_rate_limit", Reason: "rate-limited"}, known)
+	require.NotNil(t, take(3*time.Second+repeatLimits), "with refusals")
+	require.NoError(t, tally.ResetLimit(t.Context(), "one", "bob"))
+	require.Equal(t, []string{"one bob"}, first.reset)
+	stop()
+	require.Equal(t, []report.Zone{{Name: "two", Key: "k"}}, take(4*time.Second+repeatLimits).Zones, "as after a reload")
+}

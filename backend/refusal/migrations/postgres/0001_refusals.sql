@@ -36,3 +36,10 @@ create table refusal_reports (
 );
 
 create index refusal_reports_at on refusal_reports (at);
+
+-- The limits of gateways, as they were reported last.
+create table gateway_limits (
+	gateway  text collate "C" not null primary key,
+	at       bigint not null,
+	document text not null
+);

@@ -36,3 +36,10 @@ create table refusal_reports (
 ) strict;
 
 create index refusal_reports_at on refusal_reports (at);
+
+-- The limits of gateways, as they were reported last.
+create table gateway_limits (
+	gateway  text not null primary key,
+	at       integer not null,
+	document text not null
+) strict;
