@@ -84,6 +84,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.openSecret(ctx); err != nil {
 		return err
 	}
+	if err := h.setTransport(ctx); err != nil {
+		return fmt.Errorf("bot_api: option transport: %w", err)
+	}
 	h.provisioned = true
 	return h.Handler.Provision(ctx)
 }
@@ -140,7 +143,12 @@ func (h *Handler) setRequestID() {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	r.Header.Set(requestid.Header, requestlog.ID(r))
 	dropStrangersTrace(r)
-	return h.Handler.ServeHTTP(w, r, next)
+	r, departure := withDeparture(r)
+	err := h.Handler.ServeHTTP(w, r, next)
+	if departure.left {
+		panic(http.ErrAbortHandler) // Nobody may take a part for the whole.
+	}
+	return err
 }
 
 // dropStrangersTrace leaves the backend's decision what is sampled to the backend, where the gateway has no span: it
