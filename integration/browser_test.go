@@ -155,7 +155,7 @@ func (b *browser) await(what, script string) {
 // rows are the ids of the list that is shown.
 func (b *browser) rows() []string {
 	b.t.Helper()
-	return evaluate[[]string](b, `[...document.querySelectorAll("tr[data-row] a.id")].map((a) => a.dataset.id)`)
+	return evaluate[[]string](b, `[...document.querySelectorAll("tr[data-row] a.id")].map((a) => a.pathname.split("/").at(-1))`)
 }
 
 // requireAccessible fails on what axe finds on the page, by all of its rules or by some.

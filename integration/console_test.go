@@ -36,12 +36,13 @@ func TestConsole(t *testing.T) {
 	fine := s.accept("bob", hello)
 	s.awaitStatus(fine, "delivered")
 
-	link := s.link("operator")
+	link := s.link("admin")
 	b.do(chromedp.Navigate(link))
 	b.await("signed in", `location.pathname === "/console/"`)
 	b.goTo("/console/events")
 	require.ElementsMatch(t, []string{dead, fine}, b.rows())
 	requireAddressIsTheState(t, b, dead)
+	requireSelection(b, dead)
 	requireReplayByKeys(t, s, b, dead)
 	requireEveryPage(t, b, dead)
 	requireTheme(b)
@@ -74,6 +75,18 @@ func requireAddressIsTheState(t *testing.T, b *browser, dead string) {
 	b.await("all of them", `document.querySelectorAll("tr[data-row]").length === 2`)
 }
 
+// requireSelection selects the dead one with keys, and comes to the question about it.
+func requireSelection(b *browser, dead string) {
+	b.t.Helper()
+	b.goTo("/console/events?status=dead")
+	b.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("x"))
+	b.await("one is selected", `document.querySelector(".selected:not([hidden]) b")?.textContent === "1 selected"`)
+	b.do(chromedp.Click(chromedp.CSS(".selected a")))
+	b.await("the question", `document.querySelector("h1")?.textContent === "Replay 1 dead letter?" && document.readyState === "complete"`)
+	require.Contains(b.t, b.address(), "ids="+dead)
+	b.requireQuiet()
+}
+
 // requireReplayByKeys opens the dead letter and replays it, with keys alone.
 func requireReplayByKeys(t *testing.T, s *stack, b *browser, dead string) {
 	t.Helper()
@@ -99,7 +112,8 @@ func requireEveryPage(t *testing.T, b *browser, id string) {
 	job := evaluate[string](b, `fetch("/console/jobs").then((a) => a.text()).then((page) => page.match(/\/console\/jobs\/[0-9a-f-]{36}/)[0])`)
 	for name, path := range map[string]string{
 		"overview": "/console/", "bots": "/console/bots", "bot": "/console/bots/demo", "events": "/console/events", "filtered": "/console/events?bot=nobody&status=failed,dead", "event": "/console/events/" + id + "?body=pretty",
-		"dead": "/console/dead?since=all", "jobs": "/console/jobs", "job": job, "live": "/console/live", "help": "/console/help", "login": "/console/login",
+		"users": "/console/users", "user": "/console/users/alice", "erase": "/console/users/alice/erase", "audit": "/console/audit", "system": "/console/system",
+		"export": "/console/events/export?bot=demo&from=1h", "dead": "/console/dead?since=all", "jobs": "/console/jobs", "job": job, "live": "/console/live", "help": "/console/help", "login": "/console/login",
 		"error": "/console/nothing",
 	} {
 		b.goTo(path)

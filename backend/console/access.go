@@ -20,7 +20,9 @@ var access = map[string]string{
 	"GET /v1/events":            scopeRead,
 	"GET /v1/events/{id}":       scopeRead,
 	"GET /v1/events/stream":     scopeRead,
+	"GET /v1/users":             scopeRead,
 	"GET /v1/users/{user}":      scopeRead,
+	"GET /v1/queues":            scopeRead,
 	"GET /v1/stats":             scopeRead,
 	"GET /v1/bots":              scopeRead,
 	"GET /v1/bots/{bot}":        scopeRead,
@@ -33,6 +35,15 @@ var access = map[string]string{
 	"DELETE /v1/dead":           scopeAdmin,
 	"GET /v1/jobs":              scopeAct,
 	"GET /v1/jobs/{id}":         scopeAct,
+	"GET /v1/jobs/{id}/result":  scopeAct,
+	"DELETE /v1/jobs/{id}":      scopeAct,
+	"POST /v1/jobs":             scopeAct,
+	// An export of a user has their sessions, too.
+	"GET /v1/users/{user}/data":     scopeAct,
+	"GET /v1/sessions/{bot}/{user}": scopeAct,
+	"DELETE /v1/users/{user}/data":  scopeAdmin,
+	"GET /v1/audit":                 scopeAdmin,
+	"GET /v1/system":                scopeAdmin,
 }
 
 // newCalls finds the entry of access that a call belongs to.
@@ -67,13 +78,26 @@ func roleOf(scopes []string) string {
 // May reports whether the visitor has the scope; for what changes something only where that is allowed at all.
 func (v *visit) May(scope string) bool { return slices.Contains(v.session.Scopes, scope) }
 
+// lacks is what keeps the visitor from seeing something; empty for nothing.
+func (v *visit) lacks(scope string) string {
+	if v.May(scope) {
+		return ""
+	}
+	return "This needs a token with the scope " + scope + "; you are " + roleOf(v.session.Scopes) + "."
+}
+
 // why is what keeps the visitor from a change; empty for nothing.
 func (v *visit) why(scope string) string {
-	switch {
-	case v.c.cfg.ReadOnly:
+	if v.c.cfg.ReadOnly {
 		return "This console is read-only."
-	case !v.May(scope):
-		return "This needs a token with the scope " + scope + "; you are " + roleOf(v.session.Scopes) + "."
 	}
-	return ""
+	return v.lacks(scope)
+}
+
+// refuse is why the visitor may not make a change; nil where they may.
+func (v *visit) refuse(scope string) error {
+	if why := v.why(scope); why != "" {
+		return &trouble{Status: http.StatusForbidden, Title: "You may not do this", Detail: why + " Nothing was changed."}
+	}
+	return nil
 }

@@ -25,11 +25,22 @@ type call struct {
 	query        url.Values
 	// key marks repeats of a call that changes something; empty for none.
 	key string
+	// body is JSON; nil for none.
+	body []byte
+	// shared lets the answer be one of a moment ago.
+	shared bool
 }
 
 // get is a call that reads. Empty parameters are left out.
 func get(path string, query url.Values) call {
 	return call{method: http.MethodGet, path: path, query: query}
+}
+
+// getShared is a call that reads what pages read again and again.
+func getShared(path string, query url.Values) call {
+	a := get(path, query)
+	a.shared = true
+	return a
 }
 
 // url is the call's path and query.
@@ -47,7 +58,7 @@ func (a call) url() string {
 
 // request is a call in the visitor's name, if they may make it.
 func (v *visit) request(a call) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(v.r.Context(), a.method, a.url(), nil)
+	request, err := http.NewRequestWithContext(v.r.Context(), a.method, a.url(), bytes.NewReader(a.body))
 	if err != nil {
 		return nil, fmt.Errorf("asking the API: %w", err)
 	}
@@ -62,6 +73,9 @@ func (v *visit) request(a call) (*http.Request, error) {
 	request.Header.Set(botclaim.Header, v.session.Bot)
 	request.Header.Set(userHeader, v.session.User) // For the audit.
 	request.Header.Set(requestid.Header, v.id)
+	if a.body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
 	if a.key != "" {
 		request.Header.Set(idempotency.Header, a.key)
 	}
@@ -70,21 +84,54 @@ func (v *visit) request(a call) (*http.Request, error) {
 
 // ask makes a call, and decodes the answer. What the API refuses is a [trouble].
 func (v *visit) ask(a call, into any) error {
+	_, err := v.askWithHeader(a, into)
+	return err
+}
+
+// askWithHeader does the same, and returns the answer's header.
+func (v *visit) askWithHeader(a call, into any) (http.Header, error) {
+	request, err := v.request(a)
+	if err != nil {
+		return nil, err
+	}
+	key := v.session.Bot + " " + request.URL.String()
+	if body := v.c.recent.get(key, v.now); a.shared && body != nil {
+		return nil, json.Unmarshal(body, into)
+	}
+	answer := &recorder{header: http.Header{}}
+	v.c.cfg.API.ServeHTTP(answer, request)
+	if a.method != http.MethodGet {
+		v.c.recent.forget()
+	}
+	switch {
+	case answer.over:
+		return nil, errTooLarge
+	case answer.status >= http.StatusMultipleChoices:
+		return nil, troubleOf(answer.status, answer.body.Bytes())
+	case answer.status == http.StatusNoContent:
+		return answer.header, nil
+	}
+	if err := json.Unmarshal(answer.body.Bytes(), into); err != nil {
+		return nil, fmt.Errorf("reading the answer to %s %s: %w", a.method, a.path, err)
+	}
+	if a.shared {
+		v.c.recent.put(key, answer.body.Bytes(), v.now)
+	}
+	return answer.header, nil
+}
+
+// pass has the API answer the visitor itself, with a file or a stream.
+func (v *visit) pass(a call) error {
 	request, err := v.request(a)
 	if err != nil {
 		return err
 	}
-	answer := &recorder{header: http.Header{}}
-	v.c.cfg.API.ServeHTTP(answer, request)
-	switch {
-	case answer.over:
-		return errTooLarge
-	case answer.status >= http.StatusMultipleChoices:
-		return troubleOf(answer.status, answer.body.Bytes())
+	for _, name := range []string{"Accept-Encoding", "Last-Event-ID"} {
+		if value := v.r.Header.Get(name); value != "" {
+			request.Header.Set(name, value)
+		}
 	}
-	if err := json.Unmarshal(answer.body.Bytes(), into); err != nil {
-		return fmt.Errorf("reading the answer to %s %s: %w", a.method, a.path, err)
-	}
+	v.c.cfg.API.ServeHTTP(v.w, request)
 	return nil
 }
 

@@ -56,6 +56,9 @@ type botRow struct {
 	Mark                          mark
 	Success, P95, Waiting, Oldest string
 	Failure                       string
+	// Spark is nil where nothing is known; name is the bot's, for calls.
+	Spark *spark
+	name  string
 }
 
 // health says how a bot does by its attempts of five minutes.
@@ -74,7 +77,7 @@ func (b botState) health() mark {
 func (v *visit) botRow(b botState) botRow {
 	row := botRow{
 		Name: visible(b.Bot), Address: botsPath + "/" + url.PathEscape(b.Bot), Events: eventsPath + "?" + url.Values{"bot": {b.Bot}}.Encode(),
-		Mark: b.health(), Success: percent(b.Last5m.Success), P95: milliseconds(b.Last5m.Attempts.P95), Waiting: "–", Oldest: "–",
+		name: b.Bot, Mark: b.health(), Success: percent(b.Last5m.Success), P95: milliseconds(b.Last5m.Attempts.P95), Waiting: "–", Oldest: "–",
 	}
 	if b.Waiting != nil {
 		row.Waiting = number(*b.Waiting)
@@ -105,7 +108,7 @@ func (c *Console) listBots(v *visit) error {
 	if err != nil {
 		return err
 	}
-	a := get("/v1/bots", f.query(allTime))
+	a := getShared("/v1/bots", f.query(allTime))
 	var answer botList
 	if err := v.ask(a, &answer); err != nil {
 		return err
@@ -115,6 +118,7 @@ func (c *Console) listBots(v *visit) error {
 	for _, b := range answer.Bots {
 		page.Rows = append(page.Rows, v.botRow(b))
 	}
+	v.addSparks(page.Rows)
 	if f.get("cursor") != "" {
 		page.First = f.with()
 	}
@@ -125,13 +129,13 @@ func (c *Console) listBots(v *visit) error {
 }
 
 type botPage struct {
-	Bot            botRow
-	Facts          []fact
-	Charts         []chart
-	Trouble        *trouble
-	Windows        []choice
-	Events, Failed string
-	Dead, Live     string
+	Bot             botRow
+	Facts, Settings []fact
+	Charts          []chart
+	Trouble         *trouble
+	Windows         []choice
+	Events, Failed  string
+	Dead, Live      string
 }
 
 // showBot shows how a bot did in a window, and what its settings are.
@@ -153,7 +157,7 @@ func (c *Console) showBot(v *visit) error {
 	v.curl = v.asCurl(a)
 	only := url.Values{"bot": {b.Bot}}
 	page := botPage{
-		Bot: v.botRow(b), Facts: v.botFacts(b), Events: eventsPath + "?" + only.Encode(), Dead: deadPath + "?" + only.Encode(),
+		Bot: v.botRow(b), Facts: v.botFacts(b), Settings: botSettingsFacts(b.Settings), Events: eventsPath + "?" + only.Encode(), Dead: deadPath + "?" + only.Encode(),
 		Live: livePath + "?" + only.Encode(), Failed: eventsPath + "?" + only.Encode() + "&status=failed%2Cdead",
 	}
 	for _, w := range []string{"1h", "6h", "24h", "3d"} {
@@ -180,20 +184,32 @@ func (v *visit) botFacts(b botState) []fact {
 			facts = append(facts, fact{last.name, v.ago(last.at.At) + " " + visible(last.at.Error), eventsPath + "/" + last.at.Event})
 		}
 	}
-	if b.Waiting != nil {
-		facts = append(facts, fact{"Waiting", v.botRow(b).Waiting + ", oldest " + v.botRow(b).Oldest, ""})
+	switch {
+	case b.Waiting == nil:
+	case *b.Waiting == 0:
+		facts = append(facts, fact{"Waiting", "nothing", ""})
+	default:
+		facts = append(facts, fact{"Waiting", v.botRow(b).Waiting + ", the oldest for " + v.botRow(b).Oldest, ""})
 	}
-	s := b.Settings
+	return facts
+}
+
+// botSettingsFacts are its settings, where this process knows them.
+func botSettingsFacts(s *botSettings) []fact {
 	if s == nil {
-		return facts
+		return nil
 	}
 	ms := func(n int64) string { return span(time.Duration(n) * time.Millisecond) }
 	attempts := "as many as it takes"
 	if s.MaxAttempts > 0 {
-		attempts = strconv.Itoa(s.MaxAttempts)
+		attempts = "at most " + strconv.Itoa(s.MaxAttempts)
 	}
-	return append(facts,
-		fact{"Address", visible(s.Origin), ""}, fact{"Timeout", ms(s.Timeout), ""}, fact{"Given up", "after " + ms(s.GiveUpAfter), ""},
-		fact{"Attempts", attempts + ", pauses of " + ms(s.MinBackoff) + " to " + ms(s.MaxBackoff), ""},
-		fact{"When dead", s.OnDead, ""}, fact{"Keep answers", s.KeepAnswers, ""})
+	return []fact{
+		{"Address", visible(s.Origin), ""},
+		{"Timeout", ms(s.Timeout), ""},
+		{"Given up", "after " + ms(s.GiveUpAfter), ""},
+		{"Attempts", attempts + ", with pauses of " + ms(s.MinBackoff) + " to " + ms(s.MaxBackoff), ""},
+		{"When dead", map[string]string{"skip": "go on with the next event", "hold": "hold the order key"}[s.OnDead], ""},
+		{"Keep answers", s.KeepAnswers, ""},
+	}
 }

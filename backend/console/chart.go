@@ -39,7 +39,7 @@ type stats struct {
 
 // askStats asks for those of a bot, or of all.
 func (v *visit) askStats(bot, from string) (s stats, a call, err error) {
-	a = get("/v1/stats", url.Values{"bot": {bot}, "from": {from}})
+	a = getShared("/v1/stats", url.Values{"bot": {bot}, "from": {from}})
 	if err = v.ask(a, &s); err != nil {
 		return s, a, err
 	}
@@ -68,10 +68,10 @@ func (s stats) whole() []activity {
 // chart is numbers over time: a table, which scripts draw.
 type chart struct {
 	Name string
-	// Now is what a glance is for, and Unit what its numbers are.
-	Now, Unit string
-	Series    []string
-	Rows      []chartRow
+	// Now is what a glance is for, About says what it is, and Unit what the numbers of the table are.
+	Now, About, Unit string
+	Series           []string
+	Rows             []chartRow
 }
 
 type chartRow struct {
@@ -93,15 +93,24 @@ func (v *visit) chartOf(s stats, c chart, pick func(activity) []string) chart {
 func (v *visit) charts(s stats) []chart {
 	whole := func(n int64) string { return strconv.FormatInt(n, 10) }
 	return []chart{
-		v.chartOf(s, chart{Name: "Events", Now: number(s.Total.Accepted), Unit: "events", Series: []string{"accepted", "delivered"}},
+		v.chartOf(s, chart{Name: "Events", Now: number(s.Total.Accepted), About: "accepted", Unit: "events", Series: []string{"accepted", "delivered"}},
 			func(a activity) []string { return []string{whole(a.Accepted), whole(a.Delivered)} }),
-		v.chartOf(s, chart{Name: "Accepted until delivered", Now: milliseconds(s.Total.Deliveries.P50) + ", 95 % within " + milliseconds(s.Total.Deliveries.P95), Unit: "in ms", Series: []string{"median", "95 %"}},
+		v.chartOf(s, took("Accepted until delivered", s.Total.Deliveries),
 			func(a activity) []string { return []string{plain(a.Deliveries.P50), plain(a.Deliveries.P95)} }),
-		v.chartOf(s, chart{Name: "Attempts take", Now: milliseconds(s.Total.Attempts.P50) + ", 95 % within " + milliseconds(s.Total.Attempts.P95), Unit: "in ms", Series: []string{"median", "95 %"}},
+		v.chartOf(s, took("Attempts take", s.Total.Attempts),
 			func(a activity) []string { return []string{plain(a.Attempts.P50), plain(a.Attempts.P95)} }),
-		v.chartOf(s, chart{Name: "Failed and dead", Now: number(s.Total.Failed + s.Total.Dead), Unit: "attempts", Series: []string{"failed", "dead"}},
+		v.chartOf(s, chart{Name: "Failed and dead", Now: number(s.Total.Failed + s.Total.Dead), About: "attempts", Unit: "attempts", Series: []string{"failed", "dead"}},
 			func(a activity) []string { return []string{whole(a.Failed), whole(a.Dead)} }),
 	}
+}
+
+// took is a chart of how long something took.
+func took(name string, d durations) chart {
+	c := chart{Name: name, Now: milliseconds(d.P50), About: "nothing in this window", Unit: "ms", Series: []string{"median", "95 %"}}
+	if d.P95 != nil {
+		c.About = "median, 95 % within " + milliseconds(d.P95)
+	}
+	return c
 }
 
 // plain is a number for a table that scripts read.

@@ -64,6 +64,7 @@ type Console struct {
 	calls  *http.ServeMux
 	pages  map[string]*template.Template
 	assets *assets
+	recent recent
 	// origins keeps pages of other origins from changing anything with the cookie of a visitor.
 	origins *http.CrossOriginProtection
 }
@@ -109,6 +110,8 @@ func (c *Console) routes() []route {
 		{"POST " + Path + "/look", false, c.setLook},
 		{"GET " + Path + "/find", false, c.find},
 		{"GET " + Path + "/events", false, c.listEvents},
+		{"GET " + Path + "/events/export", false, c.confirmExport},
+		{"POST " + Path + "/events/export", false, c.export},
 		{"GET " + Path + "/events/{id}", false, c.showEvent},
 		{"GET " + Path + "/events/{id}/body", false, c.downloadBody},
 		{"GET " + Path + "/dead", false, c.listDead},
@@ -116,8 +119,17 @@ func (c *Console) routes() []route {
 		{"POST " + Path + "/dead/{verb}", false, c.move},
 		{"GET " + Path + "/jobs", false, c.listJobs},
 		{"GET " + Path + "/jobs/{id}", false, c.showJob},
+		{"POST " + Path + "/jobs/{id}/stop", false, c.stopJob},
+		{"GET " + Path + "/jobs/{id}/result", false, c.downloadResult},
 		{"GET " + Path + "/bots", false, c.listBots},
 		{"GET " + Path + "/bots/{bot}", false, c.showBot},
+		{"GET " + Path + "/users", false, c.listUsers},
+		{"GET " + Path + "/users/{user}", false, c.showUser},
+		{"GET " + Path + "/users/{user}/data", false, c.exportUser},
+		{"GET " + Path + "/users/{user}/erase", false, c.confirmErase},
+		{"POST " + Path + "/users/{user}/erase", false, c.eraseUser},
+		{"GET " + Path + "/audit", false, c.listAudit},
+		{"GET " + Path + "/system", false, c.showSystem},
 		{"GET " + Path + "/live", false, c.showLive},
 		{"GET " + Path + "/stream", false, c.stream},
 		{"GET " + Path + "/help", false, c.showHelp},

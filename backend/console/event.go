@@ -79,6 +79,9 @@ type eventPage struct {
 	Replay   action
 	Drop     action
 	IsDead   bool
+	// Newer and Older are the events of the same bot beside it; Behind says how many wait for it, which Waiting shows.
+	Newer, Older    string
+	Behind, Waiting string
 	// Final says that nothing happens to it by itself any more.
 	Final bool
 }
@@ -120,6 +123,8 @@ func (c *Console) showEvent(v *visit) error {
 		Drop:   action{movePath(verbDrop, url.Values{"id": {e.ID}}), v.why(scopeAdmin)},
 	}
 	page.Body, page.Forms = showBody(e.body(), f)
+	page.Newer, page.Older = v.neighbour(e, false), v.neighbour(e, true)
+	page.Behind, page.Waiting = v.behind(e)
 	return v.render("event", "Event "+short(e.ID), page)
 }
 
@@ -128,8 +133,8 @@ func (v *visit) facts(e detailed) []fact {
 	facts := []fact{
 		{"Bot", visible(e.Bot), list("bot", e.Bot)},
 		{"Type", visible(e.Type), list("type", e.Type)},
-		{"User", visible(e.User), list("user", e.User)},
-		{"Order key", visible(e.OrderKey), ""},
+		{"User", visible(e.User), userAddress(e.User)},
+		{"Order key", visible(e.OrderKey), list("order_key", e.OrderKey)},
 		{"Verified by", visible(e.VerifiedBy), ""},
 		{"Request id", visible(e.RequestID), ""},
 		{"Body", bytesOf(len(e.body())) + " " + visible(e.ContentType), ""},

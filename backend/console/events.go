@@ -41,11 +41,10 @@ type eventRow struct {
 	Time            stamp
 	Mark            mark
 	Bot, Type, User string
-	OnlyBot         string
-	OnlyType        string
-	OnlyUser        string
-	Attempts        string
-	Delivery        string
+	// OnlyBot and the others are empty where nothing is to be narrowed down.
+	OnlyBot, OnlyType, OnlyUser string
+	Attempts                    string
+	Delivery                    string
 }
 
 // eventsPage is the list.
@@ -63,6 +62,8 @@ type eventsPage struct {
 	Incomplete        bool
 	// Stream is where scripts count what is new, of these statuses; empty on pages that are not the newest.
 	Stream, Status, Newest string
+	// Export writes what is shown, and what follows, into a file.
+	Export action
 	// Plain is the address without filters; AllTime the one with all of the time.
 	Plain, AllTime string
 }
@@ -101,8 +102,8 @@ func (c *Console) listEvents(v *visit) error {
 	}
 	v.curl = v.asCurl(a)
 	page := eventsPage{
-		Filter: map[string]string{}, Chips: f.chips(), Rows: v.eventRows(answer.Events, f), Incomplete: answer.Incomplete,
-		Plain: eventsPath, AllTime: f.with("from", allTime, "to", ""),
+		Filter: map[string]string{}, Chips: f.chips(), Rows: withLinks(v.eventRows(answer.Events), answer.Events, f), Incomplete: answer.Incomplete,
+		Plain: eventsPath, AllTime: f.with("from", allTime, "to", ""), Export: v.exportOf(f),
 	}
 	for _, name := range []string{"bot", "user", "type", "q", "verified_by", "from", "to"} {
 		page.Filter[name] = f.get(name)
@@ -140,20 +141,26 @@ func (p *eventsPage) addStatuses(f filter) {
 	}
 }
 
-func (v *visit) eventRows(events []listed, f filter) []eventRow {
+func (v *visit) eventRows(events []listed) []eventRow {
 	rows := make([]eventRow, len(events))
 	day := ""
 	for i, e := range events {
 		rows[i] = eventRow{
 			ID: e.ID, Short: short(e.ID), Address: eventsPath + "/" + e.ID, Time: v.stamp(e.Time), Mark: markOf(e.Status),
 			Bot: visible(e.Bot), Type: visible(e.Type), User: visible(e.User),
-			OnlyBot: f.with("bot", e.Bot), OnlyType: f.with("type", e.Type), OnlyUser: f.with("user", e.User),
-			Delivery: v.delivery(e),
+			Attempts: attemptsOf(e), Delivery: v.delivery(e),
 		}
-		rows[i].Attempts = attemptsOf(e)
 		if d := rows[i].Time.Day; d != day {
 			rows[i].Day, day = d, d
 		}
+	}
+	return rows
+}
+
+// withLinks adds addresses with a filter for what a row has.
+func withLinks(rows []eventRow, events []listed, f filter) []eventRow {
+	for i, e := range events {
+		rows[i].OnlyBot, rows[i].OnlyType, rows[i].OnlyUser = f.with("bot", e.Bot), f.with("type", e.Type), f.with("user", e.User)
 	}
 	return rows
 }

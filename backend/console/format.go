@@ -11,8 +11,8 @@ import (
 
 // stamp is a time as pages show it.
 type stamp struct {
-	// ISO is for programs, Clock and Day for rows, and Full for where there is room.
-	ISO, Clock, Day, Full string
+	// Clock, Millis and Day are for rows, and Full for where there is room.
+	Clock, Millis, Day, Full string
 }
 
 func (v *visit) stamp(at time.Time) stamp {
@@ -21,7 +21,7 @@ func (v *visit) stamp(at time.Time) stamp {
 	}
 	at = at.In(v.look.Zone)
 	return stamp{
-		ISO: at.Format(time.RFC3339Nano), Clock: at.Format("15:04:05.000"), Day: at.Format("Mon 2 January 2006"),
+		Clock: at.Format("15:04:05"), Millis: at.Format(".000"), Day: at.Format("Mon 2 January 2006"),
 		Full: at.Format("2006-01-02 15:04:05.000 MST"),
 	}
 }
@@ -34,7 +34,7 @@ func span(d time.Duration) string {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
 	case d < time.Hour:
 		return twoUnits(d, time.Minute, "min", time.Second, "s")
 	case d < 48*time.Hour:

@@ -44,7 +44,9 @@ func pages(d *desk, ids map[string]string) []string {
 	v := d.signIn(admin)
 	w := v.send(http.MethodPost, "/console/dead/replay", url.Values{"id": {ids["dead"]}})
 	all := []string{
-		"/console/", "/console/bots", "/console/bots/flaky", "/console/bots/flaky?from=24h", "/console/bots/nobody",
+		"/console/", "/console/users", "/console/users?q=al&bot=demo", "/console/users?q=zz", "/console/users/alice", "/console/users/alice/erase", "/console/users/nobody",
+		"/console/audit", "/console/audit?from=all&by=alice", "/console/audit?by=nobody", "/console/system",
+		"/console/events/export?bot=flaky&from=24h", "/console/events/export?from=yesterday", "/console/dead/replay?ids=" + ids["dead"] + "," + ids["accepted"], "/console/bots", "/console/bots/flaky", "/console/bots/flaky?from=24h", "/console/bots/nobody",
 		"/console/events", "/console/events?bot=nobody", "/console/events?status=failed,dead&from=1h&user=alice", "/console/events?from=all&tz=Europe/Berlin",
 		"/console/dead", "/console/dead?bot=flaky&since=all", "/console/dead?bot=nobody", "/console/dead/replay?id=" + ids["dead"],
 		"/console/dead/replay?bot=flaky&since=24h", "/console/dead/drop?bot=nobody", "/console/dead/drop?since=24h",
@@ -111,6 +113,9 @@ func requireSound(t *testing.T, v *visitor, path, page string) {
 			require.True(t, named, "%s: the field %s has no label", path, attribute(n, "name"))
 		}
 		for _, name := range []string{"href", "src", "action"} {
+			if n.Data == "form" && attribute(n, "method") == "post" {
+				continue // TestRoles and others send them.
+			}
 			requireResolves(t, v, path, attribute(n, name))
 		}
 	}
@@ -139,8 +144,7 @@ func requireResolves(t *testing.T, v *visitor, path, link string) {
 	}
 	v.d.followed[to.RequestURI()] = true
 	w := v.send(http.MethodGet, to.RequestURI(), nil)
-	forms := []string{"/console/look", "/console/sign-out"}
-	require.True(t, slices.Contains([]int{200, 303, 403}, w.Code) || slices.Contains(forms, to.Path) || strings.HasPrefix(path, "/console/jobs?"),
+	require.True(t, slices.Contains([]int{200, 303, 403}, w.Code) || strings.HasPrefix(path, "/console/jobs?"),
 		"%s: the link %s answers %d", path, link, w.Code)
 }
 

@@ -19,6 +19,9 @@ type jobView struct {
 	Done       int64           `json:"done"`
 	Total      int64           `json:"total"`
 	Result     json.RawMessage `json:"result"`
+	ResultPath string          `json:"result_path"`
+	AskedBy    string          `json:"asked_by"`
+	StopAsked  bool            `json:"cancel_asked"`
 	Error      string          `json:"error"`
 	CreatedAt  time.Time       `json:"created_at"`
 	UpdatedAt  time.Time       `json:"updated_at"`
@@ -41,6 +44,12 @@ type jobRow struct {
 	Parameters  string
 	Result      string
 	Running     bool
+	// By is who asked for it.
+	By string
+	// File is where its file is; empty for none.
+	File string
+	// Stop ends it; nil where it is over or about to end.
+	Stop *action
 }
 
 type jobsPage struct {
@@ -92,12 +101,12 @@ func (c *Console) listJobs(v *visit) error {
 
 // showJob shows how far a job is, and what came of it.
 func (c *Console) showJob(v *visit) error {
-	id := v.r.PathValue("id")
-	if !eventID.MatchString(id) {
-		return &trouble{Status: http.StatusNotFound, Title: "There is no such job", Again: jobsPath}
+	path, err := v.jobPath()
+	if err != nil {
+		return err
 	}
 	var j jobView
-	a := get("/v1/jobs/"+id, nil)
+	a := get(path, nil)
 	if err := v.ask(a, &j); err != nil {
 		return err
 	}
@@ -105,12 +114,55 @@ func (c *Console) showJob(v *visit) error {
 	return v.render("job", "Job "+j.Kind, v.jobRow(j))
 }
 
+// jobPath is the API's path of the job of the page.
+func (v *visit) jobPath() (string, error) {
+	id := v.r.PathValue("id")
+	if !eventID.MatchString(id) {
+		return "", &trouble{Status: http.StatusNotFound, Title: "There is no such job", Again: jobsPath}
+	}
+	return "/v1/jobs/" + id, nil
+}
+
+// stopJob ends a job, and shows it.
+func (*Console) stopJob(v *visit) error {
+	path, err := v.jobPath()
+	if err == nil {
+		err = v.refuse(scopeAct)
+	}
+	if err == nil {
+		err = v.ask(call{method: http.MethodDelete, path: path}, new(jobView))
+	}
+	if err != nil {
+		return err
+	}
+	v.redirect(jobsPath + "/" + v.r.PathValue("id"))
+	return nil
+}
+
+// downloadResult sends the file of a job.
+func (*Console) downloadResult(v *visit) error {
+	path, err := v.jobPath()
+	if err != nil {
+		return err
+	}
+	if err := v.ask(get(path, nil), new(jobView)); err != nil {
+		return err // As a page, not as a file.
+	}
+	return v.pass(get(path+"/result", nil))
+}
+
 func (v *visit) jobRow(j jobView) jobRow {
 	row := jobRow{
 		Address: jobsPath + "/" + j.ID, ID: j.ID, Short: short(j.ID), Kind: visible(j.Kind), Mark: markOfJob(j.Status),
 		Created: v.stamp(j.CreatedAt), Progress: number(j.Done) + " done", Done: j.Done, Total: j.Total,
 		Took: span(v.now.Sub(j.CreatedAt)), Error: visible(j.Error), Parameters: indented(j.Parameters), Result: indented(j.Result),
-		Running: !j.final(),
+		Running: !j.final(), By: visible(j.AskedBy),
+	}
+	if row.Running && !j.StopAsked {
+		row.Stop = &action{row.Address + "/stop", v.why(scopeAct)}
+	}
+	if j.ResultPath != "" {
+		row.File = row.Address + "/result"
 	}
 	if j.Total > 0 {
 		row.Progress = number(j.Done) + " of " + number(j.Total)

@@ -57,15 +57,8 @@ func (c *Console) stream(v *visit) error {
 	}
 	q := f.query(allTime)
 	q.Del("last")
-	request, err := v.request(get("/v1/events/stream", q))
-	if err != nil {
-		return err
+	if last := f.get("last"); last != "" && v.r.Header.Get("Last-Event-ID") == "" {
+		v.r.Header.Set("Last-Event-ID", last)
 	}
-	for _, last := range []string{f.get("last"), v.r.Header.Get("Last-Event-ID")} {
-		if last != "" {
-			request.Header.Set("Last-Event-ID", last)
-		}
-	}
-	c.cfg.API.ServeHTTP(v.w, request)
-	return nil
+	return v.pass(get("/v1/events/stream", q))
 }

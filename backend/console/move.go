@@ -36,8 +36,9 @@ func moveQuery(f filter) url.Values {
 // plan is what a confirmation is about. Its window is fixed, so that what dies meanwhile is not among it.
 type plan struct {
 	verb string
-	// id is of one dead letter; empty for a filter.
+	// id is of one dead letter, and ids are of those that were selected; empty for a filter.
 	id    string
+	ids   []string
 	query url.Values
 }
 
@@ -50,15 +51,18 @@ func (p plan) scope() string {
 }
 
 // call is what the API does for a plan.
-func (p plan) call() call {
+func (p plan) call() (call, error) {
+	if len(p.ids) > 0 {
+		return p.selectedCall()
+	}
 	path := "/v1/dead"
 	if p.id != "" {
 		path += "/" + p.id
 	}
 	if p.verb == verbDrop {
-		return call{method: http.MethodDelete, path: path, query: p.query}
+		return call{method: http.MethodDelete, path: path, query: p.query}, nil
 	}
-	return call{method: http.MethodPost, path: path + "/replay", query: p.query}
+	return call{method: http.MethodPost, path: path + "/replay", query: p.query}, nil
 }
 
 // movePage asks whether it is to be done.
@@ -90,6 +94,9 @@ func (v *visit) readPlan(values url.Values) (plan, error) {
 		}
 		return p, nil
 	}
+	if ids := values.Get("ids"); ids != "" {
+		return p, p.readIDs(ids)
+	}
 	for _, name := range deadFilters {
 		value := values.Get(name)
 		if value == "" {
@@ -98,13 +105,18 @@ func (v *visit) readPlan(values url.Values) (plan, error) {
 		if name == "since" || name == "until" {
 			at, err := duration.ParseTime(value, v.now)
 			if err != nil {
-				return p, &trouble{Status: http.StatusBadRequest, Title: "The window can't be read", Detail: name + ": " + err.Error() + ".", Again: deadPath}
+				return p, badWindow(name, err, deadPath)
 			}
 			value = at.UTC().Format(time.RFC3339Nano)
 		}
 		p.query.Set(name, value)
 	}
 	return p, nil
+}
+
+// badWindow says that an end of a window is no time.
+func badWindow(name string, err error, again string) *trouble {
+	return &trouble{Status: http.StatusBadRequest, Title: "The window can't be read", Detail: name + ": " + err.Error() + ".", Again: again}
 }
 
 // confirmMove shows what would be replayed or dropped.
@@ -114,9 +126,12 @@ func (c *Console) confirmMove(v *visit) error {
 		return err
 	}
 	page := movePage{Verb: p.verb, Why: v.why(p.scope()), Back: deadPath, Rate: standardRate, Action: deadPath + "/" + p.verb}
-	if p.id != "" {
+	switch {
+	case p.id != "":
 		err = v.previewOne(p, &page)
-	} else {
+	case len(p.ids) > 0:
+		err = v.previewSelected(p, &page)
+	default:
 		err = v.previewFilter(p, &page)
 	}
 	if err != nil {
@@ -194,11 +209,10 @@ func (v *visit) stampOf(value string) string {
 
 // move has the API do what a confirmation asked for, and shows the job that does it.
 func (c *Console) move(v *visit) error {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, 64<<10)
-	if err := v.r.ParseForm(); err != nil {
-		return &trouble{Status: http.StatusBadRequest, Title: "The form can't be read", Again: deadPath}
+	form, err := v.readForm(deadPath)
+	if err != nil {
+		return err
 	}
-	form := v.r.PostForm
 	p, err := v.readPlan(form)
 	if err != nil {
 		return err
@@ -209,8 +223,8 @@ func (c *Console) move(v *visit) error {
 			Detail: "Nothing was changed.", Again: movePath(p.verb, p.query),
 		}
 	}
-	if why := v.why(p.scope()); why != "" {
-		return &trouble{Status: http.StatusForbidden, Title: "You may not do this", Detail: why + " Nothing was changed."}
+	if err := v.refuse(p.scope()); err != nil {
+		return err
 	}
 	if rate := form.Get("rate"); p.id == "" && rate != "" {
 		p.query.Set("rate", rate)
@@ -218,7 +232,10 @@ func (c *Console) move(v *visit) error {
 	var made struct {
 		ID string `json:"id"`
 	}
-	a := p.call()
+	a, err := p.call()
+	if err != nil {
+		return err
+	}
 	a.key = form.Get("key")
 	if err := v.ask(a, &made); err != nil {
 		return err

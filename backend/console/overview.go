@@ -42,7 +42,7 @@ func (c *Console) showHome(v *visit) error {
 		page.Charts = v.charts(s)
 	}
 	var bots botList
-	if err := v.ask(get("/v1/bots", url.Values{"limit": {"100"}}), &bots); err != nil {
+	if err := v.ask(getShared("/v1/bots", url.Values{"limit": {"100"}}), &bots); err != nil {
 		page.NoBots = v.explain(v.r.Context(), err)
 	}
 	page.MoreBots = bots.NextCursor != ""
@@ -51,6 +51,7 @@ func (c *Console) showHome(v *visit) error {
 		page.Needs = append(page.Needs, v.needsOf(b)...)
 	}
 	slices.SortStableFunc(page.Bots, func(a, b botRow) int { return badness(b.Mark) - badness(a.Mark) })
+	v.addSparks(page.Bots)
 	if v.May(scopeAct) {
 		v.addDead(&page)
 	}
@@ -79,7 +80,7 @@ func (v *visit) needsOf(b botState) (needs []need) {
 // addDead adds what died of late.
 func (v *visit) addDead(page *overview) {
 	var sum summary
-	if err := v.ask(get("/v1/dead/summary", url.Values{"since": {"1h"}}), &sum); err != nil || sum.Count == 0 {
+	if err := v.ask(getShared("/v1/dead/summary", url.Values{"since": {"1h"}}), &sum); err != nil || sum.Count == 0 {
 		return
 	}
 	f := filter{deadPath, url.Values{"since": {"1h"}}}

@@ -2,6 +2,8 @@ package console
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -60,17 +62,22 @@ type layout struct {
 // barItem is a page in the bar.
 type barItem struct {
 	Name, Path, Key string
-	Here            bool
+	// Scope is what the page needs.
+	Scope string
+	Here  bool
 }
 
 // bar is the pages of the bar, in its order; Key is the second of the keys that go there.
 var bar = []barItem{
-	{Name: "Overview", Path: Path + "/", Key: "o"},
-	{Name: "Events", Path: Path + "/events", Key: "e"},
-	{Name: "Dead letters", Path: Path + "/dead", Key: "d"},
-	{Name: "Bots", Path: Path + "/bots", Key: "b"},
-	{Name: "Jobs", Path: Path + "/jobs", Key: "j"},
-	{Name: "Live", Path: Path + "/live", Key: "l"},
+	{Name: "Overview", Path: Path + "/", Key: "o", Scope: scopeRead},
+	{Name: "Events", Path: eventsPath, Key: "e", Scope: scopeRead},
+	{Name: "Dead letters", Path: deadPath, Key: "d", Scope: scopeAct},
+	{Name: "Bots", Path: botsPath, Key: "b", Scope: scopeRead},
+	{Name: "Users", Path: usersPath, Key: "u", Scope: scopeRead},
+	{Name: "Jobs", Path: jobsPath, Key: "j", Scope: scopeAct},
+	{Name: "Live", Path: livePath, Key: "l", Scope: scopeRead},
+	{Name: "Audit", Path: auditPath, Key: "a", Scope: scopeAdmin},
+	{Name: "System", Path: systemPath, Key: "s", Scope: scopeAdmin},
 }
 
 func (v *visit) layout(title string, page any) layout {
@@ -89,6 +96,9 @@ func (v *visit) layout(title string, page any) layout {
 		l.Bot = v.session.Bot
 	}
 	for _, item := range bar {
+		if item.Scope == scopeAdmin && !v.May(scopeAdmin) {
+			continue // For few; the others' bar is shorter.
+		}
 		item.Here = v.r.URL.Path == item.Path || item.Path != Path+"/" && strings.HasPrefix(v.r.URL.Path, item.Path)
 		l.Bar = append(l.Bar, item)
 	}
@@ -109,11 +119,30 @@ func (v *visit) render(name, title string, page any) error {
 	return v.renderStatus(http.StatusOK, name, title, page)
 }
 
+// known answers a visitor who has this very page already, as one that reads it again every few seconds often does.
+func (v *visit) known(page []byte) bool {
+	if v.r.Method != http.MethodGet {
+		return false
+	}
+	sum := sha256.Sum256(page)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	v.w.Header().Set("ETag", tag)
+	v.w.Header().Set("Vary", "Cookie")
+	if v.r.Header.Get("If-None-Match") != tag {
+		return false
+	}
+	v.w.WriteHeader(http.StatusNotModified)
+	return true
+}
+
 // renderStatus does the same with another status. Nothing is sent before the page is whole.
 func (v *visit) renderStatus(status int, name, title string, page any) error {
 	var out bytes.Buffer
 	if err := v.c.pages[name].ExecuteTemplate(&out, "layout", v.layout(title, page)); err != nil {
 		return fmt.Errorf("writing the page %s: %w", name, err)
+	}
+	if status == http.StatusOK && v.known(out.Bytes()) {
+		return nil
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.Header().Set("Content-Length", strconv.Itoa(out.Len()))

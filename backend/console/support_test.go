@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"maps"
@@ -17,8 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/api"
+	"github.com/botgate/botgate/backend/audit"
 	"github.com/botgate/botgate/backend/console"
 	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/bots"
@@ -30,24 +33,32 @@ var now = time.Now().UTC().Truncate(time.Second)
 
 // desk is a console over a real API and a real database, with a clock and with jobs that only remember.
 type desk struct {
-	t       *testing.T
-	store   *sqlite.Store
-	jobs    *fakeJobs
-	console *console.Console
-	clock   time.Time
-	used    map[string]bool
-	revoked bool
+	t        testing.TB
+	store    *sqlite.Store
+	jobs     *fakeJobs
+	sessions *session.Sessions
+	console  *console.Console
+	clock    time.Time
+	used     map[string]bool
+	revoked  bool
 	// followed are the links that were looked at.
 	followed map[string]bool
 }
 
-func newDesk(t *testing.T, change ...func(*console.Config)) *desk {
+func newDesk(t testing.TB, change ...func(*console.Config)) *desk {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "events.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	d := &desk{t: t, store: s, jobs: &fakeJobs{}, clock: now, used: map[string]bool{}, followed: map[string]bool{}}
-	backend, err := api.New(api.Config{Reader: s, Retry: fakeRetry{}, Jobs: d.jobs, Bots: knownBots})
+	changes, engine := audit.New(s.SQL(), nil), session.NewSQL(s.SQL(), nil)
+	require.NoError(t, errors.Join(changes.Migrate(t.Context()), engine.Migrate(t.Context())))
+	d.sessions, err = session.New(session.Config{Engine: engine, TTL: time.Hour, MaxTTL: time.Hour, MaxSize: 1000})
+	require.NoError(t, err)
+	backend, err := api.New(api.Config{
+		Reader: s, Retry: fakeRetry{}, Jobs: d.jobs, Bots: knownBots, Sessions: d.sessions, Eraser: s, Audit: changes,
+		System: &api.System{Version: "v1.2.3", Roles: []string{"api"}, Shards: []string{"sqlite"}, StartedAt: now, Health: health},
+	})
 	require.NoError(t, err)
 	t.Cleanup(backend.Close)
 	cfg := console.Config{
@@ -87,7 +98,7 @@ func (d *desk) add(e *event.Event, changes ...event.Change) string {
 }
 
 // command is an event of a user that was accepted that long ago.
-func command(t *testing.T, bot, user string, age time.Duration, data string) *event.Event {
+func command(t testing.TB, bot, user string, age time.Duration, data string) *event.Event {
 	t.Helper()
 	id, err := event.NewID("")
 	require.NoError(t, err)
@@ -181,6 +192,11 @@ func (v *visitor) page(path string) string {
 	return w.Body.String()
 }
 
+// health is that of a process of which a part is degraded.
+func health(context.Context) (status string, checks, details map[string]string) {
+	return "degraded", map[string]string{"queue": "ok", "database": "degraded"}, map[string]string{"database": "a shard is away"}
+}
+
 // knownBots are those of a bots file.
 func knownBots() bots.Set { return bots.Set{"demo": {}, "flaky": {}} }
 
@@ -195,6 +211,8 @@ type fakeJobs struct {
 	mu   sync.Mutex
 	jobs []*job.Job
 	keys []string
+	// stopped are the ids of those that were cancelled.
+	stopped []string
 }
 
 func (f *fakeJobs) Submit(_ context.Context, r job.Request) (*job.Job, bool, error) {
@@ -221,6 +239,7 @@ func (f *fakeJobs) Get(_ context.Context, id, _ string) (*job.Job, error) {
 func (f *fakeJobs) List(context.Context, job.Query) ([]*job.Job, error) { return f.jobs, nil }
 
 func (f *fakeJobs) Cancel(ctx context.Context, id, bot string) (*job.Job, error) {
+	f.stopped = append(f.stopped, id)
 	return f.Get(ctx, id, bot)
 }
 

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/botgate/botgate/internal/logcontext"
 	"github.com/botgate/botgate/internal/requestid"
 )
+
+// maxForm bounds what a form sends: the ids of a selection.
+const maxForm = 64 << 10
 
 // visit is a request for a page, by whom, and how they want to see it.
 type visit struct {
@@ -53,6 +57,15 @@ func (c *Console) page(p route) http.Handler {
 			v.fail(ctx, err)
 		}
 	})
+}
+
+// readForm reads what a form of a page sent.
+func (v *visit) readForm(again string) (url.Values, error) {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	if err := v.r.ParseForm(); err != nil {
+		return nil, &trouble{Status: http.StatusBadRequest, Title: "The form can't be read", Again: again}
+	}
+	return v.r.PostForm, nil
 }
 
 // redirect has the browser ask for another page, with GET.

@@ -19,6 +19,7 @@ function draw(table) {
   const dark = style.colorScheme === "dark" || (style.colorScheme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
   const axis = { stroke: dark ? "#9ba7b3" : "#545f6b", grid: { stroke: dark ? "#2b333b" : "#dfe3e8", width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
+  const label = figure.dataset.unit === "ms" ? durationOf : (n) => n.toLocaleString("en").replaceAll(",", "\u202f");
   place.replaceChildren();
   const plot = new globalThis.uPlot({
     width: place.clientWidth || 300,
@@ -28,8 +29,20 @@ function draw(table) {
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
     padding: [8, 20, 0, 0],
-    axes: [{ ...axis, size: 24, gap: 4, values: (_, ticks) => ticks.map(clock), space: 60 }, { ...axis, size: 44, space: 28 }],
-    series: [{}, ...names.map((label, i) => ({ label, stroke: colours[i][dark ? 1 : 0], width: 1.5, spanGaps: false }))],
+    axes: [{ ...axis, size: 24, gap: 4, values: (_, ticks) => ticks.map(clock), space: 60 }, { ...axis, size: 48, space: 28, values: (_, ticks) => ticks.map(label) }],
+    series: [{}, ...names.map((label, i) => ({ label, stroke: colours[i][dark ? 1 : 0], width: 1.5, spanGaps: false, points: { show: false, filter: alone, size: 5 } }))],
   }, data, place);
   new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 130 })).observe(place);
+}
+
+// durationOf is a number of milliseconds for an axis.
+function durationOf(ms) {
+  if (ms < 1000) return `${ms} ms`;
+  return ms < 60_000 ? `${ms / 1000} s` : `${Number((ms / 60_000).toFixed(1))} min`;
+}
+
+// alone are the points without a neighbour, which a line does not show.
+function alone(plot, of) {
+  const values = plot.data[of];
+  return [...values.keys()].filter((i) => values[i] != null && values[i - 1] == null && values[i + 1] == null);
 }

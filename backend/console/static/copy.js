@@ -2,7 +2,7 @@ import { say } from "./say.js";
 
 // copies has the buttons for it copy: they are hidden where there are no scripts.
 export function copies(within = document) {
-  for (const link of within.querySelectorAll("a[data-id]")) link.after(buttonFor(link));
+  for (const link of within.querySelectorAll("a.id")) link.after(buttonFor(link));
   for (const button of within.querySelectorAll("button[data-copy], button[data-copy-from]")) {
     button.hidden = false;
     button.addEventListener("click", async () => {
@@ -14,12 +14,17 @@ export function copies(within = document) {
   }
 }
 
+// idOf is the whole id that a link is to.
+export function idOf(link) {
+  return link.pathname.split("/").at(-1);
+}
+
 // buttonFor copies the whole id of which a row shows the end.
 function buttonFor(link) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy icon";
-  button.dataset.copy = link.dataset.id;
+  button.dataset.copy = idOf(link);
   const icon = document.createElement("span");
   icon.ariaHidden = "true";
   const label = document.createElement("span");

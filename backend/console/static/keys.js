@@ -26,11 +26,12 @@ function press(key) {
       document.getElementById("find")?.focus();
       return true;
     case "j":
-      return move(1);
     case "k":
-      return move(-1);
+      return move(key === "j" ? 1 : -1) || follow(`[data-key="${key}"]`);
     case "Enter":
-      return document.activeElement === document.body && follow("tr.here a[data-id]");
+      return document.activeElement === document.body && follow("tr.here a.id, tr.here a.open");
+    case "x":
+      return follow("tr.here input");
     case "c":
       return follow("tr.here .copy") || follow('[data-key="c"]');
     default:

@@ -1,3 +1,4 @@
+import { clockOf } from "./clock.js";
 import { say } from "./say.js";
 import { follow } from "./stream.js";
 
@@ -17,9 +18,9 @@ export function live() {
 function counts(news) {
   const wanted = news.dataset.status ? news.dataset.status.split(",") : ["accepted", "deferred"];
   const fresh = new Set();
-  const since = new Date().toLocaleTimeString();
+  const since = clockOf();
   follow(news.dataset.counts, (notice) => {
-    if (!wanted.includes(notice.status) || document.querySelector(`a[data-id="${CSS.escape(notice.id)}"]`)) return;
+    if (!wanted.includes(notice.status) || document.querySelector(`a.id[href$="${CSS.escape(notice.id)}"]`)) return;
     fresh.add(notice.id);
     const many = fresh.size < 1000 ? fresh.size : "1000 or more";
     if (fresh.size > 1000) fresh.delete(notice.id);
@@ -62,7 +63,7 @@ function shows(tail) {
     if (paused) return tell();
     if (waiting.length === 0) return;
     tail.querySelector("[data-empty]").hidden = true;
-    body.append(...waiting.splice(0).map((notice) => rowOf(notice, tail.dataset.zoneOfTimes)));
+    body.append(...waiting.splice(0).map((notice) => rowOf(notice)));
     while (body.rows.length > mostRows) body.rows[0].remove();
     tail.scrollTop = tail.scrollHeight;
     tell();
@@ -70,16 +71,15 @@ function shows(tail) {
 }
 
 // rowOf shows a notice. All of it is text.
-function rowOf(notice, zone) {
+function rowOf(notice) {
   const row = document.createElement("tr");
   row.dataset.row = "";
   const mark = document.getElementById("marks").content.querySelector(`[data-status="${CSS.escape(notice.status)}"]`);
   const link = document.createElement("a");
   link.className = "id";
   link.href = `/console/events/${encodeURIComponent(notice.id)}`;
-  link.dataset.id = notice.id;
   link.textContent = notice.id.slice(-8);
-  const clock = new Date(notice.at).toLocaleTimeString("en-GB", { timeZone: zone, hour12: false, fractionalSecondDigits: 3 });
+  const clock = clockOf(notice.at, { fractionalSecondDigits: 3 });
   const cells = [[clock, "time"], [mark?.cloneNode(true) ?? notice.status, ""], [notice.bot, ""], [notice.type, "wide"], [notice.subject ?? "–", "wide"], [link, "end"]];
   for (const [content, name] of cells) {
     const cell = row.insertCell();

@@ -1,3 +1,4 @@
+import { clockOf } from "./clock.js";
 import { copies } from "./copy.js";
 
 // trusted parses pages of this console, and nothing else.
@@ -57,6 +58,6 @@ function stale(is) {
   const note = document.getElementById("stale");
   if (note.hidden === !is) return;
   note.hidden = !is;
-  note.textContent = `The console does not answer since ${new Date().toLocaleTimeString()}; what is shown is from before.`;
+  note.textContent = `The console does not answer since ${clockOf()}; what is shown is from before.`;
   document.getElementById("main").classList.toggle("stale", is);
 }

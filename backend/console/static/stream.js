@@ -1,3 +1,5 @@
+import { clockOf } from "./clock.js";
+
 // One stream for a tab that is seen: browsers have six connections to a host without HTTP/2.
 const statuses = ["accepted", "deferred", "replayed", "failed", "expired", "dead", "dropped", "delivered", "repeated"];
 // retry is how long after a stream that was refused another one is asked for, in milliseconds.
@@ -19,7 +21,7 @@ export function follow(address, heard, tell) {
     source = new EventSource(url);
     source.onopen = () => tell("following");
     source.onerror = () => {
-      tell(`lost at ${new Date().toLocaleTimeString()}, trying again`);
+      tell(`lost at ${clockOf()}, trying again`);
       if (source?.readyState !== EventSource.CLOSED) return;
       close();
       timer = setTimeout(open, retry);
