@@ -173,7 +173,7 @@ const firing = `{alertstate="firing",severity!="none"}`
 // fired are the alerts that fired since then.
 func (p *prometheusServer) fired(t *testing.T, since time.Time, want []string) []string {
 	t.Helper()
-	fired, err := p.names(fmt.Sprintf("last_over_time(ALERTS%s[%ds])", firing, int(time.Since(since).Seconds())), want)
+	fired, err := p.names(fmt.Sprintf("last_over_time(ALERTS%s[%ds])", firing, 1+int(time.Since(since).Seconds())), want)
 	require.NoError(t, err)
 	return fired
 }

@@ -17,6 +17,9 @@ var alertsOf = map[string][]string{
 	"broker's memory alarm":                       {"RabbitMQMemoryAlarm", "Spooling"},
 	"broker's disk alarm":                         {"RabbitMQDiskAlarm", "Spooling"},
 	"broker killed -9, a gateway without a spool": {"NotAccepting", "RabbitMQNoMajority", "Spooling"},
+	"broker killed -9, disk of a gateway full":    {"NotAccepting", "RabbitMQNoMajority", "Spooling"},
+	"Caddyfile refused":                           {"ReloadFailed"},
+	"bots file refused":                           {"FileRefused"},
 	"a node of three killed -9":                   {"RabbitMQNodeDown"},
 	"two nodes of three killed -9":                {"RabbitMQNoMajority", "Spooling"},
 	"Redis killed -9":                             {"RedisDegraded"},
@@ -47,8 +50,8 @@ var withoutFault = map[string]map[string]bool{
 	"Other tests have the fault, and its metric": set("JobsFail", "NotRecorded", "OrderKeysHeld", "QueuesUnowned", "RabbitMQUnroutable",
 		"RecordRetries", "SpoolRefused", "UnknownBot", "Unrouted"),
 	"It always fires": set("Watchdog"),
-	"No case for it is there yet": set("CertificateExpires", "DeadLetters", "DeadMany", "FileRefused", "QueueDown", "Reconciled",
-		"ReloadFailed", "SiteUnreachable"),
+	"No case for it is there yet": set("CertificateExpires", "DeadLetters", "DeadMany", "QueueDown", "Reconciled",
+		"SiteUnreachable"),
 }
 
 func set(names ...string) map[string]bool {

@@ -14,7 +14,8 @@ import (
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
-// smallDisk is a file system of some megabytes that only the gateway sees, as its folder "data".
+// smallDisk is a file system of some megabytes that only the gateway sees, as its folder "data". It has room for what a test
+// leaves there, what SQLite writes ahead among it, so that only [smallDisk.fill] makes it full.
 type smallDisk struct {
 	t *testing.T
 	p *process
@@ -26,7 +27,7 @@ func startOnSmallDisk(t *testing.T, s *stack) *smallDisk {
 	t.Helper()
 	folder := filepath.Join(s.dir, "small")
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	const mount = `mount -t tmpfs -o size=12m small small && cp -a data/. small && mount --bind small data && exec "$@"`
+	const mount = `mount -t tmpfs -o size=48m small small && cp -a data/. small && mount --bind small data && exec "$@"`
 	s.gateway = start(t, s.dir, s.env, "unshare", "--user", "--map-root-user", "--mount",
 		"sh", "-c", mount, "sh", gatewayBinary, "run", "--config", s.config)
 	s.waitReady(s.base, s.gateway)

@@ -1,8 +1,15 @@
 package integration
 
-import "net/http"
+import (
+	"net/http"
+	"os"
+	"path/filepath"
 
-// alertFaults are faults that the other chaos tests have beside others.
+	"github.com/stretchr/testify/require"
+)
+
+// alertFaults are faults that the other chaos tests have beside others. The last one leaves the second gateway on a
+// small disk.
 func (c *chaos) alertFaults() []fault {
 	both := func(do func(*stack)) func() { return func() { do(c.stack); do(c.second) } }
 	return []fault{
@@ -34,6 +41,41 @@ func (c *chaos) alertFaults() []fault {
 			name:  "record killed -9",
 			begin: c.backends[1].kill, end: func() { c.backends[1] = c.backend("record") },
 		},
+		{name: "Caddyfile refused", begin: c.loadNonsense, end: func() { c.reloadByAPI(c.t) }},
+		c.refusedFile(),
+		c.fullDisk(),
+	}
+}
+
+// loadNonsense gives the gateway its configuration with an app that there is not.
+func (c *chaos) loadNonsense() {
+	c.t.Helper()
+	a, err := send(http.MethodPost, "http://"+c.admin+"/config/apps/nonsense", http.Header{"Content-Type": {"application/json"}}, []byte("{}"))
+	require.NoError(c.t, err)
+	require.NotEqual(c.t, http.StatusOK, a.status)
+}
+
+// refusedFile is a bots file that nobody can read.
+func (c *chaos) refusedFile() fault {
+	path := filepath.Join(c.dir, "data", "bots.json")
+	write := func(content []byte) { require.NoError(c.t, os.WriteFile(path, content, 0o600)) }
+	before, err := os.ReadFile(path)
+	require.NoError(c.t, err)
+	return fault{name: "bots file refused", begin: func() { write([]byte("{")) }, end: func() { write(before) }}
+}
+
+// fullDisk is one under the spool that is needed.
+func (c *chaos) fullDisk() fault {
+	var disk *smallDisk
+	return fault{
+		name: "broker killed -9, disk of a gateway full",
+		begin: func() {
+			c.second.gateway.kill()
+			disk = startOnSmallDisk(c.t, c.second)
+			disk.fill()
+			c.rabbit.Kill()
+		},
+		end: func() { c.rabbit.Restart(); disk.free() },
 	}
 }
 
