@@ -2,10 +2,12 @@ package integration
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -62,6 +64,16 @@ func (s *stack) requireReported() {
 	found, body = ask("other")
 	require.Equal(s.t, 1, found.Total, body)
 	require.Equal(s.t, "/v1/bots/other/commands", found.Samples[0].Path)
+	admin := bearer(s.tokenWith(jwt.MapClaims{"scope": "events:admin"}))
+	eventually(s.t, func() error {
+		shown := string(s.get(admin, "/v1/system").body)
+		for _, part := range []string{`"service":"botgate"`, `"service":"botgate-backend"`, `"record"`, `"dispatch"`} {
+			if !strings.Contains(shown, part) {
+				return fmt.Errorf("no %s in %s", part, shown)
+			}
+		}
+		return nil
+	})
 	found, body = ask("third")
 	require.Zero(s.t, found.Total, body)
 	require.Empty(s.t, found.Samples)

@@ -148,7 +148,7 @@ func TestSystem(t *testing.T) {
 	t.Parallel()
 	h := handler(t, Config{System: fakeSystem()})
 	require.JSONEq(t, `{"version":"1.2.3","instance":"host/7","roles":["api"],"shards":["main"],"started_at":"2026-03-04T05:06:07Z",
-		"retention_seconds":3600,"status":"degraded","checks":{"store":"degraded"},"details":{"store":"shard b"}}`, ask(t, h, "GET", "/v1/system").Body.String())
+		"retention_seconds":3600,"status":"degraded","checks":{"store":"degraded"},"details":{"store":"shard b"},"processes":null}`, ask(t, h, "GET", "/v1/system").Body.String())
 	requireProblem(t, askAs(t, h, "GET", "/v1/system", "demo"), 403, "other-bot")
 	requireProblem(t, ask(t, h, "GET", "/v1/system?x=1"), 400, "malformed")
 	requireProblem(t, ask(t, handler(t, Config{}), "GET", "/v1/system"), 404, "not-found")

@@ -15,6 +15,8 @@ type Refusals interface {
 	Sum(ctx context.Context, q refusal.Query) (*refusal.Result, error)
 	// Limits are those of the gateways that reported lately.
 	Limits(ctx context.Context) ([]refusal.Limits, error)
+	// Processes are those that reported lately.
+	Processes(ctx context.Context) ([]refusal.Process, error)
 	// Erase removes what is known of a user.
 	Erase(ctx context.Context, user string) error
 }

@@ -51,6 +51,12 @@ func (f *fakeRefusals) Limits(context.Context) ([]refusal.Limits, error) {
 	}, f.err
 }
 
+func (f *fakeRefusals) Processes(context.Context) ([]refusal.Process, error) {
+	return []refusal.Process{{Instance: "host/7", SeenAt: at, Process: report.Process{
+		Service: "botgate", Version: "1.2.3", StartedAt: at, Status: "ready", Checks: map[string]string{"queue": "spooling"},
+	}}}, f.err
+}
+
 func (f *fakeRefusals) Erase(_ context.Context, user string) error {
 	f.erased = append(f.erased, user)
 	return f.err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/botgate/botgate/internal/report"
 )
 
 // System is what an operator may want to know of the process.
@@ -21,7 +23,32 @@ type System struct {
 	Health func(ctx context.Context) (status string, checks, details map[string]string)
 }
 
-// systemView is this process. Others are not known to it.
+// processView is a process of the installation.
+type processView struct {
+	report.Process
+
+	Instance string    `json:"instance"`
+	SeenAt   time.Time `json:"seen_at"`
+}
+
+// processes are those that reported lately; null where they are not known.
+func (a *API) processes(ctx context.Context) []processView {
+	if a.cfg.Refusals == nil {
+		return nil
+	}
+	found, err := a.cfg.Refusals.Processes(ctx)
+	if err != nil { // The rest is known all the same: it says what is wrong.
+		a.cfg.Logger.DebugContext(ctx, "processes are not known", "error", err)
+		return nil
+	}
+	views := make([]processView, len(found))
+	for i, p := range found {
+		views[i] = processView(p)
+	}
+	return views
+}
+
+// systemView is this process, and the others.
 type systemView struct {
 	Version          string            `json:"version"`
 	Instance         string            `json:"instance"`
@@ -32,6 +59,7 @@ type systemView struct {
 	Status           string            `json:"status"`
 	Checks           map[string]string `json:"checks"`
 	Details          map[string]string `json:"details"`
+	Processes        []processView     `json:"processes"`
 }
 
 // getSystem answers GET /v1/system, which is for those who see all bots.
@@ -46,5 +74,6 @@ func (a *API) getSystem(w *response, r *http.Request, c caller) error {
 	status, checks, details := s.Health(r.Context())
 	return w.send(http.StatusOK, systemView{
 		s.Version, s.Instance, s.Roles, s.Shards, s.StartedAt.UTC().Truncate(time.Second), int64(s.Retention.Seconds()), status, checks, details,
+		a.processes(r.Context()),
 	})
 }

@@ -1,4 +1,5 @@
-// Package refusal keeps what gateways refused: how often, by the minute, and some of the requests as samples.
+// Package refusal keeps what gateways report: what they refused, by the minute and with some of the requests as samples,
+// their limits, and how they and the other processes do.
 package refusal
 
 import (
@@ -77,6 +78,9 @@ func (l *Log) add(ctx context.Context, r *report.Report) error {
 	if err := setLimits(ctx, tx, r); err != nil {
 		return err
 	}
+	if err := setProcess(ctx, tx, r.Gateway, r.At, r.Process); err != nil {
+		return err
+	}
 	return tx.Commit()
 }
 
@@ -107,7 +111,7 @@ func (l *Log) Sweep(ctx context.Context) error {
 	before := time.Now().Add(-Keep).UnixMicro()
 	for _, statement := range []string{
 		`delete from refusals where minute < $1`, `delete from refusal_samples where at < $1`, `delete from refusal_reports where at < $1`,
-		`delete from gateway_limits where at < $1`,
+		`delete from gateway_limits where at < $1`, `delete from processes where at < $1`,
 	} {
 		if _, err := sqldb.Exec(ctx, l.DB.Writer, statement, before); err != nil {
 			return l.Failed("sweeping the refusals", err)

@@ -189,3 +189,30 @@ func TestLimits(t *testing.T) {
 		require.Equal(t, 2, found[0].Zones[0].Burst)
 	})
 }
+
+// TestProcesses has each as it reported last, a gateway beside the backend in its process.
+func TestProcesses(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, fresh func(t *testing.T) sqldbtest.Open) {
+		l := tables.Migrated(t, fresh(t)(t))
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		gateway := func(status string) *report.Process {
+			return &report.Process{Service: "botgate", Version: "1", StartedAt: now, Status: status, Checks: map[string]string{"queue": "ok"}}
+		}
+		for _, r := range []*report.Report{
+			{ID: "a", Gateway: "host/1", At: now.Add(-time.Second), Process: gateway("ready")},
+			{ID: "b", Gateway: "host/1", At: now.Add(-time.Minute), Process: gateway("not ready")},
+			{ID: "c", Gateway: "host/2", At: now.Add(-10 * time.Minute), Process: gateway("ready")},
+			{ID: "d", Gateway: "host/3", At: now},
+		} {
+			require.NoError(t, l.Add(t.Context(), r))
+		}
+		require.NoError(t, l.Saw(t.Context(), "host/1", &report.Process{Service: "botgate-backend", Version: "1", Roles: []string{"api"}, Status: "degraded"}))
+		found, err := l.Processes(t.Context())
+		require.NoError(t, err)
+		require.Len(t, found, 2)
+		require.Equal(t, refusal.Process{Process: *gateway("ready"), Instance: "host/1", SeenAt: now.Add(-time.Second)}, found[0])
+		require.Equal(t, []any{"botgate-backend", "host/1", "degraded"}, []any{found[1].Service, found[1].Instance, found[1].Status})
+		require.NoError(t, l.Sweep(t.Context()))
+	})
+}

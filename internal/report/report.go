@@ -24,19 +24,21 @@ const (
 	bot = "botgate"
 )
 
-// Report says what a gateway refused since the report before.
+// Report says what a gateway refused since the report before, and how it or another process does.
 type Report struct {
 	// ID tells it apart from all others.
 	ID string `json:"-"`
 	// At is when it was made, in microseconds.
 	At time.Time `json:"-"`
-	// Gateway is the name of the process, as in its logs.
+	// Gateway is the name of the process, which need not be a gateway, as in its logs.
 	Gateway string `json:"gateway"`
 	// Counts are all refusals, and Samples some of them.
 	Counts  []Count  `json:"counts,omitempty"`
 	Samples []Sample `json:"samples,omitempty"`
 	// Limits are those of the gateway as they are now; nil where nothing is said of them.
 	Limits *Limits `json:"limits,omitempty"`
+	// Process is about the process; nil where nothing is said of it.
+	Process *Process `json:"process,omitempty"`
 }
 
 // Refusal says what was refused, in words of fixed sets and of the operator's files.

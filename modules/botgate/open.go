@@ -136,7 +136,7 @@ func (a *App) open(o *opened) error {
 	if err := broker.DeclareBots(context.Background(), a.bots()); err != nil {
 		return fmt.Errorf("option queue: %w", err)
 	}
-	reporter := refusals.Start(refusals.Config{Tally: a.refusals, Publish: broker.Publish, Logger: a.logger})
+	reporter := refusals.Start(refusals.Config{Tally: a.refusals, Publish: broker.Publish, Process: a.process, Logger: a.logger})
 	o.closers = append(o.closers, reporter.Close)
 	// Without a store there is a claim check too, for the embedded backend: it lets events wait
 	// whose bodies other gateways put elsewhere.

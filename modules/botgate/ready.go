@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/botgate/botgate/internal/report"
+	"github.com/botgate/botgate/internal/version"
 	"github.com/botgate/botgate/modules/internal/option"
 )
 
@@ -84,15 +86,40 @@ func (h *Ready) judge(r *http.Request) (int, string) {
 	if h.Self {
 		return http.StatusOK, `{"status":"ready"}`
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	switch err := h.app.Ready(ctx); {
-	case err != nil:
+	switch status, queue := h.app.state(r.Context()); {
+	case status != statusReady:
 		return http.StatusServiceUnavailable, `{"status":"not ready","checks":{"queue":"unavailable"}}`
-	case h.app.spooling():
+	case queue == queueSpooling:
 		return http.StatusOK, `{"status":"ready","checks":{"queue":"spooling"}}`
 	}
 	return http.StatusOK, `{"status":"ready","checks":{"queue":"ok"}}`
+}
+
+// The states of a gateway, and of its queue.
+const (
+	statusReady, statusNotReady              = "ready", "not ready"
+	queueOK, queueSpooling, queueUnavailable = "ok", "spooling", "unavailable"
+)
+
+// state says how the gateway does, and its queue.
+func (a *App) state(ctx context.Context) (status, queue string) {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	switch err := a.Ready(ctx); {
+	case err != nil:
+		return statusNotReady, queueUnavailable
+	case a.spooling():
+		return statusReady, queueSpooling
+	}
+	return statusReady, queueOK
+}
+
+// process is what the backend is told of the gateway.
+func (a *App) process(ctx context.Context) *report.Process {
+	status, queue := a.state(ctx)
+	return &report.Process{
+		Service: "botgate", Version: version.Number(), StartedAt: a.refusals.Begun(), Status: status, Checks: map[string]string{"queue": queue},
+	}
 }
 
 // Interface guards.

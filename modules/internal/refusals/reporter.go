@@ -14,6 +14,8 @@ import (
 const (
 	// every is the time between two reports.
 	every = 10 * time.Second
+	// heartbeat is the longest time between two.
+	heartbeat = time.Minute
 	// publishTimeout bounds the wait for the queue's confirmation, also that of the last report at a stop.
 	publishTimeout = 2 * time.Second
 )
@@ -24,17 +26,21 @@ type Config struct {
 	Tally *Tally
 	// Publish hands events to the queue, not to a spool: what the queue does not take is reported later. Required.
 	Publish func(ctx context.Context, events ...*event.Event) error
+	// Process says how the gateway does. Required.
+	Process func(ctx context.Context) *report.Process
 	// Logger gets what became of reports, at DEBUG. Required.
 	Logger *slog.Logger
 }
 
-// Reporter hands reports to the queue, where there is something to report. It must be closed.
+// Reporter hands reports to the queue, where there is something to report, and once a minute. It must be closed.
 type Reporter struct {
 	cfg    Config
 	cancel context.CancelFunc
 	done   chan struct{}
 	// unsent is a report that the queue may not have; nil for none. It is sent again as it is, so that it counts once.
 	unsent *event.Event
+	// reportedAt is when the last one was made.
+	reportedAt time.Time
 }
 
 // Start starts a reporter.
@@ -68,7 +74,7 @@ func (r *Reporter) send(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	for range 2 {
-		if r.unsent == nil && !r.next() {
+		if r.unsent == nil && !r.next(ctx) {
 			return
 		}
 		if err := r.cfg.Publish(ctx, r.unsent); err != nil {
@@ -79,12 +85,13 @@ func (r *Reporter) send(ctx context.Context) {
 	}
 }
 
-// next makes a report of what was counted, if there is something.
-func (r *Reporter) next() bool {
+// next makes a report of what was counted, if there is something, or that the gateway is there.
+func (r *Reporter) next(ctx context.Context) bool {
 	made, err := report.New(logformat.InstanceName())
-	if err != nil || !r.cfg.Tally.Take(made) {
+	if err != nil || !r.cfg.Tally.Take(made) && time.Since(r.reportedAt) < heartbeat {
 		return false
 	}
+	made.Process, r.reportedAt = r.cfg.Process(ctx), time.Now()
 	if r.unsent, err = made.Event(); err != nil {
 		r.cfg.Logger.Error("the report of refused requests can't be made", slog.Any("error", err))
 	}

@@ -18,6 +18,9 @@ const maxSegments = 8
 
 // Tally counts the refusals of a gateway since the last report. It may be used concurrently. A nil one counts nothing.
 type Tally struct {
+	// begun is when the gateway started: reloads keep its tally.
+	begun time.Time
+
 	mu     sync.Mutex
 	counts map[report.Refusal]*report.Count
 	// rows counts those of each kind in counts.
@@ -31,7 +34,7 @@ type kind struct{ handler, reason string }
 
 // NewTally makes an empty tally.
 func NewTally() *Tally {
-	t := &Tally{}
+	t := &Tally{begun: time.Now().UTC().Truncate(time.Second)}
 	t.clear()
 	return t
 }
@@ -39,6 +42,9 @@ func NewTally() *Tally {
 func (t *Tally) clear() {
 	t.counts, t.rows, t.samples = map[report.Refusal]*report.Count{}, map[kind]int{}, samples{}
 }
+
+// Begun is when the tally was made, in seconds.
+func (t *Tally) Begun() time.Time { return t.begun }
 
 // Close implements [io.Closer]; there is nothing to close.
 func (t *Tally) Close() error { return nil }

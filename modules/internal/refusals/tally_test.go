@@ -140,13 +140,19 @@ func TestReports(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, tally := &fakeQueue{}, NewTally()
-		r := Start(Config{Tally: tally, Publish: q.Publish, Logger: slog.New(slog.DiscardHandler)})
+		process := func(context.Context) *report.Process { return &report.Process{Service: "botgate"} }
+		r := Start(Config{Tally: tally, Publish: q.Publish, Process: process, Logger: slog.New(slog.DiscardHandler)})
 		tick := func() {
 			time.Sleep(every) //nolint:forbidigo // In the bubble it passes at once.
 			synctest.Wait()
 		}
 		tick()
-		require.Empty(t, q.all())
+		require.Len(t, q.all(), 1, "that it is there")
+		first, err := report.Parse(q.all()[0])
+		require.NoError(t, err)
+		require.Equal(t, []any{"botgate", 0}, []any{first.Process.Service, len(first.Counts)})
+		tick()
+		require.Len(t, q.all(), 1, "nothing is new")
 		note := func() {
 			tally.Note(request("/", "192.0.2.7", ""), report.Refusal{Handler: "bot_jwt", Reason: "expired"}, known)
 		}
@@ -156,17 +162,17 @@ func TestReports(t *testing.T) {
 		note()
 		note()
 		tick()
-		require.Len(t, q.all(), 2)
-		require.Equal(t, q.all()[0].ID, q.all()[1].ID, "the same, so that it counts once")
+		require.Len(t, q.all(), 3)
+		require.Equal(t, q.all()[1].ID, q.all()[2].ID, "the same, so that it counts once")
 		q.fail(nil)
 		tick()
-		require.Len(t, q.all(), 4)
-		last, err := report.Parse(q.all()[3])
+		require.Len(t, q.all(), 5)
+		last, err := report.Parse(q.all()[4])
 		require.NoError(t, err)
 		require.EqualValues(t, 2, last.Counts[0].Count, "what came meanwhile")
 		note()
 		require.NoError(t, r.Close())
-		require.Len(t, q.all(), 5, "the rest at the end")
+		require.Len(t, q.all(), 6, "the rest at the end")
 	})
 }
 

@@ -157,7 +157,7 @@ func TestOneMechanism(t *testing.T) {
 	var logs bytes.Buffer
 	log := newLog(slog.New(slog.NewJSONHandler(&logs, nil)), time.Now)
 	log.shared = fakeApp{refusals.NewTally()}
-	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "refused_total"})
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "refused_total", Help: "Refusals."})
 	why := Refusal{Handler: "bot_signature", Reason: "signature_mismatch", Platform: "github", Counter: counter}
 	log.Refused(request(t, "/hooks/demo/github"), why)
 	log.Count(request(t, "/hooks/demo/github"), why)
