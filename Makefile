@@ -14,7 +14,7 @@ RACE    := -race -gcflags=modernc.org/...=-race=false
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo token test test-deps test-npm test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench capacity-check bench-peers xbuild validate clean
+.PHONY: help build run demo token test test-deps test-npm test-sdk test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench capacity-check bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,12 @@ TEST_PACKAGES := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 test: test-deps ## run all tests, with Redis, RabbitMQ, PostgreSQL and S3, race detector on
 	$(GO) run ./internal/testsvc/withsvc -- $(GO) test $(RACE) -vet=off -p $(TEST_PACKAGES) -tags $(TAGS) -timeout 30m ./...
 	$(GO) -C bench/peers test -race ./...
+	@$(MAKE) --no-print-directory test-sdk
+
+test-sdk: ## run the tests of the SDKs for bots, with Node and Python
+	$(GO) -C sdk/go test -race ./...
+	node --test sdk/js
+	python3 -B -m unittest discover -s sdk/python -p '*_test.py'
 
 test-deps: ## install what the tests need, or say what is missing
 	@sh internal/testsvc/install.sh
@@ -132,7 +138,7 @@ lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@sh deploy/release/tools.sh actionlint
 	bin/actionlint
 	bin/golangci-lint run --allow-parallel-runners ./...
-	@for module in bench/peers deploy/checks deploy/checks/alerts deploy/grafana; do \
+	@for module in bench/peers deploy/checks deploy/checks/alerts deploy/grafana sdk/go; do \
 		(cd $$module && set -x && $(CURDIR)/bin/golangci-lint run --allow-parallel-runners ./...) || exit 1; \
 	done
 

@@ -19,6 +19,7 @@ need postgresql "${BOTGATE_TEST_POSTGRES_URL:-}" '/usr/lib/postgresql/*/bin/init
 need "gcc libc6-dev" "" gcc # the race detector needs cgo
 need nodejs "" node
 need npm "" npm
+need python3 "" python3 # the SDK for bots in Python
 need curl "" curl
 need chromium "" chromium # the console is tested in a browser
 need fonts-dejavu-core "" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf

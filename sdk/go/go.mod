@@ -1,0 +1,3 @@
+module github.com/botgate/botgate/sdk/go
+
+go 1.24
