@@ -39,7 +39,7 @@ type watched struct {
 // watch waits until so many targets are scraped, and nothing is about to fire.
 func (c *chaos) watch(targets int, jobs func() map[string][]string) *watched {
 	c.t.Helper()
-	w := &watched{chaos: c, jobs: jobs, prometheus: startPrometheus(c.t, fasterRules(c.t), jobs())}
+	w := &watched{chaos: c, jobs: jobs, prometheus: startPrometheus(c.t, fasterRules(c.t, faster), jobs())}
 	w.prometheus.awaitCalm(c.t, targets)
 	return w
 }
@@ -113,7 +113,7 @@ var (
 )
 
 // fasterRules is a folder with the shipped rules, of which ranges and waits are so much shorter.
-func fasterRules(t *testing.T) string {
+func fasterRules(t *testing.T, faster int) string {
 	t.Helper()
 	paths, err := filepath.Glob("../deploy/prometheus/rules/*.yml")
 	require.NoError(t, err)

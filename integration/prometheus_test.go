@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,9 @@ type prometheusServer struct {
 	base   string
 	config string
 	rules  string
-	p      *process
+	// blackbox is where the exporter of that name listens, for the job that asks it.
+	blackbox string
+	p        *process
 }
 
 // series is what an expression returned.
@@ -39,10 +42,16 @@ type series struct {
 // startPrometheus scrapes the addresses of each job, with the rules of the folder.
 func startPrometheus(t *testing.T, rules string, jobs map[string][]string) *prometheusServer {
 	t.Helper()
+	return startPrometheusWith(t, rules, "", jobs)
+}
+
+// startPrometheusWith does the same with a blackbox exporter at the address.
+func startPrometheusWith(t *testing.T, rules, blackbox string, jobs map[string][]string) *prometheusServer {
+	t.Helper()
 	programs, err := exec.Command("sh", "../deploy/unpack.sh", "prometheus", "prometheus").Output()
 	require.NoError(t, err)
 	dir, address := t.TempDir(), testsvc.FreeAddresses(t, 1)[0]
-	p := &prometheusServer{t: t, base: "http://" + address, config: filepath.Join(dir, "prometheus.yml"), rules: rules}
+	p := &prometheusServer{t: t, base: "http://" + address, config: filepath.Join(dir, "prometheus.yml"), rules: rules, blackbox: blackbox}
 	p.write(jobs)
 	p.p = start(t, dir, nil, filepath.Join(strings.TrimSpace(string(programs)), "prometheus"),
 		"--config.file="+p.config, "--storage.tsdb.path=data", "--web.listen-address="+address, "--log.level=warn")
@@ -67,6 +76,7 @@ func (p *prometheusServer) write(jobs map[string][]string) {
 	raw, err := os.ReadFile("../deploy/prometheus/prometheus.yml")
 	require.NoError(p.t, err)
 	var config map[string]any
+	raw = bytes.ReplaceAll(raw, []byte("blackbox:9115"), []byte(p.blackbox))
 	require.NoError(p.t, yaml.Unmarshal(raw, &config))
 	delete(config, "alerting")
 	config["global"] = map[string]string{"scrape_interval": "3s", "scrape_timeout": "3s", "evaluation_interval": "1s"}
