@@ -14,7 +14,7 @@ RACE    := -race -gcflags=modernc.org/...=-race=false
 LINT    := golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo token test test-deps test-npm test-sdk test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench capacity-check bench-peers xbuild validate clean
+.PHONY: help build run demo token test test-deps test-npm test-sdk clients-check test-unit test-newer upgrade-test chaos lint deploy-check alert-check logs-check image-check chart-check chart-dry-run chart-files dashboards vulncheck release install-check release-check docs fuzz bench capacity-check bench-peers xbuild validate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,12 @@ test-sdk: ## run the tests of the SDKs for bots, with Node and Python
 	$(GO) -C sdk/go test -race ./...
 	node --test sdk/js
 	python3 -B -m unittest discover -s sdk/python -p '*_test.py'
+
+clients-check: ## generate clients of the API from its OpenAPI document, in TypeScript and Go, and compile them
+	@echo "Generating clients; the first time takes a minute ..."
+	@cd sdk/clients && npm ci --silent --no-audit --no-fund && npm run --silent check
+	@cd sdk/clients && $(GO) tool oapi-codegen -config oapi-codegen.yaml ../../backend/api/openapi.yaml && \
+		$(GO) vet -tags generated .
 
 test-deps: ## install what the tests need, or say what is missing
 	@sh internal/testsvc/install.sh
@@ -171,4 +177,4 @@ xbuild: ## build a gateway from xcaddy.json, with the plugins it lists
 	$(GO) run ./cmd/xbuild
 
 clean: ## remove what was built; data/ stays
-	rm -rf bin integration/node_modules bench/peers/node/node_modules
+	rm -rf bin integration/node_modules sdk/clients/node_modules bench/peers/node/node_modules
