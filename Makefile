@@ -4,7 +4,7 @@
 TAGS    := nobadger,nomysql,nopgx
 GO      ?= go
 # What "botgate version" says; set both for the source without git.
-VERSION ?= $(shell git describe --tags --dirty 2>/dev/null)
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 STAMP   := github.com/botgate/botgate/internal/version
 LDFLAGS := -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT)
