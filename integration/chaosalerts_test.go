@@ -75,12 +75,13 @@ func TestChaosAlerts(t *testing.T) {
 	}
 	withoutRaceDetector(t)
 	c := &chaos{stack: newStack(t), t: t}
+	bots := newNeighbours(t, c.stack)
 	broker, metrics := testsvc.StartRabbitMQWithMetrics(t)
 	proxy := testsvc.StartProxy(t, broker.URL)
 	c.rabbit, c.postgres = broker, testsvc.StartPostgres(t)
 	c.database = c.postgres.URL
 	c.startServicesOn(proxy.URL)
-	broker.AwaitQueues("botgate.record", "botgate.bot.demo")
+	broker.AwaitQueues("botgate.record", "botgate.bot.demo", "botgate.bot.down", "botgate.bot.down.1", "botgate.bot.hangs")
 	c.second = c.secondGateway()
 	// Few, so that a busy machine makes nothing degraded that no fault did.
 	c.load = newChaosLoad(c.stack)
@@ -92,7 +93,7 @@ func TestChaosAlerts(t *testing.T) {
 		jobs["rabbitmq"], jobs["rabbitmq-queues"] = []string{metrics}, []string{metrics}
 		return jobs
 	})
-	w.requireAlerts(slices.Concat(c.processFaults(), networkFaults(proxy), c.alertFaults()))
+	w.requireAlerts(slices.Concat(c.processFaults(), networkFaults(proxy), c.alertFaults(), c.botFaults(bots)))
 	c.requireAll()
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,10 +78,7 @@ func TestChaosFullDisk(t *testing.T) {
 		disk := startOnSmallDisk(t, c.stack)
 		c.load = startChaosLoad(c.stack)
 		c.fillUnder(disk, func() {}, func() {})
-		c.load.stop()
-		c.awaitDelivered(slices.Collect(maps.Keys(c.load.accepted)))
-		c.database = "sqlite:" + disk.copyDatabase()
-		c.requireAll()
+		c.requireAllOn(disk)
 	})
 	t.Run("Services", func(t *testing.T) {
 		c := &chaos{stack: newStack(t), t: t}
@@ -102,4 +100,30 @@ func (c *chaos) fillUnder(disk *smallDisk, begin, end func()) {
 		begin: func() { begin(); disk.fill() },
 		end:   func() { end(); disk.free() },
 	})
+}
+
+// requireAllOn is requireAll where the log is on that disk.
+func (c *chaos) requireAllOn(disk *smallDisk) {
+	c.t.Helper()
+	c.load.stop()
+	c.awaitDelivered(slices.Collect(maps.Keys(c.load.accepted)))
+	c.database = "sqlite:" + disk.copyDatabase()
+	c.requireAll()
+}
+
+// TestChaosAlertsEmbedded fills the disk under the embedded queue and log.
+func TestChaosAlertsEmbedded(t *testing.T) {
+	if !chaosWanted() {
+		t.Skip("part of make chaos")
+	}
+	withoutRaceDetector(t)
+	c := &chaos{stack: newStack(t), t: t}
+	disk := startOnSmallDisk(t, c.stack)
+	c.load = newChaosLoad(c.stack)
+	c.load.add(c.stack, "demo", 4)
+	w := c.watch(2, func() map[string][]string {
+		return map[string][]string{"botgate-gateway": {c.admin}, "botgate-backend": {strings.TrimPrefix(c.api, "http://")}}
+	})
+	w.requireAlerts([]fault{{name: "disk full", begin: disk.fill, end: disk.free}})
+	c.requireAllOn(disk)
 }

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,14 +25,9 @@ func (c *chaos) alertFaults() []fault {
 		},
 		{name: "database killed -9", begin: c.postgres.Kill, end: c.postgres.Restart},
 		{
-			name:  "broker killed -9, a gateway without a spool",
+			name:  "broker gone, a gateway without a spool",
 			begin: func() { c.restartSecond("BOTGATE_ON_BROKER_ERROR=reject"); c.rabbit.Kill() },
 			end:   func() { c.rabbit.Restart(); c.restartSecond("BOTGATE_ON_BROKER_ERROR=spool") },
-		},
-		{
-			name:  "bot refuses everything",
-			begin: func() { c.bot.failWith(func(delivered) int { return http.StatusServiceUnavailable }) },
-			end:   func() { c.bot.failWith(func(delivered) int { return 0 }) },
 		},
 		{
 			name:  "dispatch killed -9",
@@ -68,7 +64,7 @@ func (c *chaos) refusedFile() fault {
 func (c *chaos) fullDisk() fault {
 	var disk *smallDisk
 	return fault{
-		name: "broker killed -9, disk of a gateway full",
+		name: "broker gone, a gateway's disk full",
 		begin: func() {
 			c.second.gateway.kill()
 			disk = startOnSmallDisk(c.t, c.second)
@@ -76,6 +72,29 @@ func (c *chaos) fullDisk() fault {
 			c.rabbit.Kill()
 		},
 		end: func() { c.rabbit.Restart(); disk.free() },
+	}
+}
+
+// botFaults are those of bots.
+func (c *chaos) botFaults(bots *neighbours) []fault {
+	answering := func(b *bot, status int) { b.failWith(func(delivered) int { return status }) }
+	sent := 0
+	send := func(bot string) {
+		for range 30 {
+			sent++
+			c.commandTo(bot, fmt.Sprint("user-", sent), sent)
+		}
+	}
+	return []fault{
+		{
+			name:  "bot refuses everything",
+			begin: func() { answering(c.bot, http.StatusServiceUnavailable) }, end: func() { answering(c.bot, 0) },
+		},
+		{name: "a bot hangs", begin: func() { send("hangs") }, end: bots.heal},
+		{
+			name:  "bot wants no event",
+			begin: func() { answering(bots.down, http.StatusGone); send("down") }, end: func() { answering(bots.down, 0) },
+		},
 	}
 }
 
