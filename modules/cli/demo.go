@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -71,6 +72,29 @@ func writeDemoBots(data, listen string) error {
 	return err
 }
 
+// demoBefore is the line of the shipped Caddyfile before which the hook of one more platform goes.
+const demoBefore = "\timport hook github {\n"
+
+// writeDemoConfig writes the Caddyfile with a hook for Telegram beside those that it has, and the hook's secret, and
+// returns its path. A Caddyfile without the shipped hooks gets none.
+func writeDemoConfig(config, data string) (string, error) {
+	content, err := os.ReadFile(config)
+	if err != nil {
+		return "", fmt.Errorf("--config: %w", err)
+	}
+	const hook = "\timport hook telegram {\n\t\tbot_signature telegram {\n\t\t\tsecret_file {$BOTGATE_DATA:data}/telegram.secret\n\t\t}\n\t}\n"
+	written := filepath.Join(data, "Caddyfile")
+	content = bytes.Replace(content, []byte(demoBefore), []byte(hook+demoBefore), 1)
+	if err := os.WriteFile(written, content, 0o600); err != nil { //nolint:gosec // In the folder that the user names.
+		return "", fmt.Errorf("--data: %w", err)
+	}
+	err = writeNew(filepath.Join(data, "telegram"+secretFileType), []byte(hex.EncodeToString(randomKey())+"\n"))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("--data: %w", err)
+	}
+	return written, nil
+}
+
 // serveDemoBots serves the simulated bots until its stop is called.
 func serveDemoBots(ctx context.Context, listen string) (stop func(context.Context) error, err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
@@ -113,9 +137,13 @@ func answerAsDemo(w http.ResponseWriter, r *http.Request) {
 
 // sendDemo has platforms and users send events until ctx ends. What is refused or lost is tried no more.
 func sendDemo(ctx context.Context, base, data string) error {
-	token, err := tokenSpec{issuer: tokenIssuer, audience: tokenAudience, user: demoUsers[0], scope: tokenScope, ttl: 24 * time.Hour}.mint(data)
-	if err != nil {
-		return err
+	var tokens []string
+	for _, user := range demoUsers {
+		token, err := tokenSpec{issuer: tokenIssuer, audience: tokenAudience, user: user, scope: tokenScope, ttl: 24 * time.Hour}.mint(data)
+		if err != nil {
+			return err
+		}
+		tokens = append(tokens, token)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, next := range []func(bot string) (*http.Request, error){
@@ -123,7 +151,10 @@ func sendDemo(ctx context.Context, base, data string) error {
 		func(bot string) (*http.Request, error) {
 			return demoHook(ctx, base, data, bot, "standard-webhooks", "invoice.json")
 		},
-		func(bot string) (*http.Request, error) { return demoCommand(ctx, base, token, bot) },
+		func(bot string) (*http.Request, error) { return demoUpdate(ctx, base, data, bot) },
+		func(bot string) (*http.Request, error) {
+			return demoCommand(ctx, base, tokens[below(len(tokens))], bot)
+		},
 	} {
 		group.Go(func() error {
 			for retry.Sleep(ctx, below(2*demoEvery)) {
@@ -144,11 +175,26 @@ func sendDemo(ctx context.Context, base, data string) error {
 // demoHook is a webhook of a platform, signed as it signs.
 func demoHook(ctx context.Context, base, data, bot, platform, sample string) (*http.Request, error) {
 	path := filepath.Join("schemas", "testdata", "valid", platform, sample)
-	header, err := signFile(platform, path, filepath.Join(data, platform+secretFileType), "", "")
+	body, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	body, err := os.ReadFile(path)
+	return signedHook(ctx, base, data, bot, platform, path, body)
+}
+
+// demoUpdate is a message to a bot of Telegram, of one of many users; each has a number of its own.
+func demoUpdate(ctx context.Context, base, data, bot string) (*http.Request, error) {
+	user := 512_345_670 + below(200)
+	body := fmt.Sprintf(`{"update_id":%d,"message":{"message_id":%d,"date":%d,"text":"Where is order %d?",`+
+		`"chat":{"id":%[5]d,"type":"private","first_name":"User"},"from":{"id":%[5]d,"is_bot":false,"first_name":"User"}}}`,
+		below(1_000_000_000), below(100_000), time.Now().Unix(), below(10_000), user)
+	path := filepath.Join("schemas", "testdata", "valid", "telegram", "message.json") // Its token does not cover the body.
+	return signedHook(ctx, base, data, bot, "telegram", path, []byte(body))
+}
+
+// signedHook is a webhook with a body, with the headers that a platform sends with the file.
+func signedHook(ctx context.Context, base, data, bot, platform, path string, body []byte) (*http.Request, error) {
+	header, err := signFile(platform, path, filepath.Join(data, platform+secretFileType), "", "")
 	if err != nil {
 		return nil, err
 	}
@@ -159,9 +205,9 @@ func demoHook(ctx context.Context, base, data, bot, platform, sample string) (*h
 	return request, err
 }
 
-// demoCommand is a command of a user.
+// demoCommand is a command of the token's user.
 func demoCommand(ctx context.Context, base, token, bot string) (*http.Request, error) {
-	body := fmt.Sprintf(`{"command":"/hello","text":"Hello from %s, number %d"}`, demoUsers[below(len(demoUsers))], below(1000))
+	body := fmt.Sprintf(`{"command":"/hello","text":"Hello, number %d"}`, below(1000))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/bots/"+bot+"/commands", bytes.NewReader([]byte(body)))
 	if err == nil {
 		request.Header.Set("Authorization", "Bearer "+token)

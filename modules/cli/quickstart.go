@@ -48,9 +48,13 @@ func quickstart(fl caddycmd.Flags) error {
 	if err := setDefaults(fl.String("data")); err != nil {
 		return err
 	}
-	demo := fl.Bool("demo")
+	demo, config := fl.Bool("demo"), fl.String("config")
 	if demo {
-		if err := writeDemoBots(fl.String("data"), fl.String("bot-listen")); err != nil {
+		err := writeDemoBots(fl.String("data"), fl.String("bot-listen"))
+		if err == nil {
+			config, err = writeDemoConfig(config, fl.String("data"))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -67,7 +71,7 @@ func quickstart(fl caddycmd.Flags) error {
 		return err
 	}
 	caddy.OnExit(func(ctx context.Context) { _ = stopBots(ctx) })
-	if err := runCaddy(fl.String("config")); err != nil {
+	if err := runCaddy(config); err != nil {
 		return errors.Join(err, stopBots(context.Background()))
 	}
 	base := defaultBase()
@@ -113,7 +117,7 @@ func startDemo(base, data string) {
 		}
 	}()
 	caddy.OnExit(func(context.Context) { cancel(); <-done })
-	fmt.Printf("\nBotgate is ready on %s. Five simulated bots get events of two platforms and of users, all the time.\n\n", base)
+	fmt.Printf("\nBotgate is ready on %s. Five simulated bots get events of three platforms and of users, all the time.\n\n", base)
 }
 
 // tellOtherBot says when the bots file that is there sends the example bot's events elsewhere.
