@@ -46,6 +46,9 @@ func TestConsole(t *testing.T) {
 	requireReplayByKeys(t, s, b, dead)
 	requireEveryPage(t, b, dead)
 	requireTheme(b)
+	requireHostile(t, s, b)
+	requireLive(t, s, b)
+	requireLinkIsGoodOnce(t, s)
 
 	b.goTo("/console/events")
 	b.do(chromedp.Click(chromedp.CSS(".who summary")), chromedp.Click(chromedp.CSS(".who button")))
@@ -57,6 +60,10 @@ func TestConsole(t *testing.T) {
 	b.await("the link is used", `document.querySelector("#refused")?.textContent.includes("good once")`)
 	require.NotContains(t, b.address(), "#t=", "the token is not in the history")
 	b.requireQuiet("403 (Forbidden)")
+	b.do(chromedp.Navigate(s.link("viewer")))
+	b.await("signed in again", `location.pathname === "/console/"`)
+	requireBanner(t, s, b)
+	require.NotContains(t, s.gateway.output.String(), "incomplete response", "a stream that its reader closed is nothing to look at")
 }
 
 // requireAddressIsTheState: back, reload and a pasted link show what was there.
@@ -96,7 +103,7 @@ func requireReplayByKeys(t *testing.T, s *stack, b *browser, dead string) {
 	b.do(chromedp.KeyEvent("r"))
 	b.await("the question", `document.querySelector("h1")?.textContent === "Replay 1 dead letter?" && document.readyState === "complete"`)
 	s.bot.failWith(nil)
-	b.do(chromedp.Click(chromedp.CSS("form.confirm button")))
+	b.press("form.confirm button")
 	b.await("the job", `location.pathname.startsWith("/console/jobs/")`)
 	s.awaitStatus(dead, "delivered")
 	b.do(chromedp.KeyEvent("/"))
@@ -112,7 +119,7 @@ func requireEveryPage(t *testing.T, b *browser, id string) {
 	job := evaluate[string](b, `fetch("/console/jobs").then((a) => a.text()).then((page) => page.match(/\/console\/jobs\/[0-9a-f-]{36}/)[0])`)
 	for name, path := range map[string]string{
 		"overview": "/console/", "bots": "/console/bots", "bot": "/console/bots/demo", "events": "/console/events", "filtered": "/console/events?bot=nobody&status=failed,dead", "event": "/console/events/" + id + "?body=pretty",
-		"users": "/console/users", "user": "/console/users/alice", "erase": "/console/users/alice/erase", "audit": "/console/audit", "system": "/console/system",
+		"users": "/console/users", "user": "/console/users/alice", "erase": "/console/users/alice/erase", "audit": "/console/audit", "refused": "/console/refused", "system": "/console/system",
 		"export": "/console/events/export?bot=demo&from=1h", "dead": "/console/dead?since=all", "jobs": "/console/jobs", "job": job, "live": "/console/live", "help": "/console/help", "login": "/console/login",
 		"error": "/console/nothing",
 	} {
@@ -123,6 +130,7 @@ func requireEveryPage(t *testing.T, b *browser, id string) {
 		evaluate[chromedp.Void](b, `document.documentElement.dataset.theme = "dark"`)
 		b.requireAccessible(name+" in the dark", "color-contrast")
 		b.picture(name + "-dark")
+		b.requireLayout(name)
 		b.requireQuiet("status of 404")
 	}
 }

@@ -71,7 +71,7 @@ func (v *visit) request(a call) (*http.Request, error) {
 		return nil, &trouble{Status: http.StatusForbidden, Title: "This console is read-only", Detail: "Nothing was changed."}
 	}
 	request.Header.Set(botclaim.Header, v.session.Bot)
-	request.Header.Set(userHeader, v.session.User) // For the audit.
+	v.identify(request.Header)
 	request.Header.Set(requestid.Header, v.id)
 	if a.body != nil {
 		request.Header.Set("Content-Type", "application/json")
@@ -80,6 +80,16 @@ func (v *visit) request(a call) (*http.Request, error) {
 		request.Header.Set(idempotency.Header, a.key)
 	}
 	return request, nil
+}
+
+// identify says who asks, for the audit: by which session, and from where.
+func (v *visit) identify(h http.Header) {
+	h.Set(userHeader, v.session.User)
+	h.Set(issuerHeader, v.session.Issuer)
+	h.Set(tokenHeader, v.session.ID)
+	if address := v.r.Header.Get(clientHeader); address != "" {
+		h.Set(clientHeader, address)
+	}
 }
 
 // ask makes a call, and decodes the answer. What the API refuses is a [trouble].

@@ -17,6 +17,9 @@ type change struct {
 	Phase     string    `json:"phase"`
 	RequestID string    `json:"requestid"`
 	By        string    `json:"by"`
+	Issuer    string    `json:"issuer"`
+	Session   string    `json:"session"`
+	Address   string    `json:"address"`
 	Bot       string    `json:"bot"`
 	Action    string    `json:"action"`
 	Target    string    `json:"target"`
@@ -32,7 +35,8 @@ type changeRow struct {
 	By, OnlyBy                   string
 	Action, OnlyAction           string
 	Target, Job, JobAddress, Bot string
-	RequestID                    string
+	// Trail is what finds the change in logs: the ids of request and session, issuer and address.
+	Trail string
 }
 
 type auditPage struct {
@@ -91,7 +95,12 @@ func (v *visit) changeRows(entries []change, f filter) (rows []changeRow) {
 		}
 		row := changeRow{
 			Time: v.stamp(e.At), Mark: markOfChange(e), By: visible(e.By), Action: visible(e.Action), OnlyAction: f.with("action", e.Action),
-			Target: visible(e.Target), Bot: visible(e.Bot), RequestID: visible(e.RequestID),
+			Target: visible(e.Target), Bot: visible(e.Bot), Trail: "Request id " + visible(e.RequestID),
+		}
+		for _, one := range [][2]string{{"session", e.Session}, {"issuer", e.Issuer}, {"from", e.Address}} {
+			if one[1] != "" {
+				row.Trail += ", " + one[0] + " " + visible(one[1])
+			}
 		}
 		if e.By != "" {
 			row.OnlyBy = f.with("by", e.By)

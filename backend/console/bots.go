@@ -21,6 +21,7 @@ const (
 type botState struct {
 	Bot         string       `json:"bot"`
 	Settings    *botSettings `json:"settings"`
+	Pause       *pause       `json:"pause"`
 	Last5m      activity     `json:"last_5m"`
 	Last1h      activity     `json:"last_1h"`
 	Waiting     *int64       `json:"waiting"`
@@ -28,6 +29,12 @@ type botState struct {
 	OldestAt    time.Time    `json:"oldest_at"`
 	LastSuccess *lastAttempt `json:"last_success"`
 	LastFailure *lastAttempt `json:"last_failure"`
+}
+
+// pause is since when a bot is paused, and who asked for it.
+type pause struct {
+	Since time.Time `json:"since"`
+	By    string    `json:"by"`
 }
 
 // botSettings are some of the bots file.
@@ -64,6 +71,8 @@ type botRow struct {
 // health says how a bot does by its attempts of five minutes.
 func (b botState) health() mark {
 	switch {
+	case b.Pause != nil:
+		return mark{"paused", "⏸", "warn"}
 	case b.Last5m.Success == nil || b.Last5m.tried() < fewAttempts:
 		return mark{"quiet", "○", "mute"}
 	case *b.Last5m.Success == 0:
@@ -136,6 +145,10 @@ type botPage struct {
 	Windows         []choice
 	Events, Failed  string
 	Dead, Live      string
+	// Paused says since when and by whom; empty where it is not.
+	Paused string
+	// Pause pauses or resumes the bot, and Test sends it an event.
+	Pause, Test action
 }
 
 // showBot shows how a bot did in a window, and what its settings are.
@@ -160,6 +173,7 @@ func (c *Console) showBot(v *visit) error {
 		Bot: v.botRow(b), Facts: v.botFacts(b), Settings: botSettingsFacts(b.Settings), Events: eventsPath + "?" + only.Encode(), Dead: deadPath + "?" + only.Encode(),
 		Live: livePath + "?" + only.Encode(), Failed: eventsPath + "?" + only.Encode() + "&status=failed%2Cdead",
 	}
+	page.addActs(v, b)
 	for _, w := range []string{"1h", "6h", "24h", "3d"} {
 		page.Windows = append(page.Windows, choice{strings.NewReplacer("h", " h", "d", " d").Replace(w), f.with("from", w), w == from})
 	}
@@ -172,6 +186,19 @@ func (c *Console) showBot(v *visit) error {
 		page.Charts = v.charts(s)
 	}
 	return v.render("bot", "Bot "+visible(b.Bot), page)
+}
+
+// addActs adds what can be done with the bot.
+func (p *botPage) addActs(v *visit, b botState) {
+	p.Pause, p.Test = action{p.Bot.Address + "/" + actPause, v.why(scopeAct)}, action{p.Bot.Address + "/" + actTest, v.why(scopeAct)}
+	if b.Pause == nil {
+		return
+	}
+	p.Pause.Address = p.Bot.Address + "/" + actResume
+	p.Paused = "Paused since " + v.stamp(b.Pause.Since).Full
+	if b.Pause.By != "" {
+		p.Paused += " by " + visible(b.Pause.By)
+	}
 }
 
 func (v *visit) botFacts(b botState) []fact {

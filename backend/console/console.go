@@ -123,6 +123,8 @@ func (c *Console) routes() []route {
 		{"GET " + Path + "/jobs/{id}/result", false, c.downloadResult},
 		{"GET " + Path + "/bots", false, c.listBots},
 		{"GET " + Path + "/bots/{bot}", false, c.showBot},
+		{"POST " + Path + "/bots/{bot}/{act}", false, c.actOnBot},
+		{"GET " + Path + "/refused", false, c.listRefused},
 		{"GET " + Path + "/users", false, c.listUsers},
 		{"GET " + Path + "/users/{user}", false, c.showUser},
 		{"GET " + Path + "/users/{user}/data", false, c.exportUser},

@@ -22,6 +22,8 @@ const (
 	scopesHeader = "X-Botgate-Scopes"
 	tokenHeader  = "X-Botgate-Token"
 	issuedHeader = "X-Botgate-Issued"
+	// clientHeader has the address that a request came from.
+	clientHeader = "X-Botgate-Client"
 )
 
 // linkMemory is how long the id of a link is remembered: longer than a link is good for.

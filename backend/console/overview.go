@@ -64,6 +64,9 @@ func badness(m mark) int { return slices.Index([]string{"mute", "good", "warn", 
 // needsOf says what about a bot somebody should look at.
 func (v *visit) needsOf(b botState) (needs []need) {
 	row := v.botRow(b)
+	if b.Pause != nil {
+		return []need{{row.Mark, row.Name, "what is for it waits, since " + about(v.now.Sub(b.Pause.Since)), "look at the bot", row.Address}}
+	}
 	if m := row.Mark; m.Tone == "bad" || m.Tone == "warn" {
 		detail := fmt.Sprintf("%d of %s failed in 5 min", b.Last5m.Failed+b.Last5m.Dead, count(int(b.Last5m.tried()), "attempt", "attempts"))
 		if b.LastFailure != nil {

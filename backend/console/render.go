@@ -75,6 +75,7 @@ var bar = []barItem{
 	{Name: "Bots", Path: botsPath, Key: "b", Scope: scopeRead},
 	{Name: "Users", Path: usersPath, Key: "u", Scope: scopeRead},
 	{Name: "Jobs", Path: jobsPath, Key: "j", Scope: scopeAct},
+	{Name: "Refused", Path: refusedPath, Key: "r", Scope: scopeRead},
 	{Name: "Live", Path: livePath, Key: "l", Scope: scopeRead},
 	{Name: "Audit", Path: auditPath, Key: "a", Scope: scopeAdmin},
 	{Name: "System", Path: systemPath, Key: "s", Scope: scopeAdmin},
@@ -108,7 +109,7 @@ func (v *visit) layout(title string, page any) layout {
 // hasCharts reports whether a page has charts.
 func hasCharts(page any) bool {
 	switch page.(type) {
-	case overview, botPage:
+	case overview, botPage, refusedPage:
 		return true
 	}
 	return false

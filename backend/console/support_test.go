@@ -21,6 +21,8 @@ import (
 	"github.com/botgate/botgate/backend/audit"
 	"github.com/botgate/botgate/backend/console"
 	"github.com/botgate/botgate/backend/job"
+	"github.com/botgate/botgate/backend/pause"
+	"github.com/botgate/botgate/backend/refusal"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/sqlite"
@@ -37,6 +39,7 @@ type desk struct {
 	store    *sqlite.Store
 	jobs     *fakeJobs
 	sessions *session.Sessions
+	pauses   fakePauses
 	console  *console.Console
 	clock    time.Time
 	used     map[string]bool
@@ -50,13 +53,13 @@ func newDesk(t testing.TB, change ...func(*console.Config)) *desk {
 	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "events.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	d := &desk{t: t, store: s, jobs: &fakeJobs{}, clock: now, used: map[string]bool{}, followed: map[string]bool{}}
+	d := &desk{t: t, store: s, jobs: &fakeJobs{}, clock: now, used: map[string]bool{}, pauses: fakePauses{}, followed: map[string]bool{}}
 	changes, engine := audit.New(s.SQL(), nil), session.NewSQL(s.SQL(), nil)
 	require.NoError(t, errors.Join(changes.Migrate(t.Context()), engine.Migrate(t.Context())))
 	d.sessions, err = session.New(session.Config{Engine: engine, TTL: time.Hour, MaxTTL: time.Hour, MaxSize: 1000})
 	require.NoError(t, err)
 	backend, err := api.New(api.Config{
-		Reader: s, Retry: fakeRetry{}, Jobs: d.jobs, Bots: knownBots, Sessions: d.sessions, Eraser: s, Audit: changes,
+		Reader: s, Retry: fakeRetry{}, Jobs: d.jobs, Bots: knownBots, Sessions: d.sessions, Eraser: s, Audit: changes, Pauses: d.pauses, Refusals: fakeRefusals{},
 		System: &api.System{Version: "v1.2.3", Roles: []string{"api"}, Shards: []string{"sqlite"}, StartedAt: now, Health: health},
 	})
 	require.NoError(t, err)
@@ -199,6 +202,35 @@ func health(context.Context) (status string, checks, details map[string]string) 
 
 // knownBots are those of a bots file.
 func knownBots() bots.Set { return bots.Set{"demo": {}, "flaky": {}} }
+
+// fakePauses remembers them.
+type fakePauses map[string]pause.State
+
+func (f fakePauses) All() map[string]pause.State { return f }
+
+func (f fakePauses) Set(_ context.Context, bot string, paused bool, by string) (pause.State, error) {
+	f[bot] = pause.State{Paused: paused, Since: now, By: by}
+	return f[bot], nil
+}
+
+// fakeRefusals has one of each kind of answer.
+type fakeRefusals struct{ api.Refusals }
+
+func (fakeRefusals) Erase(context.Context, string) error { return nil }
+
+func (fakeRefusals) Processes(context.Context) ([]refusal.Process, error) { return nil, nil }
+
+func (fakeRefusals) Sum(_ context.Context, q refusal.Query) (*refusal.Result, error) {
+	if q.Reason == "nothing" {
+		return &refusal.Result{}, nil
+	}
+	kind := refusal.Group{First: now.Add(-time.Hour), Last: now}
+	kind.Count.Count = 1234
+	kind.Handler, kind.Reason, kind.Platform, kind.Bot = "bot_signature", "mismatch", "github", "demo"
+	sample := refusal.Sample{}
+	sample.At, sample.Handler, sample.Reason, sample.Client, sample.Method, sample.Path, sample.User = now, "bot_jwt", hostile, "192.0.2.1", "POST", "/v1/bots/demo/commands", "alice"
+	return &refusal.Result{Total: 1234, Groups: []refusal.Group{kind}, Others: 3, Points: []refusal.Point{{At: now.Truncate(time.Minute), Count: 1234}}, Samples: []refusal.Sample{sample}}, nil
+}
 
 type fakeRetry struct{}
 

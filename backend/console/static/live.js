@@ -51,7 +51,8 @@ function shows(tail) {
   };
   pause.hidden = false;
   pause.addEventListener("click", () => set(!paused));
-  tail.addEventListener("wheel", () => { if (!paused) set(true); }, { passive: true });
+  for (const kind of ["wheel", "touchmove"]) tail.addEventListener(kind, () => { if (!paused) set(true); }, { passive: true });
+  tail.addEventListener("keydown", (event) => { if (!paused && ["ArrowUp", "PageUp", "Home"].includes(event.key)) set(true); });
   follow(tail.dataset.tail, (notice) => {
     waiting.push(notice);
     if (waiting.length > mostRows) {

@@ -7,11 +7,14 @@ export function login() {
     event.preventDefault();
     signIn(document.getElementById("token").value.trim(), next);
   });
-  const link = new URLSearchParams(location.hash.slice(1)).get("t");
-  if (link) {
+  const follow = () => {
+    const link = new URLSearchParams(location.hash.slice(1)).get("t");
+    if (!link) return;
     history.replaceState(null, "", location.pathname + location.search);
     signIn(link, next);
-  }
+  };
+  addEventListener("hashchange", follow); // A link that is opened where this page is already loads nothing.
+  follow();
 }
 
 async function signIn(token, next) {

@@ -1,0 +1,45 @@
+package console_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestBotIsPausedAndResumed by an operator, and the pages say so at once.
+func TestBotIsPausedAndResumed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	v := d.signIn(operator)
+	require.NotContains(t, v.page("/console/"), "paused")
+	require.Equal(t, http.StatusForbidden, d.signIn(viewer).send(http.MethodPost, "/console/bots/demo/pause", nil).Code)
+	require.Empty(t, d.pauses)
+	w := v.send(http.MethodPost, "/console/bots/demo/pause", nil)
+	require.Equal(t, "/console/bots/demo", w.Header().Get("Location"), w.Body)
+	page := v.page("/console/bots/demo")
+	require.Contains(t, page, "by alice")
+	require.Contains(t, page, `action="/console/bots/demo/resume"`)
+	require.Contains(t, v.page("/console/"), "what is for it waits")
+	v.send(http.MethodPost, "/console/bots/demo/resume", nil)
+	require.False(t, d.pauses["demo"].Paused)
+	require.Contains(t, v.page("/console/bots/demo"), `action="/console/bots/demo/pause"`)
+
+	w = v.send(http.MethodPost, "/console/bots/demo/test", nil)
+	require.True(t, strings.HasPrefix(w.Header().Get("Location"), "/console/events/"), w.Body)
+	for path, status := range map[string]int{"/console/bots/nobody/pause": 404, "/console/bots/demo/stop": 404} {
+		require.Equal(t, status, v.send(http.MethodPost, path, nil).Code, path)
+	}
+}
+
+// TestRefused shows what was refused and why, as text.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	v := newDesk(t).signIn(viewer)
+	page := v.page("/console/refused")
+	for _, text := range []string{"mismatch", "bot_signature", "github, demo", "1\u202f234", "192.0.2.1", "&lt;script&gt;"} {
+		require.Contains(t, page, text)
+	}
+	require.Contains(t, v.page("/console/refused?reason=nothing"), "Nothing was refused")
+}
