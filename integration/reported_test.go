@@ -42,8 +42,9 @@ func (s *stack) requireReported() {
 	}
 	ask := func(bot any) (found answered, body string) {
 		a := s.get(s.readerOf(bot), "/v1/refusals?from=1h")
-		require.Equal(s.t, http.StatusOK, a.status, "%s", a.body)
-		a.json(s.t, &found)
+		if a.status == http.StatusOK { // Its table may be made after the others.
+			a.json(s.t, &found)
+		}
 		return found, string(a.body)
 	}
 	eventually(s.t, func() error {
