@@ -38,7 +38,7 @@ func TestConsole(t *testing.T) {
 
 	link := s.link("admin")
 	b.do(chromedp.Navigate(link))
-	b.await("signed in", `location.pathname === "/console/"`)
+	b.await("signed in", `location.pathname === "/console/" && document.readyState === "complete"`)
 	b.goTo("/console/events")
 	require.ElementsMatch(t, []string{dead, fine}, b.rows())
 	requireAddressIsTheState(t, b, dead)
@@ -61,7 +61,7 @@ func TestConsole(t *testing.T) {
 	require.NotContains(t, b.address(), "#t=", "the token is not in the history")
 	b.requireQuiet("403 (Forbidden)")
 	b.do(chromedp.Navigate(s.link("viewer")))
-	b.await("signed in again", `location.pathname === "/console/"`)
+	b.await("signed in again", `location.pathname === "/console/" && document.readyState === "complete"`)
 	requireBanner(t, s, b)
 	require.NotContains(t, s.gateway.output.String(), "incomplete response", "a stream that its reader closed is nothing to look at")
 }
@@ -104,7 +104,7 @@ func requireReplayByKeys(t *testing.T, s *stack, b *browser, dead string) {
 	b.await("the question", `document.querySelector("h1")?.textContent === "Replay 1 dead letter?" && document.readyState === "complete"`)
 	s.bot.failWith(nil)
 	b.press("form.confirm button")
-	b.await("the job", `location.pathname.startsWith("/console/jobs/")`)
+	b.await("the job", `location.pathname.startsWith("/console/jobs/") && document.readyState === "complete"`)
 	s.awaitStatus(dead, "delivered")
 	b.do(chromedp.KeyEvent("/"))
 	b.await("the box has the focus", `document.activeElement.id === "find"`)
