@@ -42,6 +42,8 @@ var access = map[string]string{
 	"POST /v1/bots/{bot}/resume": scopeAct,
 	"POST /v1/bots/{bot}/test":   scopeAct,
 	"GET /v1/refusals":           scopeRead,
+	"GET /v1/limits":             scopeRead,
+	"POST /v1/limits/reset":      scopeAct,
 	// An export of a user has their sessions, too.
 	"GET /v1/users/{user}/data":     scopeAct,
 	"GET /v1/sessions/{bot}/{user}": scopeAct,

@@ -128,6 +128,8 @@ func (c *Console) routes() []route {
 		{"GET " + Path + "/users", false, c.listUsers},
 		{"GET " + Path + "/users/{user}", false, c.showUser},
 		{"GET " + Path + "/users/{user}/data", false, c.exportUser},
+		{"GET " + Path + "/users/{user}/reset", false, c.confirmReset},
+		{"POST " + Path + "/users/{user}/reset", false, c.resetLimit},
 		{"GET " + Path + "/users/{user}/erase", false, c.confirmErase},
 		{"POST " + Path + "/users/{user}/erase", false, c.eraseUser},
 		{"GET " + Path + "/audit", false, c.listAudit},

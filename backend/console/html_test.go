@@ -44,7 +44,7 @@ func pages(d *desk, ids map[string]string) []string {
 	v := d.signIn(admin)
 	w := v.send(http.MethodPost, "/console/dead/replay", url.Values{"id": {ids["dead"]}})
 	all := []string{
-		"/console/", "/console/users", "/console/users?q=al&bot=demo", "/console/users?q=zz", "/console/users/alice", "/console/users/alice/erase", "/console/users/nobody",
+		"/console/", "/console/users", "/console/users?q=al&bot=demo", "/console/users?q=zz", "/console/users/alice", "/console/users/alice/erase", "/console/users/alice/reset?zone=user", "/console/users/alice/reset?zone=address", "/console/users/nobody",
 		"/console/refused", "/console/refused?from=1h&reason=mismatch", "/console/refused?reason=nothing", "/console/audit", "/console/audit?from=all&by=alice", "/console/audit?by=nobody", "/console/system",
 		"/console/events/export?bot=flaky&from=24h", "/console/events/export?from=yesterday", "/console/dead/replay?ids=" + ids["dead"] + "," + ids["accepted"], "/console/bots", "/console/bots/flaky", "/console/bots/flaky?from=24h", "/console/bots/nobody",
 		"/console/events", "/console/events?bot=nobody", "/console/events?status=failed,dead&from=1h&user=alice", "/console/events?from=all&tz=Europe/Berlin",

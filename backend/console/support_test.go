@@ -28,6 +28,7 @@ import (
 	"github.com/botgate/botgate/backend/store/sqlite"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/report"
 )
 
 // now is the time of all tests: about that of the API, which has a clock of its own.
@@ -43,7 +44,9 @@ type desk struct {
 	console  *console.Console
 	clock    time.Time
 	used     map[string]bool
-	revoked  bool
+	// resets are the limits that were reset, as zone and key.
+	resets  []string
+	revoked bool
 	// followed are the links that were looked at.
 	followed map[string]bool
 }
@@ -61,6 +64,10 @@ func newDesk(t testing.TB, change ...func(*console.Config)) *desk {
 	backend, err := api.New(api.Config{
 		Reader: s, Retry: fakeRetry{}, Jobs: d.jobs, Bots: knownBots, Sessions: d.sessions, Eraser: s, Audit: changes, Pauses: d.pauses, Refusals: fakeRefusals{},
 		System: &api.System{Version: "v1.2.3", Roles: []string{"api"}, Shards: []string{"sqlite"}, StartedAt: now, Health: health},
+		ResetLimit: func(_ context.Context, zone, key string) error {
+			d.resets = append(d.resets, zone+" "+key)
+			return nil
+		},
 	})
 	require.NoError(t, err)
 	t.Cleanup(backend.Close)
@@ -219,6 +226,21 @@ type fakeRefusals struct{ api.Refusals }
 func (fakeRefusals) Erase(context.Context, string) error { return nil }
 
 func (fakeRefusals) Processes(context.Context) ([]refusal.Process, error) { return nil, nil }
+
+// Limits are those of two gateways, one of which alice is over.
+func (fakeRefusals) Limits(context.Context) ([]refusal.Limits, error) {
+	zones := []report.Zone{
+		{Name: "user", Key: "{http.auth.user.id}", Rate: "100/s", Burst: 2000, Plans: []report.Plan{{Name: "gold", Rate: "500/s", Burst: 1}}},
+		{Name: "hook", Key: "{http.bot.user}", Rate: "50/s", Burst: 500, Defers: true},
+		{Name: "streams", Key: "{http.auth.user.id}", MaxInFlight: 10},
+		{Name: "address", Key: "{client_ip}", Rate: "7/s", Burst: 7},
+	}
+	over := []report.Offender{{Zone: "user", Key: "alice", Refused: 617, First: now, Last: now}, {Zone: "hook", Key: "bob", Refused: 9, First: now, Last: now}}
+	return []refusal.Limits{
+		{Gateway: "gateway-1", At: now, Limits: report.Limits{Zones: zones, Offenders: over}},
+		{Gateway: "gateway-2", At: now, Limits: report.Limits{Zones: zones, Offenders: over}},
+	}, nil
+}
 
 func (fakeRefusals) Sum(_ context.Context, q refusal.Query) (*refusal.Result, error) {
 	if q.Reason == "nothing" {

@@ -110,6 +110,10 @@ type userPage struct {
 	// NoRows is why there are no events.
 	NoRows *trouble
 	Events string
+	// Limits count the user; NoLimits is why they are not known, and NoReset why they can't be reset.
+	Limits   []limitRow
+	NoLimits *trouble
+	NoReset  string
 	// Sessions are for who may see them; NoSessions says what is missing.
 	Sessions   []userSession
 	NoSessions string
@@ -147,6 +151,7 @@ func (c *Console) showUser(v *visit) error {
 		})
 	}
 	v.addNewest(&page, user)
+	v.addLimits(&page, user)
 	if page.NoSessions = v.lacks(scopeAct); page.NoSessions == "" {
 		err = v.addSessions(&page, user, u)
 	}
