@@ -1,8 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -40,6 +43,26 @@ func sparkOf(s stats) *spark {
 		}
 	}
 	return &spark{strings.TrimSpace(line.String()), bars.String(), fmt.Sprintf("last hour: %s accepted, %s failed", number(s.Total.Accepted), number(s.Total.Failed+s.Total.Dead))}
+}
+
+// queueSample is the most that waited within a step.
+type queueSample struct {
+	At      time.Time `json:"at"`
+	Waiting int64     `json:"waiting"`
+}
+
+// sparkOfQueue draws what waited as a line, each sample at its minute: a process that started lately knows the end only.
+func (v *visit) sparkOfQueue(samples []queueSample) *spark {
+	if len(samples) == 0 {
+		return nil
+	}
+	most := slices.MaxFunc(samples, func(a, b queueSample) int { return cmp.Compare(a.Waiting, b.Waiting) }).Waiting
+	var line strings.Builder
+	for _, s := range samples {
+		x := min(max(sparkWidth-v.now.Sub(s.At).Minutes(), 0), sparkWidth)
+		fmt.Fprintf(&line, "%.3g,%.3g ", x, height(s.Waiting, max(most, 1)))
+	}
+	return &spark{Line: strings.TrimSpace(line.String()), Text: "last hour: at most " + number(most) + " waited"}
 }
 
 // height is where a number is drawn; the top is 1, so that lines are not cut.

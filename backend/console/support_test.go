@@ -225,7 +225,18 @@ type fakeRefusals struct{ api.Refusals }
 
 func (fakeRefusals) Erase(context.Context, string) error { return nil }
 
-func (fakeRefusals) Processes(context.Context) ([]refusal.Process, error) { return nil, nil }
+// Processes are a backend that is well, and a gateway that spools.
+func (fakeRefusals) Processes(context.Context) ([]refusal.Process, error) {
+	return []refusal.Process{
+		{Instance: "backend-1", SeenAt: now.Add(-time.Minute), Process: report.Process{
+			Service: "botgate-backend", Version: "v1.2.3", Roles: []string{"api", "dispatch"}, StartedAt: now.Add(-time.Hour), Status: "ready", Checks: map[string]string{"queue": "ok"},
+		}},
+		{Instance: "gateway-1/7", SeenAt: now, Process: report.Process{
+			Service: "botgate", Version: "v1.2.2", StartedAt: now.Add(-2 * time.Hour), Status: "ready",
+			Checks: map[string]string{"queue": "spooling"}, Details: map[string]string{"queue": hostile},
+		}},
+	}, nil
+}
 
 // Limits are those of two gateways, one of which alice is over.
 func (fakeRefusals) Limits(context.Context) ([]refusal.Limits, error) {

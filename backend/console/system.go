@@ -21,6 +21,7 @@ type systemOfAPI struct {
 	Status    string            `json:"status"`
 	Checks    map[string]string `json:"checks"`
 	Details   map[string]string `json:"details"`
+	Processes []processOfAPI    `json:"processes"`
 }
 
 // queueOfAPI is what waits in a part of the queue.
@@ -30,6 +31,8 @@ type queueOfAPI struct {
 	Waiting  *int64    `json:"waiting"`
 	InFlight *int64    `json:"in_flight"`
 	OldestAt time.Time `json:"oldest_at"`
+	// Samples are what waited in each minute of the last hour, where that is known.
+	Samples []queueSample `json:"samples"`
 }
 
 // checkRow is how a part of the process does.
@@ -42,13 +45,17 @@ type checkRow struct {
 type queueRow struct {
 	Group, Bot, Address       string
 	Waiting, InFlight, Oldest string
+	// Spark is nil where nothing is known.
+	Spark *spark
 }
 
 type systemPage struct {
 	Mark   mark
 	Facts  []fact
 	Checks []checkRow
-	Queues []queueRow
+	// Processes are all that reported lately, this one too.
+	Processes []processRow
+	Queues    []queueRow
 	// NoQueues is why what waits is not known.
 	NoQueues *trouble
 }
@@ -79,6 +86,9 @@ func (c *Console) showSystem(v *visit) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Checks)) {
 		page.Checks = append(page.Checks, checkRow{visible(name), markOfPart(s.Checks[name]), visible(s.Details[name])})
 	}
+	for _, p := range s.Processes {
+		page.Processes = append(page.Processes, v.processRow(p))
+	}
 	v.addQueues(&page)
 	return v.render("system", "System", page)
 }
@@ -88,12 +98,12 @@ func (v *visit) addQueues(page *systemPage) {
 		Queues      []queueOfAPI `json:"queues"`
 		DeadLetters *int64       `json:"dead_letters"`
 	}
-	if err := v.ask(getShared("/v1/queues", nil), &answer); err != nil {
+	if err := v.ask(getShared("/v1/queues", url.Values{"from": {"1h"}, "step": {"1m"}}), &answer); err != nil {
 		page.NoQueues = v.explain(v.r.Context(), err)
 		return
 	}
 	for _, q := range answer.Queues {
-		row := queueRow{Group: visible(q.Group), Bot: visible(q.Bot), Waiting: orNone(q.Waiting), InFlight: orNone(q.InFlight), Oldest: "–"}
+		row := queueRow{Group: visible(q.Group), Bot: visible(q.Bot), Waiting: orNone(q.Waiting), InFlight: orNone(q.InFlight), Oldest: "–", Spark: v.sparkOfQueue(q.Samples)}
 		if q.Bot != "" {
 			row.Address = botsPath + "/" + url.PathEscape(q.Bot)
 		}
@@ -120,7 +130,7 @@ func markOfPart(status string) mark {
 	switch status {
 	case "ready", "ok":
 		return mark{status, "●", "good"}
-	case "degraded", "stopping":
+	case "degraded", "stopping", "spooling":
 		return mark{status, "◐", "warn"}
 	}
 	return mark{visible(status), "✖", "bad"}
