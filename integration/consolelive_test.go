@@ -53,7 +53,7 @@ func requireLive(t *testing.T, s *stack, b *browser) {
 	evaluate[chromedp.Void](tab, `look(false)`)
 	require.Contains(t, evaluate[string](tab, `streams.map((s) => s.url).join(" ")`), "last=", "it goes on where it left")
 	evaluate[chromedp.Void](tab, `happen(3000, "fast")`)
-	tab.await("as many as it keeps", `document.querySelectorAll(".tail tbody tr").length === 500 && document.querySelector("[data-state]").textContent.includes("2500 skipped")`)
+	tab.await("as many as it keeps", `document.querySelectorAll(".tail tbody tr").length === 500 && /25\d\d skipped/.test(document.querySelector("[data-state]").textContent)`) // And what of bob was not shown yet.
 	evaluate[chromedp.Void](tab, `document.querySelector(".tail").dispatchEvent(new WheelEvent("wheel")), happen(7, `+"`"+evil+"`"+`)`)
 	tab.await("paused, and says so", `document.querySelector("[data-state]").textContent.startsWith("paused, 7 waiting")`)
 	require.NotContains(t, evaluate[string](tab, `document.querySelector(".tail").textContent`), "script", "nothing moves while it is paused")
