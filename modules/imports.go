@@ -3,6 +3,7 @@ package modules
 
 import (
 	_ "github.com/botgate/botgate/modules/botapi"
+	_ "github.com/botgate/botgate/modules/botcache"
 	_ "github.com/botgate/botgate/modules/botcors"
 	_ "github.com/botgate/botgate/modules/botenqueue"
 	_ "github.com/botgate/botgate/modules/boterrors"

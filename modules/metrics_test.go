@@ -50,6 +50,9 @@ http://localhost:9 {
 http://localhost:11 {
 	metrics
 }
+http://localhost:12 {
+	bot_cache
+}
 http://localhost:10 {
 	bot_signature github {
 		secret_file %[1]s/github.secret

@@ -38,7 +38,7 @@ func init() {
 func commands() []caddycmd.Command {
 	return []caddycmd.Command{
 		initCommand(), tokenCommand(), consoleLinkCommand(), signCommand(), revokeCommand(), lockoutCommand(), hashSecretCommand(), schemaCommand(),
-		botCommand(), spoolCommand(), healthCommand(), smokeCommand(), backupCommand(), restoreCommand(),
+		purgeCommand(), botCommand(), spoolCommand(), healthCommand(), smokeCommand(), backupCommand(), restoreCommand(),
 		exampleBotCommand(), quickstartCommand(),
 	}
 }

@@ -7,17 +7,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/modules/internal/lockout"
 )
 
-// admin is an admin endpoint with the routes of lockouts, and nobody locked out.
-func admin(t *testing.T) string {
+// admin is an admin endpoint with the routes of a module, of which there is no handler.
+func admin(t *testing.T, module caddy.AdminRouter) string {
 	t.Helper()
 	mux := http.NewServeMux()
-	for _, route := range (lockout.Admin{}).Routes() {
+	for _, route := range module.Routes() {
 		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := route.Handler.ServeHTTP(w, r); err != nil {
 				http.Error(w, err.Error(), http.StatusNotFound)
@@ -30,7 +31,7 @@ func admin(t *testing.T) string {
 }
 
 func TestLockoutCommands(t *testing.T) {
-	address := admin(t)
+	address := admin(t, lockout.Admin{})
 	run := func(args ...string) (string, error) {
 		c, out := lockoutCommand(), new(bytes.Buffer)
 		cmd := &cobra.Command{Use: c.Name, SilenceErrors: true}

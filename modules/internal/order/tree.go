@@ -85,6 +85,8 @@ const (
 	// roleLimit and roleSchema are further checks, that do not know who sends.
 	roleLimit
 	roleSchema
+	// roleCache answers some requests with what it has kept.
+	roleCache
 	// roleEnqueue and roleProxy take the request. Nothing after them runs.
 	roleEnqueue
 	roleProxy
@@ -101,7 +103,7 @@ const nameAPI = "bot_api"
 
 var roles = map[string]role{
 	"bot_jwt": roleCheck, "bot_signature": roleCheck, "authentication": roleCheck,
-	"bot_open": roleOpen, "bot_rate_limit": roleLimit, "bot_schema": roleSchema,
+	"bot_open": roleOpen, "bot_rate_limit": roleLimit, "bot_schema": roleSchema, "bot_cache": roleCache,
 	"bot_enqueue": roleEnqueue, "reverse_proxy": roleProxy, nameAPI: roleProxy,
 	"bot_token": roleEnd, "bot_ready": roleEnd, "static_response": roleEnd, "error": roleEnd, "file_server": roleEnd,
 	"rewrite": roleRewrite, "subroute": roleSubroute, "invoke": roleInvoke, "intercept": roleIntercept,

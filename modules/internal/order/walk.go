@@ -20,13 +20,13 @@ type seen struct {
 
 // state is what a request may have gone through.
 type state struct {
-	// before are checks, and what lets everybody in; ends are handlers after which nothing runs.
-	before, ends []seen
-	epoch        int
+	// before are checks, and what lets everybody in; ends are handlers after which nothing runs; caches may answer.
+	before, ends, caches []seen
+	epoch                int
 }
 
 func (s state) clone() state {
-	return state{slices.Clip(s.before), slices.Clip(s.ends), s.epoch}
+	return state{slices.Clip(s.before), slices.Clip(s.ends), slices.Clip(s.caches), s.epoch}
 }
 
 // walker goes through the routes of one server as a request does.
@@ -138,7 +138,7 @@ func (w *walker) handler(raw json.RawMessage, ctx []*condition, place string, st
 	h := seen{name, roles[name], ctx}
 	w.own = w.own || strings.HasPrefix(name, "bot_")
 	switch h.role {
-	case roleCheck, roleLimit, roleSchema, roleOpen:
+	case roleCheck, roleLimit, roleSchema, roleCache, roleOpen:
 		w.check(h, raw, place, st)
 	case roleEnqueue:
 		open := read[struct {
@@ -187,11 +187,24 @@ func (w *walker) check(h seen, raw json.RawMessage, place string, st *state) {
 	if end != nil && h.role != roleOpen && strings.HasPrefix(h.name, "bot_") {
 		w.fail(h, place, fmt.Sprintf("stands after %s, so that it never runs: put it before", end.name))
 	}
-	if h.role == roleCheck || h.role == roleOpen {
+	switch h.role {
+	case roleCheck:
+		w.cached(h, place, st)
 		st.before = append(st.before, h)
-	}
-	if h.role == roleLimit {
+	case roleOpen:
+		st.before = append(st.before, h)
+	case roleCache:
+		st.caches = append(st.caches, h)
+	case roleLimit:
 		w.limit(h, read[limiter](raw), place, st)
+	default:
+	}
+}
+
+// cached finds a check that a cache gets ahead of.
+func (w *walker) cached(h seen, place string, st *state) {
+	if cache := w.possible(st.caches, h.when, roleCache); cache != nil {
+		w.fail(h, place, fmt.Sprintf("stands after %s, which gives what it has kept to whoever asks: put %s after it", cache.name, cache.name))
 	}
 }
 
@@ -203,7 +216,7 @@ func (w *walker) limit(h seen, l limiter, place string, st *state) {
 		case isAddress(zone.Key) && check != nil:
 			w.warn(h, place, fmt.Sprintf("zone %s counts addresses after %s, so that what that refuses does not count:"+
 				" bot_address_limit stands before it, and so does what is first in a route block", zone.Name, check.name))
-		case isWho(zone.Key) && w.possible(st.before, h.when) == nil:
+		case isWho(zone.Key) && w.possible(st.before, h.when, roleCheck) == nil:
 			w.warn(h, place, fmt.Sprintf("zone %s counts by %s, which nobody knows before bot_jwt or bot_signature:"+
 				" put it after them", zone.Name, zone.Key))
 		}
@@ -224,7 +237,9 @@ func isWho(key string) bool {
 func (w *walker) proxy(h seen, p proxy, place string, st *state) {
 	w.responses(p, h.when, place, st)
 	if p.asksFirst() {
-		st.before = append(st.before, seen{"forward_auth", roleCheck, h.when})
+		check := seen{"forward_auth", roleCheck, h.when}
+		w.cached(check, place, st)
+		st.before = append(st.before, check)
 		return
 	}
 	var to []string
@@ -250,7 +265,7 @@ func (w *walker) target(h seen, to []string, open bool, place string, st *state)
 	}
 	t := target{seen: h, place: place, to: to, epoch: st.epoch, checked: open || w.certain(before, h.when) != nil}
 	t.verified = w.certain(before, h.when, roleCheck) != nil
-	if check := w.possible(before, h.when); check != nil {
+	if check := w.possible(before, h.when, roleCheck); check != nil {
 		t.partly = check.name
 	}
 	w.targets = append(w.targets, t)
@@ -265,9 +280,9 @@ func (w *walker) certain(handlers []seen, ctx []*condition, of ...role) *seen {
 	}, ctx)
 }
 
-// possible returns a check that some requests may have passed before.
-func (w *walker) possible(handlers []seen, ctx []*condition) *seen {
-	return find(handlers, []role{roleCheck}, func(c *condition) bool {
+// possible returns a handler of the role that some requests may have passed before.
+func (w *walker) possible(handlers []seen, ctx []*condition, of role) *seen {
+	return find(handlers, []role{of}, func(c *condition) bool {
 		return !sameGroup(c, ctx) && !c.excluded(ctx)
 	}, ctx)
 }

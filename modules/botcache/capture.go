@@ -1,0 +1,133 @@
+package botcache
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// capture stands between the bot and the client. It copies an answer that is to be kept while the client gets it, and
+// holds back one that the client is not to get.
+type capture struct {
+	http.ResponseWriter
+	// hold reports whether an answer is held back; keep how long one may be kept, by what the bot set.
+	hold func(status int) bool
+	keep func(status int, h http.Header) (lifetimes, bool)
+	// limit is the largest body that is copied, in bytes.
+	limit int64
+	// cacheStatus says of an answer that goes to the client how the cache came by it.
+	cacheStatus string
+
+	// header is the bot's until it goes to the client.
+	header http.Header
+	status int
+	// held is that the client gets nothing of the answer. own is what the bot set of its headers.
+	held bool
+	own  http.Header
+	// life and copied are those of an answer that is kept; copied is nil for one that is not.
+	life   lifetimes
+	copied *answer
+}
+
+// newCapture makes one whose header begins with what the gateway has set already.
+func newCapture(w http.ResponseWriter) *capture {
+	return &capture{ResponseWriter: w, header: w.Header().Clone()}
+}
+
+// Header is the bot's, until it is the client's.
+func (c *capture) Header() http.Header {
+	if c.status != 0 && !c.held {
+		return c.ResponseWriter.Header()
+	}
+	return c.header
+}
+
+// WriteHeader decides what becomes of the answer.
+func (c *capture) WriteHeader(status int) {
+	if c.status != 0 {
+		return
+	}
+	if status < http.StatusOK {
+		c.inform(status)
+		return
+	}
+	c.status, c.own = status, own(c.header, c.ResponseWriter.Header())
+	if c.held = c.hold(status); c.held {
+		return
+	}
+	if life, ok := c.keep(status, c.own); ok {
+		c.life, c.copied = life, &answer{status: status, header: c.own, lifetimes: life}
+	}
+	c.header.Add("Cache-Status", c.cacheStatus)
+	c.pass()
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// inform passes on what comes ahead of the answer (RFC 9110, section 15.2); its headers are of that alone.
+func (c *capture) inform(status int) {
+	client := c.ResponseWriter.Header()
+	gateways := client.Clone()
+	c.pass()
+	c.ResponseWriter.WriteHeader(status)
+	clear(client)
+	maps.Copy(client, gateways)
+}
+
+// pass makes the bot's header that of the client.
+func (c *capture) pass() {
+	client := c.ResponseWriter.Header()
+	maps.DeleteFunc(client, func(name string, _ []string) bool { return c.header[name] == nil })
+	maps.Copy(client, c.header)
+}
+
+// Write copies what goes to the client.
+func (c *capture) Write(p []byte) (int, error) {
+	c.WriteHeader(http.StatusOK)
+	if c.held {
+		return len(p), nil
+	}
+	if c.copied != nil {
+		if int64(len(c.copied.body)+len(p)) > c.limit {
+			c.copied = nil
+		} else {
+			c.copied.body = append(c.copied.body, p...)
+		}
+	}
+	return c.ResponseWriter.Write(p)
+}
+
+// ReadFrom is Write for a whole body: it does not get past the copy.
+func (c *capture) ReadFrom(from io.Reader) (int64, error) {
+	if c.WriteHeader(http.StatusOK); c.copied == nil && !c.held {
+		return io.Copy(c.ResponseWriter, from)
+	}
+	return io.Copy(struct{ io.Writer }{c}, from)
+}
+
+// FlushError sends on what there is, unless it is held back.
+func (c *capture) FlushError() error {
+	if c.held || c.status == 0 {
+		return nil
+	}
+	return http.NewResponseController(c.ResponseWriter).Flush()
+}
+
+// Unwrap is for [http.ResponseController].
+func (c *capture) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// whole returns the copy of an answer that is complete; nil without one.
+func (c *capture) whole(asked time.Time) *answer {
+	a := c.copied
+	if a == nil {
+		return nil
+	}
+	if length := a.header.Get("Content-Length"); length != "" && length != strconv.Itoa(len(a.body)) {
+		return nil
+	}
+	a.made = asked.Add(-ageOf(c.header))
+	a.body = slices.Clip(a.body)
+	return a
+}
