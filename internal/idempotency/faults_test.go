@@ -7,16 +7,29 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/testlog"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // short are terms that go on quickly without Redis.
 var short = Terms{Window: time.Hour, Lease: time.Hour, Budget: 100 * time.Millisecond}
 
-// sharedAgain waits until Redis decides.
-func sharedAgain(t *testing.T, s *Store) {
+// sharedAgain waits until Redis decides, and returns the claim of a new key that it decided about.
+func sharedAgain(t *testing.T, s *Store) (claim Claim) {
 	t.Helper()
-	require.Eventually(t, func() bool { return !s.Begin(t.Context(), short, newKey(), body).local }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool {
+		claim = s.Begin(t.Context(), short, newKey(), body)
+		return !claim.local
+	}, time.Minute, 20*time.Millisecond)
+	return claim
+}
+
+func warnings(log *testlog.Buffer) int { return strings.Count(log.String(), "level=WARN") }
+
+// requireOneWarning finds one since the fault, or those of before: on a busy machine Redis may have been slow then.
+func requireOneWarning(t *testing.T, log *testlog.Buffer, before int) {
+	t.Helper()
+	require.Contains(t, []int{max(1, before), before + 1}, warnings(log))
 }
 
 // TestRedisUnavailable finds each gateway going on with what it knows itself.
@@ -31,10 +44,8 @@ func TestRedisUnavailable(t *testing.T) {
 			server := testsvc.StartRedis(t)
 			// The client's own timeouts are no help here: the budget has to be.
 			s, log := newStore(t, server.URL+"?read_timeout=1m&dial_timeout=1m")
-			sharedAgain(t, s)
-			open, marks := newKey(), []Key{newKey()}
-			claim := s.Begin(t.Context(), short, open, body)
-			require.False(t, claim.local)
+			claim, marks := sharedAgain(t, s), []Key{newKey()}
+			slow := warnings(log)
 			fault.begin(server)
 
 			began := time.Now()
@@ -43,7 +54,7 @@ func TestRedisUnavailable(t *testing.T) {
 			finish(s, s.Begin(t.Context(), short, key, body), answer)
 			mark(s, short, marks, noon)
 			requireKnown := func() {
-				require.Equal(t, answer, s.Begin(t.Context(), short, open, body).Answer, "begun with Redis, done without")
+				require.Equal(t, answer, s.Begin(t.Context(), short, claim.key, body).Answer, "begun with Redis, done without")
 				require.Equal(t, answer, s.Begin(t.Context(), short, key, body).Answer)
 				require.Equal(t, Mismatch, s.Begin(t.Context(), short, key, another).State)
 				require.Equal(t, []time.Time{noon}, s.Seen(t.Context(), short, marks))
@@ -54,7 +65,7 @@ func TestRedisUnavailable(t *testing.T) {
 			s.Abandon(t.Context(), failed)
 			require.Equal(t, First, s.Begin(t.Context(), short, failed.key, body).State)
 			require.Less(t, time.Since(began), time.Minute, "the budget bounds the wait, not the client's timeouts")
-			require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+			requireOneWarning(t, log, slow)
 
 			fault.end(server)
 			sharedAgain(t, s)
