@@ -37,7 +37,7 @@ var alertsOf = map[string][]string{
 	"bot refuses everything":                 {"BotFailing"},
 	"a bot hangs":                            {"BotFailing"},
 	"bot wants no event":                     {"BotFailing", "DeadLetters", "DeadMany"},
-	"disk full":                              {"NotAccepting"},
+	"disk full":                              {"NotAccepting", "QueueDown"},
 	"certificate valid for 15 days":          nil,
 	"certificate valid for 13 days":          {"CertificateExpires"},
 	"certificate expired":                    {"SiteUnreachable"},
@@ -53,8 +53,7 @@ var withoutFault = map[string]map[string]bool{
 	"What it is about is not part of the stack of the test": set("BlobTrouble", "HistoryDown", "KeysUnavailable", "PostgresArchivingFails",
 		"PostgresLongTransaction", "PostgresReplicationLag", "PostgresTransactionAge", "ReplicaLag", "SessionsFail", "ShardDown",
 		"SpoolStranded", "StaleReads", "TokenRotationFails"),
-	"A test of its part has the fault, and promtool alone the alert": set("JobsFail", "NotRecorded", "OrderKeysHeld", "QueueDown",
-		"QueuesUnowned", "RabbitMQUnroutable", "Reconciled", "RecordRetries", "SpoolRefused", "UnknownBot", "Unrouted"),
+	"A test of its part has the fault, and promtool alone the alert": set("JobsFail", "NotRecorded", "OrderKeysHeld", "QueuesUnowned", "RabbitMQUnroutable", "Reconciled", "RecordRetries", "SpoolRefused", "UnknownBot", "Unrouted"),
 	"It always fires": set("Watchdog"),
 }
 

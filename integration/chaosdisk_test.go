@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +78,8 @@ func TestChaosFullDisk(t *testing.T) {
 		c := &chaos{stack: newStack(t), t: t}
 		disk := startOnSmallDisk(t, c.stack)
 		c.load = startChaosLoad(c.stack)
-		c.fillUnder(disk, func() {}, func() {})
+		c.fillUnder(disk, func() {}, func() { c.awaitAccepting(false) })
+		c.awaitAccepting(true)
 		c.requireAllOn(disk)
 	})
 	t.Run("Services", func(t *testing.T) {
@@ -99,6 +101,22 @@ func (c *chaos) fillUnder(disk *smallDisk, begin, end func()) {
 		name: "disk full", holds: 10 * time.Second,
 		begin: func() { begin(); disk.fill() },
 		end:   func() { end(); disk.free() },
+	})
+}
+
+// awaitAccepting waits until the gateway says of its queue that it takes events, or that it takes none.
+func (c *chaos) awaitAccepting(does bool) {
+	c.t.Helper()
+	status, up := http.StatusServiceUnavailable, 0.0
+	if does {
+		status, up = http.StatusOK, 1
+	}
+	eventually(c.t, func() error {
+		a, err := send(http.MethodGet, c.base+"/readyz", nil, nil)
+		if n := c.metric("botgate_queue_up"); err == nil && (a.status != status || n != up) {
+			err = fmt.Errorf("readyz answers %d, and botgate_queue_up is %v", a.status, n)
+		}
+		return err
 	})
 }
 

@@ -90,6 +90,45 @@ func TestReadyAfterFailure(t *testing.T) {
 	requireDepth(t, q, queue.Record, 1)
 }
 
+// TestReadyOnAFullDisk has room for what is small, and for no event.
+func TestReadyOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t, Config{})
+	execute(t, q.writer.conn, "PRAGMA max_page_count = 60")
+	accepted := int64(0)
+	var err error
+	for ; err == nil; accepted++ {
+		require.Less(t, accepted, int64(1000))
+		e := testEvent("key")
+		e.Data = make([]byte, 1000)
+		err = q.Publish(t.Context(), e)
+	}
+	accepted--
+	require.ErrorIs(t, err, queue.ErrUnavailable)
+	small := func(tx *transaction) error { tx.changed = true; return nil }
+	require.NoError(t, q.writer.do(t.Context(), 1, small))
+	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrUnavailable)
+	require.NoError(t, q.writer.do(t.Context(), 1, small))
+	require.ErrorIs(t, q.Ready(t.Context()), queue.ErrUnavailable, "still")
+
+	execute(t, q.writer.conn, "PRAGMA max_page_count = 1000000")
+	before := logSize(t, q)
+	require.NoError(t, q.Ready(t.Context()))
+	require.Greater(t, logSize(t, q), before+rehearsed, "what was taken back was written")
+	require.False(t, q.writer.failed.Load())
+	requireDepth(t, q, queue.Record, accepted)
+	require.NoError(t, q.Publish(t.Context(), testEvent("key")))
+	require.Len(t, drainGroup(t, q, queue.Record), int(accepted)+1)
+}
+
+// logSize is the size of what SQLite writes ahead.
+func logSize(t *testing.T, q *Queue) int64 {
+	t.Helper()
+	info, err := os.Stat(q.cfg.Path + "-wal")
+	require.NoError(t, err)
+	return info.Size()
+}
+
 // TestCancelWhileQueued leaves while another process keeps the writer waiting.
 func TestCancelWhileQueued(t *testing.T) {
 	t.Parallel()

@@ -132,6 +132,7 @@ func (tx *transaction) queue(r *row, now int64) error {
 	if err != nil {
 		return err
 	}
+	tx.wrote = true
 	if !tx.keeps && tx.floor == seq {
 		tx.floor++ // Where nothing was ever kept there is nothing to cut.
 	}
@@ -145,6 +146,19 @@ func (tx *transaction) queue(r *row, now int64) error {
 		tx.count(r.botHash, r.bot, 1)
 	}
 	return nil
+}
+
+// rehearsed is the size of the event that is rehearsed, in bytes: most are smaller.
+const rehearsed = 16 << 10
+
+// rehearse writes an event of ordinary size and takes it back: it finds out whether there is room for one.
+func (tx *transaction) rehearse() error {
+	if _, err := tx.exec(tx.addEvent, tx.nextSeq, 0, tx.nextPos, false, 0, 0, 0, 0, "", "", make([]byte, rehearsed)); err != nil {
+		return err
+	}
+	tx.wrote, tx.changed = true, true
+	_, err := tx.exec(tx.unwrite, tx.nextSeq)
+	return err
 }
 
 // groups is the set of the groups that the event concerns, as the file has it.

@@ -121,16 +121,13 @@ const selectDepths = `SELECT 'record', record FROM counters UNION ALL SELECT 'di
 // DeclareBots implements [queue.Queue]. In the file all bots are in one place.
 func (q *Queue) DeclareBots(context.Context, queue.Bots) error { return nil }
 
-// Ready implements [queue.Queue]. After a failed write it says no until a write succeeds,
-// and makes one to find out.
+// Ready implements [queue.Queue]. After a failed write it says no until an event was written, and tries
+// that itself: where a disk is full, there is often room for what consumers write, and for no event.
 func (q *Queue) Ready(ctx context.Context) error {
 	if !q.writer.failed.Load() {
 		return q.read(ctx, func() error { return nil })
 	}
-	return q.write(ctx, 1, func(tx *transaction) error {
-		tx.changed = true
-		return nil
-	})
+	return q.write(ctx, 1, (*transaction).rehearse)
 }
 
 // Close implements [queue.Queue].

@@ -32,7 +32,7 @@ type writer struct {
 	ops    chan *operation
 	stop   chan struct{}
 	ended  chan struct{}
-	failed atomic.Bool // Whether the last transaction failed.
+	failed atomic.Bool // Whether a transaction failed, and none since then wrote an event.
 }
 
 // operation is what one caller wants done. The caller may cancel it while it waits, but not
@@ -158,11 +158,14 @@ func (w *writer) execute(ctx context.Context, batch []*operation) {
 func (w *writer) transact(ctx context.Context, batch []*operation) error {
 	tx := &transaction{ctx: ctx, statements: w.stmts, keeps: w.keeps}
 	err := w.attempt(ctx, tx, batch)
-	w.failed.Store(err != nil)
 	if err != nil {
+		w.failed.Store(true)
 		// It fails where SQLite has rolled back already, or never began.
 		_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
 		return fmt.Errorf("%w: %w", classify(err), err)
+	}
+	if tx.wrote {
+		w.failed.Store(false)
 	}
 	w.committed(tx)
 	return nil

@@ -36,7 +36,7 @@ type statements struct {
 	loadCounters, saveCounters  *sql.Stmt
 	remember, stepEnd, forget   *sql.Stmt
 	seen                        *sql.Stmt
-	addEvent                    *sql.Stmt
+	addEvent, unwrite           *sql.Stmt
 	dropEvents, dropUnlessAside *sql.Stmt
 	freshRecord, freshDispatch  *sql.Stmt
 	leaseFresh, addDispatch     *sql.Stmt
@@ -130,6 +130,7 @@ func (s *statements) leaseTexts() []statementText {
 
 		{&s.addEvent, `INSERT OR ROLLBACK INTO events (seq, at, pos, again, grps, bot, order_hash, replays, attributes, content_type, data)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.unwrite, `DELETE FROM events WHERE seq = ?`},
 		{&s.dropEvents, dropEvents},
 		{&s.dropUnlessAside, dropEvents + notParked(siblingID) + noDelivery("{dead}", siblingID)},
 		{&s.freshRecord, `SELECT seq, length(data) FROM events WHERE seq >= ? AND grps & {in_record} ORDER BY seq LIMIT +?`},

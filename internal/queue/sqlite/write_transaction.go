@@ -40,6 +40,7 @@ type transaction struct {
 	depths  [groupCount + 1]int64
 	bots    map[int64]botCount   // What changed of them, by the hash of their names.
 	changed bool                 // Whether the counters have to be saved.
+	wrote   bool                 // Whether an event was written.
 	touched [groupCount + 1]bool // The groups whose consumers should look again.
 }
 
