@@ -21,6 +21,6 @@ func (a *App) openAudit(ctx context.Context) error {
 	if err := a.migrate(ctx, "schema of the audit", a.audit); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	a.supervise(ctx, "audit", stopAudit, onceMigrated(a.audit.Ready, hourly(a.audit.Sweep)))
+	a.supervise(ctx, "audit", stopAudit, onceReady(a.audit.Ready, hourly(a.audit.Sweep)))
 	return nil
 }

@@ -22,7 +22,7 @@ func (a *App) openRefusals(ctx context.Context) error {
 		return fmt.Errorf("refusals: %w", err)
 	}
 	if a.settings.Has(config.Record) {
-		a.supervise(ctx, "refusals", stopRefusals, onceMigrated(a.refusals.Ready, hourly(a.refusals.Sweep)))
+		a.supervise(ctx, "refusals", stopRefusals, onceReady(a.refusals.Ready, hourly(a.refusals.Sweep)))
 	}
 	return nil
 }

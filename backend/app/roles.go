@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,7 +40,7 @@ const (
 const (
 	// cleanEvery is the time from the end of one removal of what is too old to the next.
 	cleanEvery = time.Hour
-	// readyPause is the pause between two checks of a part's tables.
+	// readyPause is the pause between two checks of what a part waits for.
 	readyPause = 250 * time.Millisecond
 )
 
@@ -119,7 +120,8 @@ func (a *App) startDispatch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("role dispatch: %w", err)
 	}
-	a.background(ctx, config.Dispatch, maxStopDispatch, d.Run, d.Healthy)
+	healthy := func() error { return cmp.Or(a.pausesKnown(), d.Healthy()) }
+	a.background(ctx, config.Dispatch, maxStopDispatch, onceReady(a.awaitPauses(), d.Run), healthy)
 	return nil
 }
 
@@ -189,7 +191,7 @@ func (a *App) startJobs(ctx context.Context) error {
 	if !a.settings.Has(config.Jobs) {
 		return nil
 	}
-	a.background(ctx, config.Jobs, stopJobs, onceMigrated(a.jobsReady, a.jobs.Run), a.jobsHealthy)
+	a.background(ctx, config.Jobs, stopJobs, onceReady(a.jobsReady, a.jobs.Run), a.jobsHealthy)
 	return nil
 }
 
@@ -202,11 +204,11 @@ func (a *App) jobsHealthy() error {
 	return err
 }
 
-// onceMigrated runs a part as soon as its tables are there, which this process or another one makes.
-func onceMigrated(ready, run func(context.Context) error) func(context.Context) error {
+// onceReady runs a part as soon as what it needs is there, such as its tables, which this process or another one makes.
+func onceReady(ready, run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		migrated := func() bool { return ready(ctx) == nil }
-		if !(retry.Backoff{Min: readyPause}).Until(ctx, migrated) {
+		isReady := func() bool { return ready(ctx) == nil }
+		if !(retry.Backoff{Min: readyPause}).Until(ctx, isReady) {
 			return nil
 		}
 		return run(ctx)

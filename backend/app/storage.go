@@ -201,7 +201,7 @@ func (a *App) openSessions(ctx context.Context) error {
 		return fmt.Errorf("%s, %s: %w", config.EnvSessionTTL, config.EnvSessionMaxTTL, err)
 	}
 	a.sessions = sessions
-	a.supervise(ctx, "sessions", stopSessions, onceMigrated(migrated, sessions.Run))
+	a.supervise(ctx, "sessions", stopSessions, onceReady(migrated, sessions.Run))
 	return nil
 }
 

@@ -42,7 +42,7 @@ type Store interface {
 type Pauses struct {
 	store   Store
 	log     *slog.Logger
-	states  atomic.Pointer[map[string]State]
+	states  atomic.Pointer[map[string]State] // Nil until they were read.
 	changed func(map[string]State)
 	// mu is held from a look at the store until it is known: an older look must not undo a newer one.
 	mu sync.Mutex
@@ -57,13 +57,19 @@ func New(store Store, changed func(map[string]State), log *slog.Logger) *Pauses 
 	if changed == nil {
 		changed = func(map[string]State) {}
 	}
-	p := &Pauses{store: store, log: log, changed: changed}
-	p.states.Store(&map[string]State{})
-	return p
+	return &Pauses{store: store, log: log, changed: changed}
 }
 
-// All are the states as they were known last.
-func (p *Pauses) All() map[string]State { return *p.states.Load() }
+// Known reports whether the states were read: before that nobody can say that a bot is not paused.
+func (p *Pauses) Known() bool { return p.states.Load() != nil }
+
+// All are the states as they were known last; none until they are known.
+func (p *Pauses) All() map[string]State {
+	if states := p.states.Load(); states != nil {
+		return *states
+	}
+	return nil
+}
 
 // Set pauses or resumes a bot, here at once and elsewhere within about a second, and returns how it is then. A bot that is
 // so already stays as it is.
@@ -103,7 +109,7 @@ func (p *Pauses) Run(ctx context.Context) error {
 	}
 }
 
-// Refresh looks at the store once, in bounded time: whoever delivers does so before, since it starts with no pauses.
+// Refresh looks at the store once, in bounded time.
 func (p *Pauses) Refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
@@ -116,9 +122,10 @@ func (p *Pauses) Refresh(ctx context.Context) error {
 	return err
 }
 
-// take has the states known. The lock is held.
+// take has the states known, once everybody goes by them. The lock is held.
 func (p *Pauses) take(states map[string]State) {
-	if before := p.states.Swap(&states); !maps.Equal(*before, states) {
+	if !maps.Equal(p.All(), states) {
 		p.changed(states)
 	}
+	p.states.Store(&states)
 }
