@@ -48,7 +48,7 @@ type Refusal struct {
 	Reason  string `json:"reason"`
 	// Platform is one of the configuration; empty for none.
 	Platform string `json:"platform,omitempty"`
-	// Bot is one that events are accepted for, which the path names; empty for none.
+	// Bot is one that events are accepted for, which the route names; empty for none.
 	Bot string `json:"bot,omitempty"`
 }
 

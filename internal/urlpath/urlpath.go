@@ -58,22 +58,44 @@ func (matched) ServeHTTP(http.ResponseWriter, *http.Request) {}
 // panics for one that is malformed or conflicts with another one.
 func (p *Patterns) Add(pattern string) {
 	p.mux.Handle(pattern, matched{})
-	p.all = append(p.all, strings.Split(pattern, "/")[1:])
+	p.all = append(p.all, segmentsOf(pattern))
 	p.special = p.special || strings.HasSuffix(pattern, "/") || strings.HasSuffix(pattern, "/{$}") || strings.Contains(pattern, "%")
 }
 
-// Match reports whether the request's path is clear and one of the patterns has it.
-func (p *Patterns) Match(r *http.Request) bool {
+// Match returns the pattern, as segments, that has the request's path; nil where the path is not clear or none has it.
+func (p *Patterns) Match(r *http.Request) []string {
 	escaped := r.URL.EscapedPath()
 	if !Clear(escaped) {
-		return false
+		return nil
 	}
 	if p.special {
-		handler, _ := p.mux.Handler(r)
-		_, ok := handler.(matched)
-		return ok
+		handler, pattern := p.mux.Handler(r)
+		if _, ok := handler.(matched); !ok {
+			return nil
+		}
+		return segmentsOf(pattern)
 	}
-	return slices.ContainsFunc(p.all, func(segments []string) bool { return fits(segments, escaped) })
+	if i := slices.IndexFunc(p.all, func(segments []string) bool { return fits(segments, escaped) }); i >= 0 {
+		return p.all[i]
+	}
+	return nil
+}
+
+func segmentsOf(pattern string) []string { return strings.Split(pattern, "/")[1:] }
+
+// Value is what stands in the request's path for {name} in the pattern that has it; empty where there is none.
+func Value(pattern []string, r *http.Request, name string) string {
+	i := slices.Index(pattern, "{"+name+"}")
+	if i < 0 {
+		return ""
+	}
+	segment := r.URL.EscapedPath()
+	for range i + 1 {
+		_, segment, _ = strings.Cut(segment, "/")
+	}
+	segment, _, _ = strings.Cut(segment, "/")
+	value, _ := url.PathUnescape(segment) // A clear path has no malformed escape.
+	return value
 }
 
 // fits reports whether a pattern that is not special has a clear path, as the mux finds out with more effort.

@@ -54,7 +54,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 // refused counts a refusal; that nobody was verified is in the security log, too.
 func (h *Handler) refused(r *http.Request, refusal *problem.Problem) {
 	why := security.Refusal{
-		Handler: "bot_enqueue", Reason: refusal.Slug(), Counter: requestsTotal.WithLabelValues(refusal.Slug()),
+		Handler: "bot_enqueue", Reason: refusal.Slug(), Bot: h.botOf(r), Counter: requestsTotal.WithLabelValues(refusal.Slug()),
 	}
 	if refusal == notVerified {
 		h.security.Refused(r, why)
@@ -73,7 +73,7 @@ func (h *Handler) receive(r *http.Request) (bot string, body *payload.Payload, r
 		return "", nil, problem.MethodNotAllowed(http.MethodPost)
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	bot = placeholders.Fill(repl, h.Bot)
+	bot = h.botOf(r)
 	// The caller's token may be for one bot: a Caddyfile can't forget to ask.
 	if allowed, checked := repl.GetString(botclaim.Placeholder); checked && !botclaim.May(allowed, bot) {
 		return "", nil, botclaim.OtherBot
@@ -89,6 +89,11 @@ func (h *Handler) receive(r *http.Request) (bot string, body *payload.Payload, r
 		return "", nil, payload.Problem(err)
 	}
 	return bot, body, nil
+}
+
+// botOf is the bot that the request is for, known or not.
+func (h *Handler) botOf(r *http.Request) string {
+	return placeholders.Fill(r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer), h.Bot)
 }
 
 // publish hands the events to the queue and waits until all of them are durable there. A

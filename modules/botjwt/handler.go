@@ -19,6 +19,7 @@ import (
 	"github.com/botgate/botgate/modules/internal/crossorigin"
 	"github.com/botgate/botgate/modules/internal/lockout"
 	"github.com/botgate/botgate/modules/internal/placeholder"
+	"github.com/botgate/botgate/modules/internal/refusals"
 	"github.com/botgate/botgate/modules/internal/security"
 )
 
@@ -32,6 +33,9 @@ const (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	// They speak for the token that is verified here; what the caller sets does not.
 	h.dropHeaders(r.Header)
+	if h.RequireBot != "" {
+		refusals.About(r, h.requiredBot(r))
+	}
 	if h.guard != nil {
 		if left, locked := h.guard.Locked(lockout.Address(r)); locked {
 			return h.refuse(w, r, reasonLockedOut, inHeader, lockout.Problem(left))
@@ -80,11 +84,12 @@ func (h *Handler) setHeaders(of http.Header, claims *tokenClaims) {
 
 // isForBot reports whether the token is for the bot of the route, where the route names one.
 func (h *Handler) isForBot(r *http.Request, claims *tokenClaims) bool {
-	if h.RequireBot == "" {
-		return true
-	}
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	return botclaim.May(claims.Bots, placeholder.Fill(repl, h.RequireBot))
+	return h.RequireBot == "" || botclaim.May(claims.Bots, h.requiredBot(r))
+}
+
+// requiredBot is the bot that the route names.
+func (h *Handler) requiredBot(r *http.Request) string {
+	return placeholder.Fill(r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer), h.RequireBot)
 }
 
 // authenticate returns the claims of the request's token, and where the token was.

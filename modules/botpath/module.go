@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/urlpath"
+	"github.com/botgate/botgate/modules/internal/refusals"
 )
 
 func init() {
@@ -25,7 +26,8 @@ func init() {
 // A path with empty segments, or with . or .. in whatever escaping, is matched by no pattern.
 type Matcher struct {
 	// Patterns are those of Go's http.ServeMux, without a method and a host: {name} stands for a
-	// segment, {name...} at the end for any number of them. At least one is required.
+	// segment, {name...} at the end for any number of them. At least one is required. What stands for {bot}
+	// is the bot that refusals of the request are put down to.
 	Patterns []string `json:"patterns,omitempty"`
 
 	paths urlpath.Patterns
@@ -80,7 +82,13 @@ func (m *Matcher) add(pattern string) (err error) {
 }
 
 // MatchWithError implements [caddyhttp.RequestMatcherWithError]. There is no error.
-func (m *Matcher) MatchWithError(r *http.Request) (bool, error) { return m.paths.Match(r), nil }
+func (m *Matcher) MatchWithError(r *http.Request) (bool, error) {
+	pattern := m.paths.Match(r)
+	if bot := urlpath.Value(pattern, r, "bot"); bot != "" {
+		refusals.About(r, bot)
+	}
+	return pattern != nil, nil
+}
 
 // Interface guards.
 var (

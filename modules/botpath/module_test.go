@@ -1,14 +1,20 @@
 package botpath
 
 import (
+	"errors"
+	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/report"
 	"github.com/botgate/botgate/modules/internal/adapttest"
+	"github.com/botgate/botgate/modules/internal/refusals"
 )
 
 func TestAdapt(t *testing.T) { adapttest.Run(t) }
@@ -26,6 +32,32 @@ func TestMatch(t *testing.T) {
 		matched, err := m.MatchWithError(httptest.NewRequest("PURGE", target, nil))
 		require.NoError(t, err)
 		require.Equal(t, want, matched, target)
+	}
+}
+
+// TestRefusalsHaveTheBotOfTheirRoute, whatever bots are called.
+func TestRefusalsHaveTheBotOfTheirRoute(t *testing.T) {
+	t.Parallel()
+	m := &Matcher{Patterns: []string{"/v1/bots/{bot}/commands", "/v1/events/{id}", "/hooks/{bot}/github"}}
+	slash := &Matcher{Patterns: []string{"/hooks/{bot}/github/"}}
+	require.NoError(t, errors.Join(m.Provision(caddy.Context{}), slash.Provision(caddy.Context{})))
+	bots := []string{"v1", "bots", "hooks", "events", "github", "a/b"}
+	for target, want := range map[string]string{
+		"/v1/bots/v1/commands": "v1", "/v1/bots/bots/commands": "bots", "/v1/bots/hooks/commands": "hooks",
+		"/v1/bots/%76%31/commands": "v1", "/v1/bots/a%2Fb/commands": "a/b",
+		"/hooks/github/github": "github", "/hooks/events/github": "events", "/hooks/bots/github/": "bots",
+		"/v1/events/bots": "", "/v1/bots/nobody/commands": "", "/hooks/bots/slack": "", "/": "",
+	} {
+		r := httptest.NewRequest(http.MethodPost, target, nil)
+		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), &caddyhttp.Server{})
+		for _, matcher := range []*Matcher{m, slash} {
+			_, err := matcher.MatchWithError(r)
+			require.NoError(t, err)
+		}
+		tally, made := refusals.NewTally(), report.Report{}
+		tally.Note(r, report.Refusal{Handler: "bot_jwt", Reason: "expired"}, func(bot string) bool { return slices.Contains(bots, bot) })
+		require.True(t, tally.Take(&made))
+		require.Equal(t, want, made.Counts[0].Bot, target)
 	}
 }
 

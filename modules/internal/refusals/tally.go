@@ -4,7 +4,6 @@ package refusals
 
 import (
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -12,9 +11,6 @@ import (
 	"github.com/botgate/botgate/internal/report"
 	"github.com/botgate/botgate/modules/internal/requestlog"
 )
-
-// maxSegments is how far into a path a bot's name is looked for.
-const maxSegments = 8
 
 // Tally counts the refusals of a gateway since the last report. It may be used concurrently. A nil one counts nothing.
 type Tally struct {
@@ -49,14 +45,12 @@ func (t *Tally) Begun() time.Time { return t.begun }
 // Close implements [io.Closer]; there is nothing to close.
 func (t *Tally) Close() error { return nil }
 
-// Note counts a refusal. Unless it has a bot, that is the one that the path names, where it is known.
+// Note counts a refusal. Its bot is the one that the request is [About].
 func (t *Tally) Note(r *http.Request, what report.Refusal, known func(bot string) bool) {
 	if t == nil {
 		return
 	}
-	if what.Bot == "" {
-		what.Bot = botIn(requestlog.AskedPath(r), known)
-	}
+	what.Bot = botOf(r, known)
 	client := requestlog.Client(r)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,20 +114,4 @@ func (t *Tally) counted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.counts) > 0
-}
-
-// botIn is the first part of a path that is the name of a known bot; empty for none. Names that nobody knows become
-// nothing: callers choose them.
-func botIn(path string, known func(bot string) bool) string {
-	for range maxSegments {
-		part, rest, more := strings.Cut(path, "/")
-		if event.ValidBot(part) && known(part) {
-			return part
-		}
-		if !more {
-			break
-		}
-		path = rest
-	}
-	return ""
 }

@@ -32,6 +32,12 @@ func request(path, client, user string) *http.Request {
 	return r
 }
 
+// about is a request of a bot.
+func about(bot string, r *http.Request) *http.Request {
+	About(r, bot)
+	return r
+}
+
 func known(bot string) bool { return bot == "demo" || bot == "other" }
 
 func taken(t *testing.T, tally *Tally) *report.Report {
@@ -55,9 +61,10 @@ func TestCounts(t *testing.T) {
 	t.Parallel()
 	tally := NewTally()
 	expired := report.Refusal{Handler: "bot_jwt", Reason: "expired"}
-	for _, path := range []string{"/v1/bots/demo/commands", "/v1/bots/demo/commands", "/v1/bots/other/commands", "/v1/bots/secret-name/commands", "/"} {
-		tally.Note(request(path, "192.0.2.7", "alice"), expired, known)
+	for _, bot := range []string{"demo", "demo", "other", "secret-name"} {
+		tally.Note(about(bot, request("/v1/bots/"+bot+"/commands", "192.0.2.7", "alice")), expired, known)
 	}
+	tally.Note(request("/v1/events/demo", "192.0.2.7", "alice"), expired, known)
 	r := taken(t, tally)
 	of := func(bot string) report.Refusal {
 		return report.Refusal{Handler: "bot_jwt", Reason: "expired", Bot: bot}
@@ -84,14 +91,14 @@ func TestFlood(t *testing.T) {
 	tally := NewTally()
 	flood := report.Refusal{Handler: "bot_signature", Reason: "signature_mismatch", Platform: "github"}
 	for i := range 1000 {
-		flood.Bot = fmt.Sprintf("bot-%d", i%100)
-		tally.Note(request("/hooks", fmt.Sprintf("192.0.2.%d", i%200), ""), flood, known)
+		bot, client := fmt.Sprintf("bot-%d", i%100), fmt.Sprintf("192.0.2.%d", i%200)
+		tally.Note(about(bot, request("/hooks", client, "")), flood, func(string) bool { return true })
 	}
 	quiet := []report.Refusal{
 		{Handler: "bot_jwt", Reason: "revoked", Bot: "demo"}, {Handler: "bot_jwt", Reason: "bad_signature", Bot: "demo"},
 	}
 	for _, what := range quiet {
-		tally.Note(request("/", "198.51.100.1", ""), what, known)
+		tally.Note(about(what.Bot, request("/", "198.51.100.1", "")), what, known)
 	}
 	r := taken(t, tally)
 	require.Len(t, r.Counts, report.MaxCounts+1+len(quiet))

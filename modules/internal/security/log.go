@@ -41,6 +41,8 @@ type Refusal struct {
 	Handler, Reason string
 	// Platform is the one of the configuration that the request is said to be from; empty for none.
 	Platform string
+	// Bot is the one that the request is for, where the handler was told; empty where only the route knows.
+	Bot string
 	// Counter counts it in the metrics; nil where something else does.
 	Counter prometheus.Counter
 }
@@ -70,6 +72,9 @@ func newLog(logger *slog.Logger, now func() time.Time) *Log {
 func (l *Log) Count(r *http.Request, why Refusal) {
 	if why.Counter != nil {
 		why.Counter.Inc()
+	}
+	if why.Bot != "" {
+		refusals.About(r, why.Bot)
 	}
 	if l.shared != nil {
 		l.shared.Refusals().Note(r,

@@ -159,8 +159,10 @@ func TestOneMechanism(t *testing.T) {
 	log.shared = fakeApp{refusals.NewTally()}
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "refused_total", Help: "Refusals."})
 	why := Refusal{Handler: "bot_signature", Reason: "signature_mismatch", Platform: "github", Counter: counter}
-	log.Refused(request(t, "/hooks/demo/github"), why)
-	log.Count(request(t, "/hooks/demo/github"), why)
+	r := request(t, "/hooks/demo/github")
+	refusals.About(r, "demo")
+	log.Refused(r, why)
+	log.Count(r, why)
 	require.Len(t, parse(t, &logs), 1)
 	require.InDelta(t, 2, testutil.ToFloat64(counter), 0)
 	var made report.Report
