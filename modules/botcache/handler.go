@@ -2,6 +2,7 @@ package botcache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -165,8 +166,16 @@ func (h *Handler) renewWithOthers(w http.ResponseWriter, q *request) error {
 
 // complain logs that the bot did not answer while the client got what was kept.
 func (h *Handler) complain(q *request, err error) {
-	if suppressed, ok := h.sampler.Sample("renew"); ok {
-		h.logger.LogAttrs(q.Context(), slog.LevelWarn, "bot did not answer; a stale answer was given", append(requestlog.Attrs(q.Request),
-			slog.String("error", requestlog.Printable(err.Error())), slog.Int("suppressed", suppressed))...)
+	suppressed, ok := h.sampler.Sample("renew")
+	if !ok {
+		return
 	}
+	if handled := (caddyhttp.HandlerError{}); errors.As(err, &handled) && handled.Err != nil {
+		err = handled.Err
+	}
+	attrs := append(requestlog.Attrs(q.Request), slog.String("error", requestlog.Printable(err.Error())))
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Int("suppressed", suppressed))
+	}
+	h.logger.LogAttrs(q.Context(), slog.LevelWarn, "bot did not answer; a stale answer was given", attrs...)
 }

@@ -92,7 +92,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.check(); err != nil {
 		return fmt.Errorf("bot_cache: %w", err)
 	}
-	h.logger, h.sampler = requestlog.Logger(ctx), requestlog.NewSampler(time.Now)
+	h.logger, h.sampler = ctx.Slogger(), requestlog.NewSampler(time.Now)
 	h.closing, h.close = context.WithCancel(context.Background())
 	var err error
 	if h.answers, err = acquire(h); err != nil {
