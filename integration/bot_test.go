@@ -37,7 +37,9 @@ type delivered struct {
 	id, webhookID, typ, subject, contentType, requestID string
 	// traceParent is the W3C header, and creator the attribute of the event.
 	traceParent, creator string
-	body                 []byte
+	// hubSignature is GitHub's own, where it is forwarded.
+	hubSignature string
+	body         []byte
 }
 
 func newBot(t *testing.T, secretFile string) *bot {
@@ -64,7 +66,7 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 	d := delivered{
 		id: r.Header.Get("Ce-Id"), webhookID: r.Header.Get("Webhook-Id"), typ: r.Header.Get("Ce-Type"), subject: r.Header.Get("Ce-Subject"),
 		contentType: r.Header.Get("Content-Type"), requestID: r.Header.Get("X-Request-Id"), body: body,
-		traceParent: r.Header.Get("Traceparent"), creator: r.Header.Get("Ce-Traceparent"),
+		traceParent: r.Header.Get("Traceparent"), creator: r.Header.Get("Ce-Traceparent"), hubSignature: r.Header.Get("X-Hub-Signature-256"),
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -50,9 +51,16 @@ func (h *headers) set(name, value string) {
 // A replay has a webhook-id of its own, so that a receiver that drops the ids which it has seen,
 // as libraries of Standard Webhooks do, acts on it; a retry has that of the first attempt.
 //
+// Headers of the platform that the bot is to see come first: none takes the place of one of these.
+//
 // Traceparent is the context's span, of which the bot's work is a step. That of the attributes stays the creator's.
 func (t *target) header(ctx context.Context, e *event.Event, replays int, now time.Time) http.Header {
 	h := headers{make(http.Header, maxHeaders), make([]string, 0, maxHeaders)}
+	for name, value := range e.Headers.All() {
+		if slices.Contains(t.bot.ForwardHeaders, name) { // The operator may have changed it meanwhile.
+			h.Add(name, value)
+		}
+	}
 	for name, value := range e.Attributes() {
 		h.set(attributeHeaders[name], percentEncode(value))
 	}

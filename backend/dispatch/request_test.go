@@ -32,10 +32,14 @@ func TestRequest(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	q := newFakeQueue()
-	start(t, q, strings.Replace(address, "//", "//user:p%40ss@", 1)+"/in?x=1", func(_ *Config, b *bots.Bot) { b.Secrets = []string{secretOf("one"), secretOf("two")} })
+	start(t, q, strings.Replace(address, "//", "//user:p%40ss@", 1)+"/in?x=1", func(_ *Config, b *bots.Bot) {
+		b.Secrets = []string{secretOf("one"), secretOf("two")}
+		b.ForwardHeaders = []string{"X-Hub-Signature-256", "Authorization"}
+	})
 	e := newEvent("0198c0de-0000-7000-8000-000000000001")
 	e.Subject, e.OrderKey, e.TraceParent = `Ünï "x" 100%`, "a b", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	e.RequestID = "4UUZX2TQ7C3JHN5OWMIB6RKYAE"
+	e.Headers = "X-Hub-Signature-256: sha256=ab\nX-No-More: x\nAuthorization: Bearer of-the-platform\n"
 	e.Data = []byte("{\"a\" :\x00\xff}")
 	q.put(1, e)
 	require.Equal(t, settled{how: "ack", id: e.ID, attempt: 1, told: 1}, q.next(t))
@@ -62,9 +66,12 @@ func TestRequest(t *testing.T) {
 		"Ce-Requestid":   e.RequestID,
 		"X-Request-Id":   e.RequestID,
 		"Webhook-Id":     e.ID,
+
+		"X-Hub-Signature-256": "sha256=ab",
 	} {
 		require.Equal(t, []string{want}, got.header.Values(name), name)
 	}
+	require.NotContains(t, got.header, "X-No-More", "the bots file does not name it any more")
 	verifier := platform.StandardWebhooks()
 	for _, name := range []string{"one", "two"} {
 		secret, err := platform.ParseStandardWebhooksSecret(secretOf(name))

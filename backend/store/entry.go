@@ -118,7 +118,7 @@ func checkText(e *event.Event) error {
 	if err := e.Validate(); err != nil {
 		return err
 	}
-	for _, s := range []string{e.ID, e.Type, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.RequestID, e.ContentType} {
+	for _, s := range []string{e.ID, e.Type, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.RequestID, e.ContentType, string(e.Headers)} {
 		if !validText(s) {
 			return errors.New("an attribute of the event is not valid text")
 		}

@@ -62,6 +62,9 @@ type Bot struct {
 	OnDead OnDead
 	// KeepAnswers says which answers of the bot are kept with the attempts. Default [KeepFailed].
 	KeepAnswers KeepAnswers
+	// ForwardHeaders are the names of headers of a platform's requests that its deliveries have, too, in the form of
+	// [http.CanonicalHeaderKey]. Default none.
+	ForwardHeaders []string
 	// Queues is over how many queues of RabbitMQ its events are spread, by their order keys, at
 	// most [queue.MaxBotQueues]. Default 1.
 	Queues int
@@ -144,20 +147,8 @@ type entry struct {
 	OnDead        string   `json:"on_dead"`
 	KeepAnswers   string   `json:"keep_answers"`
 	Queues        int      `json:"queues"`
-}
 
-// Queues reads only the names and the queues of the bots in the file at path: a gateway needs no
-// access to the bots' secrets.
-func Queues(path string) (queue.Bots, error) {
-	entries, err := readFile(path)
-	if err != nil {
-		return nil, err
-	}
-	queues := queue.Bots{}
-	for name, e := range entries {
-		queues[name] = max(1, e.Queues)
-	}
-	return queues, nil
+	ForwardHeaders []string `json:"forward_headers"`
 }
 
 // Load reads the bots file at path:
@@ -165,7 +156,7 @@ func Queues(path string) (queue.Bots, error) {
 //	{"bots": {"demo": {"url": "https://bot.example/events", "allow_private": false, "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
 //	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h",
-//	  "on_dead": "skip", "keep_answers": "failed", "queues": 1}}}
+//	  "on_dead": "skip", "keep_answers": "failed", "forward_headers": ["X-Hub-Signature-256"], "queues": 1}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.
@@ -247,7 +238,8 @@ func (e entry) settings(name string) (Bot, error) {
 	if b.KeepAnswers, err = oneOf("keep_answers", e.KeepAnswers, KeepOff, KeepFailed, KeepAll); err != nil {
 		return b, err
 	}
-	return b, nil
+	b.ForwardHeaders, err = forwardHeaders(e.ForwardHeaders)
+	return b, err
 }
 
 // retries reads how often and how soon a bot is tried.

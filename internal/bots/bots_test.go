@@ -27,7 +27,7 @@ func TestLoad(t *testing.T) {
 	path := write(t, `{"bots": {
 		"demo":  {"url": "http://127.0.0.1:9090/events", "allow_private": true, "secret_files": ["a.secret"]},
 		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4,
-			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "on_dead": "hold", "keep_answers": "all", "queues": 3}}}`)
+			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "on_dead": "hold", "keep_answers": "all", "forward_headers": ["x-slack-signature"], "queues": 3}}}`)
 	set, err := bots.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, bots.Set{
@@ -40,7 +40,7 @@ func TestLoad(t *testing.T) {
 			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,
 			GiveUpAfter: 720 * time.Hour, MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute,
 			MaxRetryAfter: 2 * time.Hour, ExpireAfter: 48 * time.Hour, Queues: 3,
-			KeepAnswers: bots.KeepAll, OnDead: bots.OnDeadHold,
+			KeepAnswers: bots.KeepAll, OnDead: bots.OnDeadHold, ForwardHeaders: []string{"X-Slack-Signature"},
 		},
 	}, set)
 	require.Equal(t, []string{"demo", "other"}, set.Names())
@@ -57,11 +57,15 @@ func TestOneBackoffMovesTheDefaultOfTheOther(t *testing.T) {
 	require.Equal(t, 100*time.Millisecond, set["fast"].MinBackoff)
 }
 
-func TestQueuesNeedNoSecrets(t *testing.T) {
+func TestGatewaysNeedNoSecrets(t *testing.T) {
 	t.Parallel()
-	queues, err := bots.Queues(write(t, `{"bots": {"b": {"url": "https://b/", "queues": 4, "secret_files": ["not-here"]}, "a": {}}}`))
+	set, err := bots.LoadInbound(write(t, `{"bots": {
+		"b": {"url": "https://b/", "queues": 4, "secret_files": ["not-here"], "forward_headers": ["x-hub-signature-256", "Authorization"]}, "a": {}}}`))
 	require.NoError(t, err)
-	require.Equal(t, queue.Bots{"a": 1, "b": 4}, queues)
+	require.Equal(t, bots.InboundSet{
+		"a": {Queues: 1}, "b": {Queues: 4, ForwardHeaders: []string{"X-Hub-Signature-256", "Authorization"}},
+	}, set)
+	require.Equal(t, queue.Bots{"a": 1, "b": 4}, set.Queues())
 }
 
 func TestLoadRefuses(t *testing.T) {
@@ -94,6 +98,11 @@ func TestLoadRefuses(t *testing.T) {
 		"bad queues":   {`{"bots": {"a": {"url": "https://x", "queues": 65, "secret_files": ["a.secret"]}}}`, "queues"},
 		"bad answers":  {`{"bots": {"a": {"url": "https://x", "keep_answers": "some", "secret_files": ["a.secret"]}}}`, `keep_answers: "some" is none of [off failed all]`},
 		"bad on_dead":  {`{"bots": {"a": {"url": "https://x", "on_dead": "wait", "secret_files": ["a.secret"]}}}`, `on_dead: "wait" is none of [skip hold]`},
+		"bad header":   {`{"bots": {"a": {"url": "https://x", "forward_headers": ["a b"], "secret_files": ["a.secret"]}}}`, `forward_headers: "a b" is not the name`},
+		"own header":   {`{"bots": {"a": {"url": "https://x", "forward_headers": ["webhook-id"], "secret_files": ["a.secret"]}}}`, "Webhook-Id is a header that Botgate itself sets"},
+		"framing":      {`{"bots": {"a": {"url": "https://x", "forward_headers": ["transfer-encoding"], "secret_files": ["a.secret"]}}}`, "Transfer-Encoding"},
+		"twice":        {`{"bots": {"a": {"url": "https://x", "forward_headers": ["x-a", "X-A"], "secret_files": ["a.secret"]}}}`, "X-A is there twice"},
+		"nine headers": {`{"bots": {"a": {"url": "https://x", "forward_headers": ["a","b","c","d","e","f","g","h","i"], "secret_files": ["a.secret"]}}}`, "at most 8"},
 		"bad attempts": {`{"bots": {"a": {"url": "https://x", "max_attempts": -1, "secret_files": ["a.secret"]}}}`, "max_attempts"},
 	} {
 		t.Run(name, func(t *testing.T) {

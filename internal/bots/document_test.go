@@ -93,7 +93,7 @@ func TestEditsAtOnce(t *testing.T) {
 		})
 	}
 	edits.Wait()
-	queues, err := bots.Queues(path)
+	queues, err := bots.LoadInbound(path)
 	require.NoError(t, err)
 	require.Len(t, queues, 20)
 	info, err := os.Stat(path)
@@ -109,14 +109,14 @@ func FuzzEdit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		path := filepath.Join(t.TempDir(), "bots.json")
 		require.NoError(t, os.WriteFile(path, text, 0o600))
-		before, _ := bots.Queues(path)
+		before, _ := bots.LoadInbound(path)
 		err := bots.Edit(t.Context(), path, func(d *bots.Document) error {
 			return d.Add("added", bots.Field{Name: "url", Value: "https://x"})
 		})
 		if err != nil {
 			return
 		}
-		after, err := bots.Queues(path)
+		after, err := bots.LoadInbound(path)
 		require.NoError(t, err)
 		require.Len(t, after, len(before)+1)
 		for name, n := range before {

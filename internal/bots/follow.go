@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/reload"
 )
 
@@ -42,19 +41,14 @@ func Follow(path string, check func(Set) error, apply func(before, now Set), log
 	})
 }
 
-// FollowQueues does for [Queues] what [Follow] does for [Load].
-func FollowQueues(path string, apply func(now queue.Bots), log *slog.Logger) (*reload.Value[queue.Bots], error) {
-	return reload.New(reload.Config[queue.Bots]{
+// FollowInbound does for [LoadInbound] what [Follow] does for [Load].
+func FollowInbound(path string, apply func(now InboundSet), log *slog.Logger) (*reload.Value[InboundSet], error) {
+	return reload.New(reload.Config[InboundSet]{
 		What: WhatQueues, Files: []string{path}, Logger: log,
-		Load: func() (queue.Bots, error) { return Queues(path) },
-		Apply: func(before, now queue.Bots) string {
+		Load: func() (InboundSet, error) { return LoadInbound(path) },
+		Apply: func(before, now InboundSet) string {
 			apply(now)
-			return reload.Differences(before, now, func(before, now int) []string {
-				if before != now {
-					return []string{"queues"}
-				}
-				return nil
-			})
+			return reload.Differences(before, now, changedFields)
 		},
 	})
 }
@@ -80,7 +74,7 @@ func Files(path string) []string {
 func Changes(before, now Set) string { return reload.Differences(before, now, changedFields) }
 
 // changedFields are the fields of a bot that differ, in the file's words.
-func changedFields(before, now Bot) (fields []string) {
+func changedFields[T any](before, now T) (fields []string) {
 	was, is := reflect.ValueOf(before), reflect.ValueOf(now)
 	for n := range was.NumField() {
 		if !reflect.DeepEqual(was.Field(n).Interface(), is.Field(n).Interface()) {

@@ -44,7 +44,7 @@ func TestFollow(t *testing.T) {
 	value, err := bots.Follow(path, check, func(before, now bots.Set) { applied = append(applied, bots.Changes(before, now)) }, logs.Logger())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, value.Close()) })
-	queues, err := bots.FollowQueues(path, func(now queue.Bots) {}, logs.Logger())
+	queues, err := bots.FollowInbound(path, func(bots.InboundSet) {}, logs.Logger())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, queues.Close()) })
 	replace := func(file, content string) {
@@ -59,7 +59,7 @@ func TestFollow(t *testing.T) {
 	require.Contains(t, value.Look().Error, "b.secret", "it is not there yet")
 	require.NotContains(t, value.Get(), "b")
 	require.Equal(t, "added b", queues.Look().Changes)
-	require.Equal(t, queue.Bots{"a": 1, "b": 2}, queues.Get())
+	require.Equal(t, queue.Bots{"a": 1, "b": 2}, queues.Get().Queues())
 	replace(filepath.Join(filepath.Dir(path), "b.secret"), "whsec_b")
 	require.Eventually(t, func() bool { return value.Get()["b"].URL == "https://y" }, time.Minute, time.Millisecond, "by itself")
 

@@ -36,8 +36,8 @@ func (e *Event) times() []part[time.Time] {
 }
 
 // Attributes yields the names and values of the event's CloudEvents context attributes, those that
-// are empty left out. The HTTP binding prefixes the names with "ce-". The content type is not among them:
-// every transport has a place of its own for it.
+// are empty left out. The HTTP binding prefixes the names with "ce-". The content type and [Event.Headers] are not
+// among them: every transport has a place of its own for those.
 func (e *Event) Attributes() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, t := range e.texts() {

@@ -45,6 +45,8 @@ type Event struct {
 	// NotBefore is when the event may be delivered at the earliest, for a user who is over
 	// a limit; the zero time for at once. Later events of its order key wait for it.
 	NotBefore time.Time
+	// Headers are what its bot is to see of the accepting request's; empty for most.
+	Headers Headers
 	// ContentType is the media type of Data as the sender gave it.
 	ContentType string
 	// Data is the request body, byte for byte.

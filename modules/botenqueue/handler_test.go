@@ -38,12 +38,14 @@ type fakeApp struct {
 	fakeQueue
 	pipe    *redisclient.Pipe
 	openErr error
+	forward []string
 }
 
-func (f *fakeApp) Queue() (queue.Queue, error)   { return &f.fakeQueue, f.openErr }
-func (f *fakeApp) KnownBot(name string) bool     { return name == "demo" || name == "other" }
-func (f *fakeApp) HasBots() bool                 { return true }
-func (f *fakeApp) Messaging() *tracing.Messaging { return nil }
+func (f *fakeApp) Queue() (queue.Queue, error)    { return &f.fakeQueue, f.openErr }
+func (f *fakeApp) KnownBot(name string) bool      { return name == "demo" || name == "other" }
+func (f *fakeApp) HasBots() bool                  { return true }
+func (f *fakeApp) ForwardHeaders(string) []string { return f.forward }
+func (f *fakeApp) Messaging() *tracing.Messaging  { return nil }
 
 func (f *fakeApp) RedisPipe() *redisclient.Pipe { return f.pipe }
 

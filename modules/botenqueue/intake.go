@@ -38,8 +38,12 @@ func (h *Handler) events(r *http.Request, bot string, body *payload.Payload) (in
 	items := []platform.Event{{}}
 	batch := delivery.Of(r)
 	var in intake
+	var forwarded event.Headers
 	if batch != nil {
 		items, in.sender = batch.Events, batch.Platform
+		if forwarded, err = event.HeadersOf(r.Header, h.app.ForwardHeaders(bot)); err != nil {
+			return intake{}, problem.TooLarge.WithDetail("The headers that go on to the bot are too large.")
+		}
 	}
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	in.events, in.names = make([]*event.Event, 0, len(items)), make([]names, 0, len(items))
@@ -49,7 +53,7 @@ func (h *Handler) events(r *http.Request, bot string, body *payload.Payload) (in
 		}
 		e := h.draft(r, repl, bot, item)
 		e.NotBefore = delivery.NotBefore(r, i)
-		e.ContentType, e.Data = body.ContentType, content
+		e.ContentType, e.Data, e.Headers = body.ContentType, content, forwarded
 		if item.Body != nil {
 			e.ContentType, e.Data = "application/json", item.Body
 		}

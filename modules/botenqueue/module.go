@@ -112,6 +112,8 @@ type botgateApp interface {
 	Queue() (queue.Queue, error)
 	KnownBot(name string) bool
 	HasBots() bool
+	// ForwardHeaders are the names of the headers of platforms' requests that go on to the bot.
+	ForwardHeaders(bot string) []string
 	// RedisPipe returns nil where no Redis is configured. Its client must honour the deadlines
 	// of contexts, or the budget is none.
 	RedisPipe() *redisclient.Pipe

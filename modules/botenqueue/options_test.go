@@ -30,14 +30,15 @@ func (loadedApp) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "botgate", New: func() caddy.Module { return loadedApp{} }}
 }
 
-func (loadedApp) Start() error                  { return nil }
-func (loadedApp) Stop() error                   { return nil }
-func (loadedApp) Queue() (queue.Queue, error)   { return &fakeQueue{}, nil }
-func (loadedApp) KnownBot(string) bool          { return true }
-func (loadedApp) HasBots() bool                 { return true }
-func (loadedApp) Messaging() *tracing.Messaging { return nil }
-func (loadedApp) MaxUnverified() int64          { return unverified.DefaultLimit }
-func (loadedApp) RedisPipe() *redisclient.Pipe  { return nil }
+func (loadedApp) Start() error                   { return nil }
+func (loadedApp) Stop() error                    { return nil }
+func (loadedApp) Queue() (queue.Queue, error)    { return &fakeQueue{}, nil }
+func (loadedApp) KnownBot(string) bool           { return true }
+func (loadedApp) HasBots() bool                  { return true }
+func (loadedApp) ForwardHeaders(string) []string { return nil }
+func (loadedApp) Messaging() *tracing.Messaging  { return nil }
+func (loadedApp) MaxUnverified() int64           { return unverified.DefaultLimit }
+func (loadedApp) RedisPipe() *redisclient.Pipe   { return nil }
 
 // provisioning guards what Caddy changes of its process while it provisions.
 var provisioning sync.Mutex

@@ -22,7 +22,7 @@ func (a *App) provisionBots() error {
 	if a.BotsFile == "" {
 		return nil
 	}
-	file, err := bots.FollowQueues(a.BotsFile, a.declareBots, a.logger)
+	file, err := bots.FollowInbound(a.BotsFile, a.declareBots, a.logger)
 	if err != nil {
 		return fmt.Errorf("option bots_file: %w (botgate init makes one to start from)", err)
 	}
@@ -34,7 +34,7 @@ func (a *App) provisionBots() error {
 func (a *App) bots() queue.Bots {
 	known := queue.Bots{}
 	if a.file != nil {
-		maps.Copy(known, a.file.Get())
+		maps.Copy(known, a.file.Get().Queues())
 	}
 	for _, name := range a.Bots {
 		known[name] = max(1, known[name])
@@ -43,12 +43,12 @@ func (a *App) bots() queue.Bots {
 }
 
 // declareBots has the queue know bots of a changed file before events are accepted for them.
-func (a *App) declareBots(now queue.Bots) {
+func (a *App) declareBots(now bots.InboundSet) {
 	o := a.opened.Load()
 	if o == nil {
 		return
 	}
-	if err := o.broker.DeclareBots(context.Background(), now); err != nil {
+	if err := o.broker.DeclareBots(context.Background(), now.Queues()); err != nil {
 		// Publish sees to it for each event, too.
 		a.logger.Info("the queues of bots can't be declared now", slog.Any("error", err))
 	}
@@ -56,10 +56,18 @@ func (a *App) declareBots(now queue.Bots) {
 
 // KnownBot reports whether events are accepted for the bot.
 func (a *App) KnownBot(name string) bool {
-	if a.file != nil && a.file.Get()[name] > 0 {
+	if a.file != nil && a.file.Get()[name].Queues > 0 {
 		return true
 	}
 	return slices.Contains(a.Bots, name)
+}
+
+// ForwardHeaders are the names of the headers of platforms' requests that go on to the bot.
+func (a *App) ForwardHeaders(name string) []string {
+	if a.file == nil {
+		return nil
+	}
+	return a.file.Get()[name].ForwardHeaders
 }
 
 // HasBots reports whether any bot is configured.

@@ -15,8 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/metric"
-	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/queue/spool"
@@ -102,7 +102,7 @@ type App struct {
 	Handover bool `json:"handover,omitempty"`
 
 	logger *slog.Logger
-	file   *reload.Value[queue.Bots] // Nil without a bots file.
+	file   *reload.Value[bots.InboundSet] // Nil without a bots file.
 	redis  *redisclient.Pipe
 	// tracer is nil where the environment asks for no traces; see endTracing.
 	tracer     trace.Tracer

@@ -35,6 +35,9 @@ var botNumbers = []struct{ field, help string }{
 	{"queues", "Over how many queues of RabbitMQ its events are spread"},
 }
 
+// forwardHeaders is the one that is a list.
+const forwardHeaders = "forward_headers"
+
 // addition is one run of botgate bot add.
 type addition struct {
 	botEdit
@@ -64,6 +67,7 @@ defaults of the bots file.`, cobra.ExactArgs(1), func(e botEdit, args []string) 
 	for _, s := range botSettings {
 		a.flags.String(flagOf(s.field), "", s.help)
 	}
+	a.flags.StringSlice(flagOf(forwardHeaders), nil, "Headers of the platform that the bot gets, too, separated by commas")
 	for _, s := range botNumbers {
 		a.flags.Int(flagOf(s.field), 0, s.help)
 	}
@@ -139,6 +143,9 @@ func (a *addition) fields() []bots.Field {
 		if value, _ := a.flags.GetString(flagOf(s.field)); value != "" {
 			fields = append(fields, bots.Field{Name: s.field, Value: value})
 		}
+	}
+	if names, _ := a.flags.GetStringSlice(flagOf(forwardHeaders)); len(names) > 0 {
+		fields = append(fields, bots.Field{Name: forwardHeaders, Value: names})
 	}
 	for _, s := range botNumbers {
 		if a.flags.Changed(flagOf(s.field)) {

@@ -50,7 +50,8 @@ func TestBot(t *testing.T) {
 		require.NoError(t, err)
 		return set[name].Secrets
 	}
-	out := run("add", "orders", "--url", "https://user:hunter2@bot.example/events", "--timeout", "3s", "--queues", "4", "--on-dead", "hold")
+	out := run("add", "orders", "--url", "https://user:hunter2@bot.example/events", "--timeout", "3s", "--queues", "4", "--on-dead", "hold",
+		"--forward-headers", "x-slack-signature,X-Slack-Request-Timestamp")
 	require.Contains(t, out, filepath.Join(dir, "orders-bot.secret"))
 	require.Contains(t, out, "No gateway answers")
 	require.NotContains(t, out, "whsec_")
@@ -59,6 +60,7 @@ func TestBot(t *testing.T) {
 	require.Equal(t, 3*time.Second, set["orders"].Timeout)
 	require.Equal(t, 4, set["orders"].Queues)
 	require.Equal(t, bots.OnDeadHold, set["orders"].OnDead)
+	require.Equal(t, []string{"X-Slack-Signature", "X-Slack-Request-Timestamp"}, set["orders"].ForwardHeaders)
 	first := set["orders"].Secrets
 	for _, name := range []string{botsFile, "orders-bot.secret"} {
 		info, err := os.Stat(filepath.Join(dir, name))

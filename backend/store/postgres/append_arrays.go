@@ -50,7 +50,7 @@ func statusArrays(all []store.Projection) []any {
 
 // logArrays are the arguments of insertLog.
 func logArrays(rows []store.Entry, slot int32) []any {
-	const texts = 10
+	const texts = 11
 	columns := make([][]string, texts)
 	for i := range columns {
 		columns[i] = make([]string, len(rows))
@@ -62,6 +62,7 @@ func logArrays(rows []store.Entry, slot int32) []any {
 	for i, e := range rows {
 		for c, v := range [texts]string{
 			e.ID, e.Ref, e.Bot, e.EventType, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.RequestID, e.ContentType,
+			string(e.Headers),
 		} {
 			columns[c][i] = v
 		}

@@ -169,6 +169,7 @@ func appendRow(to []byte, e *store.Entry) []byte {
 	}
 	for _, text := range [...]string{
 		e.Bot, e.EventType, e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent, e.RequestID, e.ContentType,
+		string(e.Headers),
 	} {
 		to = appendText(to, text)
 	}

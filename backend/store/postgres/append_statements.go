@@ -14,8 +14,8 @@ const day = `(event_time at time zone 'UTC')::date`
 // logColumns are the columns of the log that a batch has, in the order in which copyLog gets them.
 const (
 	logColumns = `event_time, time, recorded_at, not_before, attempt, replays, took_ms, bucket, status, id, ref,
-	bot, type, subject, order_key, verified_by, trace_parent, request_id, content_type, data`
-	logColumnCount = 20
+	bot, type, subject, order_key, verified_by, trace_parent, request_id, content_type, headers, data`
+	logColumnCount = 21
 )
 
 // countArgs are the parameters for n counters, from a number on.
@@ -149,14 +149,15 @@ from unnest($2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], ` + coun
 	insert into events (` + logColumns + `)
 	select event_time, case when ref = '' then event_time else time end, recorded_at, not_before, attempt, replays,
 		took_ms, bucket, status, id, nullif(ref, ''), bot, type, subject, order_key, verified_by, trace_parent, request_id,
-		content_type, data
+		content_type, headers, data
 	from (
 		select (select s.event_time from event_status s where s.event_id = case when e.ref = '' then e.id else e.ref end), e.*
 		from unnest($2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::integer[], $6::integer[], $7::integer[],
 			$8::smallint[], $9::smallint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-			$16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[])
+			$16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bytea[])
 			as e (time, recorded_at, not_before, attempt, replays, took_ms, bucket, status,
-				id, ref, bot, type, subject, order_key, verified_by, trace_parent, request_id, content_type, data)
+				id, ref, bot, type, subject, order_key, verified_by, trace_parent, request_id, content_type, headers,
+				data)
 		offset 0
 	) e
 	on conflict (event_time, id) do nothing

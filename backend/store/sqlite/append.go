@@ -24,8 +24,8 @@ on conflict (event_id) do nothing`
 
 	insertLog = `
 insert into events (event_time, id, ref, bucket, bot, type, status, attempt, replays, took_ms, subject, order_key,
-	verified_by, trace_parent, request_id, content_type, not_before, time, recorded_at, data)
-values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+	verified_by, trace_parent, request_id, content_type, headers, not_before, time, recorded_at, data)
+values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 on conflict (event_time, id) do nothing`
 )
 
@@ -194,6 +194,6 @@ func logRow(e store.Entry) []any {
 	return []any{
 		e.EventTime.UnixMicro(), e.ID, e.Ref, e.Bucket, e.Bot, e.EventType, store.Code(e.State.Status),
 		e.State.Attempts, e.State.Replays, e.Took.Milliseconds(), e.Subject, e.OrderKey, e.VerifiedBy, e.TraceParent,
-		e.RequestID, e.ContentType, notBefore, e.Time.UnixMicro(), e.RecordedAt.UnixMicro(), data,
+		e.RequestID, e.ContentType, string(e.Headers), notBefore, e.Time.UnixMicro(), e.RecordedAt.UnixMicro(), data,
 	}
 }

@@ -78,6 +78,7 @@ func Event(n int) *event.Event {
 		VerifiedBy:  "github",
 		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		RequestID:   fmt.Sprintf("request-%d", n),
+		Headers:     "X-Hub-Signature-256: sha256=ab\n",
 		ContentType: "application/json",
 		Data:        fmt.Appendf(nil, `{"n": %d}`, n),
 	}

@@ -34,6 +34,7 @@ func publishSurvivesRestart(t *testing.T, e *env) {
 	full.Subject, full.OrderKey = "Zoë <zoe@example.com>", "канал; \"7\""
 	full.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	full.RequestID = "4UUZX2TQ7C3JHN5OWMIB6RKYAE"
+	full.Headers = "X-Slack-Signature: v0=\"ab\"\nX-Slack-Request-Timestamp: 1795168959\n"
 	full.NotBefore = full.Time.Add(time.Minute)
 	full.ContentType = "application/vnd.example+json; charset=utf-8"
 	binary, empty, large, bare := e.event("binary"), e.event("empty"), e.event("large"), e.event("bare")

@@ -29,6 +29,7 @@ const (
 	headerRequestID    = "requestid"
 	headerNotBefore    = "notbefore"
 	headerDataRef      = "dataref"
+	headerHeaders      = "headers"
 	// Those that are properties unless they are too long.
 	headerType        = "type"
 	headerSubject     = "subject"
@@ -66,6 +67,7 @@ func newMessage(t topology, e *event.Event) message {
 	setUnless(h, headerTraceParent, e.TraceParent, "")
 	setUnless(h, headerRequestID, e.RequestID, "")
 	setUnless(h, headerDataRef, e.DataRef, "")
+	setUnless(h, headerHeaders, string(e.Headers), "")
 	if !e.NotBefore.IsZero() {
 		h[headerNotBefore] = e.NotBefore.UTC().Format(time.RFC3339Nano)
 	}
@@ -171,6 +173,7 @@ func readEvent(d *amqp.Delivery) (e *event.Event, err error) {
 		ContentType: cmp.Or(d.ContentType, headerString(d.Headers, headerContentType)),
 		Data:        d.Body,
 		DataRef:     headerString(d.Headers, headerDataRef),
+		Headers:     event.Headers(headerString(d.Headers, headerHeaders)),
 	}
 	e.OrderKey = headerOr(d.Headers, headerOrderKey, e.UsualOrderKey())
 	e.VerifiedBy = headerOr(d.Headers, headerVerifiedBy, usualVerifier(e.Type))

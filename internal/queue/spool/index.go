@@ -61,7 +61,7 @@ func (x *index) holds(events []*event.Event) bool {
 // weight is what an event takes of the spool's bytes; data is the length of its body.
 func weight(e *event.Event, data int64) int64 {
 	return data + eventOverhead + int64(len(e.ID)+len(e.Bot)+len(e.Type)+len(e.Subject)+len(e.OrderKey)+
-		len(e.VerifiedBy)+len(e.TraceParent)+len(e.RequestID)+len(e.ContentType))
+		len(e.VerifiedBy)+len(e.TraceParent)+len(e.RequestID)+len(e.Headers)+len(e.ContentType))
 }
 
 func weightOf(events []*event.Event) (sum int64) {

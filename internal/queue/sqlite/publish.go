@@ -63,11 +63,18 @@ func (q *Queue) publish(ctx context.Context, events []*event.Event) (queued []bo
 	return queued, err
 }
 
+// headersName is where the headers are among the attributes, none of which has the name.
+const headersName = "headers"
+
 func newRow(e *event.Event) (row, error) {
 	if err := e.Validate(); err != nil {
 		return row{}, fmt.Errorf("%w: %w", queue.ErrInvalid, err)
 	}
-	encoded, err := json.Marshal(maps.Collect(e.Attributes()))
+	named := maps.Collect(e.Attributes())
+	if e.Headers != "" {
+		named[headersName] = string(e.Headers)
+	}
+	encoded, err := json.Marshal(named)
 	if err != nil {
 		return row{}, fmt.Errorf("encoding the attributes of event %s: %w", e.ID, err)
 	}
@@ -96,7 +103,11 @@ func decode(attributes, contentType string, data []byte) (*event.Event, error) {
 	if err := json.Unmarshal([]byte(attributes), &named); err != nil {
 		return nil, fmt.Errorf("decoding attributes: %w", err)
 	}
-	return event.FromAttributes(func(name string) string { return named[name] }, contentType, data)
+	e, err := event.FromAttributes(func(name string) string { return named[name] }, contentType, data)
+	if err == nil {
+		e.Headers = event.Headers(named[headersName])
+	}
+	return e, err
 }
 
 // hashText hashes the keys that order deliveries, and the names of bots. Two keys with the same hash

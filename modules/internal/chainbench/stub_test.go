@@ -52,6 +52,7 @@ func (*stub) Stop() error { return nil }
 
 func (s *stub) Queue() (queue.Queue, error)                       { return s.confirming, nil }
 func (*stub) KnownBot(name string) bool                           { return name == "demo" }
+func (*stub) ForwardHeaders(string) []string                      { return nil }
 func (*stub) Tracer() trace.Tracer                                { return tracer }
 func (*stub) Messaging() *tracing.Messaging                       { return tracing.NewMessaging(tracer, "sqlite:") }
 func (*stub) HasBots() bool                                       { return true }

@@ -41,7 +41,7 @@ func (u utc) ScanTimestamptz(v pgtype.Timestamptz) error {
 // bodies are left out here.
 const LogColumns = `e.event_time, e.time, e.recorded_at, e.not_before,
 	coalesce(e.attempt, 0), coalesce(e.replays, 0), coalesce(e.took_ms, 0), e.bucket, e.status, e.id, coalesce(e.ref, ''), e.bot, e.type,
-	e.subject, e.order_key, e.verified_by, e.trace_parent, e.request_id, e.content_type`
+	e.subject, e.order_key, e.verified_by, e.trace_parent, e.request_id, e.content_type, e.headers`
 
 // ScanEntry reads [LogColumns].
 func ScanEntry(row Row) (store.Entry, error) { return scanEntry(row) }
@@ -55,7 +55,7 @@ func scanEntry(row Row, more ...any) (store.Entry, error) {
 	dest := append([]any{
 		UTC(&e.EventTime), UTC(&ev.Time), UTC(&e.RecordedAt), UTC(&ev.NotBefore),
 		&e.State.Attempts, &e.State.Replays, &tookMS, &e.Bucket, &status, &ev.ID, &e.Ref, &ev.Bot, &e.EventType,
-		&ev.Subject, &ev.OrderKey, &ev.VerifiedBy, &ev.TraceParent, &ev.RequestID, &ev.ContentType,
+		&ev.Subject, &ev.OrderKey, &ev.VerifiedBy, &ev.TraceParent, &ev.RequestID, &ev.ContentType, &ev.Headers,
 	}, more...)
 	if err := row.Scan(dest...); err != nil {
 		return e, err
