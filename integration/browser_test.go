@@ -37,10 +37,7 @@ func newBrowser(t *testing.T, base string) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	axe, missing := os.ReadFile(filepath.Join("node_modules", "axe-core", "axe.min.js"))
-	if err = errors.Join(err, missing); err != nil && os.Getenv("CI") != "true" {
-		t.Skip(`"make test-deps" installs what is missing: `, err)
-	}
-	require.NoError(t, err)
+	require.NoError(t, errors.Join(err, missing), `run "make test-deps": it installs Chromium and integration/node_modules`)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(1440, 900))
 	for _, flag := range []string{"no-sandbox", "disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"} {
 		options = append(options, chromedp.Flag(flag, true))
