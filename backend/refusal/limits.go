@@ -3,11 +3,8 @@ package refusal
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"fmt"
 	"time"
 
-	"github.com/botgate/botgate/backend/internal/sqldb"
 	"github.com/botgate/botgate/internal/report"
 )
 
@@ -31,18 +28,12 @@ const selectLimits = `select gateway, at, document from gateway_limits where at 
 
 // Limits returns those of the gateways that reported lately.
 func (l *Log) Limits(ctx context.Context) ([]Limits, error) {
-	all, err := sqldb.Query(ctx, l.DB.Reader, scanLimits, selectLimits, time.Now().Add(-freshLimits).UnixMicro(), maxGateways)
-	return all, l.Failed("reading limits", err)
-}
-
-func scanLimits(rows *sql.Rows) (l Limits, err error) {
-	var at int64
-	var document string
-	if err := rows.Scan(&l.Gateway, &at, &document); err != nil {
-		return l, err
+	all, err := readSaid[report.Limits](ctx, l.DB.Reader, selectLimits, time.Now().Add(-freshLimits).UnixMicro(), maxGateways)
+	limits := make([]Limits, len(all))
+	for i, s := range all {
+		limits[i] = Limits{Limits: s.document, Gateway: s.by, At: s.at}
 	}
-	l.At = time.UnixMicro(at).UTC()
-	return l, json.Unmarshal([]byte(document), &l.Limits)
+	return limits, l.Failed("reading limits", err)
 }
 
 // setLimits replaces what is known of a gateway's limits, unless that is newer.
@@ -50,30 +41,21 @@ func setLimits(ctx context.Context, tx *sql.Tx, r *report.Report) error {
 	if r.Limits == nil {
 		return nil
 	}
-	document, err := json.Marshal(r.Limits)
-	if err != nil {
-		return fmt.Errorf("encoding limits: %w", err)
-	}
-	_, err = tx.ExecContext(ctx, `insert into gateway_limits (gateway, at, document) values ($1, $2, $3)
+	return writeSaid(ctx, tx, r.Limits, `insert into gateway_limits (gateway, at, document) values ($1, $2, $3)
 on conflict (gateway) do update set at = excluded.at, document = excluded.document where gateway_limits.at < excluded.at`,
-		clean(r.Gateway), r.At.UnixMicro(), string(document))
-	return err
+		clean(r.Gateway), r.At.UnixMicro())
 }
 
 // forgetOffenders drops who is over a limit.
 func (l *Log) forgetOffenders(ctx context.Context) error {
-	all, err := sqldb.Query(ctx, l.DB.Writer, scanLimits, selectLimits, 0, maxGateways)
+	all, err := readSaid[report.Limits](ctx, l.DB.Writer, selectLimits, 0, maxGateways)
 	if err != nil {
 		return err
 	}
 	for _, one := range all {
-		one.Offenders = nil
-		document, err := json.Marshal(one.Limits)
-		if err != nil {
-			return err
-		}
-		_, err = l.DB.Writer.ExecContext(ctx, `update gateway_limits set document = $1 where gateway = $2 and at = $3`,
-			string(document), one.Gateway, one.At.UnixMicro())
+		one.document.Offenders = nil
+		err := writeSaid(ctx, l.DB.Writer, one.document, `update gateway_limits set document = $3 where gateway = $1 and at = $2`,
+			one.by, one.at.UnixMicro())
 		if err != nil {
 			return err
 		}

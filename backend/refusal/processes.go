@@ -2,9 +2,6 @@ package refusal
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/botgate/botgate/backend/internal/sqldb"
@@ -32,14 +29,9 @@ func setProcess(ctx context.Context, db sqldb.Executor, instance string, at time
 	if p == nil {
 		return nil
 	}
-	document, err := json.Marshal(p)
-	if err != nil {
-		return fmt.Errorf("encoding a process: %w", err)
-	}
-	_, err = db.ExecContext(ctx, `insert into processes (instance, service, at, document) values ($1, $2, $3, $4)
+	return writeSaid(ctx, db, p, `insert into processes (instance, service, at, document) values ($1, $2, $3, $4)
 on conflict (instance, service) do update set at = excluded.at, document = excluded.document where processes.at < excluded.at`,
-		clean(instance), clean(p.Service), at.UnixMicro(), string(document))
-	return err
+		clean(instance), clean(p.Service), at.UnixMicro())
 }
 
 // Saw records how a process does.
@@ -49,18 +41,12 @@ func (l *Log) Saw(ctx context.Context, instance string, p *report.Process) error
 
 // Processes returns those that reported lately, by name.
 func (l *Log) Processes(ctx context.Context) ([]Process, error) {
-	all, err := sqldb.Query(ctx, l.DB.Reader, scanProcess,
+	all, err := readSaid[report.Process](ctx, l.DB.Reader,
 		`select instance, at, document from processes where at >= $1 order by service, instance limit $2`,
 		time.Now().Add(-present).UnixMicro(), maxProcesses)
-	return all, l.Failed("reading processes", err)
-}
-
-func scanProcess(rows *sql.Rows) (p Process, err error) {
-	var at int64
-	var document string
-	if err := rows.Scan(&p.Instance, &at, &document); err != nil {
-		return p, err
+	processes := make([]Process, len(all))
+	for i, s := range all {
+		processes[i] = Process{Process: s.document, Instance: s.by, SeenAt: s.at}
 	}
-	p.SeenAt = time.UnixMicro(at).UTC()
-	return p, json.Unmarshal([]byte(document), &p.Process)
+	return processes, l.Failed("reading processes", err)
 }

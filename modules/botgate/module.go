@@ -12,19 +12,13 @@ import (
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/botgate/botgate/internal/bots"
-	"github.com/botgate/botgate/internal/metric"
-	"github.com/botgate/botgate/internal/queue/claimcheck"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
-	"github.com/botgate/botgate/internal/queue/spool"
-	"github.com/botgate/botgate/internal/queue/up"
 	"github.com/botgate/botgate/internal/redisclient"
 	"github.com/botgate/botgate/internal/reload"
 	"github.com/botgate/botgate/internal/tracing"
-	"github.com/botgate/botgate/internal/version"
 	"github.com/botgate/botgate/modules/internal/gateway"
 	"github.com/botgate/botgate/modules/internal/order"
 	"github.com/botgate/botgate/modules/internal/placeholder"
@@ -162,14 +156,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionSpool(); err != nil {
 		return err
 	}
-	registry := ctx.GetMetricsRegistry()
-	if err := errors.Join(metric.RegisterRuntime(registry),
-		metric.Register(registry, "the blob store", claimcheck.Collectors()...),
-		metric.Register(registry, "the spool", spool.Collectors()...),
-		metric.Register(registry, "the queue", up.New(a.broker)),
-		metric.Register(registry, "the files", reload.Collectors()...),
-		metric.Register(registry, "the traces", tracing.Collectors()...),
-		metric.Register(registry, "the build", version.Collector())); err != nil {
+	if err := a.registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
 	if err := a.startTracing(); err != nil {
@@ -177,23 +164,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	// The count goes on over a reload.
 	a.refusals, _ = refusalsPool.Acquire(struct{}{}, func() (*refusals.Tally, error) { return refusals.NewTally(), nil })
-	if a.RedisURL == "" {
-		return nil
-	}
-	pipe, err := redisPool.Acquire(a.RedisURL, a.openRedis)
-	if err != nil {
-		return fmt.Errorf("option redis: %w", err)
-	}
-	a.redis = pipe
-	return nil
-}
-
-func (a *App) openRedis() (*redisclient.Pipe, error) {
-	client, err := redisclient.Open(a.RedisURL)
-	if err != nil {
-		return nil, err
-	}
-	return redisclient.NewPipe(client), nil
+	return a.acquireRedis()
 }
 
 // expand replaces the placeholders of addresses, paths and names. What is not set stays so: the embedded
@@ -284,12 +255,6 @@ func (a *App) Settings() gateway.Settings {
 
 // MaxUnverified is how many bytes the bodies of unknown senders may take together.
 func (a *App) MaxUnverified() int64 { return cmp.Or(a.MaxUnverifiedBytes, unverified.DefaultLimit) }
-
-// Redis returns the shared Redis client, or nil when none is configured.
-func (a *App) Redis() redis.UniversalClient { return a.redis.Client() }
-
-// RedisPipe returns what requests share round trips to that Redis by, or nil when none is configured.
-func (a *App) RedisPipe() *redisclient.Pipe { return a.redis }
 
 // Refusals counts what the handlers refuse.
 func (a *App) Refusals() *refusals.Tally { return a.refusals }
