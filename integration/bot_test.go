@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -28,8 +29,8 @@ type bot struct {
 	ids      map[string]bool
 	forged   int
 	fail     func(delivered) int
-	// clock is the time against which signatures are checked.
-	clock func() time.Time
+	// off is by how much the clocks are wrong against which signatures are checked; one of them has to do.
+	off []time.Duration
 }
 
 // delivered is one request that the bot got.
@@ -47,7 +48,7 @@ func newBot(t *testing.T, secretFile string) *bot {
 	verifier := platform.StandardWebhooks()
 	raw, err := os.ReadFile(secretFile)
 	require.NoError(t, err)
-	b := &bot{ids: map[string]bool{}, clock: time.Now}
+	b := &bot{ids: map[string]bool{}, off: []time.Duration{0}}
 	secret, err := verifier.ParseSecret(bytes.TrimSpace(raw))
 	require.NoError(t, err)
 	b.secrets = []platform.Secret{secret}
@@ -62,7 +63,6 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	verifier := platform.StandardWebhooks()
 	d := delivered{
 		id: r.Header.Get("Ce-Id"), webhookID: r.Header.Get("Webhook-Id"), typ: r.Header.Get("Ce-Type"), subject: r.Header.Get("Ce-Subject"),
 		contentType: r.Header.Get("Content-Type"), requestID: r.Header.Get("X-Request-Id"), body: body,
@@ -70,12 +70,15 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	request := &platform.Request{Method: r.Method, Header: r.Header, Body: body, Now: b.clock()}
+	verified := slices.ContainsFunc(b.off, func(off time.Duration) bool {
+		request := &platform.Request{Method: r.Method, Header: r.Header, Body: body, Now: time.Now().Add(off)}
+		return platform.StandardWebhooks().Verify(request, b.secrets) == nil
+	})
 	id := d.id
 	if n := r.Header.Get("Botgate-Replay"); n != "" {
 		id += ".r" + n
 	}
-	if verifier.Verify(request, b.secrets) != nil || r.Header.Get("Webhook-Id") != id {
+	if !verified || r.Header.Get("Webhook-Id") != id {
 		b.forged++
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -112,11 +115,11 @@ func (b *bot) refused() int {
 	return b.forged
 }
 
-// useClock makes the bot check signatures against another time.
-func (b *bot) useClock(now func() time.Time) {
+// useClocks makes the bot check signatures against times that are wrong by so much.
+func (b *bot) useClocks(off ...time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.clock = now
+	b.off = off
 }
 
 // all returns what the bot accepted, in the order of arrival.

@@ -35,7 +35,7 @@ func (c *chaos) alertFaults() []fault {
 		},
 		{
 			name:  "record killed -9",
-			begin: c.backends[1].kill, end: func() { c.backends[1] = c.backend("record") },
+			begin: func() { c.backends[1].kill() }, end: func() { c.backends[1] = c.backend("record") },
 		},
 		{name: "Caddyfile refused", begin: c.loadNonsense, end: func() { c.reloadByAPI(c.t) }},
 		c.refusedFile(),
@@ -66,7 +66,7 @@ func (c *chaos) fullDisk() fault {
 	return fault{
 		name: "broker gone, a gateway's disk full",
 		begin: func() {
-			c.second.gateway.kill()
+			c.second.gateway.stop() // Which leaves no file behind that SQLite could write ahead to.
 			disk = startOnSmallDisk(c.t, c.second)
 			disk.fill()
 			c.rabbit.Kill()
