@@ -137,10 +137,10 @@ func fasterRules(t *testing.T, faster int) string {
 	return folder
 }
 
-// awaitFiring waits until these alerts fire, and no other.
+// awaitFiring waits until these alerts fire, and no other. Some look back for what are four minutes here.
 func (p *prometheusServer) awaitFiring(t *testing.T, want []string) {
 	t.Helper()
-	eventuallyWithin(t, 5*time.Minute, func() error {
+	eventuallyWithin(t, 10*time.Minute, func() error {
 		firing, err := p.names("ALERTS"+firing, want)
 		if err == nil && !slices.Equal(firing, want) {
 			err = fmt.Errorf("firing: %s; wanted: %s", strings.Join(firing, ", "), strings.Join(want, ", "))

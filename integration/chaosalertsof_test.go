@@ -38,6 +38,17 @@ var alertsOf = map[string][]string{
 	"a bot hangs":                            {"BotFailing"},
 	"bot wants no event":                     {"BotFailing", "DeadLetters", "DeadMany"},
 	"disk full":                              {"NotAccepting", "QueueDown"},
+	"queue of a bot full":                    {"BotFailing", "Spooling"},
+	"dispatch gone, queue of a bot deleted":  {"DepthUnknown", "InstanceDown", "Unrouted"},
+	"a job fails":                            {"JobsFail"},
+	"broker refuses spooled events":          {"SpoolRefused"},
+	"a bot is taken out of the bots file":    {"UnknownBot"},
+	"an event is held":                       {"OrderKeysHeld"},
+	"clock of a gateway two minutes behind":  {"DeliverySlow"},
+	"clock of dispatch ten minutes ahead":    {"BotFailing"},
+	"database takes no writes":               {"NotConsumed", "ShardDown"},
+	"database refuses events":                {"NotRecorded"},
+	"database fails now and then":            {"RecordRetries"},
 	"certificate valid for 15 days":          nil,
 	"certificate valid for 13 days":          {"CertificateExpires"},
 	"certificate expired":                    {"SiteUnreachable"},
@@ -45,15 +56,15 @@ var alertsOf = map[string][]string{
 
 // withoutFault are the alerts that no fault fires, and why. The tests of deploy/prometheus fire all of them.
 var withoutFault = map[string]map[string]bool{
-	"The machine of the test is too slow or too busy to say": set("ApiLatencyHigh", "CapacityNear", "DeliverySlow", "ErrorBudgetBurns",
+	"The machine of the test is too slow or too busy to say": set("ApiLatencyHigh", "CapacityNear", "ErrorBudgetBurns",
 		"ErrorBudgetBurnsFast", "LatencyHigh", "LatencyTooHigh", "RecordSlow", "SchedulerLag"),
 	"It takes more events, memory or time than a test has": set("AttackSuspected", "Backlog", "BacklogGrows", "BodiesRefused",
 		"BotBehind", "Crashlooping", "DispatchSaturated", "FilesNearLimit", "MemoryNearLimit", "PoolExhausted", "RabbitMQDiskFills",
 		"RabbitMQQueueBehind", "SpoolFilling"),
 	"What it is about is not part of the stack of the test": set("BlobTrouble", "HistoryDown", "KeysUnavailable", "PostgresArchivingFails",
-		"PostgresLongTransaction", "PostgresReplicationLag", "PostgresTransactionAge", "ReplicaLag", "SessionsFail", "ShardDown",
+		"PostgresLongTransaction", "PostgresReplicationLag", "PostgresTransactionAge", "ReplicaLag", "SessionsFail",
 		"SpoolStranded", "StaleReads", "TokenRotationFails"),
-	"A test of its part has the fault, and promtool alone the alert": set("JobsFail", "NotRecorded", "OrderKeysHeld", "QueuesUnowned", "RabbitMQUnroutable", "Reconciled", "RecordRetries", "SpoolRefused", "UnknownBot", "Unrouted"),
+	"A test of its part has the fault, and promtool alone the alert": set("QueuesUnowned", "RabbitMQUnroutable", "Reconciled"),
 	"It always fires": set("Watchdog"),
 }
 

@@ -5,12 +5,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/testsvc"
 )
 
 // steppedClock is a clock that this test's binaries go by, and nobody else: what is in the file is
@@ -129,4 +132,49 @@ func TestChaosClockStep(t *testing.T) {
 		}
 		c.requireAll()
 	})
+}
+
+// TestChaosAlertsClock sets the clock of a gateway, and that of dispatch: events look old, and the bot takes no signature
+// of another time than its own.
+func TestChaosAlertsClock(t *testing.T) {
+	if !chaosWanted() {
+		t.Skip("part of make chaos")
+	}
+	right := newSteppedClock(t)
+	gateway, dispatch := right.another("gateway"), right.another("dispatch")
+	c := &chaos{stack: newStack(t), t: t}
+	c.useServices(testsvc.RabbitMQHost(t))
+	c.startBackends()
+	c.startBy(gateway, c.startGateway)
+	c.backends[2].kill()
+	c.startBy(dispatch, c.reviveDispatch)
+	c.load = newChaosLoad(c.stack)
+	c.load.add(c.stack, "demo", 4)
+	w := c.watch(4, c.scraped)
+	w.requireAlerts([]fault{
+		{
+			name:  "clock of a gateway two minutes behind",
+			begin: func() { gateway.set(-2 * time.Minute) }, end: func() { gateway.set(0) },
+		},
+		{
+			name:  "clock of dispatch ten minutes ahead",
+			begin: func() { dispatch.set(10 * time.Minute) }, end: func() { dispatch.set(0) },
+		},
+	})
+	c.requireAll()
+}
+
+// another is a right clock for processes that are started by it, see [chaos.startBy].
+func (c *steppedClock) another(name string) *steppedClock {
+	other := &steppedClock{t: c.t, file: c.file + "." + name}
+	other.set(0)
+	return other
+}
+
+// startBy starts a process that goes by a clock of its own.
+func (c *chaos) startBy(clock *steppedClock, start func()) {
+	env := c.env
+	c.env = append(slices.Clone(env), clockVariable+"="+clock.file)
+	start()
+	c.env = env
 }

@@ -129,19 +129,33 @@ func (c *chaos) requireAllOn(disk *smallDisk) {
 	c.requireAll()
 }
 
-// TestChaosAlertsEmbedded fills the disk under the embedded queue and log.
+// TestChaosAlertsEmbedded fills the disk under the embedded queue and log, and has events wait for a bot that is gone.
 func TestChaosAlertsEmbedded(t *testing.T) {
 	if !chaosWanted() {
 		t.Skip("part of make chaos")
 	}
 	withoutRaceDetector(t)
 	c := &chaos{stack: newStack(t), t: t}
+	other := newBot(t, filepath.Join(c.dir, "data", "demo-bot.secret"))
+	c.writeBots(filepath.Join(c.dir, "data", "bots.json"), other, "gone")
 	disk := startOnSmallDisk(t, c.stack)
 	c.load = newChaosLoad(c.stack)
 	c.load.add(c.stack, "demo", 4)
 	w := c.watch(2, func() map[string][]string {
 		return map[string][]string{"botgate-gateway": {c.admin}, "botgate-backend": {strings.TrimPrefix(c.api, "http://")}}
 	})
-	w.requireAlerts([]fault{{name: "disk full", begin: disk.fill, end: disk.free}})
+	bots := filepath.Join(disk.path, "bots.json")
+	w.requireAlerts([]fault{
+		{name: "disk full", begin: disk.fill, end: disk.free},
+		{
+			name: "a bot is taken out of the bots file",
+			begin: func() {
+				other.failWith(func(delivered) int { return http.StatusServiceUnavailable })
+				c.send("gone", 3)
+				c.writeBots(bots, nil)
+			},
+			end: func() { other.failWith(nil); c.writeBots(bots, other, "gone") },
+		},
+	})
 	c.requireAllOn(disk)
 }

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// StartRabbitMQWithMetrics is StartRabbitMQ with the plugin rabbitmq_prometheus, and returns the address that it
+// StartRabbitMQWithMetrics is StartRabbitMQWith with the plugin rabbitmq_prometheus, and returns the address that it
 // listens on, too.
-func StartRabbitMQWithMetrics(t testing.TB) (server *Server, address string) {
+func StartRabbitMQWithMetrics(t testing.TB, settings ...string) (server *Server, address string) {
 	t.Helper()
-	server = startServer(t, withMetrics(rabbitKind))
+	server = startServer(t, withMetrics(rabbitWith(settings...)))
 	return server, server.metrics()
 }
 

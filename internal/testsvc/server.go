@@ -51,9 +51,15 @@ func StartRabbitMQ(t testing.TB) *Server {
 // StartRabbitMQWith is StartRabbitMQ with more lines of rabbitmq.conf.
 func StartRabbitMQWith(t testing.TB, settings ...string) *Server {
 	t.Helper()
+	k := rabbitWith(settings...)
+	return startServer(t, &k)
+}
+
+// rabbitWith is RabbitMQ with further lines of rabbitmq.conf.
+func rabbitWith(settings ...string) kind {
 	k := rabbitKind
 	k.setup = func(i *instance) error { return setupRabbit(i, settings...) }
-	return startServer(t, &k)
+	return k
 }
 
 // StartPostgres starts a private PostgreSQL with one empty database. What it
