@@ -9,11 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/retry"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -42,7 +46,7 @@ func TestChaosAlertsQueues(t *testing.T) {
 		return jobs
 	})
 	w.requireAlerts(slices.Concat(c.queueFaults(other), c.databaseFaults(), []fault{
-		w.failingJob(), c.tooLarge(proxy),
+		w.failingJob(), c.tooLarge(proxy), c.deletedBinding(),
 	}))
 	c.requireAll()
 }
@@ -146,11 +150,7 @@ func (w *watched) failingJob() fault {
 			w.startJobs("botgate_jobs_finished_total", "BOTGATE_RECONCILE_AFTER=0", "BOTGATE_BLOB_URL=")
 			w.export(`{"kind":"export"}`)
 		},
-		end: func() {
-			last := len(w.backends) - 1
-			w.backends[last].kill()
-			w.backends = w.backends[:last]
-		},
+		end: w.stopJobs,
 	}
 }
 
@@ -171,6 +171,13 @@ func (w *watched) startJobs(metric string, settings ...string) {
 	})
 }
 
+// stopJobs kills what startJobs started.
+func (w *watched) stopJobs() {
+	last := len(w.backends) - 1
+	w.backends[last].kill()
+	w.backends = w.backends[:last]
+}
+
 // tooLarge is an event that the broker refuses for good, accepted while it is not there to say so.
 func (c *chaos) tooLarge(proxy *testsvc.Proxy) fault {
 	return fault{
@@ -184,5 +191,30 @@ func (c *chaos) tooLarge(proxy *testsvc.Proxy) fault {
 			proxy.Cut()
 		},
 		end: func() {},
+	}
+}
+
+// deletedBinding is the one by which what dispatch publishes reaches a queue, deleted again and again: it comes back
+// with each connection.
+func (c *chaos) deletedBinding() fault {
+	var stop context.CancelFunc
+	var unbinding sync.WaitGroup
+	return fault{
+		name: "binding of outcomes deleted",
+		begin: func() {
+			conn, err := amqp.Dial(c.rabbit.URL)
+			require.NoError(c.t, err)
+			channel, err := conn.Channel()
+			require.NoError(c.t, err)
+			var ctx context.Context
+			ctx, stop = context.WithCancel(c.t.Context())
+			unbinding.Go(func() {
+				defer func() { _ = conn.Close() }()
+				retry.Backoff{Min: 100 * time.Millisecond}.Until(ctx, func() bool {
+					return channel.ExchangeUnbind("botgate.recording", "", "botgate.changes", false, nil) != nil
+				})
+			})
+		},
+		end: func() { stop(); unbinding.Wait() },
 	}
 }
