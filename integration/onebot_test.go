@@ -19,7 +19,7 @@ import (
 type operation struct{ name, method, path, contentType, body string }
 
 // forEverybody are operations that are about no bot.
-var forEverybody = []string{"GET /openapi.json", "GET /healthz", "GET /readyz", "GET /readyz/self"}
+var forEverybody = []string{"GET /openapi.json", "GET /openapi.html", "GET /healthz", "GET /readyz", "GET /readyz/self"}
 
 // needs are what an operation is refused without, whoever asks.
 var needs = map[string]struct{ query, contentType, body string }{

@@ -54,6 +54,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"GET", s.base + "/v1/users/alice?at=then", good, nil, 400},
 		{"GET", s.base + "/v1/bots/demo/stats?from=then", good, nil, 400},
 		{"GET", s.base + "/openapi.json", with("X-Botgate-Bot", "x"), nil, 200},
+		{"GET", s.base + "/openapi.html", nil, nil, 200},
 		{"GET", s.base + "/healthz", nil, nil, 200},
 		{"GET", s.base + "/readyz", nil, nil, 200},
 		{"GET", s.api + "/healthz", nil, nil, 200},

@@ -119,7 +119,7 @@ type API struct {
 	origins *http.CrossOriginProtection
 }
 
-// New returns the handler of everything below /v1, and of /openapi.json. Errors are problem+json (RFC 9457), those of
+// New returns the handler of everything below /v1, and of /openapi.json and its page. Errors are problem+json (RFC 9457), those of
 // other paths and methods too.
 func New(cfg Config) (*API, error) {
 	cfg.setDefaults()
@@ -141,6 +141,7 @@ func New(cfg Config) (*API, error) {
 		a.mux.Handle(r.pattern, a.handle(r.name, r.timeout, asCaller(r.answer)))
 	}
 	a.mux.Handle("GET /openapi.json", a.handle("openapi", cfg.Timeout, openapi))
+	a.mux.Handle("GET /openapi.html", a.handle("openapi", cfg.Timeout, openapiPage))
 	return a, nil
 }
 

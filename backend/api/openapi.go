@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/botgate/botgate/backend/internal/openapipage"
 )
 
 // description is the OpenAPI document, written by hand; a test compares it with what the
@@ -32,5 +34,19 @@ func openapi(w *response, r *http.Request) error {
 		return err
 	}
 	w.sendKept(r, versionOf(body), body)
+	return nil
+}
+
+// page is the document as a page.
+var page = sync.OnceValues(func() ([]byte, error) { return openapipage.Render(description) })
+
+// openapiPage answers GET /openapi.html.
+func openapiPage(w *response, r *http.Request) error {
+	body, err := page()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Security-Policy", openapipage.Policy())
+	w.sendKeptAs(r, versionOf(body), "text/html; charset=utf-8", body)
 	return nil
 }

@@ -92,7 +92,7 @@ func TestDescriptionSaysWhatThereIs(t *testing.T) {
 	a, err := New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
-	operations, allowed := append(slices.Clone(elsewhere), "GET /openapi.json"), map[string][]string{}
+	operations, allowed := append(slices.Clone(elsewhere), "GET /openapi.json", "GET /openapi.html"), map[string][]string{}
 	for _, r := range a.routes() {
 		operations = append(operations, r.pattern)
 		method, path, _ := strings.Cut(r.pattern, " ")
@@ -134,6 +134,8 @@ const tries = `
 GET /openapi.json
 GET /openapi.json | If-None-Match: *
 DELETE /openapi.json
+GET /openapi.html
+GET /openapi.html | If-None-Match: *
 GET /v1/events
 GET /v1/events?fields=id,status&limit=1
 GET /v1/events | If-None-Match: *

@@ -78,19 +78,28 @@ func (w *response) sendKeptJSON(r *http.Request, document any) error {
 
 // sendKept answers with a JSON document that clients may keep, or that they have it already.
 func (w *response) sendKept(r *http.Request, version string, body []byte) {
+	w.sendKeptAs(r, version, jsonType, body)
+}
+
+// sendKeptAs does the same with another content type.
+func (w *response) sendKeptAs(r *http.Request, version, contentType string, body []byte) {
 	w.Header().Set("ETag", `"`+version+`"`)
 	if matchesAny(r.Header.Values("If-None-Match"), version) {
 		w.begin(http.StatusNotModified, "", revalidated)
 		return
 	}
-	w.sendBytes(http.StatusOK, revalidated, body)
+	w.sendBytesAs(http.StatusOK, revalidated, contentType, body)
 }
 
 func (w *response) sendBytes(status int, cache string, body []byte) {
+	w.sendBytesAs(status, cache, jsonType, body)
+}
+
+func (w *response) sendBytesAs(status int, cache, contentType string, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.begin(status, jsonType, cache)
+	w.begin(status, contentType, cache)
 	// The client may be gone; then nobody reads the answer.
-	_, _ = w.Write(body) //nolint:gosec // JSON, never shown as a page
+	_, _ = w.Write(body) //nolint:gosec // JSON, never shown as a page; or a page whose template escapes.
 }
 
 // extend gives the connection another span of time, from now on, than the server's timeouts do.

@@ -35,5 +35,9 @@ func Ask(ctx context.Context, server, token string) (*Event, error) {
 	if err != nil || user.JSON200 == nil || len(user.JSON200.Bots) == 0 {
 		return nil, fmt.Errorf("no user: %w", err)
 	}
-	return found.JSON200, nil
+	if found.JSON200 == nil {
+		return nil, fmt.Errorf("the event was answered with %s", found.Status())
+	}
+	event, err := found.JSON200.AsEvent() // AsEventFields where the parameter fields is given.
+	return &event, err
 }

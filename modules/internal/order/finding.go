@@ -140,7 +140,7 @@ func below(ctx []*condition, prefixes ...string) bool {
 
 // isPublic reports whether the target gets nothing but addresses that hold no secret.
 func isPublic(t *target) bool {
-	public := []string{"/openapi.json", "/healthz", "/readyz", "/readyz/self"}
+	public := []string{"/openapi.json", "/openapi.html", "/healthz", "/readyz", "/readyz/self"}
 	return slices.ContainsFunc(t.when, func(c *condition) bool {
 		return c.epoch == t.epoch && all(c.sets, func(s matcherSet) bool {
 			return all(s.paths(), func(p pathPattern) bool { return p.exact && slices.Contains(public, p.prefix) })
