@@ -50,11 +50,12 @@ test-sdk: ## run the tests of the SDKs for bots, with Node and Python
 	node --test sdk/js/botgate.test.mjs
 	python3 -B -m unittest discover -s sdk/python -p '*_test.py'
 
-clients-check: ## generate clients of the API from its OpenAPI document, in TypeScript and Go, and compile them
+clients-check: ## generate clients of the API from its OpenAPI document, in TypeScript and Go, compile them, and ask a running Botgate
 	@echo "Generating clients; the first time takes a minute ..."
 	@cd sdk/clients && npm ci --silent --no-audit --no-fund && npm run --silent check
 	@cd sdk/clients && $(GO) tool oapi-codegen -config oapi-codegen.yaml ../../backend/api/openapi.yaml && \
-		$(GO) vet -tags generated .
+		$(GO) vet -tags generated ./...
+	@BOTGATE_TEST_CLIENTS=on $(GO) test $(RACE) -tags $(TAGS) -count 1 -run '^TestGeneratedClients$$' ./integration
 
 test-deps: ## install what the tests need, or say what is missing
 	@sh internal/testsvc/install.sh

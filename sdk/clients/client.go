@@ -26,7 +26,7 @@ func Ask(ctx context.Context, server, token string) (*Event, error) {
 	if sent.JSON202 == nil {
 		return nil, fmt.Errorf("the command was answered with %s", sent.Status())
 	}
-	wait := "10s"
+	wait := "30s"
 	found, err := client.GetEventWithResponse(ctx, sent.JSON202.Id, &GetEventParams{Wait: &wait})
 	if err != nil {
 		return nil, err
