@@ -48,6 +48,9 @@ func TestGuides(t *testing.T) {
 			g := newGuide(t, f)
 			page, err := os.ReadFile("../docs/guides/start_" + name + ".md")
 			require.NoError(t, err)
+			for _, name := range f.modules {
+				require.Contains(t, string(page), "`npm install "+name+"`", "what the guide tells is what is tested")
+			}
 			for _, found := range fences.FindAllStringSubmatch(g.here.Replace(string(page)), -1) {
 				g.follow(block{found[1], found[2], found[3]})
 			}
