@@ -44,6 +44,7 @@ var alertsOf = map[string][]string{
 	"broker refuses spooled events":          {"SpoolRefused"},
 	"a bot is taken out of the bots file":    {"UnknownBot"},
 	"an event is held":                       {"OrderKeysHeld"},
+	"queue of a bot purged":                  {"Reconciled"},
 	"binding of outcomes deleted":            {"RabbitMQUnroutable", "Spooling"},
 	"clock of a gateway two minutes behind":  {"DeliverySlow"},
 	"clock of dispatch ten minutes ahead":    {"BotFailing"},
@@ -65,7 +66,7 @@ var withoutFault = map[string]map[string]bool{
 	"What it is about is not part of the stack of the test": set("BlobTrouble", "HistoryDown", "KeysUnavailable", "PostgresArchivingFails",
 		"PostgresLongTransaction", "PostgresReplicationLag", "PostgresTransactionAge", "ReplicaLag", "SessionsFail",
 		"SpoolStranded", "StaleReads", "TokenRotationFails"),
-	"A test of its part has the fault, and promtool alone the alert": set("QueuesUnowned", "Reconciled"),
+	"A test of its part has the fault, and promtool alone the alert": set("QueuesUnowned"),
 	"It always fires": set("Watchdog"),
 }
 

@@ -24,7 +24,7 @@ import (
 // brokersLargest is the broker's bound on a message, in bytes.
 const brokersLargest = 20_000
 
-// TestChaosAlertsQueues has the queue of a bot be full or deleted, and the database refuse what is in them.
+// TestChaosAlertsQueues has the queue of a bot be full, deleted and purged, and the database refuse what is in them.
 func TestChaosAlertsQueues(t *testing.T) {
 	if !chaosWanted() {
 		t.Skip("part of make chaos")
@@ -46,7 +46,7 @@ func TestChaosAlertsQueues(t *testing.T) {
 		return jobs
 	})
 	w.requireAlerts(slices.Concat(c.queueFaults(other), c.databaseFaults(), []fault{
-		w.failingJob(), c.tooLarge(proxy), c.deletedBinding(),
+		w.failingJob(), c.tooLarge(proxy), c.deletedBinding(), w.purgedQueue(),
 	}))
 	c.requireAll()
 }
@@ -191,6 +191,22 @@ func (c *chaos) tooLarge(proxy *testsvc.Proxy) fault {
 			proxy.Cut()
 		},
 		end: func() {},
+	}
+}
+
+// purgedQueue is a bot's, while nobody has what is in it: it is found that it is lost.
+func (w *watched) purgedQueue() fault {
+	return fault{
+		name: "queue of a bot purged",
+		begin: func() {
+			w.kills++
+			w.backends[2].kill()
+			w.send("lost", 3)
+			w.rabbit.Rabbitmqctl("purge_queue", "botgate.bot.lost")
+			w.reviveDispatch()
+			w.startJobs("botgate_reconciled_total", "BOTGATE_RECONCILE_AFTER=10s")
+		},
+		end: w.stopJobs,
 	}
 }
 
