@@ -139,6 +139,6 @@ func (b *bot) distinct() int {
 // writeBotsFile writes a bots file for the bots in the data folder.
 func writeBotsFile(t *testing.T, data, url string) {
 	t.Helper()
-	content := `{"bots":{"demo":{"url":` + strconv.Quote(url) + `,"allow_private":true,"secret_files":["demo-bot.secret"]}}}`
+	content := `{"bots":{"demo":{"url":` + strconv.Quote(url) + `,"allow_private":true,"secret_files":["demo-bot.secret"],"keep_answers":"failed"}}}`
 	require.NoError(t, os.WriteFile(filepath.Join(data, "bots.json"), []byte(content), 0o600))
 }

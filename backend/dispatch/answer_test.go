@@ -17,12 +17,14 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
+// keepFailed has the answers of failed attempts kept.
+func keepFailed(_ *Config, b *bots.Bot) { b.KeepAnswers = bots.KeepFailed }
+
 // TestKeepAnswers goes through what each setting keeps of which answer.
 func TestKeepAnswers(t *testing.T) {
 	t.Parallel()
 	for setting, kept := range map[bots.KeepAnswers][]int{
-		"": {500, 404, 302, 422}, bots.KeepFailed: {500, 404, 302, 422},
-		bots.KeepOff: {}, bots.KeepAll: {200, 500, 404, 302, 422},
+		"": {}, bots.KeepOff: {}, bots.KeepFailed: {500, 404, 302, 422}, bots.KeepAll: {200, 500, 404, 302, 422},
 	} {
 		for _, status := range []int{200, 500, 404, 302, 422} {
 			q := newFakeQueue()
@@ -77,7 +79,7 @@ func TestWhatIsKeptOfAnAnswer(t *testing.T) {
 				maps.Copy(w.Header(), tc.header)
 				w.WriteHeader(http.StatusTeapot)
 				_, _ = io.WriteString(w, tc.body)
-			}))
+			}), keepFailed)
 			q.put(1, newEvent("e"))
 			require.Equal(t, "dead", q.next(t).how)
 			require.Equal(t, tc.want, q.told()[0].Answer)
@@ -123,7 +125,7 @@ func TestAnswerCostsNoChange(t *testing.T) {
 		}
 		return nil
 	}
-	start(t, q, answering(t, 500))
+	start(t, q, answering(t, 500), keepFailed)
 	q.put(1, newEvent("e"))
 	require.Equal(t, settled{how: "retry", id: "e", attempt: 1, told: 1}, withoutDelay(q.next(t)))
 	require.Equal(t, 500, q.told()[0].StatusCode)

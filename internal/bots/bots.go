@@ -60,7 +60,7 @@ type Bot struct {
 	ExpireAfter time.Duration
 	// OnDead says what becomes of an event that would be dead. Default [OnDeadSkip].
 	OnDead OnDead
-	// KeepAnswers says which answers of the bot are kept with the attempts. Default [KeepFailed].
+	// KeepAnswers says which answers of the bot are kept with the attempts. Default [KeepOff].
 	KeepAnswers KeepAnswers
 	// ForwardHeaders are the names of headers of a platform's requests that its deliveries have, too, in the form of
 	// [http.CanonicalHeaderKey]. Default none.
@@ -107,7 +107,7 @@ func (b Bot) WithDefaults() Bot {
 	minBackoff, maxBackoff := time.Second, 10*time.Minute
 	b.Queues = cmp.Or(b.Queues, 1)
 	b.OnDead = cmp.Or(b.OnDead, OnDeadSkip)
-	b.KeepAnswers = cmp.Or(b.KeepAnswers, KeepFailed)
+	b.KeepAnswers = cmp.Or(b.KeepAnswers, KeepOff)
 	if b.MaxBackoff > 0 {
 		minBackoff = min(minBackoff, b.MaxBackoff)
 	}
@@ -156,7 +156,7 @@ type entry struct {
 //	{"bots": {"demo": {"url": "https://bot.example/events", "allow_private": false, "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
 //	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h",
-//	  "on_dead": "skip", "keep_answers": "failed", "forward_headers": ["X-Hub-Signature-256"], "queues": 1}}}
+//	  "on_dead": "skip", "keep_answers": "off", "forward_headers": ["X-Hub-Signature-256"], "queues": 1}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.

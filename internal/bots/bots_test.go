@@ -34,7 +34,7 @@ func TestLoad(t *testing.T) {
 		"demo": {
 			Name: "demo", URL: "http://127.0.0.1:9090/events", AllowPrivate: true, Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second,
 			GiveUpAfter: 72 * time.Hour, MinBackoff: time.Second, MaxBackoff: 10 * time.Minute, MaxRetryAfter: time.Hour, Queues: 1,
-			KeepAnswers: bots.KeepFailed, OnDead: bots.OnDeadSkip,
+			KeepAnswers: bots.KeepOff, OnDead: bots.OnDeadSkip,
 		},
 		"other": {
 			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,

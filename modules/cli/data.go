@@ -31,7 +31,8 @@ const demoBots = `{
     "demo": {
       "url": "%s",
       "allow_private": true,
-      "secret_files": ["demo-bot.secret"]
+      "secret_files": ["demo-bot.secret"],
+      "keep_answers": "failed"
     }
   }
 }
