@@ -64,8 +64,8 @@ type Config struct {
 	Audit Audit
 	// Refusals has what gateways refused, and their limits; nil for none, whose paths are then 404.
 	Refusals Refusals
-	// ResetLimit reaches the gateways; nil where nothing does.
-	ResetLimit ResetLimit
+	// Limits reach the gateways; nil where nothing does.
+	Limits Limits
 	// Pauses has bots paused and resumed; nil where those who deliver would not hear of it.
 	Pauses Pauses
 	// Forget drops an erased user and their events from caches; the ids are nil when they are too many to be listed.

@@ -388,7 +388,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 	}
 	users := describedUsers{reader}
 	a, failure := New(Config{
-		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err), Refusals: &fakeRefusals{err: err}, Pauses: newFakePauses(err), ResetLimit: func(context.Context, string, string) error { return err },
+		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err), Refusals: &fakeRefusals{err: err}, Pauses: newFakePauses(err), Limits: fakeLimits{reset: func(string, string) error { return err }, err: err},
 		Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err},
 	})
 	require.NoError(t, failure)

@@ -34,7 +34,7 @@ func (f *fakeRefusals) Sum(_ context.Context, q refusal.Query) (*refusal.Result,
 
 func (f *fakeRefusals) Limits(context.Context) ([]refusal.Limits, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	zone := report.Zone{Name: "user", Key: "{http.auth.user.id}", Rate: "10/s", Burst: 20}
+	zone := report.Zone{Name: "user", Key: "{http.auth.user.id}", Rate: "10/s", Burst: 20, Interval: 0.1}
 	older := zone
 	older.Burst = 5
 	return []refusal.Limits{

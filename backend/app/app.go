@@ -54,9 +54,8 @@ type Config struct {
 	Listener net.Listener
 	// Started is called by Run once the app has started, with its service manager in mind. Default: none.
 	Started func()
-	// ResetLimit gives a key of a rate limit its full allowance back, where the gateway is in this process. Default:
-	// through Redis, where there is one.
-	ResetLimit func(ctx context.Context, zone, key string) error
+	// Limits are the rate limits, where the gateway is in this process. Default: through Redis, where there is one.
+	Limits api.Limits
 	// Tracer is what spans are made with. Default: none are.
 	Tracer trace.Tracer
 	// Logger gets everything worth telling. Default: discard.
@@ -102,8 +101,8 @@ type App struct {
 	waiting api.Queue
 	audit   *audit.Log
 	// pauses are those of bots; nil where this process can't reach those who deliver.
-	pauses     *pause.Pauses
-	resetLimit api.ResetLimit // Nil where the limits are out of reach.
+	pauses *pause.Pauses
+	limits api.Limits // Nil where they are out of reach.
 	// refusals are what gateways refused; nil without the roles for it.
 	refusals *refusal.Log
 	jobs     *job.Jobs // Nil without the roles for it.
@@ -132,8 +131,8 @@ func New(cfg Config) (*App, error) {
 		queue:    cfg.Queue,
 		tracer:   cfg.Tracer,
 
-		resetLimit: cfg.ResetLimit,
-		messaging:  tracing.NewMessaging(cfg.Tracer, cfg.Settings.QueueURL),
+		limits:    cfg.Limits,
+		messaging: tracing.NewMessaging(cfg.Tracer, cfg.Settings.QueueURL),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

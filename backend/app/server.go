@@ -110,7 +110,7 @@ func (a *App) openAPI(context.Context) error {
 	}
 	opened, err := api.New(api.Config{
 		Reader: a.reader, Retry: a.retrier, Sessions: a.sessions, Jobs: a.jobs, Eraser: a.store, Forget: a.forget,
-		Queue: a.waiting, Bots: a.knownBots(), System: a.system(), Audit: a.audit, Refusals: a.refusals, Pauses: a.apiPauses(), ResetLimit: a.limitReset(),
+		Queue: a.waiting, Bots: a.knownBots(), System: a.system(), Audit: a.audit, Refusals: a.refusals, Pauses: a.apiPauses(), Limits: a.apiLimits(),
 		Notices: a.bus, Tracer: a.tracer, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {

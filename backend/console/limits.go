@@ -15,7 +15,10 @@ type limitsOfAPI struct {
 	Zones []struct {
 		report.Zone
 
-		Gateways int `json:"gateways"`
+		Gateways  int `json:"gateways"`
+		Allowance *struct {
+			Remaining int64 `json:"remaining"`
+		} `json:"allowance"`
 	} `json:"zones"`
 	// Offenders are each as one gateway saw it.
 	Offenders []report.Offender `json:"offenders"`
@@ -26,6 +29,8 @@ type limitRow struct {
 	Zone, Rate, Above string
 	Gateways          string
 	Refused, Last     string
+	// Left is how many requests the user may make now; empty where that is not known.
+	Left string
 	// Reset asks whether it is to be reset; empty where nothing is kept that could be.
 	Reset string
 	// name is the zone's, for calls.
@@ -38,7 +43,7 @@ func resetAddress(user string) string { return userAddress(user) + "/reset" }
 // askLimits asks for the limits that count a user: those whose key is the user, and those that the user was over.
 func (v *visit) askLimits(user string) (rows []limitRow, a call, err error) {
 	var answer limitsOfAPI
-	a = getShared("/v1/limits", nil)
+	a = getShared("/v1/limits", url.Values{"key": {user}})
 	if err := v.ask(a, &answer); err != nil {
 		return nil, a, err
 	}
@@ -59,6 +64,9 @@ func (v *visit) askLimits(user string) (rows []limitRow, a call, err error) {
 		}
 		row := limitRowOf(z.Zone, user)
 		row.Gateways, row.Refused, row.Last = number(int64(z.Gateways)), number(refused), v.ago(last)
+		if z.Allowance != nil {
+			row.Left = number(z.Allowance.Remaining)
+		}
 		rows = append(rows, row)
 	}
 	return rows, a, nil

@@ -17,7 +17,7 @@ func TestLimitsOfAUser(t *testing.T) {
 	v := d.signIn(operator)
 	page := v.page("/console/users/alice")
 	for _, text := range []string{
-		"100/s, bursts of 2\u202f000; gold 500/s, bursts of 1", "1\u202f234", "put off", "10 at once", `href="/console/users/alice/reset?zone=user"`,
+		"100/s, bursts of 2\u202f000; gold 500/s, bursts of 1", "1\u202f234", ">438<", "put off", "10 at once", `href="/console/users/alice/reset?zone=user"`,
 	} {
 		require.Contains(t, page, text)
 	}

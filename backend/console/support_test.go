@@ -64,10 +64,7 @@ func newDesk(t testing.TB, change ...func(*console.Config)) *desk {
 	backend, err := api.New(api.Config{
 		Reader: s, Retry: fakeRetry{}, Jobs: d.jobs, Bots: knownBots, Sessions: d.sessions, Eraser: s, Audit: changes, Pauses: d.pauses, Refusals: fakeRefusals{},
 		System: &api.System{Version: "v1.2.3", Roles: []string{"api"}, Shards: []string{"sqlite"}, StartedAt: now, Health: health},
-		ResetLimit: func(_ context.Context, zone, key string) error {
-			d.resets = append(d.resets, zone+" "+key)
-			return nil
-		},
+		Limits: fakeLimits{d},
 	})
 	require.NoError(t, err)
 	t.Cleanup(backend.Close)
@@ -202,6 +199,22 @@ func (v *visitor) page(path string) string {
 	return w.Body.String()
 }
 
+// fakeLimits remember what was reset. Everybody took 123 requests of a hundred a second.
+type fakeLimits struct{ d *desk }
+
+func (f fakeLimits) ResetLimit(_ context.Context, zone, key string) error {
+	f.d.resets = append(f.d.resets, zone+" "+key)
+	return nil
+}
+
+func (fakeLimits) SpentLimits(_ context.Context, _ string, zones ...string) ([]time.Duration, error) {
+	spent := make([]time.Duration, len(zones))
+	for i := range spent {
+		spent[i] = 1230 * time.Millisecond
+	}
+	return spent, nil
+}
+
 // health is that of a process of which a part is degraded.
 func health(context.Context) (status string, checks, details map[string]string) {
 	return "degraded", map[string]string{"queue": "ok", "database": "degraded"}, map[string]string{"database": "a shard is away"}
@@ -242,7 +255,7 @@ func (fakeRefusals) Processes(context.Context) ([]refusal.Process, error) {
 func (fakeRefusals) Limits(context.Context) ([]refusal.Limits, error) {
 	zones := []report.Zone{
 		{Name: "user", Key: "{http.auth.user.id}", Rate: "100/s", Burst: 2000, Plans: []report.Plan{{Name: "gold", Rate: "500/s", Burst: 1}}},
-		{Name: "hook", Key: "{http.bot.user}", Rate: "50/s", Burst: 500, Defers: true},
+		{Name: "hook", Key: "{http.bot.user}", Rate: "50/s", Burst: 500, Interval: 0.02, Defers: true},
 		{Name: "streams", Key: "{http.auth.user.id}", MaxInFlight: 10},
 		{Name: "address", Key: "{client_ip}", Rate: "7/s", Burst: 7},
 	}

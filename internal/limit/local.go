@@ -73,6 +73,14 @@ func (l *local) deferred(takes []Take, share float64, maxDelay time.Duration, re
 	}
 }
 
+// spent is how long it takes until a key has its full allowance again.
+func (l *local) spent(id ID) time.Duration {
+	keys := l.arrivals.Lock(id)
+	defer keys.Unlock()
+	now := l.now()
+	return seconds(max(0, tatOf(keys, id, now)-now))
+}
+
 func (l *local) lock(takes []Take) expiring.Locked[ID, arrival] {
 	var space [8]ID
 	ids := space[:0]

@@ -24,6 +24,8 @@ type Zone struct {
 	// Rate is as it is configured, such as "10/s"; empty where only MaxInFlight counts.
 	Rate  string `json:"rate,omitempty"`
 	Burst int    `json:"burst,omitempty"`
+	// Interval is the time between two requests at Rate, in seconds.
+	Interval float64 `json:"interval_seconds,omitempty"`
 	// MaxInFlight is how many requests of a key may be under way at once; 0 for any number.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 	// Plans are limits in place of Rate and Burst, by name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/botgate/botgate/internal/report"
 	"github.com/botgate/botgate/modules/internal/refusals"
@@ -21,6 +22,7 @@ func (r reported) Zones() []report.Zone {
 		zones[i] = report.Zone{Name: z.Name, Key: z.Key, MaxInFlight: z.MaxInFlight, Defers: r.handler.OverLimit == overLimitDefer}
 		if z.Rate.Count > 0 {
 			zones[i].Rate, zones[i].Burst = z.Rate.String(), z.Burst
+			zones[i].Interval = z.Rate.Period.Seconds() / float64(z.Rate.Count)
 		}
 		for _, name := range slices.Sorted(maps.Keys(z.Plans)) {
 			allow := z.plans[name]
@@ -38,6 +40,11 @@ func (r reported) Offenders(n int) []report.Offender {
 		offenders[i] = report.Offender(t)
 	}
 	return offenders
+}
+
+// Spent implements [refusals.Limiter].
+func (r reported) Spent(ctx context.Context, key string, zones ...string) ([]time.Duration, error) {
+	return r.handler.limiter.Spent(ctx, key, zones...)
 }
 
 // Reset implements [refusals.Limiter].

@@ -22,7 +22,7 @@ func TestReported(t *testing.T) {
 	defer unload()
 	r := reported{h}
 	require.Equal(t, []report.Zone{
-		{Name: "reported", Key: "everybody", Rate: "1/h", Burst: 1, Plans: []report.Plan{{Name: "gold", Rate: "5/m", Burst: 7}}},
+		{Name: "reported", Key: "everybody", Rate: "1/h", Burst: 1, Interval: 3600, Plans: []report.Plan{{Name: "gold", Rate: "5/m", Burst: 7}}},
 		{Name: "reported-places", Key: "{http.vars.client_ip}", MaxInFlight: 3},
 	}, r.Zones())
 	offender := func() (found []report.Offender) {
@@ -38,6 +38,10 @@ func TestReported(t *testing.T) {
 	require.Equal(t, 429, send(t, h, somebody).Code)
 	require.Len(t, offender(), 1)
 	require.Equal(t, "everybody", offender()[0].Key)
+	spent, err := r.Spent(t.Context(), "everybody", "reported", "another")
+	require.NoError(t, err)
+	require.InDelta(t, time.Hour, spent[0], float64(time.Minute))
+	require.Zero(t, spent[1])
 	require.NoError(t, r.Reset(t.Context(), "reported", "everybody"))
 	require.Equal(t, 202, send(t, h, somebody).Code)
 	require.Empty(t, offender())

@@ -141,7 +141,7 @@ func (b *Backend) Start() error {
 		return errors.Join(err, listener.Close())
 	}
 	backend, err := app.New(app.Config{
-		Settings: b.settings, Queue: q, Listener: listener, ResetLimit: b.shared.Refusals().ResetLimit,
+		Settings: b.settings, Queue: q, Listener: listener, Limits: b.shared.Refusals(),
 		Tracer: b.shared.Tracer(), Logger: b.logger,
 	})
 	if err != nil {

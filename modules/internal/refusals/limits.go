@@ -18,6 +18,8 @@ type Limiter interface {
 	Zones() []report.Zone
 	// Offenders are at most n, those with most refusals first. Handlers may share them.
 	Offenders(n int) []report.Offender
+	// Spent says of each zone how long it takes until the key has its full allowance there again.
+	Spent(ctx context.Context, key string, zones ...string) ([]time.Duration, error)
 	// Reset gives a key its full allowance back.
 	Reset(ctx context.Context, zone, key string) error
 }
@@ -77,14 +79,34 @@ func (l *limiters) report(now time.Time) *report.Limits {
 
 // ResetLimit gives a key of a zone its full allowance back.
 func (t *Tally) ResetLimit(ctx context.Context, zone, key string) (err error) {
+	for _, limiter := range t.watched() {
+		err = errors.Join(err, limiter.Reset(ctx, zone, key))
+	}
+	return err
+}
+
+// SpentLimits says of each zone how long it takes until the key has its full allowance there again, if nothing more is
+// taken.
+func (t *Tally) SpentLimits(ctx context.Context, key string, zones ...string) ([]time.Duration, error) {
+	spent := make([]time.Duration, len(zones))
+	for _, limiter := range t.watched() {
+		of, err := limiter.Spent(ctx, key, zones...)
+		if err != nil {
+			return nil, err
+		}
+		for i := range of { // A zone is one handler's; the others know nothing of it.
+			spent[i] = max(spent[i], of[i])
+		}
+	}
+	return spent, nil
+}
+
+func (t *Tally) watched() []Limiter {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	all := make([]Limiter, 0, len(t.limiters.all))
 	for limiter := range t.limiters.all {
 		all = append(all, *limiter)
 	}
-	t.mu.Unlock()
-	for _, limiter := range all {
-		err = errors.Join(err, limiter.Reset(ctx, zone, key))
-	}
-	return err
+	return all
 }

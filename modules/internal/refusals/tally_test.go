@@ -195,6 +195,14 @@ func (f *fakeLimiter) Offenders(int) []report.Offender {
 	return []report.Offender{{Zone: "shared", Key: "alice", Refused: 3}, {Zone: f.zone, Key: "bob", Refused: 7}}
 }
 
+func (f *fakeLimiter) Spent(_ context.Context, _ string, zones ...string) ([]time.Duration, error) {
+	spent := make([]time.Duration, len(zones))
+	if i := slices.Index(zones, f.zone); i >= 0 {
+		spent[i] = time.Second
+	}
+	return spent, nil
+}
+
 func (f *fakeLimiter) Reset(_ context.Context, zone, key string) error {
 	f.reset = append(f.reset, zone+" "+key)
 	return nil
@@ -222,6 +230,9 @@ func TestLimits(t *testing.T) {
 	require.NotNil(t, take(3*time.Second+repeatLimits), "with refusals")
 	require.NoError(t, tally.ResetLimit(t.Context(), "one", "bob"))
 	require.Equal(t, []string{"one bob"}, first.reset)
+	spent, err := tally.SpentLimits(t.Context(), "bob", "one", "other", "two")
+	require.NoError(t, err)
+	require.Equal(t, []time.Duration{time.Second, 0, time.Second}, spent)
 	stop()
 	require.Equal(t, []report.Zone{{Name: "two", Key: "k"}}, take(4*time.Second+repeatLimits).Zones, "as after a reload")
 }
