@@ -43,11 +43,10 @@ func TestRecalledDeliveriesGoBack(t *testing.T) {
 	got := q.next(t)
 	require.Equal(t, settled{how: "postpone", id: "waits", attempt: 1}, got)
 	close(release)
-	for got = q.next(t); got.how == "postpone"; {
+	for got = q.next(t); got.id != "begun"; { // The other one came again, and may be done first.
 		got = q.next(t)
 	}
 	require.Equal(t, "ack", got.how)
-	require.Equal(t, "begun", got.id)
 }
 
 // Bots that are down keep nobody from handing their queues over: what waits for them moves along, and
