@@ -19,7 +19,8 @@ var ErrMoveInProgress = errors.New("another move of buckets is in progress")
 type Maintainer interface {
 	// Retain drops the days of the log that ended before a time, with the read models of their
 	// events, and prepares the next days. It goes in short transactions, so that it blocks
-	// nothing for long, and returns the days that it dropped. The zero time drops nothing.
+	// nothing for long, and returns the days that it dropped, which may have had no events. The zero
+	// time drops nothing.
 	Retain(ctx context.Context, before time.Time) (days []time.Time, err error)
 	// Days returns the days of the log that have entries, oldest first.
 	Days(ctx context.Context) ([]time.Time, error)

@@ -27,7 +27,11 @@ var retainCases = map[string]func(*testing.T, Store){
 			}
 			got, err := s.Retain(t.Context(), before)
 			require.NoError(t, err)
-			require.Equal(t, want, orNil(got))
+			// A day may be among them that has no events: those that came for it were there at another time.
+			require.Subset(t, got, want)
+			for _, d := range got {
+				require.False(t, d.Add(day).After(before), d)
+			}
 			m.remove(func(e store.Entry) bool { return !store.Day(e.EventTime).Add(day).After(before) })
 			requireEqual(t, m, s)
 			require.Equal(t, m.days(), daysOf(t, s))
