@@ -144,7 +144,7 @@ func TestPlatforms(t *testing.T) {
 		}
 		return nil
 	})
-	require.Len(t, s.recorded(), len(want))
+	eventuallyAll(t, len(want), "recorded events", func() int { return len(s.recorded()) })
 }
 
 // lines are the events that the bot got, sorted.

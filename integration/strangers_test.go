@@ -38,7 +38,7 @@ func TestStrangersFillNoMemory(t *testing.T) {
 	s := newStack(t)
 	binary := filepath.Join(s.dir, "botgate")
 	require.NoError(t, buildPlain(binary, "../cmd/botgate", "-trimpath"), "the race detector takes memory of its own")
-	s.config = s.caddyfileWith(t, "\thandle /openapi.json {\n", unsignedRoute+"\thandle /openapi.json {\n")
+	s.config = s.caddyfileWith(t, "\t@description path", unsignedRoute+"\t@description path")
 	s.gateway = start(t, s.dir, s.env, binary, "run", "--config", s.config)
 	s.waitReady(s.base, s.gateway)
 	t.Logf("%d MB at the start", s.peak()/1_000_000)

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/tracing/tracetest"
 )
 
@@ -181,6 +183,12 @@ func requirePost(t *testing.T, sink *tracetest.Sink, attempt tracetest.Span) tra
 func (s *stack) requireQuery(t *testing.T, sink *tracetest.Sink, token, id string) {
 	t.Helper()
 	const name = "GET /v1/events/{id}"
+	eventually(t, func() error { // What record wrote may be what became of the event.
+		if !slices.ContainsFunc(s.recorded(), func(r *store.Record) bool { return r.Event.ID == id }) {
+			return fmt.Errorf("event %s is not recorded", id)
+		}
+		return nil
+	})
 	before := len(sink.Named(name))
 	a, err := send(http.MethodGet, s.base+"/v1/events/"+id+"?fields=status", bearer(token), nil)
 	require.NoError(t, err)
