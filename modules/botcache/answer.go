@@ -92,7 +92,7 @@ func (a *answer) renewed(h http.Header, made time.Time) *answer {
 // write answers a request, for which it evaluates what the client has already (RFC 9110, section 13).
 func (a *answer) write(w http.ResponseWriter, r *http.Request, now time.Time, status string) error {
 	h := w.Header()
-	maps.Copy(h, a.header)
+	maps.Copy(h, a.header.Clone()) // Handlers around this one may change what they get.
 	h.Set("Age", strconv.FormatInt(int64(a.age(now)/time.Second), 10))
 	h.Add("Cache-Status", status)
 	if a.status == http.StatusOK {

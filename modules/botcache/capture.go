@@ -27,8 +27,7 @@ type capture struct {
 	// held is that the client gets nothing of the answer. own is what the bot set of its headers.
 	held bool
 	own  http.Header
-	// life and copied are those of an answer that is kept; copied is nil for one that is not.
-	life   lifetimes
+	// copied is an answer that is kept; nil for one that is not.
 	copied *answer
 }
 
@@ -59,7 +58,7 @@ func (c *capture) WriteHeader(status int) {
 		return
 	}
 	if life, ok := c.keep(status, c.own); ok {
-		c.life, c.copied = life, &answer{status: status, header: c.own, lifetimes: life}
+		c.copied = &answer{status: status, header: c.own, lifetimes: life}
 	}
 	c.header.Add("Cache-Status", c.cacheStatus)
 	c.pass()

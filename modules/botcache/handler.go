@@ -126,9 +126,11 @@ func (q *request) look(all *answers, now time.Time) (stale time.Duration, usable
 // serveStale answers with what is stale, and renews it, unless another request does.
 func (h *Handler) serveStale(w http.ResponseWriter, q *request, now time.Time) error {
 	count(resultStale)
-	alone := *q
-	alone.Request = detach(q.Request)
-	h.flights.start(q.key, func() { h.renewAlone(&alone) })
+	if q.Method == http.MethodGet { // The answer to another one would not be kept.
+		alone := *q
+		alone.Request = detach(q.Request)
+		h.flights.start(q.key, func() { h.renewAlone(&alone) })
+	}
 	return q.found.write(w, q.Request, now, stale(q.found.staleBy(now), "stale-while-revalidate"))
 }
 

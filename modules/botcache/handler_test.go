@@ -51,6 +51,31 @@ func TestHeadersOfTheGatewayAreOfEachRequest(t *testing.T) {
 	})
 }
 
+// TestWhatIsKeptIsNotChanged has handlers around this one write into the headers that they get.
+func TestWhatIsKeptIsNotChanged(t *testing.T) {
+	with(t, &Handler{TTL: minute}, func(w *world) {
+		w.say("one", "X-Bot", "its own")
+		w.get("/")
+		for range 2 {
+			lines := w.get("/").Header()["X-Bot"]
+			require.Equal(w, []string{"its own"}, lines)
+			lines[0] = "changed"
+		}
+		require.Equal(w, 1, w.times())
+	})
+}
+
+// TestHeadRenewsNothing asks by a request whose answer has no body to keep.
+func TestHeadRenewsNothing(t *testing.T) {
+	with(t, &Handler{TTL: minute, StaleWhileRevalidate: minute}, func(w *world) {
+		w.requireBody("one", 1, "/")
+		pass(61 * time.Second)
+		w.ask(http.MethodHead, "/")
+		synctest.Wait()
+		require.Equal(w, 1, w.times())
+	})
+}
+
 // TestAnswersToCredentials are for everybody only where they say so, or the operator does.
 func TestAnswersToCredentials(t *testing.T) {
 	alice, bob := []string{"Authorization", "Bearer a"}, []string{"Authorization", "Bearer b"}
