@@ -123,7 +123,13 @@ func (w *world) ask(method, path string, header ...string) *httptest.ResponseRec
 }
 
 func (w *world) try(method, path string, header ...string) (*httptest.ResponseRecorder, error) {
-	r, rec := httptest.NewRequest(method, path, nil), httptest.NewRecorder()
+	rec := httptest.NewRecorder()
+	return rec, w.serve(rec, rec, method, path, header...)
+}
+
+// serve has the handler answer a request to a client, which rec is part of.
+func (w *world) serve(client http.ResponseWriter, rec *httptest.ResponseRecorder, method, path string, header ...string) error {
+	r := httptest.NewRequest(method, path, nil)
 	user := ""
 	for i := 0; i < len(header); i += 2 {
 		if header[i] == "user" {
@@ -138,8 +144,7 @@ func (w *world) try(method, path string, header ...string) (*httptest.ResponseRe
 		repl.Set("http.auth.user.id", user)
 	}
 	rec.Header().Set("X-Gateway", r.Header.Get("X-Turn")) // As handlers before this one do.
-	err := w.handler.ServeHTTP(rec, r, caddyhttp.HandlerFunc(w.ServeHTTP))
-	return rec, err
+	return w.handler.ServeHTTP(client, r, caddyhttp.HandlerFunc(w.ServeHTTP))
 }
 
 // requireBody compares what is answered, and how often the bot was asked so far.

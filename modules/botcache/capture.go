@@ -20,6 +20,9 @@ type capture struct {
 	limit int64
 	// cacheStatus says of an answer that goes to the client how the cache came by it.
 	cacheStatus string
+	// ahead is that the client gets an answer that is kept only after that; begun is called when any other goes to it.
+	ahead bool
+	begun func()
 
 	// header is the bot's until it goes to the client.
 	header http.Header
@@ -27,18 +30,19 @@ type capture struct {
 	// held is that the client gets nothing of the answer. own is what the bot set of its headers.
 	held bool
 	own  http.Header
-	// copied is an answer that is kept; nil for one that is not.
-	copied *answer
+	// copied is an answer that is kept; nil for one that is not. It is waiting while the client has nothing of it.
+	copied  *answer
+	waiting bool
 }
 
 // newCapture makes one whose header begins with what the gateway has set already.
 func newCapture(w http.ResponseWriter) *capture {
-	return &capture{ResponseWriter: w, header: w.Header().Clone()}
+	return &capture{ResponseWriter: w, header: w.Header().Clone(), begun: func() {}}
 }
 
 // Header is the bot's, until it is the client's.
 func (c *capture) Header() http.Header {
-	if c.status != 0 && !c.held {
+	if c.status != 0 && !c.held && !c.waiting {
 		return c.ResponseWriter.Header()
 	}
 	return c.header
@@ -59,10 +63,31 @@ func (c *capture) WriteHeader(status int) {
 	}
 	if life, ok := c.keep(status, c.own); ok {
 		c.copied = &answer{status: status, header: c.own, lifetimes: life}
+		if c.waiting = c.ahead; c.waiting {
+			return
+		}
 	}
+	c.begin()
+}
+
+// begin sends the headers.
+func (c *capture) begin() {
+	c.begun()
 	c.header.Add("Cache-Status", c.cacheStatus)
 	c.pass()
-	c.ResponseWriter.WriteHeader(status)
+	c.ResponseWriter.WriteHeader(c.status)
+}
+
+// release has the client get what waits, which is not kept.
+func (c *capture) release() error {
+	if !c.waiting {
+		return nil
+	}
+	body := c.copied.body
+	c.waiting, c.copied = false, nil
+	c.begin()
+	_, err := c.ResponseWriter.Write(body)
+	return err
 }
 
 // inform passes on what comes ahead of the answer (RFC 9110, section 15.2); its headers are of that alone.
@@ -90,10 +115,16 @@ func (c *capture) Write(p []byte) (int, error) {
 	}
 	if c.copied != nil {
 		if int64(len(c.copied.body)+len(p)) > c.limit {
+			if err := c.release(); err != nil {
+				return 0, err
+			}
 			c.copied = nil
-		} else {
-			c.copied.body = append(c.copied.body, p...)
+			return c.ResponseWriter.Write(p)
 		}
+		c.copied.body = append(c.copied.body, p...)
+	}
+	if c.waiting {
+		return len(p), nil
 	}
 	return c.ResponseWriter.Write(p)
 }
@@ -106,9 +137,9 @@ func (c *capture) ReadFrom(from io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c}, from)
 }
 
-// FlushError sends on what there is, unless it is held back.
+// FlushError sends on what there is, unless it is held back or waits.
 func (c *capture) FlushError() error {
-	if c.held || c.status == 0 {
+	if c.held || c.waiting || c.status == 0 {
 		return nil
 	}
 	return http.NewResponseController(c.ResponseWriter).Flush()

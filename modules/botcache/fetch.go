@@ -20,12 +20,18 @@ var errFailed = errors.New("it answered with an error")
 func (h *Handler) fetch(w http.ResponseWriter, q *request) error {
 	now := time.Now()
 	q.backup = q.found != nil && q.found.staleBy(now) < q.found.ifError
-	renewed, err := h.ask(w, q)
+	given, renewed, err := h.ask(w, q)
+	if q.end != nil { // However slowly the client takes its answer.
+		q.end()
+	}
 	now = time.Now()
 	switch {
-	case renewed != nil:
+	case renewed:
 		count(resultRevalidated)
-		return renewed.write(w, q.Request, now, "botgate; hit; fwd=stale; fwd-status=304")
+		return given.write(w, q.Request, now, "botgate; hit; fwd=stale; fwd-status=304")
+	case given != nil:
+		count(resultMiss)
+		return given.write(w, q.Request, now, q.missed())
 	case err != nil && q.backup:
 		count(resultError)
 		h.complain(q, err)
@@ -36,13 +42,17 @@ func (h *Handler) fetch(w http.ResponseWriter, q *request) error {
 	return err
 }
 
-// ask has the bot answer the request, and keeps the answer. What the bot says is still good is renewed and returned; all
-// else goes to w, but for an error while there is something to give in its place.
-func (h *Handler) ask(w http.ResponseWriter, q *request) (renewed *answer, err error) {
+// ask has the bot answer the request, and keeps the answer. One that the client has nothing of yet is returned: what the
+// bot says is still good, which is renewed, and what others wait for. All else goes to w, but for an error while there is
+// something to give in its place.
+func (h *Handler) ask(w http.ResponseWriter, q *request) (given *answer, renewed bool, err error) {
 	asked, headers := time.Now(), q.Header.Clone() // Handlers behind this one may change them.
 	ask, conditional := q.conditional()
 	c := newCapture(w)
 	c.limit, c.cacheStatus = h.MaxBody, q.missed()
+	if q.end != nil {
+		c.ahead, c.begun = true, q.end
+	}
 	c.hold = func(status int) bool {
 		return conditional && status == http.StatusNotModified || q.backup && slices.Contains(failures, status)
 	}
@@ -51,19 +61,24 @@ func (h *Handler) ask(w http.ResponseWriter, q *request) (renewed *answer, err e
 	}
 	err = q.next.ServeHTTP(c, ask)
 	switch {
-	case err != nil && c.status == 0:
-		return nil, err
+	case err != nil && (c.status == 0 || c.waiting):
+		return nil, false, err
 	case c.held && c.status == http.StatusNotModified:
-		return h.renew(q, c, headers, asked), nil
+		return h.renew(q, c, headers, asked), true, nil
 	case c.held:
-		return nil, fmt.Errorf("%w: %d", errFailed, c.status)
+		return nil, false, fmt.Errorf("%w: %d", errFailed, c.status)
 	}
-	if a := c.whole(asked); a != nil && err == nil {
+	a := c.whole(asked)
+	switch {
+	case a != nil && err == nil:
 		h.answers.keep(q.key, headers, a)
-	} else if q.found != nil && q.Method == http.MethodGet && c.status < http.StatusInternalServerError {
+		if c.waiting {
+			return a, false, nil
+		}
+	case q.found != nil && q.Method == http.MethodGet && c.status < http.StatusInternalServerError:
 		h.answers.drop(q.key) // The bot has something else by now, that is not kept.
 	}
-	return nil, err
+	return nil, false, errors.Join(err, c.release())
 }
 
 // conditional is the request as the bot gets it: where the answer that is kept can be asked about, it is (RFC 9111,

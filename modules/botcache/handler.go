@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -33,6 +34,8 @@ type request struct {
 	found *answer
 	// backup is that it may be given in place of an error.
 	backup bool
+	// end is called as soon as others need not wait for what the bot answers; nil where nobody does.
+	end func()
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
@@ -145,7 +148,7 @@ func (h *Handler) renewAlone(q *request) {
 		}
 	}()
 	q.Request, q.backup = q.WithContext(ctx), true
-	if _, err := h.ask(nowhere{}, q); err != nil && h.closing.Err() == nil {
+	if _, _, err := h.ask(nowhere{}, q); err != nil && h.closing.Err() == nil {
 		h.complain(q, err)
 	}
 }
@@ -154,7 +157,8 @@ func (h *Handler) renewAlone(q *request) {
 func (h *Handler) renewWithOthers(w http.ResponseWriter, q *request) error {
 	end, done := h.flights.begin(q.key)
 	if end != nil {
-		defer end()
+		q.end = sync.OnceFunc(end)
+		defer q.end()
 		return h.fetch(w, q)
 	}
 	retry.Wait(q.Context(), done, renewTimeout)

@@ -252,6 +252,52 @@ func TestOneAsksForAll(t *testing.T) {
 	})
 }
 
+// slowClient takes nothing of an answer until it is let.
+type slowClient struct {
+	*httptest.ResponseRecorder
+
+	let chan struct{}
+}
+
+func (c slowClient) Write(p []byte) (int, error) {
+	<-c.let
+	return c.ResponseRecorder.Write(p)
+}
+
+// TestNobodyWaitsForAClient has the one who asks for all take its answer slowly: what is kept, what is not, and what is
+// too large for that.
+func TestNobodyWaitsForAClient(t *testing.T) {
+	for name, says := range map[string][]string{
+		"kept": {"two", "Etag", `"2"`}, "not kept": {"two", "Cache-Control", "no-store"}, "too large": {strings.Repeat("x", 101)},
+		"cut off": {"two", "Content-Length", "9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			with(t, &Handler{TTL: minute, MaxBody: 100}, func(w *world) {
+				w.say("one", "Etag", `"1"`)
+				w.requireBody("one", 1, "/")
+				pass(time.Minute)
+				w.say(says[0], says[1:]...)
+				slow := slowClient{httptest.NewRecorder(), make(chan struct{})}
+				var leader sync.WaitGroup
+				leader.Go(func() {
+					if err := w.serve(slow, slow.ResponseRecorder, http.MethodGet, "/"); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+				began := time.Now()
+				require.Equal(w, says[0], w.get("/").Body.String())
+				require.Zero(w, time.Since(began), "by the clock of the bubble")
+				require.Equal(w, map[bool]int{true: 2, false: 3}[name == "kept"], w.times(), "what is kept is asked for once")
+				close(slow.let)
+				leader.Wait()
+				require.Equal(w, says[0], slow.Body.String())
+				require.Len(w, slow.Header()["Cache-Status"], 1)
+			})
+		})
+	}
+}
+
 func TestWishesOfClients(t *testing.T) {
 	with(t, &Handler{TTL: minute}, func(w *world) {
 		w.requireBody("one", 1, "/")
