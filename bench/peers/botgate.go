@@ -16,7 +16,7 @@ import (
 func (b *bench) botgate(name, label, binary string, env ...string) peer {
 	return peer{
 		name: name, label: label, accepted: accepted, refused: refused,
-		ledger: services.Queues{Services: b.services, Names: []string{"botgate.record", "botgate.bot.demo"}},
+		ledger: services.Queues{Services: b.services, Names: []string{"botgate.bot.demo"}, Shared: "botgate.record"},
 		command: func(ctx context.Context, dir, listen string) (*exec.Cmd, error) {
 			if err := b.prepareBotgate(ctx, dir, binary); err != nil {
 				return nil, err

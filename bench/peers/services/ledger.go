@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -23,6 +24,8 @@ type Queues struct {
 	Services *Services
 	// Names are those that get each command.
 	Names []string
+	// Shared is one that gets each command, and what the peer says of itself; empty for none.
+	Shared string
 	// Declare has the arguments of what the bench is to declare; nil where the peer does it.
 	Declare amqp.Table
 }
@@ -44,10 +47,14 @@ func (q Queues) Prepare(ctx context.Context) error {
 	})
 }
 
-// Count implements [Ledger].
+// Count implements [Ledger]. What lacks in Shared is seen, what is there twice is seen in the others: they get the
+// same publishes.
 func (q Queues) Count(context.Context) (counts []int, err error) {
 	err = q.each(func(channel *amqp.Channel, name string) error {
 		queue, err := channel.QueueDeclarePassive(name, true, false, false, false, nil)
+		if name == q.Shared {
+			queue.Messages = min(queue.Messages, counts[0])
+		}
 		counts = append(counts, queue.Messages)
 		return err
 	})
@@ -68,7 +75,11 @@ func (q Queues) each(do func(*amqp.Channel, string) error) error {
 		return fmt.Errorf("opening a channel: %w", err)
 	}
 	defer func() { _ = channel.Close() }()
-	for _, name := range q.Names {
+	names := q.Names
+	if q.Shared != "" {
+		names = append(slices.Clip(names), q.Shared)
+	}
+	for _, name := range names {
 		if err := do(channel, name); err != nil {
 			return fmt.Errorf("queue %s: %w", name, err)
 		}
