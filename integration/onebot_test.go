@@ -25,6 +25,7 @@ var forEverybody = []string{"GET /openapi.json", "GET /openapi.html", "GET /heal
 var needs = map[string]struct{ query, contentType, body string }{
 	"POST /v1/bots/{bot}/commands":    {body: string(hello)},
 	"POST /v1/bots/{bot}/give-up":     {query: "?event={id}"},
+	"POST /v1/bots/{bot}/settle":      {body: `{"settle":[{"receipt":"r","outcome":"ack"}]}`},
 	"GET /v1/events/stream":           {query: "?bot=demo"},
 	"POST /v1/limits/reset":           {query: "?zone=user&key=alice"},
 	"POST /v1/dead/replay":            {query: "?all=true"},
@@ -81,7 +82,7 @@ func (o operation) as(s *stack, base string, claims jwt.MapClaims, headers ...st
 
 // everyScope are the claims of a token that may do everything, for one bot or what else is claimed.
 func everyScope(user string, bot any) jwt.MapClaims {
-	return jwt.MapClaims{"sub": user, "bot": bot, "scope": "commands:write events:read events:admin sessions:write"}
+	return jwt.MapClaims{"sub": user, "bot": bot, "scope": "commands:write events:read events:admin events:pull sessions:write"}
 }
 
 // null is a claim that is there and null.

@@ -24,7 +24,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	require.Equal(t, http.StatusOK, served.status)
 	c := openapitest.New(t, served.body)
 
-	good := bearer(s.tokenWith(jwt.MapClaims{"scope": "commands:write events:read events:admin sessions:write"}))
+	good := bearer(s.tokenWith(jwt.MapClaims{"scope": "commands:write events:read events:admin events:pull sessions:write"}))
 	with := func(name, value string) http.Header {
 		h := good.Clone()
 		h.Set(name, value)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/botgate/botgate/backend/pull"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
@@ -68,6 +69,10 @@ type Config struct {
 	Limits Limits
 	// Pauses has bots paused and resumed; nil where those who deliver would not hear of it.
 	Pauses Pauses
+	// Pull has the events of bots that pull; nil where not all processes that may have some can be found.
+	Pull Pull
+	// PullUses are how bots that pull do in this process; nil where it delivers nothing.
+	PullUses func() map[string]pull.Use
 	// Forget drops an erased user and their events from caches; the ids are nil when they are too many to be listed.
 	// Default: there is no cache.
 	Forget func(ctx context.Context, user string, ids []string)

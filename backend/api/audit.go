@@ -28,10 +28,11 @@ const (
 )
 
 // audited reports whether a route changes something for an operator. Sessions are the bots' own, and written with each
-// event.
+// event; so are receipts.
 func (r route) audited() bool {
 	method, path, _ := strings.Cut(r.pattern, " ")
-	return method != http.MethodGet && !strings.HasPrefix(path, "/v1/sessions/")
+	isOwn := strings.HasPrefix(path, "/v1/sessions/") || path == "/v1/bots/{bot}/receive" || path == "/v1/bots/{bot}/settle"
+	return method != http.MethodGet && !isOwn
 }
 
 // audited has an endpoint answer only what is in the audit. An error has no answer yet, so it becomes a problem here.

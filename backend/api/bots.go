@@ -36,6 +36,7 @@ type botView struct {
 	Last1h   healthView       `json:"last_1h"`
 	queueView
 	Pause       *pause.State `json:"pause"`
+	Pull        *pullView    `json:"pull"`
 	LastSuccess *lastView    `json:"last_success"`
 	LastFailure *lastView    `json:"last_failure"`
 }
@@ -43,6 +44,7 @@ type botView struct {
 // botSettingsView is a bot of the bots file. Its address may have a secret anywhere but in its origin.
 type botSettingsView struct {
 	Origin          string           `json:"origin"`
+	Pull            bool             `json:"pull"`
 	AllowPrivate    bool             `json:"allow_private"`
 	TimeoutMS       int64            `json:"timeout_ms"`
 	GiveUpAfterMS   int64            `json:"give_up_after_ms"`
@@ -171,7 +173,7 @@ func (k botsKnown) names() []string {
 }
 
 func (a *API) viewBot(ctx context.Context, known botsKnown, name string) (v botView, err error) {
-	v = botView{Bot: name, Settings: viewSettings(known.settings, name), queueView: known.waiting.ofBot(name), Pause: a.pauseOf(name)}
+	v = botView{Bot: name, Settings: viewSettings(known.settings, name), queueView: known.waiting.ofBot(name), Pause: a.pauseOf(name), Pull: a.pullOf(name)}
 	if v.Last5m, v.Last1h, err = a.botHealth(ctx, name); err != nil {
 		return v, err
 	}
@@ -188,12 +190,13 @@ func viewSettings(set bots.Set, name string) *botSettingsView {
 		return nil
 	}
 	v := &botSettingsView{
+		Pull:         b.Pull,
 		AllowPrivate: b.AllowPrivate, TimeoutMS: b.Timeout.Milliseconds(), GiveUpAfterMS: b.GiveUpAfter.Milliseconds(),
 		MaxAttempts: b.MaxAttempts, MinBackoffMS: b.MinBackoff.Milliseconds(), MaxBackoffMS: b.MaxBackoff.Milliseconds(),
 		MaxRetryAfterMS: b.MaxRetryAfter.Milliseconds(), ExpireAfterMS: b.ExpireAfter.Milliseconds(),
 		OnDead: b.OnDead, KeepAnswers: b.KeepAnswers, Queues: b.Queues,
 	}
-	if u, err := url.Parse(b.URL); err == nil {
+	if u, err := url.Parse(b.URL); err == nil && !b.Pull {
 		v.Origin = u.Scheme + "://" + u.Host
 	}
 	return v

@@ -29,7 +29,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"route"}),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "botgate_api_held_requests",
-			Help: "Requests that are being held open, by route: wait or stream.",
+			Help: "Requests that are being held open, by route: wait, stream or receive.",
 		}, []string{"route"}),
 	}
 	return m, metric.Register(reg, "the API", m.requests, m.duration, m.held)

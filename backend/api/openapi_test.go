@@ -118,7 +118,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/limits", "POST /v1/limits/reset?zone=user", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/pause", "POST /v1/bots/demo/resume", "POST /v1/bots/demo/test", "POST /v1/bots/demo/give-up?event=e",
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/limits", "POST /v1/limits/reset?zone=user", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/pause", "POST /v1/bots/demo/resume", "POST /v1/bots/demo/test", "POST /v1/bots/demo/give-up?event=e", "POST /v1/bots/demo/receive",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -241,6 +241,16 @@ POST /v1/bots/nobody/pause
 POST /v1/bots/demo/resume
 POST /v1/bots/a%20b/resume
 POST /v1/bots/demo/test
+POST /v1/bots/demo/receive
+POST /v1/bots/demo/receive | Content-Type: application/json | {"max":2,"wait":"1s","types":["t.*"],"settle":[{"receipt":"r","outcome":"ack"}]}
+POST /v1/bots/demo/receive | Content-Type: application/json | {"max":257}
+POST /v1/bots/demo/receive | Content-Type: text/plain | {}
+POST /v1/bots/demo/receive | X-Botgate-Bot: other
+POST /v1/bots/pushed/receive
+POST /v1/bots/nobody/receive
+POST /v1/bots/demo/settle | Content-Type: application/json | {"settle":[{"receipt":"r","outcome":"ack","answer":{"body":"x"}}]}
+POST /v1/bots/demo/settle
+POST /v1/bots/demo/settle | X-Botgate-Bot: other
 POST /v1/bots/nobody/test
 POST /v1/bots/demo/test | X-Botgate-Bot: other
 GET /v1/jobs
@@ -388,7 +398,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 	}
 	users := describedUsers{reader}
 	a, failure := New(Config{
-		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err), Refusals: &fakeRefusals{err: err}, Pauses: newFakePauses(err), Limits: fakeLimits{reset: func(string, string) error { return err }, err: err},
+		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err), Refusals: &fakeRefusals{err: err}, Pauses: newFakePauses(err), Pull: &fakePull{err: err}, Limits: fakeLimits{reset: func(string, string) error { return err }, err: err},
 		Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err},
 	})
 	require.NoError(t, failure)

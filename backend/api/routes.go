@@ -103,7 +103,7 @@ func (a *API) routes() []route {
 	return all
 }
 
-// botChanges are what can be done to a bot.
+// botChanges are what can be done to a bot, and what it does itself.
 func (a *API) botChanges() []route {
 	return []route{
 		{"POST /v1/bots/{bot}/retry", "retry", retryTimeout, a.retryBot},
@@ -111,6 +111,8 @@ func (a *API) botChanges() []route {
 		{"POST /v1/bots/{bot}/pause", "pause", a.cfg.Timeout, a.setPaused(true)},
 		{"POST /v1/bots/{bot}/resume", "pause", a.cfg.Timeout, a.setPaused(false)},
 		{"POST /v1/bots/{bot}/test", "test", retryTimeout, a.testBot},
+		{"POST /v1/bots/{bot}/receive", "receive", held, a.receive},
+		{"POST /v1/bots/{bot}/settle", "settle", held, a.settle},
 	}
 }
 

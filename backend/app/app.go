@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,6 +27,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/notify"
 	"github.com/botgate/botgate/backend/pause"
+	"github.com/botgate/botgate/backend/pull"
 	"github.com/botgate/botgate/backend/refusal"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/sharded"
@@ -39,7 +41,7 @@ import (
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
 const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper + closeBots + closeShards +
-	stopReconcile + stopRetention + stopSessions + 5*closeStore + 4*closeShared + 4*closeListener
+	stopReconcile + stopRetention + stopSessions + stopPull + stopDirectory + 5*closeStore + 4*closeShared + 4*closeListener
 
 var errNotStarted = errors.New("not started")
 
@@ -56,6 +58,11 @@ type Config struct {
 	Started func()
 	// Limits are the rate limits, where the gateway is in this process. Default: through Redis, where there is one.
 	Limits api.Limits
+	// Ledger has what waits for bots that pull, where processes of their own follow each other in one. Default: a new one.
+	Ledger *pull.Ledger
+	// Drains reports whether a stop waits for pollers to settle what they have: not where they can't any more. Default: it
+	// does.
+	Drains func() bool
 	// Tracer is what spans are made with. Default: none are.
 	Tracer trace.Tracer
 	// Logger gets everything worth telling. Default: discard.
@@ -77,6 +84,7 @@ type App struct {
 	console  atomic.Pointer[console.Console]
 	failed   chan error
 	started  func()
+	drains   func() bool
 	begun    time.Time
 	tracer   trace.Tracer // Nil for none.
 	// messaging makes the spans of the queue; nil for none.
@@ -103,6 +111,10 @@ type App struct {
 	// pauses are those of bots; nil where this process can't reach those who deliver.
 	pauses *pause.Pauses
 	limits api.Limits // Nil where they are out of reach.
+	// ledger has what waits here for bots that pull; nil without the role dispatch. directory has those of other processes,
+	// too; nil without Redis.
+	ledger    *pull.Ledger
+	directory *pull.Directory
 	// refusals are what gateways refused; nil without the roles for it.
 	refusals *refusal.Log
 	jobs     *job.Jobs // Nil without the roles for it.
@@ -126,6 +138,7 @@ func New(cfg Config) (*App, error) {
 		mux:      http.NewServeMux(),
 		failed:   make(chan error, 1),
 		started:  cfg.Started,
+		drains:   cfg.Drains,
 		begun:    time.Now(),
 		listener: cfg.Listener,
 		queue:    cfg.Queue,
@@ -167,6 +180,9 @@ func New(cfg Config) (*App, error) {
 		if _, err := shardMap(a.settings); err != nil {
 			return nil, err
 		}
+	}
+	if a.settings.Has(config.Dispatch) {
+		a.ledger = cmp.Or(cfg.Ledger, pull.NewLedger())
 	}
 	a.routes()
 	return a, nil

@@ -56,6 +56,16 @@ func (f *fleet) deliver(cfg dispatch.Config) (d *dispatch.Dispatcher, err error)
 	return f.dispatcher, err
 }
 
+// drain has pollers settle what they have, for as long as ctx goes at most.
+func (f *fleet) drain(ctx context.Context) {
+	f.mu.Lock()
+	d := f.dispatcher
+	f.mu.Unlock()
+	if d != nil {
+		d.Drain(ctx)
+	}
+}
+
 // replace changes the bots.
 func (f *fleet) replace(set bots.Set) error {
 	f.mu.Lock()

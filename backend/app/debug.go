@@ -28,7 +28,7 @@ func (a *App) serveDebug(ctx context.Context) error {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	d := &door{loopback: true, sums: func() []sum { return nil }, logger: a.log}
+	d := &door{loopback: true, secrets: func() secrets { return secrets{} }, logger: a.log}
 	server := &http.Server{
 		Handler: d.guard(mux), ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),

@@ -42,11 +42,17 @@ type door struct {
 	loopback bool
 	hosts    map[string]bool
 	// file has the secrets; empty for none. A new one may stand beside the old one.
-	file   string
-	sums   func() []sum
-	logger *slog.Logger
+	file    string
+	secrets func() secrets
+	logger  *slog.Logger
 	// complained is when a refusal was logged last, in Unix nanoseconds.
 	complained atomic.Int64
+}
+
+// secrets are those that the door takes, as their sums, and the one to show at other doors, empty for none.
+type secrets struct {
+	sums []sum
+	own  string
 }
 
 // sum stands for a secret.
@@ -58,33 +64,39 @@ func newDoor(c config.Config, logger *slog.Logger) (*door, error) {
 		d.hosts[host] = true
 	}
 	first, err := d.load()
-	d.sums = func() []sum { return first }
+	d.secrets = func() secrets { return first }
 	return d, err
 }
 
-func (d *door) load() (sums []sum, err error) {
+// secret is what to show at the doors of other processes: the first one, as gateways do.
+func (d *door) secret() string { return d.secrets().own }
+
+func (d *door) load() (all secrets, err error) {
 	if d.file == "" {
-		return nil, nil
+		return all, nil
 	}
 	content, err := secret.FromFile(d.file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", config.EnvAPISecretFile, err)
+		return all, fmt.Errorf("%s: %w", config.EnvAPISecretFile, err)
 	}
 	for line := range bytes.Lines(content) {
 		line = bytes.TrimSpace(line)
 		if len(line) < minSecret {
-			return nil, fmt.Errorf("%s: %s: each line must be a secret of at least %d bytes", config.EnvAPISecretFile, d.file, minSecret)
+			return secrets{}, fmt.Errorf("%s: %s: each line must be a secret of at least %d bytes", config.EnvAPISecretFile, d.file, minSecret)
 		}
-		sums = append(sums, sha256.Sum256(line))
+		if all.own == "" {
+			all.own = string(line)
+		}
+		all.sums = append(all.sums, sha256.Sum256(line))
 	}
-	return sums, nil
+	return all, nil
 }
 
 // follow has changes of the file take effect, until what it returns is closed.
 func (d *door) follow() (io.Closer, error) {
-	value, err := reload.New(reload.Config[[]sum]{What: "secret of the API", Files: []string{d.file}, Load: d.load, Logger: d.logger})
+	value, err := reload.New(reload.Config[secrets]{What: "secret of the API", Files: []string{d.file}, Load: d.load, Logger: d.logger})
 	if err == nil {
-		d.sums = value.Get
+		d.secrets = value.Get
 	}
 	return value, err
 }
@@ -109,7 +121,7 @@ func (d *door) guard(next http.Handler) http.Handler {
 // knows reports whether the request has one of the secrets.
 func (d *door) knows(r *http.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	sums := d.sums()
+	sums := d.secrets().sums
 	if len(sums) == 0 || !strings.EqualFold(scheme, "Bearer") {
 		return false
 	}

@@ -27,8 +27,8 @@ func (a *App) Start(ctx context.Context) error {
 	for _, start := range []func(context.Context) error{
 		a.bind, a.serveDebug,
 		a.openRedis, a.openBus, a.openStore, a.openSessions, a.openReader, a.openQueue, a.openJobs, a.openAudit, a.openRefusals,
-		a.startSweeper, a.startRetention, a.countDeadLetters, a.startRecord, a.openPauses, a.startDispatch, a.followBots, a.followShards,
-		a.startJobs, a.startReconciler, a.openAPI, a.openConsole, a.reportProcess, a.serve, a.releaseRequests,
+		a.startSweeper, a.startRetention, a.countDeadLetters, a.startRecord, a.openPauses, a.openPull, a.startDispatch, a.followBots, a.followShards,
+		a.startJobs, a.startReconciler, a.openAPI, a.openConsole, a.reportProcess, a.serve, a.releaseRequests, a.drainPull,
 	} {
 		if err := start(ctx); err != nil {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))

@@ -112,6 +112,7 @@ func (a *App) startDispatch(ctx context.Context) error {
 	}
 	d, err := a.bots.deliver(dispatch.Config{
 		Queue:      a.outcomes,
+		Ledger:     a.ledger,
 		Messaging:  a.messaging,
 		SlowBot:    a.settings.SlowBot,
 		Logger:     a.log.With("role", string(config.Dispatch)),

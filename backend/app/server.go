@@ -16,6 +16,7 @@ import (
 	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/console"
+	"github.com/botgate/botgate/backend/pull"
 	"github.com/botgate/botgate/internal/urlpath"
 )
 
@@ -76,6 +77,9 @@ func (a *App) routes() {
 			ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelError),
 			EnableOpenMetrics: true, // The format that has exemplars.
 		})))
+	if a.ledger != nil && a.settings.Data.RedisURL != "" {
+		a.mux.Handle(pull.Path, pull.Handler(a.ledger))
+	}
 	if !a.settings.Has(config.API) {
 		return
 	}
@@ -110,7 +114,7 @@ func (a *App) openAPI(context.Context) error {
 	}
 	opened, err := api.New(api.Config{
 		Reader: a.reader, Retry: a.retrier, Sessions: a.sessions, Jobs: a.jobs, Eraser: a.store, Forget: a.forget,
-		Queue: a.waiting, Bots: a.knownBots(), System: a.system(), Audit: a.audit, Refusals: a.refusals, Pauses: a.apiPauses(), Limits: a.apiLimits(),
+		Queue: a.waiting, Bots: a.knownBots(), System: a.system(), Audit: a.audit, Refusals: a.refusals, Pauses: a.apiPauses(), Pull: a.apiPull(), PullUses: a.pullUses(), Limits: a.apiLimits(),
 		Notices: a.bus, Tracer: a.tracer, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {

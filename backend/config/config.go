@@ -47,6 +47,9 @@ type Config struct {
 	// Listen is the address, host:port, of the API, the health checks and the metrics;
 	// processes without the role api answer the latter two only. Empty listens nowhere.
 	Listen string
+	// Advertise is an address, host:port, of Listen at which other processes reach this one. Default: see
+	// [Config.Advertised].
+	Advertise string
 	// APISecretFile has what gateways show to the API, a secret of at least 16 bytes; while it is
 	// replaced, the old and the new one, a line each. Required where Listen is not on loopback.
 	APISecretFile string

@@ -219,3 +219,17 @@ func TestNoVariableIsTakenForUnset(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "amqp://u:pa$word@h", c.QueueURL)
 }
+
+func TestAdvertised(t *testing.T) {
+	t.Parallel()
+	c := config.Config{Data: config.Data{RedisURL: "redis://127.0.0.1:6379"}}
+	for listens, want := range map[string]string{
+		"10.0.0.8:8081": "10.0.0.8:8081", "127.0.0.1:8081": "127.0.0.1:8081", "0.0.0.0:8081": "127.0.0.1:8081", "[::]:8081": "127.0.0.1:8081",
+	} {
+		require.Equal(t, want, c.Advertised(t.Context(), listens), listens)
+	}
+	c.Advertise = "dispatch-1:8081"
+	require.Equal(t, "dispatch-1:8081", c.Advertised(t.Context(), "0.0.0.0:8081"))
+	c.Advertise, c.Data.RedisURL = "", "redis+sentinel://127.0.0.1,127.0.0.2/master"
+	require.Equal(t, "127.0.0.1:8081", c.Advertised(t.Context(), ":8081"))
+}

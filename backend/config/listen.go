@@ -1,10 +1,13 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
+	neturl "net/url"
 	"strings"
+	"time"
 )
 
 func checkListen(listen string) error {
@@ -52,4 +55,32 @@ func checkHosts(list string) error {
 		}
 	}
 	return nil
+}
+
+// advertiseTimeout bounds the look at the way to Redis.
+const advertiseTimeout = 2 * time.Second
+
+// Advertised is the address at which other processes reach what listens at an address: Advertise, or that address. Where
+// it listens on all of this machine's, it is the one from which Redis is asked, for that is where all of them are.
+func (c Config) Advertised(ctx context.Context, listens string) string {
+	host, port, err := net.SplitHostPort(listens)
+	address, _ := netip.ParseAddr(host)
+	switch {
+	case c.Advertise != "":
+		return c.Advertise
+	case err != nil || host != "" && !address.IsUnspecified():
+		return listens
+	}
+	redis, _ := neturl.Parse(c.Data.RedisURL) // It was checked.
+	first, _, _ := strings.Cut(redis.Host, ",")
+	if _, _, err := net.SplitHostPort(first); err != nil {
+		first = net.JoinHostPort(first, "6379")
+	}
+	way, err := (&net.Dialer{Timeout: advertiseTimeout}).DialContext(ctx, "udp", first) // Nothing is sent.
+	if err != nil {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	defer func() { _ = way.Close() }()
+	own, _, _ := net.SplitHostPort(way.LocalAddr().String())
+	return net.JoinHostPort(own, port)
 }

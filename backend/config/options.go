@@ -31,6 +31,7 @@ const (
 	EnvRoles         = "BOTGATE_ROLES"
 	EnvListen        = "BOTGATE_LISTEN"
 	EnvAPISecretFile = "BOTGATE_API_SECRET_FILE"
+	EnvAdvertise     = "BOTGATE_ADVERTISE"
 	EnvDebugListen   = "BOTGATE_DEBUG_LISTEN"
 	EnvConsole       = "BOTGATE_CONSOLE"
 	EnvConsoleSecret = "BOTGATE_CONSOLE_SECRET_FILE"
@@ -213,6 +214,12 @@ var Options = []Option{
 		Help: "address of the API, health checks and metrics", Page: "reference/backend.md",
 		value: func(c *Config) value { return (*text)(&c.Listen) },
 		check: func(c Config) error { return ifSet(c.Listen, checkListen) },
+	}, {
+		Flag: "advertise", Env: EnvAdvertise, Caddy: "advertise",
+		Unset: "the address that it listens on; for 0.0.0.0 the one from which it asks Redis",
+		Help:  "address at which other processes reach this one for bots that pull", Page: "guides/pull.md",
+		value: func(c *Config) value { return (*text)(&c.Advertise) },
+		check: func(c Config) error { return ifSet(c.Advertise, checkListen) },
 	}, {
 		Flag: "api-secret-file", Env: EnvAPISecretFile, Unset: "none: the API can be on loopback only",
 		Help: "what gateways show to the API, on both sides; needed where it is not on loopback", Page: "reference/backend.md",

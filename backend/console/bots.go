@@ -22,6 +22,7 @@ type botState struct {
 	Bot         string       `json:"bot"`
 	Settings    *botSettings `json:"settings"`
 	Pause       *pause       `json:"pause"`
+	Pull        *pull        `json:"pull"`
 	Last5m      activity     `json:"last_5m"`
 	Last1h      activity     `json:"last_1h"`
 	Waiting     *int64       `json:"waiting"`
@@ -37,9 +38,15 @@ type pause struct {
 	By    string    `json:"by"`
 }
 
+// pull is for how long nobody has asked for a bot's events, at a bot that has to.
+type pull struct {
+	Absent float64 `json:"absent_seconds"`
+}
+
 // botSettings are some of the bots file.
 type botSettings struct {
 	Origin      string `json:"origin"`
+	Pull        bool   `json:"pull"`
 	Timeout     int64  `json:"timeout_ms"`
 	GiveUpAfter int64  `json:"give_up_after_ms"`
 	MaxAttempts int    `json:"max_attempts"`
@@ -73,6 +80,8 @@ func (b botState) health() mark {
 	switch {
 	case b.Pause != nil:
 		return mark{"paused", "⏸", "warn"}
+	case b.Pull != nil && b.Pull.Absent > 0:
+		return mark{"absent", "◌", "warn"}
 	case b.Last5m.Success == nil || b.Last5m.tried() < fewAttempts:
 		return mark{"quiet", "○", "mute"}
 	case *b.Last5m.Success == 0:
@@ -231,8 +240,12 @@ func botSettingsFacts(s *botSettings) []fact {
 	if s.MaxAttempts > 0 {
 		attempts = "at most " + strconv.Itoa(s.MaxAttempts)
 	}
+	address := visible(s.Origin)
+	if s.Pull {
+		address = "none: it asks for its events"
+	}
 	return []fact{
-		{"Address", visible(s.Origin), ""},
+		{"Address", address, ""},
 		{"Timeout", ms(s.Timeout), ""},
 		{"Given up", "after " + ms(s.GiveUpAfter), ""},
 		{"Attempts", attempts + ", with pauses of " + ms(s.MinBackoff) + " to " + ms(s.MaxBackoff), ""},

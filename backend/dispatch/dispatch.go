@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"github.com/botgate/botgate/backend/pull"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -74,6 +75,8 @@ type Config struct {
 	// between 16 and 256, or 8 for each request to the bot that may run where that is more. Where
 	// processes share the bots, each of those that this one has gets more, up to that bound.
 	Prefetch int
+	// Ledger has what waits for bots that pull. Default: one that nobody asks.
+	Ledger *pull.Ledger
 	// SlowBot is how long a bot may take to answer that is not in the log. Default: none is.
 	SlowBot time.Duration
 	// Logger gets what needs an operator. Default: discard.
@@ -91,6 +94,7 @@ type Dispatcher struct {
 	clients clients
 	slots   *slots
 	holds   *holds
+	loans   *loans
 	deaths  *deaths
 	metrics *metrics
 	log     *slog.Logger
@@ -113,12 +117,14 @@ func New(cfg Config) (*Dispatcher, error) {
 		clients: newClients(cfg.Concurrency),
 		slots:   &slots{total: cfg.Concurrency, slow: cfg.SlowBot, log: cfg.Logger, probing: retry.NewWake()},
 		holds:   h,
+		loans:   newLoans(),
 		deaths:  newDeaths(cfg.Logger),
 		log:     cfg.Logger,
 		unknown: rate.Sometimes{First: 1, Interval: unknownEvery},
 	}
 	var err error
-	if d.metrics, err = newMetrics(cfg.Registerer, newHeldKeys(h, func() []string { return d.fleet.Load().bots.Names() })); err != nil {
+	names := func() []string { return d.fleet.Load().bots.Names() }
+	if d.metrics, err = newMetrics(cfg.Registerer, newHeldKeys(h, names), pull.Collector(cfg.Ledger)); err != nil {
 		return nil, err
 	}
 	d.metrics.total.Set(float64(cfg.Concurrency))
@@ -131,6 +137,9 @@ func New(cfg Config) (*Dispatcher, error) {
 
 func (c *Config) setDefaults() {
 	setDefault(&c.Concurrency, DefaultConcurrency)
+	if c.Ledger == nil {
+		c.Ledger = pull.NewLedger()
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -64,6 +64,7 @@ func (d *Dispatcher) SetBots(set bots.Set) error {
 	}
 	d.slots.resize(maps.Values(targets), len(targets) == 1, next.botConcurrency)
 	d.fleet.Store(next)
+	d.cfg.Ledger.SetBots(set.Pulls())
 	d.metrics.follow(set.Names())
 	d.deaths.follow(func(bot string) bool { return targets[bot] != nil })
 	for name, old := range before.targets {

@@ -50,10 +50,15 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	case t.expired(delivery, time.Now()):
 		return s.conclude(delivery, expire(delivery), 0, sp)
 	}
-	if _, alone := s.slots.leavesAlone(t.gate); (alone || t.bot.Paused) && delivery.Crashes > 0 {
+	if delivery.Crashes > 0 && s.isAway(t) {
 		return s.postpone(delivery, downPause)
 	}
-	err := s.recovered(delivery, func() error { return s.handOver(delivery, sp) })
+	err := s.recovered(delivery, func() error {
+		if t.bot.Pull {
+			return s.lend(delivery, sp)
+		}
+		return s.handOver(delivery, sp)
+	})
 	if !errors.Is(err, errPanicked) {
 		return err
 	}
@@ -62,11 +67,20 @@ func (s *session) handle(delivery *queue.Delivery) error {
 	return s.recovered(delivery, func() error { return s.conclude(delivery, change, delay, sp) })
 }
 
+// isAway reports whether the bot takes nothing at present.
+func (s *session) isAway(t *target) bool {
+	if t.bot.Pull {
+		return t.bot.Paused || s.cfg.Ledger.IsAbsent(t.bot.Name)
+	}
+	_, alone := s.slots.leavesAlone(t.gate)
+	return alone || t.bot.Paused
+}
+
 // handOver makes an attempt and settles the delivery by what came of it.
 func (s *session) handOver(delivery *queue.Delivery, sp *span) error {
 	t, change, delay, ended := s.attempt(delivery, sp)
 	switch {
-	case !ended && delivery.IsRecalled():
+	case !ended && (delivery.IsRecalled() || t != nil && t.bot.Pull):
 		return s.postpone(delivery, 0)
 	case !ended && t == nil:
 		return s.awaitBot(delivery, time.Now(), sp)
@@ -143,7 +157,7 @@ func (s *session) attempt(
 // unadmitted is the change of an event that was not let to its bot, false for none.
 func (s *session) unadmitted(t *target, delivery *queue.Delivery) (change event.Change, ended bool) {
 	switch {
-	case s.starting.Err() != nil || delivery.IsRecalled() || t == nil:
+	case s.starting.Err() != nil || delivery.IsRecalled() || t == nil || t.bot.Pull:
 		return change, false
 	case s.holds.isGivenUp(delivery.Event):
 		return giveUp(delivery), true
@@ -170,14 +184,14 @@ func (s *session) outcome(
 
 // acquire waits until a request to the bot may run and what comes of it can be published, and returns the
 // bot as it is by then. It returns false when Run has to end, when the queue wants the delivery back, when the
-// bot is there no more, and when the event is given up, by somebody or since its bot was down for all of the
+// bot is there no more or pulls now, and when the event is given up, by somebody or since its bot was down for all of the
 // time that it had; but see [bots.OnDeadHold].
 func (s *session) acquire(delivery *queue.Delivery) (t *target, p pass, ok bool) {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
 	for !ok && s.starting.Err() == nil && !delivery.IsRecalled() && !s.holds.isGivenUp(delivery.Event) {
-		if t = s.target(delivery.Event.Bot); t == nil {
-			return nil, p, false
+		if t = s.target(delivery.Event.Bot); t == nil || t.bot.Pull {
+			return t, p, false
 		}
 		if t.bot.Paused {
 			s.awaitResume(t, delivery)

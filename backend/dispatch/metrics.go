@@ -3,6 +3,7 @@ package dispatch
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/backend/pull"
 	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/metric"
 )
@@ -18,9 +19,10 @@ type metrics struct {
 	paused   *prometheus.GaugeVec
 
 	postponed, unknown prometheus.Counter
+	leases             *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, held, pulls prometheus.Collector) (*metrics, error) {
 	m := &metrics{
 		byBot: newByBot(),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -61,9 +63,14 @@ func newMetrics(reg prometheus.Registerer, held prometheus.Collector) (*metrics,
 		Name: "botgate_dispatch_unknown_bot_total",
 		Help: "Deliveries held back because their bot is not in the bots file.",
 	})
+	m.leases = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "botgate_pull_leases_total",
+		Help: "Leases of bots that pull that ended, by how: ack, retry or dead as the poller said, silence, or release of what no poller got.",
+	}, []string{"outcome"})
+	metric.Start(m.leases, metric.Values(pull.Ack, pull.Retry, pull.Dead, pull.Silence, pull.Release))
 	metric.Start(m.failures, metric.Values(causes()...))
 	return m, metric.Register(reg, "dispatch",
-		m.attempts, m.delay, m.failures, m.duration, m.inFlight, m.waiting, m.total, m.botOpen, m.paused, m.postponed, m.unknown, held)
+		m.attempts, m.delay, m.failures, m.duration, m.inFlight, m.waiting, m.total, m.botOpen, m.paused, m.postponed, m.unknown, m.leases, held, pulls)
 }
 
 // showPaused says whether a bot is paused.

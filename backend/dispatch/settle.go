@@ -20,11 +20,19 @@ var queueBackoff = retry.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 // first: a crash in between repeats the attempt, while the other order would lose the
 // news for good.
 func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay time.Duration, sp *span) error {
+	_, err := s.concluded(delivery, change, delay, sp)
+	return err
+}
+
+// concluded does the same, and reports whether the delivery was lost: it will come again.
+func (s *session) concluded(
+	delivery *queue.Delivery, change event.Change, delay time.Duration, sp *span,
+) (isLost bool, err error) {
 	ctx := sp.conclude(s.settling, change)
 	s.metrics.count(delivery, change)
 	published, settled, err := s.publish(ctx, delivery, change)
 	if err != nil {
-		return fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
+		return false, fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
 	}
 	if change.Status != event.StatusDelivered {
 		delivery.Note(queue.Outcome{Attempt: change.Attempt, At: change.At.UTC(), StatusCode: change.StatusCode, Error: change.Error})
@@ -37,13 +45,13 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 	}
 	switch {
 	case errors.Is(err, queue.ErrLost):
-		return nil // It will be redelivered.
+		return true, nil
 	case err != nil:
-		return fmt.Errorf("settling event %s: %w", delivery.Event.ID, err)
+		return false, fmt.Errorf("settling event %s: %w", delivery.Event.ID, err)
 	case change.Status == event.StatusDead:
 		s.deaths.tell(ctx, delivery.Event, s.target(delivery.Event.Bot) != nil, change)
 	}
-	return nil
+	return false, nil
 }
 
 // publish publishes a change, and settles the delivery if that was done with the same stroke. One that the queue
@@ -59,7 +67,8 @@ func (s *session) publish(
 	}
 	// An answer may be large enough for the blob store, for which nobody else is to wait.
 	o := &outcome{news: news, alone: change.Answer != nil}
-	if change.Status == event.StatusDelivered {
+	// A poller is told whether its word came in time, which an ack of several deliveries does not say.
+	if t := s.target(about.Bot); change.Status == event.StatusDelivered && (t == nil || !t.bot.Pull) {
 		o.settles = delivery
 	}
 	told := s.cfg.Messaging.Tell(ctx, news)

@@ -16,7 +16,7 @@ import (
 // target is a bot in the form that an attempt needs.
 type target struct {
 	bot     bots.Bot      // With its defaults.
-	blank   *http.Request // To its address, without a body.
+	blank   *http.Request // To its address, without a body; nil for a bot that pulls.
 	secrets []platform.Secret
 	// credentials are the header Authorization, where the address has a user; else empty.
 	credentials string
@@ -35,18 +35,27 @@ func (t *target) expired(d *queue.Delivery, now time.Time) bool {
 // triedSince is when the time of [bots.Bot.GiveUpAfter] began: when the event was accepted. When it
 // was replayed, no delivery says; the first attempt since then that is known of stands for it.
 func triedSince(d *queue.Delivery, now time.Time) time.Time {
-	switch {
-	case d.Replays == 0:
+	if d.Replays == 0 {
 		return d.Event.Time
-	case len(d.Outcomes) > 0:
+	}
+	return sinceFirst(d, now)
+}
+
+// sinceFirst is when the first attempt ended that is known of.
+func sinceFirst(d *queue.Delivery, now time.Time) time.Time {
+	if len(d.Outcomes) > 0 {
 		return d.Outcomes[0].At
 	}
 	return now
 }
 
 // triedSince does the same for an event of the bot: a pause does not count.
+// Nor does what it waited for a poller, at a bot that pulls.
 func (t *target) triedSince(d *queue.Delivery, now time.Time) time.Time {
 	since := triedSince(d, now)
+	if t.bot.Pull {
+		since = sinceFirst(d, now)
+	}
 	if t.bot.ResumedAt.After(since) {
 		return t.bot.ResumedAt
 	}
@@ -79,6 +88,11 @@ func newTargets(set bots.Set) (map[string]*target, error) {
 }
 
 func newTarget(bot bots.Bot) (*target, error) {
+	if bot.Pull {
+		t := &target{bot: bot.WithDefaults()}
+		t.replaced, t.replace = context.WithCancel(context.Background())
+		return t, nil
+	}
 	blank, err := http.NewRequest(http.MethodPost, bot.URL, nil) //nolint:noctx // Each attempt has a context of its own.
 	if err != nil || blank.URL.Host == "" {
 		// The error repeats the address, which may hold a password.
@@ -108,7 +122,9 @@ func newTarget(bot bots.Bot) (*target, error) {
 func drainOf(targets map[string]*target) time.Duration {
 	var longest time.Duration
 	for _, t := range targets {
-		longest = max(longest, t.bot.Timeout)
+		if !t.bot.Pull {
+			longest = max(longest, t.bot.Timeout)
+		}
 	}
 	return min(longest, MaxDrain)
 }

@@ -9,16 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/event"
-	"github.com/botgate/botgate/internal/outbound"
 	"github.com/botgate/botgate/internal/queue"
-	"github.com/botgate/botgate/internal/restrict"
 )
 
 const (
@@ -33,8 +30,10 @@ const (
 type Bot struct {
 	// Name is the bot's name in URLs and events.
 	Name string
-	// URL is where its events are POSTed.
+	// URL is where its events are POSTed; empty for a bot that pulls.
 	URL string
+	// Pull has the bot ask for its events, in the place of URL. Secrets are not needed then.
+	Pull bool
 	// AllowPrivate lets URL lead to addresses that are not public, such as those of loopback, a private
 	// network or a cloud's metadata: see [outbound.ScopeOf]. Default false.
 	AllowPrivate bool
@@ -134,6 +133,7 @@ func (s Set) Queues() queue.Bots {
 // entry is a bot in the file's own form.
 type entry struct {
 	URL           string   `json:"url"`
+	Pull          bool     `json:"pull"`
 	AllowPrivate  bool     `json:"allow_private"`
 	SecretFiles   []string `json:"secret_files"`
 	SecretEnvs    []string `json:"secret_envs"`
@@ -159,7 +159,8 @@ type entry struct {
 //	  "on_dead": "skip", "keep_answers": "off", "forward_headers": ["X-Hub-Signature-256"], "queues": 1}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
-// variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones.
+// variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones. One that pulls,
+// {"pull": true}, has neither url nor need of a secret.
 func Load(path string) (Set, error) {
 	entries, err := readFile(path)
 	if err != nil {
@@ -218,16 +219,10 @@ func (e entry) bot(name, dir string) (Bot, error) {
 
 // settings are all but the secrets.
 func (e entry) settings(name string) (Bot, error) {
-	b := Bot{Name: name, URL: e.URL, AllowPrivate: e.AllowPrivate, Queues: e.Queues}
-	if err := restrict.Address(e.URL); err != nil {
-		return b, fmt.Errorf("url: %w", err)
-	}
-	u, err := url.Parse(e.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return b, errors.New("url: must be an http or https address")
-	}
-	if err := outbound.CheckHost(u.Hostname()); err != nil && !e.AllowPrivate {
-		return b, fmt.Errorf(`url: %w: "allow_private": true lets its events go there`, err)
+	b := Bot{Name: name, URL: e.URL, Pull: e.Pull, AllowPrivate: e.AllowPrivate, Queues: e.Queues}
+	err := e.checkAddress()
+	if err != nil {
+		return b, err
 	}
 	if err := e.retries(&b); err != nil {
 		return b, err

@@ -114,3 +114,23 @@ func TestLoadRefuses(t *testing.T) {
 	_, err := bots.Load(filepath.Join(t.TempDir(), "nowhere.json"))
 	require.ErrorContains(t, err, "nowhere.json")
 }
+
+func TestBotsThatPull(t *testing.T) {
+	t.Parallel()
+	set, err := bots.Load(write(t, `{"bots": {"pulls": {"pull": true}, "pushed": {"url": "https://x", "secret_files": ["a.secret"]}}}`))
+	require.NoError(t, err)
+	require.True(t, set["pulls"].Pull)
+	require.Empty(t, set["pulls"].Secrets, "none are needed")
+	require.Equal(t, map[string]bool{"pulls": true, "pushed": false}, set.Pulls())
+	for entry, want := range map[string]string{
+		`{"pull": true, "url": "https://x"}`:                   "pull: a bot that asks for its events has no url",
+		`{"pull": true, "forward_headers": ["X-A"]}`:           "forward_headers: events that a bot asks for",
+		`{"pull": true, "allow_private": true}`:                "pull: a bot that asks for its events has no url",
+		`{"url": "ftp://x", "secret_files": ["a.secret"]}`:     `url: must be an http or https address, or "pull": true takes its place`,
+		`{"pull": true, "secret_files": ["missing.secret"]}`:   "secret_files",
+		`{"pull": "true", "secret_files": ["missing.secret"]}`: "pull",
+	} {
+		_, err := bots.Load(write(t, `{"bots": {"demo": `+entry+`}}`))
+		require.ErrorContains(t, err, want, entry)
+	}
+}

@@ -270,7 +270,7 @@ func List(path string) ([]Listed, error) {
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[name]
 		b := Listed{Name: name, URL: "(none)", Secrets: slices.Clone(e.SecretFiles), Queues: max(1, e.Queues)}
-		if u, err := url.Parse(e.URL); err == nil {
+		if u, err := url.Parse(e.URL); err == nil && !e.Pull {
 			b.URL = u.Redacted()
 		}
 		for _, env := range e.SecretEnvs {

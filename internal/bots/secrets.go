@@ -39,7 +39,7 @@ func (e entry) secrets(dir string) ([]string, error) {
 		}
 		secrets = append(secrets, string(raw))
 	}
-	if len(secrets) == 0 {
+	if len(secrets) == 0 && !e.Pull {
 		return nil, errors.New("secret_files or secret_envs: one must be set")
 	}
 	return secrets, nil

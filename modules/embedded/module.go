@@ -136,12 +136,18 @@ func (b *Backend) Start() error {
 	if err != nil {
 		return err
 	}
-	q, release, err := b.shared.Hold()
+	q, leave, err := b.shared.Hold()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	ledger, forget, err := holdLedger(b.settings.QueueURL)
+	if err != nil {
+		return errors.Join(err, listener.Close(), leave())
+	}
+	release := func() error { return errors.Join(leave(), forget()) }
 	backend, err := app.New(app.Config{
-		Settings: b.settings, Queue: q, Listener: listener, Limits: b.shared.Refusals(),
+		Settings: b.settings, Queue: q, Listener: listener, Ledger: ledger, Limits: b.shared.Refusals(),
+		Drains: func() bool { return !caddy.Exiting() }, // The way to pollers is closed then, but not at a reload.
 		Tracer: b.shared.Tracer(), Logger: b.logger,
 	})
 	if err != nil {
