@@ -65,5 +65,26 @@ func (s *Sender) Send(ctx context.Context, e *event.Event) error {
 	}
 }
 
+// Trial is what came of one attempt.
+type Trial struct {
+	// Status is the HTTP answer; 0 when there was none.
+	Status int
+	// Delivered and Refused say that the receiver has the event, or will never take it; neither, that it may later.
+	Delivered, Refused bool
+	// RetryAfter is when the receiver wants to be asked again; 0 where it does not say.
+	RetryAfter time.Duration
+	// Reason says in a few words why it was not delivered.
+	Reason string
+}
+
+// Try makes one attempt.
+func (s *Sender) Try(ctx context.Context, e *event.Event, replays int) Trial {
+	ans := s.target.post(ctx, s.clients.of(s.target.bot), e, replays, time.Now())
+	v := verdictOf(ans)
+	return Trial{
+		Status: ans.status, Delivered: v == delivered, Refused: v == permanent, RetryAfter: ans.retryAfter, Reason: ans.reason(),
+	}
+}
+
 // Close closes the idle connections.
 func (s *Sender) Close() { s.clients.closeIdle() }

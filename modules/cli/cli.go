@@ -39,7 +39,7 @@ func commands() []caddycmd.Command {
 	return []caddycmd.Command{
 		initCommand(), tokenCommand(), consoleLinkCommand(), signCommand(), revokeCommand(), lockoutCommand(), hashSecretCommand(), schemaCommand(),
 		purgeCommand(), botCommand(), spoolCommand(), healthCommand(), smokeCommand(), backupCommand(), restoreCommand(),
-		exampleBotCommand(), quickstartCommand(),
+		exampleBotCommand(), listenCommand(), quickstartCommand(),
 	}
 }
 

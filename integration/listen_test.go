@@ -1,0 +1,55 @@
+package integration
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestListen has a server of this machine get the events of a bot that pulls, and copies of them.
+func TestListen(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.writePullBots(1)
+	s.startEmbedded()
+	got := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- r.URL.Path + " " + r.Header.Get("Ce-Id") + " " + string(body)
+	}))
+	t.Cleanup(server.Close)
+	tap := start(t, s.dir, s.env, gatewayBinary, "listen", "--tap", "--forward", server.URL+"/copy", "--url", s.base)
+	var ids []string
+	eventually(t, func() error { // A tap has what comes from then on.
+		ids = append(ids, s.accept("alice", hello))
+		select {
+		case copied := <-got:
+			require.Contains(t, ids, strings.Fields(copied)[1])
+			require.Contains(t, copied, "/copy ")
+			require.Contains(t, copied, string(hello))
+			return nil
+		case <-time.After(time.Second):
+			return errors.New("no copy came")
+		}
+	})
+	require.Contains(t, string(s.get(bearer(s.token("alice")), "/v1/events/"+ids[0]).body), `"status":"accepted"`, "it was not taken")
+	require.Zero(t, tap.stop())
+
+	listener := start(t, s.dir, s.env, gatewayBinary, "listen", "--forward", server.URL+"/events", "--url", s.base)
+	for _, id := range ids {
+		for taken := ""; taken != "/events "+id+" "+string(hello); { // A last copy may have come.
+			taken = <-got
+			require.True(t, strings.HasPrefix(taken, "/copy ") || strings.Contains(taken, id), taken)
+		}
+		s.awaitStatus(id, "delivered")
+	}
+	require.Zero(t, listener.stop())
+	require.Contains(t, listener.output.String(), "they are signed with whsec_")
+	require.Contains(t, listener.output.String(), "command "+ids[0]+" alice: 200 in ")
+}
