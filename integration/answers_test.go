@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -9,12 +10,15 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/bots"
 )
 
 // answersTo starts a stack on each engine whose bot is the function, which gets the number of the
 // request, from 1.
-func answersTo(t *testing.T, bot func(w http.ResponseWriter, n int), test func(t *testing.T, s *stack)) {
+func answersTo(t *testing.T, keep bots.KeepAnswers, bot func(w http.ResponseWriter, n int), test func(t *testing.T, s *stack)) {
 	t.Helper()
 	for name, start := range map[string]func(*stack){"Embedded": (*stack).startEmbedded, "Services": (*stack).startServices} {
 		t.Run(name, func(t *testing.T) {
@@ -24,7 +28,7 @@ func answersTo(t *testing.T, bot func(w http.ResponseWriter, n int), test func(t
 				bot(w, int(requests.Add(1)))
 			}))
 			t.Cleanup(server.Close)
-			writeBotsFile(t, filepath.Join(s.dir, "data"), server.URL)
+			writeBotsFile(t, filepath.Join(s.dir, "data"), server.URL, keep)
 			start(s)
 			test(t, s)
 		})
@@ -40,7 +44,7 @@ func TestWhatTheBotAnsweredIsKept(t *testing.T) {
 		{"application/octet-stream", "", "\x00\xff'); drop table events; --"},
 		{"application/json", "gzip", "\x1f\x8b\x08\x00"},
 	}
-	answersTo(t, func(w http.ResponseWriter, n int) {
+	answersTo(t, bots.KeepFailed, func(w http.ResponseWriter, n int) {
 		if n > len(answers) {
 			_, _ = w.Write([]byte("thanks"))
 			return
@@ -76,11 +80,39 @@ func TestWhatTheBotAnsweredIsKept(t *testing.T) {
 	})
 }
 
+// TestAnswerOfACommand has who sent a command fetch what the bot answered to it.
+func TestAnswerOfACommand(t *testing.T) {
+	t.Parallel()
+	sum := `{"sum": 3, "text": "` + strings.Repeat("é", 8<<10) + `"}`
+	answersTo(t, bots.KeepAll, func(w http.ResponseWriter, n int) {
+		if n == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/vnd.sum+json")
+		_, _ = w.Write([]byte(sum))
+	}, func(t *testing.T, s *stack) {
+		id := s.accept("alice", hello)
+		asked := "/v1/events/" + id + "/answer"
+		eventually(t, func() error {
+			if a := s.get(s.officer(), asked+"?wait=10s"); a.status != http.StatusOK {
+				return fmt.Errorf("%d: %s", a.status, a.body)
+			}
+			return nil
+		})
+		a := s.get(s.officer(), asked)
+		require.Equal(t, sum, string(a.body))
+		require.Equal(t, "application/vnd.sum+json", a.header.Get("Content-Type"))
+		requireProblem(t, s.get(bearer(s.tokenWith(everyScope("stranger", "other"))), asked), http.StatusNotFound, "unknown-event")
+		requireProblem(t, s.get(bearer(s.tokenWith(jwt.MapClaims{"sub": "alice", "scope": "commands:write"})), asked), http.StatusForbidden, "insufficient-scope")
+	})
+}
+
 // TestBotIsTriedNow has a bot that wants to be left alone for an hour, and is back before.
 func TestBotIsTriedNow(t *testing.T) {
 	t.Parallel()
 	var up atomic.Bool
-	answersTo(t, func(w http.ResponseWriter, _ int) {
+	answersTo(t, bots.KeepFailed, func(w http.ResponseWriter, _ int) {
 		if !up.Load() {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusServiceUnavailable)

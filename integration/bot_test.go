@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/platform"
 )
 
@@ -136,9 +137,9 @@ func (b *bot) distinct() int {
 	return len(b.ids)
 }
 
-// writeBotsFile writes a bots file for the bots in the data folder.
-func writeBotsFile(t *testing.T, data, url string) {
+// writeBotsFile writes a bots file for the bots in the data folder; keep says which answers are kept.
+func writeBotsFile(t *testing.T, data, url string, keep bots.KeepAnswers) {
 	t.Helper()
-	content := `{"bots":{"demo":{"url":` + strconv.Quote(url) + `,"allow_private":true,"secret_files":["demo-bot.secret"],"keep_answers":"failed"}}}`
+	content := `{"bots":{"demo":{"url":` + strconv.Quote(url) + `,"allow_private":true,"secret_files":["demo-bot.secret"],"keep_answers":"` + string(keep) + `"}}}`
 	require.NoError(t, os.WriteFile(filepath.Join(data, "bots.json"), []byte(content), 0o600))
 }

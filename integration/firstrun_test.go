@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -36,7 +37,7 @@ func quickstart(t *testing.T, args ...string) (*stack, *process) {
 		data := filepath.Join(s.dir, "data")
 		_, stderr, code := run(t, s.dir, nil, "", gatewayBinary, "init")
 		require.Zero(t, code, stderr)
-		writeBotsFile(t, data, "http://"+ports[3]+"/events")
+		writeBotsFile(t, data, "http://"+ports[3]+"/events", bots.KeepFailed)
 		args = []string{"--bot-listen", ports[3]}
 	}
 	return s, start(t, s.dir, s.env, gatewayBinary, append([]string{"quickstart"}, args...)...)

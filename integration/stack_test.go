@@ -17,6 +17,7 @@ import (
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/sqlite"
+	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/testsvc"
 )
 
@@ -74,7 +75,7 @@ func newStack(t *testing.T) *stack {
 	_, stderr, code := run(t, s.dir, nil, "", gatewayBinary, "init")
 	require.Zero(t, code, stderr)
 	s.bot = newBot(t, filepath.Join(data, "demo-bot.secret"))
-	writeBotsFile(t, data, s.bot.server.URL+"/events")
+	writeBotsFile(t, data, s.bot.server.URL+"/events", bots.KeepFailed)
 	ports := testsvc.FreeAddresses(t, 3)
 	s.base, s.api, s.admin = "http://"+ports[0], "http://"+ports[1], ports[2]
 	_, httpPort, err := net.SplitHostPort(ports[0])

@@ -26,16 +26,10 @@ func (a *API) getEvent(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	read := a.readEvent
-	if wait > 0 {
-		if !at.IsZero() {
-			return problem.Malformed.WithDetail("Give at or wait: the past does not change while one waits.")
-		}
-		read = func(ctx context.Context, id string, c caller) (*store.Record, error) {
-			return a.awaitEvent(ctx, w, id, c, wait)
-		}
+	if wait > 0 && !at.IsZero() {
+		return problem.Malformed.WithDetail("Give at or wait: the past does not change while one waits.")
 	}
-	record, err := read(r.Context(), idIn(r), c)
+	record, err := a.eventWithin(r.Context(), w, idIn(r), c, wait)
 	if err == nil && !at.IsZero() {
 		record, err = store.AsOf(record, at)
 	}

@@ -118,7 +118,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/limits", "POST /v1/limits/reset?zone=user", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/pause", "POST /v1/bots/demo/resume", "POST /v1/bots/demo/test", "POST /v1/bots/demo/give-up?event=e", "POST /v1/bots/demo/receive",
+			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/events/x/answer", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/limits", "POST /v1/limits/reset?zone=user", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/pause", "POST /v1/bots/demo/resume", "POST /v1/bots/demo/test", "POST /v1/bots/demo/give-up?event=e", "POST /v1/bots/demo/receive",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -157,6 +157,12 @@ GET /v1/events/id-1 | If-None-Match: *
 GET /v1/events/id-1?fields=none
 GET /v1/events/id-1 | X-Botgate-Bot: other
 GET /v1/events/id-1 | X-Botgate-Bot:
+GET /v1/events/id-1/answer
+GET /v1/events/id-1/answer?wait=1s
+GET /v1/events/id-1/answer?wait=1h
+GET /v1/events/id-1/answer | If-None-Match: *
+GET /v1/events/id-1/answer | X-Botgate-Bot: other
+DELETE /v1/events/id-1/answer
 GET /v1/events/stream
 GET /v1/events/stream?limit=1
 GET /v1/events/stream?status=lost
@@ -386,6 +392,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 			Answer: &event.Answer{ContentType: "text/plain", Body: []byte("broken"), Truncated: true},
 		},
 		{Attempt: 2, Status: event.StatusDead, At: at, StatusCode: 400, Answer: &event.Answer{ContentEncoding: "br", Body: []byte("\xff")}},
+		{Attempt: 1, Replays: 1, Status: event.StatusDelivered, At: at, StatusCode: 200, Answer: &event.Answer{ContentType: "text/html", Body: []byte("<p>")}},
 	}
 	rec.Last, rec.Size = &rec.Attempts[0], 7
 	reader := &fakeReader{

@@ -99,7 +99,7 @@ func (w *response) sendBytesAs(status int, cache, contentType string, body []byt
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.begin(status, contentType, cache)
 	// The client may be gone; then nobody reads the answer.
-	_, _ = w.Write(body) //nolint:gosec // JSON, never shown as a page; or a page whose template escapes.
+	_, _ = w.Write(body) //nolint:gosec // JSON, never shown as a page; a page whose template escapes; or a bot's bytes, which are sandboxed.
 }
 
 // extend gives the connection another span of time, from now on, than the server's timeouts do.

@@ -47,6 +47,7 @@ func (a *API) routes() []route {
 	all := []route{
 		{"GET /v1/events", "list", query, a.listEvents},
 		{"GET /v1/events/{id}", "event", held, a.getEvent},
+		{"GET /v1/events/{id}/answer", "answer", held, a.getAnswer},
 		{"GET /v1/events/stream", "stream", held, a.streamEvents},
 		{"GET /v1/users", "users", query, a.listUsers},
 		{"GET /v1/users/{user}", "user", query, a.getUser},

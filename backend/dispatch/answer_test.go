@@ -58,7 +58,7 @@ func TestWhatIsKeptOfAnAnswer(t *testing.T) {
 		"long": {
 			http.Header{"Content-Type": {"text/plain"}},
 			strings.Repeat("€", 4000),
-			&event.Answer{ContentType: "text/plain", Body: []byte(strings.Repeat("€", event.MaxAnswer/3)), Truncated: true},
+			&event.Answer{ContentType: "text/plain", Body: []byte(strings.Repeat("€", event.MaxRefusal/3)), Truncated: true},
 		},
 		"binary": {
 			http.Header{"Content-Type": {"a/\xff"}},
@@ -68,7 +68,7 @@ func TestWhatIsKeptOfAnAnswer(t *testing.T) {
 		"compressed": {
 			http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {"gzip"}},
 			zipped.String(),
-			&event.Answer{ContentType: "text/plain", ContentEncoding: "gzip", Body: zipped.Bytes()[:event.MaxAnswer], Truncated: true},
+			&event.Answer{ContentType: "text/plain", ContentEncoding: "gzip", Body: zipped.Bytes()[:event.MaxRefusal], Truncated: true},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +84,25 @@ func TestWhatIsKeptOfAnAnswer(t *testing.T) {
 			require.Equal(t, "dead", q.next(t).how)
 			require.Equal(t, tc.want, q.told()[0].Answer)
 		})
+	}
+}
+
+// TestLongAnswers: much more is kept where the bot took the event than where it did not.
+func TestLongAnswers(t *testing.T) {
+	t.Parallel()
+	for status, most := range map[int]int{200: event.MaxAnswer, 410: event.MaxRefusal, 500: event.MaxRefusal} {
+		for _, size := range []int{most, most + 1} {
+			q := newFakeQueue()
+			start(t, q, bot(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(status)
+				_, _ = w.Write(make([]byte, size))
+			}), func(_ *Config, b *bots.Bot) { b.KeepAnswers = bots.KeepAll })
+			q.put(1, newEvent("e"))
+			q.next(t)
+			kept := q.told()[0].Answer
+			require.Len(t, kept.Body, most, status)
+			require.Equal(t, size > most, kept.Truncated, status)
+		}
 	}
 }
 

@@ -98,7 +98,7 @@ func (t *target) post(ctx context.Context, client http.RoundTripper, e *event.Ev
 	// The status has decided; what the body says, or that it breaks off, changes nothing. The timeout
 	// bounds its reading, too.
 	if t.keeps(ans) {
-		ans.kept = keep(resp)
+		ans.kept = keep(resp, verdictOf(ans) == delivered)
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	return ans
@@ -126,9 +126,15 @@ func (t *target) keeps(ans answer) bool {
 }
 
 // keep reads as much of an answer as is kept.
-func keep(resp *http.Response) *event.Answer {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, event.MaxAnswer+1))
-	return event.NewAnswer(resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding"), body, err != nil)
+func keep(resp *http.Response, taken bool) *event.Answer {
+	most := event.MaxRefusal
+	if taken {
+		most = event.MaxAnswer
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
+	truncated := err != nil || len(body) > most
+	body = body[:min(most, len(body))]
+	return event.NewAnswer(resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding"), body, truncated)
 }
 
 // retryAfter reads a Retry-After header (RFC 9110, section 10.2.3): seconds or a date.

@@ -2,8 +2,12 @@ package event
 
 import "unicode/utf8"
 
-// MaxAnswer is how much of the body of an answer is kept, in bytes.
-const MaxAnswer = 4 << 10
+const (
+	// MaxAnswer is how much of the body of an answer is kept, in bytes.
+	MaxAnswer = 64 << 10
+	// MaxRefusal is how much of it where the bot does not take the event: an event can have many of these.
+	MaxRefusal = 4 << 10
+)
 
 // Answer is what came with the status of a bot's answer. The bot's own words may be about a person:
 // they are kept with the changes of the event, and erased with them.

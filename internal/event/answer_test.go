@@ -47,7 +47,7 @@ func FuzzAnswer(f *testing.F) {
 		about := &event.Event{ID: "e", Bot: "demo", Type: "t", Time: time.Now()}
 		e, err := event.NewChange(about, event.Change{Status: event.StatusFailed, At: time.Now(), Answer: a})
 		require.NoError(t, err)
-		require.Less(t, len(e.Data), 16<<10)
+		require.Less(t, len(e.Data), 96<<10)
 		c, err := event.ParseChange(e)
 		require.NoError(t, err)
 		if a != nil && len(a.Body) == 0 {
