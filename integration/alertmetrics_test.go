@@ -29,6 +29,7 @@ const (
 	unreachableIssuer = "\t\tissuer https://id.example {\n\t\t\tjwks https://127.0.0.1:1/keys\n\t\t\taudience botgate\n\t\t}\n"
 	tokenIssuer       = "\thandle /oauth/token {\n\t\tbot_token {\n\t\t\tissuer https://bots.example\n\t\t\taudience botgate\n" +
 		"\t\t\tclients_file data/clients.json\n\t\t}\n\t}\n\n"
+	keptAnswer = "\thandle /kept {\n\t\troute {\n\t\t\tbot_cache {\n\t\t\t\tttl 1s\n\t\t\t}\n\t\t\trespond kept\n\t\t}\n\t}\n\n"
 )
 
 // TestAlertsHaveMetrics runs each expression of the shipped rules and dashboards in a real Prometheus that scrapes a
@@ -42,7 +43,7 @@ func TestAlertsHaveMetrics(t *testing.T) {
 	broker, metrics := testsvc.StartRabbitMQWithMetrics(t)
 	s.rabbit = broker
 	s.env = append(s.env, "BOTGATE_HISTORY=1h 64MiB", "BOTGATE_BLOB_URL=file:"+filepath.Join(s.dir, "data", "blobs"))
-	s.config = s.caddyfileWith(t, "\t\tissuer botgate\n", "\t\tissuer botgate\n"+unreachableIssuer, site, tokenIssuer+site)
+	s.config = s.caddyfileWith(t, "\t\tissuer botgate\n", "\t\tissuer botgate\n"+unreachableIssuer, site, tokenIssuer+keptAnswer+site)
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", "clients.json"), []byte("[]"), 0o600))
 	s.startServicesOn(broker.URL)
 	s.bot.failWith(func(d delivered) int {
@@ -151,6 +152,7 @@ func (s *stack) everythingHappens(round int) {
 		_, err := send(method, s.base+path, header, []byte(body))
 		require.NoError(s.t, err)
 	}
+	tell(http.MethodGet, "/kept", nil, "")
 	tell(http.MethodPost, "/v1/bots/demo/commands", bearer("no token"), "{}")
 	command := s.officer()
 	command.Set("Content-Type", "application/json")

@@ -10,6 +10,7 @@ func stores() board {
 		rows: []row{
 			{title: "Database", panels: database()},
 			{title: "Redis and the cache", panels: cache()},
+			{title: "Answers that gateways keep", panels: responses()},
 			{title: "API, sessions and jobs", panels: api()},
 		},
 	}
@@ -95,6 +96,21 @@ func cache() []panel {
 				{"{{outcome}}", `sum by (outcome) (rate(botgate_notices_published_total{@}[@]))`},
 				{"missed: {{cause}}", `sum by (cause) (rate(botgate_notices_lost_total{@}[@]))`},
 			},
+		},
+	}
+}
+
+func responses() []panel {
+	return []panel{
+		{
+			id: 18, title: "Answered by bot_cache", unit: units.RequestsPerSecond,
+			description: "Requests at bot_cache, by where the answer came from. miss and bypass were answered by the bot.",
+			queries:     []query{{"{{result}}", `sum by (result) (rate(botgate_response_cache_requests_total{@}[@]))`}},
+		},
+		{
+			id: 19, title: "Memory of bot_cache", unit: units.BytesIEC,
+			description: "What answers take of the sizes of all bot_cache.",
+			queries:     []query{{"{{instance}}", `botgate_response_cache_memory_bytes{@}`}},
 		},
 	}
 }
