@@ -26,6 +26,7 @@ func init() {
 //		open
 //		idempotency_window <duration>|off
 //		idempotency_budget <duration>
+//		prefer_wait <duration>
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return option.Options(d,
@@ -38,6 +39,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Flag("open", &h.Open),
 		option.Func("idempotency_window", h.unmarshalWindow),
 		option.Duration("idempotency_budget", &h.IdempotencyBudget, time.Minute),
+		option.Duration("prefer_wait", &h.PreferWait, maxPreferWait),
 	)
 }
 

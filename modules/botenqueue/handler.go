@@ -28,7 +28,7 @@ var errUnavailable = problem.New(http.StatusServiceUnavailable, "queue-unavailab
 	WithDetail("The queue takes no events at present. Send it again.").WithRetryAfter(retryAfter)
 
 // ServeHTTP accepts the event, or the events of a batch, or says why not.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	start := h.now()
 	defer payload.Release(r)
 	var done outcome
@@ -47,7 +47,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	observe(r.Context(), done, h.now().Sub(start))
 	requestlog.Annotate(r, "event_id", in.events[0].ID)
 	describe(r.Context(), in, done)
-	reply(w, r, in, done)
+	if !h.replyByBot(w, r, next, in, done) {
+		reply(w, r, in, done)
+	}
 	return nil
 }
 

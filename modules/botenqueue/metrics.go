@@ -21,6 +21,13 @@ const (
 	outcomeRepeated = "repeated"
 )
 
+// What became of the waits for answers of bots.
+const (
+	answerGiven  = "answered"
+	answerNone   = "unanswered"
+	answerFailed = "failed"
+)
+
 var (
 	requestsTotal = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "requests_total",
@@ -34,6 +41,10 @@ var (
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "repeats_total",
 		Help: "Events that a platform sent again and that were not published again, by platform.",
 	}, []string{"platform"}), platform.Names())
+	answersTotal = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "answers_total",
+		Help: "API clients that waited for a bot's answer, by what came of it: answered; unanswered, because there was none in time or none is kept; failed, because it could not be asked for.",
+	}, []string{"outcome"}), []string{answerGiven, answerNone, answerFailed})
 	publishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "accept_seconds",
 		Help:    "Time from the request's arrival at bot_enqueue to the queue's confirmation.",
@@ -43,7 +54,7 @@ var (
 		Namespace: metric.Namespace, Subsystem: "idempotency", Name: "degraded",
 		Help: "1 while Redis does not answer in time and each gateway knows only its own repeats.",
 	})
-	collectors = []prometheus.Collector{requestsTotal, repeatsTotal, publishSeconds, degradedState}
+	collectors = []prometheus.Collector{requestsTotal, repeatsTotal, answersTotal, publishSeconds, degradedState}
 )
 
 // observe counts what was accepted; refused counts the rest.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"golang.org/x/time/rate"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
@@ -93,6 +94,11 @@ type Handler struct {
 	// Default: 20ms.
 	IdempotencyBudget caddy.Duration `json:"idempotency_budget,omitempty"`
 
+	// PreferWait is the longest that an API client may wait for what the bot answers, by the header
+	// "Prefer: wait=10" (RFC 7240): the handlers behind this one are asked for GET /v1/events/{id}/answer, so
+	// bot_api has to stand there. At most 30s. Default: 0, and nobody waits.
+	PreferWait caddy.Duration `json:"prefer_wait,omitempty"`
+
 	// store is nil where the window is 0.
 	store   *idempotency.Store
 	terms   idempotency.Terms
@@ -104,7 +110,9 @@ type Handler struct {
 	security *security.Log
 	// warned reports that the log says what an operator can do about requests that nobody verified.
 	warned atomic.Bool
-	now    func() time.Time
+	// warnings are about answers of bots that can't be asked for.
+	warnings rate.Sometimes
+	now      func() time.Time
 }
 
 // botgateApp is what the handler needs of the botgate app.
@@ -147,6 +155,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = requestlog.Logger(ctx)
 	h.security = security.NewLog(ctx)
 	h.now = time.Now
+	h.warnings = rate.Sometimes{First: 1, Interval: warnEvery}
 	shared, err := ctx.App("botgate")
 	if err != nil {
 		return fmt.Errorf("bot_enqueue: %w", err)
@@ -224,6 +233,8 @@ func (h *Handler) Validate() error {
 		return fmt.Errorf("bot_enqueue: option idempotency_window: must be 0, or from %s to %s", minWindow, maxWindow)
 	case h.IdempotencyBudget < 0:
 		return errors.New("bot_enqueue: option idempotency_budget: must be positive")
+	case h.PreferWait != 0 && (time.Duration(h.PreferWait) < time.Second || time.Duration(h.PreferWait) > maxPreferWait):
+		return fmt.Errorf("bot_enqueue: option prefer_wait: must be from 1s to %s", maxPreferWait)
 	case !h.app.HasBots():
 		return errors.New("bot_enqueue: no bot is configured: set bots or bots_file in the global option botgate")
 	}

@@ -30,12 +30,17 @@ func reply(w http.ResponseWriter, r *http.Request, in intake, done outcome) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	describeReply(w, in, done, done.answer.Body)
+	w.WriteHeader(done.answer.Status)
+	w.Write(done.answer.Body)
+}
+
+// describeReply says where the event is, and whether it was accepted before.
+func describeReply(w http.ResponseWriter, in intake, done outcome, body []byte) {
 	// With a length, bot_jwt need not watch the answer.
-	w.Header().Set("Content-Length", strconv.Itoa(len(done.answer.Body)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Header().Set("Location", done.answer.Location)
 	if done.repeat && in.sender == "" {
 		w.Header().Set(headerReplayed, "true")
 	}
-	w.WriteHeader(done.answer.Status)
-	w.Write(done.answer.Body)
 }
