@@ -93,16 +93,16 @@ type App struct {
 	// Set by Start; the listener and the queue by New when they were given to it.
 	listener net.Listener
 	door     *door
-	// consoleSecret is read by New.
-	consoleSecret []byte
-	queue         queue.Queue
-	outcomes      dispatch.Queue        // The queue as dispatch has it; see openOutcomes.
-	redis         redis.UniversalClient // Nil without one.
-	bus           notify.Bus
-	shards        sharded.Map // Those of the store.
-	store         *sharded.Store
-	sessions      *session.Sessions
-	reader        api.Reader
+	// consoleSecret and oidcSecret are read by New.
+	consoleSecret, oidcSecret []byte
+	queue                     queue.Queue
+	outcomes                  dispatch.Queue        // The queue as dispatch has it; see openOutcomes.
+	redis                     redis.UniversalClient // Nil without one.
+	bus                       notify.Bus
+	shards                    sharded.Map // Those of the store.
+	store                     *sharded.Store
+	sessions                  *session.Sessions
+	reader                    api.Reader
 	// forget has the cache forget an erased user; nil without a cache.
 	forget  func(ctx context.Context, user string, ids []string)
 	retrier api.Retrier
@@ -173,7 +173,7 @@ func New(cfg Config) (*App, error) {
 	if a.door, err = newDoor(a.settings, a.log); err != nil {
 		return nil, err
 	}
-	if err := a.readConsoleSecret(); err != nil {
+	if err := a.readConsoleSecrets(); err != nil {
 		return nil, err
 	}
 	if a.needsStore() {

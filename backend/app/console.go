@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/botgate/botgate/backend/api"
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/console"
+	"github.com/botgate/botgate/backend/console/provider"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/internal/revocation"
 	"github.com/botgate/botgate/internal/secret"
@@ -28,8 +30,15 @@ func (a *App) openConsole(context.Context) error {
 		return nil
 	}
 	revoked := a.followRevocations()
+	signsIn, err := a.newProvider()
+	if err != nil {
+		return fmt.Errorf("the identity provider of the console: %w", err)
+	}
+	o := a.settings.OIDC
 	opened, err := console.New(console.Config{
 		API: http.HandlerFunc(a.serveAPI), Secret: a.consoleSecret, First: a.firstUse, Revoked: revoked,
+		Provider: signsIn,
+		Groups:   console.Groups{Viewers: config.Groups(o.Viewers), Operators: config.Groups(o.Operators), Admins: config.Groups(o.Admins)},
 		ReadOnly: a.settings.Console == config.ConsoleReadOnly, Logger: a.log.With("role", string(config.API)),
 	})
 	if err != nil {
@@ -37,6 +46,19 @@ func (a *App) openConsole(context.Context) error {
 	}
 	a.console.Store(opened)
 	return nil
+}
+
+// newProvider is the identity provider of the settings; nil for none. It is not asked for anything before somebody signs
+// in, so that nothing but that fails while it is away.
+func (a *App) newProvider() (*provider.Provider, error) {
+	o := a.settings.OIDC
+	if o.Issuer == "" {
+		return nil, nil
+	}
+	return provider.New(provider.Config{
+		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: string(a.oidcSecret), RedirectURL: o.RedirectURL,
+		Scopes: strings.FieldsFunc(o.Scopes, func(r rune) bool { return r == ',' || r == ' ' }), UserClaim: o.UserClaim, GroupsClaim: o.GroupsClaim,
+	})
 }
 
 // followRevocations follows those of tokens, where the gateways have them: in Redis, or beside the console's secret in
@@ -54,13 +76,19 @@ func (a *App) followRevocations() func(ctx context.Context, token, user string, 
 	}
 }
 
-// readConsoleSecret is early, so that a file that is missing is an error of the configuration.
-func (a *App) readConsoleSecret() (err error) {
+// readConsoleSecrets is early, so that a file that is missing is an error of the configuration.
+func (a *App) readConsoleSecrets() (err error) {
 	if !a.settings.HasConsole() {
 		return nil
 	}
 	if a.consoleSecret, err = secret.FromFile(a.settings.ConsoleSecretFile); err != nil {
 		return fmt.Errorf("%s: %w; %s=off does without the console", config.EnvConsoleSecret, err, config.EnvConsole)
+	}
+	if a.settings.OIDC.SecretFile == "" {
+		return nil
+	}
+	if a.oidcSecret, err = secret.FromFile(a.settings.OIDC.SecretFile); err != nil {
+		return fmt.Errorf("%s: %w", config.EnvOIDCSecret, err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/botgate/botgate/backend/app"
 	"github.com/botgate/botgate/backend/config"
+	"github.com/botgate/botgate/backend/console"
 )
 
 // TestConsole begins a session as a gateway has it begun, with a link that is good once.
@@ -46,6 +47,28 @@ func TestConsole(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	status, _ = ask(http.MethodGet, "/console/events", http.Header{})
 	require.Equal(t, http.StatusSeeOther, status)
+}
+
+// TestConsoleWithProvider: the settings come to the page that signs in, whether the provider is there or not.
+func TestConsoleWithProvider(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, config.ConsoleCallback, console.CallbackPath)
+	c := settings(t, "http://127.0.0.1:1/")
+	folder := t.TempDir()
+	c.Roles, c.Console, c.ConsoleSecretFile = []config.Role{config.API}, config.ConsoleOn, filepath.Join(folder, "console.secret")
+	require.NoError(t, os.WriteFile(c.ConsoleSecretFile, []byte("0123456789abcdef0123456789abcdef"), 0o600))
+	c.OIDC.Issuer, c.OIDC.ClientID, c.OIDC.Viewers = "http://127.0.0.1:1/realm", "botgate", "staff"
+	c.OIDC.RedirectURL, c.OIDC.SecretFile = "https://gate.example.com"+config.ConsoleCallback, filepath.Join(folder, "client.secret")
+	_, err := app.New(app.Config{Settings: c})
+	require.ErrorContains(t, err, config.EnvOIDCSecret)
+	require.NoError(t, os.WriteFile(c.OIDC.SecretFile, []byte("hunter2\n"), 0o600))
+	a := start(t, app.Config{Settings: c})
+	status, page := get(t, a, "/console/login")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, page, "Sign in with 127.0.0.1:1<")
+	status, page = get(t, a, "/console/oidc")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, page, "The identity provider does not answer")
 }
 
 // TestNoConsole: it is off unless somebody asks for it.

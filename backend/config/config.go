@@ -61,6 +61,8 @@ type Config struct {
 	// ConsoleSecretFile signs the cookies of the console's sessions, with at least 32 bytes; all processes behind one
 	// gateway have the same. Required where there is a console.
 	ConsoleSecretFile string
+	// OIDC is the identity provider that signs people in to the console.
+	OIDC OIDC
 	// ReconcileAfter is how long nothing may have happened to an event under way before the role jobs
 	// asks whether the queue has it, and delivers it again where that does not; 0 never asks.
 	ReconcileAfter time.Duration

@@ -3,6 +3,8 @@ package config_test
 import (
 	"bytes"
 	"log/slog"
+	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,8 +68,45 @@ func TestFromEnv(t *testing.T) {
 		LogFormat:      "json",
 
 		ConsoleSecretFile: "console.secret",
+		OIDC:              config.Default().OIDC,
 	}, c)
 	require.False(t, c.Has(config.Dispatch))
+}
+
+// TestOIDC: an identity provider is configured as a whole or not at all.
+func TestOIDC(t *testing.T) {
+	t.Parallel()
+	whole := map[string]string{
+		"BOTGATE_CONSOLE_OIDC_ISSUER": "https://login.example.com/realms/x", "BOTGATE_CONSOLE_OIDC_CLIENT_ID": "botgate",
+		"BOTGATE_CONSOLE_OIDC_REDIRECT": "https://gate.example.com/console/oidc/callback", "BOTGATE_CONSOLE_OIDC_OPERATORS": " Bot operators, on-call ,",
+	}
+	c, err := fromEnv(whole)
+	require.NoError(t, err)
+	require.NoError(t, c.Validate())
+	require.Equal(t, []string{"Bot operators", "on-call"}, config.Groups(c.OIDC.Operators))
+	require.Equal(t, "openid sub groups", c.OIDC.Scopes+" "+c.OIDC.UserClaim+" "+c.OIDC.GroupsClaim)
+	for name, bad := range map[string][]string{
+		"BOTGATE_CONSOLE_OIDC_ISSUER":    {"", "http://login.example.com", "login.example.com", "https://", "https://login.example.com/?x=1", "https://u:secret-password@h"},
+		"BOTGATE_CONSOLE_OIDC_CLIENT_ID": {""},
+		"BOTGATE_CONSOLE_OIDC_REDIRECT": {
+			"", "https://gate.example.com", "http://gate.example.com/console/oidc/callback", "/console/oidc/callback",
+			"https://gate.example.com/console/oidc/callback?x", "https://gate.example.com/other",
+		},
+		"BOTGATE_CONSOLE_OIDC_OPERATORS": {"", " , "},
+	} {
+		for _, value := range bad {
+			half := maps.Clone(whole)
+			half[name] = value
+			c, err := fromEnv(half)
+			require.NoError(t, err)
+			named := strings.Replace(name, "OPERATORS", "VIEWERS", 1) // The error is at the first of the three.
+			require.ErrorContains(t, c.Validate(), named+":", "%s=%s", name, value)
+			require.NotContains(t, c.Validate().Error(), "secret-password")
+		}
+	}
+	c, err = fromEnv(map[string]string{config.EnvOIDCSecret: "client.secret"})
+	require.NoError(t, err)
+	require.ErrorContains(t, c.Validate(), "BOTGATE_CONSOLE_OIDC_ISSUER: must be set")
 }
 
 func TestDataFromEnv(t *testing.T) {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/internal/address"
@@ -35,6 +36,7 @@ const (
 	EnvDebugListen   = "BOTGATE_DEBUG_LISTEN"
 	EnvConsole       = "BOTGATE_CONSOLE"
 	EnvConsoleSecret = "BOTGATE_CONSOLE_SECRET_FILE"
+	EnvOIDCSecret    = "BOTGATE_CONSOLE_OIDC_SECRET_FILE"
 )
 
 // minRetention is longer than any repeat window of the gateways by default, within which
@@ -48,8 +50,10 @@ const maxShutdownDelay = 5 * time.Minute
 type Option struct {
 	// Flag is the flag of botgate-backend, and Env the environment variable.
 	Flag, Env string
-	// Caddy is the option of botgate_embedded; empty for what that takes from elsewhere.
+	// Caddy is the option of botgate_embedded; empty for what that takes from elsewhere. Words says that its value there
+	// may be several words.
 	Caddy string
+	Words bool
 	// Default is the value without any of these, and Unset what an empty one stands for;
 	// "" for none.
 	Default, Unset string
@@ -77,9 +81,11 @@ func (o Option) Set(c *Config, text string) error {
 
 // Options are all settings of the backend. Flags, environment, botgate_embedded, --help and
 // docs/reference/settings.md are made from this table.
-var Options = []Option{
+var Options = slices.Concat(options, oidcOptions)
+
+var options = []Option{
 	{
-		Flag: "roles", Env: EnvRoles, Caddy: "roles", Default: "record,dispatch,api,jobs",
+		Flag: "roles", Env: EnvRoles, Caddy: "roles", Words: true, Default: "record,dispatch,api,jobs",
 		Help: "what this process does; commas or spaces between", Page: "reference/backend.md",
 		value: func(c *Config) value { return (*roles)(&c.Roles) },
 		check: Config.checkRoles,

@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/botgate/botgate/backend/console/provider"
 )
 
 // Path is what the paths of all pages begin with.
@@ -32,6 +34,9 @@ type Config struct {
 	// Revoked reports whether the token of a session was revoked, by its id or with all those of its user that were
 	// issued then. Default: none is.
 	Revoked func(ctx context.Context, token, user string, issued time.Time) bool
+	// Provider signs people in at an identity provider, and Groups say who they are here. Default: none does.
+	Provider *provider.Provider
+	Groups   Groups
 	// ReadOnly refuses everything that would change something, whoever asks.
 	ReadOnly bool
 	// Now is the clock. Default: time.Now.
@@ -106,6 +111,8 @@ func (c *Console) routes() []route {
 		{"GET " + Path + "/login", true, c.showLogin},
 		{"POST " + Path + "/session", true, c.signIn},
 		{"POST " + Path + "/sign-out", true, c.signOut},
+		{"GET " + oidcPath, true, c.beginAtProvider},
+		{"GET " + CallbackPath, true, c.comeFromProvider},
 		{"GET " + Path + "/{$}", false, c.showHome},
 		{"POST " + Path + "/look", false, c.setLook},
 		{"GET " + Path + "/find", false, c.find},

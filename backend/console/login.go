@@ -26,7 +26,7 @@ const (
 	clientHeader = "X-Botgate-Client"
 )
 
-// linkMemory is how long the id of a link is remembered: longer than a link is good for.
+// linkMemory is how long the id of a sign-in is remembered: longer than a link or a flow is good for.
 const linkMemory = time.Hour
 
 var (
@@ -42,14 +42,26 @@ var (
 // showLogin shows the page that takes a token from behind the # of its address, or pasted.
 func (c *Console) showLogin(v *visit) error {
 	v.bare = true
-	return v.render("login", "Sign in", struct{ Next string }{inside(v.r.URL.Query().Get("next"))})
+	next := inside(v.r.URL.Query().Get("next"))
+	page := loginPage{Next: next}
+	if v.c.cfg.Provider != nil {
+		page.Provider, page.Begin = v.c.cfg.Provider.Name(), oidcPath+"?"+url.Values{"next": {next}}.Encode()
+	}
+	return v.render("login", "Sign in", page)
+}
+
+// loginPage is the page that signs in.
+type loginPage struct {
+	Next string
+	// Provider names the identity provider, and Begin where signing in there begins; empty for none.
+	Provider, Begin string
 }
 
 // inside keeps an address that a page may send its visitor to: one of the console's own.
 func inside(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || strings.ContainsAny(next, "\\\r\n\t") ||
-		!strings.HasPrefix(u.Path, Path+"/") || u.Path == Path+"/login" {
+		!strings.HasPrefix(u.Path, Path+"/") || u.Path == Path+"/login" || u.Path == oidcPath || u.Path == CallbackPath {
 		return Path + "/"
 	}
 	return next
@@ -59,20 +71,28 @@ func inside(next string) string {
 func (c *Console) signIn(v *visit) error {
 	s, refused := c.sessionOf(v.r.Header)
 	if refused == nil && slices.Contains(s.Scopes, scopeLink) {
-		refused = c.useLink(v, s.Token)
+		refused = v.useLink(s.Token)
 	}
 	if refused != nil {
 		return refused.Write(v.w)
 	}
 	s.Scopes = slices.DeleteFunc(s.Scopes, func(scope string) bool { return scope == scopeLink })
-	value, err := c.seal(s)
+	if err := v.begin(s); err != nil {
+		return err
+	}
+	v.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// begin gives the session to the browser.
+func (v *visit) begin(s session) error {
+	value, err := v.c.seal(sealedSession, s)
 	if err != nil {
 		return err
 	}
-	http.SetCookie(v.w, cookie(v.r, nameOf(v.r), value, sessionLife))
-	c.cfg.Logger.InfoContext(v.r.Context(), "signed in to the console", slog.String("user", s.User),
+	http.SetCookie(v.w, cookie(v.r, cookieName, value, sessionLife))
+	v.c.cfg.Logger.InfoContext(v.r.Context(), "signed in to the console", slog.String("user", s.User),
 		slog.String("issuer", s.Issuer), slog.String("role", roleOf(s.Scopes)), slog.String("session", s.ID))
-	v.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
@@ -84,11 +104,9 @@ func (c *Console) sessionOf(h http.Header) (s session, refused *problem.Problem)
 		}
 	}
 	issued, _ := strconv.ParseInt(h.Get(issuedHeader), 10, 64)
-	now := c.cfg.Now().Unix()
-	s = session{
-		ID: requestid.New(), User: h.Get(userHeader), Issuer: h.Get(issuerHeader), Bot: h.Get(botclaim.Header),
-		Token: h.Get(tokenHeader), Issued: issued, Begun: now, Seen: now,
-	}
+	s = c.newSession(session{
+		User: h.Get(userHeader), Issuer: h.Get(issuerHeader), Bot: h.Get(botclaim.Header), Token: h.Get(tokenHeader), Issued: issued,
+	})
 	for scope := range strings.FieldsSeq(h.Get(scopesHeader)) {
 		if slices.Contains([]string{scopeRead, scopeAct, scopeAdmin, scopeLink}, scope) && !slices.Contains(s.Scopes, scope) {
 			s.Scopes = append(s.Scopes, scope)
@@ -103,15 +121,20 @@ func (c *Console) sessionOf(h http.Header) (s session, refused *problem.Problem)
 	return s, nil
 }
 
+// newSession is one of that user that begins now.
+func (c *Console) newSession(of session) session {
+	now := c.cfg.Now().Unix()
+	of.ID, of.Begun, of.Seen = requestid.New(), now, now
+	return of
+}
+
 // useLink refuses a link that was used before, or that can't be told from others.
-func (c *Console) useLink(v *visit, id string) *problem.Problem {
+func (v *visit) useLink(id string) *problem.Problem {
 	if id == "" {
 		return linkUsed
 	}
-	first, err := c.cfg.First(v.r.Context(), id, linkMemory)
-	switch {
+	switch first, err := v.first(id); {
 	case err != nil:
-		c.cfg.Logger.WarnContext(v.r.Context(), "a link to the console can't be looked up", slog.Any("error", err))
 		return unavailable
 	case !first:
 		return linkUsed
@@ -119,9 +142,18 @@ func (c *Console) useLink(v *visit, id string) *problem.Problem {
 	return nil
 }
 
+// first reports whether the id of a sign-in is new. Its error is in the log.
+func (v *visit) first(id string) (bool, error) {
+	first, err := v.c.cfg.First(v.r.Context(), id, linkMemory)
+	if err != nil {
+		v.c.cfg.Logger.WarnContext(v.r.Context(), "a sign-in to the console can't be looked up", slog.Any("error", err))
+	}
+	return first, err
+}
+
 // signOut ends the session in this browser.
 func (c *Console) signOut(v *visit) error {
-	http.SetCookie(v.w, cookie(v.r, nameOf(v.r), "", -time.Second))
+	http.SetCookie(v.w, cookie(v.r, cookieName, "", -time.Second))
 	v.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	v.redirect(Path + "/login")
 	return nil

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -23,8 +22,9 @@ const (
 	cookieName = "botgate_console"
 	// maxCookie is less than what browsers keep of a cookie.
 	maxCookie = 3800
-	// sealed is in what is signed, so that a signature made for something else never fits.
-	sealed = "botgate console session 1."
+	// These are in what is signed, so that a signature made for one never fits the other.
+	sealedSession = "botgate console session 1."
+	sealedFlow    = "botgate console flow 1."
 )
 
 // session is who signed in. It is in the visitor's cookie, signed, and nowhere else.
@@ -43,35 +43,40 @@ type session struct {
 	Seen  int64 `json:"seen"`
 }
 
-func (c *Console) sign(payload string) []byte {
+func (c *Console) sign(purpose, payload string) []byte {
 	mac := hmac.New(sha256.New, c.cfg.Secret)
-	mac.Write([]byte(sealed + payload))
+	mac.Write([]byte(purpose + payload))
 	return mac.Sum(nil)
 }
 
-// seal is the value of the session's cookie.
-func (c *Console) seal(s session) (string, error) {
-	document, err := json.Marshal(s)
+// seal is the value of a cookie that has the document, signed for a purpose.
+func (c *Console) seal(purpose string, content any) (string, error) {
+	document, err := json.Marshal(content)
 	if err != nil {
-		return "", fmt.Errorf("encoding a session: %w", err)
+		return "", fmt.Errorf("encoding a cookie: %w", err)
 	}
 	payload := base64.RawURLEncoding.EncodeToString(document)
-	value := payload + "." + base64.RawURLEncoding.EncodeToString(c.sign(payload))
+	value := payload + "." + base64.RawURLEncoding.EncodeToString(c.sign(purpose, payload))
 	if len(value) > maxCookie {
-		return "", fmt.Errorf("the session of a cookie of %d bytes is too large", len(value))
+		return "", fmt.Errorf("a cookie of %d bytes is too large", len(value))
 	}
 	return value, nil
 }
 
-// open reads the value of a cookie; false where it is none of ours, or the session is over.
-func (c *Console) open(ctx context.Context, value string) (s session, ok bool) {
+// unseal reads the value of a cookie; false where it is none of ours.
+func (c *Console) unseal(purpose, value string, into any) bool {
 	payload, signature, _ := strings.Cut(value, ".")
 	given, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil || !hmac.Equal(given, c.sign(payload)) {
-		return s, false
+	if err != nil || !hmac.Equal(given, c.sign(purpose, payload)) {
+		return false
 	}
 	document, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil || json.Unmarshal(document, &s) != nil {
+	return err == nil && json.Unmarshal(document, into) == nil
+}
+
+// open reads the value of a session's cookie; false where it is none of ours, or the session is over.
+func (c *Console) open(ctx context.Context, value string) (s session, ok bool) {
+	if !c.unseal(sealedSession, value, &s) {
 		return s, false
 	}
 	now := c.cfg.Now()
@@ -81,38 +86,43 @@ func (c *Console) open(ctx context.Context, value string) (s session, ok bool) {
 	return s, !c.cfg.Revoked(ctx, s.Token, s.User, time.Unix(s.Issued, 0))
 }
 
-// nameOf is the cookie's name: under TLS one that browsers take from encrypted connections only.
-func nameOf(r *http.Request) string {
+// nameOf is a cookie's name: under TLS one that browsers take from encrypted connections only.
+func nameOf(r *http.Request, name string) string {
 	if overTLS(r) {
-		return "__Secure-" + cookieName
+		return "__Secure-" + name
 	}
-	return cookieName
+	return name
 }
 
 // cookie is one of the console's. Lax, since a link in a chat must open.
 func cookie(r *http.Request, name, value string, life time.Duration) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Over plain http, Safari does not send a cookie that is Secure.
-		Name: name, Value: value, Path: Path, MaxAge: int(life.Seconds()), HttpOnly: true, Secure: overTLS(r),
+		Name: nameOf(r, name), Value: value, Path: Path, MaxAge: int(life.Seconds()), HttpOnly: true, Secure: overTLS(r),
 		SameSite: http.SameSiteLaxMode,
 	}
 }
 
+// sent is the value of a cookie; empty for none, and for several of that name, one of which somebody else set.
+func (v *visit) sent(name string) string {
+	found := v.r.CookiesNamed(nameOf(v.r, name))
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0].Value
+}
+
 // recognize finds the visitor's session, and keeps it from ending while pages are looked at.
 func (v *visit) recognize(ctx context.Context) bool {
-	sent := slices.DeleteFunc(v.r.Cookies(), func(c *http.Cookie) bool { return c.Name != nameOf(v.r) })
-	if len(sent) != 1 {
-		return false
-	}
 	var ok bool
-	if v.session, ok = v.c.open(ctx, sent[0].Value); !ok {
+	if v.session, ok = v.c.open(ctx, v.sent(cookieName)); !ok {
 		return false
 	}
 	now := v.c.cfg.Now()
 	if now.Sub(time.Unix(v.session.Seen, 0)) > refreshAfter {
 		v.session.Seen = now.Unix()
-		if value, err := v.c.seal(v.session); err == nil {
+		if value, err := v.c.seal(sealedSession, v.session); err == nil {
 			left := time.Unix(v.session.Begun, 0).Add(sessionLife).Sub(now)
-			http.SetCookie(v.w, cookie(v.r, nameOf(v.r), value, left))
+			http.SetCookie(v.w, cookie(v.r, cookieName, value, left))
 		}
 	}
 	return true

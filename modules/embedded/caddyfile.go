@@ -39,10 +39,10 @@ func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	for d.NextBlock(0) {
 		name, args := d.Val(), d.RemainingArgs()
-		switch _, known := options[name]; {
+		switch o, known := options[name]; {
 		case !known:
 			return d.Err(unknownOption(name).Error())
-		case len(args) > 1 && name != "roles":
+		case len(args) > 1 && !o.Words:
 			return d.ArgErr()
 		case len(args) > 0:
 			if err := option.Address(d, name, strings.Join(args, " ")); err != nil {

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
-	"sync/atomic"
 
 	"github.com/botgate/botgate/internal/outbound"
 )
@@ -27,8 +25,8 @@ type fetcher struct {
 	client *http.Client
 	// host is the one of the configured address.
 	host string
-	// scope is that of the address to which the host resolved last.
-	scope atomic.Int32
+	// allow judges the addresses that are dialed.
+	allow outbound.Allow
 }
 
 func newFetcher(c Config) *fetcher {
@@ -38,6 +36,7 @@ func newFetcher(c Config) *fetcher {
 	if configured, err := url.Parse(cmp.Or(c.URL, c.MetadataURL, c.Issuer)); err == nil {
 		f.host = configured.Hostname()
 	}
+	f.allow = outbound.Beside(f.host)
 	outbound.Guard(transport, f.allow)
 	f.client = &http.Client{
 		Transport: transport, Timeout: c.Timeout,
@@ -54,27 +53,13 @@ func newFetcher(c Config) *fetcher {
 	return f
 }
 
-// allow lets the configured host be wherever it is. Where a provider sends the gateway to is to be no
-// further inside, or its metadata could have the gateway ask what only this machine can reach.
-func (f *fetcher) allow(host string, to netip.Addr) error {
-	scope := outbound.ScopeOf(to)
-	if host == f.host {
-		f.scope.Store(int32(scope)) //nolint:gosec // One of five.
-		return nil
-	}
-	if scope > outbound.Scope(f.scope.Load()) {
-		return outbound.PublicOnly(host, to)
-	}
-	return nil
-}
-
 // check is for the addresses that the provider names: plain http is for loopback only, as it is
 // in the configuration, and only for a provider that is there itself.
 func (f *fetcher) check(address *url.URL) error {
 	if address.Scheme == "http" && !isLoopback(f.host) {
 		return fmt.Errorf("%q is not an https address, and the configured one is not on loopback", address.Redacted())
 	}
-	return checkURL(address)
+	return outbound.CheckEncrypted(address)
 }
 
 func isLoopback(host string) bool {
@@ -156,18 +141,5 @@ func checkAddress(address string) error {
 	if err != nil {
 		return fmt.Errorf("%q is not an address", address)
 	}
-	return checkURL(parsed)
-}
-
-// checkURL lets keys come over TLS, and from this machine itself.
-func checkURL(address *url.URL) error {
-	host := address.Hostname()
-	switch {
-	case host == "":
-	case address.Scheme == "https":
-		return nil
-	case address.Scheme == "http" && isLoopback(host):
-		return nil
-	}
-	return fmt.Errorf("%q is not an https address; plain http is for loopback only", address.Redacted())
+	return outbound.CheckEncrypted(parsed)
 }

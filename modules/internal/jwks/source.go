@@ -43,7 +43,7 @@ var errUnavailable = errors.New("no keys could be had")
 
 // Config says where keys are. Exactly one of URL, Issuer and MetadataURL is set; all must
 // be https, or http on loopback. What the provider names beside is no further inside than
-// the configured host: see [fetcher.allow].
+// the configured host: see [outbound.Beside].
 type Config struct {
 	// URL is the address of a JSON Web Key Set.
 	URL string
