@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
@@ -41,6 +42,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"POST", s.base + commands, with("Idempotency-Key", "k"), hello, 202},
 		{"POST", s.base + commands, with("Idempotency-Key", "k"), hello, 202},
 		{"POST", s.base + commands, with("Idempotency-Key", "k"), []byte(`{"command":"/other"}`), 422},
+		{"POST", s.base + commands, with("Botgate-Deliver-At", time.Now().Add(time.Hour).Format(time.RFC3339)), hello, 202},
+		{"POST", s.base + commands, with("Botgate-Deliver-At", "soon"), hello, 400},
+		{"DELETE", s.base + "/v1/events/nothing", good, nil, 404},
 		{"POST", s.base + commands, good, []byte(`{`), 400},
 		{"POST", s.base + commands, nil, hello, 401},
 		{"POST", s.base + commands, bearer(s.tokenWith(jwt.MapClaims{"scope": ""})), hello, 403},

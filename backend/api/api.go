@@ -49,6 +49,8 @@ type Config struct {
 	Reader Reader
 	// Retry has bots tried now. Required.
 	Retry Retrier
+	// Cancel takes scheduled events back; nil for nobody, and then DELETE is no method of an event.
+	Cancel Canceller
 	// Queue says what waits; nil for one that is never available.
 	Queue Queue
 	// Bots are those of the bots file, whose set nobody changes; nil where this process does not read it.

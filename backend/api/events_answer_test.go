@@ -80,10 +80,10 @@ func TestNoAnswer(t *testing.T) {
 		r := answered(&event.Answer{Body: []byte("of a time before")})
 		r.Status = status
 		w := ask(t, handler(t, Config{Reader: &fakeReader{record: r}}), "GET", answerOf)
-		switch status {
-		case event.StatusDelivered:
+		switch {
+		case status == event.StatusDelivered:
 			require.Equal(t, 200, w.Code)
-		case event.StatusDead, event.StatusDropped, event.StatusExpired:
+		case status.Final():
 			requireProblem(t, w, 404, "no-answer")
 			require.Contains(t, w.Body.String(), string(status))
 		default:

@@ -161,7 +161,7 @@ func TestEveryStatusCanBeAskedFor(t *testing.T) {
 	}
 	w := ask(t, handler(t, Config{}), "GET", "/v1/events?status=lost")
 	requireProblem(t, w, 400, "malformed")
-	require.Contains(t, w.Body.String(), "[accepted deferred replayed failed expired dead dropped delivered]")
+	require.Contains(t, w.Body.String(), "[scheduled due accepted deferred released replayed failed expired dead dropped cancelled delivered]")
 }
 
 func TestListParameters(t *testing.T) {

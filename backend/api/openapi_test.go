@@ -88,7 +88,7 @@ func TestDescriptionSaysWhatThereIs(t *testing.T) {
 		require.Contains(t, status["enum"], string(s))
 	}
 	cfg := usersConfig(t, record("", nil), nil)
-	cfg.Jobs, cfg.System, cfg.Audit, cfg.Refusals = fakeJobs{}, fakeSystem(), &fakeAudit{}, &fakeRefusals{}
+	cfg.Jobs, cfg.System, cfg.Audit, cfg.Refusals, cfg.Cancel = fakeJobs{}, fakeSystem(), &fakeAudit{}, &fakeRefusals{}, fakeCanceller{}
 	a, err := New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
@@ -118,7 +118,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, fmt.Errorf("broken")} {
 		down := describedServer(t, err)
 		for _, target := range []string{
-			"GET /v1/events", "GET /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/events/x/answer", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/limits", "POST /v1/limits/reset?zone=user", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/pause", "POST /v1/bots/demo/resume", "POST /v1/bots/demo/test", "POST /v1/bots/demo/give-up?event=e", "POST /v1/bots/demo/receive",
+			"GET /v1/events", "GET /v1/events/x", "DELETE /v1/events/x", "GET /v1/events/x?wait=1s", "GET /v1/events/x/answer", "GET /v1/users/x", "GET /v1/users", "GET /v1/jobs", "GET /v1/jobs/x", "DELETE /v1/jobs/x", "GET /v1/jobs/x/result", "GET /v1/users/x/data", "DELETE /v1/users/x/data", "GET /v1/bots/demo/stats", "GET /v1/stats", "GET /v1/bots", "GET /v1/bots/demo", "GET /v1/queues", "GET /v1/audit", "GET /v1/refusals", "GET /v1/limits", "POST /v1/limits/reset?zone=user", "GET /v1/dead", "GET /v1/dead/summary", "GET /v1/dead/x", "POST /v1/bots/demo/retry", "POST /v1/bots/demo/pause", "POST /v1/bots/demo/resume", "POST /v1/bots/demo/test", "POST /v1/bots/demo/give-up?event=e", "POST /v1/bots/demo/receive",
 			"DELETE /v1/dead/x", "DELETE /v1/dead?all=true", "POST /v1/dead/x/replay", "POST /v1/dead/replay?all=true",
 		} {
 			try(t, c, down, target)
@@ -140,6 +140,9 @@ GET /v1/events
 GET /v1/events?fields=id,status&limit=1
 GET /v1/events | If-None-Match: *
 GET /v1/events?status=failed,dead&from=24h&to=1h&order=oldest
+DELETE /v1/events/x
+DELETE /v1/events/x?a=b
+DELETE /v1/events/gone
 GET /v1/events?q=al&verified_by=jwt&order_key=k&fields=last,size
 GET /v1/events?text=hello
 GET /v1/events?text=x
@@ -406,7 +409,7 @@ func describedServer(t *testing.T, err error) *httptest.Server {
 	users := describedUsers{reader}
 	a, failure := New(Config{
 		Queue: fakeQueue{err}, Bots: botsConfig(nil).Bots, System: fakeSystem(), Audit: auditWith(err), Refusals: &fakeRefusals{err: err}, Pauses: newFakePauses(err), Pull: &fakePull{err: err}, Limits: fakeLimits{reset: func(string, string) error { return err }, err: err},
-		Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err},
+		Reader: users, Eraser: users, Retry: &fakeRetrier{err: err}, Cancel: fakeCanceller{err: err}, Sessions: newSessions(t), Jobs: fakeJobs{err},
 	})
 	require.NoError(t, failure)
 	server := httptest.NewServer(a)

@@ -11,6 +11,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/backend/refusal"
+	"github.com/botgate/botgate/backend/schedule"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/botclaim"
@@ -25,6 +26,7 @@ var (
 	unknownDeadLetter = problem.New(http.StatusNotFound, "unknown-dead-letter", "There is no such dead letter.")
 	notFound          = problem.New(http.StatusNotFound, "not-found", "There is nothing at this path.")
 	unknownEvent      = problem.New(http.StatusNotFound, "unknown-event", "There is no such event.")
+	notScheduled      = problem.New(http.StatusConflict, "not-scheduled", "The event does not wait for its time: it never did, or that has come.")
 	unknownUser       = problem.New(http.StatusNotFound, "unknown-user", "There are no events of this user.")
 	unknownSession    = problem.New(http.StatusNotFound, "unknown-session", "There is no such session, or no longer.")
 	crossOrigin       = problem.New(http.StatusForbidden, "cross-origin", "A page of another origin may not do this.")
@@ -49,6 +51,7 @@ var known = []struct {
 	answer *problem.Problem
 }{
 	{store.ErrNotFound, unknownEvent},
+	{schedule.ErrNotScheduled, notScheduled},
 	{session.ErrNotFound, unknownSession},
 	{session.ErrCondition, conditionFailed},
 	{session.ErrBusy, sessionBusy},

@@ -60,7 +60,7 @@ func (a *API) routes() []route {
 		{"GET /v1/dead/summary", "dead", query, a.sumDead},
 		{"GET /v1/dead/{id}", "dead", query, a.getDead},
 	}
-	all = append(all, a.botChanges()...)
+	all = append(all, append(a.botChanges(), a.eventChanges()...)...)
 	if a.cfg.System != nil {
 		all = append(all, route{"GET /v1/system", "system", query, a.getSystem})
 	}
@@ -102,6 +102,14 @@ func (a *API) routes() []route {
 		}...)
 	}
 	return all
+}
+
+// eventChanges are what can be done to an event.
+func (a *API) eventChanges() []route {
+	if a.cfg.Cancel == nil {
+		return nil
+	}
+	return []route{{"DELETE /v1/events/{id}", "cancel", retryTimeout, a.cancelEvent}}
 }
 
 // botChanges are what can be done to a bot, and what it does itself.

@@ -41,7 +41,7 @@ import (
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
 const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper + closeBots + closeShards +
-	stopReconcile + stopRetention + stopSessions + stopPull + stopDirectory + 5*closeStore + 4*closeShared + 4*closeListener
+	stopReconcile + stopSchedule + stopRetention + stopSessions + stopPull + stopDirectory + 5*closeStore + 4*closeShared + 4*closeListener
 
 var errNotStarted = errors.New("not started")
 
@@ -120,6 +120,8 @@ type App struct {
 	jobs     *job.Jobs // Nil without the roles for it.
 	// jobsReady returns nil when their table is there.
 	jobsReady func(context.Context) error
+	// scheduled returns nil while what is due is handed over; nil without the role for it.
+	scheduled func() error
 
 	mu    sync.Mutex
 	steps []step // What Stop has to undo, in the order of starting.

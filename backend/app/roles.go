@@ -192,7 +192,7 @@ func (a *App) startJobs(ctx context.Context) error {
 	if !a.settings.Has(config.Jobs) {
 		return nil
 	}
-	a.background(ctx, config.Jobs, stopJobs, onceReady(a.jobsReady, a.jobs.Run), a.jobsHealthy)
+	a.background(ctx, config.Jobs, stopJobs, onceReady(a.jobsReady, a.jobs.Run), func() error { return cmp.Or(a.jobsHealthy(), a.scheduled()) })
 	return nil
 }
 

@@ -113,7 +113,7 @@ func (a *App) openAPI(context.Context) error {
 		return nil
 	}
 	opened, err := api.New(api.Config{
-		Reader: a.reader, Retry: a.retrier, Sessions: a.sessions, Jobs: a.jobs, Eraser: a.store, Forget: a.forget,
+		Reader: a.reader, Retry: a.retrier, Cancel: a.canceller(), Sessions: a.sessions, Jobs: a.jobs, Eraser: a.store, Forget: a.forget,
 		Queue: a.waiting, Bots: a.knownBots(), System: a.system(), Audit: a.audit, Refusals: a.refusals, Pauses: a.apiPauses(), Pull: a.apiPull(), PullUses: a.pullUses(), Limits: a.apiLimits(),
 		Notices: a.bus, Tracer: a.tracer, Logger: a.log, Registerer: a.registry,
 	})

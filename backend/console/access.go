@@ -19,6 +19,7 @@ const (
 var access = map[string]string{
 	"GET /v1/events":             scopeRead,
 	"GET /v1/events/{id}":        scopeRead,
+	"DELETE /v1/events/{id}":     scopeAct,
 	"GET /v1/events/stream":      scopeRead,
 	"GET /v1/users":              scopeRead,
 	"GET /v1/users/{user}":       scopeRead,

@@ -14,6 +14,8 @@ import (
 var stricter = map[string]string{
 	"DELETE /v1/dead": scopeAdmin, "DELETE /v1/dead/{id}": scopeAdmin, "DELETE /v1/users/{user}/data": scopeAdmin,
 	"GET /v1/audit": scopeAdmin, "GET /v1/system": scopeAdmin,
+	// Who sends commands may take them back, and signs in nowhere.
+	"DELETE /v1/events/{id}": scopeAct,
 	// Bots write sessions with a scope of their own; who may export a user may see them.
 	"GET /v1/sessions/{bot}/{user}": scopeAct,
 }

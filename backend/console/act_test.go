@@ -4,8 +4,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/internal/event"
 )
 
 // TestBotIsPausedAndResumed by an operator, and the pages say so at once.
@@ -31,6 +34,29 @@ func TestBotIsPausedAndResumed(t *testing.T) {
 	for path, status := range map[string]int{"/console/bots/nobody/pause": 404, "/console/bots/demo/stop": 404} {
 		require.Equal(t, status, v.send(http.MethodPost, path, nil).Code, path)
 	}
+}
+
+// TestScheduledEventIsCancelled by an operator; what is not scheduled has no button.
+func TestScheduledEventIsCancelled(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	v := d.signIn(operator)
+	id, err := event.NewID("alice")
+	require.NoError(t, err)
+	e := &event.Event{ID: id, Bot: "demo", Type: "command", Subject: "alice", Time: d.clock, VerifiedBy: "jwt", OrderKey: "alice"}
+	e.Schedule(d.clock.Add(time.Hour))
+	d.add(e)
+	path := "/console/events/" + id
+	page := v.page(path)
+	require.Contains(t, page, "Scheduled for")
+	require.Contains(t, page, `action="`+path+`/cancel"`)
+	require.Contains(t, v.page("/console/events?status=scheduled"), path)
+	require.Equal(t, http.StatusForbidden, d.signIn(viewer).send(http.MethodPost, path+"/cancel", nil).Code)
+	w := v.send(http.MethodPost, path+"/cancel", nil)
+	require.Equal(t, path, w.Header().Get("Location"), w.Body)
+	page = v.page(path)
+	require.Contains(t, page, "cancelled")
+	require.NotContains(t, page, path+"/cancel")
 }
 
 // TestRefused shows what was refused and why, as text.

@@ -121,6 +121,7 @@ func (c *Console) routes() []route {
 		{"POST " + Path + "/events/export", false, c.export},
 		{"GET " + Path + "/events/{id}", false, c.showEvent},
 		{"GET " + Path + "/events/{id}/body", false, c.downloadBody},
+		{"POST " + Path + "/events/{id}/cancel", false, c.cancelEvent},
 		{"GET " + Path + "/dead", false, c.listDead},
 		{"GET " + Path + "/dead/{verb}", false, c.confirmMove},
 		{"POST " + Path + "/dead/{verb}", false, c.move},

@@ -29,7 +29,15 @@ func (e *detailed) body() []byte {
 
 // final reports whether nothing happens to the event by itself any more.
 func (e *detailed) final() bool {
-	return e.Status == "delivered" || e.Status == "dead" || e.Status == "dropped" || e.Status == "expired"
+	return e.Status == "delivered" || e.Status == "dead" || e.Status == "dropped" || e.Status == "expired" || e.Status == "cancelled"
+}
+
+// accepted is when the event was; of one that was scheduled that is when it was recorded.
+func (e *detailed) accepted() time.Time {
+	if !e.DeliverAt.IsZero() {
+		return e.RecordedAt
+	}
+	return e.Time
 }
 
 // attempt is one at the bot, or what else happened to the event.
@@ -79,6 +87,8 @@ type eventPage struct {
 	Replay   action
 	Drop     action
 	IsDead   bool
+	// Cancel takes back what is scheduled; nil for anything else.
+	Cancel *action
 	// Newer and Older are the events of the same bot beside it; Behind says how many wait for it, which Waiting shows.
 	Newer, Older    string
 	Behind, Waiting string
@@ -122,10 +132,29 @@ func (c *Console) showEvent(v *visit) error {
 		Replay: action{movePath(verbReplay, url.Values{"id": {e.ID}}), v.why(scopeAct)},
 		Drop:   action{movePath(verbDrop, url.Values{"id": {e.ID}}), v.why(scopeAdmin)},
 	}
+	if e.Status == "scheduled" {
+		page.Cancel = &action{eventsPath + "/" + e.ID + "/cancel", v.why(scopeAct)}
+	}
 	page.Body, page.Forms = showBody(e.body(), f)
 	page.Newer, page.Older = v.neighbour(e, false), v.neighbour(e, true)
 	page.Behind, page.Waiting = v.behind(e)
 	return v.render("event", "Event "+short(e.ID), page)
+}
+
+// cancelEvent takes back an event that is scheduled, and shows it.
+func (*Console) cancelEvent(v *visit) error {
+	if err := v.refuse(scopeAct); err != nil {
+		return err
+	}
+	e, a, err := v.readEvent()
+	if err == nil {
+		err = v.ask(call{method: http.MethodDelete, path: a.path}, nil)
+	}
+	if err != nil {
+		return err
+	}
+	v.redirect(eventsPath + "/" + e.ID)
+	return nil
 }
 
 func (v *visit) facts(e detailed) []fact {
@@ -138,7 +167,10 @@ func (v *visit) facts(e detailed) []fact {
 		{"Verified by", visible(e.VerifiedBy), ""},
 		{"Request id", visible(e.RequestID), ""},
 		{"Body", bytesOf(len(e.body())) + " " + visible(e.ContentType), ""},
-		{"Accepted", v.stamp(e.Time).Full, ""},
+		{"Accepted", v.stamp(e.accepted()).Full, ""},
+	}
+	if !e.DeliverAt.IsZero() {
+		facts = append(facts, fact{"Scheduled for", v.stamp(e.DeliverAt).Full, ""})
 	}
 	if !e.NotBefore.IsZero() {
 		facts = append(facts, fact{"Not before", v.stamp(e.NotBefore).Full, ""})
@@ -157,11 +189,13 @@ func (v *visit) facts(e detailed) []fact {
 
 // steps are the timeline: the event's acceptance, and what happened since.
 func (v *visit) steps(e detailed) []step {
-	steps := []step{{Time: v.stamp(e.Time), Mark: markOf("accepted"), What: "accepted", Detail: "recorded " + span(e.RecordedAt.Sub(e.Time)) + " later"}}
+	steps := []step{{Time: v.stamp(e.accepted()), Mark: markOf("accepted"), What: "accepted", Detail: "recorded " + span(e.RecordedAt.Sub(e.accepted())) + " later"}}
 	for _, a := range e.Attempts {
 		steps = append(steps, v.step(a))
 	}
 	switch e.Status {
+	case "scheduled":
+		steps[0].Detail += ", is to be delivered " + v.ago(e.DeliverAt)
 	case "accepted":
 		steps[0].Detail += ", waits for its first attempt since " + span(v.now.Sub(e.Time))
 	case "deferred":

@@ -18,6 +18,7 @@ type listed struct {
 	Type         string    `json:"type"`
 	User         string    `json:"subject"`
 	Time         time.Time `json:"time"`
+	DeliverAt    time.Time `json:"deliver_at"`
 	NotBefore    time.Time `json:"not_before"`
 	OrderKey     string    `json:"order_key"`
 	VerifiedBy   string    `json:"verified_by"`
@@ -76,11 +77,18 @@ type statusBox struct {
 
 // states are the usual choices of statuses.
 var states = []struct{ name, statuses string }{
-	{"All", ""}, {"Waiting", "accepted,deferred,replayed"}, {"Failed", "failed"}, {"Dead", "dead"}, {"Delivered", "delivered"},
+	{"All", ""},
+	{"Waiting", "accepted,deferred,released,replayed"},
+	{"Failed", "failed"},
+	{"Dead", "dead"},
+	{"Delivered", "delivered"},
+	{"Scheduled", "scheduled,due"},
 }
 
 // allStatuses are in the order of an event's way.
-var allStatuses = []string{"accepted", "deferred", "replayed", "failed", "expired", "dead", "dropped", "delivered"}
+var allStatuses = []string{
+	"scheduled", "due", "accepted", "deferred", "released", "replayed", "failed", "expired", "dead", "dropped", "cancelled", "delivered",
+}
 
 // listEvents shows the events that the address asks for, newest first.
 func (c *Console) listEvents(v *visit) error {
@@ -192,7 +200,9 @@ func (v *visit) delivery(e listed) string {
 			return "next " + v.ago(e.Last.NextAttempt)
 		}
 		return "waiting " + span(v.now.Sub(e.Time))
-	case "accepted", "replayed":
+	case "scheduled":
+		return v.ago(e.DeliverAt)
+	case "accepted", "released", "replayed":
 		return "waiting " + span(v.now.Sub(e.Time))
 	}
 	return "–"

@@ -127,7 +127,10 @@ type mark struct{ Word, Shape, Tone string }
 
 // marks are those of events and of jobs.
 var marks = map[string]mark{
+	"scheduled": {"scheduled", "◷", "mute"},
+	"due":       {"due", "◷", "calm"},
 	"accepted":  {"accepted", "○", "calm"},
+	"released":  {"released", "○", "calm"},
 	"deferred":  {"deferred", "◷", "calm"},
 	"replayed":  {"replayed", "↻", "calm"},
 	"repeated":  {"repeated", "○", "mute"},

@@ -15,7 +15,7 @@ const (
 )
 
 // underWay are the statuses of events that something is still to happen to.
-const underWay = "accepted,deferred,failed,replayed"
+const underWay = "accepted,deferred,released,failed,replayed"
 
 // neighbour is the address of the event of the same bot that was accepted next; before it, if it is the older one. There
 // may be none, or none that can be had now.

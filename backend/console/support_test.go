@@ -23,6 +23,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/backend/refusal"
+	"github.com/botgate/botgate/backend/schedule"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/backend/store/sqlite"
@@ -65,6 +66,7 @@ func newDesk(t testing.TB, change ...func(*console.Config)) *desk {
 		Reader: s, Retry: fakeRetry{}, Jobs: d.jobs, Bots: knownBots, Sessions: d.sessions, Eraser: s, Audit: changes, Pauses: d.pauses, Refusals: fakeRefusals{},
 		System: &api.System{Version: "v1.2.3", Roles: []string{"api"}, Shards: []string{"sqlite"}, StartedAt: now, Health: health},
 		Limits: fakeLimits{d},
+		Cancel: schedule.Canceller{Store: alone{s}, Publish: fakeRetry{}.Publish, Notify: func([]store.Entry) {}},
 	})
 	require.NoError(t, err)
 	t.Cleanup(backend.Close)
@@ -283,6 +285,11 @@ type fakeRetry struct{}
 func (fakeRetry) RetryNow(context.Context, string) error         { return nil }
 func (fakeRetry) Publish(context.Context, ...*event.Event) error { return nil }
 func (fakeRetry) GiveUp(context.Context, string, string) error   { return nil }
+
+// alone is a store of one shard.
+type alone struct{ *sqlite.Store }
+
+func (alone) ShardOf(store.Entry) string { return "" }
 
 // fakeJobs remembers what was asked for.
 type fakeJobs struct {

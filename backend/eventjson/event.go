@@ -43,6 +43,7 @@ var listed = []member{
 	{"type", func(r *store.Record) any { return r.Event.Type }},
 	{"subject", func(r *store.Record) any { return optional(r.Event.Subject) }},
 	{"time", func(r *store.Record) any { return store.Micros(r.Event.Time) }},
+	{"deliver_at", viewDeliverAt},
 	{"not_before", func(r *store.Record) any { return optional(store.Micros(r.Event.NotBefore)) }},
 	{"order_key", func(r *store.Record) any { return r.Event.OrderKey }},
 	{"verified_by", func(r *store.Record) any { return optional(r.Event.VerifiedBy) }},
@@ -56,6 +57,14 @@ var listed = []member{
 	{"size", func(r *store.Record) any { return r.Size }},
 	{"delivery_ms", viewDelivery},
 	{"last", viewLast},
+}
+
+// viewDeliverAt is when an event was to be delivered that was scheduled.
+func viewDeliverAt(r *store.Record) any {
+	if !r.Event.IsScheduled() {
+		return nil
+	}
+	return store.Micros(r.Event.Time)
 }
 
 // viewDelivery is how long a delivered event took from its acceptance on.

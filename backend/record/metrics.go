@@ -53,7 +53,7 @@ func (m *metrics) committed(batch []item, now time.Time) {
 		if it.report == nil {
 			m.recorded.Inc()
 		}
-		if d := it.delivery; d.Replays == 0 && !d.Event.IsChange() {
+		if d := it.delivery; d.Replays == 0 && d.Event.ForBot() {
 			metric.Observe(m.delay, max(0, now.Sub(d.Event.Time).Seconds()), tracing.Sampled(d.Event.TraceParent))
 		}
 	}

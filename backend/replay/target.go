@@ -17,7 +17,7 @@ type Group struct {
 }
 
 // Takes implements [Target].
-func (g Group) Takes(e *event.Event) bool { return g.Group == queue.Record || !e.IsChange() }
+func (g Group) Takes(e *event.Event) bool { return g.Group == queue.Record || e.ForBot() }
 
 // Send implements [Target].
 func (g Group) Send(ctx context.Context, records []queue.HistoryRecord) (refused int, err error) {
@@ -35,7 +35,7 @@ type Receiver struct {
 }
 
 // Takes implements [Target].
-func (r Receiver) Takes(e *event.Event) bool { return !e.IsChange() }
+func (r Receiver) Takes(e *event.Event) bool { return e.ForBot() }
 
 // Send implements [Target].
 func (r Receiver) Send(ctx context.Context, records []queue.HistoryRecord) (refused int, err error) {

@@ -39,6 +39,15 @@ func (e Entry) Position() LogPosition { return LogPosition{e.RecordedAt, e.ID} }
 // About is the id of the event that the entry belongs to.
 func (e Entry) About() string { return cmp.Or(e.Ref, e.ID) }
 
+// AcceptedAt is when the event was accepted that the entry belongs to, as far as the entry says: EventTime,
+// but for what was scheduled.
+func (e Entry) AcceptedAt() time.Time {
+	if !e.ScheduledAt.IsZero() {
+		return e.ScheduledAt
+	}
+	return e.EventTime
+}
+
 // At returns the entry with the time that its event has in the log, since the first entry of an
 // event decides on that.
 func (e Entry) At(at time.Time) Entry {
@@ -99,7 +108,10 @@ func NewEntry(e *event.Event) (Entry, error) {
 // acceptance is the entry of an event itself.
 func acceptance(e *event.Event) Entry {
 	status := event.StatusAccepted
-	if e.NotBefore.After(e.Time) {
+	switch {
+	case e.IsScheduled():
+		status = event.StatusScheduled
+	case e.NotBefore.After(e.Time):
 		status = event.StatusDeferred
 	}
 	at := Micros(e.Time)

@@ -11,7 +11,8 @@ import (
 // Counts are the numbers of log entries by status. They are additive: the order of the entries
 // and the split into parts do not matter.
 type Counts struct {
-	// Accepted counts the events; those that were deferred are among them.
+	// Accepted counts the events; those that were deferred are among them, and those that were scheduled once
+	// they are released.
 	Accepted int64
 	// Deferred counts events that had to wait for a limit.
 	Deferred int64
@@ -36,14 +37,19 @@ func CountsOf(status event.Status) Counts {
 	if i := slices.Index(countOrder, status); i >= 0 {
 		*c.fields()[i] = 1
 	}
-	if status == event.StatusDeferred {
+	if status == event.StatusDeferred || status == event.StatusReleased {
 		c.Accepted = 1
 	}
 	return c
 }
 
-// counts reports whether the entry is one of those that are counted; a repeat is none.
-func (e Entry) counts() bool { return e.State.Status != event.StatusRepeated }
+// Uncounted are the statuses of entries that no counter has.
+func Uncounted() []event.Status {
+	return []event.Status{event.StatusRepeated, event.StatusScheduled, event.StatusDue, event.StatusCancelled}
+}
+
+// counts reports whether the entry is one of those that are counted.
+func (e Entry) counts() bool { return CountsOf(e.State.Status) != Counts{} }
 
 // Add adds other, sign times.
 func (c *Counts) Add(other Counts, sign int64) {

@@ -81,7 +81,7 @@ func Project(entries []Entry) []Projection {
 		if p.Event != nil {
 			into.Event, into.Bot, into.EventType = p.Event, p.Bot, p.EventType
 		}
-		if s := into.State.Status; s == event.StatusAccepted || s == event.StatusDeferred {
+		if s := into.State.Status; s == event.StatusAccepted || s == event.StatusDeferred || s == event.StatusScheduled {
 			into.State.UpdatedAt = into.EventTime
 		}
 	})
@@ -110,13 +110,17 @@ func ParseChanges(bodies [][]byte) (attempts []event.Change, repeats []time.Time
 // that. The gaps leave room for statuses to come.
 var codes = map[event.Status]int{
 	event.StatusRepeated:  5,
+	event.StatusScheduled: 7,
+	event.StatusDue:       8,
 	event.StatusAccepted:  10,
 	event.StatusDeferred:  12,
+	event.StatusReleased:  13,
 	event.StatusReplayed:  15,
 	event.StatusFailed:    20,
 	event.StatusExpired:   25,
 	event.StatusDead:      30,
 	event.StatusDropped:   35,
+	event.StatusCancelled: 37,
 	event.StatusDelivered: 40,
 }
 
@@ -141,7 +145,7 @@ func StatusOf(code int) event.Status { return statuses[code] }
 // It goes by when attempts ended, not by when they were recorded. So the answer can change later:
 // changes of that time may still be in the queue.
 func AsOf(r *Record, at time.Time) (*Record, error) {
-	if at.Before(r.Event.Time) {
+	if at.Before(r.Event.AcceptedAt()) {
 		return nil, fmt.Errorf("%w at %s", ErrNotFound, at.UTC().Format(time.RFC3339))
 	}
 	state := acceptance(r.Event).State

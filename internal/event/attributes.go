@@ -32,7 +32,7 @@ func (e *Event) texts() []part[string] {
 }
 
 func (e *Event) times() []part[time.Time] {
-	return []part[time.Time]{{"time", &e.Time}, {"notbefore", &e.NotBefore}}
+	return []part[time.Time]{{"time", &e.Time}, {"notbefore", &e.NotBefore}, {"scheduledat", &e.ScheduledAt}}
 }
 
 // Attributes yields the names and values of the event's CloudEvents context attributes, those that

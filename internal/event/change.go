@@ -10,8 +10,16 @@ import (
 // Status is where an event stands on its way to the bot.
 type Status string
 
-// The statuses. Delivered and dropped are final, and dead and expired are until somebody replays the event.
+// The statuses. Delivered, dropped and cancelled are final, and dead and expired are until somebody replays the event.
 const (
+	// StatusScheduled: the log has the event, which is not due yet. See [Event.Schedule].
+	StatusScheduled Status = "scheduled"
+	// StatusDue: a scheduled event is being handed over to its bot's queue, and can't be cancelled any more.
+	StatusDue Status = "due"
+	// StatusReleased: the bot's queue has an event that was scheduled; no attempt was made yet.
+	StatusReleased Status = "released"
+	// StatusCancelled: a scheduled event that was taken back before it was due.
+	StatusCancelled Status = "cancelled"
 	// StatusAccepted: the queue has the event; no attempt was made yet.
 	StatusAccepted Status = "accepted"
 	// StatusDeferred: the queue has the event, which is not to be delivered before a time;
@@ -40,14 +48,14 @@ const MaxRepeats = 20
 
 // Final reports whether no further change follows by itself.
 func (s Status) Final() bool {
-	return s == StatusDelivered || s == StatusDead || s == StatusDropped || s == StatusExpired
+	return s == StatusDelivered || s == StatusDead || s == StatusDropped || s == StatusExpired || s == StatusCancelled
 }
 
 // Statuses returns all that an event can have, in the order of an event's way.
 func Statuses() []Status {
 	return []Status{
-		StatusAccepted, StatusDeferred, StatusReplayed, StatusFailed, StatusExpired, StatusDead, StatusDropped,
-		StatusDelivered,
+		StatusScheduled, StatusDue, StatusAccepted, StatusDeferred, StatusReleased, StatusReplayed, StatusFailed,
+		StatusExpired, StatusDead, StatusDropped, StatusCancelled, StatusDelivered,
 	}
 }
 
@@ -62,7 +70,7 @@ type Change struct {
 	EventTime time.Time `json:"event_time"`
 	// EventType is its [Event.Type].
 	EventType string `json:"event_type,omitempty"`
-	// Status is where the event stands now; never accepted or deferred, which the event
+	// Status is where the event stands now; never scheduled, accepted or deferred, which the event
 	// itself says.
 	Status Status `json:"status"`
 	// Attempt counts from 1, anew after each replay; 0 with [StatusReplayed] and [StatusDropped].
@@ -71,6 +79,8 @@ type Change struct {
 	Replays int `json:"replays,omitempty"`
 	// Repeat is the number of a repeat, from 1 to [MaxRepeats]; 0 of everything else.
 	Repeat int `json:"repeat,omitempty"`
+	// Turn is the number of a decision about a scheduled event, see [NewTurn]; 0 of everything else.
+	Turn int `json:"turn,omitempty"`
 	// At is when the attempt ended, or the repeat came.
 	At time.Time `json:"at"`
 	// DurationMS is how long the attempt took, in milliseconds.
@@ -99,6 +109,9 @@ func NewChange(about *Event, c Change) (*Event, error) {
 	if c.Status == StatusRepeated {
 		key = fmt.Sprintf("%s#%d", key, c.Repeat)
 	}
+	if c.Turn > 0 {
+		key = fmt.Sprintf("%s#turn#%d", about.ID, c.Turn)
+	}
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("event: encoding a change: %w", err)
@@ -109,6 +122,7 @@ func NewChange(about *Event, c Change) (*Event, error) {
 		Type:        ChangeType(c.Status),
 		Subject:     about.Subject,
 		Time:        c.At,
+		ScheduledAt: about.ScheduledAt,
 		OrderKey:    about.OrderKey,
 		VerifiedBy:  "botgate",
 		TraceParent: about.TraceParent,
@@ -152,7 +166,8 @@ func ParseChange(e *Event) (Change, error) {
 		return Change{}, fmt.Errorf("event: decoding change %s: %w", e.ID, err)
 	}
 	switch c.Status {
-	case StatusDelivered, StatusFailed, StatusDead, StatusDropped, StatusExpired, StatusReplayed, StatusRepeated:
+	case StatusDelivered, StatusFailed, StatusDead, StatusDropped, StatusExpired, StatusReplayed, StatusRepeated,
+		StatusDue, StatusReleased, StatusCancelled:
 	default:
 		return Change{}, fmt.Errorf("event: change %s has unknown status %q", e.ID, c.Status)
 	}

@@ -32,8 +32,12 @@ type Event struct {
 	Type string
 	// Subject is the user who caused the event; empty when unknown.
 	Subject string
-	// Time is when the gateway accepted the event, UTC, in microseconds.
+	// Time is when the gateway accepted the event, UTC, in microseconds; of an event that is scheduled
+	// when it is due.
 	Time time.Time
+	// ScheduledAt is when a scheduled event was accepted, on the way to the log; see [Event.Schedule]. Its changes have
+	// it too. The zero time for all others.
+	ScheduledAt time.Time
 	// OrderKey groups the events that reach the bot in the order of acceptance.
 	OrderKey string
 	// VerifiedBy says what vouched for the sender: "jwt", or the platform's name.
@@ -89,8 +93,10 @@ func (e *Event) Normalize() {
 	e.Subject, e.OrderKey = NameOf(e.Subject), NameOf(e.OrderKey)
 	e.OrderKey = cmp.Or(e.OrderKey, e.UsualOrderKey())
 	e.Time = e.Time.UTC().Truncate(time.Microsecond)
-	if !e.NotBefore.IsZero() {
-		e.NotBefore = e.NotBefore.UTC().Truncate(time.Microsecond)
+	for _, at := range []*time.Time{&e.NotBefore, &e.ScheduledAt} {
+		if !at.IsZero() {
+			*at = at.UTC().Truncate(time.Microsecond)
+		}
 	}
 }
 
@@ -112,7 +118,7 @@ func (e *Event) Validate() error {
 	case e.NotBefore.After(e.Time.Add(maxDelay)):
 		return fmt.Errorf("event: not before must be within %s", maxDelay)
 	}
-	return nil
+	return e.validSchedule()
 }
 
 // nameLetters are those of a bot's name.

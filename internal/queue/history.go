@@ -61,7 +61,7 @@ func NewReplayID(at time.Time) int { return int(min(at.Unix(), math.MaxInt32)) }
 
 // CheckReplay reports a record that does not go to a group. It is for engines.
 func CheckReplay(group Group, record HistoryRecord) error {
-	if group == Record || group == Dispatch && !record.Event.IsChange() {
+	if group == Record || group == Dispatch && record.Event.ForBot() {
 		return nil
 	}
 	return fmt.Errorf("%w: event %s does not go to the group %q", ErrInvalid, record.Event.ID, group)

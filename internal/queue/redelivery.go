@@ -20,8 +20,8 @@ type Redelivery struct {
 // for engines.
 func (r Redelivery) Change() (*event.Event, error) {
 	switch {
-	case r.Event.IsChange():
-		return nil, fmt.Errorf("%w: change %s does not go to the group %s", ErrInvalid, r.Event.ID, Dispatch)
+	case !r.Event.ForBot():
+		return nil, fmt.Errorf("%w: event %s does not go to the group %s", ErrInvalid, r.Event.ID, Dispatch)
 	case r.Replays == 0:
 		return nil, nil //nolint:nilnil // Nothing happened to the event.
 	}

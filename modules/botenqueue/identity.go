@@ -2,8 +2,10 @@ package botenqueue
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -76,6 +78,9 @@ func commanded(e *event.Event, r *http.Request) (event.Identity, *problem.Proble
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	client := cmp.Or(placeholder(repl, placeholderAuthUser), e.Subject)
 	content := event.ContentOf(e.Type, e.Subject, e.Data)
+	if at := r.Header.Values(headerDeliverAt); len(at) > 0 {
+		content = sha256.Sum256(append(content[:], strings.Join(at, ",")...))
+	}
 	sender := event.ClientSender(placeholder(repl, placeholderAuthIssuer), client)
 	return event.Identity{Bot: e.Bot, Sender: sender, Key: key, Content: content[:]}, nil
 }

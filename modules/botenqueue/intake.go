@@ -58,6 +58,9 @@ func (h *Handler) events(r *http.Request, bot string, body *payload.Payload) (in
 			e.ContentType, e.Data = "application/json", item.Body
 		}
 		known, refusal := identify(e, r, batch, i)
+		if refusal == nil && batch == nil {
+			refusal = schedule(e, r, body)
+		}
 		if refusal == nil {
 			refusal = h.complete(e, r, known.identity)
 		}

@@ -3,6 +3,7 @@ package botenqueue
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
@@ -15,11 +16,16 @@ const headerReplayed = "Idempotency-Replayed"
 // accepted is the answer to an event that the queue has: its id and its address. The id is
 // a UUID, so there is nothing to quote.
 func accepted(e *event.Event) idempotency.Answer {
-	return idempotency.Answer{
+	answer := idempotency.Answer{
 		Status:   http.StatusAccepted,
 		Location: "/v1/events/" + e.ID,
 		Body:     []byte(`{"id":"` + e.ID + `","status":"` + string(event.StatusAccepted) + `"}`),
 	}
+	if e.IsScheduled() {
+		answer.Body = []byte(`{"id":"` + e.ID + `","status":"` + string(event.StatusScheduled) +
+			`","deliver_at":"` + e.Time.Format(time.RFC3339Nano) + `"}`)
+	}
+	return answer
 }
 
 // reply tells the sender that the event is accepted: in the platform's own words where

@@ -29,7 +29,7 @@ const (
 // lookedFor are the statuses of events under way, with how many of each one look reads.
 var lookedFor = map[event.Status]int{
 	event.StatusAccepted: maxListed, event.StatusDeferred: maxListed,
-	event.StatusFailed: maxRead, event.StatusReplayed: maxRead,
+	event.StatusFailed: maxRead, event.StatusReplayed: maxRead, event.StatusReleased: maxRead,
 }
 
 // look looks for events that nobody has.
@@ -92,7 +92,7 @@ func (l *look) settle(ctx context.Context) (bool, error) {
 	if l.recorded = l.now; depths[queue.Record] == 0 {
 		return true, nil
 	}
-	page, err := l.Reader.List(ctx, store.Query{Limit: 1})
+	page, err := l.Reader.List(ctx, store.Query{Limit: 1, To: store.Micros(l.now)}) // What is scheduled is newer.
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("reading the newest event: %w", err)
@@ -167,7 +167,7 @@ func (l *look) add(ctx context.Context, records []*store.Record) bool {
 		if _, known := l.at.Missed[r.Event.ID]; known || !l.stale(r) {
 			continue
 		}
-		if r.Status == event.StatusFailed || r.Status == event.StatusReplayed {
+		if lookedFor[r.Status] == maxRead {
 			whole, err := l.Reader.Get(ctx, r.Event.ID)
 			if err != nil {
 				continue // It is read again with the next look.

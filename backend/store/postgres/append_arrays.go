@@ -12,8 +12,8 @@ import (
 func enterLogArrays(b *batch) []any {
 	earliest := make(map[string]time.Time, len(b.rows))
 	for _, e := range b.rows {
-		if at, seen := earliest[e.Subject]; e.Subject != "" && (!seen || e.EventTime.Before(at)) {
-			earliest[e.Subject] = e.EventTime
+		if at, seen := earliest[e.Subject]; e.Subject != "" && (!seen || e.AcceptedAt().Before(at)) {
+			earliest[e.Subject] = e.AcceptedAt()
 		}
 	}
 	hashes, times := make([][]byte, 0, len(earliest)), make([]time.Time, 0, len(earliest))

@@ -62,7 +62,7 @@ var (
 	// source and groupUsers. It is [store.CountUsers] in SQL.
 	countUsers = `insert into user_counters as c (subject, bot, day, first_at, last_at, ` + sqlstore.CountColumns + `)
 select subject, bot, ` + day + `, min(event_time), max(event_time), ` + sqlstore.CountRows + ` from `
-	groupUsers = sqlstore.Codes(` and subject <> '' and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3`) + sumUsers
+	groupUsers = ` and subject <> '' and ` + sqlstore.Counted + ` group by 1, 2, 3 order by 1, 2, 3` + sumUsers
 	sumUsers   = `
 on conflict (subject, bot, day) do update set first_at = least(c.first_at, excluded.first_at),
 	last_at = greatest(c.last_at, excluded.last_at), ` + sqlstore.AddCounts
@@ -71,11 +71,11 @@ on conflict (subject, bot, day) do update set first_at = least(c.first_at, exclu
 	// the slot.
 	countBots = `insert into bot_stats as c (bot, minute, day, slot, took_ms, ` + sqlstore.ActivityColumns + `)
 select bot, date_trunc('minute', time), ` + day + `, $1, coalesce(sum(took_ms), 0), ` + sqlstore.CountRows + countBuckets + ` from `
-	groupBots = sqlstore.Codes(` and status <> {repeated} group by 1, 2, 3 order by 1, 2, 3`) + sumBots
+	groupBots = ` and ` + sqlstore.Counted + ` group by 1, 2, 3 order by 1, 2, 3` + sumBots
 	sumBots   = `
 on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + excluded.took_ms, ` + sqlstore.AddActivity
 
-	accepted = sqlstore.Codes(`excluded.status in ({accepted}, {deferred})`)
+	accepted = sqlstore.Codes(`excluded.status in ({accepted}, {deferred}, {scheduled})`)
 	// newer is the rule of [store.State.Merge]. An acceptance is never newer than a recorded
 	// state, but for that of a repeat that came first.
 	newer = sqlstore.Codes(`((not ` + accepted + ` or s.status = {repeated})

@@ -15,7 +15,7 @@ import (
 
 const (
 	selectErased   = `select subject_hash, before from erasures where subject_hash = any ($1)`
-	selectUserDays = `select distinct ` + day + ` from events where subject = $1 and subject <> '' and event_time < $2 order by 1`
+	selectUserDays = `select distinct ` + day + ` from events where subject = $1 and subject <> '' and (event_time < $2 or recorded_at < $2) order by 1`
 )
 
 // Erase implements [store.Maintainer]. The erasure is noted under the exclusive lock, so that
@@ -39,9 +39,11 @@ func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (ev
 	return events, nil
 }
 
-// ofUser matches the entries of a user's events before a time.
+// ofUser matches the entries of a user's events before a time. One that is scheduled is due after that, and was
+// recorded before.
 func ofUser(subject string, before time.Time) removal {
-	return removal{where: "subject = $2 and subject <> '' and event_time < '" + before.UTC().Format(time.RFC3339Nano) + "'", arg: subject}
+	at := "'" + before.UTC().Format(time.RFC3339Nano) + "'"
+	return removal{where: "subject = $2 and subject <> '' and (event_time < " + at + " or recorded_at < " + at + ")", arg: subject}
 }
 
 // withoutErased leaves out events of erased users that arrive late.
@@ -59,6 +61,6 @@ func (s *Store) withoutErased(ctx context.Context, rows []store.Entry) ([]store.
 		before[string(e.Hash)] = e.Before
 	}
 	return slices.DeleteFunc(slices.Clone(rows), func(e store.Entry) bool {
-		return e.Subject != "" && e.EventTime.Before(before[string(store.HashSubject(e.Subject))])
+		return e.Subject != "" && e.AcceptedAt().Before(before[string(store.HashSubject(e.Subject))])
 	}), nil
 }

@@ -230,6 +230,8 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 			{Type: "type1"},
 			{Statuses: []event.Status{event.StatusDead}},
 			{Statuses: []event.Status{event.StatusDead}, Oldest: true},
+			{Statuses: []event.Status{event.StatusScheduled}, Oldest: true, To: here},
+			{Statuses: []event.Status{event.StatusDue}, Oldest: true, To: here},
 			{Statuses: []event.Status{event.StatusAccepted}},
 			{Statuses: []event.Status{event.StatusDelivered}},
 			{Bot: "bot1", Statuses: []event.Status{event.StatusDead}},

@@ -43,7 +43,8 @@ where s.event_time >= $1 and s.event_time < $2
 
 	// deleteOrphans removes statuses by which lists would find events that are not in the log.
 	deleteOrphans = sqlstore.Codes(`delete from event_status s where known and status <> {delivered}
-	and status in ({accepted}, {deferred}, {replayed}, {failed}, {expired}, {dead}, {dropped}) and ` + ofDay + `
+	and status in ({scheduled}, {due}, {accepted}, {deferred}, {released}, {replayed}, {failed}, {expired}, {dead}, {dropped},
+		{cancelled}) and ` + ofDay + `
 	and not exists (select from events e
 		where e.event_time = s.event_time and e.id = s.event_id and e.event_time >= $1 and e.event_time < $2)`)
 

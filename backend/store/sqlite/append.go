@@ -138,7 +138,7 @@ func (t *transaction) withoutErased(ctx context.Context, entries []store.Entry) 
 		before[e.Subject] = at
 	}
 	return slices.DeleteFunc(slices.Clone(entries), func(e store.Entry) bool {
-		return e.Subject != "" && e.EventTime.UnixMicro() < before[e.Subject]
+		return e.Subject != "" && e.AcceptedAt().UnixMicro() < before[e.Subject]
 	}), nil
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 const selectOfUser = `select ` + sqlstore.LogColumns + ` from events e
-where e.subject = $1 and e.subject <> '' and e.event_time < $2 order by e.event_time, e.id limit $3`
+where e.subject = $1 and e.subject <> '' and (e.event_time < $2 or e.recorded_at < $2)
+order by e.event_time, e.id limit $3`
 
 // Erase implements [store.Maintainer].
 func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {

@@ -54,6 +54,7 @@ func TestListPlans(t *testing.T) {
 		{"events_key", store.Query{Statuses: []event.Status{event.StatusDelivered}}},
 		{"event_status_open", store.Query{Statuses: []event.Status{event.StatusDead}}},
 		{"event_status_open", store.Query{Bot: "b", Statuses: []event.Status{event.StatusDead}}},
+		{"event_status_open", store.Query{To: time.Unix(2, 0), Statuses: []event.Status{event.StatusScheduled}}},
 		{"event_status_open", store.Query{Bot: "b", Type: "t", Statuses: []event.Status{event.StatusDead}}},
 		{"events_type", store.Query{Bot: "b", Type: "t"}},
 		{"events_key", store.Query{From: time.Unix(1, 0), To: time.Unix(2, 0)}},

@@ -112,7 +112,7 @@ func (f *Fake) Append(ctx context.Context, entries []store.Entry) ([]store.Entry
 
 func (f *Fake) insert(e store.Entry) bool {
 	_, known := f.Rows[e.ID]
-	if known || e.EventTime.Before(f.Erased[e.Subject]) {
+	if known || e.AcceptedAt().Before(f.Erased[e.Subject]) {
 		return false
 	}
 	f.Rows[e.ID] = e

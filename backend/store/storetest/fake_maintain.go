@@ -44,7 +44,7 @@ func (f *Fake) Erase(ctx context.Context, subject string, before time.Time) (eve
 	defer f.mu.Unlock()
 	f.Erased[subject] = before
 	maps.DeleteFunc(f.Rows, func(_ string, entry store.Entry) bool {
-		gone := entry.Subject == subject && entry.EventTime.Before(before)
+		gone := entry.Subject == subject && entry.AcceptedAt().Before(before)
 		if gone && entry.Ref == "" {
 			events++
 		}

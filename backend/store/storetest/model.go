@@ -68,7 +68,7 @@ func (m *model) erase(subject string, before time.Time) {
 	if before.After(m.erased[subject]) {
 		m.erased[subject] = before
 	}
-	m.remove(func(e store.Entry) bool { return e.Subject == subject && e.EventTime.Before(before) })
+	m.remove(func(e store.Entry) bool { return e.Subject == subject && e.AcceptedAt().Before(before) })
 }
 
 // days are those of the events, oldest first.

@@ -46,6 +46,7 @@ func Run(t *testing.T, open Open) {
 	runTopic(t, "Retain", retainCases, open)
 	runTopic(t, "Rebuild", rebuildCases, open)
 	runTopic(t, "Erase", eraseCases, open)
+	runTopic(t, "Schedule", scheduleCases, open)
 	runTopic(t, "Together", togetherCases, open)
 	runTopic(t, "Move", moveCases, func(t *testing.T) func() Store { return func() Store { return open(t) } })
 }

@@ -23,6 +23,39 @@ var publishCases = []testCase{
 	{"with a cancelled context queues nothing", publishCancelled},
 	{"works from many callers at once", publishConcurrently},
 	{"for one group reaches no other", publishToOneGroup},
+	{"of what is scheduled reaches the record alone, until it is handed over", publishScheduled},
+}
+
+func publishScheduled(t *testing.T, e *env) {
+	later, now := e.event("key"), e.event("key")
+	later.Schedule(later.Time.Add(time.Hour))
+	e.publish(e.q, later, now)
+	record := e.subscribe(e.q, queue.Record)
+	byID := map[string]*queue.Delivery{}
+	for _, d := range record.take(2) {
+		byID[d.Event.ID] = d
+	}
+	requireSame(t, later, byID[later.ID].Event)
+	require.True(t, byID[later.ID].Event.IsScheduled())
+	require.Equal(t, later.ScheduledAt, byID[later.ID].Event.ScheduledAt)
+	record.ack(byID[later.ID], byID[now.ID])
+	dispatch := e.subscribe(e.q, queue.Dispatch)
+	d := dispatch.one()
+	require.Equal(t, now.ID, d.Event.ID, "what is scheduled holds up nothing of its key")
+	dispatch.ack(d)
+	dispatch.none()
+
+	due := *later
+	require.ErrorIs(t, e.q.Redeliver(t.Context(), queue.Redelivery{Event: &due}), queue.ErrInvalid)
+	due.ScheduledAt = time.Time{}
+	e.redeliver(queue.Redelivery{Event: &due})
+	d = dispatch.one()
+	requireSame(t, &due, d.Event)
+	require.True(t, d.Event.ForBot())
+	dispatch.ack(d)
+	e.redeliver(queue.Redelivery{Event: &due}) // As who was killed before it knew that it had done so.
+	dispatch.none()
+	record.none()
 }
 
 func publishSurvivesRestart(t *testing.T, e *env) {

@@ -70,7 +70,7 @@ func (q *Queue) declareBotsOf(ctx context.Context, events ...*event.Event) error
 		return err
 	}
 	for _, e := range events {
-		if !e.IsChange() {
+		if e.ForBot() {
 			err = errors.Join(err, q.declareBots(conn, e.Bot))
 		}
 	}

@@ -28,6 +28,7 @@ const (
 	headerTraceParent  = "traceparent"
 	headerRequestID    = "requestid"
 	headerNotBefore    = "notbefore"
+	headerScheduledAt  = "scheduledat"
 	headerDataRef      = "dataref"
 	headerHeaders      = "headers"
 	// Those that are properties unless they are too long.
@@ -68,9 +69,8 @@ func newMessage(t topology, e *event.Event) message {
 	setUnless(h, headerRequestID, e.RequestID, "")
 	setUnless(h, headerDataRef, e.DataRef, "")
 	setUnless(h, headerHeaders, string(e.Headers), "")
-	if !e.NotBefore.IsZero() {
-		h[headerNotBefore] = e.NotBefore.UTC().Format(time.RFC3339Nano)
-	}
+	setTime(h, headerNotBefore, e.NotBefore)
+	setTime(h, headerScheduledAt, e.ScheduledAt)
 	return message{destination: t.address(e), Publishing: amqp.Publishing{
 		Headers:       h,
 		ContentType:   property(h, headerContentType, e.ContentType),
@@ -97,6 +97,12 @@ func usualVerifier(kind string) string {
 func setUnless(h amqp.Table, name, value, usual string) {
 	if value != usual {
 		h[name] = value
+	}
+}
+
+func setTime(h amqp.Table, name string, at time.Time) {
+	if !at.IsZero() {
+		h[name] = at.UTC().Format(time.RFC3339Nano)
 	}
 }
 
@@ -180,8 +186,11 @@ func readEvent(d *amqp.Delivery) (e *event.Event, err error) {
 	if !d.Timestamp.IsZero() {
 		e.Time = d.Timestamp.UTC().Add(time.Duration(headerInt(d.Headers, headerMicroseconds)) * time.Microsecond)
 	}
-	if at := headerString(d.Headers, headerNotBefore); at != "" {
-		e.NotBefore, err = time.Parse(time.RFC3339Nano, at)
+	e.NotBefore, err = headerTime(d.Headers, headerNotBefore)
+	if scheduled, wrong := headerTime(d.Headers, headerScheduledAt); wrong != nil {
+		err = wrong
+	} else {
+		e.ScheduledAt = scheduled
 	}
 	if _, ok := d.Headers[headerMicroseconds]; !ok {
 		err = errors.New("it has no header " + headerMicroseconds)
@@ -196,6 +205,15 @@ func deadInfo(d *amqp.Delivery) *queue.DeadInfo {
 		return &queue.DeadInfo{Reason: "moved here by hand", At: d.Timestamp}
 	}
 	return info
+}
+
+// headerTime is a time in a header; zero where there is none.
+func headerTime(h amqp.Table, name string) (time.Time, error) {
+	at := headerString(h, name)
+	if at == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(time.RFC3339Nano, at)
 }
 
 func headerString(h amqp.Table, name string) string { return headerOr(h, name, "") }

@@ -60,7 +60,7 @@ func (t topology) homes(events []*event.Event) (names []string) {
 	}
 	for _, e := range events {
 		add(queue.Record, e)
-		if !e.IsChange() {
+		if e.ForBot() {
 			add(queue.Dispatch, e)
 		}
 	}

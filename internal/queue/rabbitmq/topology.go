@@ -178,12 +178,12 @@ func (t topology) strays(name string) declaration {
 }
 
 // address is where an event is published for all groups that it concerns. A change does not concern
-// Dispatch, and a report not the history.
+// Dispatch, nor does what is scheduled, and a report not the history.
 func (t topology) address(e *event.Event) destination {
 	switch {
 	case e.IsReport():
 		return destination{exchange: t.recording()}
-	case e.IsChange():
+	case !e.ForBot():
 		return destination{t.changes, e.Bot}
 	}
 	return destination{t.events, t.botKeyOf(e)}

@@ -164,5 +164,5 @@ func (s *Spool) slowed(e *event.Event) bool {
 		p := s.lanes[l]
 		return p != nil && p.window > 0 && (s.waiting(l) > 0 || time.Now().Before(p.until))
 	}
-	return bad(lane{group: queue.Record}) || !e.IsChange() && bad(laneOf(queue.Dispatch, e))
+	return bad(lane{group: queue.Record}) || e.ForBot() && bad(laneOf(queue.Dispatch, e))
 }

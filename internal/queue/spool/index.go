@@ -51,7 +51,7 @@ func (x *index) hashID(e *event.Event) uint64  { return maphash.String(x.seed, e
 // holds reports whether something of the order key of any of the events waits in Dispatch.
 func (x *index) holds(events []*event.Event) bool {
 	for _, e := range events {
-		if !e.IsChange() && x.orderKeys[x.hashKey(e)] > 0 {
+		if e.ForBot() && x.orderKeys[x.hashKey(e)] > 0 {
 			return true
 		}
 	}
@@ -81,10 +81,10 @@ func (x *index) of(bot string) *share {
 // add adds an event that waits in all of its queues.
 func (x *index) add(e *event.Event, data int64) {
 	x.count(e, data, 1)
-	x.record.add(e.Time)
-	if !e.IsChange() {
+	x.record.add(e.AcceptedAt())
+	if e.ForBot() {
 		x.orderKeys[x.hashKey(e)]++
-		x.of(e.Bot).dispatch.add(e.Time)
+		x.of(e.Bot).dispatch.add(e.AcceptedAt())
 	}
 }
 
@@ -92,7 +92,7 @@ func (x *index) add(e *event.Event, data int64) {
 func (x *index) found(group queue.Group, e *event.Event, data int64) {
 	_, known := x.half[x.hashID(e)]
 	switch {
-	case e.IsChange():
+	case !e.ForBot():
 		x.count(e, data, 1)
 	case known:
 		delete(x.half, x.hashID(e))
@@ -101,11 +101,11 @@ func (x *index) found(group queue.Group, e *event.Event, data int64) {
 		x.count(e, data, 1)
 	}
 	if group == queue.Record {
-		x.record.add(e.Time)
+		x.record.add(e.AcceptedAt())
 		return
 	}
 	x.orderKeys[x.hashKey(e)]++
-	x.of(e.Bot).dispatch.add(e.Time)
+	x.of(e.Bot).dispatch.add(e.AcceptedAt())
 }
 
 func (x *index) count(e *event.Event, data int64, n int) {
@@ -122,11 +122,11 @@ func (x *index) leave(group queue.Group, e *event.Event) (last bool) {
 		return false // It was cleared; see [Spool.resync].
 	}
 	if group == queue.Record {
-		x.record.remove(e.Time)
+		x.record.remove(e.AcceptedAt())
 	} else {
 		x.leaveKey(e)
 	}
-	if _, last = x.half[x.hashID(e)]; !last && !e.IsChange() {
+	if _, last = x.half[x.hashID(e)]; !last && e.ForBot() {
 		x.half[x.hashID(e)] = struct{}{}
 		return false
 	}
@@ -140,13 +140,13 @@ func (x *index) leaveKey(e *event.Event) {
 	if x.orderKeys[hash]--; x.orderKeys[hash] <= 0 {
 		delete(x.orderKeys, hash)
 	}
-	x.of(e.Bot).dispatch.remove(e.Time)
+	x.of(e.Bot).dispatch.remove(e.AcceptedAt())
 }
 
 // forget takes out an event that add added and that did not come into the file.
 func (x *index) forget(e *event.Event) {
 	x.leave(queue.Record, e)
-	if !e.IsChange() {
+	if e.ForBot() {
 		x.leave(queue.Dispatch, e)
 	}
 }

@@ -157,7 +157,7 @@ func (s *Spool) lose(events []*event.Event, began time.Time, cause error) {
 	}
 	for _, e := range events {
 		l := laneOf(queue.Dispatch, e)
-		if e.IsChange() {
+		if !e.ForBot() {
 			l = laneOf(queue.Record, e)
 		}
 		if s.lanes[l] == nil {

@@ -92,7 +92,7 @@ func newRow(e *event.Event) (row, error) {
 		seen:        seenKey(e.ID),
 		orderHash:   hashText(e.Key()),
 		record:      true,
-		dispatch:    !e.IsChange(),
+		dispatch:    e.ForBot(),
 		again:       e.IsReport(),
 	}, nil
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,8 +65,17 @@ func each(text string) string {
 }
 
 var (
+	// Counted is the condition of the rows of the log that are counted; see [store.Uncounted].
+	Counted = func() string {
+		var codes []string
+		for _, s := range store.Uncounted() {
+			codes = append(codes, strconv.Itoa(store.Code(s)))
+		}
+		return "status not in (" + strings.Join(codes, ", ") + ")"
+	}()
+
 	// CountRows are the counters' values for rows of the log; see [store.CountsOf].
-	CountRows = Codes(`count(*) filter (where status in ({accepted}, {deferred})),
+	CountRows = Codes(`count(*) filter (where status in ({accepted}, {deferred}, {released})),
 	count(*) filter (where status = {deferred}), count(*) filter (where status = {delivered}),
 	count(*) filter (where status = {failed}), count(*) filter (where status = {dead}),
 	count(*) filter (where status = {expired}), count(*) filter (where status = {replayed}),
@@ -73,7 +83,7 @@ var (
 
 	// SelectUserAt counts them in the log as it was at the time $3.
 	SelectUserAt = Codes(`select bot, min(event_time), max(event_time), ` + CountRows + ` from events
-where status <> {repeated} and subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3
+where ` + Counted + ` and subject = $1 and subject <> '' and ($2 = '' or bot = $2) and event_time <= $3 and time <= $3
 group by bot order by bot`)
 )
 

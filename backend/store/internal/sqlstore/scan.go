@@ -64,6 +64,8 @@ func scanEntry(row Row, more ...any) (store.Entry, error) {
 	e.State.Status, e.State.UpdatedAt = store.StatusOf(status), ev.Time
 	if ev.Type = e.EventType; e.Ref != "" {
 		ev.Type = event.ChangeType(e.State.Status)
+	} else if e.State.Status == event.StatusScheduled {
+		ev.ScheduledAt = e.RecordedAt // The log has no other time of that.
 	}
 	return e, nil
 }
