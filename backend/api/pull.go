@@ -200,7 +200,11 @@ func (b settlementBody) settlement() (s pull.Settlement, err error) {
 		if len(said) == 0 {
 			said = []byte(b.Answer.Body)
 		}
-		s.Answer = event.NewAnswer(b.Answer.ContentType, "", said, false)
+		most := event.MaxAnswer
+		if b.Outcome != pull.Ack {
+			most = event.MaxRefusal
+		}
+		s.Answer = event.NewAnswer(b.Answer.ContentType, "", said[:min(most, len(said))], len(said) > most)
 	}
 	return s, nil
 }

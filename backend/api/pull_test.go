@@ -86,6 +86,12 @@ func TestSettle(t *testing.T) {
 	require.Equal(t, http.StatusOK, status, answer)
 	require.JSONEq(t, `{"settled":[{"receipt":"x","status":"ok"}]}`, answer)
 	require.Equal(t, &event.Answer{ContentType: "text/plain", Body: []byte("done")}, f.received.Settle[0].Answer)
+	for outcome, most := range map[string]int{"ack": event.MaxAnswer, "retry": event.MaxRefusal, "dead": event.MaxRefusal} {
+		long := strings.Repeat("x", event.MaxAnswer+1)
+		_, _ = askPull(t, f, "settle", `{"settle":[{"receipt":"x","outcome":"`+outcome+`","answer":{"body":"`+long+`"}}]}`)
+		require.Len(t, f.received.Settle[0].Answer.Body, most, outcome)
+		require.True(t, f.received.Settle[0].Answer.Truncated)
+	}
 	_, _ = askPull(t, f, "settle", `{"settle":[{"receipt":"x","outcome":"extend","lease":"2m"}]}`)
 	require.Equal(t, 2*time.Minute, f.received.Settle[0].Lease)
 }
