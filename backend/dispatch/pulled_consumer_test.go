@@ -63,17 +63,17 @@ func (c *pulledConsumer) Receive(ctx context.Context, limit int) ([]*queue.Deliv
 	return taken, nil
 }
 
-// fly receives of each bot once.
+// fly receives of each bot once. Close does not break it off: what such an answer had would be lent for a minute.
 func (c *pulledConsumer) fly(limit int) {
 	for _, bot := range c.bots {
-		got, err := c.ask(c.life, bot, "receive", map[string]any{"max": limit, "wait": "1s"})
+		got, err := c.ask(context.Background(), bot, "receive", map[string]any{"max": limit, "wait": "200ms"})
 		c.mu.Lock()
 		for _, e := range got.Events {
 			d := e.delivery()
 			c.held[d] = e.Receipt
 			c.spare = append(c.spare, d)
 		}
-		isDone := err != nil || len(got.Events) > 0
+		isDone := err != nil || len(got.Events) > 0 || c.life.Err() != nil
 		c.mu.Unlock()
 		if isDone {
 			break
