@@ -200,11 +200,7 @@ func (b settlementBody) settlement() (s pull.Settlement, err error) {
 		if len(said) == 0 {
 			said = []byte(b.Answer.Body)
 		}
-		most := event.MaxAnswer
-		if b.Outcome != pull.Ack {
-			most = event.MaxRefusal
-		}
-		s.Answer = event.NewAnswer(b.Answer.ContentType, "", said[:min(most, len(said))], len(said) > most)
+		s.Answer = event.NewAnswer(b.Answer.ContentType, "", said, event.AnswerRoom(b.Outcome == pull.Ack), false)
 	}
 	return s, nil
 }

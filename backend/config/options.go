@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/botgate/botgate/internal/logformat"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/redisclient"
-	"github.com/botgate/botgate/internal/restrict"
 )
 
 // The environment variables that errors of other packages name.
@@ -45,39 +43,6 @@ const minRetention = 48 * time.Hour
 
 // maxShutdownDelay is longer than any load balancer takes to notice.
 const maxShutdownDelay = 5 * time.Minute
-
-// Option is one setting.
-type Option struct {
-	// Flag is the flag of botgate-backend, and Env the environment variable.
-	Flag, Env string
-	// Caddy is the option of botgate_embedded; empty for what that takes from elsewhere. Words says that its value there
-	// may be several words.
-	Caddy string
-	Words bool
-	// Default is the value without any of these, and Unset what an empty one stands for;
-	// "" for none.
-	Default, Unset string
-	// Help says in a line what it is, and Page which page of docs/ has more; may be "".
-	Help, Page string
-
-	value func(*Config) value
-	check func(Config) error // Nil when there is nothing to check.
-}
-
-// Set sets the option in c; an empty text changes nothing. White space, and a placeholder that nothing
-// replaced, are errors. Errors name the variable.
-func (o Option) Set(c *Config, text string) error {
-	if text == "" {
-		return nil
-	}
-	if err := restrict.Address(text); err != nil {
-		return fmt.Errorf("%s: %w", o.Env, err)
-	}
-	if err := o.value(c).set(text); err != nil {
-		return fmt.Errorf("%s: %w", o.Env, err)
-	}
-	return nil
-}
 
 // Options are all settings of the backend. Flags, environment, botgate_embedded, --help and
 // docs/reference/settings.md are made from this table.

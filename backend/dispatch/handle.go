@@ -264,23 +264,34 @@ func (s *session) try(
 func judge(
 	delivery *queue.Delivery, change event.Change, ans answer, t *target, b breaker,
 ) (event.Change, time.Duration) {
-	v := verdictOf(ans)
 	change.Error = ans.reason()
+	change, isLast := t.decide(delivery, change, verdictOf(ans), b.charges)
+	if isLast {
+		return change, 0
+	}
+	backoff := func(attempt int) time.Duration { return t.delay(attempt, ans.retryAfter) }
+	delay, next := b.pause(change.Attempt, ans.health(), backoff, change.At)
+	next = next.UTC()
+	change.Status, change.NextAttempt = event.StatusFailed, &next
+	return change, delay
+}
+
+// decide completes a change by the verdict on its attempt, and reports whether none follows. Attempts that are not
+// charged never use up what the bot's settings allow.
+func (t *target) decide(
+	delivery *queue.Delivery, change event.Change, v verdict, isCharged bool,
+) (_ event.Change, isLast bool) {
 	switch {
 	case v == delivered:
 		change.Status, change.Error = event.StatusDelivered, ""
 	case v == permanent:
 		change.Error = refusedForGood + ": " + change.Error
-	case t.bot.MaxAttempts > 0 && b.charges && change.Attempt >= t.bot.MaxAttempts:
+	case isCharged && t.bot.MaxAttempts > 0 && change.Attempt >= t.bot.MaxAttempts:
 		change.Error = outOfAttempts + ": " + change.Error
-	case b.charges && change.At.Sub(t.triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
+	case isCharged && change.At.Sub(t.triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
 		change.Error = outOfTime + ": " + change.Error
 	default:
-		backoff := func(attempt int) time.Duration { return t.delay(attempt, ans.retryAfter) }
-		delay, next := b.pause(change.Attempt, ans.health(), backoff, change.At)
-		next = next.UTC()
-		change.Status, change.NextAttempt = event.StatusFailed, &next
-		return change, delay
+		return change, false
 	}
-	return change, 0
+	return change, true
 }

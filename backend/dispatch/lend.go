@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/botgate/botgate/backend/pull"
-	"github.com/botgate/botgate/internal/bots"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/retry"
@@ -172,28 +171,28 @@ func (t *target) judgeLease(
 ) (change event.Change, delay time.Duration) {
 	change = newChange(delivery)
 	change.DurationMS = took.Milliseconds()
-	if t.bot.KeepAnswers == bots.KeepAll || t.bot.KeepAnswers == bots.KeepFailed && said.Outcome != pull.Ack {
+	if t.keeps(said.Outcome == pull.Ack) {
 		change.Answer = said.Answer
 	}
-	change.Error = "its worker asked for another attempt"
-	if said.Outcome == pull.Silence {
+	v := temporary
+	switch said.Outcome {
+	case pull.Ack:
+		v = delivered
+	case pull.Dead:
+		v, change.Error = permanent, "its worker said so"
+	case pull.Silence:
 		change.Error = fmt.Sprintf("%d workers in a row had it and said nothing", maxSilences)
+	case pull.Retry, pull.Extend, pull.Release: // Only the first one ends an attempt.
+		change.Error = "its worker asked for another attempt"
 	}
-	switch {
-	case said.Outcome == pull.Ack:
-		change.Status, change.Error = event.StatusDelivered, ""
-	case said.Outcome == pull.Dead:
-		change.Error = refusedForGood + ": its worker said so"
-	case t.bot.MaxAttempts > 0 && change.Attempt >= t.bot.MaxAttempts:
-		change.Error = outOfAttempts + ": " + change.Error
-	case change.At.Sub(t.triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
-		change.Error = outOfTime + ": " + change.Error
-	default:
-		if delay = t.delay(change.Attempt, 0); said.After != nil {
-			delay = min(*said.After, t.bot.MaxRetryAfter)
-		}
-		next := change.At.Add(delay).UTC()
-		change.Status, change.NextAttempt = event.StatusFailed, &next
+	change, isLast := t.decide(delivery, change, v, true)
+	if isLast {
+		return change, 0
 	}
+	if delay = t.delay(change.Attempt, 0); said.After != nil {
+		delay = min(*said.After, t.bot.MaxRetryAfter)
+	}
+	next := change.At.Add(delay).UTC()
+	change.Status, change.NextAttempt = event.StatusFailed, &next
 	return change, delay
 }

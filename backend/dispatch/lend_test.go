@@ -83,7 +83,7 @@ func (p poller) lastChange() event.Change {
 func TestOutcomesOfLeases(t *testing.T) {
 	t.Parallel()
 	zero, long := time.Duration(0), 30*time.Hour
-	said := event.NewAnswer("text/plain", "", []byte("busy"), false)
+	said := event.NewAnswer("text/plain", "", []byte("busy"), event.MaxRefusal, false)
 	for name, c := range map[string]struct {
 		said    pull.Settlement
 		attempt int

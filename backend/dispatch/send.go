@@ -97,8 +97,8 @@ func (t *target) post(ctx context.Context, client http.RoundTripper, e *event.Ev
 	ans := answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
 	// The status has decided; what the body says, or that it breaks off, changes nothing. The timeout
 	// bounds its reading, too.
-	if t.keeps(ans) {
-		ans.kept = keep(resp, verdictOf(ans) == delivered)
+	if taken := verdictOf(ans) == delivered; t.keeps(taken) {
+		ans.kept = keep(resp, taken)
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	return ans
@@ -120,21 +120,16 @@ func (t *target) request(ctx context.Context, e *event.Event, replays int, now t
 	return r
 }
 
-// keeps reports whether the bot's settings want an answer to be kept.
-func (t *target) keeps(ans answer) bool {
-	return t.bot.KeepAnswers == bots.KeepAll || t.bot.KeepAnswers == bots.KeepFailed && verdictOf(ans) != delivered
+// keeps reports whether the bot's settings want an answer to be kept, which takes the event or does not.
+func (t *target) keeps(taken bool) bool {
+	return t.bot.KeepAnswers == bots.KeepAll || t.bot.KeepAnswers == bots.KeepFailed && !taken
 }
 
 // keep reads as much of an answer as is kept.
 func keep(resp *http.Response, taken bool) *event.Answer {
-	most := event.MaxRefusal
-	if taken {
-		most = event.MaxAnswer
-	}
+	most := event.AnswerRoom(taken)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
-	truncated := err != nil || len(body) > most
-	body = body[:min(most, len(body))]
-	return event.NewAnswer(resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding"), body, truncated)
+	return event.NewAnswer(resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding"), body, most, err != nil)
 }
 
 // retryAfter reads a Retry-After header (RFC 9110, section 10.2.3): seconds or a date.

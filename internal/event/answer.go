@@ -23,11 +23,19 @@ type Answer struct {
 	Truncated bool `json:"truncated,omitempty"`
 }
 
-// NewAnswer keeps what is to be kept of an answer; nil where there is nothing. Text is cut between
-// two characters.
-func NewAnswer(contentType, contentEncoding string, body []byte, truncated bool) *Answer {
-	if len(body) > MaxAnswer {
-		body, truncated = body[:MaxAnswer], true
+// AnswerRoom is how much is kept of the body of an answer that takes the event, or does not.
+func AnswerRoom(taken bool) int {
+	if taken {
+		return MaxAnswer
+	}
+	return MaxRefusal
+}
+
+// NewAnswer keeps what is to be kept of an answer, at most as many bytes of the body; nil where there is nothing. Text is
+// cut between two characters.
+func NewAnswer(contentType, contentEncoding string, body []byte, most int, truncated bool) *Answer {
+	if len(body) > most {
+		body, truncated = body[:most], true
 	}
 	if truncated {
 		body = withoutHalfRune(body)

@@ -30,12 +30,12 @@ func TestAnswerIsCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := event.NewAnswer("text/plain", "", []byte(tc.body), tc.brokeOff)
+			a := event.NewAnswer("text/plain", "", []byte(tc.body), event.MaxAnswer, tc.brokeOff)
 			require.Equal(t, tc.want, string(a.Body))
 			require.Equal(t, tc.truncated, a.Truncated)
 		})
 	}
-	require.Nil(t, event.NewAnswer("", "", nil, false))
+	require.Nil(t, event.NewAnswer("", "", nil, event.MaxAnswer, false))
 }
 
 // FuzzAnswer: whatever a bot answers comes back from a change as it was kept.
@@ -43,7 +43,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("text/plain\xff", "gzip", []byte("\x00\xff"), true)
 	f.Add(strings.Repeat("<", 600), strings.Repeat("&", 600), bytes.Repeat([]byte("€"), 2000), false)
 	f.Fuzz(func(t *testing.T, contentType, contentEncoding string, body []byte, truncated bool) {
-		a := event.NewAnswer(contentType, contentEncoding, body, truncated)
+		a := event.NewAnswer(contentType, contentEncoding, body, event.MaxAnswer, truncated)
 		about := &event.Event{ID: "e", Bot: "demo", Type: "t", Time: time.Now()}
 		e, err := event.NewChange(about, event.Change{Status: event.StatusFailed, At: time.Now(), Answer: a})
 		require.NoError(t, err)

@@ -132,7 +132,7 @@ func (c *Contract) Check(method string, r *http.Response) {
 
 func (c *Contract) checkBody(contents object, pointer string, r *http.Response, what string) {
 	c.t.Helper()
-	if _, any := contents["*/*"]; any {
+	if _, opaque := contents["*/*"]; opaque {
 		return // Others' bytes.
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
