@@ -255,7 +255,8 @@ func TestKilledInFlight(t *testing.T) {
 	s := newStack(t)
 	// A spool would confirm in the broker's place.
 	s.env = append(s.env, "BOTGATE_ON_BROKER_ERROR=reject")
-	s.config = s.waitingForRedis()
+	// Requests wait for the queue until they are killed, however slow the machine is.
+	s.config = s.caddyfileWith(t, "bot_enqueue {\n", "bot_enqueue {\n\tidempotency_budget 20s\n\ttimeout 20s\n")
 	s.startServicesAlone()
 	other := s.secondGateway()
 	unanswered := func(gateway *stack, user string, claims int) <-chan error {

@@ -66,7 +66,7 @@ func TestRefusedCommands(t *testing.T) {
 		"events, no scope": {"GET", "/v1/events", claims(jwt.MapClaims{"scope": "commands:write"}), nil, 403, "insufficient-scope"},
 		"bad limit":        {"GET", "/v1/events?limit=x", good, nil, 400, "malformed"},
 		"bad cursor":       {"GET", "/v1/events?cursor=x", good, nil, 400, "malformed"},
-		"write to events":  {"DELETE", "/v1/events/x", good, nil, 405, "method-not-allowed"},
+		"write to events":  {"PUT", "/v1/events/x", good, nil, 405, "method-not-allowed"},
 		"dead, no token":   {"DELETE", "/v1/dead?all=true", nil, nil, 401, "missing-token"},
 		"dead, no scope":   {"DELETE", "/v1/dead?all=true", good, nil, 403, "insufficient-scope"},
 		"sidecar, no token": {

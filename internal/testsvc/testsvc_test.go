@@ -105,10 +105,11 @@ func TestNothingOutlivesTheProcess(t *testing.T) {
 		"BOTGATE_TEST_REDIS_URL=", "BOTGATE_TEST_AMQP_URL=", "BOTGATE_TEST_POSTGRES_URL=", "BOTGATE_TEST_S3_URL=")
 	require.NoError(t, cmd.Start())
 	var urls []byte
+	// Each server may take two minutes; the process ends by itself when one takes more.
 	require.Eventually(t, func() bool {
 		urls, _ = os.ReadFile(ready)
 		return len(urls) > 0
-	}, time.Minute, 20*time.Millisecond)
+	}, 3*time.Minute, 20*time.Millisecond)
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 
