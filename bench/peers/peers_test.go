@@ -16,6 +16,7 @@ func TestConfigureChangesTheShippedCaddyfile(t *testing.T) {
 	config, err := configure(string(shipped), "/schemas/order.json")
 	require.NoError(t, err)
 	require.Contains(t, config, "bot_schema order.json {\n\t\t\t\tfolder /schemas/\n\t\t\t}\n\t\t\tbot_enqueue {")
+	require.NotContains(t, config, "bot_schema command.v1.json\n\t\t\tbot_enqueue")
 	_, err = configure(":8080 {\n}\n", "/schemas/order.json")
 	require.ErrorContains(t, err, "the shipped Caddyfile")
 }
