@@ -42,11 +42,11 @@ const (
 //
 //	go test -run - -bench Chain -benchmem ./modules/internal/chainbench
 func BenchmarkChain(b *testing.B) {
-	b.Run("Command", func(b *testing.B) { send(b, serve(b, ""), commands(b)) })
-	b.Run("Counted", func(b *testing.B) { send(b, serve(b, "\tmetrics\n"), commands(b)) })
+	b.Run("Command", func(b *testing.B) { send(b, serve(b, ""), commands(b, users)) })
+	b.Run("Counted", func(b *testing.B) { send(b, serve(b, "\tmetrics\n"), commands(b, users)) })
 	b.Run("Logged", func(b *testing.B) {
 		b.Setenv("BOTGATE_ACCESS_LOG", "on")
-		send(b, serve(b, ""), commands(b))
+		send(b, serve(b, ""), commands(b, users))
 	})
 	b.Run("Traced", func(b *testing.B) { // One request of hundred is sampled, and exported to nobody.
 		b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
@@ -57,15 +57,21 @@ func BenchmarkChain(b *testing.B) {
 			tracer = nil
 			require.NoError(b, provider.Close())
 		})
-		send(b, serve(b, ""), commands(b))
+		send(b, serve(b, ""), commands(b, users))
 	})
 	b.Run("Respond", func(b *testing.B) {
 		send(b, serve(b, ""), [][]byte{[]byte("GET /respond HTTP/1.1\r\nHost: localhost\r\n\r\n")})
 	})
 }
 
+// The benchmark follows the shipped Caddyfile.
+func TestChain(t *testing.T) {
+	t.Setenv("BOTGATE_ACCESS_LOG", "on")
+	sender(t, serve(t, ""), commands(t, 1))(0)
+}
+
 // serve starts Caddy with the route of commands of the shipped Caddyfile, and a global option.
-func serve(b *testing.B, option string) *caddyhttp.Server {
+func serve(b testing.TB, option string) *caddyhttp.Server {
 	b.Helper()
 	data := b.TempDir()
 	require.NoError(b, os.WriteFile(filepath.Join(data, "jwt.secret"), []byte(secret), 0o600))
@@ -81,7 +87,7 @@ func serve(b *testing.B, option string) *caddyhttp.Server {
 }
 
 // config is what commands pass of the shipped Caddyfile, with globals of its own.
-func config(b *testing.B, option string) string {
+func config(b testing.TB, option string) string {
 	b.Helper()
 	shipped, err := os.ReadFile("../../../Caddyfile")
 	require.NoError(b, err)
@@ -96,11 +102,11 @@ func config(b *testing.B, option string) string {
 	return "{\n" + option + "\tadmin off\n\tbotgate\n\tlog {\n\t\toutput file /dev/null\n" + format + "}\n" +
 		part("(security_headers) {", "# Pages of these") + part("(client) {", "# The backend's API") +
 		part("(access_log_off) {", "\n\n") + "\n\n" +
-		part(":{$BOTGATE_HTTP_PORT", "\t# The sidecar form") + "\t@probes path /healthz\n" + "\trespond /respond 202\n}\n"
+		part(":{$BOTGATE_HTTP_PORT", "\t# Commands for bots") + part("\t@command {", "\t# The sidecar form") + "\t@probes path /healthz\n" + "\trespond /respond 202\n}\n"
 }
 
 // commands are those of many users, so that none meets the limit, as they are on the wire.
-func commands(b *testing.B) [][]byte {
+func commands(b testing.TB, users int) [][]byte {
 	b.Helper()
 	body := `{"command":"/order","text":"` + strings.Repeat("x", 560) + `"}`
 	all := make([][]byte, users)
@@ -119,8 +125,20 @@ func commands(b *testing.B) [][]byte {
 // send has the server answer the requests, one after the other, after each was answered once.
 func send(b *testing.B, server *caddyhttp.Server, requests [][]byte) {
 	b.Helper()
+	one := sender(b, server, requests)
+	for n := range requests {
+		one(n)
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		one(n)
+	}
+}
+
+// sender returns what has the server answer the n-th request.
+func sender(b testing.TB, server *caddyhttp.Server, requests [][]byte) func(n int) {
 	from, wire := bufio.NewReader(nil), bytes.NewReader(nil)
-	one := func(n int) {
+	return func(n int) {
 		wire.Reset(requests[n%len(requests)])
 		from.Reset(wire)
 		r, err := http.ReadRequest(from)
@@ -132,13 +150,6 @@ func send(b *testing.B, server *caddyhttp.Server, requests [][]byte) {
 		if server.ServeHTTP(&w, r); w.status != http.StatusAccepted {
 			b.Fatal(w.status)
 		}
-	}
-	for n := range requests {
-		one(n)
-	}
-	b.ReportAllocs()
-	for n := 0; b.Loop(); n++ {
-		one(n)
 	}
 }
 
