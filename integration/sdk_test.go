@@ -36,7 +36,7 @@ func TestSDKs(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	bots := map[string]*process{}
-	for name, command := range s.sdkExamples() {
+	for name, command := range s.sdkPrograms("example") {
 		bots[name] = start(t, s.dir, []string{"PORT=0", "BOT_SECRET=" + s.secret("demo-bot.secret")}, command[0], command[1:]...)
 	}
 	s.writeSDKBots(bots)
@@ -71,23 +71,23 @@ func TestSDKs(t *testing.T) {
 	}
 }
 
-// sdkExamples are the commands that run them.
-func (s *stack) sdkExamples() map[string][]string {
+// sdkPrograms are the commands that run a program that comes with each SDK.
+func (s *stack) sdkPrograms(program string) map[string][]string {
 	s.t.Helper()
 	_, err := exec.LookPath("python3")
 	if err != nil && os.Getenv("CI") != "true" {
 		s.t.Skip("python3 is not there: make test-deps installs it")
 	}
 	require.NoError(s.t, err)
-	binary := filepath.Join(s.dir, "go-bot")
-	build := exec.Command("go", "-C", "../sdk/go", "build", "-o", binary, "./example")
+	binary := filepath.Join(s.dir, "go-"+program)
+	build := exec.Command("go", "-C", "../sdk/go", "build", "-o", binary, "./"+program)
 	output, err := build.CombinedOutput()
 	require.NoError(s.t, err, "%s", output)
-	examples, err := filepath.Abs("../sdk")
+	sdk, err := filepath.Abs("../sdk")
 	require.NoError(s.t, err)
 	return map[string][]string{
-		"node":   {"node", filepath.Join(examples, "js", "example.mjs")},
-		"python": {"python3", "-B", filepath.Join(examples, "python", "example.py")},
+		"node":   {"node", filepath.Join(sdk, "js", program+".mjs")},
+		"python": {"python3", "-B", filepath.Join(sdk, "python", program+".py")},
 		"go":     {binary},
 	}
 }

@@ -1,4 +1,4 @@
-// Package botgate is what a bot behind Botgate needs: check who sent a delivery, read it, act on it once.
+// Package botgate is what a bot behind Botgate needs: check who sent a delivery, or ask for it, read it, act on it once.
 // It has no dependencies.
 //
 //	handler, err := botgate.NewHandler(botgate.Config{
@@ -6,6 +6,8 @@
 //		Handle:  func(ctx context.Context, event *botgate.Event) error { … },
 //	})
 //	http.Handle("POST /events", handler)
+//
+// A bot without a public address asks for its events with [Receive].
 package botgate
 
 import (
@@ -43,7 +45,7 @@ type Refused struct {
 
 func (r *Refused) Error() string { return r.Reason }
 
-// Event is a delivery whose signature was checked.
+// Event is an event of the bot.
 type Event struct {
 	// Key is one for an event and each replay of it: what was handled is known by it.
 	Key string
@@ -53,6 +55,8 @@ type Event struct {
 	Time time.Time
 	// Replay is the number of the replay. Above 0 somebody wants the event to be handled again.
 	Replay int
+	// Attempt counts from 1, of events that [Receive] gets; else 0.
+	Attempt int
 	// ContentType and Body are what the sender sent.
 	ContentType string
 	Body        []byte

@@ -1,4 +1,4 @@
-"""What a bot behind Botgate needs: check who sent a delivery, read it, act on it once.
+"""What a bot behind Botgate needs: check who sent a delivery, or ask for it, read it, act on it once.
 
 One file without dependencies: copy it. For Python 3.9 and later.
 
@@ -14,24 +14,37 @@ Within a framework, call verify() with the raw body: request.get_data() in Flask
 
 handle gets an Event. When it returns, the delivery is answered with 204. When it raises, it is answered with 500, and
 Botgate tries again; a Refused is answered with its status, of which 410 and 422 make the event a dead letter.
+
+A bot without a public address asks for its events. What handle returns is its answer, and all else is the same:
+
+    botgate.receive("https://gate.example", "demo", os.environ["BOT_TOKEN"], handle)
 """
+import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
+import http.client
 import inspect
 import json
 import logging
+import random
 import re
+import socket
 import threading
 import time
 from collections import OrderedDict
 from http import HTTPStatus
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 TOLERANCE = 300  # Seconds that a timestamp may be off.
 MAX_BODY = 32 << 20  # Bytes.
 MAX_SIGNATURES = 16
+# Statuses of 4xx that may be others later. All others of them make an event a dead letter.
+TEMPORARY = {401, 403, 404, 405, 407, 408, 409, 421, 423, 425, 426, 429, 431, 451}
+
+log = logging.getLogger("botgate")
 
 
 class Refused(Exception):
@@ -43,20 +56,17 @@ class Refused(Exception):
 
 
 class Event:
-    """A delivery whose signature was checked."""
+    """An event of the bot."""
 
-    def __init__(self, body, headers, event_id, replay):
-        def attribute(name):
-            return unquote(headers.get("ce-" + name, ""))
-
-        self.body = body  # The sender's bytes.
-        self.content_type = headers.get("content-type", "")
-        self.key = headers["webhook-id"]  # One for an event and each replay of it: what was handled is known by it.
-        self.id = event_id
-        self.type = attribute("type")
-        self.source = attribute("source")
-        self.subject = attribute("subject")  # The user, or "".
-        self.time = attribute("time")  # When it was accepted, in the form of RFC 3339.
+    def __init__(self, body, content_type, key, id, type, source, subject, time, replay):
+        self.body = body  # The sender's bytes; of JSON that receive() got, the same value written anew.
+        self.content_type = content_type
+        self.key = key  # One for an event and each replay of it: what was handled is known by it.
+        self.id = id
+        self.type = type
+        self.source = source
+        self.subject = subject  # The user, or "".
+        self.time = time  # When it was accepted, in the form of RFC 3339.
         self.replay = replay  # Above 0: somebody wants it to be handled again.
 
     def data(self):
@@ -103,7 +113,8 @@ def verify(body, headers, secrets, now=None):
         mac = hmac.new(secret, f"{key}.{timestamp}.".encode("latin-1") + body, hashlib.sha256).digest()
         expected = b"v1," + base64.b64encode(mac)
         if any(hmac.compare_digest(expected, one.encode("latin-1", "replace")) for one in given):
-            return Event(body, headers, parts[1], int(parts[2] or 0))
+            about = {name: unquote(headers.get("ce-" + name, "")) for name in ("type", "source", "subject", "time")}
+            return Event(body, headers.get("content-type", ""), key, parts[1], replay=int(parts[2] or 0), **about)
     raise Refused(401, "none of the secrets made this signature")
 
 
@@ -161,6 +172,244 @@ def asgi(secrets, handle, seen=None, max_body=MAX_BODY):
     return application
 
 
+def receive(url, bot, token, handle, *, concurrency=8, lease=60, wait=20, grace=10, types=(), seen=None, stop=None):
+    """Asks for the events of a bot, has handle work on each in a thread, and settles it by what came of that.
+
+    It goes on until stop, a threading.Event, is set, or this thread gets a KeyboardInterrupt or SystemExit, as a handler
+    of signals may raise it. Then handlers get grace seconds to end, and what they don't end goes back. It raises what
+    does not get better by itself, such as a token that is none.
+
+    token is a text, or returns one for each request. concurrency is how many handlers run at once; an event is theirs
+    for lease seconds, again and again while its handler runs. types are patterns like "telegram.*". event.attempt counts
+    from 1; event.vain, a threading.Event, says that the work is in vain, since somebody else gets the event. An async
+    handle has a loop of its own for each event.
+    """
+    if not 1 <= concurrency <= 100:
+        raise ValueError("concurrency is from 1 to 100")
+    ask = {"wait": f"{wait}s", "lease": f"{lease}s", "types": list(types)}
+    seen = Recent() if seen is None else seen
+    _Receiver(_Gateway(url, bot, token), handle, seen, concurrency, ask, wait + 30, lease).run(stop or threading.Event(), grace)
+
+
+class _Receiver:
+    def __init__(self, gateway, handle, seen, concurrency, ask, patience, lease):
+        self._gateway, self._handle, self._seen, self._concurrency = gateway, handle, seen, concurrency
+        self._ask, self._patience, self._lease = ask, patience, lease
+        self._changed = threading.Condition()  # What follows belongs to its lock.
+        self._running = {}  # By receipt: the event, and until when its handler has it.
+        self._said = {}  # By receipt: the settlement that is to be sent.
+        self._asking = self._urgent = self._stopping = False
+        self._failure = None
+        self._renewal = time.monotonic() + lease / 3
+
+    def run(self, stop, grace):
+        asker = threading.Thread(target=self._receive, daemon=True)
+        try:
+            asker.start()
+            while not self._failure and not stop.is_set():
+                self._tend()
+        finally:
+            self._stopping = True
+            over = time.monotonic() + grace
+            while (self._running or asker.is_alive()) and time.monotonic() < over:
+                self._gateway.interrupt()
+                self._tend()
+            with self._changed:
+                for receipt in list(self._running):
+                    self._give_back(receipt)
+            for _ in range(3):
+                if self._said and not self._settle():
+                    time.sleep(1)
+            self._gateway.close()
+        if self._failure:
+            raise self._failure
+
+    def _tend(self):
+        """Sends what can't wait for the next receive, and keeps leases."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._urgent, 0.1)
+            if time.monotonic() >= self._renewal:
+                self._renewal = time.monotonic() + self._lease / 3
+                self._renew()
+            urgent, self._urgent = self._urgent, False
+        if urgent and not self._settle():
+            time.sleep(0.5)
+            self._urgent = True
+
+    def _settle(self):
+        """Returns whether the gateway knows what became of all events."""
+        try:
+            self._post("settle", {}, 10)
+        except _Failed as error:
+            log.warning("trying again: %s", error)
+        return not self._said
+
+    def _receive(self):
+        """Takes events until the end."""
+        failures = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or len(self._running) < self._concurrency, 1)
+                free = self._concurrency - len(self._running)
+                self._asking = free > 0 and not self._stopping
+            if self._stopping:
+                return
+            try:
+                if free > 0:
+                    self._post("receive", {"max": free, **self._ask}, self._patience)
+                failures = 0
+            except Exception as error:
+                if self._stopping:
+                    return
+                if getattr(error, "is_final", True):
+                    self._failure = error
+                    return
+                log.warning("trying again: %s", error)
+                failures += 1
+                time.sleep(min(15, 0.5 * 2 ** min(failures, 9)) * random.uniform(0.5, 1))
+            self._asking = False
+
+    def _post(self, path, ask, seconds):
+        """Makes a request that settles what there is to settle, and has the events handled that it gets."""
+        with self._changed:
+            settle, self._said = self._said, {}
+        if path == "settle" and not settle:
+            return  # The other thread was quicker.
+        try:
+            answer = self._gateway.post(path, {**ask, "settle": list(settle.values())}, seconds)
+        except BaseException:
+            with self._changed:
+                self._said = {**settle, **self._said}  # One that was taken already does no harm.
+            raise
+        with self._changed:
+            for receipt, status in ((one["receipt"], one["status"]) for one in answer["settled"]):
+                if status == "unavailable":
+                    self._said.setdefault(receipt, settle[receipt])
+                    self._urgent = True
+                elif receipt in self._running and status == "lost":
+                    self._running[receipt][0].vain.set()
+                elif receipt in self._running:
+                    self._running[receipt][1] = time.monotonic() + self._lease
+            for one in answer.get("events", ()):
+                self._begin(**one)
+
+    def _begin(self, receipt, event, attempt, replay=0, **_):
+        """Has an event handled. The lock is held."""
+        if self._stopping:
+            return self._give_back(receipt)
+        event = _pulled(replay, **event)
+        event.attempt, event.vain = attempt, threading.Event()
+        self._running[receipt] = [event, time.monotonic() + self._lease]
+        threading.Thread(target=self._work, args=(receipt, event), daemon=True).start()
+
+    def _work(self, receipt, event):
+        said = {"receipt": receipt, "outcome": "retry"}
+        try:
+            said.update(asyncio.run(self._answer(event)), outcome="ack")
+        except Refused as refusal:
+            if 400 <= refusal.status < 500 and refusal.status not in TEMPORARY:
+                said["outcome"] = "dead"
+        except BaseException:
+            log.exception("the bot failed")
+        with self._changed:
+            if self._running.pop(receipt, None):  # Else it was given back.
+                self._say(said, self._asking)
+
+    async def _answer(self, event):
+        if event.key in self._seen:
+            return {}
+        answer = await _value(self._handle(event))
+        await _value(self._seen.add(event.key))
+        return {} if answer is None else {"answer": _answer_of(answer)}
+
+    def _give_back(self, receipt):
+        """Lets somebody else have an event. The lock is held."""
+        if receipt in self._running:
+            self._running.pop(receipt)[0].vain.set()
+        self._say({"receipt": receipt, "outcome": "retry", "after": "0s"}, False)
+
+    def _renew(self):
+        """Has all leases begin anew. The lock is held."""
+        for receipt, (event, until) in self._running.items():
+            if time.monotonic() > until:
+                event.vain.set()  # The gateway was out of reach for so long.
+            self._say({"receipt": receipt, "outcome": "extend"}, True)
+
+    def _say(self, settlement, at_once):
+        """Has a settlement sent: at once, or with the next receive, where that does not wait for events already."""
+        self._said[settlement["receipt"]] = settlement
+        self._urgent = self._urgent or at_once
+        self._changed.notify_all()
+
+
+class _Failed(Exception):
+    """The gateway did not do what it was asked for, and is_final where it never will."""
+
+    def __init__(self, message, is_final=False):
+        super().__init__(message)
+        self.is_final = is_final
+
+
+class _Gateway:
+    """The gateway, with a connection for each kind of request."""
+
+    def __init__(self, url, bot, token):
+        self._url, self._path, self._token = urlsplit(url), f"/v1/bots/{quote(bot, safe='')}/", token
+        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+            raise ValueError("url is like https://gate.example")
+        self._lines, self._interrupted = {}, False
+
+    def post(self, path, body, seconds):
+        token = self._token() if callable(self._token) else self._token
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
+        known = path in self._lines
+        line = self._lines.setdefault(path, kind(self._url.hostname, self._url.port, timeout=seconds))
+        try:
+            line.request("POST", self._path + path, json.dumps(body), headers)
+            response = line.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            line.close()
+            del self._lines[path]
+            if known and not self._interrupted and isinstance(error, ConnectionError):
+                return self.post(path, body, seconds)  # It was not used for a while.
+            raise _Failed(f"asking the gateway: {error!r}") from error
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = {}
+        if response.status == 200:
+            return answer
+        told = ": ".join(str(answer[name]) for name in ("title", "detail") if name in answer)
+        raise _Failed(f"the gateway answers {response.status}: {told}", response.status < 500 and response.status not in (408, 429))
+
+    def close(self):
+        for line in self._lines.values():
+            line.close()
+
+    def interrupt(self):
+        """Ends a receive that waits."""
+        self._interrupted = True
+        with contextlib.suppress(KeyError, AttributeError, OSError):  # It does not wait.
+            self._lines["receive"].sock.shutdown(socket.SHUT_RDWR)
+
+
+def _pulled(replay, id, type, source, time, subject="", datacontenttype="", data_base64="", **more):
+    """An event in the structured mode of CloudEvents."""
+    body = json.dumps(more["data"], ensure_ascii=False).encode() if "data" in more else base64.b64decode(data_base64)
+    return Event(body, datacontenttype, f"{id}.r{replay}" if replay else id, id, type, source, subject, time, replay)
+
+
+def _answer_of(value):
+    """What handle returned, as the gateway takes it."""
+    if isinstance(value, bytes):
+        return {"content_type": "application/octet-stream", "body_base64": base64.b64encode(value).decode()}
+    if isinstance(value, str):
+        return {"content_type": "text/plain; charset=utf-8", "body": value}
+    return {"content_type": "application/json", "body": json.dumps(value)}
+
+
 def _taker(secrets, handle, seen):
     """What both applications do. handle, seen's "in" and add() are called in the thread or loop of the request."""
     _keys_of(secrets)  # A wrong secret is to be seen at the start.
@@ -184,7 +433,7 @@ def _taker(secrets, handle, seen):
         except Refused as refusal:
             return refusal.status, str(refusal)
         except Exception:
-            logging.getLogger("botgate").exception("the bot failed")
+            log.exception("the bot failed")
             return HTTPStatus.INTERNAL_SERVER_ERROR, "the bot failed"
         finally:
             with lock:
