@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,12 +31,11 @@ func TestSDKWorkers(t *testing.T) {
 			s.awaitStatus(refused, "dead")
 			require.Contains(t, worker.output.String(), fmt.Sprintf("worker: 2 pages for alice, attempt 1 of event %s", done))
 
-			endless := s.job(name, `{"pages":1000000}`)
+			endless := s.job(name, `{"pages":1000}`)
 			eventually(t, func() error {
-				var bot struct{ Pull struct{ Leased int } }
-				s.do(http.MethodGet, "/v1/bots/"+name, nil, http.StatusOK).json(t, &bot)
-				if bot.Pull.Leased != 1 {
-					return fmt.Errorf("%s has %d jobs", name, bot.Pull.Leased)
+				shown := s.get(bearer(s.token("alice")), "/v1/events/"+endless)
+				if !strings.Contains(string(shown.body), `"status":"progress","at":`) || !strings.Contains(string(shown.body), `"percent":5`) {
+					return fmt.Errorf("no progress of %s: %s", name, shown.body)
 				}
 				return nil
 			})

@@ -42,11 +42,12 @@ type receiveBody struct {
 }
 
 type settlementBody struct {
-	Receipt string       `json:"receipt"`
-	Outcome pull.Outcome `json:"outcome"`
-	After   *string      `json:"after"`
-	Lease   string       `json:"lease"`
-	Answer  *answerBody  `json:"answer"`
+	Receipt  string       `json:"receipt"`
+	Outcome  pull.Outcome `json:"outcome"`
+	After    *string      `json:"after"`
+	Lease    string       `json:"lease"`
+	Progress *int         `json:"progress"`
+	Answer   *answerBody  `json:"answer"`
 }
 
 // answerBody is what the bot said: text, or any bytes.
@@ -180,8 +181,13 @@ func (b settlementBody) settlement() (s pull.Settlement, err error) {
 		return s, errors.New("after goes with the outcome retry")
 	case b.Lease != "" && b.Outcome != pull.Extend:
 		return s, errors.New("lease goes with the outcome extend")
+	case b.Progress != nil && (b.Outcome != pull.Extend || *b.Progress < 1 || *b.Progress > 100):
+		return s, errors.New("progress is from 1 to 100, and goes with the outcome extend")
 	case b.Answer != nil && b.Outcome == pull.Extend:
 		return s, errors.New("answer does not go with the outcome extend")
+	}
+	if b.Progress != nil {
+		s.Progress = *b.Progress
 	}
 	if b.After != nil {
 		after, err := within("after", *b.After, 0, 24*time.Hour)

@@ -94,6 +94,8 @@ func TestSettle(t *testing.T) {
 	}
 	_, _ = askPull(t, f, "settle", `{"settle":[{"receipt":"x","outcome":"extend","lease":"2m"}]}`)
 	require.Equal(t, 2*time.Minute, f.received.Settle[0].Lease)
+	_, _ = askPull(t, f, "settle", `{"settle":[{"receipt":"x","outcome":"extend","progress":40}]}`)
+	require.Equal(t, 40, f.received.Settle[0].Progress)
 }
 
 func TestWhatPollersMayNotSay(t *testing.T) {
@@ -107,6 +109,8 @@ func TestWhatPollersMayNotSay(t *testing.T) {
 			``, `{}`, `{"settle":[]}`, `{"settle":[{"receipt":"x","outcome":"release"}]}`, `{"settle":[{"receipt":"x","outcome":"silence"}]}`,
 			`{"settle":[{"receipt":"x","outcome":"ack","after":"1s"}]}`, `{"settle":[{"receipt":"x","outcome":"retry","after":"-1s"}]}`,
 			`{"settle":[{"receipt":"x","outcome":"ack","lease":"1m"}]}`, `{"settle":[{"receipt":"x","outcome":"extend","answer":{}}]}`,
+			`{"settle":[{"receipt":"x","outcome":"extend","progress":0}]}`, `{"settle":[{"receipt":"x","outcome":"extend","progress":101}]}`,
+			`{"settle":[{"receipt":"x","outcome":"ack","progress":40}]}`,
 		},
 	} {
 		for _, body := range bodies {

@@ -47,6 +47,7 @@ type attempt struct {
 	At          time.Time `json:"at"`
 	DurationMS  int64     `json:"duration_ms"`
 	StatusCode  int       `json:"status_code"`
+	Percent     int       `json:"percent"`
 	Error       string    `json:"error"`
 	Answer      *answer   `json:"answer"`
 	NextAttempt time.Time `json:"next_attempt"`
@@ -207,7 +208,11 @@ func (v *visit) steps(e detailed) []step {
 func (v *visit) step(a attempt) step {
 	s := step{Time: v.stamp(a.At), Mark: markOf(a.Status), What: visible(a.Status)}
 	var details []string
-	if a.Attempt > 0 {
+	switch {
+	case a.Status == "progress":
+		s.What = fmt.Sprintf("attempt %d", a.Attempt)
+		details = append(details, fmt.Sprintf("is at %d %%", a.Percent))
+	case a.Attempt > 0:
 		s.What = fmt.Sprintf("attempt %d", a.Attempt)
 		details = append(details, "took "+span(time.Duration(a.DurationMS)*time.Millisecond))
 	}

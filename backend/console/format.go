@@ -134,6 +134,7 @@ var marks = map[string]mark{
 	"deferred":  {"deferred", "◷", "calm"},
 	"replayed":  {"replayed", "↻", "calm"},
 	"repeated":  {"repeated", "○", "mute"},
+	"progress":  {"progress", "◔", "calm"},
 	"failed":    {"failed", "◐", "warn"},
 	"expired":   {"expired", "◌", "mute"},
 	"dead":      {"dead", "✖", "bad"},

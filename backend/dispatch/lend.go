@@ -16,6 +16,13 @@ import (
 // worker that takes it must not go round for ever.
 const maxSilences = 3
 
+const (
+	// maxToldAttempts is of how many attempts the log has the progress: their number has no bound.
+	maxToldAttempts = 5
+	// progressTimeout bounds what keeps a settlement waiting.
+	progressTimeout = 2 * time.Second
+)
+
 // drainLoans is how long a stop waits for what pollers have.
 const drainLoans = 10 * time.Second
 
@@ -127,10 +134,8 @@ func (s *session) awaitSettlement(
 		s.loans.count.Add(-1)
 		s.loans.returned.Signal()
 	}()
-	var said pull.Settlement
-	select {
-	case said = <-l.Ended():
-	case <-s.starting.Done():
+	said, ended := s.awaitEnd(l, delivery)
+	if !ended {
 		return false, nil // Whoever comes next has it from the queue.
 	}
 	s.metrics.leases.WithLabelValues(string(said.Outcome)).Inc()
@@ -153,6 +158,35 @@ func (s *session) awaitSettlement(
 		status = pull.OK
 	}
 	return false, err
+}
+
+// awaitEnd waits for the end of a lease, and tells the log how far its poller is meanwhile. It returns false at the end of
+// Run.
+func (s *session) awaitEnd(l loan, delivery *queue.Delivery) (said pull.Settlement, ended bool) {
+	for {
+		select {
+		case said = <-l.Ended():
+			return said, true
+		case percent := <-l.Progress():
+			s.tellProgress(delivery, percent)
+		case <-s.starting.Done():
+			return said, false
+		}
+	}
+}
+
+// tellProgress tells the log how far the work on an event is. What the queue does not take is left out: what becomes of
+// the event matters more.
+func (s *session) tellProgress(delivery *queue.Delivery, percent int) {
+	news, err := event.NewProgress(delivery.Event, delivery.Attempt, percent, time.Now())
+	if err != nil || delivery.Attempt > maxToldAttempts {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.settling, progressTimeout)
+	defer cancel()
+	told := s.cfg.Messaging.Tell(ctx, news)
+	defer told.End()
+	_ = s.cfg.Queue.Publish(ctx, news)
 }
 
 // Drain lends nothing any more, and waits for what pollers have, for 10 s at most or until ctx ends.

@@ -135,6 +135,29 @@ func TestOutcomesOfLeases(t *testing.T) {
 }
 
 // TestPoisonOfWorkers: a lease that ends in silence costs nothing, three of them an attempt.
+func TestProgressIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, stop := newPoller(t)
+		for attempt := 1; attempt <= maxToldAttempts+1; attempt++ {
+			p.q.put(attempt, &event.Event{ID: "e", Bot: "demo", Type: "command", Time: time.Now()})
+			receipt, _ := p.lease()
+			require.Equal(t, pull.OK, p.settle(pull.Settlement{Receipt: receipt, Outcome: pull.Extend, Progress: 40}))
+			synctest.Wait()
+			require.Equal(t, pull.OK, p.settle(pull.Settlement{Receipt: receipt, Outcome: pull.Ack}))
+		}
+		require.NoError(t, stop())
+		var told []event.Change
+		for _, c := range p.q.told() {
+			if c.Status == event.StatusProgress {
+				told = append(told, c)
+			}
+		}
+		require.Len(t, told, maxToldAttempts, "the number of attempts has no bound")
+		require.Equal(t, []int{1, 40}, []int{told[0].Attempt, told[0].Percent})
+	})
+}
+
 func TestPoisonOfWorkers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

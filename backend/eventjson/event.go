@@ -116,6 +116,7 @@ type attemptView struct {
 	At          time.Time    `json:"at"`
 	DurationMS  int64        `json:"duration_ms"`
 	StatusCode  int          `json:"status_code,omitempty"`
+	Percent     int          `json:"percent,omitempty"`
 	Error       string       `json:"error,omitempty"`
 	Answer      *answerView  `json:"answer,omitempty"`
 	NextAttempt *time.Time   `json:"next_attempt,omitempty"`
@@ -129,7 +130,7 @@ func viewAttempts(changes []event.Change) []attemptView {
 		}
 		views[i] = attemptView{
 			Attempt: c.Attempt, Replays: c.Replays, Status: c.Status, At: store.Micros(c.At), DurationMS: c.DurationMS,
-			StatusCode: c.StatusCode, Error: c.Error, Answer: viewAnswer(c.Answer),
+			StatusCode: c.StatusCode, Percent: c.Percent, Error: c.Error, Answer: viewAnswer(c.Answer),
 		}
 		if c.NextAttempt != nil {
 			views[i].NextAttempt = new(store.Micros(*c.NextAttempt))

@@ -28,6 +28,8 @@ type Notice struct {
 	DurationMS int64  `json:"duration_ms,omitempty"`
 	StatusCode int    `json:"status_code,omitempty"`
 	Error      string `json:"error,omitempty"`
+	// Percent is how far the attempt is; 0 where the entry does not say so.
+	Percent int `json:"percent,omitempty"`
 	// Time is when the event was accepted; At is when that happened which the entry reports.
 	Time time.Time `json:"time"`
 	At   time.Time `json:"at"`
@@ -44,9 +46,9 @@ func Of(e store.Entry) Notice {
 		Attempt: e.State.Attempts, DurationMS: e.Took.Milliseconds(),
 		Time: e.EventTime.UTC(), At: e.State.UpdatedAt.UTC(), RecordedAt: e.RecordedAt.UTC(), Cursor: e.Position().Cursor(),
 	}
-	if n.Status == event.StatusFailed || n.Status == event.StatusDead {
+	if n.Status == event.StatusFailed || n.Status == event.StatusDead || n.Status == event.StatusProgress {
 		if c, err := event.ParseChange(e.Event); err == nil { // Of the others, which are nearly all, nothing more is wanted.
-			n.StatusCode, n.Error = c.StatusCode, c.Error
+			n.StatusCode, n.Error, n.Percent = c.StatusCode, c.Error, c.Percent
 		}
 	}
 	return n

@@ -122,6 +122,33 @@ func TestSettling(t *testing.T) {
 	require.Zero(t, l.lines["demo"].bytes)
 }
 
+func TestProgressIsToldInSteps(t *testing.T) {
+	t.Parallel()
+	l := newTestLedger()
+	o := l.offer("e", "k")
+	receipts, _ := lease(t, l, Ask{})
+	say := func(percent int) {
+		statuses, err := l.Settle(t.Context(), "demo", []Settlement{{Receipt: receipts[0], Outcome: Extend, Progress: percent}})
+		require.NoError(t, err)
+		require.Equal(t, []Status{OK}, statuses)
+	}
+	for _, percent := range []int{0, 4} {
+		say(percent)
+		require.Empty(t, o.Progress(), percent)
+	}
+	say(10)
+	say(30) // Nobody heard of 10.
+	require.Equal(t, 30, <-o.Progress())
+	for _, percent := range []int{30, 20, 34} {
+		say(percent)
+		require.Empty(t, o.Progress(), percent)
+	}
+	say(98)
+	require.Equal(t, 98, <-o.Progress())
+	say(100)
+	require.Equal(t, 100, <-o.Progress())
+}
+
 func TestLeaseEndsInSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -7,6 +7,9 @@ import (
 	"github.com/botgate/botgate/internal/queue"
 )
 
+// progressStep is the least progress that is told, so that an attempt has 20 at most.
+const progressStep = 5
+
 // Offer is a delivery that stands in the line of its bot, or is lent.
 type Offer struct {
 	ledger   *Ledger
@@ -15,6 +18,7 @@ type Offer struct {
 	may      func() bool
 	lent     chan struct{}
 	ended    chan Settlement
+	progress chan int
 	done     chan struct{}
 
 	// The rest belongs to the lock of the ledger.
@@ -23,6 +27,7 @@ type Offer struct {
 	until    time.Time
 	timer    *time.Timer
 	settling bool
+	percent  int    // What progress had last.
 	status   Status // Once done is closed.
 }
 
@@ -38,7 +43,7 @@ func (l *Ledger) Offer(d *queue.Delivery, again bool, may func() bool) *Offer {
 	}
 	o := &Offer{
 		ledger: l, line: l.lines[bot], delivery: d, may: may,
-		lent: make(chan struct{}), ended: make(chan Settlement, 1), done: make(chan struct{}), status: Lost,
+		lent: make(chan struct{}), ended: make(chan Settlement, 1), progress: make(chan int, 1), done: make(chan struct{}), status: Lost,
 	}
 	if again {
 		o.line.waiting = slices.Insert(o.line.waiting, 0, o)
@@ -54,6 +59,22 @@ func (o *Offer) Lent() <-chan struct{} { return o.lent }
 
 // Ended has how the lease ended, once: as the poller says, or in [Silence]. No other poller gets the event before Done.
 func (o *Offer) Ended() <-chan Settlement { return o.ended }
+
+// Progress has how far the poller is, in percent: more each time, and by [progressStep] at least but for the last step.
+func (o *Offer) Progress() <-chan int { return o.progress }
+
+// note has Progress hear of it; of what it has not heard yet the last only. The lock is held.
+func (o *Offer) note(percent int) {
+	if percent <= o.percent || percent < o.percent+progressStep && percent < 100 {
+		return
+	}
+	o.percent = percent
+	select {
+	case <-o.progress:
+	default:
+	}
+	o.progress <- percent
+}
 
 // Withdraw takes it out of the line. It returns false when it is lent, or was.
 func (o *Offer) Withdraw() bool {

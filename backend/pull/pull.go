@@ -85,6 +85,8 @@ type Settlement struct {
 	After *time.Duration `json:"after,omitempty"`
 	// Lease is how long Extend goes from now on; 0 for as long as before.
 	Lease time.Duration `json:"lease,omitempty"`
+	// Progress is how many percent of the work are done, with Extend; 0 where the poller does not say.
+	Progress int `json:"progress,omitempty"`
 	// Answer is what the bot said, nil for nothing.
 	Answer *event.Answer `json:"answer,omitempty"`
 }

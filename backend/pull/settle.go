@@ -52,6 +52,7 @@ func (l *Ledger) settle(bot string, s Settlement) (Status, *Offer) {
 			lease = s.Lease
 		}
 		l.begin(o, lease)
+		o.note(s.Progress)
 		return OK, nil
 	case !o.settling:
 		o.settling = true

@@ -61,7 +61,7 @@ type Record struct {
 	AttemptCount int
 	// Replays is how often the event was replayed.
 	Replays int
-	// Attempts are the attempts and replays, oldest first and at most MaxAttempts; nil in lists.
+	// Attempts are the attempts, their progress, and replays, oldest first and at most MaxAttempts; nil in lists.
 	Attempts []event.Change
 	// Repeats are when the sender sent the event again, oldest first and at most [event.MaxRepeats];
 	// nil in lists.

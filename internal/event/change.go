@@ -41,10 +41,15 @@ const (
 	// StatusRepeated is of changes only: the sender sent the event again, and was answered as the first
 	// time. The event stands where it stood.
 	StatusRepeated Status = "repeated"
+	// StatusProgress is of changes only: who works on the event says how far that is. The event stands where it stood.
+	StatusProgress Status = "progress"
 )
 
 // MaxRepeats is how many repeats of an event are recorded.
 const MaxRepeats = 20
+
+// IsAside reports whether it is of changes only, and the event stands where it stood.
+func (s Status) IsAside() bool { return s == StatusRepeated || s == StatusProgress }
 
 // Final reports whether no further change follows by itself.
 func (s Status) Final() bool {
@@ -81,7 +86,9 @@ type Change struct {
 	Repeat int `json:"repeat,omitempty"`
 	// Turn is the number of a decision about a scheduled event, see [NewTurn]; 0 of everything else.
 	Turn int `json:"turn,omitempty"`
-	// At is when the attempt ended, or the repeat came.
+	// Percent is how far the work is, from 1 to 100; only with [StatusProgress].
+	Percent int `json:"percent,omitempty"`
+	// At is when the attempt ended, or what else happened did.
 	At time.Time `json:"at"`
 	// DurationMS is how long the attempt took, in milliseconds.
 	DurationMS int64 `json:"duration_ms"`
@@ -98,12 +105,12 @@ type Change struct {
 // NewChange wraps a change of the event about into an event for the queue. Its id follows from
 // that event's, the replay, the attempt and the status, so statistics count it once although who
 // was killed before the ack leaves it to be published again. A process that takes over counts
-// attempts from 1, so failed ones are told apart by when they ended, too.
+// attempts from 1, so failed ones are told apart by when they ended, too; so is progress.
 func NewChange(about *Event, c Change) (*Event, error) {
 	c.EventID, c.EventTime, c.EventType = about.ID, about.Time.UTC().Truncate(time.Microsecond), about.Type
 	c.At = c.At.UTC().Truncate(time.Microsecond)
 	key := fmt.Sprintf("%s#%d#%d#%s", about.ID, c.Replays, c.Attempt, c.Status)
-	if c.Status == StatusFailed {
+	if c.Status == StatusFailed || c.Status == StatusProgress {
 		key = fmt.Sprintf("%s#%d", key, c.At.UnixMicro())
 	}
 	if c.Status == StatusRepeated {
@@ -146,6 +153,12 @@ func NewRepeat(about *Event, n int, at time.Time) (*Event, error) {
 	return NewChange(about, Change{Status: StatusRepeated, Repeat: n, At: at})
 }
 
+// NewProgress is the change of an event of whose attempt so many percent are done. Like a repeat it belongs to no replay,
+// so that one that is recorded before the replay itself is not taken for it.
+func NewProgress(about *Event, attempt, percent int, at time.Time) (*Event, error) {
+	return NewChange(about, Change{Status: StatusProgress, Attempt: attempt, Percent: percent, At: at})
+}
+
 // TypeReport is the [Event.Type] of what a gateway says of itself. It goes where changes go, and is in no history.
 const TypeReport = changePrefix + "report"
 
@@ -167,7 +180,7 @@ func ParseChange(e *Event) (Change, error) {
 	}
 	switch c.Status {
 	case StatusDelivered, StatusFailed, StatusDead, StatusDropped, StatusExpired, StatusReplayed, StatusRepeated,
-		StatusDue, StatusReleased, StatusCancelled:
+		StatusDue, StatusReleased, StatusCancelled, StatusProgress:
 	default:
 		return Change{}, fmt.Errorf("event: change %s has unknown status %q", e.ID, c.Status)
 	}

@@ -60,6 +60,15 @@ type Event struct {
 	// ContentType and Body are what the sender sent.
 	ContentType string
 	Body        []byte
+
+	progress func(percent int)
+}
+
+// Progress says how many percent of the work are done, of an event that [Receive] got. Botgate shows that.
+func (e *Event) Progress(percent int) {
+	if e.progress != nil {
+		e.progress(min(max(percent, 1), 100))
+	}
 }
 
 // Data reads the body into v: a form where v is a [*url.Values], else JSON.

@@ -104,10 +104,11 @@ type work struct {
 }
 
 type settlement struct {
-	Receipt string  `json:"receipt"`
-	Outcome string  `json:"outcome"`
-	After   string  `json:"after,omitempty"`
-	Answer  *Answer `json:"answer,omitempty"`
+	Receipt  string  `json:"receipt"`
+	Outcome  string  `json:"outcome"`
+	After    string  `json:"after,omitempty"`
+	Progress int     `json:"progress,omitempty"`
+	Answer   *Answer `json:"answer,omitempty"`
 }
 
 // lent is an event as it comes.
@@ -182,7 +183,7 @@ func (r *receiver) ask(ctx context.Context, free, failures int) (int, error) {
 	final := (*refusal)(nil)
 	switch {
 	case err == nil || ctx.Err() != nil:
-		return 0, nil
+		return 0, nil //nolint:nilerr // A stop is no failure.
 	case errors.As(err, &final) && final.isFinal():
 		return 0, err
 	}
@@ -221,7 +222,9 @@ func (r *receiver) begin(ctx context.Context, one lent) {
 
 func (r *receiver) work(ctx context.Context, one lent) {
 	s := settlement{Receipt: one.Receipt, Outcome: "ack"}
-	answer, err := r.handle(ctx, one.event())
+	event := one.event()
+	event.progress = func(percent int) { r.progress(one.Receipt, percent) }
+	answer, err := r.handle(ctx, event)
 	refused := (*Refused)(nil)
 	switch {
 	case err == nil:
@@ -242,6 +245,14 @@ func (r *receiver) work(ctx context.Context, one lent) {
 	delete(r.running, one.Receipt)
 	r.say(s, r.asking)
 	signal(r.ended)
+}
+
+func (r *receiver) progress(receipt string, percent int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running[receipt] != nil {
+		r.say(settlement{Receipt: receipt, Outcome: "extend", Progress: percent}, true)
+	}
 }
 
 func (r *receiver) handle(ctx context.Context, event *Event) (answer *Answer, err error) {
@@ -313,7 +324,9 @@ func (r *receiver) renew() {
 		if time.Now().After(w.until) {
 			w.vain() // The gateway was out of reach for so long.
 		}
-		r.say(settlement{Receipt: receipt, Outcome: "extend"}, true)
+		if _, said := r.said[receipt]; !said {
+			r.say(settlement{Receipt: receipt, Outcome: "extend"}, true)
+		}
 	}
 }
 

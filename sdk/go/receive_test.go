@@ -53,7 +53,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		for over := time.Now().Add(wait); len(events) == 0 && time.Now().Before(over) && r.Context().Err() == nil; {
 			events = g.lend(ask.Max)
-			time.Sleep(5 * time.Millisecond)
+			<-time.After(5 * time.Millisecond)
 		}
 	}
 	about, err := json.Marshal(settled)
@@ -117,10 +117,11 @@ func (g *gateway) hears(count int) {
 
 func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
-	for over := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
+	for over := time.Now().Add(time.Minute); !holds(); {
 		if time.Now().After(over) {
 			t.Fatal("it never was so")
 		}
+		<-time.After(5 * time.Millisecond)
 	}
 }
 
@@ -175,14 +176,18 @@ func TestWhatHandleDoesSettlesTheEventWithTheNextReceive(t *testing.T) {
 	defer g.mu.Unlock()
 	want := []settlement{
 		{Receipt: "p.answers", Outcome: "ack", Answer: &Answer{"text/plain", []byte(`{ "a": "<b>"}`)}},
-		{Receipt: "p.nothing", Outcome: "ack"}, {Receipt: "p.error", Outcome: "retry"}, {Receipt: "p.refused", Outcome: "dead"},
-		{Receipt: "p.busy", Outcome: "retry"}, {Receipt: "p.answers", Outcome: "ack"}, // It was handled.
+		{Receipt: "p.nothing", Outcome: "ack"},
+		{Receipt: "p.error", Outcome: "retry"},
+		{Receipt: "p.refused", Outcome: "dead"},
+		{Receipt: "p.busy", Outcome: "retry"},
+		{Receipt: "p.answers", Outcome: "ack"}, // It was handled.
 		{Receipt: "p.bytes", Outcome: "ack", Answer: &Answer{"text/plain", []byte{255}}},
 		{Receipt: "p.answers", Outcome: "ack", Answer: &Answer{"text/plain", []byte("1")}},
 	}
 	if !reflect.DeepEqual(g.told, want) {
 		t.Errorf("%+v", g.told)
 	}
+	handled[0].progress = nil
 	first := &Event{
 		Key: "answers", ID: "answers", Type: "command", Source: "/bots/demo", Subject: "alice", Attempt: 2, ContentType: "application/json",
 		Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Body: []byte(`{ "a": "<b>"}`),
@@ -241,6 +246,24 @@ func TestALeaseGoesOnWhileItsHandlerRuns(t *testing.T) {
 	}
 }
 
+func TestProgressIsToldAtOnce(t *testing.T) {
+	g := &gateway{t: t, waiting: []string{jsonEvent("e")}}
+	g.start(ReceiveConfig{Handle: func(_ context.Context, e *Event) (*Answer, error) {
+		e.Progress(0)
+		g.hears(1)
+		e.Progress(100)
+		g.hears(2)
+		return nil, nil
+	}})
+	g.hears(3)
+	want := []settlement{
+		{Receipt: "p.e", Outcome: "extend", Progress: 1}, {Receipt: "p.e", Outcome: "extend", Progress: 100}, {Receipt: "p.e", Outcome: "ack"},
+	}
+	if got := g.heard()[:3]; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAStopGivesBackWhatHandlersDoNotEnd(t *testing.T) {
 	g := &gateway{t: t, waiting: []string{jsonEvent("ends"), jsonEvent("hangs")}}
 	began := make(chan bool, 2)
@@ -250,7 +273,7 @@ func TestAStopGivesBackWhatHandlersDoNotEnd(t *testing.T) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 		return nil, nil
 	}})
 	<-began

@@ -46,6 +46,9 @@ export class Event {
     Object.assign(this, fields);
   }
 
+  /** Says how many percent of the work are done, of an event that receive got. Botgate shows that. */
+  progress() {}
+
   /** The body as its content type says: a value of JSON, a form as URLSearchParams, else the bytes. */
   data() {
     const type = this.contentType.split(";")[0].trim().toLowerCase();
@@ -178,7 +181,7 @@ class Receiver {
     this.#running.set(receipt, { vain, until: Date.parse(lease_until) });
     const settlement = { receipt, outcome: "ack" };
     try {
-      const work = Object.assign(pulled(event, replay), { attempt, signal: vain.signal });
+      const work = Object.assign(pulled(event, replay), { attempt, signal: vain.signal, progress: (percent) => this.#progress(receipt, percent) });
       if (!(await this.seen.has(work.key))) {
         settlement.answer = answerOf(await this.handle(work));
         await this.seen.add(work.key);
@@ -191,6 +194,11 @@ class Receiver {
     this.#ended();
   }
 
+  #progress(receipt, percent) {
+    const progress = Math.min(100, Math.max(1, Math.round(percent)));
+    if (this.#running.has(receipt)) this.#say({ receipt, outcome: "extend", progress }, true);
+  }
+
   #giveBack(receipt) {
     this.#running.get(receipt)?.vain.abort();
     this.#running.delete(receipt);
@@ -200,7 +208,7 @@ class Receiver {
   #renew() {
     for (const [receipt, { vain, until }] of this.#running) {
       if (Date.now() > until) vain.abort(); // The gateway was out of reach for so long.
-      this.#say({ receipt, outcome: "extend" }, true);
+      if (!this.#said.has(receipt)) this.#say({ receipt, outcome: "extend" }, true);
     }
   }
 

@@ -123,6 +123,19 @@ test("a lease goes on while its handler runs, which is told when it is lost", as
   assert.deepEqual(gateway.told[0], { receipt: "p.e", outcome: "extend" });
 });
 
+test("progress is told at once", async (t) => {
+  const gateway = new Gateway();
+  gateway.waiting = [json("e", 1)];
+  const handle = async (event) => {
+    event.progress(0.4);
+    await gateway.hears(1);
+    event.progress(99.7);
+    await gateway.hears(2);
+  };
+  await gateway.run(t, { handle }, () => gateway.hears(3));
+  assert.deepEqual(gateway.told.slice(0, 3).map(({ outcome, progress }) => [outcome, progress]), [["extend", 1], ["extend", 100], ["ack", undefined]]);
+});
+
 test("a stop waits for handlers, and gives back what they don't end", async (t) => {
   const gateway = new Gateway();
   gateway.waiting = [json("ends", 1), json("hangs", 2)];

@@ -12,6 +12,7 @@ async function handle(event) {
   for (let page = 1; page <= pages; page++) {
     await new Promise((done) => setTimeout(done, 200)); // The work.
     if (event.signal.aborted) throw new Error("somebody else has the job");
+    event.progress((100 * page) / pages);
   }
   console.log(`worker: ${pages} pages for ${event.subject}, attempt ${event.attempt} of event ${event.id}`);
   return { pages };

@@ -69,6 +69,9 @@ class Event:
         self.time = time  # When it was accepted, in the form of RFC 3339.
         self.replay = replay  # Above 0: somebody wants it to be handled again.
 
+    def progress(self, percent):
+        """Says how many percent of the work are done, of an event that receive() got. Botgate shows that."""
+
     def data(self):
         """The body as its content type says: a value of JSON, a form as a dict of lists, else the bytes."""
         kind = self.content_type.split(";")[0].strip().lower()
@@ -299,6 +302,7 @@ class _Receiver:
             return self._give_back(receipt)
         event = _pulled(replay, **event)
         event.attempt, event.vain = attempt, threading.Event()
+        event.progress = lambda percent: self._progress(receipt, percent)
         self._running[receipt] = [event, time.monotonic() + self._lease]
         threading.Thread(target=self._work, args=(receipt, event), daemon=True).start()
 
@@ -322,6 +326,11 @@ class _Receiver:
         await _value(self._seen.add(event.key))
         return {} if answer is None else {"answer": _answer_of(answer)}
 
+    def _progress(self, receipt, percent):
+        with self._changed:
+            if receipt in self._running:
+                self._say({"receipt": receipt, "outcome": "extend", "progress": min(100, max(1, round(percent)))}, True)
+
     def _give_back(self, receipt):
         """Lets somebody else have an event. The lock is held."""
         if receipt in self._running:
@@ -333,7 +342,8 @@ class _Receiver:
         for receipt, (event, until) in self._running.items():
             if time.monotonic() > until:
                 event.vain.set()  # The gateway was out of reach for so long.
-            self._say({"receipt": receipt, "outcome": "extend"}, True)
+            if receipt not in self._said:
+                self._say({"receipt": receipt, "outcome": "extend"}, True)
 
     def _say(self, settlement, at_once):
         """Has a settlement sent: at once, or with the next receive, where that does not wait for events already."""

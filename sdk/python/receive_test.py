@@ -171,6 +171,20 @@ class TestReceive(unittest.TestCase):
         self.assertTrue(lost.wait(60))
         self.assertEqual(self.gateway.told[0], {"receipt": "p.e", "outcome": "extend"})
 
+    def test_progress_is_told_at_once(self):
+        self.gateway.waiting = [event("e", 1)]
+
+        def handle(e):
+            e.progress(0.4)
+            until(lambda: len(self.gateway.told) == 1)
+            e.progress(99.7)
+            until(lambda: len(self.gateway.told) == 2)
+
+        self.start(handle)
+        until(lambda: len(self.gateway.told) >= 3)
+        said = [(s["outcome"], s.get("progress")) for s in self.gateway.told[:3]]
+        self.assertEqual(said, [("extend", 1), ("extend", 100), ("ack", None)])
+
     def test_a_stop_waits_for_handlers_and_gives_back_what_they_do_not_end(self):
         self.gateway.waiting = [event("ends", 1), event("hangs", 2)]
         started = {}

@@ -20,9 +20,10 @@ def handle(event):
     pages = (event.data().get("args") or {}).get("pages")
     if not isinstance(pages, int) or pages < 1:
         raise botgate.Refused(422, "a report has pages")
-    for _ in range(pages):
+    for page in range(1, pages + 1):
         if event.vain.wait(0.2):  # The work.
             raise RuntimeError("somebody else has the job")
+        event.progress(100 * page / pages)
     print(f"worker: {pages} pages for {event.subject}, attempt {event.attempt} of event {event.id}", flush=True)
     return {"pages": pages}
 

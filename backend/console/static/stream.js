@@ -3,7 +3,7 @@ import { clockOf } from "./clock.js";
 // One stream for a tab that is seen: browsers have six connections to a host without HTTP/2.
 const statuses = [
   "scheduled", "due", "accepted", "deferred", "released", "replayed", "failed", "expired", "dead", "dropped", "cancelled", "delivered",
-  "repeated",
+  "repeated", "progress",
 ];
 // retry is how long after a stream that was refused another one is asked for, in milliseconds.
 const retry = 10_000;

@@ -77,8 +77,8 @@ on conflict (bot, minute, day, slot) do update set took_ms = c.took_ms + exclude
 
 	accepted = sqlstore.Codes(`excluded.status in ({accepted}, {deferred}, {scheduled})`)
 	// newer is the rule of [store.State.Merge]. An acceptance is never newer than a recorded
-	// state, but for that of a repeat that came first.
-	newer = sqlstore.Codes(`((not ` + accepted + ` or s.status = {repeated})
+	// state, but for that of a repeat or progress that came first.
+	newer = sqlstore.Codes(`((not ` + accepted + ` or s.status <= {repeated})
 	and (excluded.status = {delivered}, excluded.replays, excluded.status, excluded.updated_at)
 	> (s.status = {delivered}, s.replays, s.status, s.updated_at))`)
 )

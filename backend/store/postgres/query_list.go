@@ -26,7 +26,7 @@ var (
 	// selectListed reads the events of a list, each with the change by which it got its status. The days
 	// tell the planner which partitions they are in.
 	selectListed = sqlstore.Codes(`select ` + sqlstore.LogColumns + `, ` + sqlstore.ListColumns + `, case when s.status not in ({scheduled}, {accepted}, {deferred}) then (
-	select data from events d where d.event_time = e.event_time and d.ref = e.id and d.status <> {repeated}
+	select data from events d where d.event_time = e.event_time and d.ref = e.id and d.status > {repeated}
 		and event_time between $7 and $8 order by ` + sqlstore.LastFirst + ` limit 1) end
 from unnest($1::timestamptz[], $2::text[], $3::smallint[], $4::integer[], $5::integer[], $6::timestamptz[])
 	s (event_time, id, status, attempts, replays, updated_at)

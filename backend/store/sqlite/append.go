@@ -30,9 +30,9 @@ on conflict (event_time, id) do nothing`
 )
 
 // claimEarlier is for changes that came first. Their status is newer than that of the event itself,
-// but for repeats.
-var claimEarlier = sqlstore.Codes(`update event_status set bot = $2, status = iif(status = {repeated}, $3, status),
-	updated_at = iif(status = {repeated}, event_time, updated_at) where event_id = $1 and bot is null`)
+// but for repeats and progress.
+var claimEarlier = sqlstore.Codes(`update event_status set bot = $2, status = iif(status <= {repeated}, $3, status),
+	updated_at = iif(status <= {repeated}, event_time, updated_at) where event_id = $1 and bot is null`)
 
 // appendStatements are kept prepared.
 var appendStatements = []string{

@@ -10,7 +10,7 @@ import (
 
 // selectLast reads the change by which the event e got its status.
 var selectLast = sqlstore.Codes(`iif(s.status in ({scheduled}, {accepted}, {deferred}), null, (select d.data from events d indexed by events_key
-	where d.event_time = e.event_time and d.ref = e.id and d.status <> {repeated} order by `) + sqlstore.LastFirst + ` limit 1))`
+	where d.event_time = e.event_time and d.ref = e.id and d.status > {repeated} order by `) + sqlstore.LastFirst + ` limit 1))`
 
 // contains is the condition that a body has an argument in it.
 const contains = "instr(e.data, ?) > 0"

@@ -79,6 +79,33 @@ var statusCases = map[string]func(*testing.T, Store){
 		}
 	},
 
+	"progress changes no status": func(t *testing.T, s Store) {
+		for i, order := range [][3]int{{0, 1, 2}, {1, 0, 2}, {2, 1, 0}} {
+			e, at := Event(i), start.Add(time.Minute)
+			var parts [3]*event.Event
+			parts[0] = e
+			for n := 1; n < len(parts); n++ {
+				made, err := event.NewProgress(e, 1, 40*n, at.Add(time.Duration(n)*time.Second))
+				require.NoError(t, err)
+				parts[n] = made
+			}
+			for _, n := range order {
+				add(t, s, parts[n])
+			}
+			r := get(t, s, e.ID)
+			require.Equal(t, event.StatusAccepted, r.Status, order)
+			require.Equal(t, e.Time, r.UpdatedAt)
+			require.Nil(t, r.Last)
+			require.Equal(t, []int{40, 80}, []int{r.Attempts[0].Percent, r.Attempts[1].Percent}, "oldest first")
+			listed := list(t, s, store.Query{Limit: 10, Statuses: []event.Status{event.StatusAccepted}})
+			require.Contains(t, ids(listed), e.ID)
+			add(t, s, change(t, e, event.StatusFailed, 1))
+			listed = list(t, s, store.Query{Limit: 10, Statuses: []event.Status{event.StatusFailed}})
+			require.Equal(t, event.StatusFailed, listed.Records[slices.Index(ids(listed), e.ID)].Last.Status)
+			require.Equal(t, event.StatusFailed, get(t, s, e.ID).Last.Status)
+		}
+	},
+
 	"replayed, and delivered then": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, e, change(t, e, event.StatusDead, 3))

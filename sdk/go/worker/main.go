@@ -40,12 +40,13 @@ func handle(ctx context.Context, event *botgate.Event) (*botgate.Answer, error) 
 	if err := event.Data(&job); err != nil || job.Args.Pages < 1 {
 		return nil, &botgate.Refused{Status: 422, Reason: "a report has pages"}
 	}
-	for range job.Args.Pages {
+	for page := range job.Args.Pages {
 		select {
 		case <-time.After(200 * time.Millisecond): // The work.
 		case <-ctx.Done():
 			return nil, fmt.Errorf("somebody else has the job: %w", ctx.Err())
 		}
+		event.Progress(100 * (page + 1) / job.Args.Pages)
 	}
 	fmt.Printf("worker: %d pages for %s, attempt %d of event %s\n", job.Args.Pages, event.Subject, event.Attempt, event.ID)
 	answer, err := json.Marshal(map[string]int{"pages": job.Args.Pages})
