@@ -47,7 +47,7 @@ test: test-deps ## run all tests, with Redis, RabbitMQ, PostgreSQL and S3, race 
 
 test-sdk: ## run the tests of the SDKs for bots, with Node and Python
 	$(GO) -C sdk/go test -race ./...
-	node --test sdk/js/botgate.test.mjs sdk/js/receive.test.mjs
+	node --test sdk/js/botgate.test.mjs sdk/js/receive.test.mjs sdk/workers/pdf/pdf.test.mjs
 	python3 -B -m unittest discover -s sdk/python -p '*_test.py'
 
 clients-check: ## generate clients of the API from its OpenAPI document, in TypeScript and Go, compile them, and ask a running Botgate
@@ -145,7 +145,7 @@ lint: ## run the linters; installs golangci-lint into bin/ the first time
 	@sh deploy/release/tools.sh actionlint
 	bin/actionlint
 	bin/golangci-lint run --allow-parallel-runners ./...
-	@for module in bench/peers deploy/checks deploy/checks/alerts deploy/grafana sdk/go; do \
+	@for module in bench/peers deploy/checks deploy/checks/alerts deploy/grafana sdk/go sdk/workers/mail; do \
 		(cd $$module && set -x && $(CURDIR)/bin/golangci-lint run --allow-parallel-runners ./...) || exit 1; \
 	done
 
