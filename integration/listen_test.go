@@ -16,11 +16,12 @@ import (
 func TestListen(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	s.writePullBots(1)
+	s.writeWorkers(map[string][]string{"demo": nil})
 	s.startEmbedded()
 	got := make(chan string, 10)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, "from "+r.URL.Path)
 		got <- r.URL.Path + " " + r.Header.Get("Ce-Id") + " " + string(body)
 	}))
 	t.Cleanup(server.Close)
@@ -47,7 +48,7 @@ func TestListen(t *testing.T) {
 			taken = <-got
 			require.True(t, strings.HasPrefix(taken, "/copy ") || strings.Contains(taken, id), taken)
 		}
-		s.awaitStatus(id, "delivered")
+		require.Equal(t, "from /events", s.awaitAnswer(id), "what the server says is the bot's answer")
 	}
 	require.Zero(t, listener.stop())
 	require.Contains(t, listener.output.String(), "they are signed with whsec_")

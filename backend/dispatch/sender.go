@@ -33,7 +33,7 @@ type Sender struct {
 func NewSender(receiver bots.Bot, run int) (*Sender, error) {
 	receiver.MaxAttempts = cmp.Or(receiver.MaxAttempts, 12)
 	receiver.MaxBackoff = cmp.Or(receiver.MaxBackoff, 2*time.Minute)
-	receiver.KeepAnswers = bots.KeepOff
+	receiver.KeepAnswers = cmp.Or(receiver.KeepAnswers, bots.KeepOff)
 	t, err := newTarget(receiver)
 	if err != nil {
 		return nil, err
@@ -75,6 +75,8 @@ type Trial struct {
 	RetryAfter time.Duration
 	// Reason says in a few words why it was not delivered.
 	Reason string
+	// Answer is what came with the status, as far as the receiver's KeepAnswers asks for it; nil for nothing.
+	Answer *event.Answer
 }
 
 // Try makes one attempt.
@@ -83,6 +85,7 @@ func (s *Sender) Try(ctx context.Context, e *event.Event, replays int) Trial {
 	v := verdictOf(ans)
 	return Trial{
 		Status: ans.status, Delivered: v == delivered, Refused: v == permanent, RetryAfter: ans.retryAfter, Reason: ans.reason(),
+		Answer: ans.kept,
 	}
 }
 

@@ -253,7 +253,7 @@ func Check(name string, fields ...Field) error {
 // Listed is a bot as it may be shown to people.
 type Listed struct {
 	Name string
-	// URL is without a password.
+	// URL is without a password, and "(pulls)" of a bot that has none.
 	URL string
 	// Secrets are where they are, as it is written: names of files, and "$NAME" for environment variables.
 	Secrets []string
@@ -270,7 +270,10 @@ func List(path string) ([]Listed, error) {
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[name]
 		b := Listed{Name: name, URL: "(none)", Secrets: slices.Clone(e.SecretFiles), Queues: max(1, e.Queues)}
-		if u, err := url.Parse(e.URL); err == nil && !e.Pull {
+		switch u, err := url.Parse(e.URL); {
+		case e.Pull:
+			b.URL = "(pulls)"
+		case err == nil:
 			b.URL = u.Redacted()
 		}
 		for _, env := range e.SecretEnvs {

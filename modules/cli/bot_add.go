@@ -43,6 +43,7 @@ type addition struct {
 	botEdit
 	flags        *pflag.FlagSet
 	url          string
+	pull         bool
 	allowPrivate bool
 	// local is a bot of this machine, which needs no allowPrivate.
 	local      bool
@@ -52,15 +53,18 @@ type addition struct {
 
 func botAddCommand() *cobra.Command {
 	var a addition
-	cmd := onBots("add <name> --url <url>", "Adds a bot, and makes its secret", `
+	cmd := onBots("add <name> --url <url> | --pull", "Adds a bot, and makes its secret", `
 Adds a bot to the bots file and makes its secret: a file with mode 0600, in the form that the libraries of Standard
 Webhooks read. Prints where that is, and what to put into the bot's environment. Settings that are left out have the
-defaults of the bots file.`, cobra.ExactArgs(1), func(e botEdit, args []string) error {
+defaults of the bots file.
+
+A bot with --pull asks for its events instead, with a token; it needs neither an address nor a secret.`, cobra.ExactArgs(1), func(e botEdit, args []string) error {
 		a.botEdit = e
 		return a.run(args[0])
 	})
 	a.flags = cmd.Flags()
 	a.flags.StringVar(&a.url, "url", "", "Where its events are POSTed; http or https")
+	a.flags.BoolVar(&a.pull, "pull", false, "It asks for its events, and has no address: docs/guides/pull.md")
 	a.flags.BoolVar(&a.allowPrivate, "allow-private", false, "The address may be one of this machine or of a private network")
 	a.flags.StringVar(&a.secretFile, "secret-file", "", "A file with a secret that the bot has already, relative to the bots file")
 	a.flags.BoolVar(&a.show, "show-secret", false, "Print the secret, too")
@@ -77,8 +81,11 @@ defaults of the bots file.`, cobra.ExactArgs(1), func(e botEdit, args []string) 
 func flagOf(field string) string { return strings.ReplaceAll(field, "_", "-") }
 
 func (a *addition) run(name string) error {
-	if a.url == "" {
-		return errors.New("--url is missing: where are the bot's events to be POSTed?")
+	switch {
+	case a.pull && (a.url != "" || a.allowPrivate || a.secretFile != "" || a.show):
+		return errors.New("--pull: a bot that asks for its events has no --url, --allow-private or secret")
+	case !a.pull && a.url == "":
+		return errors.New("--url is missing: where are the bot's events to be POSTed? A bot that asks for them has --pull instead")
 	}
 	if err := os.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
 		return fmt.Errorf("making the folder of the bots file: %w", err)
@@ -92,6 +99,9 @@ func (a *addition) run(name string) error {
 		}
 		if err := bots.Check(name, fields...); err != nil {
 			return a.privateHint(err)
+		}
+		if a.pull {
+			return d.Add(name, fields...)
 		}
 		if file, err = a.secretOf(name); err != nil {
 			return err
@@ -111,7 +121,9 @@ func (a *addition) run(name string) error {
 	if a.local {
 		fmt.Fprintln(a.out, "The address is one of this machine, so the bot has allow_private.")
 	}
-	if err := a.tellSecret("Its", file, a.show); err != nil {
+	if a.pull {
+		fmt.Fprintf(a.out, "It asks for its events with a token: botgate token --scope events:pull --bot %s\n", name)
+	} else if err := a.tellSecret("Its", file, a.show); err != nil {
 		return err
 	}
 	return a.tellGateway(name, accepts)
@@ -132,6 +144,9 @@ func (a *addition) secretOf(name string) (file string, err error) {
 // needs no word.
 func (a *addition) fields() []bots.Field {
 	fields := []bots.Field{{Name: "url", Value: a.url}}
+	if a.pull {
+		fields = []bots.Field{{Name: "pull", Value: true}}
+	}
 	if address, err := url.Parse(a.url); err == nil && !a.allowPrivate {
 		scope, known := outbound.Literal(address.Hostname())
 		a.local = known && scope == outbound.Loopback

@@ -71,6 +71,17 @@ func TestBot(t *testing.T) {
 	require.Contains(t, out, "allow_private")
 	require.Contains(t, out, "WEBHOOK_SECRET="+secrets("local")[0])
 
+	out = run("add", "reports", "--pull", "--max-attempts", "5", "--keep-answers", "all")
+	require.Contains(t, out, "botgate token --scope events:pull --bot reports")
+	require.NotContains(t, out, "WEBHOOK_SECRET")
+	set, err = bots.Load(filepath.Join(dir, botsFile))
+	require.NoError(t, err)
+	require.True(t, set["reports"].Pull)
+	require.Equal(t, 5, set["reports"].MaxAttempts)
+	require.Empty(t, secrets("reports"))
+	require.NoFileExists(t, filepath.Join(dir, "reports-bot.secret"))
+	require.Regexp(t, `(?m)^reports +\(pulls\) +1$`, run("list"))
+
 	out = run("rotate", "orders")
 	require.Contains(t, out, "orders-bot.2.secret")
 	both := secrets("orders")
@@ -101,6 +112,7 @@ func TestBotRefuses(t *testing.T) {
 	require.Contains(t, string(text), "http://127.0.0.1:7777/events", "--bot-listen is where the bot is")
 	for want, args := range map[string]string{
 		"--url is missing":            "add x",
+		"has no --url":                "add x --pull --url https://b.example",
 		"--allow-private":             "add x --url http://10.0.0.7/",
 		"url: must be":                "add x --url ftp://bot.example",
 		"timeout: \"soon\"":           "add x --url https://b.example --timeout soon",

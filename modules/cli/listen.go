@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -16,6 +17,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/secret"
@@ -36,6 +38,8 @@ up, and so on, as docs/guides/bots.md says. Prints a line for each event. Severa
 With --tap it copies what is accepted for a bot from now on, which the bot gets as ever, whether it pulls or not: the safe
 way to look at what a bot in use gets. What --forward answers changes nothing then.
 
+In a terminal, "r" and Enter hand the last event over once more, which settles nothing.
+
 Events are signed with the secret that is printed at the start, for this run alone, or with that of --secret-file.
 
 The token is that of --token-file, with the scope events:pull, or events:read for --tap; or one that is made with the
@@ -47,7 +51,7 @@ secret in the data folder.`,
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
-				return runListen(ctx, caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.OutOrStdout())
+				return runListen(ctx, caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.OutOrStdout(), typed(cmd.InOrStdin()))
 			}
 		},
 	}
@@ -65,12 +69,29 @@ func listenFlags(flags *pflag.FlagSet) {
 	flags.String("token-file", "", "A file with a token")
 }
 
-func runListen(ctx context.Context, fl caddycmd.Flags, out io.Writer) error {
+// typed has a value for each "r" that somebody types; nil where nobody can. Its goroutine ends with the input, which in a
+// terminal is with the process.
+func typed(in io.Reader) <-chan struct{} {
+	if file, ok := in.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
+		return nil
+	}
+	again := make(chan struct{})
+	go func() {
+		for lines := bufio.NewScanner(in); lines.Scan(); {
+			if strings.TrimSpace(lines.Text()) == "r" {
+				again <- struct{}{}
+			}
+		}
+	}()
+	return again
+}
+
+func runListen(ctx context.Context, fl caddycmd.Flags, out io.Writer, again <-chan struct{}) error {
 	c, err := listenConfig(fl)
 	if err != nil {
 		return err
 	}
-	c.Out = out
+	c.Out, c.Again = out, again
 	what := "events of"
 	if c.Tap {
 		what = "copies of events of"
@@ -78,6 +99,9 @@ func runListen(ctx context.Context, fl caddycmd.Flags, out io.Writer) error {
 	_, _ = fmt.Fprintf(out, "%s the bot %s from %s go to %s\n", what, c.Bot, c.URL, c.Forward)
 	if fl.String("secret-file") == "" {
 		_, _ = fmt.Fprintf(out, "they are signed with %s\n", c.Secret)
+	}
+	if again != nil {
+		_, _ = fmt.Fprintln(out, "r and Enter send the last one again")
 	}
 	return listen.Run(ctx, c)
 }

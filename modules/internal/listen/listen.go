@@ -41,6 +41,8 @@ type Config struct {
 	Timeout time.Duration
 	// Out gets a line for each event.
 	Out io.Writer
+	// Again has the last event handed over once more with each value, which settles nothing. Nil for never.
+	Again <-chan struct{}
 }
 
 // listener is a Config at work.
@@ -49,19 +51,31 @@ type listener struct {
 	client *http.Client
 	sender *dispatch.Sender
 
-	mu sync.Mutex // For lines.
+	mu   sync.Mutex // For lines, and last.
+	last *handed
 }
 
 // Run hands events over until ctx ends, and returns nil then, or what can't get better by itself.
 func Run(ctx context.Context, cfg Config) error {
 	sender, err := dispatch.NewSender(bots.Bot{
 		Name: cfg.Bot, URL: cfg.Forward, AllowPrivate: true, Secrets: []string{cfg.Secret}, Timeout: cfg.Timeout,
+		KeepAnswers: bots.KeepAll, // The gateway keeps of it what the bot's settings say.
 	}, 0)
 	if err != nil {
 		return fmt.Errorf("option --forward: %w", err)
 	}
 	defer sender.Close()
 	l := &listener{Config: cfg, client: &http.Client{Timeout: pull.MaxWait}, sender: sender}
+	ctx, stop := context.WithCancel(ctx)
+	var repeating sync.WaitGroup
+	repeating.Go(func() { l.repeat(ctx) })
+	defer repeating.Wait()
+	defer stop()
+	return l.run(ctx)
+}
+
+// run hands events over until ctx ends, or fails for good.
+func (l *listener) run(ctx context.Context) error {
 	once := l.receive
 	if l.Tap {
 		l.client.Timeout = 0 // A stream has no end.
@@ -88,6 +102,7 @@ func Run(ctx context.Context, cfg Config) error {
 
 // try hands an event over and says what came of it.
 func (l *listener) try(ctx context.Context, e *event.Event, attempt, replays int) dispatch.Trial {
+	l.keepLast(e, replays)
 	began := time.Now()
 	trial := l.sender.Try(ctx, e, replays)
 	said := fmt.Sprint(trial.Status)

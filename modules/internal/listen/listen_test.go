@@ -25,7 +25,7 @@ type gateway struct {
 	t *testing.T
 	// events are given to the first receive.
 	events  []string
-	settled chan map[string]string
+	settled chan map[string]any
 	// status is what receives are answered with instead of 200, until it was said so often.
 	status, times int
 
@@ -58,7 +58,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			_, _ = fmt.Fprintf(w, `{"events":[%s],"settled":[]}`, strings.Join(g.events, ","))
 		}
 	case "/v1/bots/demo/settle":
-		var body struct{ Settle []map[string]string }
+		var body struct{ Settle []map[string]any }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 			g.t.Error(err)
 		}
@@ -74,6 +74,13 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// give has the next receive get an event.
+func (g *gateway) give(e string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.events, g.given = []string{e}, false
+}
+
 func eventOf(id string) string {
 	return fmt.Sprintf(`{"receipt":"r-%s","attempt":2,"replay":3,"lease_until":"2030-01-01T00:00:00Z","event":{"specversion":"1.0","id":%[1]q,`+
 		`"source":"/bots/demo","type":"command","subject":"alice","time":"2026-01-01T00:00:00Z","bot":"demo","orderkey":"k",`+
@@ -83,7 +90,7 @@ func eventOf(id string) string {
 // run listens until the test ends, or returns an error, with what it printed.
 func run(t *testing.T, g *gateway, forward http.HandlerFunc, change ...func(*listen.Config)) (out *testlog.Buffer, ended <-chan error) {
 	t.Helper()
-	g.t, g.settled = t, make(chan map[string]string, 10)
+	g.t, g.settled = t, make(chan map[string]any, 10)
 	gate, bot := httptest.NewServer(g), httptest.NewServer(forward)
 	out = new(testlog.Buffer)
 	cfg := listen.Config{
@@ -111,7 +118,7 @@ func run(t *testing.T, g *gateway, forward http.HandlerFunc, change ...func(*lis
 // TestForward: an event arrives as from a dispatch process, and the status settles it.
 func TestForward(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]map[string]string{
+	for status, want := range map[int]map[string]any{
 		200: {"receipt": "r-e", "outcome": "ack"}, 503: {"receipt": "r-e", "outcome": "retry", "after": "7s"},
 		404: {"receipt": "r-e", "outcome": "retry", "after": "7s"}, 410: {"receipt": "r-e", "outcome": "dead"},
 		422: {"receipt": "r-e", "outcome": "dead"}, 302: {"receipt": "r-e", "outcome": "retry", "after": "7s"},
@@ -127,20 +134,45 @@ func TestForward(t *testing.T) {
 					t.Errorf("%s %v", got, r.Header)
 				}
 				w.Header().Set("Retry-After", "7")
+				w.Header().Set("Content-Type", "text/plain")
 				w.WriteHeader(status)
+				_, _ = io.WriteString(w, "yes")
 			})
+			want["answer"] = map[string]any{"content_type": "text/plain", "body_base64": "eWVz"}
 			require.Equal(t, want, <-g.settled)
 			require.Contains(t, out.String(), fmt.Sprintf("command e k, attempt 2: %d in ", status))
 		})
 	}
 }
 
+// TestAgain hands the last event over as often as somebody wants, and settles it once.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	again, got := make(chan struct{}), make(chan string, 10)
+	g := &gateway{}
+	out, _ := run(t, g, func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header.Get("Webhook-Id")
+	}, func(c *listen.Config) { c.Again = again })
+	again <- struct{}{}
+	again <- struct{}{} // The first one is over.
+	require.Contains(t, out.String(), "there is no event yet")
+
+	g.give(eventOf("e"))
+	require.Equal(t, "ack", (<-g.settled)["outcome"])
+	again <- struct{}{}
+	again <- struct{}{}
+	for range 3 {
+		require.Equal(t, "e.r3", <-got)
+	}
+	require.Empty(t, g.settled)
+}
+
 func TestNobodyAtHome(t *testing.T) {
 	t.Parallel()
 	g := &gateway{events: []string{eventOf("e"), `{"receipt":"r-bad","attempt":1,"event":{}}`}}
 	out, _ := run(t, g, nil, func(c *listen.Config) { c.Forward = "http://127.0.0.1:1" })
-	got := []map[string]string{<-g.settled, <-g.settled}
-	require.ElementsMatch(t, []map[string]string{{"receipt": "r-e", "outcome": "retry"}, {"receipt": "r-bad", "outcome": "dead"}}, got)
+	got := []map[string]any{<-g.settled, <-g.settled}
+	require.ElementsMatch(t, []map[string]any{{"receipt": "r-e", "outcome": "retry"}, {"receipt": "r-bad", "outcome": "dead"}}, got)
 	require.Contains(t, out.String(), "the bot refused the connection")
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/botgate/botgate/backend/dispatch"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -24,6 +25,13 @@ type settlement struct {
 	Receipt string `json:"receipt"`
 	Outcome string `json:"outcome"`
 	After   string `json:"after,omitempty"`
+	Answer  *said  `json:"answer,omitempty"`
+}
+
+// said is what the server said, as settlements have it.
+type said struct {
+	ContentType string `json:"content_type,omitempty"`
+	Body        []byte `json:"body_base64"`
 }
 
 // received is the answer to a receive.
@@ -66,7 +74,7 @@ func (l *listener) receive(ctx context.Context) error {
 // hand hands an event over, and is the settlement for what came of it. What the end cut off goes back at once.
 func (l *listener) hand(ctx context.Context, e *event.Event, receipt string, attempt, replays int) settlement {
 	trial := l.try(ctx, e, attempt, replays)
-	said := settlement{Receipt: receipt, Outcome: "retry"}
+	said := settlement{Receipt: receipt, Outcome: "retry", Answer: answerOf(trial)}
 	switch {
 	case trial.Delivered:
 		said.Outcome = "ack"
@@ -78,6 +86,14 @@ func (l *listener) hand(ctx context.Context, e *event.Event, receipt string, att
 		said.After = trial.RetryAfter.String()
 	}
 	return said
+}
+
+// answerOf is what the server said beside the status; nil for nothing. Settlements have no form for what is compressed.
+func answerOf(trial dispatch.Trial) *said {
+	if trial.Answer == nil || trial.Answer.ContentEncoding != "" {
+		return nil
+	}
+	return &said{ContentType: trial.Answer.ContentType, Body: trial.Answer.Body}
 }
 
 func (l *listener) timeout() time.Duration {
