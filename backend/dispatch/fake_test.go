@@ -49,6 +49,9 @@ type fakeQueue struct {
 	// refuse is asked before each operation: "subscribe", "ready", "publish", "ack", "retry" or "dead-letter".
 	refuse func(operation string) error
 
+	// answer is what becomes of an answer, nil for one that says that there is none.
+	answer func(context.Context, *queue.Delivery, *event.Answer) (taken bool)
+
 	mu       sync.Mutex
 	retryNow func(bot string) // The consumer's.
 	adjusted []queue.Bots
@@ -167,6 +170,13 @@ func (q *fakeQueue) Park(context.Context, string, ...*queue.Delivery) error {
 
 func (q *fakeQueue) Redrive(context.Context, ...*queue.Delivery) error {
 	panic("dispatch redrives nothing")
+}
+
+func (q *fakeQueue) Answer(ctx context.Context, d *queue.Delivery, answer *event.Answer) bool {
+	if q.answer == nil {
+		return false
+	}
+	return q.answer(ctx, d, answer)
 }
 
 func (q *fakeQueue) Adjust(opts queue.SubscribeOptions) error {

@@ -169,6 +169,10 @@ func (c fakeConsumer) Redrive(context.Context, ...*queue.Delivery) error {
 	panic("record redrives nothing")
 }
 
+func (c fakeConsumer) Answer(context.Context, *queue.Delivery, *event.Answer) bool {
+	panic("record answers nobody")
+}
+
 func (c fakeConsumer) Adjust(queue.SubscribeOptions) error { panic("record knows no bots") }
 
 func (c fakeConsumer) Close() error {

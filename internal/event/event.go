@@ -49,6 +49,9 @@ type Event struct {
 	// NotBefore is when the event may be delivered at the earliest, for a user who is over
 	// a limit; the zero time for at once. Later events of its order key wait for it.
 	NotBefore time.Time
+	// ReplyBy is until when who published the event waits for what its bot answers; the zero time where nobody does. Only
+	// the way to the bot has it, not the log: see [queue.Consumer.Answer].
+	ReplyBy time.Time
 	// Headers are what its bot is to see of the accepting request's; empty for most.
 	Headers Headers
 	// ContentType is the media type of Data as the sender gave it.
@@ -93,7 +96,7 @@ func (e *Event) Normalize() {
 	e.Subject, e.OrderKey = NameOf(e.Subject), NameOf(e.OrderKey)
 	e.OrderKey = cmp.Or(e.OrderKey, e.UsualOrderKey())
 	e.Time = e.Time.UTC().Truncate(time.Microsecond)
-	for _, at := range []*time.Time{&e.NotBefore, &e.ScheduledAt} {
+	for _, at := range []*time.Time{&e.NotBefore, &e.ScheduledAt, &e.ReplyBy} {
 		if !at.IsZero() {
 			*at = at.UTC().Truncate(time.Microsecond)
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/botgate/botgate/internal/desk"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -95,6 +96,9 @@ type Queue interface {
 	// what was settled a moment ago, counts as there. Errors are ErrUnavailable, ErrClosed and the
 	// context's.
 	Missing(ctx context.Context, events ...Redelivery) ([]Redelivery, error)
+	// Desk has those who wait for what bots answer to events that this handle publishes with [event.Event.ReplyBy];
+	// see [Consumer.Answer].
+	Desk() *desk.Desk
 	History
 	// Ready returns nil when a Publish can be expected to succeed.
 	Ready(ctx context.Context) error
@@ -169,6 +173,10 @@ type Consumer interface {
 	// been. Each is durably there before it is gone here, as with Park. What is no event is
 	// ErrInvalid, and none of the call is moved.
 	Redrive(ctx context.Context, deliveries ...*Delivery) error
+	// Answer offers what the bot answered to the [Queue.Desk] of who published the event, and reports whether it was
+	// taken there: that of one attempt is, while somebody waits for it. A nil answer says that there will be
+	// none in time. It settles nothing. An answer whose taker is not heard of before ctx ends counts as not taken.
+	Answer(ctx context.Context, d *Delivery, answer *event.Answer) (taken bool)
 	// Adjust changes Prefetch, PrefetchMost and Bots of a consumer of Dispatch; nothing else of the options is
 	// looked at. What goes on is not interrupted: a bot that is new is consumed as from Subscribe on, and the
 	// deliveries of one that is there no more are recalled where it has queues of its own, in which the rest

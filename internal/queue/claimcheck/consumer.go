@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -143,6 +144,11 @@ func (c *consumer) Park(ctx context.Context, name string, deliveries ...*queue.D
 // Redrive implements [queue.Consumer]. What is redriven keeps its reference.
 func (c *consumer) Redrive(ctx context.Context, deliveries ...*queue.Delivery) error {
 	return settled(c.inner.Redrive(ctx, originals(deliveries)...), deliveries...)
+}
+
+// Answer implements [queue.Consumer].
+func (c *consumer) Answer(ctx context.Context, d *queue.Delivery, answer *event.Answer) bool {
+	return c.inner.Answer(ctx, original(d), answer)
 }
 
 // Adjust implements [queue.Consumer].

@@ -16,6 +16,8 @@ type Harness struct {
 	Open func(t *testing.T) queue.Queue
 	// History says that the handles retain a history.
 	History bool
+	// Answers says that answers go from one handle to another, and not only back to the own.
+	Answers bool
 	// Exact says that Depths counts what a handle gives back, from the moment that it is closed: a queue
 	// with a depth of zero is empty, and nobody needs to listen whether something still comes.
 	Exact bool
@@ -42,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Publish", publishCases},
 		{"Duplicates", duplicateCases},
 		{"Settle", settleCases},
+		{"Answer", answerCases},
 		{"Retry", retryCases},
 		{"DeadLetter", deadLetterCases},
 		{"Redrive", redriveCases},

@@ -35,6 +35,9 @@ type connection struct {
 	amqp     *amqp.Connection
 	channels []atomic.Pointer[confirmChannel] // None in a connection that only consumes.
 	turn     atomic.Uint32
+	// answering is for answers of bots, which replies knows of; both are nil in a connection that only consumes.
+	answering *amqp.Channel
+	replies   *replies
 	// blocked is why the broker takes no messages; nil while it does.
 	blocked atomic.Pointer[string]
 	// life ends with the first call of fail, whose error is the cause.
@@ -75,6 +78,9 @@ func newConnection(raw *amqp.Connection, config Config) *connection {
 
 // openPublishChannels opens the channels that publishers share.
 func (conn *connection) openPublishChannels() error {
+	if err := conn.openReplies(); err != nil {
+		return err
+	}
 	conn.channels = make([]atomic.Pointer[confirmChannel], publishChannels)
 	for n := range conn.channels {
 		c, err := conn.openChannel()
@@ -97,6 +103,9 @@ func (conn *connection) openChannel() (*confirmChannel, error) {
 	c := newConfirmChannel(ch, conn.config.inFlightLimit())
 	conn.watch.Go(func() { c.watchLate(conn) })
 	conn.watchChannel(c)
+	if err := conn.consumeReplies(ch); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

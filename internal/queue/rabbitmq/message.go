@@ -31,6 +31,7 @@ const (
 	headerScheduledAt  = "scheduledat"
 	headerDataRef      = "dataref"
 	headerHeaders      = "headers"
+	headerReplyBy      = "replyby"
 	// Those that are properties unless they are too long.
 	headerType        = "type"
 	headerSubject     = "subject"
@@ -71,7 +72,9 @@ func newMessage(t topology, e *event.Event) message {
 	setUnless(h, headerHeaders, string(e.Headers), "")
 	setTime(h, headerNotBefore, e.NotBefore)
 	setTime(h, headerScheduledAt, e.ScheduledAt)
+	setTime(h, headerReplyBy, e.ReplyBy)
 	return message{destination: t.address(e), Publishing: amqp.Publishing{
+		ReplyTo:       replyTo(e),
 		Headers:       h,
 		ContentType:   property(h, headerContentType, e.ContentType),
 		DeliveryMode:  amqp.Persistent,
@@ -186,11 +189,14 @@ func readEvent(d *amqp.Delivery) (e *event.Event, err error) {
 	if !d.Timestamp.IsZero() {
 		e.Time = d.Timestamp.UTC().Add(time.Duration(headerInt(d.Headers, headerMicroseconds)) * time.Microsecond)
 	}
-	e.NotBefore, err = headerTime(d.Headers, headerNotBefore)
-	if scheduled, wrong := headerTime(d.Headers, headerScheduledAt); wrong != nil {
-		err = wrong
-	} else {
-		e.ScheduledAt = scheduled
+	for _, at := range [...]struct {
+		name  string
+		field *time.Time
+	}{{headerNotBefore, &e.NotBefore}, {headerScheduledAt, &e.ScheduledAt}, {headerReplyBy, &e.ReplyBy}} {
+		var wrong error
+		if *at.field, wrong = headerTime(d.Headers, at.name); wrong != nil {
+			err = wrong
+		}
 	}
 	if _, ok := d.Headers[headerMicroseconds]; !ok {
 		err = errors.New("it has no header " + headerMicroseconds)

@@ -86,7 +86,9 @@ func (q *Queue) publishOnItsOwn(ctx context.Context, conn *connection, m *messag
 			return err
 		}
 		closes, returns := ch.NotifyClose(make(chan *amqp.Error, 1)), ch.NotifyReturn(make(chan amqp.Return, 1))
-		confirm, err := ch.PublishWithDeferredConfirm(m.exchange, m.key, true, false, m.Publishing)
+		alone := m.Publishing
+		alone.ReplyTo = "" // It is for the channel of a consumer, and the broker refuses it on any other.
+		confirm, err := ch.PublishWithDeferredConfirm(m.exchange, m.key, true, false, alone)
 		if err != nil {
 			return err
 		}

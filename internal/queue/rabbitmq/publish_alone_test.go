@@ -36,9 +36,27 @@ func TestTooLargeForTheBroker(t *testing.T) {
 		require.ErrorIs(t, q.PublishTo(t.Context(), queue.Dispatch, large()), queue.ErrTooLarge)
 	}
 	require.ErrorIs(t, q.Publish(t.Context(), newEvent(t, "k"), large(), newEvent(t, "k")), queue.ErrTooLarge)
+	requireUnanswered(t, q, large())
 	p.awaitConfirmed(t, 500)
 	require.Zero(t, p.failures(), "the others go through")
-	require.Equal(t, 1, strings.Count(logged.String(), "connected to the queue"), logged.String())
+	require.Equal(t, 1, strings.Count(logged.String(), "connected to the queue\" connection=publish"), logged.String())
+}
+
+// requireUnanswered publishes an event that somebody waits for beside one that is too large, so on a channel of its own: it
+// arrives, and its answer is late.
+func requireUnanswered(t *testing.T, q *rabbitmq.Queue, large *event.Event) {
+	t.Helper()
+	e := newEvent(t, "k")
+	e.Bot, e.ReplyBy = "waits", time.Now().Add(time.Minute)
+	require.ErrorIs(t, q.Publish(t.Context(), e, large), queue.ErrTooLarge)
+	c, err := q.Subscribe(t.Context(), queue.Dispatch, queue.SubscribeOptions{Bots: queue.Bots{"waits": 1}})
+	require.NoError(t, err)
+	deliveries, err := c.Receive(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, e.ID, deliveries[0].Event.ID)
+	require.False(t, c.Answer(t.Context(), deliveries[0], &event.Answer{Body: []byte("x")}))
+	require.NoError(t, c.Ack(t.Context(), deliveries...))
+	require.NoError(t, c.Close())
 }
 
 // TestPublishTo publishes for one group at a time: the other one gets nothing, and a queue that

@@ -36,6 +36,7 @@ type Queue struct {
 	consuming  *reconnector
 	inFlight   *room
 	confirmed  *seenIDs
+	replies    replies
 	// done holds what was acknowledged here. Dead letters have none: there, the same
 	// event may be twice.
 	done map[queue.Group]*seenIDs
@@ -105,6 +106,7 @@ func (q *Queue) openConnection(ctx context.Context, name string) (*connection, e
 	}
 	err = q.declareInTurn(ctx, conn, bots...)
 	if err == nil && name == publishConnection {
+		conn.replies = &q.replies
 		err = conn.openPublishChannels()
 	}
 	if err != nil {

@@ -38,6 +38,7 @@ func harness(config rabbitmq.Config) func(t *testing.T) queuetest.Harness {
 		return queuetest.Harness{
 			Open:    func(t *testing.T) queue.Queue { return open(t, config) },
 			History: !config.History.Off(),
+			Answers: true,
 		}
 	}
 }

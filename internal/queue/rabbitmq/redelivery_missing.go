@@ -24,7 +24,6 @@ const (
 	// questionTime bounds how long answers are waited for; a question that is older is dropped by the
 	// broker. So those to a queue with a backlog don't pile up.
 	questionTime = 5 * time.Second
-	directReply  = "amq.rabbitmq.reply-to"
 )
 
 func isQuestion(m *amqp.Delivery) bool { return m.Headers[headerQuestion] != nil && m.ReplyTo != "" }

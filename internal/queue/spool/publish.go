@@ -181,12 +181,30 @@ func (q *Queue) keep(ctx context.Context, events []*event.Event, cause error) er
 	}
 	s.index.writing++
 	s.mu.Unlock()
-	queued, err := s.store.PublishNew(ctx, events...)
+	queued, err := s.store.PublishNew(ctx, q.unanswered(events)...)
 	s.written(events, queued, cause, err)
 	if err != nil {
 		return fmt.Errorf("spooling: %w", err)
 	}
 	return nil
+}
+
+// unanswered returns the events as the file has them: who waits for their bots' answers does so no more.
+func (q *Queue) unanswered(events []*event.Event) []*event.Event {
+	var copied bool
+	for i, e := range events {
+		if e.ReplyBy.IsZero() {
+			continue
+		}
+		q.Desk().Offer(e.ID, nil, time.Now())
+		if !copied {
+			events, copied = slices.Clone(events), true // The caller's stay as they are.
+		}
+		without := *e
+		without.ReplyBy = time.Time{}
+		events[i] = &without
+	}
+	return events
 }
 
 // written corrects the index: what was not queued is not there. After an error that leaves

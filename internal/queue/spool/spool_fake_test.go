@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/desk"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 	"github.com/botgate/botgate/internal/queue/spool"
@@ -48,7 +49,10 @@ type broker struct {
 	copies map[leg]int
 	calls  int
 	late   sync.WaitGroup
+	desk   desk.Desk
 }
+
+func (b *broker) Desk() *desk.Desk { return &b.desk }
 
 type leg struct {
 	group queue.Group

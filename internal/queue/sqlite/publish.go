@@ -63,8 +63,11 @@ func (q *Queue) publish(ctx context.Context, events []*event.Event) (queued []bo
 	return queued, err
 }
 
-// headersName is where the headers are among the attributes, none of which has the name.
-const headersName = "headers"
+// The names of what is among the attributes and is none.
+const (
+	headersName = "headers"
+	replyByName = "replyby"
+)
 
 func newRow(e *event.Event) (row, error) {
 	if err := e.Validate(); err != nil {
@@ -73,6 +76,9 @@ func newRow(e *event.Event) (row, error) {
 	named := maps.Collect(e.Attributes())
 	if e.Headers != "" {
 		named[headersName] = string(e.Headers)
+	}
+	if !e.ReplyBy.IsZero() {
+		named[replyByName] = e.ReplyBy.UTC().Format(time.RFC3339Nano)
 	}
 	encoded, err := json.Marshal(named)
 	if err != nil {
@@ -106,6 +112,9 @@ func decode(attributes, contentType string, data []byte) (*event.Event, error) {
 	e, err := event.FromAttributes(func(name string) string { return named[name] }, contentType, data)
 	if err == nil {
 		e.Headers = event.Headers(named[headersName])
+	}
+	if by := named[replyByName]; err == nil && by != "" {
+		e.ReplyBy, err = time.Parse(time.RFC3339Nano, by)
 	}
 	return e, err
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/botgate/botgate/internal/desk"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -31,6 +32,8 @@ type Queue struct {
 
 	writeDB, reader, watchDB *sql.DB
 	readEvent, watcher       *sql.Stmt
+
+	desk desk.Desk // Of this process alone: that is where the answers come to.
 
 	hearing sync.Mutex
 	heard   int64 // The last request that was heard of. Guarded by hearing.
