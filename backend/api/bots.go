@@ -55,6 +55,7 @@ type botSettingsView struct {
 	ExpireAfterMS   int64            `json:"expire_after_ms"`
 	OnDead          bots.OnDead      `json:"on_dead"`
 	KeepAnswers     bots.KeepAnswers `json:"keep_answers"`
+	Answers         bots.Answers     `json:"answers"`
 	Queues          int              `json:"queues"`
 }
 
@@ -194,7 +195,7 @@ func viewSettings(set bots.Set, name string) *botSettingsView {
 		AllowPrivate: b.AllowPrivate, TimeoutMS: b.Timeout.Milliseconds(), GiveUpAfterMS: b.GiveUpAfter.Milliseconds(),
 		MaxAttempts: b.MaxAttempts, MinBackoffMS: b.MinBackoff.Milliseconds(), MaxBackoffMS: b.MaxBackoff.Milliseconds(),
 		MaxRetryAfterMS: b.MaxRetryAfter.Milliseconds(), ExpireAfterMS: b.ExpireAfter.Milliseconds(),
-		OnDead: b.OnDead, KeepAnswers: b.KeepAnswers, Queues: b.Queues,
+		OnDead: b.OnDead, KeepAnswers: b.KeepAnswers, Answers: b.Answers, Queues: b.Queues,
 	}
 	if u, err := url.Parse(b.URL); err == nil && !b.Pull {
 		v.Origin = u.Scheme + "://" + u.Host

@@ -89,6 +89,7 @@ func TestBots(t *testing.T) {
 	require.Equal(t, "https://bot.example", demo.Settings["origin"])
 	require.InDelta(t, 10_000, demo.Settings["timeout_ms"], 0)
 	require.Equal(t, "off", demo.Settings["keep_answers"])
+	require.Equal(t, "off", demo.Settings["answers"])
 	require.InDelta(t, 6, demo.Last5m["delivered"], 0)
 	require.InDelta(t, 10, demo.Last1h["delivered"], 0)
 	require.InDelta(t, 0.25, demo.Last1h["success_rate"], 0)

@@ -55,6 +55,7 @@ type botSettings struct {
 	ExpireAfter int64  `json:"expire_after_ms"`
 	OnDead      string `json:"on_dead"`
 	KeepAnswers string `json:"keep_answers"`
+	Answers     string `json:"answers"`
 }
 
 type lastAttempt struct {
@@ -251,5 +252,6 @@ func botSettingsFacts(s *botSettings) []fact {
 		{"Attempts", attempts + ", with pauses of " + ms(s.MinBackoff) + " to " + ms(s.MaxBackoff), ""},
 		{"When dead", map[string]string{"skip": "go on with the next event", "hold": "hold the order key"}[s.OnDead], ""},
 		{"Keep answers", s.KeepAnswers, ""},
+		{"Answers for", s.Answers, ""},
 	}
 }

@@ -49,6 +49,7 @@ type attempt struct {
 	StatusCode  int       `json:"status_code"`
 	Percent     int       `json:"percent"`
 	Error       string    `json:"error"`
+	Answered    string    `json:"answered"`
 	Answer      *answer   `json:"answer"`
 	NextAttempt time.Time `json:"next_attempt"`
 }
@@ -205,6 +206,13 @@ func (v *visit) steps(e detailed) []step {
 	return steps
 }
 
+// answeredWords say what became of an answer that a platform waited for.
+var answeredWords = map[string]string{
+	"in_time": "the platform got the answer",
+	"late":    "its answer came too late for the platform's response",
+	"unfit":   "its answer did not fit into the platform's response",
+}
+
 func (v *visit) step(a attempt) step {
 	s := step{Time: v.stamp(a.At), Mark: markOf(a.Status), What: visible(a.Status)}
 	var details []string
@@ -221,6 +229,9 @@ func (v *visit) step(a attempt) step {
 		details = append([]string{visible(a.Error)}, details...)
 	case a.StatusCode > 0:
 		details = append([]string{"answered " + code}, details...)
+	}
+	if said := answeredWords[a.Answered]; said != "" {
+		details = append(details, said)
 	}
 	switch {
 	case a.NextAttempt.After(v.now):

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/backend/console"
+	"github.com/botgate/botgate/internal/event"
 )
 
 // shownIDs are the ids of the rows of a list.
@@ -94,6 +95,21 @@ func TestTimeline(t *testing.T) {
 	page = d.signIn(operator).page("/console/events/" + ids["dead"] + "?tz=Asia/Kolkata")
 	kolkata := time.FixedZone("IST", 5*3600+1800)
 	require.Contains(t, page, now.Add(-4*time.Minute).In(kolkata).Format("2006-01-02 15:04:05.000 MST"))
+}
+
+// TestTimelineOfAnswers: a step says what became of an answer that a platform waited for.
+func TestTimelineOfAnswers(t *testing.T) {
+	t.Parallel()
+	d, _ := busyDesk(t)
+	for answered, text := range map[event.Answered]string{
+		event.AnsweredInTime: "took 9 ms · the platform got the answer", event.AnsweredLate: "its answer came too late",
+		event.AnsweredUnfit: "its answer did not fit",
+	} {
+		change := delivered(time.Second)
+		change.Answered = answered
+		id := d.add(command(t, "demo", "alice", time.Minute, `{}`), change)
+		require.Contains(t, d.signIn(operator).page("/console/events/"+id), text)
+	}
 }
 
 // TestOneBot: who may see one bot sees nothing of another.

@@ -93,6 +93,7 @@ func (s *session) handOver(delivery *queue.Delivery, sp *span) error {
 
 // postpone gives an event back for a while without an attempt. Those of other order keys go on.
 func (s *session) postpone(delivery *queue.Delivery, wait time.Duration) error {
+	s.forgoUnless(delivery, wait)
 	err := s.retry(func(ctx context.Context) error { return s.consumer.Postpone(ctx, delivery, wait) })
 	if err != nil && !errors.Is(err, queue.ErrLost) {
 		return fmt.Errorf("postponing event %s: %w", delivery.Event.ID, err)
@@ -176,6 +177,7 @@ func (s *session) outcome(
 	metric.Observe(s.metrics.duration, took.Seconds(), trace.SpanContextFromContext(ctx))
 	change.DurationMS = took.Milliseconds()
 	change.StatusCode, change.Answer = ans.status, ans.kept
+	change.Answered = s.handBack(delivery, verdictOf(ans), ans.said) //nolint:contextcheck // It has the time of the session.
 	if verdictOf(ans) != delivered {
 		s.metrics.failures.WithLabelValues(string(ans.cause())).Inc()
 	}
@@ -193,6 +195,7 @@ func (s *session) acquire(delivery *queue.Delivery) (t *target, p pass, ok bool)
 		if t = s.target(delivery.Event.Bot); t == nil || t.bot.Pull {
 			return t, p, false
 		}
+		s.forgoIfAway(t, delivery)
 		if t.bot.Paused {
 			s.awaitResume(t, delivery)
 			continue

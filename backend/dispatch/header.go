@@ -21,8 +21,8 @@ import (
 const headerReplay = "Botgate-Replay"
 
 // maxHeaders is how many headers an attempt has at most: the attributes, the three of the signature, and
-// User-Agent, Content-Type, Authorization, X-Request-Id, Traceparent and headerReplay.
-var maxHeaders = len(attributeHeaders) + 9
+// User-Agent, Content-Type, Authorization, X-Request-Id, Traceparent, headerReplay and headerReplyBy.
+var maxHeaders = len(attributeHeaders) + 10
 
 // attributeHeaders are the headers of the attributes of an event, in the form in which net/http keeps names.
 var attributeHeaders = func() map[string]string {
@@ -77,6 +77,9 @@ func (t *target) header(ctx context.Context, e *event.Event, replays int, now ti
 		h.set("Authorization", t.credentials)
 	}
 	h.set("User-Agent", "Botgate")
+	if t.replies(e, replays) {
+		h.set(headerReplyBy, e.ReplyBy.UTC().Format(replyByLayout))
+	}
 	id := e.ID
 	if replays > 0 {
 		h.set(headerReplay, strconv.Itoa(replays))

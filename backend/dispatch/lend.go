@@ -69,6 +69,7 @@ func (s *session) awaitPoller(delivery *queue.Delivery, again bool) (t *target, 
 		if t = s.target(delivery.Event.Bot); t == nil || !t.bot.Pull || t.expired(delivery, time.Now()) {
 			return t, l, false
 		}
+		s.forgoIfAway(t, delivery)
 		if t.bot.Paused || s.loans.draining.Err() != nil {
 			s.awaitResume(t, delivery)
 			continue
@@ -149,6 +150,9 @@ func (s *session) awaitSettlement(
 		}
 	}
 	change, delay := t.judgeLease(delivery, said, time.Since(l.began))
+	if change.Status == event.StatusDelivered && t.replies(delivery.Event, delivery.Replays) {
+		change.Answered = s.handBack(delivery, delivered, said.Answer) //nolint:contextcheck // It has the time of the session.
+	}
 	change, delay = s.holding(t, delivery, change, delay)
 	isLost, err := s.concluded(delivery, change, delay, sp)
 	switch {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/botgate/botgate/backend/pull"
 	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/metric"
 )
 
@@ -19,7 +20,7 @@ type metrics struct {
 	paused   *prometheus.GaugeVec
 
 	postponed, unknown prometheus.Counter
-	leases             *prometheus.CounterVec
+	leases, answers    *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer, held, pulls prometheus.Collector) (*metrics, error) {
@@ -67,10 +68,14 @@ func newMetrics(reg prometheus.Registerer, held, pulls prometheus.Collector) (*m
 		Name: "botgate_pull_leases_total",
 		Help: "Leases of bots that pull that ended, by how: ack, retry or dead as the poller said, silence, or release of what no poller got.",
 	}, []string{"outcome"})
+	m.answers = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "botgate_dispatch_answers_total",
+		Help: "Answers of bots that a platform waited for, by what became of them: in_time; late; unfit, since too large or compressed.",
+	}, []string{"outcome"}), metric.Values(event.AnsweredInTime, event.AnsweredLate, event.AnsweredUnfit))
 	metric.Start(m.leases, metric.Values(pull.Ack, pull.Retry, pull.Dead, pull.Silence, pull.Release))
 	metric.Start(m.failures, metric.Values(causes()...))
 	return m, metric.Register(reg, "dispatch",
-		m.attempts, m.delay, m.failures, m.duration, m.inFlight, m.waiting, m.total, m.botOpen, m.paused, m.postponed, m.unknown, m.leases, held, pulls)
+		m.attempts, m.delay, m.failures, m.duration, m.inFlight, m.waiting, m.total, m.botOpen, m.paused, m.postponed, m.unknown, m.leases, m.answers, held, pulls)
 }
 
 // showPaused says whether a bot is paused.

@@ -30,6 +30,7 @@ type answer struct {
 	status     int
 	retryAfter time.Duration
 	kept       *event.Answer // What the bot's settings keep of it, if there is something.
+	said       *event.Answer // What it said with 2xx, where somebody waits for that.
 	err        error
 }
 
@@ -97,8 +98,16 @@ func (t *target) post(ctx context.Context, client http.RoundTripper, e *event.Ev
 	ans := answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
 	// The status has decided; what the body says, or that it breaks off, changes nothing. The timeout
 	// bounds its reading, too.
-	if taken := verdictOf(ans) == delivered; t.keeps(taken) {
-		ans.kept = keep(resp, taken)
+	taken := verdictOf(ans) == delivered
+	keeps, replies := t.keeps(taken), taken && t.replies(e, replays)
+	if keeps || replies {
+		answer := keep(resp, taken)
+		if keeps {
+			ans.kept = answer
+		}
+		if replies {
+			ans.said = answer
+		}
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	return ans

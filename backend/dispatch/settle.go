@@ -28,6 +28,7 @@ func (s *session) conclude(delivery *queue.Delivery, change event.Change, delay 
 func (s *session) concluded(
 	delivery *queue.Delivery, change event.Change, delay time.Duration, sp *span,
 ) (isLost bool, err error) {
+	s.forgoAfter(delivery, change, delay)
 	ctx := sp.conclude(s.settling, change)
 	s.metrics.count(delivery, change)
 	published, settled, err := s.publish(ctx, delivery, change)

@@ -110,16 +110,17 @@ func optional[T comparable](value T) any {
 
 // attemptView is one attempt to deliver an event, or its redrive from the dead letters.
 type attemptView struct {
-	Attempt     int          `json:"attempt"`
-	Replays     int          `json:"replays,omitempty"`
-	Status      event.Status `json:"status"`
-	At          time.Time    `json:"at"`
-	DurationMS  int64        `json:"duration_ms"`
-	StatusCode  int          `json:"status_code,omitempty"`
-	Percent     int          `json:"percent,omitempty"`
-	Error       string       `json:"error,omitempty"`
-	Answer      *answerView  `json:"answer,omitempty"`
-	NextAttempt *time.Time   `json:"next_attempt,omitempty"`
+	Attempt     int            `json:"attempt"`
+	Replays     int            `json:"replays,omitempty"`
+	Status      event.Status   `json:"status"`
+	At          time.Time      `json:"at"`
+	DurationMS  int64          `json:"duration_ms"`
+	StatusCode  int            `json:"status_code,omitempty"`
+	Percent     int            `json:"percent,omitempty"`
+	Error       string         `json:"error,omitempty"`
+	Answered    event.Answered `json:"answered,omitempty"`
+	Answer      *answerView    `json:"answer,omitempty"`
+	NextAttempt *time.Time     `json:"next_attempt,omitempty"`
 }
 
 func viewAttempts(changes []event.Change) []attemptView {
@@ -130,7 +131,7 @@ func viewAttempts(changes []event.Change) []attemptView {
 		}
 		views[i] = attemptView{
 			Attempt: c.Attempt, Replays: c.Replays, Status: c.Status, At: store.Micros(c.At), DurationMS: c.DurationMS,
-			StatusCode: c.StatusCode, Percent: c.Percent, Error: c.Error, Answer: viewAnswer(c.Answer),
+			StatusCode: c.StatusCode, Percent: c.Percent, Error: c.Error, Answered: c.Answered, Answer: viewAnswer(c.Answer),
 		}
 		if c.NextAttempt != nil {
 			views[i].NextAttempt = new(store.Micros(*c.NextAttempt))

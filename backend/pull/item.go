@@ -14,11 +14,17 @@ type item struct {
 	Attempt    int       `json:"attempt"`
 	Replay     int       `json:"replay,omitempty"`
 	LeaseUntil time.Time `json:"lease_until"`
+	// ReplyBy is until when a platform's request waits for the answer; nil where none does.
+	ReplyBy *time.Time `json:"reply_by,omitempty"`
 }
 
 // view is the item in the form of the API. The event is put in by hand, for its body has to stay as it is.
 func view(receipt string, d *queue.Delivery, until time.Time) (json.RawMessage, error) {
-	out, err := json.Marshal(item{receipt, d.Attempt, d.Replays, until.UTC().Truncate(time.Millisecond)})
+	i := item{Receipt: receipt, Attempt: d.Attempt, Replay: d.Replays, LeaseUntil: until.UTC().Truncate(time.Millisecond)}
+	if by := d.Event.ReplyBy; !by.IsZero() && d.Replays == 0 {
+		i.ReplyBy = new(by.UTC().Truncate(time.Millisecond))
+	}
+	out, err := json.Marshal(i)
 	if err != nil {
 		return nil, err
 	}

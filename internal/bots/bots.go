@@ -61,6 +61,8 @@ type Bot struct {
 	OnDead OnDead
 	// KeepAnswers says which answers of the bot are kept with the attempts. Default [KeepOff].
 	KeepAnswers KeepAnswers
+	// Answers says for whom the bot's answers are. Default [AnswersOff].
+	Answers Answers
 	// ForwardHeaders are the names of headers of a platform's requests that its deliveries have, too, in the form of
 	// [http.CanonicalHeaderKey]. Default none.
 	ForwardHeaders []string
@@ -107,6 +109,7 @@ func (b Bot) WithDefaults() Bot {
 	b.Queues = cmp.Or(b.Queues, 1)
 	b.OnDead = cmp.Or(b.OnDead, OnDeadSkip)
 	b.KeepAnswers = cmp.Or(b.KeepAnswers, KeepOff)
+	b.Answers = cmp.Or(b.Answers, AnswersOff)
 	if b.MaxBackoff > 0 {
 		minBackoff = min(minBackoff, b.MaxBackoff)
 	}
@@ -146,6 +149,7 @@ type entry struct {
 	ExpireAfter   string   `json:"expire_after"`
 	OnDead        string   `json:"on_dead"`
 	KeepAnswers   string   `json:"keep_answers"`
+	Answers       string   `json:"answers"`
 	Queues        int      `json:"queues"`
 
 	ForwardHeaders []string `json:"forward_headers"`
@@ -156,7 +160,7 @@ type entry struct {
 //	{"bots": {"demo": {"url": "https://bot.example/events", "allow_private": false, "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
 //	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h",
-//	  "on_dead": "skip", "keep_answers": "off", "forward_headers": ["X-Hub-Signature-256"], "queues": 1}}}
+//	  "on_dead": "skip", "keep_answers": "off", "answers": "off", "forward_headers": ["X-Hub-Signature-256"], "queues": 1}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones. One that pulls,
@@ -231,6 +235,9 @@ func (e entry) settings(name string) (Bot, error) {
 		return b, err
 	}
 	if b.KeepAnswers, err = oneOf("keep_answers", e.KeepAnswers, KeepOff, KeepFailed, KeepAll); err != nil {
+		return b, err
+	}
+	if b.Answers, err = e.answersFor(); err != nil {
 		return b, err
 	}
 	b.ForwardHeaders, err = forwardHeaders(e.ForwardHeaders)

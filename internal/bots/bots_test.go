@@ -27,20 +27,20 @@ func TestLoad(t *testing.T) {
 	path := write(t, `{"bots": {
 		"demo":  {"url": "http://127.0.0.1:9090/events", "allow_private": true, "secret_files": ["a.secret"]},
 		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4,
-			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "on_dead": "hold", "keep_answers": "all", "forward_headers": ["x-slack-signature"], "queues": 3}}}`)
+			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "on_dead": "hold", "keep_answers": "all", "answers": "platform", "forward_headers": ["x-slack-signature"], "queues": 3}}}`)
 	set, err := bots.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, bots.Set{
 		"demo": {
 			Name: "demo", URL: "http://127.0.0.1:9090/events", AllowPrivate: true, Secrets: []string{"whsec_a"}, Timeout: 10 * time.Second,
 			GiveUpAfter: 72 * time.Hour, MinBackoff: time.Second, MaxBackoff: 10 * time.Minute, MaxRetryAfter: time.Hour, Queues: 1,
-			KeepAnswers: bots.KeepOff, OnDead: bots.OnDeadSkip,
+			KeepAnswers: bots.KeepOff, Answers: bots.AnswersOff, OnDead: bots.OnDeadSkip,
 		},
 		"other": {
 			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,
 			GiveUpAfter: 720 * time.Hour, MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute,
 			MaxRetryAfter: 2 * time.Hour, ExpireAfter: 48 * time.Hour, Queues: 3,
-			KeepAnswers: bots.KeepAll, OnDead: bots.OnDeadHold, ForwardHeaders: []string{"X-Slack-Signature"},
+			KeepAnswers: bots.KeepAll, Answers: bots.AnswersPlatform, OnDead: bots.OnDeadHold, ForwardHeaders: []string{"X-Slack-Signature"},
 		},
 	}, set)
 	require.Equal(t, []string{"demo", "other"}, set.Names())
@@ -60,10 +60,10 @@ func TestOneBackoffMovesTheDefaultOfTheOther(t *testing.T) {
 func TestGatewaysNeedNoSecrets(t *testing.T) {
 	t.Parallel()
 	set, err := bots.LoadInbound(write(t, `{"bots": {
-		"b": {"url": "https://b/", "queues": 4, "secret_files": ["not-here"], "forward_headers": ["x-hub-signature-256", "Authorization"]}, "a": {}}}`))
+		"b": {"url": "https://b/", "queues": 4, "secret_files": ["not-here"], "answers": "platform", "forward_headers": ["x-hub-signature-256", "Authorization"]}, "a": {}}}`))
 	require.NoError(t, err)
 	require.Equal(t, bots.InboundSet{
-		"a": {Queues: 1}, "b": {Queues: 4, ForwardHeaders: []string{"X-Hub-Signature-256", "Authorization"}},
+		"a": {Queues: 1}, "b": {Queues: 4, ForwardHeaders: []string{"X-Hub-Signature-256", "Authorization"}, Answers: bots.AnswersPlatform},
 	}, set)
 	require.Equal(t, queue.Bots{"a": 1, "b": 4}, set.Queues())
 }
@@ -97,6 +97,7 @@ func TestLoadRefuses(t *testing.T) {
 		},
 		"bad queues":   {`{"bots": {"a": {"url": "https://x", "queues": 65, "secret_files": ["a.secret"]}}}`, "queues"},
 		"bad answers":  {`{"bots": {"a": {"url": "https://x", "keep_answers": "some", "secret_files": ["a.secret"]}}}`, `keep_answers: "some" is none of [off failed all]`},
+		"bad receiver": {`{"bots": {"a": {"url": "https://x", "answers": "client", "secret_files": ["a.secret"]}}}`, `answers: "client" is none of [off platform]`},
 		"bad on_dead":  {`{"bots": {"a": {"url": "https://x", "on_dead": "wait", "secret_files": ["a.secret"]}}}`, `on_dead: "wait" is none of [skip hold]`},
 		"bad header":   {`{"bots": {"a": {"url": "https://x", "forward_headers": ["a b"], "secret_files": ["a.secret"]}}}`, `forward_headers: "a b" is not the name`},
 		"own header":   {`{"bots": {"a": {"url": "https://x", "forward_headers": ["webhook-id"], "secret_files": ["a.secret"]}}}`, "Webhook-Id is a header that Botgate itself sets"},

@@ -12,6 +12,8 @@ type Inbound struct {
 	Queues int
 	// ForwardHeaders is [Bot.ForwardHeaders].
 	ForwardHeaders []string
+	// Answers is [Bot.Answers]; empty for [AnswersOff].
+	Answers Answers
 }
 
 // InboundSet holds them by the bots' names.
@@ -38,7 +40,11 @@ func LoadInbound(path string) (InboundSet, error) {
 		if err != nil {
 			return nil, fmt.Errorf("bots file %s: bot %q: %w", path, name, err)
 		}
-		set[name] = Inbound{Queues: max(1, e.Queues), ForwardHeaders: headers}
+		answers, err := e.answersFor()
+		if err != nil {
+			return nil, fmt.Errorf("bots file %s: bot %q: %w", path, name, err)
+		}
+		set[name] = Inbound{Queues: max(1, e.Queues), ForwardHeaders: headers, Answers: answers}
 	}
 	return set, nil
 }

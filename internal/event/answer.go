@@ -23,6 +23,19 @@ type Answer struct {
 	Truncated bool `json:"truncated,omitempty"`
 }
 
+// Answered is what became of a bot's answer that a platform waited for.
+type Answered string
+
+// The values of [Change.Answered]; none where nobody waited, or the bot said nothing.
+const (
+	// AnsweredInTime: the platform's request was answered with it.
+	AnsweredInTime Answered = "in_time"
+	// AnsweredLate: the request was answered without it, or is gone.
+	AnsweredLate Answered = "late"
+	// AnsweredUnfit: it is larger than [MaxAnswer], broke off or has a content coding.
+	AnsweredUnfit Answered = "unfit"
+)
+
 // AnswerRoom is how much is kept of the body of an answer that takes the event, or does not.
 func AnswerRoom(taken bool) int {
 	if taken {

@@ -96,6 +96,8 @@ type Change struct {
 	StatusCode int `json:"status_code,omitempty"`
 	// Error says in a few words why the attempt failed; never the bot's answer itself.
 	Error string `json:"error,omitempty"`
+	// Answered is what became of the bot's answer where somebody waited for it; only with [StatusDelivered].
+	Answered Answered `json:"answered,omitempty"`
 	// Answer is what the bot answered, where that is kept.
 	Answer *Answer `json:"answer,omitempty"`
 	// NextAttempt is when the next attempt is due; only with [StatusFailed].

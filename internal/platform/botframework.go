@@ -74,7 +74,7 @@ func onlyText(object []byte, name string) string {
 func (botframework) Read(_ *Request, document []byte) (Delivery, error) {
 	event := activity("botframework", activityKey, document)
 	if event.Type == "botframework.invoke" {
-		return single(event, jsonReply("{}"))
+		return single(event, jsonReply("{}").orBots(0))
 	}
 	return single(event, emptyReply(http.StatusOK))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"time"
 )
 
 const (
@@ -47,6 +48,10 @@ func (discord) Verify(req *Request, secrets []Secret) error {
 	return nil
 }
 
+// discordWait leaves a second of the three that an interaction's token lives without an answer
+// (https://discord.com/developers/docs/interactions/receiving-and-responding#responding-to-an-interaction).
+const discordWait = 2 * time.Second
+
 // The types of interactions.
 const (
 	discordPing         = "1"
@@ -70,7 +75,7 @@ func (d discord) Read(_ *Request, document []byte) (Delivery, error) {
 	case discordCommand:
 		return d.interaction("command", document, d.deferred())
 	case discordComponent:
-		return d.interaction("component", document, jsonReply(`{"type":6}`))
+		return d.interaction("component", document, jsonReply(`{"type":6}`).orBots(discordWait))
 	case discordAutocomplete:
 		return handshake(jsonReply(`{"type":8,"data":{"choices":[]}}`))
 	case discordModal:
@@ -81,9 +86,9 @@ func (d discord) Read(_ *Request, document []byte) (Delivery, error) {
 
 func (d discord) deferred() *Reply {
 	if d.ephemeral {
-		return jsonReply(`{"type":5,"data":{"flags":64}}`)
+		return jsonReply(`{"type":5,"data":{"flags":64}}`).orBots(discordWait)
 	}
-	return jsonReply(`{"type":5}`)
+	return jsonReply(`{"type":5}`).orBots(discordWait)
 }
 
 func (discord) interaction(kind string, document []byte, reply *Reply) (Delivery, error) {

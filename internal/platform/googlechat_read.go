@@ -6,7 +6,8 @@ import (
 )
 
 // Read keeps order in a thread, else in a space. A click has the name of the message with the
-// card, whoever clicks and however often: the time tells clicks apart.
+// card, whoever clicks and however often: the time tells clicks apart. How long Chat waits for an answer its
+// pages do not say.
 func (googleChat) Read(_ *Request, document []byte) (Delivery, error) {
 	parts := members(document, "chat", "authorizationEventObject")
 	interaction := chatInteraction(document)
@@ -18,7 +19,7 @@ func (googleChat) Read(_ *Request, document []byte) (Delivery, error) {
 		// It holds fresh tokens each time.
 		item = withMember(document, "authorizationEventObject", nil)
 	}
-	return single(interaction.event(item), jsonReply("{}"))
+	return single(interaction.event(item), jsonReply("{}").orBots(0))
 }
 
 // googleInteraction is what a person did in Chat.

@@ -140,4 +140,16 @@ type Reply struct {
 	Status      int
 	ContentType string
 	Body        []byte
+	// Replaceable says that the platform acts on the body of the answer, so that the bot's own can take this one's place.
+	Replaceable bool
+	// Wait is how long to wait for that unless the operator says: well below the time after which the platform
+	// gives the request up. 0 where it names none.
+	Wait time.Duration
+}
+
+// orBots is the reply as one that the bot's own answer can take the place of, where it comes within a time.
+func (r *Reply) orBots(wait time.Duration) *Reply {
+	replaceable := *r
+	replaceable.Replaceable, replaceable.Wait = true, wait
+	return &replaceable
 }

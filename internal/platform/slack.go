@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // slack verifies requests of the Events API, slash commands and interactivity
@@ -52,6 +53,10 @@ func (slack) Read(req *Request, document []byte) (Delivery, error) {
 	}
 }
 
+// slackWait leaves a second of the three after which Slack tells the user of a timeout
+// (https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response).
+const slackWait = 2 * time.Second
+
 // slackCommand reads a slash command. Slack signs ssl_check, too, for apps that ask for it.
 func slackCommand(req *Request) (Delivery, error) {
 	form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
@@ -63,7 +68,7 @@ func slackCommand(req *Request) (Delivery, error) {
 		User:     form.Get("user_id"),
 		OrderKey: slackOrder(cmp.Or(form.Get("team_id"), form.Get("enterprise_id")), form.Get("channel_id"), ""),
 		Key:      Key{Value: form.Get("trigger_id"), Rule: slackTriggerKey},
-	}, emptyReply(http.StatusOK))
+	}, emptyReply(http.StatusOK).orBots(slackWait))
 }
 
 // slackPlace is where something happened, and who did it.

@@ -3,6 +3,7 @@ package platform
 import (
 	"cmp"
 	"net/http"
+	"slices"
 )
 
 // slackEvent reads an event of the Events API (https://docs.slack.dev/reference/events). Some name
@@ -32,6 +33,11 @@ func slackActor(event []byte) string {
 		field(parts[6], "inviting_user", "id"), field(parts[7], "user", "id"), text(subteam[0]), text(subteam[1]))
 }
 
+// slackAnswered are the interactions whose answer may have a body.
+var slackAnswered = []string{
+	"block_actions", "dialog_submission", "interactive_message", "message_action", "shortcut", "view_submission",
+}
+
 // slackInteraction reads what a person did with a message, a shortcut, a dialog or a view
 // (https://docs.slack.dev/reference/interaction-payloads). An app that is installed in an
 // organization gets no team; the user's stands for it. A message that only its reader sees
@@ -42,13 +48,17 @@ func slackInteraction(kind string, document []byte) (Delivery, error) {
 	user := members(parts[1], "id", "team_id")
 	message, original := field(parts[4], "thread_ts"), field(parts[6], "thread_ts")
 	place := slackPlace{thread: cmp.Or(message, original)}.find(document, parts[5])
+	reply := emptyReply(http.StatusOK)
+	if slices.Contains(slackAnswered, kind) {
+		reply = reply.orBots(slackWait)
+	}
 	team := cmp.Or(textOrID(parts[0]), text(user[1]), text(parts[3]), textOrID(parts[2]))
 	return single(Event{
 		Type:     "slack." + cmp.Or(kind, "interaction"),
 		User:     cmp.Or(place.user, field(parts[7], "interactor", "id")),
 		OrderKey: slackOrder(team, place.channel, place.thread),
 		Key:      slackInteractionKey(kind, document),
-	}, emptyReply(http.StatusOK))
+	}, reply)
 }
 
 // slackInteractionKey is the trigger, which each act of a person has but those that end a dialog or a view:

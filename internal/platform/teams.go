@@ -1,6 +1,9 @@
 package platform
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // teams verifies outgoing webhooks of Microsoft Teams
 // (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook).
@@ -20,8 +23,10 @@ func newTeams(o *options) Platform {
 	return teams{newMACScheme(o, scheme, "{body}"), string(message)}
 }
 
-// Read keeps order in a conversation. Teams wants a message for an answer, within five
-// seconds; the bot's own can only follow by other means.
+// teamsWait leaves a second of the five in which Teams wants a message for an answer (the same page).
+const teamsWait = 4 * time.Second
+
+// Read keeps order in a conversation. After its answer the bot's own words can only follow by other means.
 func (t teams) Read(_ *Request, document []byte) (Delivery, error) {
-	return single(activity("teams-outgoing", teamsKey, document), jsonReply(t.reply))
+	return single(activity("teams-outgoing", teamsKey, document), jsonReply(t.reply).orBots(teamsWait))
 }

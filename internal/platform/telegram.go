@@ -57,7 +57,7 @@ func (telegram) Read(_ *Request, document []byte) (Delivery, error) {
 	return single(Event{
 		Type: "telegram." + cmp.Or(kind, "update"), User: telegramUser(update), OrderKey: order,
 		Key: Key{Value: field(document, "update_id"), Rule: telegramKey},
-	}, emptyReply(http.StatusOK))
+	}, emptyReply(http.StatusOK).orBots(0))
 }
 
 // telegramUser is who caused an update: a user or, where that is not to be seen, the chat in whose

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Read answers with empty TwiML, which does nothing.
@@ -18,6 +19,9 @@ func (twilio) Read(req *Request, document []byte) (Delivery, error) {
 	}
 	if document == nil {
 		form, _ := url.ParseQuery(string(req.Body)) // What could be read is there in spite of an error.
+		if asksForTwiML(form) {
+			reply = reply.orBots(twilioWait)
+		}
 		return single(twilioEvent(form, req.Header.Get("I-Twilio-Idempotency-Token")), reply)
 	}
 	events, err := collect(req, twilioStream(document))
@@ -26,6 +30,28 @@ func (twilio) Read(req *Request, document []byte) (Delivery, error) {
 	}
 	return single(twilioEvent(twilioMembers(document), req.Header.Get("I-Twilio-Idempotency-Token")), reply)
 }
+
+// twilioWait leaves five of the fifteen seconds that Twilio waits for an answer
+// (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
+const twilioWait = 10 * time.Second
+
+// asksForTwiML reports whether a callback asks what to do: a message that came in, or a call, but not what only tells
+// how those stand.
+func asksForTwiML(form url.Values) bool {
+	kind, _ := twilioKindOf(form)
+	switch kind.name {
+	case "message":
+		status := cmp.Or(form.Get("MessageStatus"), form.Get("SmsStatus"))
+		return status == "" || strings.HasPrefix(status, "receiv")
+	case "call":
+		return form.Get("SequenceNumber") == "" && form.Get("CallbackSource") == "" &&
+			!slices.Contains(twilioEnds, form.Get("CallStatus"))
+	}
+	return false
+}
+
+// twilioEnds are the states of a call that is over.
+var twilioEnds = []string{"completed", "busy", "failed", "no-answer", "canceled"}
 
 // twilioChanges are the fields that Twilio changes when it sends a callback again.
 var twilioChanges = []string{"RetryCount"}

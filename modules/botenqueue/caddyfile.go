@@ -27,6 +27,8 @@ func init() {
 //		idempotency_window <duration>|off
 //		idempotency_budget <duration>
 //		prefer_wait <duration>
+//		wait        <duration>|off
+//		order       user|channel
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return option.Options(d,
@@ -37,20 +39,24 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Size("max_size", &h.MaxSize, option.MaxSize),
 		option.Duration("timeout", &h.Timeout, time.Hour),
 		option.Flag("open", &h.Open),
-		option.Func("idempotency_window", h.unmarshalWindow),
+		option.Func("idempotency_window", orOff("idempotency_window", &h.IdempotencyWindow, maxWindow)),
 		option.Duration("idempotency_budget", &h.IdempotencyBudget, time.Minute),
 		option.Duration("prefer_wait", &h.PreferWait, maxPreferWait),
+		option.Func("wait", orOff("wait", &h.Wait, maxWait)),
+		option.Text("order", &h.Order),
 	)
 }
 
-// unmarshalWindow reads a duration, or "off" for none.
-func (h *Handler) unmarshalWindow(d *caddyfile.Dispenser) error {
-	h.IdempotencyWindow = new(caddy.Duration)
-	if d.CountRemainingArgs() == 1 && d.NextArg() {
-		if d.Val() == "off" {
-			return nil
+// orOff reads a duration, or "off" for none.
+func orOff(name string, field **caddy.Duration, most time.Duration) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		*field = new(caddy.Duration)
+		if d.CountRemainingArgs() == 1 && d.NextArg() {
+			if d.Val() == "off" {
+				return nil
+			}
+			d.Prev()
 		}
-		d.Prev()
+		return option.Duration(name, *field, most).Read(d)
 	}
-	return option.Duration("idempotency_window", h.IdempotencyWindow, maxWindow).Read(d)
 }

@@ -47,7 +47,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	observe(r.Context(), done, h.now().Sub(start))
 	requestlog.Annotate(r, "event_id", in.events[0].ID)
 	describe(r.Context(), in, done)
-	if !h.replyByBot(w, r, next, in, done) {
+	if !h.replyInTime(w, r, done.waiter) && !h.replyByBot(w, r, next, in, done) {
 		reply(w, r, in, done)
 	}
 	return nil

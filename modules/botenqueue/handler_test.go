@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/botgate/botgate/internal/botclaim"
+	"github.com/botgate/botgate/internal/desk"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/platform"
 	"github.com/botgate/botgate/internal/queue"
@@ -39,13 +40,15 @@ type fakeApp struct {
 	pipe    *redisclient.Pipe
 	openErr error
 	forward []string
+	answers string // The bot whose answers are for platforms.
 }
 
-func (f *fakeApp) Queue() (queue.Queue, error)    { return &f.fakeQueue, f.openErr }
-func (f *fakeApp) KnownBot(name string) bool      { return name == "demo" || name == "other" }
-func (f *fakeApp) HasBots() bool                  { return true }
-func (f *fakeApp) ForwardHeaders(string) []string { return f.forward }
-func (f *fakeApp) Messaging() *tracing.Messaging  { return nil }
+func (f *fakeApp) Queue() (queue.Queue, error)     { return &f.fakeQueue, f.openErr }
+func (f *fakeApp) KnownBot(name string) bool       { return name == "demo" || name == "other" }
+func (f *fakeApp) HasBots() bool                   { return true }
+func (f *fakeApp) ForwardHeaders(string) []string  { return f.forward }
+func (f *fakeApp) AnswersPlatform(bot string) bool { return bot == f.answers }
+func (f *fakeApp) Messaging() *tracing.Messaging   { return nil }
 
 func (f *fakeApp) RedisPipe() *redisclient.Pipe { return f.pipe }
 
@@ -57,7 +60,11 @@ type fakeQueue struct {
 	// published are events, changes what is told about them.
 	published, changes []*event.Event
 	err                error
+	desk               desk.Desk
+	onPublish          func(*event.Event)
 }
+
+func (f *fakeQueue) Desk() *desk.Desk { return &f.desk }
 
 func (f *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
 	f.mu.Lock()
@@ -69,6 +76,9 @@ func (f *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
 			f.changes = append(f.changes, e)
 		default:
 			f.published = append(f.published, e)
+			if f.onPublish != nil {
+				f.onPublish(e)
+			}
 		}
 	}
 	return errors.Join(f.err, ctx.Err())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -27,6 +28,8 @@ type intake struct {
 	names []names
 	// sender is the platform that delivered them; empty for an API client.
 	sender string
+	// wait is how long the platform's request waits for the bot's own answer, from the time of its event on.
+	wait time.Duration
 }
 
 // events makes the events of the request for the bot: what a platform delivered, or the body as one.
@@ -40,7 +43,7 @@ func (h *Handler) events(r *http.Request, bot string, body *payload.Payload) (in
 	var in intake
 	var forwarded event.Headers
 	if batch != nil {
-		items, in.sender = batch.Events, batch.Platform
+		items, in.sender, in.wait = batch.Events, batch.Platform, h.waitFor(batch, bot)
 		if forwarded, err = event.HeadersOf(r.Header, h.app.ForwardHeaders(bot)); err != nil {
 			return intake{}, problem.TooLarge.WithDetail("The headers that go on to the bot are too large.")
 		}
@@ -51,6 +54,7 @@ func (h *Handler) events(r *http.Request, bot string, body *payload.Payload) (in
 		if batch != nil && len(items) > 1 { // That of a single event is set.
 			delivery.SetEvent(repl, item)
 		}
+		item.OrderKey = h.orderKey(item, in.wait)
 		e := h.draft(r, repl, bot, item)
 		e.NotBefore = delivery.NotBefore(r, i)
 		e.ContentType, e.Data, e.Headers = body.ContentType, content, forwarded

@@ -28,6 +28,15 @@ const (
 	answerFailed = "failed"
 )
 
+// What became of platforms' requests that were to wait for answers of bots.
+const (
+	waitAnswered = "answered"
+	waitLate     = "late"
+	waitNone     = "none"
+	waitLeft     = "left"
+	waitFull     = "full"
+)
+
 var (
 	requestsTotal = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "requests_total",
@@ -45,6 +54,10 @@ var (
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "answers_total",
 		Help: "API clients that waited for a bot's answer, by what came of it: answered; unanswered, because there was none in time or none is kept; failed, because it could not be asked for.",
 	}, []string{"outcome"}), []string{answerGiven, answerNone, answerFailed})
+	waitsTotal = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "waits_total",
+		Help: "Platforms' requests that waited for a bot's answer, by what came of it: answered with it; late; none, because the bot said nothing or can't be asked now; left, because the platform went away; full, because too many wait.",
+	}, []string{"outcome"}), []string{waitAnswered, waitLate, waitNone, waitLeft, waitFull})
 	publishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metric.Namespace, Subsystem: "enqueue", Name: "accept_seconds",
 		Help:    "Time from the request's arrival at bot_enqueue to the queue's confirmation.",
@@ -54,7 +67,7 @@ var (
 		Namespace: metric.Namespace, Subsystem: "idempotency", Name: "degraded",
 		Help: "1 while Redis does not answer in time and each gateway knows only its own repeats.",
 	})
-	collectors = []prometheus.Collector{requestsTotal, repeatsTotal, answersTotal, publishSeconds, degradedState}
+	collectors = []prometheus.Collector{requestsTotal, repeatsTotal, answersTotal, waitsTotal, publishSeconds, degradedState}
 )
 
 // observe counts what was accepted; refused counts the rest.

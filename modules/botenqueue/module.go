@@ -99,6 +99,15 @@ type Handler struct {
 	// bot_api has to stand there. At most 30s. Default: 0, and nobody waits.
 	PreferWait caddy.Duration `json:"prefer_wait,omitempty"`
 
+	// Wait is how long a platform's request waits for the bot's answer, which then is in the response: where the platform
+	// acts on that, and the bots file says "answers": "platform". Default: 2s for discord and slack, 4s for
+	// teams-outgoing, 10s for twilio, and 0 for others. 0 turns it off. At most 30s.
+	Wait *caddy.Duration `json:"wait,omitempty"`
+
+	// Order is what events of requests that wait are ordered by where order_key is not set: "user" in their channel, or
+	// "channel", as others are. Default: user.
+	Order string `json:"order,omitempty"`
+
 	// store is nil where the window is 0.
 	store   *idempotency.Store
 	terms   idempotency.Terms
@@ -122,6 +131,8 @@ type botgateApp interface {
 	HasBots() bool
 	// ForwardHeaders are the names of the headers of platforms' requests that go on to the bot.
 	ForwardHeaders(bot string) []string
+	// AnswersPlatform reports whether the bot's answers are for the platforms that its events are from.
+	AnswersPlatform(bot string) bool
 	// RedisPipe returns nil where no Redis is configured. Its client must honour the deadlines
 	// of contexts, or the budget is none.
 	RedisPipe() *redisclient.Pipe
@@ -235,6 +246,10 @@ func (h *Handler) Validate() error {
 		return errors.New("bot_enqueue: option idempotency_budget: must be positive")
 	case h.PreferWait != 0 && (time.Duration(h.PreferWait) < time.Second || time.Duration(h.PreferWait) > maxPreferWait):
 		return fmt.Errorf("bot_enqueue: option prefer_wait: must be from 1s to %s", maxPreferWait)
+	case h.Wait != nil && *h.Wait != 0 && (time.Duration(*h.Wait) < minWait || time.Duration(*h.Wait) > maxWait):
+		return fmt.Errorf("bot_enqueue: option wait: must be 0, or from %s to %s", minWait, maxWait)
+	case h.Order != "" && h.Order != orderUser && h.Order != orderChannel:
+		return fmt.Errorf("bot_enqueue: option order: %q is neither %s nor %s", h.Order, orderUser, orderChannel)
 	case !h.app.HasBots():
 		return errors.New("bot_enqueue: no bot is configured: set bots or bots_file in the global option botgate")
 	}

@@ -36,6 +36,7 @@ func (loadedApp) Queue() (queue.Queue, error)    { return &fakeQueue{}, nil }
 func (loadedApp) KnownBot(string) bool           { return true }
 func (loadedApp) HasBots() bool                  { return true }
 func (loadedApp) ForwardHeaders(string) []string { return nil }
+func (loadedApp) AnswersPlatform(string) bool    { return false }
 func (loadedApp) Messaging() *tracing.Messaging  { return nil }
 func (loadedApp) MaxUnverified() int64           { return unverified.DefaultLimit }
 func (loadedApp) RedisPipe() *redisclient.Pipe   { return nil }

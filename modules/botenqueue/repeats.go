@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/botgate/botgate/internal/desk"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/idempotency"
 	"github.com/botgate/botgate/internal/problem"
@@ -26,6 +27,8 @@ type outcome struct {
 	answer idempotency.Answer
 	// repeat says that nothing was published, since all of it was before.
 	repeat bool
+	// waiter waits for the bot's answer; nil where nobody does.
+	waiter *desk.Waiter
 }
 
 // take publishes what the request brings, unless it is a repeat.
@@ -37,7 +40,8 @@ func (h *Handler) take(ctx context.Context, in intake) (outcome, *problem.Proble
 	case in.names[0].identity.Key != "":
 		return h.takeCommand(ctx, in.events[0], in.names[0].identity)
 	}
-	return outcome{answer: accepted(in.events[0])}, h.publish(ctx, in.events)
+	waiter, refusal := h.publishAwaited(ctx, in, in.events)
+	return outcome{answer: accepted(in.events[0]), waiter: waiter}, refusal
 }
 
 // takeCommand gives an API client the first answer to its key, or publishes.
@@ -90,13 +94,14 @@ func (h *Handler) takeDelivery(ctx context.Context, in intake) (outcome, *proble
 		h.tell(ctx, changes)
 		return outcome{answer: accepted(repeated[0]), repeat: true}, nil
 	}
-	if refusal := h.publish(ctx, append(events, changes...)); refusal != nil {
+	waiter, refusal := h.publishAwaited(ctx, in, append(events, changes...))
+	if refusal != nil {
 		return outcome{}, refusal
 	}
 	if len(publishing) > 0 {
 		h.store.Mark(h.terms, publishing, in.events[0].Time) //nolint:contextcheck // That the sender left undoes nothing.
 	}
-	return outcome{answer: accepted(in.events[0])}, nil
+	return outcome{answer: accepted(in.events[0]), waiter: waiter}, nil
 }
 
 // ids are what the event of that number is remembered by; none where a repeat can't be told from a

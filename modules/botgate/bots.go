@@ -70,5 +70,10 @@ func (a *App) ForwardHeaders(name string) []string {
 	return a.file.Get()[name].ForwardHeaders
 }
 
+// AnswersPlatform reports whether the bot's answers are for the platforms that its events are from.
+func (a *App) AnswersPlatform(name string) bool {
+	return a.file != nil && a.file.Get()[name].Answers == bots.AnswersPlatform
+}
+
 // HasBots reports whether any bot is configured.
 func (a *App) HasBots() bool { return len(a.bots()) > 0 }

@@ -27,6 +27,7 @@ var botSettings = []struct{ field, help string }{
 	{"expire_after", "How old an event may be when it is delivered, such as 1h"},
 	{"on_dead", "What becomes of an event that would be dead: skip or hold"},
 	{"keep_answers", "Which answers are kept: off, failed or all"},
+	{"answers", "For whom the bot's answers are: off for nobody, or platform"},
 }
 
 // botNumbers are those that are numbers.

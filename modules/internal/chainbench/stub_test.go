@@ -53,6 +53,7 @@ func (*stub) Stop() error { return nil }
 func (s *stub) Queue() (queue.Queue, error)                       { return s.confirming, nil }
 func (*stub) KnownBot(name string) bool                           { return name == "demo" }
 func (*stub) ForwardHeaders(string) []string                      { return nil }
+func (*stub) AnswersPlatform(string) bool                         { return false }
 func (*stub) Tracer() trace.Tracer                                { return tracer }
 func (*stub) Messaging() *tracing.Messaging                       { return tracing.NewMessaging(tracer, "sqlite:") }
 func (*stub) HasBots() bool                                       { return true }
