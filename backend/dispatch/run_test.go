@@ -77,6 +77,7 @@ func TestQueueUnavailable(t *testing.T) {
 				failing.Store(false)
 				require.Equal(t, settled{how: "ack", id: "e", attempt: 1, told: 1}, q.next(t))
 				require.EqualValues(t, 1, sent.Load(), "the bot is not asked again")
+				synctest.Wait() // For who is told that it was settled.
 				require.NoError(t, d.Healthy())
 				require.NoError(t, stop())
 				require.Error(t, d.Healthy())
