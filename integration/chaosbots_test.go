@@ -53,7 +53,8 @@ func newNeighbours(t *testing.T, s *stack) *neighbours {
 	content := fmt.Sprintf(`{"bots":{
 		"demo":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"]},
 		"down":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"queues":2},
-		"hangs":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"timeout":"5s"}}}`,
+		"hangs":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"timeout":"5s"},
+		"absent":{"pull":true}}}`,
 		s.bot.server.URL+"/events", n.down.server.URL+"/events", hanging.URL+"/events")
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte(content), 0o600))
 	return n
