@@ -7,14 +7,13 @@ package schedule
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/botgate/botgate/backend/health"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
@@ -69,13 +68,10 @@ type Releaser struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	// failure is why nothing is handed over; nil while it is.
-	failure atomic.Pointer[error]
+	work    health.Work
 	// handed are the claims whose events the queue has, which the log does not know yet.
 	handed []*store.Record
 }
-
-var errNotRunning = errors.New("not running")
 
 // New returns a Releaser. It fails when the metrics are registered already.
 func New(cfg Config) (*Releaser, error) {
@@ -89,22 +85,15 @@ func New(cfg Config) (*Releaser, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Releaser{cfg: cfg, log: cfg.Logger, metrics: m}
-	r.failure.Store(&errNotRunning)
-	return r, nil
+	return &Releaser{cfg: cfg, log: cfg.Logger, metrics: m}, nil
 }
 
 // Healthy returns nil while what is due is handed over.
-func (r *Releaser) Healthy() error {
-	if err := r.failure.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
+func (r *Releaser) Healthy() error { return r.work.Healthy() }
 
 // Run hands events over until ctx ends. What is unavailable is tried again.
 func (r *Releaser) Run(ctx context.Context) error {
-	defer r.failure.Store(&errNotRunning)
+	defer r.work.End()
 	for ctx.Err() == nil {
 		more, err := r.pass(context.WithoutCancel(ctx)) // What was claimed is handed over.
 		if ctx.Err() == nil {
@@ -119,15 +108,11 @@ func (r *Releaser) Run(ctx context.Context) error {
 
 // note logs the first of many failures, and their end.
 func (r *Releaser) note(err error) {
-	switch {
-	case err != nil:
-		if was := r.failure.Swap(&err); was == nil || errors.Is(*was, errNotRunning) {
-			r.log.Warn("scheduled events that are due can't be handed over; that is tried again", "error", err)
-		}
-	default:
-		if was := r.failure.Swap(nil); was != nil && !errors.Is(*was, errNotRunning) {
-			r.log.Info("scheduled events are handed over again")
-		}
+	switch fails, recovers := r.work.Note(err); {
+	case fails:
+		r.log.Warn("scheduled events that are due can't be handed over; that is tried again", "error", err)
+	case recovers:
+		r.log.Info("scheduled events are handed over again")
 	}
 }
 
