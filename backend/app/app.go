@@ -29,6 +29,7 @@ import (
 	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/backend/pull"
 	"github.com/botgate/botgate/backend/refusal"
+	"github.com/botgate/botgate/backend/schedule/cron"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/sharded"
 	"github.com/botgate/botgate/internal/logcontext"
@@ -41,7 +42,7 @@ import (
 // stopTimeout bounds Stop as called by Run: as long as all steps together may take. The
 // store is closed after its schema migration has ended.
 const stopTimeout = serverDrain + maxStopDispatch + stopRecord + stopJobs + closeQueue + closeSpool + stopSweeper + closeBots + closeShards +
-	stopReconcile + stopSchedule + stopRetention + stopSessions + stopPull + stopDirectory + 5*closeStore + 4*closeShared + 4*closeListener
+	stopReconcile + stopSchedule + stopCron + closeTimed + stopRetention + stopSessions + stopPull + stopDirectory + 6*closeStore + 4*closeShared + 4*closeListener
 
 var errNotStarted = errors.New("not started")
 
@@ -122,6 +123,7 @@ type App struct {
 	jobsReady func(context.Context) error
 	// scheduled returns nil while what is due is handed over; nil without the role for it.
 	scheduled func() error
+	cron      *cron.Scheduler // Nil without the role for it.
 
 	mu    sync.Mutex
 	steps []step // What Stop has to undo, in the order of starting.

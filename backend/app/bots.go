@@ -110,6 +110,11 @@ func (f *fleet) paused() bots.Set {
 
 // loadBots reads the bots file.
 func (a *App) loadBots() error {
+	if a.readsTimed() {
+		if _, err := bots.LoadTimed(a.settings.BotsFile); err != nil {
+			return fmt.Errorf("%s: %w", config.EnvBotsFile, err)
+		}
+	}
 	if !a.settings.Has(config.Dispatch) {
 		return nil
 	}
@@ -134,7 +139,9 @@ func (a *App) followBots(context.Context) error {
 		return fmt.Errorf("%s: %w", config.EnvBotsFile, err)
 	}
 	a.onClose("bots file", closeBots, file.Close)
-	return a.bots.replace(file.Get()) // It may have changed since New.
+	now := file.Get() // It may have changed since New.
+	a.changeTimed(now.Timed())
+	return a.bots.replace(now)
 }
 
 // changeBots has dispatch go by other bots.
@@ -142,6 +149,7 @@ func (a *App) changeBots(before, now bots.Set) {
 	if err := a.bots.replace(now); err != nil {
 		a.log.Error("dispatch can't follow the bots file; it has to be started again", "error", err)
 	}
+	a.changeTimed(now.Timed())
 	ctx, cancel := context.WithTimeout(context.Background(), tellTimeout)
 	defer cancel()
 	for _, name := range now.Names() {

@@ -27,7 +27,7 @@ func (a *App) Start(ctx context.Context) error {
 	for _, start := range []func(context.Context) error{
 		a.bind, a.serveDebug,
 		a.openRedis, a.openBus, a.openStore, a.openSessions, a.openReader, a.openQueue, a.openJobs, a.openAudit, a.openRefusals,
-		a.startSweeper, a.startRetention, a.countDeadLetters, a.startRecord, a.openPauses, a.openPull, a.startDispatch, a.followBots, a.followShards,
+		a.startSweeper, a.startRetention, a.countDeadLetters, a.startRecord, a.openPauses, a.openPull, a.startDispatch, a.startCron, a.followBots, a.followShards,
 		a.startSchedule, a.startJobs, a.startReconciler, a.openAPI, a.openConsole, a.reportProcess, a.serve, a.releaseRequests, a.drainPull,
 	} {
 		if err := start(ctx); err != nil {

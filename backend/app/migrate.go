@@ -13,6 +13,7 @@ import (
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/pause"
 	"github.com/botgate/botgate/backend/refusal"
+	"github.com/botgate/botgate/backend/schedule/cron"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store/postgres"
 	"github.com/botgate/botgate/backend/store/sharded"
@@ -69,7 +70,7 @@ func migrateShard(
 	}
 	return errors.Join(session.NewSQL(engine.SQL(), log).Migrate(ctx), job.NewSQL(engine.SQL(), log).Migrate(ctx),
 		audit.New(engine.SQL(), log).Migrate(ctx), refusal.New(engine.SQL(), log).Migrate(ctx),
-		pause.NewSQL(engine.SQL(), log).Migrate(ctx))
+		pause.NewSQL(engine.SQL(), log).Migrate(ctx), cron.NewMarks(engine.SQL(), log).Migrate(ctx))
 }
 
 // MigrationStep is a migration that a database lacks.
@@ -108,7 +109,7 @@ func planShard(
 	parts := []planner{events}
 	if first {
 		parts = append(parts, session.NewSQL(db, log), job.NewSQL(db, log), audit.New(db, log), refusal.New(db, log),
-			pause.NewSQL(db, log))
+			pause.NewSQL(db, log), cron.NewMarks(db, log))
 	}
 	for _, part := range parts {
 		more, err := part.Plan(ctx)

@@ -192,7 +192,8 @@ func (a *App) startJobs(ctx context.Context) error {
 	if !a.settings.Has(config.Jobs) {
 		return nil
 	}
-	a.background(ctx, config.Jobs, stopJobs, onceReady(a.jobsReady, a.jobs.Run), func() error { return cmp.Or(a.jobsHealthy(), a.scheduled()) })
+	healthy := func() error { return cmp.Or(a.jobsHealthy(), a.scheduled(), a.cron.Healthy()) }
+	a.background(ctx, config.Jobs, stopJobs, onceReady(a.jobsReady, a.jobs.Run), healthy)
 	return nil
 }
 

@@ -40,7 +40,7 @@ type Config struct {
 	Data Data
 	// SlowBot is how long a bot may take to answer that is not in the log; 0 logs none.
 	SlowBot time.Duration
-	// BotsFile says which bots exist; see package bots. Only the role dispatch reads it.
+	// BotsFile says which bots exist; see package bots. The role dispatch reads it, and jobs its schedules, where it is there.
 	BotsFile string
 	// Roles are what this process does.
 	Roles []Role

@@ -69,6 +69,8 @@ type Bot struct {
 	// Queues is over how many queues of RabbitMQ its events are spread, by their order keys, at
 	// most [queue.MaxBotQueues]. Default 1.
 	Queues int
+	// Schedules have the bot get events by the clock. Default none.
+	Schedules []Schedule
 
 	// Paused has what is for the bot wait, as somebody asked for. It is no setting of the bots file, and neither is
 	// ResumedAt, when the last pause ended: the time of GiveUpAfter begins no earlier. Zero for never.
@@ -152,7 +154,8 @@ type entry struct {
 	Answers       string   `json:"answers"`
 	Queues        int      `json:"queues"`
 
-	ForwardHeaders []string `json:"forward_headers"`
+	ForwardHeaders []string        `json:"forward_headers"`
+	Schedules      []scheduleEntry `json:"schedules"`
 }
 
 // Load reads the bots file at path:
@@ -160,7 +163,8 @@ type entry struct {
 //	{"bots": {"demo": {"url": "https://bot.example/events", "allow_private": false, "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
 //	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h",
-//	  "on_dead": "skip", "keep_answers": "off", "answers": "off", "forward_headers": ["X-Hub-Signature-256"], "queues": 1}}}
+//	  "on_dead": "skip", "keep_answers": "off", "answers": "off", "forward_headers": ["X-Hub-Signature-256"], "queues": 1,
+//	  "schedules": [{"name": "morning", "cron": "0 9 * * 1-5", "tz": "Europe/Berlin", "type": "tick", "data": {}}]}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
 // variables instead. A bot without a secret is an error: unsigned events cannot be told from forged ones. One that pulls,
@@ -240,7 +244,10 @@ func (e entry) settings(name string) (Bot, error) {
 	if b.Answers, err = e.answersFor(); err != nil {
 		return b, err
 	}
-	b.ForwardHeaders, err = forwardHeaders(e.ForwardHeaders)
+	if b.ForwardHeaders, err = forwardHeaders(e.ForwardHeaders); err != nil {
+		return b, err
+	}
+	b.Schedules, err = readSchedules(e.Schedules)
 	return b, err
 }
 

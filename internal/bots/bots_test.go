@@ -3,6 +3,7 @@ package bots_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,65 @@ func TestGatewaysNeedNoSecrets(t *testing.T) {
 		"a": {Queues: 1}, "b": {Queues: 4, ForwardHeaders: []string{"X-Hub-Signature-256", "Authorization"}, Answers: bots.AnswersPlatform},
 	}, set)
 	require.Equal(t, queue.Bots{"a": 1, "b": 4}, set.Queues())
+}
+
+// TestSchedules: who delivers and who fires read the same ones.
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	path := write(t, `{"bots": {
+		"demo": {"url": "https://bot.example/", "secret_files": ["a.secret"], "schedules": [
+			{"name": "morning", "cron": "0  9 * * 1-5", "tz": "Europe/Berlin", "type": "tick", "data": { "n": 1.50, "text": "\u00fc" }},
+			{"name": "hourly", "cron": "0 * * * *", "type": "command"}]},
+		"puller": {"pull": true, "secret_files": ["not-here"], "schedules": []}}}`)
+	want := bots.TimedSet{"demo": {Schedules: []bots.Schedule{
+		{Name: "morning", Cron: "0 9 * * 1-5", TZ: "Europe/Berlin", Type: "tick", Data: `{"n":1.50,"text":"\u00fc"}`},
+		{Name: "hourly", Cron: "0 * * * *", TZ: "UTC", Type: "command", Data: "{}"},
+	}}}
+	timed, err := bots.LoadTimed(path)
+	require.NoError(t, err, "it needs no secrets")
+	require.Equal(t, want, timed)
+	_, err = bots.Load(path)
+	require.ErrorContains(t, err, "not-here")
+	set, err := bots.Load(write(t, strings.Replace(readAll(t, path), "not-here", "a.secret", 1)))
+	require.NoError(t, err)
+	require.Equal(t, want, set.Timed())
+}
+
+func readAll(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestSchedulesRefuse(t *testing.T) {
+	t.Parallel()
+	one := `{"name": "x", "cron": "0 9 * * *", "type": "tick"}`
+	for name, c := range map[string]struct{ schedules, want string }{
+		"no name":       {`{"cron": "0 9 * * *", "type": "tick"}`, `bot "a": schedules: number 1: name: must be 1 to 64`},
+		"bad name":      {one + `, {"name": "a b", "cron": "0 9 * * *", "type": "tick"}`, `bot "a": schedules: number 2: name`},
+		"twice":         {one + "," + one, `bot "a": schedules: "x" is there twice`},
+		"no cron":       {`{"name": "x", "type": "tick"}`, `bot "a": schedules: "x": cron: "": must have the five fields`},
+		"every":         {`{"name": "x", "cron": "@every 1s", "type": "tick"}`, `bot "a": schedules: "x": cron: "@every 1s"`},
+		"zone":          {`{"name": "x", "cron": "0 9 * * *", "tz": "Mars/Base", "type": "tick"}`, `bot "a": schedules: "x": tz: "Mars/Base"`},
+		"never":         {`{"name": "x", "cron": "0 0 30 2 *", "type": "tick"}`, `"x": cron: "0 0 30 2 *": never fires`},
+		"no type":       {`{"name": "x", "cron": "0 9 * * *"}`, `"x": type: must be set`},
+		"own type":      {`{"name": "x", "cron": "0 9 * * *", "type": "botgate.event.dead"}`, `which is Botgate's own`},
+		"type, control": {`{"name": "x", "cron": "0 9 * * *", "type": "a\nb"}`, `"x": type: must be text of at most 512 bytes`},
+		"large data":    {`{"name": "x", "cron": "0 9 * * *", "type": "t", "data": "` + strings.Repeat("x", 16<<10) + `"}`, `"x": data: has 16386 bytes, at most 16384 are taken`},
+		"data, bytes":   {`{"name": "x", "cron": "0 9 * * *", "type": "t", "data": "` + "\xff" + `"}`, `"x": data: must be JSON in UTF-8`},
+		"unknown":       {`{"name": "x", "cron": "0 9 * * *", "type": "t", "subject": "u"}`, `subject`},
+		"too many":      {strings.Repeat(one+",", 100) + one, `bot "a": schedules: at most 100`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, `{"bots": {"a": {"url": "https://x", "secret_files": ["a.secret"], "schedules": [`+c.schedules+`]}}}`)
+			_, err := bots.Load(path)
+			require.ErrorContains(t, err, c.want)
+			_, err = bots.LoadTimed(path)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
 }
 
 func TestLoadRefuses(t *testing.T) {

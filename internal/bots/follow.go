@@ -12,11 +12,12 @@ import (
 	"github.com/botgate/botgate/internal/reload"
 )
 
-// What the bots file is in logs, reports and metrics: for the backend, and for a gateway, which reads
-// less of it.
+// What the bots file is in logs, reports and metrics: for those who deliver, and for a gateway and the role jobs without
+// dispatch, which read less of it.
 const (
-	WhatBots   = "bots file"
-	WhatQueues = "names in the bots file"
+	WhatBots      = "bots file"
+	WhatQueues    = "names in the bots file"
+	WhatSchedules = "schedules in the bots file"
 )
 
 // Follow loads the bots file and the secrets that it names, and loads them again whenever one of them
