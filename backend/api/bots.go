@@ -57,6 +57,15 @@ type botSettingsView struct {
 	KeepAnswers     bots.KeepAnswers `json:"keep_answers"`
 	Answers         bots.Answers     `json:"answers"`
 	Queues          int              `json:"queues"`
+	Schedules       []scheduleView   `json:"schedules"`
+}
+
+// scheduleView is a schedule without the body of its events.
+type scheduleView struct {
+	Name string `json:"name"`
+	Cron string `json:"cron"`
+	TZ   string `json:"tz"`
+	Type string `json:"type"`
 }
 
 // healthView is what happened at a bot within some time.
@@ -196,6 +205,10 @@ func viewSettings(set bots.Set, name string) *botSettingsView {
 		MaxAttempts: b.MaxAttempts, MinBackoffMS: b.MinBackoff.Milliseconds(), MaxBackoffMS: b.MaxBackoff.Milliseconds(),
 		MaxRetryAfterMS: b.MaxRetryAfter.Milliseconds(), ExpireAfterMS: b.ExpireAfter.Milliseconds(),
 		OnDead: b.OnDead, KeepAnswers: b.KeepAnswers, Answers: b.Answers, Queues: b.Queues,
+		Schedules: make([]scheduleView, len(b.Schedules)),
+	}
+	for n, s := range b.Schedules {
+		v.Schedules[n] = scheduleView{s.Name, s.Cron, s.TZ, s.Type}
 	}
 	if u, err := url.Parse(b.URL); err == nil && !b.Pull {
 		v.Origin = u.Scheme + "://" + u.Host

@@ -60,6 +60,9 @@ func botsConfig(err error) Config {
 	for _, name := range []string{"demo", "other"} {
 		set[name] = bots.Bot{Name: name, URL: "https://user:secret@bot.example/secret?key=secret", Secrets: []string{"whsec_secret"}}.WithDefaults()
 	}
+	demo := set["demo"]
+	demo.Schedules = []bots.Schedule{{Name: "morning", Cron: "0 9 * * 1-5", TZ: "UTC", Type: "tick", Data: `{"secret":1}`}}
+	set["demo"] = demo
 	return Config{Reader: botReader{&fakeReader{err: err}}, Queue: fakeQueue{err}, Bots: func() bots.Set { return set }}
 }
 
@@ -90,6 +93,8 @@ func TestBots(t *testing.T) {
 	require.InDelta(t, 10_000, demo.Settings["timeout_ms"], 0)
 	require.Equal(t, "off", demo.Settings["keep_answers"])
 	require.Equal(t, "off", demo.Settings["answers"])
+	require.Equal(t, []any{map[string]any{"name": "morning", "cron": "0 9 * * 1-5", "tz": "UTC", "type": "tick"}}, demo.Settings["schedules"])
+	require.Empty(t, other.Settings["schedules"])
 	require.InDelta(t, 6, demo.Last5m["delivered"], 0)
 	require.InDelta(t, 10, demo.Last1h["delivered"], 0)
 	require.InDelta(t, 0.25, demo.Last1h["success_rate"], 0)

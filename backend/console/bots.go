@@ -56,6 +56,9 @@ type botSettings struct {
 	OnDead      string `json:"on_dead"`
 	KeepAnswers string `json:"keep_answers"`
 	Answers     string `json:"answers"`
+	Schedules   []struct {
+		Name, Cron, TZ, Type string
+	} `json:"schedules"`
 }
 
 type lastAttempt struct {
@@ -245,13 +248,17 @@ func botSettingsFacts(s *botSettings) []fact {
 	if s.Pull {
 		address = "none: it asks for its events"
 	}
-	return []fact{
+	facts := []fact{
 		{"Address", address, ""},
 		{"Timeout", ms(s.Timeout), ""},
 		{"Given up", "after " + ms(s.GiveUpAfter), ""},
 		{"Attempts", attempts + ", with pauses of " + ms(s.MinBackoff) + " to " + ms(s.MaxBackoff), ""},
 		{"When dead", map[string]string{"skip": "go on with the next event", "hold": "hold the order key"}[s.OnDead], ""},
 		{"Keep answers", s.KeepAnswers, ""},
-		{"Answers for", s.Answers, ""},
+		{"Answers for the platform", map[string]string{"off": "no", "platform": "in its response"}[s.Answers], ""},
 	}
+	for _, one := range s.Schedules {
+		facts = append(facts, fact{"Schedule " + one.Name, one.Cron + " " + one.TZ + ", " + visible(one.Type), ""})
+	}
+	return facts
 }
