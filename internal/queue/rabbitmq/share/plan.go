@@ -45,7 +45,7 @@ func (v *View) unsettled() bool { return !v.settled.equal(v.present.members) }
 func (v *View) place(name string, a *attachment, now time.Time) Place {
 	p := v.settled.places[name]
 	wanted := Place{To: p.Owner}
-	if p.Backup == v.self.ID {
+	if v.backup(name, p) == v.self.ID {
 		wanted.Role = Backup
 	}
 	switch {
@@ -67,6 +67,19 @@ func (v *View) place(name string, a *attachment, now time.Time) Place {
 		wanted.Role = a.role
 	}
 	return wanted
+}
+
+// backup is who waits for the end of a queue's owner. Where that is a member that seems to have ended itself, another one
+// does in its place: else nobody would find out that the owner ended, too, until it was not heard of for too long.
+func (v *View) backup(name string, p Places) string {
+	if b := v.others[p.Backup]; b == nil || !b.suspect {
+		return p.Backup
+	}
+	next := v.sure.places[name]
+	if next.Owner == p.Owner {
+		return next.Backup
+	}
+	return next.Owner
 }
 
 // keeps reports whether this member does not hand over a queue that it works on: one of its own that it

@@ -206,7 +206,8 @@ func TestMostMembersAreKilledTogether(t *testing.T) {
 	}
 	w.run(9 * time.Second)
 	w.requireShared()
-	require.LessOrEqual(t, w.longestIdle(), 2*step)
+	// That one ended may show by the queues of another one only.
+	require.LessOrEqual(t, w.longestIdle(), 3*step)
 }
 
 // Where there is nothing in the queues nobody finds out, until they were not heard of for too long.
