@@ -34,7 +34,7 @@ func NewSender(receiver bots.Bot, run int) (*Sender, error) {
 	receiver.MaxAttempts = cmp.Or(receiver.MaxAttempts, 12)
 	receiver.MaxBackoff = cmp.Or(receiver.MaxBackoff, 2*time.Minute)
 	receiver.KeepAnswers = cmp.Or(receiver.KeepAnswers, bots.KeepOff)
-	receiver.Answers = bots.AnswersOff
+	receiver.Answers = cmp.Or(receiver.Answers, bots.AnswersOff)
 	t, err := newTarget(receiver)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,7 @@
 //
 //	handler, err := botgate.NewHandler(botgate.Config{
 //		Secrets: []string{os.Getenv("BOT_SECRET")},
-//		Handle:  func(ctx context.Context, event *botgate.Event) error { … },
+//		Handle:  func(ctx context.Context, event *botgate.Event) (*botgate.Answer, error) { … },
 //	})
 //	http.Handle("POST /events", handler)
 //
@@ -57,6 +57,8 @@ type Event struct {
 	Replay int
 	// Attempt counts from 1, of events that [Receive] gets; else 0.
 	Attempt int
+	// ReplyBy is until when a platform's request waits for the answer; zero where none does.
+	ReplyBy time.Time
 	// ContentType and Body are what the sender sent.
 	ContentType string
 	Body        []byte
@@ -69,6 +71,12 @@ func (e *Event) Progress(percent int) {
 	if e.progress != nil {
 		e.progress(min(max(percent, 1), 100))
 	}
+}
+
+// Answer is what a bot says to an event.
+type Answer struct {
+	ContentType string `json:"content_type,omitempty"`
+	Body        []byte `json:"body_base64"`
 }
 
 // Data reads the body into v: a form where v is a [*url.Values], else JSON.
@@ -122,13 +130,16 @@ func verify(body []byte, header http.Header, secrets [][]byte, now time.Time) (*
 func unauthorized(reason string) error { return &Refused{http.StatusUnauthorized, reason} }
 
 func newEvent(body []byte, header http.Header, id, replay string) (*Event, error) {
-	var errs [4]error
+	var errs [5]error
 	e := &Event{Key: header.Get("Webhook-Id"), ID: id, ContentType: header.Get("Content-Type"), Body: body}
 	e.Replay, _ = strconv.Atoi(replay) // Nothing, or a few digits.
 	e.Type, errs[0] = url.PathUnescape(header.Get("Ce-Type"))
 	e.Source, errs[1] = url.PathUnescape(header.Get("Ce-Source"))
 	e.Subject, errs[2] = url.PathUnescape(header.Get("Ce-Subject"))
 	e.Time, errs[3] = time.Parse(time.RFC3339, header.Get("Ce-Time"))
+	if by := header.Get("Botgate-Reply-By"); by != "" {
+		e.ReplyBy, errs[4] = time.Parse(time.RFC3339, by)
+	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("headers of a delivery: %w", err)
 	}
@@ -155,9 +166,10 @@ func keysOf(secrets []string) ([][]byte, error) {
 type Config struct {
 	// Secrets are the bot's, in base64, with or without "whsec_" before it. While a secret is changed there are two.
 	Secrets []string
-	// Handle does the work. When it returns nil, the delivery is answered with 204; a [*Refused] is answered with its
-	// status, and any other error is logged and answered with 500: Botgate tries again.
-	Handle func(context.Context, *Event) error
+	// Handle does the work. When it returns no error, the delivery is answered with 200 and the answer, or with 204 where
+	// that is nil; a [*Refused] is answered with its status, and any other error is logged and answered with 500: Botgate
+	// tries again.
+	Handle func(context.Context, *Event) (*Answer, error)
 	// Seen knows what was handled. Default: the last 10 000 deliveries, in memory.
 	Seen Seen
 	// MaxBody is the largest body, in bytes. Default: 32 MiB.
@@ -197,11 +209,14 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	err := h.take(w, r)
+	answer, err := h.take(w, r)
 	var refused *Refused
 	switch {
-	case err == nil:
+	case err == nil && answer == nil:
 		w.WriteHeader(http.StatusNoContent)
+	case err == nil:
+		w.Header().Set("Content-Type", answer.ContentType)
+		_, _ = w.Write(answer.Body) // Botgate may be gone: then it sends the delivery again.
 	case errors.As(err, &refused):
 		http.Error(w, refused.Reason, refused.Status)
 	default:
@@ -210,31 +225,36 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (h *handler) take(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
+func (h *handler) take(w http.ResponseWriter, r *http.Request) (*Answer, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.MaxBody))
 	if err != nil {
 		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-			return &Refused{http.StatusRequestEntityTooLarge, err.Error()}
+			return nil, &Refused{http.StatusRequestEntityTooLarge, err.Error()}
 		}
-		return err
+		return nil, err
 	}
 	event, err := verify(body, r.Header, h.keys, time.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// An answer that came too late is no reason to do it twice at once.
 	if _, runs := h.running.LoadOrStore(event.Key, true); runs {
-		return &Refused{http.StatusConflict, "it is worked on"}
+		return nil, &Refused{http.StatusConflict, "it is worked on"}
 	}
 	defer h.running.Delete(event.Key)
-	if seen, err := h.Seen.Has(ctx, event.Key); seen || err != nil {
-		return err
+	return once(r.Context(), h.Seen, event, h.Handle)
+}
+
+// once has an event handled that was not yet, and returns the answer.
+func once(ctx context.Context, handled Seen, event *Event, handle func(context.Context, *Event) (*Answer, error)) (*Answer, error) {
+	if seen, err := handled.Has(ctx, event.Key); seen || err != nil {
+		return nil, err
 	}
-	if err := h.Handle(ctx, event); err != nil {
-		return err
+	answer, err := handle(ctx, event)
+	if err != nil {
+		return nil, err
 	}
-	return h.Seen.Add(ctx, event.Key)
+	return answer, handled.Add(ctx, event.Key)
 }
 
 // recent has the last keys, in a ring.

@@ -133,7 +133,7 @@ func TestVectorsOfStandardWebhooks(t *testing.T) {
 
 func TestWithoutASecretThatIsOneNothingStarts(t *testing.T) {
 	for _, secrets := range [][]string{nil, {""}, {"whsec_"}, {"c2hvcnQ="}, {secret, "not base64: " + strings.Repeat(",", 30)}} {
-		if _, err := NewHandler(Config{Secrets: secrets, Handle: func(context.Context, *Event) error { return nil }}); err == nil {
+		if _, err := NewHandler(Config{Secrets: secrets, Handle: func(context.Context, *Event) (*Answer, error) { return nil, nil }}); err == nil {
 			t.Errorf("%q", secrets)
 		}
 		if _, err := Verify(nil, http.Header{}, secrets, time.Now()); err == nil || errors.As(err, new(*Refused)) {
@@ -148,6 +148,11 @@ func TestWithoutASecretThatIsOneNothingStarts(t *testing.T) {
 // send signs what Botgate would send now, sends it, and returns the status.
 func send(t *testing.T, h http.Handler, key, body, sent string) int {
 	t.Helper()
+	return deliver(t, h, key, body, sent).Code
+}
+
+func deliver(t *testing.T, h http.Handler, key, body, sent string) *httptest.ResponseRecorder {
+	t.Helper()
 	timestamp := strconv.FormatInt(time.Now().Unix(), 10)
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	if err != nil {
@@ -158,11 +163,27 @@ func send(t *testing.T, h http.Handler, key, body, sent string) int {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(sent))
 	r.Header = headerOf(map[string]string{
 		"Ce-Time": "2026-11-20T10:02:39Z", "Webhook-Id": key, "Webhook-Timestamp": timestamp,
-		"Webhook-Signature": "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
+		"Webhook-Signature": "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)), "Botgate-Reply-By": "2026-11-20T10:02:41.605Z",
 	})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	return w.Code
+	return w
+}
+
+func TestWhatHandleReturnsIsTheAnswer(t *testing.T) {
+	h, err := NewHandler(Config{Secrets: []string{secret}, Handle: func(_ context.Context, event *Event) (*Answer, error) {
+		return &Answer{ContentType: "text/plain", Body: []byte(event.ReplyBy.String())}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := deliver(t, h, "a", "", "")
+	if said := w.Header().Get("Content-Type") + " " + w.Body.String(); w.Code != http.StatusOK || said != "text/plain 2026-11-20 10:02:41.605 +0000 UTC" {
+		t.Error(w.Code, said)
+	}
+	if status := send(t, h, "a", "", ""); status != http.StatusNoContent {
+		t.Error(status) // It was handled.
+	}
 }
 
 func TestHandler(t *testing.T) {
@@ -172,9 +193,9 @@ func TestHandler(t *testing.T) {
 	)
 	h, err := NewHandler(Config{
 		Secrets: []string{secret}, MaxBody: 100,
-		Handle: func(_ context.Context, event *Event) error {
+		Handle: func(_ context.Context, event *Event) (*Answer, error) {
 			handled = append(handled, event.Key)
-			return fail
+			return nil, fail
 		},
 	})
 	if err != nil {
@@ -206,10 +227,10 @@ func TestHandler(t *testing.T) {
 
 func TestAnEventThatIsWorkedOnIsNotBegunAgain(t *testing.T) {
 	began, finish, first := make(chan bool), make(chan bool), make(chan int)
-	h, err := NewHandler(Config{Secrets: []string{secret}, Handle: func(context.Context, *Event) error {
+	h, err := NewHandler(Config{Secrets: []string{secret}, Handle: func(context.Context, *Event) (*Answer, error) {
 		began <- true
 		<-finish
-		return nil
+		return nil, nil
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -37,12 +37,6 @@ type ReceiveConfig struct {
 	Client *http.Client
 }
 
-// Answer is what a bot says to an event.
-type Answer struct {
-	ContentType string `json:"content_type,omitempty"`
-	Body        []byte `json:"body_base64"`
-}
-
 // Receive asks for the events of a bot without a public address, has each worked on, and settles it by what came of that,
 // until ctx ends. Then handlers get some time to end, and what they don't end goes back. It returns nil then, or else what
 // does not get better by itself, such as a token that is none.
@@ -197,7 +191,7 @@ func (r *receiver) work(ctx context.Context, one lent) {
 	s := settlement{Receipt: one.Receipt, Outcome: "ack"}
 	event := one.event()
 	event.progress = func(percent int) { r.progress(one.Receipt, percent) }
-	answer, err := r.handle(ctx, event)
+	answer, err := once(ctx, r.Seen, event, r.Handle)
 	refused := (*Refused)(nil)
 	switch {
 	case err == nil:
@@ -226,16 +220,6 @@ func (r *receiver) progress(receipt string, percent int) {
 	if r.running[receipt] != nil {
 		r.say(settlement{Receipt: receipt, Outcome: "extend", Progress: percent}, true)
 	}
-}
-
-func (r *receiver) handle(ctx context.Context, event *Event) (answer *Answer, err error) {
-	if seen, err := r.Seen.Has(ctx, event.Key); seen || err != nil {
-		return nil, err
-	}
-	if answer, err = r.Handle(ctx, event); err != nil {
-		return nil, err
-	}
-	return answer, r.Seen.Add(ctx, event.Key)
 }
 
 // say has something told: at once, or with the next receive, where that does not wait for events already. The lock is

@@ -25,6 +25,8 @@ type lent struct {
 	Receipt string `json:"receipt"`
 	Attempt int    `json:"attempt"`
 	Replay  int    `json:"replay"`
+	// ReplyBy is zero where no platform waits.
+	ReplyBy time.Time `json:"reply_by"`
 	Event   struct {
 		ID, Type, Source, Subject, DataContentType string
 		Time                                       time.Time
@@ -37,7 +39,7 @@ type lent struct {
 func (l lent) event() *Event {
 	e := &Event{
 		Key: l.Event.ID, ID: l.Event.ID, Type: l.Event.Type, Source: l.Event.Source, Subject: l.Event.Subject, Time: l.Event.Time,
-		Replay: l.Replay, Attempt: l.Attempt, ContentType: l.Event.DataContentType, Body: l.Event.Data,
+		Replay: l.Replay, Attempt: l.Attempt, ReplyBy: l.ReplyBy, ContentType: l.Event.DataContentType, Body: l.Event.Data,
 	}
 	if l.Replay > 0 {
 		e.Key = fmt.Sprintf("%s.r%d", e.ID, l.Replay)

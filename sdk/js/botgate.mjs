@@ -8,10 +8,11 @@
 //   app.post("/events", express.raw({ type: () => true, limit: "32mb" }), nodeHandler(options)); // Express
 //   const handler = fetchHandler(options); app.post("/events", (c) => handler(c.req.raw));  // Hono; also Bun, Deno
 //
-// handle gets an Event. When it returns, the delivery is answered with 204. When it throws, it is answered with 500,
-// and Botgate tries again; a Refused is answered with its status, of which 410 and 422 make the event a dead letter.
+// handle gets an Event. What it returns is the bot's answer: a text, bytes or a value of JSON, with 200; nothing is 204.
+// When it throws, the delivery is answered with 500, and Botgate tries again; a Refused is answered with its status, of
+// which 410 and 422 make the event a dead letter.
 //
-// A bot without a public address asks for its events. What handle returns is its answer, and all else is the same:
+// A bot without a public address asks for its events, and all else is the same:
 //
 //   await receive({ url: "https://gate.example", bot: "demo", token: process.env.BOT_TOKEN, handle, signal });
 import { createHmac, timingSafeEqual } from "node:crypto";
@@ -42,6 +43,7 @@ export class Event {
   subject; // The user, or "".
   time; // When it was accepted, in the form of RFC 3339.
   replay; // Above 0: somebody wants it to be handled again.
+  replyBy; // Until when a platform's request waits for the answer, in the form of RFC 3339; undefined where none does.
   constructor(fields) {
     Object.assign(this, fields);
   }
@@ -78,15 +80,17 @@ export function verify(body, headers, secrets, now = Date.now() / 1000) {
   if (!signed) throw new Refused(401, "none of the secrets made this signature");
   const [type, source, subject, time] = ["type", "source", "subject", "time"].map((name) => decodeURIComponent(header("ce-" + name) ?? ""));
   const contentType = header("content-type") ?? "";
-  return new Event({ body: Buffer.from(body), contentType, key, id, type, source, subject, time, replay: Number(replay ?? 0) });
+  const replyBy = header("botgate-reply-by");
+  return new Event({ body: Buffer.from(body), contentType, key, id, type, source, subject, time, replay: Number(replay ?? 0), replyBy });
 }
 
 /** A handler (req, res) for node:http, and for Express behind express.raw(). */
 export function nodeHandler(options) {
   const take = taker(options);
   return async (req, res) => {
-    const [status, message] = await take(req.headers, (max) => nodeBody(req, max));
+    const [status, message, type] = await take(req.headers, (max) => nodeBody(req, max));
     res.statusCode = status;
+    if (type) res.setHeader("content-type", type);
     if (!req.complete) res.setHeader("connection", "close"); // The rest of the body is not wanted.
     res.end(message);
   };
@@ -96,8 +100,8 @@ export function nodeHandler(options) {
 export function fetchHandler(options) {
   const take = taker(options);
   return async (request) => {
-    const [status, message] = await take(request.headers, (max) => read(request.body ?? [], max));
-    return new Response(message || null, { status });
+    const [status, message, type] = await take(request.headers, (max) => read(request.body ?? [], max));
+    return new Response(message || null, { status, headers: type ? { "content-type": type } : {} });
   };
 }
 
@@ -175,15 +179,16 @@ class Receiver {
     }
   }
 
-  async #begin({ receipt, attempt, replay = 0, lease_until, event }) {
+  async #begin({ receipt, attempt, replay = 0, lease_until, reply_by: replyBy, event }) {
     if (this.stop.aborted) return this.#giveBack(receipt);
     const vain = new AbortController();
     this.#running.set(receipt, { vain, until: Date.parse(lease_until) });
     const settlement = { receipt, outcome: "ack" };
     try {
-      const work = Object.assign(pulled(event, replay), { attempt, signal: vain.signal, progress: (percent) => this.#progress(receipt, percent) });
+      const work = Object.assign(pulled(event, replay), { attempt, replyBy, signal: vain.signal, progress: (percent) => this.#progress(receipt, percent) });
       if (!(await this.seen.has(work.key))) {
-        settlement.answer = answerOf(await this.handle(work));
+        const [contentType, said] = answerOf(await this.handle(work));
+        if (contentType) settlement.answer = { content_type: contentType, body_base64: Buffer.from(said).toString("base64") };
         await this.seen.add(work.key);
       }
     } catch (error) {
@@ -273,12 +278,12 @@ function pulled({ id, type, source, subject = "", time, datacontenttype: content
   return new Event({ body, contentType, key: replay > 0 ? `${id}.r${replay}` : id, id, type, source, subject, time, replay });
 }
 
-// What handle returned, as the gateway takes it.
+// The type of what handle returned, and its bytes or text; nothing for nothing.
 function answerOf(value) {
-  if (value === undefined) return undefined;
-  if (typeof value === "string") return { content_type: "text/plain; charset=utf-8", body: value };
-  if (value instanceof Uint8Array) return { content_type: "application/octet-stream", body_base64: Buffer.from(value).toString("base64") };
-  return { content_type: "application/json", body: JSON.stringify(value) };
+  if (value === undefined) return [];
+  if (typeof value === "string") return ["text/plain; charset=utf-8", value];
+  if (value instanceof Uint8Array) return ["application/octet-stream", value];
+  return ["application/json", JSON.stringify(value)];
 }
 
 function isFinal(status) {
@@ -304,9 +309,9 @@ function taker({ secrets, handle, seen = new Recent(), maxBody = MAX_BODY }) {
       if (running.has(event.key)) throw new Refused(409, "it is worked on");
       running.add((key = event.key));
       if (await seen.has(key)) return [204, ""];
-      await handle(event);
+      const [type, said] = answerOf(await handle(event));
       await seen.add(key);
-      return [204, ""];
+      return type ? [200, said, type] : [204, ""];
     } catch (error) {
       if (error instanceof Refused) return [error.status, error.message];
       console.error("botgate:", error);

@@ -54,9 +54,9 @@ const handlers = {
   async "Express behind express.raw()"(options) {
     const handler = nodeHandler(options);
     return async ({ headers, body }) => {
-      const res = { setHeader() {}, end() {} };
+      const res = { headers: new Headers(), setHeader: (name, value) => res.headers.set(name, value), end: (body) => (res.body = body) };
       await handler({ headers: Object.fromEntries(new Headers(headers)), body: Buffer.from(body), complete: true }, res);
-      return { status: res.statusCode };
+      return new Response(res.body || null, { status: res.statusCode, headers: res.headers });
     };
   },
 };
@@ -97,6 +97,25 @@ for (const [name, start] of Object.entries(handlers))
     assert.equal(await status({ ...(await signed("c")), body: "forged" }), 401);
     if (!name.startsWith("Express")) assert.equal(await status(await signed("d", "x".repeat(1 << 20))), 413);
     assert.equal(handled.length, 5);
+  });
+
+for (const [name, start] of Object.entries(handlers))
+  test(`what handle returns is the answer: ${name}`, async () => {
+    const answers = { text: "yes", json: { n: [1] }, bytes: new Uint8Array([0, 255]), empty: "", by: null };
+    const send = await start({ secrets: [secret], handle: (event) => (event.key === "by" ? { by: event.replyBy } : answers[event.key]) });
+    const said = async (key) => {
+      const delivery = await signed(key);
+      delivery.headers["botgate-reply-by"] = "2026-11-20T10:02:41.605Z";
+      const response = await send(delivery);
+      return [response.status, response.headers.get("content-type"), Buffer.from(await response.arrayBuffer()).toString("latin1")];
+    };
+    assert.deepEqual(await said("text"), [200, "text/plain; charset=utf-8", "yes"]);
+    assert.deepEqual(await said("json"), [200, "application/json", '{"n":[1]}']);
+    assert.deepEqual(await said("bytes"), [200, "application/octet-stream", "\0\xff"]);
+    assert.deepEqual(await said("empty"), [200, "text/plain; charset=utf-8", ""]);
+    assert.deepEqual(await said("by"), [200, "application/json", '{"by":"2026-11-20T10:02:41.605Z"}']);
+    assert.equal((await said("nothing"))[0], 204);
+    assert.equal((await said("text"))[0], 204); // Again: not handled.
   });
 
 test("an event that is worked on is not begun again", async () => {

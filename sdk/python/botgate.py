@@ -12,10 +12,11 @@ One file without dependencies: copy it. For Python 3.9 and later.
 
 Within a framework, call verify() with the raw body: request.get_data() in Flask, await request.body() in FastAPI.
 
-handle gets an Event. When it returns, the delivery is answered with 204. When it raises, it is answered with 500, and
-Botgate tries again; a Refused is answered with its status, of which 410 and 422 make the event a dead letter.
+handle gets an Event. What it returns is the bot's answer: str, bytes or a value of JSON, with 200; None is 204. When it
+raises, the delivery is answered with 500, and Botgate tries again; a Refused is answered with its status, of which 410
+and 422 make the event a dead letter.
 
-A bot without a public address asks for its events. What handle returns is its answer, and all else is the same:
+A bot without a public address asks for its events, and all else is the same:
 
     botgate.receive("https://gate.example", "demo", os.environ["BOT_TOKEN"], handle)
 """
@@ -58,7 +59,7 @@ class Refused(Exception):
 class Event:
     """An event of the bot."""
 
-    def __init__(self, body, content_type, key, id, type, source, subject, time, replay):
+    def __init__(self, body, content_type, key, id, type, source, subject, time, replay, reply_by=None):
         self.body = body  # The sender's bytes; of JSON that receive() got, the same value written anew.
         self.content_type = content_type
         self.key = key  # One for an event and each replay of it: what was handled is known by it.
@@ -68,6 +69,7 @@ class Event:
         self.subject = subject  # The user, or "".
         self.time = time  # When it was accepted, in the form of RFC 3339.
         self.replay = replay  # Above 0: somebody wants it to be handled again.
+        self.reply_by = reply_by  # Until when a platform's request waits for the answer, as time; None where none does.
 
     def progress(self, percent):
         """Says how many percent of the work are done, of an event that receive() got. Botgate shows that."""
@@ -117,7 +119,8 @@ def verify(body, headers, secrets, now=None):
         expected = b"v1," + base64.b64encode(mac)
         if any(hmac.compare_digest(expected, one.encode("latin-1", "replace")) for one in given):
             about = {name: unquote(headers.get("ce-" + name, "")) for name in ("type", "source", "subject", "time")}
-            return Event(body, headers.get("content-type", ""), key, parts[1], replay=int(parts[2] or 0), **about)
+            about.update(replay=int(parts[2] or 0), reply_by=headers.get("botgate-reply-by"))
+            return Event(body, headers.get("content-type", ""), key, parts[1], **about)
     raise Refused(401, "none of the secrets made this signature")
 
 
@@ -138,12 +141,12 @@ def wsgi(secrets, handle, seen=None, max_body=MAX_BODY):
         try:
             work.send(None)
         except StopIteration as end:
-            status, message = end.value
+            status, kind, said = end.value
         else:
             work.close()
             raise TypeError("an async handle needs botgate.asgi")
-        start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain")] if message else [])
-        return [message.encode()]
+        start_response(f"{status.value} {status.phrase}", [("Content-Type", kind)] if kind else [])
+        return [said]
 
     return application
 
@@ -168,9 +171,10 @@ def asgi(secrets, handle, seen=None, max_body=MAX_BODY):
         if scope["type"] != "http":
             raise ValueError(f"a bot has no use for {scope['type']}")  # As ASGI asks of applications without lifespan.
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        status, message = await take(headers, body)
-        await send({"type": "http.response.start", "status": status.value, "headers": []})
-        await send({"type": "http.response.body", "body": message.encode()})
+        status, kind, said = await take(headers, body)
+        about = [(b"content-type", kind.encode())] if kind else []
+        await send({"type": "http.response.start", "status": status.value, "headers": about})
+        await send({"type": "http.response.body", "body": said})
 
     return application
 
@@ -296,12 +300,12 @@ class _Receiver:
             for one in answer.get("events", ()):
                 self._begin(**one)
 
-    def _begin(self, receipt, event, attempt, replay=0, **_):
+    def _begin(self, receipt, event, attempt, replay=0, reply_by=None, **_):
         """Has an event handled. The lock is held."""
         if self._stopping:
             return self._give_back(receipt)
         event = _pulled(replay, **event)
-        event.attempt, event.vain = attempt, threading.Event()
+        event.attempt, event.reply_by, event.vain = attempt, reply_by, threading.Event()
         event.progress = lambda percent: self._progress(receipt, percent)
         self._running[receipt] = [event, time.monotonic() + self._lease]
         threading.Thread(target=self._work, args=(receipt, event), daemon=True).start()
@@ -324,7 +328,8 @@ class _Receiver:
             return {}
         answer = await _value(self._handle(event))
         await _value(self._seen.add(event.key))
-        return {} if answer is None else {"answer": _answer_of(answer)}
+        kind, said = _answer_of(answer)
+        return {"answer": {"content_type": kind, "body_base64": base64.b64encode(said).decode()}} if kind else {}
 
     def _progress(self, receipt, percent):
         with self._changed:
@@ -412,12 +417,14 @@ def _pulled(replay, id, type, source, time, subject="", datacontenttype="", data
 
 
 def _answer_of(value):
-    """What handle returned, as the gateway takes it."""
+    """The type of what handle returned, and its bytes; no type for nothing."""
+    if value is None:
+        return "", b""
     if isinstance(value, bytes):
-        return {"content_type": "application/octet-stream", "body_base64": base64.b64encode(value).decode()}
+        return "application/octet-stream", value
     if isinstance(value, str):
-        return {"content_type": "text/plain; charset=utf-8", "body": value}
-    return {"content_type": "application/json", "body": json.dumps(value)}
+        return "text/plain; charset=utf-8", value.encode()
+    return "application/json", json.dumps(value).encode()
 
 
 def _taker(secrets, handle, seen):
@@ -436,15 +443,16 @@ def _taker(secrets, handle, seen):
                     raise Refused(409, "it is worked on")
                 running.add(event.key)
                 key = event.key
-            if key not in seen:
-                await _value(handle(event))
-                await _value(seen.add(key))
-            return HTTPStatus.NO_CONTENT, ""
+            if key in seen:
+                return HTTPStatus.NO_CONTENT, "", b""
+            kind, said = _answer_of(await _value(handle(event)))
+            await _value(seen.add(key))
+            return HTTPStatus.OK if kind else HTTPStatus.NO_CONTENT, kind, said
         except Refused as refusal:
-            return refusal.status, str(refusal)
+            return refusal.status, "text/plain", str(refusal).encode()
         except Exception:
             log.exception("the bot failed")
-            return HTTPStatus.INTERNAL_SERVER_ERROR, "the bot failed"
+            return HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", b"the bot failed"
         finally:
             with lock:
                 running.discard(key)

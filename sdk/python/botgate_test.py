@@ -29,19 +29,29 @@ def signed(key, body=b'{"n":1}'):
 
 
 def by_wsgi(handle, **options):
+    said = wsgi_answers(handle, **options)
+    return lambda headers, body: said(headers, body)[0]
+
+
+def wsgi_answers(handle, **options):
     app = botgate.wsgi([SECRET], handle, **options)
 
     def send(headers, body):
         environ = {"CONTENT_LENGTH": str(len(body)), "CONTENT_TYPE": headers["Content-Type"], "wsgi.input": io.BytesIO(body)}
         environ.update({"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()})
         started = []
-        app(environ, lambda status, headers: started.append(status))
-        return int(started[0].split()[0])
+        said = b"".join(app(environ, lambda *start: started.extend(start)))
+        return int(started[0].split()[0]), dict(started[1]).get("Content-Type"), said
 
     return send
 
 
 def by_asgi(handle, **options):
+    said = asgi_answers(handle, **options)
+    return lambda headers, body: said(headers, body)[0]
+
+
+def asgi_answers(handle, **options):
     async def later(event):
         await asyncio.sleep(0)
         return handle(event)
@@ -60,7 +70,8 @@ def by_asgi(handle, **options):
 
         scope = {"type": "http", "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()]}
         asyncio.run(app(scope, receive, answer))
-        return sent[0]["status"]
+        kind = dict(sent[0]["headers"]).get(b"content-type")
+        return sent[0]["status"], kind and kind.decode(), sent[1]["body"]
 
     return send
 
@@ -132,6 +143,25 @@ class Handlers(unittest.TestCase):
                 self.assertEqual(send(signed("c")[0], b"forged"), 401)
                 self.assertEqual(send(*signed("d", b"x" * 101)), 413)
                 self.assertEqual(len(handled), 5)
+
+    def test_what_handle_returns_is_the_answer(self):
+        by = "2026-11-20T10:02:41.605Z"
+        answers = {"text": "yes", "json": {"n": [1]}, "bytes": b"\0\xff", "empty": ""}
+        for start in wsgi_answers, asgi_answers:
+            with self.subTest(start.__name__):
+                send = start(lambda event: {"by": event.reply_by} if event.key == "by" else answers.get(event.key))
+
+                def said(key):
+                    headers, body = signed(key)
+                    return send({**headers, "Botgate-Reply-By": by}, body)
+
+                self.assertEqual(said("text"), (200, "text/plain; charset=utf-8", b"yes"))
+                self.assertEqual(said("json"), (200, "application/json", b'{"n": [1]}'))
+                self.assertEqual(said("bytes"), (200, "application/octet-stream", b"\0\xff"))
+                self.assertEqual(said("empty"), (200, "text/plain; charset=utf-8", b""))
+                self.assertEqual(said("by"), (200, "application/json", f'{{"by": "{by}"}}'.encode()))
+                self.assertEqual(said("nothing"), (204, None, b""))
+                self.assertEqual(said("text"), (204, None, b""))  # Again: not handled.
 
     def test_an_event_that_is_worked_on_is_not_begun_again(self):
         began, finish, statuses = threading.Event(), threading.Event(), []

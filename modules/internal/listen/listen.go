@@ -59,7 +59,7 @@ type listener struct {
 func Run(ctx context.Context, cfg Config) error {
 	sender, err := dispatch.NewSender(bots.Bot{
 		Name: cfg.Bot, URL: cfg.Forward, AllowPrivate: true, Secrets: []string{cfg.Secret}, Timeout: cfg.Timeout,
-		KeepAnswers: bots.KeepAll, // The gateway keeps of it what the bot's settings say.
+		KeepAnswers: bots.KeepAll, Answers: bots.AnswersPlatform, // The gateway does with them what the bot's settings say.
 	}, 0)
 	if err != nil {
 		return fmt.Errorf("option --forward: %w", err)

@@ -167,6 +167,15 @@ func TestAgain(t *testing.T) {
 	require.Empty(t, g.settled)
 }
 
+// TestReplyBy tells the server until when a platform waits for its answer.
+func TestReplyBy(t *testing.T) {
+	t.Parallel()
+	got := make(chan string, 1)
+	run(t, &gateway{events: []string{strings.Replace(eventOf("e"), `"replay":3`, `"reply_by":"2030-01-01T00:00:00.5Z"`, 1)}},
+		func(_ http.ResponseWriter, r *http.Request) { got <- r.Header.Get("Botgate-Reply-By") })
+	require.Equal(t, "2030-01-01T00:00:00.500Z", <-got)
+}
+
 func TestNobodyAtHome(t *testing.T) {
 	t.Parallel()
 	g := &gateway{events: []string{eventOf("e"), `{"receipt":"r-bad","attempt":1,"event":{}}`}}

@@ -40,6 +40,7 @@ type received struct {
 		Receipt string                     `json:"receipt"`
 		Attempt int                        `json:"attempt"`
 		Replay  int                        `json:"replay"`
+		ReplyBy time.Time                  `json:"reply_by"`
 		Event   map[string]json.RawMessage `json:"event"`
 	} `json:"events"`
 }
@@ -58,6 +59,7 @@ func (l *listener) receive(ctx context.Context) error {
 			if e, err := readEvent(r.Event); err != nil {
 				l.print("what came is no event: %s", err)
 			} else {
+				e.ReplyBy = r.ReplyBy
 				said = l.hand(ctx, e, r.Receipt, r.Attempt, r.Replay)
 			}
 			settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)

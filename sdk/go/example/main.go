@@ -28,7 +28,7 @@ func main() {
 	log.Fatal(server.Serve(listener))
 }
 
-func handle(_ context.Context, event *botgate.Event) error {
+func handle(_ context.Context, event *botgate.Event) (*botgate.Answer, error) {
 	fmt.Printf("bot: %s from %s (%d bytes), event %s\n", event.Type, event.Subject, len(event.Body), event.ID)
-	return nil
+	return nil, nil //nolint:nilnil // The bot says nothing.
 }
