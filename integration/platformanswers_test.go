@@ -18,7 +18,7 @@ import (
 )
 
 // platformWait is how long platforms wait in these tests.
-const platformWait = 400 * time.Millisecond
+const platformWait = 800 * time.Millisecond
 
 // startAnswering starts a stack whose platforms wait for the bot.
 func startAnswering(t *testing.T, begin func(*stack), wait time.Duration) (*stack, *answering, platforms) {
@@ -29,13 +29,16 @@ func startAnswering(t *testing.T, begin func(*stack), wait time.Duration) (*stac
 	data := filepath.Join(s.dir, "data")
 	for name, secret := range map[string]string{
 		"slack": "signing-secret-of-slack", "discord": hex.EncodeToString(public), "twilio": "auth-token-of-twilio",
+		"teams-outgoing": "MDEyMzQ1Njc4OWFiY2RlZg==", "telegram": "secret-token-of-telegram",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(data, name+".secret"), []byte(secret+"\n"), 0o600))
 	}
 	content := fmt.Sprintf(`{"bots":{"demo":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"answers":"platform"}}}`, b.server.URL)
 	require.NoError(t, os.WriteFile(filepath.Join(data, "bots.json"), []byte(content), 0o600))
 	var imports strings.Builder
-	for name, option := range map[string]string{"slack": "", "discord": "", "twilio": "url https://gate.example"} {
+	for name, option := range map[string]string{
+		"slack": "", "discord": "", "twilio": "url https://gate.example", "teams-outgoing": "", "telegram": "",
+	} {
 		fmt.Fprintf(&imports, "\timport hook %s {\n\t\tbot_signature %s {\n\t\t\tsecret_file {$BOTGATE_DATA:data}/%s.secret\n\t\t\t%s\n\t\t}\n\t}\n", name, name, name, option)
 	}
 	s.config = s.caddyfileWith(t, "\timport hook github {\n", imports.String()+"\timport hook github {\n",
@@ -85,7 +88,7 @@ func interact(t *testing.T, p platforms, gateways []*stack, rounds int) []outcom
 	group.SetLimit(12)
 	number := 0
 	for range rounds {
-		for _, name := range []string{"discord", "slack", "twilio"} {
+		for _, name := range []string{"discord", "slack", "twilio", "teams-outgoing", "telegram"} {
 			for _, part := range []float64{0.5, 0.93, 0.99, 1.01, 3} {
 				after := time.Duration(part * float64(platformWait))
 				number++
@@ -129,7 +132,7 @@ func TestPlatformsGetAnswersInTime(t *testing.T) {
 				gateways = append(gateways, s.secondGateway())
 			}
 			inTime, unheard := 0, 0
-			for _, o := range interact(t, p, gateways, 12) {
+			for _, o := range interact(t, p, gateways, 8) {
 				var id string
 				eventually(t, func() error {
 					if id, _ = b.eventOf(o.mark); id == "" {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,6 +105,14 @@ func (p platforms) ask(s *stack, platform, mark string) (a answer, usual string,
 		mac.Write([]byte(signed))
 		header.Set("X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case "teams-outgoing":
+		usual = `{"text":"Received.","type":"message"}`
+		body = fmt.Sprintf(`{"type":"message","id":%q,"text":%[1]q,"from":{"id":"U%[1]s"},"conversation":{"id":"C"}}`, mark)
+		header = s.signed(platform, "", "d", []byte(body))
+	case "telegram":
+		number := strings.TrimPrefix(strings.Split(mark, "-")[0], "n")
+		body = fmt.Sprintf(`{"update_id":%s,"message":{"message_id":1,"text":%q,"chat":{"id":1},"from":{"id":%[1]s}}}`, number, mark)
+		header = s.signed(platform, "", "d", []byte(body))
 	}
 	a, err = send(http.MethodPost, address, header, []byte(body))
 	return a, usual, err
