@@ -52,12 +52,13 @@ func TestAlertsHaveMetrics(t *testing.T) {
 		}
 		return 0
 	})
-	s.backends = append(s.backends, s.backend("jobs"))
-	for _, p := range s.backends[1:] {
+	worker := s.backend("jobs")
+	for _, p := range append(s.backends[1:], worker) {
 		s.waitReady(p.base, p)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte("{"), 0o600))
 	s.awaitRefusedFiles(true)
+	s.backends = append(s.backends, worker)
 	jobs := s.scraped()
 	jobs["rabbitmq"], jobs["rabbitmq-queues"] = []string{metrics}, []string{metrics}
 	rules, err := filepath.Abs("../deploy/prometheus/rules")
