@@ -69,7 +69,7 @@ func (a *API) streamEvents(w *response, r *http.Request, c caller) error {
 func streamQuery(r *http.Request, c caller) (filter streamFilter, last *store.LogPosition, err error) {
 	err = parameters{
 		"bot": text(&filter.Bot), "user": name(&filter.Subject), "type": text(&filter.Type), "id": text(&filter.id),
-		"status": someOf(&filter.statuses, append(event.Statuses(), event.StatusRepeated, event.StatusProgress)...),
+		"status": someOf(&filter.statuses, append(event.Statuses(), event.Asides()...)...),
 	}.read(r)
 	if err == nil {
 		err = c.restrict(&filter.Bot)

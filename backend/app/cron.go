@@ -45,11 +45,11 @@ func (a *App) startCron(ctx context.Context) error {
 	return nil
 }
 
-// openTimed has the schedules of the bots file: as the role dispatch has it, or where that is elsewhere from the file.
+// openTimed has the schedules of the bots file, unless this process has the role dispatch: followBots brings them then.
 func (a *App) openTimed() error {
 	switch {
 	case a.settings.Has(config.Dispatch):
-		return a.cron.Set(a.bots.all().Timed())
+		return nil
 	case !a.readsTimed():
 		a.log.Info("no schedules fire, since there is no bots file", slog.String("option", config.EnvBotsFile))
 		return nil

@@ -45,7 +45,7 @@ func CountsOf(status event.Status) Counts {
 
 // Uncounted are the statuses of entries that no counter has.
 func Uncounted() []event.Status {
-	return []event.Status{event.StatusRepeated, event.StatusProgress, event.StatusScheduled, event.StatusDue, event.StatusCancelled}
+	return append(event.Asides(), event.StatusScheduled, event.StatusDue, event.StatusCancelled)
 }
 
 // counts reports whether the entry is one of those that are counted.

@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -48,8 +49,11 @@ const (
 // MaxRepeats is how many repeats of an event are recorded.
 const MaxRepeats = 20
 
-// IsAside reports whether it is of changes only, and the event stands where it stood.
-func (s Status) IsAside() bool { return s == StatusRepeated || s == StatusProgress }
+// Asides returns those that are of changes only: the event stands where it stood.
+func Asides() []Status { return []Status{StatusRepeated, StatusProgress} }
+
+// IsAside reports whether it is one of [Asides].
+func (s Status) IsAside() bool { return slices.Contains(Asides(), s) }
 
 // Final reports whether no further change follows by itself.
 func (s Status) Final() bool {

@@ -272,29 +272,6 @@ func (r *receiver) renew() {
 	}
 }
 
-// settle tells what there is to tell, and tries several times.
-func (r *receiver) settle(ctx context.Context) (err error) {
-	for failures := 0; failures < 4 && r.hasSaid(); {
-		var done bool
-		if _, done, err = r.post(ctx, "settle", map[string]any{}, 10*time.Second); done {
-			continue
-		}
-		select {
-		case <-time.After(time.Second / 4 << failures):
-			failures++
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return err
-}
-
-func (r *receiver) hasSaid() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.said) > 0
-}
-
 // signal has whoever waits look, once.
 func signal(to chan<- struct{}) {
 	select {

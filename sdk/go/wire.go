@@ -50,6 +50,29 @@ func (l lent) event() *Event {
 	return e
 }
 
+// settle tells what there is to tell, and tries several times.
+func (r *receiver) settle(ctx context.Context) (err error) {
+	for failures := 0; failures < 4 && r.hasSaid(); {
+		var done bool
+		if _, done, err = r.post(ctx, "settle", map[string]any{}, 10*time.Second); done {
+			continue
+		}
+		select {
+		case <-time.After(time.Second / 4 << failures):
+			failures++
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return err
+}
+
+func (r *receiver) hasSaid() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.said) > 0
+}
+
 // post makes a request that tells what there is to tell. It reports whether the gateway knows of all of that.
 func (r *receiver) post(
 	ctx context.Context, path string, question map[string]any, timeout time.Duration,

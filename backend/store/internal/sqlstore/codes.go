@@ -11,7 +11,7 @@ import (
 // codes has statuses in braces with their codes.
 var codes = func() *strings.Replacer {
 	var pairs []string
-	for _, s := range append(event.Statuses(), event.StatusRepeated, event.StatusProgress) {
+	for _, s := range append(event.Statuses(), event.Asides()...) {
 		pairs = append(pairs, "{"+string(s)+"}", strconv.Itoa(store.Code(s)))
 	}
 	return strings.NewReplacer(pairs...)
