@@ -103,6 +103,8 @@ type Guard struct {
 	polling sync.Mutex
 	local   *expiring.Map[string, counter]
 	locked  *expiring.Map[string, time.Time]
+	// alone has the locks that Redis was not told of, until it is.
+	alone *expiring.Map[string, time.Time]
 	// until is when the last lock ends, in Unix nanoseconds: the only thing that most
 	// requests look at.
 	until atomic.Int64
@@ -120,6 +122,7 @@ func newGuard(name string, c Config, client redis.UniversalClient, logger *slog.
 		name: name, config: c, now: time.Now, budget: budget,
 		local:  expiring.New[string](maxKeys, func(c counter) time.Duration { return since(c.ends) }),
 		locked: expiring.New[string](maxKeys, since),
+		alone:  expiring.New[string](maxKeys, since),
 	}
 	if client != nil {
 		g.shared = newShared(client, name)
@@ -146,27 +149,29 @@ func (g *Guard) Locked(key string) (time.Duration, bool) {
 	return left, left > 0
 }
 
-// Failed counts a failure of the key and locks it out when it was one too many; then it returns for how long.
-// While Redis does not answer in time, this process counts for itself.
+// Failed counts a failure of the key and locks it out when it was one too many; then it returns for how long. This
+// process counts them all: those that Redis does not answer for in time are not lost, and other gateways hear of the
+// lockout when it does.
 func (g *Guard) Failed(ctx context.Context, key string) (left time.Duration) {
 	name := nameOf(key)
+	failures := g.count(name)
+	if failures >= g.config.Failures {
+		left = time.Duration(g.config.Duration)
+	}
 	if g.shared != nil {
-		if left, err := g.countShared(ctx, name); err == nil {
-			g.lock(name, left)
-			return left
+		if shared, err := g.countShared(ctx, name, failures); err == nil {
+			left = shared
+		} else if left > 0 {
+			g.alone.Set(name, g.now().Add(left))
 		}
 	}
-	if g.count(name) < g.config.Failures {
-		return 0
-	}
-	left = time.Duration(g.config.Duration)
 	g.lock(name, left)
 	return left
 }
 
-func (g *Guard) countShared(ctx context.Context, name string) (left time.Duration, err error) {
+func (g *Guard) countShared(ctx context.Context, name string, failures int) (left time.Duration, err error) {
 	err = g.Breaker.Call(ctx, g.budget, func(ctx context.Context) error {
-		left, err = g.shared.count(ctx, name, g.config)
+		left, err = g.shared.count(ctx, name, failures, g.config)
 		return err
 	})
 	return left, err
@@ -186,10 +191,12 @@ func (g *Guard) count(id string) (failures int) {
 	return failures
 }
 
+// lock has failures count anew when it ends.
 func (g *Guard) lock(id string, left time.Duration) {
 	if left <= 0 {
 		return
 	}
+	g.local.Delete(id)
 	until := g.now().Add(left)
 	g.locked.Set(id, until)
 	for last := g.until.Load(); last < until.UnixNano(); last = g.until.Load() {

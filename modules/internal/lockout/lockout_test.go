@@ -280,6 +280,28 @@ func TestWithoutRedis(t *testing.T) {
 	}
 }
 
+// TestRedisMissesFailures while it hangs: they count all the same, and other gateways hear of the lockout when it
+// answers again.
+func TestRedisMissesFailures(t *testing.T) {
+	t.Parallel()
+	for missed := 2; missed <= 3; missed++ {
+		server, name := testsvc.StartRedis(t), uuid.NewString()
+		one, two := acquire(t, name, threeTimes, connect(t, server.URL)), acquire(t, name, threeTimes, connect(t, server.URL))
+		server.Pause()
+		for range missed {
+			one.Failed(t.Context(), "a")
+		}
+		server.Resume()
+		require.Eventually(t, func() bool { return one.sync(t.Context()) == nil }, time.Minute, time.Millisecond)
+		if missed < 3 {
+			requireLocked(t, false, one, "a")
+			one.Failed(t.Context(), "a") // Whether or not Redis is tried again so soon.
+		}
+		requireLocked(t, true, one, "a")
+		require.Eventually(t, func() bool { _, locked := two.Locked("a"); return locked }, time.Minute, time.Millisecond)
+	}
+}
+
 func TestGuardsAreSharedOverReloads(t *testing.T) {
 	t.Parallel()
 	name := uuid.NewString()

@@ -22,8 +22,8 @@ func newShared(client redis.UniversalClient, name string) *shared {
 	return &shared{client: client, prefix: "botgate:{lockout:" + name + "}:"}
 }
 
-// countScript adds a failure, and at the last one locks the key out. It returns for how many
-// milliseconds the key is locked out. Of too many that are, those are forgotten that end soonest.
+// countScript adds a failure, and at the last one locks the key out: as counted here, or by the caller alone. It
+// returns for how many milliseconds the key is locked out. Of too many that are, those are forgotten that end soonest.
 var countScript = redis.NewScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -31,7 +31,7 @@ local until_ = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[4]) or 0)
 if until_ > now then return until_ - now end
 local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-if n < tonumber(ARGV[1]) then return 0 end
+if math.max(n, tonumber(ARGV[6])) < tonumber(ARGV[1]) then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[4])
@@ -42,9 +42,10 @@ return tonumber(ARGV[3])
 
 func (s *shared) failures(name string) string { return s.prefix + "failures:" + digest(name) }
 
-func (s *shared) count(ctx context.Context, name string, c Config) (time.Duration, error) {
+// count takes the failures that the caller knows of, with this one.
+func (s *shared) count(ctx context.Context, name string, failures int, c Config) (time.Duration, error) {
 	left, err := countScript.Run(ctx, s.client, []string{s.failures(name), s.prefix + "locked"},
-		c.Failures, time.Duration(c.Window).Milliseconds(), time.Duration(c.Duration).Milliseconds(), name, maxKeys).Int64()
+		c.Failures, time.Duration(c.Window).Milliseconds(), time.Duration(c.Duration).Milliseconds(), name, maxKeys, failures).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("counting a failure: %w", err)
 	}

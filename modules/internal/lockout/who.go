@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/botgate/botgate/internal/expiring"
 )
 
 // maxName bounds the name of who is locked out, in bytes: callers choose a part of it.
@@ -66,6 +68,7 @@ func (g *Guard) Lift(ctx context.Context, chosen func(Lockout) bool) (lifted []L
 func (g *Guard) forget(name string) {
 	g.locked.Delete(name)
 	g.local.Delete(name)
+	g.alone.Delete(name)
 }
 
 // poll takes over what other gateways locked and lifted.
@@ -73,7 +76,9 @@ func (g *Guard) poll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, pollInterval)
 	defer cancel()
 	_ = g.sync(ctx) // Failed says it when it matters.
-	g.locked.Sweep(since(g.now()))
+	for _, table := range []*expiring.Map[string, time.Time]{g.locked, g.alone} {
+		table.Sweep(since(g.now()))
+	}
 }
 
 // sync is one poll. What was lifted goes first: it may have been locked again since.
@@ -87,12 +92,28 @@ func (g *Guard) sync(ctx context.Context) error {
 	for _, name := range lifted { // At once: it is not told again.
 		g.forget(name)
 	}
+	if err := g.tell(ctx); err != nil {
+		return err
+	}
 	locked, err := g.shared.locked(ctx)
 	if err != nil {
 		return err
 	}
 	for name, left := range locked {
 		g.lock(name, left)
+	}
+	return nil
+}
+
+// tell has the other gateways know whom this one locked out while Redis did not answer.
+func (g *Guard) tell(ctx context.Context) error {
+	var names []string
+	g.alone.Each(func(name string, _ time.Time) { names = append(names, name) })
+	for _, name := range names {
+		if _, err := g.shared.count(ctx, name, g.config.Failures, g.config); err != nil {
+			return err
+		}
+		g.alone.Delete(name)
 	}
 	return nil
 }
