@@ -156,7 +156,8 @@ func (h *Handler) warn(logger *slog.Logger) {
 	for _, source := range h.Sources {
 		if source.In == inQuery && source.Name != usualParameter {
 			logger.Warn("bot_jwt: tokens in the query are in Caddy's logs: take the option from query access_token, "+
-				"or give each log the filter bot_secrets, as the shipped Caddyfile does", slog.String("parameter", source.Name))
+				"or give each log the format bot_log, as the shipped Caddyfile does, or the filter bot_secrets",
+				slog.String("parameter", source.Name))
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package botlog is the log encoder bot_log: it writes the gateway's logs as the backend writes its own, see package
-// logformat.
+// logformat, and without secrets.
 package botlog
 
 import (
@@ -24,8 +24,9 @@ func init() {
 // service is what the records call this program.
 const service = "botgate"
 
-// Encoder writes records for people to read, or as JSON with the fields that the backend's have, too. Caddyfile, in a
-// log, and after "wrap" in "format filter":
+// Encoder writes records for people to read, or as JSON with the fields that the backend's have, too. Caddy writes down
+// each request before any handler sees it: of that, headers are left out, and secrets in addresses, as the filter
+// bot_secrets does. Caddyfile, in a log, and after "wrap" in "format filter":
 //
 //	format bot_log [text|json]
 type Encoder struct {
@@ -75,10 +76,19 @@ func (e *Encoder) Provision(caddy.Context) error {
 // Clone implements [zapcore.Encoder].
 func (e *Encoder) Clone() zapcore.Encoder { return &Encoder{Encoder: e.Encoder.Clone()} }
 
+// AddString implements [zapcore.ObjectEncoder].
+func (e *Encoder) AddString(key, value string) { clean{e.Encoder}.AddString(key, value) }
+
+// AddObject implements [zapcore.ObjectEncoder].
+func (e *Encoder) AddObject(key string, value zapcore.ObjectMarshaler) error {
+	return clean{e.Encoder}.AddObject(key, value)
+}
+
 // EncodeEntry implements [zapcore.Encoder]. Each record has a logger, also those of no module.
-func (e *Encoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+func (e *Encoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (line *buffer.Buffer, err error) {
 	entry.LoggerName = cmp.Or(entry.LoggerName, "caddy")
-	return e.Encoder.EncodeEntry(entry, fields)
+	cleanFields(fields, func(fields []zapcore.Field) { line, err = e.Encoder.EncodeEntry(entry, fields) })
+	return line, err
 }
 
 // schema is how Caddy is told the schema. Its other defaults are those of the schema: levels in lower case, and

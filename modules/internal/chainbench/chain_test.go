@@ -98,7 +98,7 @@ func config(b testing.TB, option string) string {
 		require.True(b, ok, to)
 		return from + text
 	}
-	format := part("\t\tformat filter {", "\t# A stop begins")
+	format := part("\t\tformat bot_log", "\t# A stop begins")
 	return "{\n" + option + "\tadmin off\n\tbotgate\n\tlog {\n\t\toutput file /dev/null\n" + format + "}\n" +
 		part("(security_headers) {", "# Pages of these") + part("(client) {", "# The backend's API") +
 		part("(access_log_off) {", "\n\n") + "\n\n" +

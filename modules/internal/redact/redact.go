@@ -1,5 +1,5 @@
-// Package redact is the log filter bot_secrets: it leaves out of addresses in the logs what lets its
-// reader in. Caddy writes an address down before any handler sees it, so no handler can take a token out.
+// Package redact leaves out of addresses in the logs what lets their reader in, and is the log filter bot_secrets, which
+// does that to any field. Caddy writes an address down before any handler sees it, so no handler can take a token out.
 package redact
 
 import (
@@ -40,8 +40,11 @@ func init() {
 // Parameter has the values of a parameter left out of the logs.
 func Parameter(name string) { names.Store(strings.ToLower(name), true) }
 
+// tokenBegin is how every JSON Web Token begins.
+const tokenBegin = "eyJ"
+
 // token is what looks like a JSON Web Token, wherever it stands.
-var token = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*`)
+var token = regexp.MustCompile(tokenBegin + `[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*`)
 
 // Filter replaces in addresses the values of parameters that hold secrets, and tokens wherever they stand. Of the
 // fields of a log it takes text, and lists of text such as the values of a header. Caddyfile, in "format filter":
@@ -68,20 +71,21 @@ func (*Filter) Filter(field zapcore.Field) zapcore.Field {
 	if list, ok := field.Interface.(caddyhttp.LoggableStringArray); ok {
 		clean := make(caddyhttp.LoggableStringArray, len(list))
 		for i, text := range list {
-			clean[i] = redact(text)
+			clean[i] = Address(text)
 		}
 		field.Interface = clean
 		return field
 	}
-	field.String = redact(field.String)
+	field.String = Address(field.String)
 	return field
 }
 
-// redact keeps everything else of an address as it is written.
-func redact(address string) string {
+// Address replaces in an address the values of parameters that hold secrets, and tokens wherever they stand. It keeps
+// everything else as it is written.
+func Address(address string) string {
 	path, query, has := strings.Cut(address, "?")
 	if !has {
-		return token.ReplaceAllString(address, redacted)
+		return replaceTokens(address)
 	}
 	var clean strings.Builder
 	clean.WriteString(path)
@@ -98,7 +102,14 @@ func redact(address string) string {
 		}
 		begin, separator = end+1, query[end:end+1]
 	}
-	return token.ReplaceAllString(clean.String(), redacted)
+	return replaceTokens(clean.String())
+}
+
+func replaceTokens(address string) string {
+	if !strings.Contains(address, tokenBegin) {
+		return address
+	}
+	return token.ReplaceAllString(address, redacted)
 }
 
 func redactParameter(parameter string) string {

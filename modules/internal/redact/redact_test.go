@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 )
 
-func TestRedact(t *testing.T) {
+func TestAddress(t *testing.T) {
 	t.Parallel()
 	Parameter("Session")
 	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
@@ -29,18 +29,18 @@ func TestRedact(t *testing.T) {
 		"https://h/x?a=1&refresh_token=a?b=c": "https://h/x?a=1&refresh_token=REDACTED",
 		"/x?token":                            "/x?token", "/x?": "/x?", "/x?&&token=&": "/x?&&token=REDACTED&", "": "",
 	} {
-		require.Equal(t, want, redact(address), address)
+		require.Equal(t, want, Address(address), address)
 		require.Equal(t, want, new(Filter).Filter(zap.String("uri", address)).String)
 		list := new(Filter).Filter(zap.Array("Referer", caddyhttp.LoggableStringArray{address, "plain"}))
 		require.Equal(t, caddyhttp.LoggableStringArray{want, "plain"}, list.Interface)
 	}
 }
 
-// FuzzRedact: addresses are the caller's, and what is no secret stays as it is.
-func FuzzRedact(f *testing.F) {
+// FuzzAddress: addresses are the caller's, and what is no secret stays as it is.
+func FuzzAddress(f *testing.F) {
 	f.Add("/x?a=1&token=abc;code=d#e")
 	f.Fuzz(func(t *testing.T, address string) {
-		once := redact(address)
-		require.Equal(t, once, redact(once))
+		once := Address(address)
+		require.Equal(t, once, Address(once))
 	})
 }
