@@ -65,6 +65,7 @@ func TestChaosExport(t *testing.T) {
 	require.Equal(t, "running", begun.Status)
 	killed := time.Now()
 	s.backend("jobs")
+	s.awaitJob(asked.ID, func(j jobShown) bool { return j.Done > begun.Done })
 	done := s.awaitJob(asked.ID, func(j jobShown) bool { return j.Status == "done" })
 	t.Logf("killed when %d of %d events were written, and done %s later", begun.Done, len(ids), time.Since(killed).Round(time.Second))
 	require.EqualValues(t, len(ids), done.Done)
