@@ -20,7 +20,7 @@ import (
 func TestFirstStartOnAnEmptyPostgreSQL(t *testing.T) {
 	t.Parallel()
 	c := settings(t, "http://127.0.0.1:1")
-	c.DatabaseURL = testsvc.Postgres(t)
+	c.DatabaseURL, c.Data.SlowStatement = testsvc.Postgres(t), 0 // Slow ones of a busy machine are no concern here.
 	var log testlog.Buffer
 	a := start(t, app.Config{Settings: c, Logger: log.Logger()})
 	const tables = `select to_regclass('events') is not null and to_regclass('sessions') is not null
