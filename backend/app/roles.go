@@ -115,6 +115,7 @@ func (a *App) startDispatch(ctx context.Context) error {
 		Ledger:     a.ledger,
 		Messaging:  a.messaging,
 		SlowBot:    a.settings.SlowBot,
+		AnswersURL: a.settings.AnswersURL,
 		Logger:     a.log.With("role", string(config.Dispatch)),
 		Registerer: a.registry,
 	})

@@ -40,6 +40,8 @@ type Config struct {
 	Data Data
 	// SlowBot is how long a bot may take to answer that is not in the log; 0 logs none.
 	SlowBot time.Duration
+	// AnswersURL is where late answers go in the place of the platforms, in tests; empty for to the platforms.
+	AnswersURL string
 	// BotsFile says which bots exist; see package bots. The role dispatch reads it, and jobs its schedules, where it is there.
 	BotsFile string
 	// Roles are what this process does.

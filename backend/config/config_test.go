@@ -43,6 +43,7 @@ func TestFromEnv(t *testing.T) {
 		config.EnvConsole:        "read-only",
 		config.EnvConsoleSecret:  "console.secret",
 		"BOTGATE_SLOW_BOT":       "2s",
+		"BOTGATE_ANSWERS_URL":    "http://127.0.0.1:1",
 		"BOTGATE_LOG_LEVEL":      "warn",
 		"BOTGATE_LOG_FORMAT":     "json",
 	})
@@ -57,6 +58,7 @@ func TestFromEnv(t *testing.T) {
 		DatabaseURL:    "postgres://u:p@h/db",
 		Data:           config.Default().Data,
 		SlowBot:        2 * time.Second,
+		AnswersURL:     "http://127.0.0.1:1",
 		BotsFile:       "bots.json",
 		Roles:          []config.Role{config.API, config.Record},
 		Listen:         ":9",
@@ -195,6 +197,7 @@ func TestErrorsNameTheOption(t *testing.T) {
 		config.EnvListen:               {"8081", "localhost", "::1:80"},
 		"BOTGATE_SLOW_STATEMENT":       {"-1s", "long"},
 		"BOTGATE_SLOW_BOT":             {"-1s", "5"},
+		"BOTGATE_ANSWERS_URL":          {"http://fake.example", "fake", "://"},
 		"BOTGATE_LOG_LEVEL":            {"loud"},
 		config.EnvConsole:              {"yes", "readonly", "ON"},
 		"BOTGATE_LOG_FORMAT":           {"xml"},

@@ -8,6 +8,7 @@ import (
 	"github.com/botgate/botgate/internal/address"
 	blobopen "github.com/botgate/botgate/internal/blob/open"
 	"github.com/botgate/botgate/internal/logformat"
+	"github.com/botgate/botgate/internal/outbound"
 	queueopen "github.com/botgate/botgate/internal/queue/open"
 	"github.com/botgate/botgate/internal/redisclient"
 )
@@ -172,6 +173,11 @@ var options = []Option{
 		Help: "bots that take longer to answer are in the log; 0 for none", Page: "reference/logs.md",
 		value: func(c *Config) value { return (*period)(&c.SlowBot) },
 		check: func(c Config) error { return must(c.SlowBot >= 0, "0 or more") },
+	}, {
+		Flag: "answers-url", Env: "BOTGATE_ANSWERS_URL", Caddy: "answers_url", Unset: "the platforms themselves",
+		Help: "for tests: where late answers to platforms go instead", Page: "guides/answers.md",
+		value: func(c *Config) value { return (*url)(&c.AnswersURL) },
+		check: func(c Config) error { return ifSet(c.AnswersURL, outbound.CheckEncryptedText) },
 	}, {
 		Flag: "reconcile-after", Env: "BOTGATE_RECONCILE_AFTER", Caddy: "reconcile_after", Default: "15m",
 		Help:  "events that nothing happened to for so long and no queue has are delivered again; 0 never",

@@ -209,14 +209,18 @@ func (v *visit) steps(e detailed) []step {
 // answeredWords say what became of an answer that a platform waited for.
 var answeredWords = map[string]string{
 	"in_time": "the platform got the answer",
-	"late":    "its answer came too late for the platform's response",
-	"unfit":   "its answer did not fit into the platform's response",
+	"late":    "its answer came too late for the platform's response and is sent on",
+	"missed":  "its answer came too late, and the platform takes it no more",
+	"unfit":   "its answer does not fit the platform",
+	"sent":    "the platform took the late answer",
+	"unsent":  "the late answer was not sent to the platform",
 }
 
 func (v *visit) step(a attempt) step {
 	s := step{Time: v.stamp(a.At), Mark: markOf(a.Status), What: visible(a.Status)}
 	var details []string
 	switch {
+	case a.Status == "answered": // Its status code is the platform's.
 	case a.Status == "progress":
 		s.What = fmt.Sprintf("attempt %d", a.Attempt)
 		details = append(details, fmt.Sprintf("is at %d %%", a.Percent))

@@ -135,6 +135,7 @@ var marks = map[string]mark{
 	"replayed":  {"replayed", "↻", "calm"},
 	"repeated":  {"repeated", "○", "mute"},
 	"progress":  {"progress", "◔", "calm"},
+	"answered":  {"answered", "●", "mute"},
 	"failed":    {"failed", "◐", "warn"},
 	"expired":   {"expired", "◌", "mute"},
 	"dead":      {"dead", "✖", "bad"},

@@ -42,7 +42,7 @@ func (c *Console) showLive(v *visit) error {
 	for _, name := range streamFilters {
 		page.Filter[name] = f.get(name)
 	}
-	for _, status := range append([]string{"repeated", "progress"}, allStatuses...) {
+	for _, status := range append([]string{"repeated", "progress", "answered"}, allStatuses...) {
 		page.Marks = append(page.Marks, markOf(status))
 	}
 	return v.render("live", "Live", page)

@@ -103,10 +103,14 @@ func TestTimelineOfAnswers(t *testing.T) {
 	d, _ := busyDesk(t)
 	for answered, text := range map[event.Answered]string{
 		event.AnsweredInTime: "took 9 ms · the platform got the answer", event.AnsweredLate: "its answer came too late",
-		event.AnsweredUnfit: "its answer did not fit",
+		event.AnsweredUnfit: "its answer does not fit", event.AnsweredMissed: "takes it no more",
+		event.AnsweredSent: "answered 200 · the platform took the late answer", event.AnsweredUnsent: "was not sent",
 	} {
 		change := delivered(time.Second)
 		change.Answered = answered
+		if answered == event.AnsweredSent || answered == event.AnsweredUnsent {
+			change.Status, change.StatusCode = event.StatusAnswered, 200
+		}
 		id := d.add(command(t, "demo", "alice", time.Minute, `{}`), change)
 		require.Contains(t, d.signIn(operator).page("/console/events/"+id), text)
 	}

@@ -79,9 +79,10 @@ func benchEvent() *event.Event {
 // nowhere is a queue and a consumer that take everything at once.
 type nowhere struct{ queue.Consumer }
 
-func (nowhere) Ready(context.Context) error                    { return nil }
-func (nowhere) Publish(context.Context, ...*event.Event) error { return nil }
-func (nowhere) Ack(context.Context, ...*queue.Delivery) error  { return nil }
+func (nowhere) Ready(context.Context) error                                { return nil }
+func (nowhere) Publish(context.Context, ...*event.Event) error             { return nil }
+func (nowhere) PublishTo(context.Context, queue.Group, *event.Event) error { return nil }
+func (nowhere) Ack(context.Context, ...*queue.Delivery) error              { return nil }
 
 func (nowhere) Subscribe(context.Context, queue.Group, queue.SubscribeOptions) (queue.Consumer, error) {
 	return nowhere{}, nil

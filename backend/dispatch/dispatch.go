@@ -50,6 +50,7 @@ const (
 // Queue is what dispatch asks of a queue.
 type Queue interface {
 	Publish(ctx context.Context, events ...*event.Event) error
+	PublishTo(ctx context.Context, group queue.Group, e *event.Event) error
 	Subscribe(ctx context.Context, group queue.Group, opts queue.SubscribeOptions) (queue.Consumer, error)
 	// Ready returns nil when a Publish can be expected to succeed; no attempt begins before.
 	Ready(ctx context.Context) error
@@ -79,6 +80,8 @@ type Config struct {
 	Ledger *pull.Ledger
 	// SlowBot is how long a bot may take to answer that is not in the log. Default: none is.
 	SlowBot time.Duration
+	// AnswersURL is where late answers go in the place of the platforms, in tests. Default: to the platforms.
+	AnswersURL string
 	// Logger gets what needs an operator. Default: discard.
 	Logger *slog.Logger
 	// Messaging makes the spans of attempts. Default: none.
@@ -92,6 +95,7 @@ type Dispatcher struct {
 	cfg     Config
 	fleet   atomic.Pointer[fleet]
 	clients clients
+	poster  poster
 	slots   *slots
 	holds   *holds
 	loans   *loans
@@ -123,6 +127,9 @@ func New(cfg Config) (*Dispatcher, error) {
 		unknown: rate.Sometimes{First: 1, Interval: unknownEvery},
 	}
 	var err error
+	if d.poster, err = newPoster(cfg.AnswersURL); err != nil {
+		return nil, err
+	}
 	names := func() []string { return d.fleet.Load().bots.Names() }
 	if d.metrics, err = newMetrics(cfg.Registerer, newHeldKeys(h, names), pull.Collector(cfg.Ledger)); err != nil {
 		return nil, err

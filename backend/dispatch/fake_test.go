@@ -58,6 +58,8 @@ type fakeQueue struct {
 	// keeps is whether what is postponed stays away, and does not come again at once.
 	keeps   bool
 	changes []event.Change
+	// late are the late answers, which come from the queue, too.
+	late []*event.Event
 	// histories are those of what was settled.
 	histories [][]queue.Outcome
 }
@@ -99,6 +101,21 @@ func (q *fakeQueue) Publish(ctx context.Context, events ...*event.Event) error {
 		}
 		q.changes = append(q.changes, c)
 	}
+	return nil
+}
+
+// PublishTo is for late answers alone.
+func (q *fakeQueue) PublishTo(ctx context.Context, group queue.Group, e *event.Event) error {
+	if err := cmp.Or(ctx.Err(), q.refuse("publish-to")); err != nil {
+		return err
+	}
+	if group != queue.Dispatch || !e.IsLateAnswer() || e.Validate() != nil {
+		return fmt.Errorf("published %s to %s", e.Type, group)
+	}
+	q.mu.Lock()
+	q.late = append(q.late, e)
+	q.mu.Unlock()
+	q.put(1, e)
 	return nil
 }
 

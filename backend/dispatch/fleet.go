@@ -5,7 +5,10 @@ import (
 	"maps"
 	"reflect"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -13,6 +16,8 @@ import (
 type fleet struct {
 	bots    bots.Set
 	targets map[string]*target
+	// queues are those of the bots, and of the late answers of bots that answer platforms.
+	queues queue.Bots
 	// botConcurrency, prefetch and prefetchMost are the settings of [Config] for so many bots.
 	botConcurrency, prefetch, prefetchMost int
 }
@@ -20,8 +25,13 @@ type fleet struct {
 // newFleet works out the defaults.
 func newFleet(c Config, set bots.Set, targets map[string]*target) *fleet {
 	f := &fleet{
-		bots: set, targets: targets,
+		bots: set, targets: targets, queues: set.Queues(),
 		botConcurrency: c.BotConcurrency, prefetch: c.Prefetch, prefetchMost: max(0, c.Prefetch),
+	}
+	for name, bot := range set {
+		if bot.Answers == bots.AnswersPlatform {
+			f.queues[event.LateAnswersOf(name)] = 1
+		}
 	}
 	share := max(1, c.Concurrency/BotShare)
 	if len(set) == 1 {
@@ -36,7 +46,7 @@ func newFleet(c Config, set bots.Set, targets map[string]*target) *fleet {
 // held is how many deliveries there may be in hand at once. The queue delivers no more of each bot, but what
 // a lost connection took along comes again while the first copy is still being worked on.
 func (f *fleet) held() (held int) {
-	for _, queues := range f.bots.Queues() {
+	for _, queues := range f.queues {
 		held += max(f.prefetchMost, queues)
 	}
 	return held
@@ -86,7 +96,8 @@ func (d *Dispatcher) succeed(t, before *target, share int) {
 		return
 	}
 	t.gate = &gate{
-		bot: t.bot.Name, isOpen: d.metrics.botOpen.WithLabelValues(t.bot.Name), breaker: breaker{share: share, step: share},
+		bot: t.bot.Name, isOpen: d.metrics.botOpen.WithLabelValues(t.bot.Name), posts: semaphore.NewWeighted(maxPosts),
+		breaker: breaker{share: share, step: share},
 	}
 }
 
@@ -119,7 +130,7 @@ func (d *Dispatcher) consumes(c queue.Consumer) error {
 func (d *Dispatcher) subscription() queue.SubscribeOptions {
 	f := d.fleet.Load()
 	return queue.SubscribeOptions{
-		Prefetch: f.prefetch, PrefetchMost: f.prefetchMost, Bots: f.bots.Queues(),
+		Prefetch: f.prefetch, PrefetchMost: f.prefetchMost, Bots: f.queues,
 		OnRetryNow: d.retryNow, OnGiveUp: d.holds.giveUp,
 	}
 }

@@ -28,6 +28,9 @@ var errPanicked = errors.New("handling a delivery panicked")
 // handle makes one attempt and settles the delivery. A panic counts as a failed attempt.
 // It fails only when the subscription is over, or when even that can't be settled.
 func (s *session) handle(delivery *queue.Delivery) error {
+	if delivery.Event.IsLateAnswer() {
+		return s.handleLate(delivery)
+	}
 	if wait := time.Until(delivery.Event.NotBefore); wait > 0 {
 		s.metrics.postponed.Inc()
 		return s.postpone(delivery, wait)
@@ -127,8 +130,8 @@ func expire(delivery *queue.Delivery) event.Change {
 
 // attempt tries the delivery once and returns the bot as it was then and the change to publish, and with
 // StatusFailed the delay until the next attempt. It returns false when the end of Run
-// kept it from an answer, or the queue wants the delivery back, which says nothing about the bot; and without
-// a bot when that is there no more.
+// kept it from an answer or that from the queue, or the queue wants the delivery back, which says nothing about the
+// bot; and without a bot when that is there no more.
 func (s *session) attempt(
 	delivery *queue.Delivery, sp *span,
 ) (t *target, change event.Change, delay time.Duration, ended bool) {
@@ -148,7 +151,10 @@ func (s *session) attempt(
 		if s.attempts.Err() != nil && errors.Is(ans.err, context.Canceled) {
 			return t, change, 0, false
 		}
-		change, delay = s.outcome(ctx, delivery, ans, t, b, started)
+		change, delay, ended = s.outcome(ctx, delivery, ans, t, b, started)
+		if !ended {
+			return t, change, 0, false
+		}
 		if b.charges || change.Status != event.StatusFailed || s.holds.isGivenUp(delivery.Event) {
 			return t, change, delay, true
 		}
@@ -168,20 +174,24 @@ func (s *session) unadmitted(t *target, delivery *queue.Delivery) (change event.
 	return change, true
 }
 
-// outcome says what came of an attempt, and how long it took.
+// outcome says what came of an attempt, and how long it took. It returns false as [session.passOn] does.
 func (s *session) outcome(
 	ctx context.Context, delivery *queue.Delivery, ans answer, t *target, b breaker, started time.Time,
-) (event.Change, time.Duration) {
-	change := newChange(delivery)
+) (change event.Change, delay time.Duration, ended bool) {
+	change = newChange(delivery)
 	took := change.At.Sub(started)
 	metric.Observe(s.metrics.duration, took.Seconds(), trace.SpanContextFromContext(ctx))
 	change.DurationMS = took.Milliseconds()
 	change.StatusCode, change.Answer = ans.status, ans.kept
-	change.Answered = s.handBack(delivery, verdictOf(ans), ans.said) //nolint:contextcheck // It has the time of the session.
+	change.Answered, ended = s.handBack(delivery, verdictOf(ans), ans.said) //nolint:contextcheck // It has the time of the session.
+	if !ended {
+		return change, 0, false
+	}
 	if verdictOf(ans) != delivered {
 		s.metrics.failures.WithLabelValues(string(ans.cause())).Inc()
 	}
-	return judge(delivery, change, ans, t, b)
+	change, delay = judge(delivery, change, ans, t, b)
+	return change, delay, true
 }
 
 // acquire waits until a request to the bot may run and what comes of it can be published, and returns the
@@ -260,41 +270,4 @@ func (s *session) try(
 	}()
 	ans = s.send(ctx, t, delivery, now)
 	return ans, b
-}
-
-// judge completes a change by what an answer means for the bot, and returns the delay until the next
-// attempt with StatusFailed.
-func judge(
-	delivery *queue.Delivery, change event.Change, ans answer, t *target, b breaker,
-) (event.Change, time.Duration) {
-	change.Error = ans.reason()
-	change, isLast := t.decide(delivery, change, verdictOf(ans), b.charges)
-	if isLast {
-		return change, 0
-	}
-	backoff := func(attempt int) time.Duration { return t.delay(attempt, ans.retryAfter) }
-	delay, next := b.pause(change.Attempt, ans.health(), backoff, change.At)
-	next = next.UTC()
-	change.Status, change.NextAttempt = event.StatusFailed, &next
-	return change, delay
-}
-
-// decide completes a change by the verdict on its attempt, and reports whether none follows. Attempts that are not
-// charged never use up what the bot's settings allow.
-func (t *target) decide(
-	delivery *queue.Delivery, change event.Change, v verdict, isCharged bool,
-) (_ event.Change, isLast bool) {
-	switch {
-	case v == delivered:
-		change.Status, change.Error = event.StatusDelivered, ""
-	case v == permanent:
-		change.Error = refusedForGood + ": " + change.Error
-	case isCharged && t.bot.MaxAttempts > 0 && change.Attempt >= t.bot.MaxAttempts:
-		change.Error = outOfAttempts + ": " + change.Error
-	case isCharged && change.At.Sub(t.triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
-		change.Error = outOfTime + ": " + change.Error
-	default:
-		return change, false
-	}
-	return change, true
 }

@@ -151,7 +151,12 @@ func (s *session) awaitSettlement(
 	}
 	change, delay := t.judgeLease(delivery, said, time.Since(l.began))
 	if change.Status == event.StatusDelivered && t.replies(delivery.Event, delivery.Replays) {
-		change.Answered = s.handBack(delivery, delivered, said.Answer) //nolint:contextcheck // It has the time of the session.
+		var ended bool
+		change.Answered, ended = s.handBack(delivery, delivered, said.Answer) //nolint:contextcheck // It has the time of the session.
+		if !ended {
+			status = pull.Unavailable
+			return false, nil
+		}
 	}
 	change, delay = s.holding(t, delivery, change, delay)
 	isLost, err := s.concluded(delivery, change, delay, sp)

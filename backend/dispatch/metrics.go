@@ -70,8 +70,8 @@ func newMetrics(reg prometheus.Registerer, held, pulls prometheus.Collector) (*m
 	}, []string{"outcome"})
 	m.answers = metric.Start(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "botgate_dispatch_answers_total",
-		Help: "Answers of bots that a platform waited for, by what became of them: in_time; late; unfit, since too large or compressed.",
-	}, []string{"outcome"}), metric.Values(event.AnsweredInTime, event.AnsweredLate, event.AnsweredUnfit))
+		Help: "Answers of bots that a platform waited for, by what became of them: in_time; sent later, or unsent; missed, since too late for that, too; unfit, since too large, compressed or not what can be sent later.",
+	}, []string{"outcome"}), metric.Values(event.AnsweredInTime, event.AnsweredSent, event.AnsweredUnsent, event.AnsweredMissed, event.AnsweredUnfit))
 	metric.Start(m.leases, metric.Values(pull.Ack, pull.Retry, pull.Dead, pull.Silence, pull.Release))
 	metric.Start(m.failures, metric.Values(causes()...))
 	return m, metric.Register(reg, "dispatch",

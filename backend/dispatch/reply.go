@@ -13,8 +13,9 @@ const (
 	// headerReplyBy tells a bot until when the platform's request waits for its answer.
 	headerReplyBy = "Botgate-Reply-By"
 	replyByLayout = "2006-01-02T15:04:05.000Z"
-	// takenWithin bounds how long it may take to hear whether an answer was taken.
-	takenWithin = 300 * time.Millisecond
+	// takenWithin bounds how long it may take to hear whether an answer was taken. Only a gateway or a connection that
+	// ended says nothing; an answer that it had taken may be seen twice.
+	takenWithin = 3 * time.Second
 	// clockSlack is for how long after its time a request is asked for still: clocks differ.
 	clockSlack = 10 * time.Second
 )
@@ -24,26 +25,30 @@ func (t *target) replies(e *event.Event, replays int) bool {
 	return t.bot.Answers == bots.AnswersPlatform && !e.ReplyBy.IsZero() && replays == 0
 }
 
-// handBack offers what the bot said, where it took the event, to the request that waits for that, and returns what became
-// of it.
-func (s *session) handBack(delivery *queue.Delivery, v verdict, said *event.Answer) (answered event.Answered) {
+// handBack offers what the bot said, where it took the event, to the request that waits for that, or passes it on where
+// that is over, and returns what became of it. It returns false as [session.passOn] does.
+func (s *session) handBack(delivery *queue.Delivery, v verdict, said *event.Answer) (answered event.Answered, ended bool) {
 	e := delivery.Event
 	switch {
 	case e.ReplyBy.IsZero() || delivery.Replays > 0 || v != delivered:
-		return ""
+		return "", true
 	case said == nil || len(said.Body) == 0:
 		s.forgo(delivery)
-		return ""
+		return "", true
 	case said.Truncated || said.ContentEncoding != "":
 		s.forgo(delivery)
 		answered = event.AnsweredUnfit
 	case time.Since(e.ReplyBy) < clockSlack && s.answer(delivery, said):
 		answered = event.AnsweredInTime
 	default:
-		answered = event.AnsweredLate
+		if answered, ended = s.passOn(delivery, said); !ended {
+			return answered, false
+		}
 	}
-	s.metrics.answers.WithLabelValues(string(answered)).Inc()
-	return answered
+	if answered != event.AnsweredLate { // That is counted once it is sent or not.
+		s.metrics.answers.WithLabelValues(string(answered)).Inc()
+	}
+	return answered, true
 }
 
 func (s *session) answer(delivery *queue.Delivery, said *event.Answer) (taken bool) {

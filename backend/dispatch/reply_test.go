@@ -60,7 +60,7 @@ func TestAnswersGoBack(t *testing.T) {
 		answered event.Answered
 	}{
 		"in time":    {200, nil, `{"type":4}`, true, &event.Answer{ContentType: "text/plain", Body: []byte(`{"type":4}`)}, event.AnsweredInTime},
-		"late":       {201, nil, `{"type":4}`, false, &event.Answer{ContentType: "text/plain", Body: []byte(`{"type":4}`)}, event.AnsweredLate},
+		"missed":     {201, nil, `{"type":4}`, false, &event.Answer{ContentType: "text/plain", Body: []byte(`{"type":4}`)}, event.AnsweredMissed},
 		"nothing":    {204, nil, "", true, nil, ""},
 		"empty":      {200, nil, "", true, nil, ""},
 		"largest":    {200, nil, whole, true, &event.Answer{ContentType: "text/plain", Body: []byte(whole)}, event.AnsweredInTime},
@@ -103,7 +103,7 @@ func TestAnswersStayWhereNobodyWants(t *testing.T) {
 		answered event.Answered
 	}{
 		"nobody waits": {queue.Delivery{Event: newEvent("e"), Attempt: 1}, false, ""},
-		"long over":    {queue.Delivery{Event: late, Attempt: 1}, true, event.AnsweredLate},
+		"long over":    {queue.Delivery{Event: late, Attempt: 1}, true, event.AnsweredMissed},
 		"replay":       {queue.Delivery{Event: awaited("e"), Attempt: 1, Replays: 1}, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,7 +31,12 @@ func (s *session) concluded(
 	s.forgoAfter(delivery, change, delay)
 	ctx := sp.conclude(s.settling, change)
 	s.metrics.count(delivery, change)
-	published, settled, err := s.publish(ctx, delivery, change)
+	// A poller is told whether its word came in time, which an ack of several deliveries does not say.
+	var settles *queue.Delivery
+	if t := s.target(delivery.Event.Bot); change.Status == event.StatusDelivered && (t == nil || !t.bot.Pull) {
+		settles = delivery
+	}
+	published, settled, err := s.publish(ctx, delivery.Event, change, settles)
 	if err != nil {
 		return false, fmt.Errorf("publishing what happened to event %s: %w", delivery.Event.ID, err)
 	}
@@ -55,29 +60,24 @@ func (s *session) concluded(
 	return false, nil
 }
 
-// publish publishes a change, and settles the delivery if that was done with the same stroke. One that the queue
-// will never take is dropped, and not published: the event itself matters more than its history, and its order
+// publish publishes a change of the event about, and settles a delivery, nil for none, if that was done with the same
+// stroke. One that the queue will never take is dropped, and not published: the event itself matters more than its history, and its order
 // key would stand still.
 func (s *session) publish(
-	ctx context.Context, delivery *queue.Delivery, change event.Change,
+	ctx context.Context, about *event.Event, change event.Change, settles *queue.Delivery,
 ) (published, settled bool, err error) {
-	about := delivery.Event
 	news, err := event.NewChange(about, change)
 	if err != nil {
 		return false, false, err
 	}
 	// An answer may be large enough for the blob store, for which nobody else is to wait.
-	o := &outcome{news: news, alone: change.Answer != nil}
-	// A poller is told whether its word came in time, which an ack of several deliveries does not say.
-	if t := s.target(about.Bot); change.Status == event.StatusDelivered && (t == nil || !t.bot.Pull) {
-		o.settles = delivery
-	}
+	o := &outcome{news: news, settles: settles, alone: change.Answer != nil}
 	told := s.cfg.Messaging.Tell(ctx, news)
 	defer told.End()
 	err = s.offer(o)
 	if errors.Is(err, queue.ErrTooLarge) && change.Answer != nil {
 		change.Answer = nil // What the bot said matters less than what became of the event.
-		return s.publish(ctx, delivery, change)
+		return s.publish(ctx, about, change, settles)
 	}
 	if unpublishable(err) {
 		s.log.ErrorContext(ctx, "queue refuses what happened to an event, so its history lacks that",

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/recurring"
 	"github.com/botgate/botgate/internal/retry"
@@ -35,6 +36,7 @@ type slots struct {
 type gate struct {
 	bot    string
 	isOpen prometheus.Gauge
+	posts  *semaphore.Weighted // Late answers that are being sent.
 
 	// The rest belongs to the lock of slots.
 	breaker breaker

@@ -118,12 +118,15 @@ func newTarget(bot bots.Bot) (*target, error) {
 	return t, nil
 }
 
-// drainOf returns the largest timeout, as far as a stop may take that long.
+// drainOf returns the largest timeout, also of sending late answers, as far as a stop may take that long.
 func drainOf(targets map[string]*target) time.Duration {
 	var longest time.Duration
 	for _, t := range targets {
 		if !t.bot.Pull {
 			longest = max(longest, t.bot.Timeout)
+		}
+		if t.bot.Answers == bots.AnswersPlatform {
+			longest = max(longest, lateTimeout)
 		}
 	}
 	return min(longest, MaxDrain)

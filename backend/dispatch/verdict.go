@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/queue"
 )
 
 // verdict is what an answer means for the event.
@@ -53,4 +57,41 @@ func (ans answer) health() health {
 		return down
 	}
 	return up
+}
+
+// judge completes a change by what an answer means for the bot, and returns the delay until the next
+// attempt with StatusFailed.
+func judge(
+	delivery *queue.Delivery, change event.Change, ans answer, t *target, b breaker,
+) (event.Change, time.Duration) {
+	change.Error = ans.reason()
+	change, isLast := t.decide(delivery, change, verdictOf(ans), b.charges)
+	if isLast {
+		return change, 0
+	}
+	backoff := func(attempt int) time.Duration { return t.delay(attempt, ans.retryAfter) }
+	delay, next := b.pause(change.Attempt, ans.health(), backoff, change.At)
+	next = next.UTC()
+	change.Status, change.NextAttempt = event.StatusFailed, &next
+	return change, delay
+}
+
+// decide completes a change by the verdict on its attempt, and reports whether none follows. Attempts that are not
+// charged never use up what the bot's settings allow.
+func (t *target) decide(
+	delivery *queue.Delivery, change event.Change, v verdict, isCharged bool,
+) (_ event.Change, isLast bool) {
+	switch {
+	case v == delivered:
+		change.Status, change.Error = event.StatusDelivered, ""
+	case v == permanent:
+		change.Error = refusedForGood + ": " + change.Error
+	case isCharged && t.bot.MaxAttempts > 0 && change.Attempt >= t.bot.MaxAttempts:
+		change.Error = outOfAttempts + ": " + change.Error
+	case isCharged && change.At.Sub(t.triedSince(delivery, change.At)) > t.bot.GiveUpAfter:
+		change.Error = outOfTime + ": " + change.Error
+	default:
+		return change, false
+	}
+	return change, true
 }

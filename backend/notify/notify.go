@@ -46,7 +46,8 @@ func Of(e store.Entry) Notice {
 		Attempt: e.State.Attempts, DurationMS: e.Took.Milliseconds(),
 		Time: e.EventTime.UTC(), At: e.State.UpdatedAt.UTC(), RecordedAt: e.RecordedAt.UTC(), Cursor: e.Position().Cursor(),
 	}
-	if n.Status == event.StatusFailed || n.Status == event.StatusDead || n.Status == event.StatusProgress {
+	switch n.Status {
+	case event.StatusFailed, event.StatusDead, event.StatusProgress, event.StatusAnswered:
 		if c, err := event.ParseChange(e.Event); err == nil { // Of the others, which are nearly all, nothing more is wanted.
 			n.StatusCode, n.Error, n.Percent = c.StatusCode, c.Error, c.Percent
 		}

@@ -44,7 +44,7 @@ func stateOf(c event.Change) State {
 	return State{Status: c.Status, Attempts: c.Attempt, Replays: c.Replays, UpdatedAt: Micros(c.At)}
 }
 
-// Last returns the change by which an event got its status, as [State.Merge] decides; nil for none. Progress is none.
+// Last returns the change by which an event got its status, as [State.Merge] decides; nil for none. Asides are none.
 func Last(changes []event.Change) (last *event.Change) {
 	for i, c := range changes {
 		if c.Status.IsAside() {
@@ -90,7 +90,8 @@ func Project(entries []Entry) []Projection {
 	})
 }
 
-// ParseChanges reads the attempts, with how far each was, and the repeats of an event out of the bodies of its changes.
+// ParseChanges reads the attempts, with how far each was and what became of a late answer, and the repeats of an event
+// out of the bodies of its changes.
 func ParseChanges(bodies [][]byte) (attempts []event.Change, repeats []time.Time, err error) {
 	attempts = make([]event.Change, 0, len(bodies))
 	for _, body := range bodies {
@@ -112,6 +113,7 @@ func ParseChanges(bodies [][]byte) (attempts []event.Change, repeats []time.Time
 // Delivered is the greatest: once the bot has the event, no outcome of a redelivery changes
 // that. The gaps leave room for statuses to come.
 var codes = map[event.Status]int{
+	event.StatusAnswered:  3,
 	event.StatusProgress:  4,
 	event.StatusRepeated:  5, // The greatest of those that are of changes only.
 	event.StatusScheduled: 7,

@@ -30,10 +30,18 @@ type Answered string
 const (
 	// AnsweredInTime: the platform's request was answered with it.
 	AnsweredInTime Answered = "in_time"
-	// AnsweredLate: the request was answered without it, or is gone.
+	// AnsweredLate: the request was answered without it, or is gone. It is a [LateAnswer] now, and a change of
+	// [StatusAnswered] follows.
 	AnsweredLate Answered = "late"
-	// AnsweredUnfit: it is larger than [MaxAnswer], broke off or has a content coding.
+	// AnsweredMissed: it is as late as that, and the platform takes it no more.
+	AnsweredMissed Answered = "missed"
+	// AnsweredUnfit: it is larger than [MaxAnswer], broke off, has a content coding, or the platform takes no such thing
+	// after its request was answered.
 	AnsweredUnfit Answered = "unfit"
+	// AnsweredSent: the platform took the late answer; with [StatusAnswered] only, as is AnsweredUnsent.
+	AnsweredSent Answered = "sent"
+	// AnsweredUnsent: it did not, and that is not tried again.
+	AnsweredUnsent Answered = "unsent"
 )
 
 // AnswerRoom is how much is kept of the body of an answer that takes the event, or does not.

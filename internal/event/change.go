@@ -44,13 +44,16 @@ const (
 	StatusRepeated Status = "repeated"
 	// StatusProgress is of changes only: who works on the event says how far that is. The event stands where it stood.
 	StatusProgress Status = "progress"
+	// StatusAnswered is of changes only: the bot's late answer was sent to the platform, or given up. The event stands
+	// where it stood.
+	StatusAnswered Status = "answered"
 )
 
 // MaxRepeats is how many repeats of an event are recorded.
 const MaxRepeats = 20
 
 // Asides returns those that are of changes only: the event stands where it stood.
-func Asides() []Status { return []Status{StatusRepeated, StatusProgress} }
+func Asides() []Status { return []Status{StatusRepeated, StatusProgress, StatusAnswered} }
 
 // IsAside reports whether it is one of [Asides].
 func (s Status) IsAside() bool { return slices.Contains(Asides(), s) }
@@ -96,11 +99,12 @@ type Change struct {
 	At time.Time `json:"at"`
 	// DurationMS is how long the attempt took, in milliseconds.
 	DurationMS int64 `json:"duration_ms"`
-	// StatusCode is the bot's HTTP answer; 0 when there was none.
+	// StatusCode is the bot's HTTP answer, with [StatusAnswered] the platform's; 0 when there was none.
 	StatusCode int `json:"status_code,omitempty"`
-	// Error says in a few words why the attempt failed; never the bot's answer itself.
+	// Error says in a few words why the attempt failed, or the sending of a late answer; never the answer itself.
 	Error string `json:"error,omitempty"`
-	// Answered is what became of the bot's answer where somebody waited for it; only with [StatusDelivered].
+	// Answered is what became of the bot's answer where somebody waited for it; only with [StatusDelivered] and
+	// [StatusAnswered].
 	Answered Answered `json:"answered,omitempty"`
 	// Answer is what the bot answered, where that is kept.
 	Answer *Answer `json:"answer,omitempty"`
@@ -186,7 +190,7 @@ func ParseChange(e *Event) (Change, error) {
 	}
 	switch c.Status {
 	case StatusDelivered, StatusFailed, StatusDead, StatusDropped, StatusExpired, StatusReplayed, StatusRepeated,
-		StatusDue, StatusReleased, StatusCancelled, StatusProgress:
+		StatusDue, StatusReleased, StatusCancelled, StatusProgress, StatusAnswered:
 	default:
 		return Change{}, fmt.Errorf("event: change %s has unknown status %q", e.ID, c.Status)
 	}

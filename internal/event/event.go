@@ -52,6 +52,9 @@ type Event struct {
 	// ReplyBy is until when who published the event waits for what its bot answers; the zero time where nobody does. Only
 	// the way to the bot has it, not the log: see [queue.Consumer.Answer].
 	ReplyBy time.Time
+	// Ephemeral says that the platform shows one person alone what it was answered at once, and so what takes its place
+	// later. It goes where ReplyBy does.
+	Ephemeral bool
 	// Headers are what its bot is to see of the accepting request's; empty for most.
 	Headers Headers
 	// ContentType is the media type of Data as the sender gave it.
@@ -112,7 +115,7 @@ func (e *Event) Validate() error {
 	switch {
 	case e.ID == "" || len(e.ID) > 64:
 		return fmt.Errorf("event: id must have 1 to 64 bytes, has %d", len(e.ID))
-	case !ValidBot(e.Bot):
+	case !e.validBot():
 		return errors.New("event: bot must be 1 to 64 letters, digits, '-' or '_'")
 	case e.Type == "":
 		return errors.New("event: type is missing")

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -24,6 +25,15 @@ func Beside(configured string) Allow {
 		}
 		return nil
 	}
+}
+
+// CheckEncryptedText is [CheckEncrypted] for the text of an address, which is not repeated where it is none.
+func CheckEncryptedText(text string) error {
+	address, err := url.Parse(text)
+	if err != nil {
+		return errors.New("it is not an address")
+	}
+	return CheckEncrypted(address)
 }
 
 // CheckEncrypted lets addresses be https, and http on loopback.

@@ -86,7 +86,9 @@ func (d discord) Read(_ *Request, document []byte) (Delivery, error) {
 
 func (d discord) deferred() *Reply {
 	if d.ephemeral {
-		return jsonReply(`{"type":5,"data":{"flags":64}}`).orBots(discordWait)
+		reply := jsonReply(`{"type":5,"data":{"flags":64}}`).orBots(discordWait)
+		reply.Ephemeral = true
+		return reply
 	}
 	return jsonReply(`{"type":5}`).orBots(discordWait)
 }

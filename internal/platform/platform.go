@@ -145,6 +145,8 @@ type Reply struct {
 	// Wait is how long to wait for that unless the operator says: well below the time after which the platform
 	// gives the request up. 0 where it names none.
 	Wait time.Duration
+	// Ephemeral says that the platform shows the answer, and what takes its place later, to one person alone.
+	Ephemeral bool
 }
 
 // orBots is the reply as one that the bot's own answer can take the place of, where it comes within a time.

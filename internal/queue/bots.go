@@ -1,5 +1,7 @@
 package queue
 
+import "github.com/botgate/botgate/internal/event"
+
 // MaxBotQueues bounds the queues of one bot.
 const MaxBotQueues = 64
 
@@ -11,5 +13,6 @@ const Unrouted Group = "unrouted"
 // [MaxBotQueues]. Events of one order key are always in the same.
 type Bots map[string]int
 
-// OfBot is the name under which [Queue.Depths] counts what a bot has in Dispatch.
-func OfBot(bot string) Group { return Dispatch + "." + Group(bot) }
+// OfBot is the name under which [Queue.Depths] counts what a bot has in Dispatch, with its late answers, which
+// are there under a name of their own ([event.LateAnswersOf]).
+func OfBot(bot string) Group { return Dispatch + "." + Group(event.BotOf(bot)) }

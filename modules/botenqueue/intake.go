@@ -30,6 +30,8 @@ type intake struct {
 	sender string
 	// wait is how long the platform's request waits for the bot's own answer, from the time of its event on.
 	wait time.Duration
+	// ephemeral is [event.Event.Ephemeral] of what is waited for.
+	ephemeral bool
 }
 
 // events makes the events of the request for the bot: what a platform delivered, or the body as one.
@@ -44,6 +46,7 @@ func (h *Handler) events(r *http.Request, bot string, body *payload.Payload) (in
 	var forwarded event.Headers
 	if batch != nil {
 		items, in.sender, in.wait = batch.Events, batch.Platform, h.waitFor(batch, bot)
+		in.ephemeral = in.wait > 0 && batch.Reply.Ephemeral
 		if forwarded, err = event.HeadersOf(r.Header, h.app.ForwardHeaders(bot)); err != nil {
 			return intake{}, problem.TooLarge.WithDetail("The headers that go on to the bot are too large.")
 		}

@@ -77,7 +77,7 @@ func (h *Handler) await(in intake) *desk.Waiter {
 		waitsTotal.WithLabelValues(waitFull).Inc()
 		return nil
 	}
-	e.ReplyBy = until.Add(-replyMargin)
+	e.ReplyBy, e.Ephemeral = until.Add(-replyMargin), in.ephemeral
 	return waiter
 }
 

@@ -106,6 +106,26 @@ var statusCases = map[string]func(*testing.T, Store){
 		}
 	},
 
+	"what became of a late answer changes no status": func(t *testing.T, s Store) {
+		for i, order := range [][3]int{{0, 1, 2}, {2, 1, 0}} {
+			e := Event(i)
+			news, err := event.NewChange(e, event.Change{
+				Status: event.StatusAnswered, Attempt: 1, At: start.Add(time.Hour), Answered: event.AnsweredSent, StatusCode: 204,
+			})
+			require.NoError(t, err)
+			parts := [3]*event.Event{e, change(t, e, event.StatusDelivered, 1), news}
+			for _, n := range order {
+				add(t, s, parts[n])
+			}
+			r := get(t, s, e.ID)
+			require.Equal(t, event.StatusDelivered, r.Status, order)
+			require.Equal(t, event.StatusDelivered, r.Last.Status)
+			require.Equal(t, 1, r.AttemptCount)
+			require.Len(t, r.Attempts, 2)
+			require.Contains(t, []event.Answered{r.Attempts[0].Answered, r.Attempts[1].Answered}, event.AnsweredSent)
+		}
+	},
+
 	"replayed, and delivered then": func(t *testing.T, s Store) {
 		e := Event(1)
 		add(t, s, e, change(t, e, event.StatusDead, 3))

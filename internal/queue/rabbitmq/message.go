@@ -32,6 +32,7 @@ const (
 	headerDataRef      = "dataref"
 	headerHeaders      = "headers"
 	headerReplyBy      = "replyby"
+	headerEphemeral    = "ephemeral"
 	// Those that are properties unless they are too long.
 	headerType        = "type"
 	headerSubject     = "subject"
@@ -73,6 +74,9 @@ func newMessage(t topology, e *event.Event) message {
 	setTime(h, headerNotBefore, e.NotBefore)
 	setTime(h, headerScheduledAt, e.ScheduledAt)
 	setTime(h, headerReplyBy, e.ReplyBy)
+	if e.Ephemeral {
+		h[headerEphemeral] = true
+	}
 	return message{destination: t.address(e), Publishing: amqp.Publishing{
 		ReplyTo:       replyTo(e),
 		Headers:       h,
@@ -198,6 +202,7 @@ func readEvent(d *amqp.Delivery) (e *event.Event, err error) {
 			err = wrong
 		}
 	}
+	e.Ephemeral, _ = d.Headers[headerEphemeral].(bool)
 	if _, ok := d.Headers[headerMicroseconds]; !ok {
 		err = errors.New("it has no header " + headerMicroseconds)
 	}

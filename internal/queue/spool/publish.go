@@ -201,7 +201,7 @@ func (q *Queue) unanswered(events []*event.Event) []*event.Event {
 			events, copied = slices.Clone(events), true // The caller's stay as they are.
 		}
 		without := *e
-		without.ReplyBy = time.Time{}
+		without.ReplyBy, without.Ephemeral = time.Time{}, false
 		events[i] = &without
 	}
 	return events

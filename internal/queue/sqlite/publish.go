@@ -65,8 +65,9 @@ func (q *Queue) publish(ctx context.Context, events []*event.Event) (queued []bo
 
 // The names of what is among the attributes and is none.
 const (
-	headersName = "headers"
-	replyByName = "replyby"
+	headersName   = "headers"
+	replyByName   = "replyby"
+	ephemeralName = "ephemeral"
 )
 
 func newRow(e *event.Event) (row, error) {
@@ -79,6 +80,9 @@ func newRow(e *event.Event) (row, error) {
 	}
 	if !e.ReplyBy.IsZero() {
 		named[replyByName] = e.ReplyBy.UTC().Format(time.RFC3339Nano)
+	}
+	if e.Ephemeral {
+		named[ephemeralName] = "true"
 	}
 	encoded, err := json.Marshal(named)
 	if err != nil {
@@ -111,7 +115,7 @@ func decode(attributes, contentType string, data []byte) (*event.Event, error) {
 	}
 	e, err := event.FromAttributes(func(name string) string { return named[name] }, contentType, data)
 	if err == nil {
-		e.Headers = event.Headers(named[headersName])
+		e.Headers, e.Ephemeral = event.Headers(named[headersName]), named[ephemeralName] != ""
 	}
 	if by := named[replyByName]; err == nil && by != "" {
 		e.ReplyBy, err = time.Parse(time.RFC3339Nano, by)

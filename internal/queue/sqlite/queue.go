@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,7 +107,10 @@ func (q *Queue) Depths(ctx context.Context) (map[queue.Group]int64, error) {
 			if err := rows.Scan(&group, &n); err != nil {
 				return err
 			}
-			depths[group] = n
+			if name, ok := strings.CutPrefix(string(group), string(queue.OfBot(""))); ok {
+				group = queue.OfBot(name)
+			}
+			depths[group] += n
 		}
 		return rows.Err()
 	})
