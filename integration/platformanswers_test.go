@@ -21,11 +21,12 @@ import (
 const platformWait = 800 * time.Millisecond
 
 // startAnswering starts a stack whose platforms wait for the bot.
-func startAnswering(t *testing.T, begin func(*stack), wait time.Duration) (*stack, *answering, platforms) {
+func startAnswering(t *testing.T, begin func(*stack), wait time.Duration) (*stack, *answering, *lateChannel, platforms) {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
-	s, b := newStack(t), newAnswering(t)
+	s, b, late := newStack(t), newAnswering(t), newLateChannel(t)
+	s.env = append(s.env, "BOTGATE_ANSWERS_URL="+late.server.URL)
 	data := filepath.Join(s.dir, "data")
 	for name, secret := range map[string]string{
 		"slack": "signing-secret-of-slack", "discord": hex.EncodeToString(public), "twilio": "auth-token-of-twilio",
@@ -33,7 +34,8 @@ func startAnswering(t *testing.T, begin func(*stack), wait time.Duration) (*stac
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(data, name+".secret"), []byte(secret+"\n"), 0o600))
 	}
-	content := fmt.Sprintf(`{"bots":{"demo":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"answers":"platform"}}}`, b.server.URL)
+	entry := fmt.Sprintf(`{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"answers":"platform"}`, b.server.URL)
+	content := fmt.Sprintf(`{"bots":{"demo":%s,"beside":%[1]s}}`, entry)
 	require.NoError(t, os.WriteFile(filepath.Join(data, "bots.json"), []byte(content), 0o600))
 	var imports strings.Builder
 	for name, option := range map[string]string{
@@ -42,12 +44,14 @@ func startAnswering(t *testing.T, begin func(*stack), wait time.Duration) (*stac
 		fmt.Fprintf(&imports, "\timport hook %s {\n\t\tbot_signature %s {\n\t\t\tsecret_file {$BOTGATE_DATA:data}/%s.secret\n\t\t\t%s\n\t\t}\n\t}\n", name, name, name, option)
 	}
 	s.config = s.caddyfileWith(t, "\timport hook github {\n", imports.String()+"\timport hook github {\n",
+		"\t\tretention {$BOTGATE_RETENTION:0}\n", "\t\tretention {$BOTGATE_RETENTION:0}\n\t\tanswers_url "+late.server.URL+"\n",
 		"\t\t\t\tbot {re.hook.1}\n", fmt.Sprintf("\t\t\t\tbot {re.hook.1}\n\t\t\t\twait %s\n", wait))
 	begin(s)
-	return s, b, platforms{private}
+	return s, b, late, platforms{private, "demo"}
 }
 
-// whatBecame waits until an event is delivered, and returns what became of the bot's answer.
+// whatBecame waits until an event is delivered, and returns what became of the bot's answer; of one that was late, what
+// became of its sending.
 func (s *stack) whatBecame(id string) (answered string) {
 	s.t.Helper()
 	operator := bearer(s.tokenWith(jwt.MapClaims{"sub": "operator", "scope": "events:read"}))
@@ -55,7 +59,7 @@ func (s *stack) whatBecame(id string) (answered string) {
 		a := s.get(operator, "/v1/events/"+id)
 		var shown struct {
 			Status   string
-			Attempts []struct{ Answered string }
+			Attempts []struct{ Status, Answered string }
 		}
 		if a.status != http.StatusOK {
 			return fmt.Errorf("%d: %s", a.status, a.body)
@@ -64,7 +68,15 @@ func (s *stack) whatBecame(id string) (answered string) {
 		if shown.Status != "delivered" {
 			return fmt.Errorf("event %s is %s", id, shown.Status)
 		}
-		answered = shown.Attempts[len(shown.Attempts)-1].Answered
+		answered = ""
+		for _, a := range shown.Attempts {
+			if a.Status == "answered" || a.Answered != "" && answered == "" {
+				answered = a.Answered
+			}
+		}
+		if answered == "late" {
+			return fmt.Errorf("the answer to event %s is being sent", id)
+		}
 		return nil
 	})
 	return answered
@@ -72,9 +84,9 @@ func (s *stack) whatBecame(id string) (answered string) {
 
 // outcome is what a platform's user saw.
 type outcome struct {
-	mark   string
-	after  time.Duration
-	isBots bool
+	platform, mark string
+	after          time.Duration
+	isBots         bool
 }
 
 // interact sends interactions to gateways, several at once, and returns what came of them.
@@ -100,16 +112,16 @@ func interact(t *testing.T, p platforms, gateways []*stack, rounds int) []outcom
 						return err
 					}
 					got := string(a.body)
-					isBots := got == mark
+					isBots := got == answerTo(mark)
 					if a.status != http.StatusOK || !isBots && got != usual {
 						return fmt.Errorf("%s was answered %d %s", mark, a.status, got)
 					}
-					if isBots && a.header.Get("Content-Type") != "application/x-answer" {
+					if isBots && a.header.Get("Content-Type") != "application/json" {
 						return fmt.Errorf("%s was answered as %s", mark, a.header.Get("Content-Type"))
 					}
 					mu.Lock()
 					defer mu.Unlock()
-					outcomes = append(outcomes, outcome{mark, after, isBots})
+					outcomes = append(outcomes, outcome{name, mark, after, isBots})
 					return nil
 				})
 			}
@@ -120,18 +132,20 @@ func interact(t *testing.T, p platforms, gateways []*stack, rounds int) []outcom
 }
 
 // TestPlatformsGetAnswersInTime has a bot answer platforms well before they give up, shortly before and after that, and
-// much later. What the log says of an answer is what the user saw: once where it was in time, and never where not.
+// much later. What the log says of an answer is what the user saw: once where it was in time, and where not, once by the
+// platforms' late channels, some of which refuse it first.
 func TestPlatformsGetAnswersInTime(t *testing.T) {
 	t.Parallel()
 	for name, begin := range map[string]func(*stack){"Embedded": (*stack).startEmbedded, "Services": (*stack).startServices} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, b, p := startAnswering(t, begin, platformWait)
+			s, b, late, p := startAnswering(t, begin, platformWait)
+			late.refuse = refuseSome
 			gateways := []*stack{s}
 			if !s.embedded() {
 				gateways = append(gateways, s.secondGateway())
 			}
-			inTime, unheard := 0, 0
+			inTime, unheard, sent := 0, 0, 0
 			for _, o := range interact(t, p, gateways, 8) {
 				var id string
 				eventually(t, func() error {
@@ -141,13 +155,22 @@ func TestPlatformsGetAnswersInTime(t *testing.T) {
 					return nil
 				})
 				answered := s.whatBecame(id)
-				require.Contains(t, []string{"in_time", "late"}, answered)
+				want := "missed"
+				if o.platform == "discord" || o.platform == "slack" {
+					want = "sent"
+				}
+				require.Contains(t, []string{"in_time", want}, answered, o.mark)
+				took := late.took(o.mark)
 				switch {
 				case answered == "in_time":
 					require.True(t, o.isBots, "%s: the user did not see what was in time", o.mark)
+					require.Zero(t, took, o.mark)
 					inTime++
 				case o.isBots:
 					unheard++ // That it was taken was not heard in time, which a slow machine can do.
+				case want == "sent":
+					require.Equal(t, 1, took, "%s was to be sent on once", o.mark)
+					sent++
 				}
 				if o.after > 2*platformWait {
 					require.False(t, o.isBots, o.mark)
@@ -156,16 +179,17 @@ func TestPlatformsGetAnswersInTime(t *testing.T) {
 				require.Equal(t, 1, calls, "%s was delivered once", o.mark)
 			}
 			require.Positive(t, inTime)
-			t.Logf("%d answers in time, and %d of which that was not heard", inTime, unheard)
+			require.Positive(t, sent)
+			t.Logf("%d answers in time, %d of which that was not heard, and %d sent on", inTime, unheard, sent)
 		})
 	}
 }
 
 // TestAnswersSurviveTheEndOfDispatch kills the process that delivers right after answers of the bot: each event is
-// delivered, and its answer seen once at most.
+// delivered, and its answer seen, in the response or later.
 func TestAnswersSurviveTheEndOfDispatch(t *testing.T) {
 	t.Parallel()
-	s, b, p := startAnswering(t, (*stack).startServices, 5*time.Second)
+	s, b, late, p := startAnswering(t, (*stack).startServices, 5*time.Second)
 	answers := make(chan struct{}, 1000)
 	b.onAnswer(func(string) { answers <- struct{}{} })
 	seen := make([]bool, 60)
@@ -177,7 +201,7 @@ func TestAnswersSurviveTheEndOfDispatch(t *testing.T) {
 			group.Go(func() error {
 				mark := fmt.Sprintf("n%d-%dms", n, 20)
 				a, usual, err := p.ask(s, "discord", mark)
-				seen[n] = string(a.body) == mark
+				seen[n] = string(a.body) == answerTo(mark)
 				if err != nil || a.status != http.StatusOK || !seen[n] && string(a.body) != usual {
 					return fmt.Errorf("%s was answered %d %s: %w", mark, a.status, a.body, err)
 				}
@@ -207,6 +231,7 @@ func TestAnswersSurviveTheEndOfDispatch(t *testing.T) {
 		if s.whatBecame(id) == "in_time" {
 			require.True(t, seen[n], "%s: the user did not see what was in time", mark)
 		}
+		require.True(t, seen[n] || late.took(mark) > 0, "%s: the user did not see the answer", mark)
 		if seen[n] {
 			shown++
 		}

@@ -22,6 +22,11 @@ import (
 // mark is what an interaction and the answer to it have in common, with the time that the bot takes.
 var mark = regexp.MustCompile(`n(\d+)-(\d+)ms`)
 
+// answerTo is what the bot answers to an interaction with a mark, of use for Discord and Slack.
+func answerTo(mark string) string {
+	return fmt.Sprintf(`{"type":4,"data":{"content":%q},"text":%[1]q}`, mark)
+}
+
 // answering is a bot that answers each interaction with its mark, after the time in it.
 type answering struct {
 	server *httptest.Server
@@ -50,8 +55,8 @@ func newAnswering(t *testing.T) *answering {
 		b.mu.Unlock()
 		after, _ := strconv.Atoi(found[2])
 		<-time.After(time.Duration(after) * time.Millisecond)
-		w.Header().Set("Content-Type", "application/x-answer")
-		_, _ = io.WriteString(w, found[0])
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, answerTo(found[0]))
 		_ = http.NewResponseController(w).Flush()
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -78,22 +83,24 @@ func (b *answering) eventOf(mark string) (id string, calls int) {
 // platforms sign interactions.
 type platforms struct {
 	discord ed25519.PrivateKey
+	bot     string
 }
 
 // ask has a platform send an interaction to a gateway, and returns the answer and what it is without the bot's.
 func (p platforms) ask(s *stack, platform, mark string) (a answer, usual string, err error) {
 	header, body := http.Header{}, ""
-	address := s.base + "/hooks/demo/" + platform
+	address := s.base + "/hooks/" + p.bot + "/" + platform
 	switch platform {
 	case "discord":
 		usual = `{"type":5}`
-		body = fmt.Sprintf(`{"type":2,"id":%q,"token":"t","channel_id":"C","member":{"user":{"id":"U%s"}},"data":{"name":%q}}`, mark, mark, mark)
+		body = fmt.Sprintf(`{"type":2,"id":%q,"application_id":"12","token":"t","channel_id":"C","member":{"user":{"id":"U%s"}},"data":{"name":%q}}`, mark, mark, mark)
 		header.Set("Content-Type", "application/json")
 		header.Set("X-Signature-Timestamp", "1700000000")
 		header.Set("X-Signature-Ed25519", hex.EncodeToString(ed25519.Sign(p.discord, []byte("1700000000"+body))))
 	case "slack":
 		body = url.Values{
 			"command": {"/x"}, "text": {mark}, "team_id": {"T"}, "channel_id": {"C"}, "user_id": {"U" + mark}, "trigger_id": {mark},
+			"response_url": {"https://hooks.slack.com/commands/T/1/secret"},
 		}.Encode()
 		header = s.signed("slack", "", "d", []byte(body))
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
