@@ -23,6 +23,7 @@ var answerCases = []testCase{
 	{"goes to the publisher among several", answerAmongSeveral},
 	{"of a large body is whole", answerLarge},
 	{"to a publisher that ended is not taken", answerToGone},
+	{"that is late waits beside what its bot has", answerLate},
 }
 
 func said(text string) *event.Answer {
@@ -33,7 +34,7 @@ func said(text string) *event.Answer {
 func (e *env) awaited(q queue.Queue) (*event.Event, *desk.Waiter) {
 	e.t.Helper()
 	ev := e.event("")
-	ev.ReplyBy = time.Now().Add(patience)
+	ev.ReplyBy, ev.Ephemeral = time.Now().Add(patience), true
 	ev.Normalize()
 	w := q.Desk().Wait(e.bot, ev.ID, ev.ReplyBy)
 	require.NotNil(e.t, w)
@@ -145,4 +146,30 @@ func answerToGone(_ *testing.T, e *env) {
 	defer cancel()
 	require.False(e.t, c.Answer(ctx, d, said("to nobody")))
 	c.ack(d)
+}
+
+// answerLate has as much of the bot be in flight as may be.
+func answerLate(t *testing.T, e *env) {
+	e.bots[event.LateAnswersOf(e.bot)] = 1
+	t.Cleanup(func() { delete(e.bots, event.LateAnswersOf(e.bot)) })
+	c := e.subscribeWith(e.q, queue.Dispatch, queue.SubscribeOptions{Prefetch: 2})
+	about := e.event("key")
+	e.publish(e.q, e.event("a"), e.event("b"), e.event("c"), about)
+	held := c.take(2)
+	late, err := event.NewLateAnswer(about, event.LateAnswer{Attempt: 1, Platform: "slack", Body: []byte("{}"), Until: time.Now().UTC()})
+	require.NoError(t, err)
+	require.NoError(t, e.q.PublishTo(t.Context(), queue.Dispatch, late))
+	d := c.one()
+	require.Equal(t, late.ID, d.Event.ID)
+	require.Equal(t, late.Bot, d.Event.Bot)
+	require.Equal(t, late.Data, d.Event.Data)
+	e.depth(e.q, queue.OfBot(e.bot), 5)
+	c.retry(d, 0)
+	d = c.one()
+	require.Equal(t, 2, d.Attempt)
+	c.ack(d)
+	c.ack(held...)
+	c.ack(c.take(2)...)
+	e.depth(e.q, queue.OfBot(e.bot), 0)
+	e.depth(e.q, queue.OfBot(late.Bot), 0)
 }
