@@ -163,3 +163,24 @@ func eventWith(t *testing.T, b *answering, mark string) (id string) {
 	})
 	return id
 }
+
+// TestGatewayIsKilledWhileItHoldsARequest: the event is not lost, the bot acts once, and its answer gets to the platform by
+// the late channel.
+func TestGatewayIsKilledWhileItHoldsARequest(t *testing.T) {
+	t.Parallel()
+	s, b, late, p := startAnswering(t, (*stack).startServices, 20*time.Second)
+	const mark = "n1-2000ms"
+	asked := make(chan error, 1)
+	go func() {
+		_, _, err := p.ask(s, "slack", mark)
+		asked <- err
+	}()
+	id := eventWith(t, b, mark)
+	s.gateway.kill()
+	require.Error(t, <-asked)
+	s.startGateway()
+	require.Equal(t, "sent", s.whatBecame(id))
+	require.Equal(t, 1, late.took(mark))
+	_, calls := b.eventOf(mark)
+	require.Equal(t, 1, calls)
+}
