@@ -5,6 +5,7 @@ package notify
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/botgate/botgate/backend/store"
@@ -39,6 +40,9 @@ type Notice struct {
 	Cursor string `json:"cursor,omitempty"`
 }
 
+// tellMore has the statuses of changes of which a notice says more than that they were.
+var tellMore = []event.Status{event.StatusFailed, event.StatusDead, event.StatusProgress, event.StatusAnswered}
+
 // Of is the notice of an entry.
 func Of(e store.Entry) Notice {
 	n := Notice{
@@ -46,8 +50,7 @@ func Of(e store.Entry) Notice {
 		Attempt: e.State.Attempts, DurationMS: e.Took.Milliseconds(),
 		Time: e.EventTime.UTC(), At: e.State.UpdatedAt.UTC(), RecordedAt: e.RecordedAt.UTC(), Cursor: e.Position().Cursor(),
 	}
-	switch n.Status {
-	case event.StatusFailed, event.StatusDead, event.StatusProgress, event.StatusAnswered:
+	if slices.Contains(tellMore, n.Status) {
 		if c, err := event.ParseChange(e.Event); err == nil { // Of the others, which are nearly all, nothing more is wanted.
 			n.StatusCode, n.Error, n.Percent = c.StatusCode, c.Error, c.Percent
 		}
