@@ -52,7 +52,7 @@ func Parse(expression, zone string) (*Schedule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tz: %q is no time zone like Europe/Berlin", zone)
 	}
-	clock, err := parser.Parse(strings.Join(fields, " "))
+	clock, err := parser.Parse(strings.Join(append(fields[:4:4], withoutSeven(fields[4])), " "))
 	if err != nil {
 		return nil, fmt.Errorf("cron: %q: %w", expression, err)
 	}

@@ -26,6 +26,10 @@ func TestFires(t *testing.T) {
 		"UTC":                    {"0 9 * * *", "", "2026-11-27T09:00Z", "2026-11-28T09:00Z"},
 		"day of month or week":   {"0 0 1 * 1", "", "2026-11-27T00:00Z", "2026-11-30T00:00Z 2026-12-01T00:00Z 2026-12-07T00:00Z"},
 		"names":                  {"0 0 * JAN sun", "", "2026-11-27T00:00Z", "2027-01-03T00:00Z"},
+		"7 is Sunday":            {"0 0 * * 7", "", "2026-11-27T00:00Z", "2026-11-29T00:00Z 2026-12-06T00:00Z"},
+		"up to Sunday":           {"0 0 * * 2,5-7", "", "2026-11-27T00:00Z", "2026-11-28T00:00Z 2026-11-29T00:00Z 2026-12-01T00:00Z 2026-12-04T00:00Z"},
+		"up to Sunday by two":    {"0 0 * * 3-7/2", "", "2026-11-27T00:00Z", "2026-11-29T00:00Z 2026-12-02T00:00Z 2026-12-04T00:00Z"},
+		"each day":               {"0 0 * * 0-7", "", "2026-11-28T00:00Z", "2026-11-29T00:00Z 2026-11-30T00:00Z"},
 		"leap day":               {"0 0 29 2 *", "", "2026-11-27T00:00Z", "2028-02-29T00:00Z"},
 		"many blanks":            {"  0\t9 * *  * ", "", "2026-11-27T09:00Z", "2026-11-28T09:00Z"},
 		"the zone goes on":       {"0 9 * * *", "Europe/Berlin", "2026-03-28T10:00+01:00", "2026-03-29T09:00+02:00 2026-03-30T09:00+02:00"},
@@ -97,7 +101,10 @@ func TestRefuses(t *testing.T) {
 		"only a zone":    {"CRON_TZ=", "", "the zone is tz"},
 		"no number":      {"x 9 * * *", "", `cron: "x 9 * * *"`},
 		"out of range":   {"60 9 * * *", "", "above maximum"},
-		"day 7":          {"0 9 * * 7", "", "above maximum"},
+		"day 8":          {"0 9 * * 8", "", "above maximum"},
+		"up to day 8":    {"0 9 * * 7-8", "", "above maximum"},
+		"from a name":    {"0 9 * * fri-7", "", "above maximum"},
+		"no step to 7":   {"0 9 * * 1-7/0", "", "above maximum"},
 		"no step":        {"*/0 * * * *", "", "should be a positive number"},
 		"never":          {"0 0 31 2 *", "", "never fires"},
 		"unknown zone":   {"0 9 * * *", "Europe/Bärlin", `tz: "Europe/Bärlin" is no time zone like Europe/Berlin`},
@@ -118,6 +125,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("0 9 * * 1-5", "Europe/Berlin", int64(1795000000), uint32(86400))
 	f.Add("*/7 2 * * *", "America/New_York", int64(1772900000), uint32(1<<22))
 	f.Add("30 2 29 2 ?", "Australia/Lord_Howe", int64(1790000000), uint32(1<<31))
+	f.Add("0 0 * * 7,1-7/99", "", int64(0), uint32(1<<20))
 	f.Add("TZ=", "", int64(0), uint32(0))
 	f.Add("0-59/9999999999 * * * *", "UTC", int64(0), uint32(1))
 	f.Fuzz(func(t *testing.T, expression, zone string, unix int64, span uint32) {
