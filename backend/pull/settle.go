@@ -41,7 +41,7 @@ func (l *Ledger) settle(bot string, s Settlement) (Status, *Offer) {
 	switch {
 	case o == nil && line.settled[s.Receipt] && s.Outcome != Extend:
 		return OK, nil
-	case o == nil:
+	case o == nil, !o.settling && !time.Now().Before(o.until): // A process that stood still ends leases late.
 		return Lost, nil
 	case s.Outcome == Extend && o.settling:
 		return Lost, nil

@@ -210,8 +210,9 @@ type Delivery struct {
 	// Unreadable says why the event has no Data although it was accepted with some; nil if it
 	// is whole. Such a delivery is [Delivery.Poison].
 	Unreadable error
-	// Recalled ends when the queue wants the delivery back, to leave it to another process: what was
-	// not begun is to be given back with Postpone, what was is to be ended as usual. Nil for never.
+	// Recalled ends when the queue wants the delivery back, to leave it to another process, or lost it with a
+	// connection, so that another one may have it: what was not begun is to be given back with Postpone, what
+	// was is to be ended as usual. Nil for never.
 	Recalled context.Context
 	// Token belongs to the engine.
 	Token any

@@ -261,8 +261,9 @@ func (c *consumer) attach(sub *subscription) {
 	}
 }
 
-// detach drops the items of a subscription that has ended, but for those in flight.
+// detach drops the items of a subscription that has ended, but for those in flight, and recalls these.
 func (c *consumer) detach(sub *subscription) {
+	sub.lost()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.subscriptions, sub)

@@ -43,12 +43,19 @@ const (
 
 // redeliver makes the next delivery: another attempt, or the same one once more.
 func (it *item) redeliver(attempts int) {
-	d := *it.delivery
+	d := it.renew()
 	d.Attempt += attempts
 	d.Crashes = 0
-	it.delivery = &d
 	it.retries += attempts
 	it.release()
+}
+
+// renew makes the next delivery, which is recalled with the subscription that there is now.
+func (it *item) renew() *queue.Delivery {
+	d := *it.delivery
+	d.Recalled = it.sub.recalling()
+	it.delivery = &d
+	return it.delivery
 }
 
 // drop makes sure that nothing more happens to an item.

@@ -18,8 +18,8 @@ type place struct {
 	gone   bool // It is not to be consumed any more.
 	ended  bool // And it is not.
 	wanted share.Place
-	// recalled ends to have the subscription that there is end, once nothing of it is worked on. It
-	// is the [queue.Delivery.Recalled] of its deliveries.
+	// recalled ends to have the subscription that there is end, once nothing of it is worked on, and with
+	// it. It is the [queue.Delivery.Recalled] of its deliveries.
 	recalled context.Context
 	recall   context.CancelFunc
 	changed  chan struct{} // Closed at the next change of what is wanted.
@@ -57,6 +57,13 @@ func (p *place) leave() {
 	p.gone = true
 	p.recall()
 	p.change()
+}
+
+// lost has what was handed out recalled: its subscription has ended, and another process may have it by now.
+func (p *place) lost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.recall()
 }
 
 // stay undoes leave, and reports whether it is not too late.

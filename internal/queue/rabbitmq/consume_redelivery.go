@@ -43,6 +43,9 @@ func (in inflight) match(id string, sub *subscription, m *amqp.Delivery) *item {
 	if it != nil {
 		delete(in, id)
 		it.sub, it.tag, it.message = sub, m.DeliveryTag, m
+		if it.state == waiting { // Nobody has what was recalled.
+			it.renew()
+		}
 	}
 	return it
 }

@@ -139,6 +139,41 @@ func TestOutstandingIsHandedOutOnce(t *testing.T) {
 	}
 }
 
+func TestWhatIsLostIsRecalled(t *testing.T) {
+	t.Parallel()
+	e := lineEvent("1", "key")
+	again := func(l *line) {
+		l.connect()
+		l.arrives(e)
+	}
+	for name, settle := range map[string]func(*line, *queue.Delivery){
+		"given back before its message came again": func(l *line, d *queue.Delivery) {
+			require.NoError(t, l.Postpone(t.Context(), d, 0))
+			again(l)
+		},
+		"given back after its message came again": func(l *line, d *queue.Delivery) {
+			again(l)
+			require.NoError(t, l.Postpone(t.Context(), d, 0))
+		},
+		"tried again": func(l *line, d *queue.Delivery) {
+			require.NoError(t, l.Retry(t.Context(), d, 0))
+			again(l)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLine(t)
+			l.arrives(e)
+			d := l.hands("1")[0]
+			require.False(t, d.IsRecalled())
+			l.lose()
+			require.True(t, d.IsRecalled(), "another process may have it")
+			settle(l, d)
+			require.False(t, l.hands("1")[0].IsRecalled())
+		})
+	}
+}
+
 func TestRetriesOutlastConnections(t *testing.T) {
 	t.Parallel()
 	l := newLine(t)
