@@ -134,6 +134,9 @@ func (a *App) followBots(context.Context) error {
 	if err := metric.Register(a.registry, "the files", reload.Collectors()...); err != nil || !a.settings.Has(config.Dispatch) {
 		return err
 	}
+	if err := a.countSchedules(); err != nil {
+		return err
+	}
 	file, err := bots.Follow(a.settings.BotsFile, dispatch.Check, a.changeBots, a.log)
 	if err != nil {
 		return fmt.Errorf("%s: %w", config.EnvBotsFile, err)

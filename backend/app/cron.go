@@ -9,9 +9,12 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/botgate/botgate/backend/config"
 	"github.com/botgate/botgate/backend/schedule/cron"
 	"github.com/botgate/botgate/internal/bots"
+	"github.com/botgate/botgate/internal/metric"
 )
 
 const (
@@ -69,6 +72,14 @@ func (a *App) readsTimed() bool {
 	}
 	_, err := os.Stat(a.settings.BotsFile)
 	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// countSchedules shows how many schedules the bots have that this process delivers to, whoever is to fire them.
+func (a *App) countSchedules() error {
+	return metric.Register(a.registry, "the schedules of the bots", prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "botgate_dispatch_schedules",
+		Help: "Schedules of the bots that are delivered to. The role jobs has to have them, too, to fire them.",
+	}, func() float64 { return float64(a.bots.all().Timed().Count()) }))
 }
 
 // changeTimed has other schedules fire, where this process does that.

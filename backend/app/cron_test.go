@@ -62,10 +62,23 @@ func TestJobsWithoutABotsFile(t *testing.T) {
 	var logs testlog.Buffer
 	a := start(t, app.Config{Settings: s, Logger: logs.Logger()})
 	require.Contains(t, logs.String(), "no schedules fire, since there is no bots file")
+	require.Zero(t, countOf(t, a, "botgate_cron_schedules"))
 	require.Eventually(t, func() bool {
 		code, _ := get(t, a, "/readyz")
 		return code == http.StatusOK
 	}, patience, 5*time.Millisecond)
+}
+
+// TestDispatchShowsSchedules has a process deliver to bots with schedules that it does not fire.
+func TestDispatchShowsSchedules(t *testing.T) {
+	t.Parallel()
+	s := settings(t, "http://127.0.0.1:1/")
+	s.Roles = []config.Role{config.Dispatch}
+	require.NoError(t, os.WriteFile(s.BotsFile, scheduled(`{"name":"a","cron":"0 9 * * *","type":"tick"}`), 0o600))
+	a := start(t, app.Config{Settings: s})
+	require.InDelta(t, 1, countOf(t, a, "botgate_dispatch_schedules"), 0)
+	require.NoError(t, os.WriteFile(s.BotsFile, scheduled(``), 0o600))
+	require.Eventually(t, func() bool { return countOf(t, a, "botgate_dispatch_schedules") == 0 }, patience, 5*time.Millisecond)
 }
 
 func TestJobsWithABrokenBotsFile(t *testing.T) {

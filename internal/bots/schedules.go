@@ -114,6 +114,14 @@ type Timed struct{ Schedules []Schedule }
 // TimedSet holds them by the bots' names, those without schedules left out.
 type TimedSet map[string]Timed
 
+// Count is how many schedules the bots have together.
+func (s TimedSet) Count() (n int) {
+	for _, timed := range s {
+		n += len(timed.Schedules)
+	}
+	return n
+}
+
 // Timed returns the bots that have schedules.
 func (s Set) Timed() TimedSet {
 	timed := TimedSet{}

@@ -79,7 +79,7 @@ func New(cfg Config) (*Scheduler, error) {
 
 // Set changes the schedules.
 func (s *Scheduler) Set(set bots.TimedSet) error {
-	all, count := make(map[string][]*entry, len(set)), 0
+	all := make(map[string][]*entry, len(set))
 	for bot, timed := range set {
 		for _, of := range timed.Schedules {
 			e, err := newEntry(bot, of)
@@ -87,10 +87,9 @@ func (s *Scheduler) Set(set bots.TimedSet) error {
 				return err
 			}
 			all[bot] = append(all[bot], e)
-			count++
 		}
 	}
-	s.metrics.schedules.Set(float64(count))
+	s.metrics.schedules.Set(float64(set.Count()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bots = all
