@@ -2,7 +2,9 @@ package integration
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,5 +132,59 @@ func (s *stack) requireFiredOnce(over time.Time) {
 	}
 	for id := range minutes {
 		require.True(s.t, came[id], "%s is delivered, and never came", id)
+	}
+}
+
+// TestCronOfTwoBots has two bots with schedules of one name, of which one bot refuses everything for a while: the other one
+// gets its own all the same, and each instant is one event of each.
+func TestCronOfTwoBots(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*stack){"Embedded": (*stack).startEmbedded, "Services": (*stack).startServices} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t)
+			other := newBot(t, filepath.Join(s.dir, "data", "demo-bot.secret"))
+			s.writeTimedBots(s.bot, other)
+			other.failWith(func(delivered) int { return http.StatusServiceUnavailable })
+			start(s)
+			s.startWorker()
+			s.startWorker()
+			s.awaitDistinct(1)
+			require.Zero(t, other.distinct())
+			other.failWith(nil)
+			eventuallyWithin(t, 2*patience, func() error {
+				if other.distinct() == 0 {
+					return errors.New("the other bot got nothing")
+				}
+				return nil
+			})
+			s.requireOwnSchedules(map[string]*bot{"demo": s.bot, "other": other})
+		})
+	}
+}
+
+// writeTimedBots has both bots get an event each minute.
+func (s *stack) writeTimedBots(demo, other *bot) {
+	s.t.Helper()
+	const form = `{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"],"schedules":[{"name":"each","cron":"* * * * *","type":"tick"}]}`
+	content := fmt.Sprintf(`{"bots":{"demo":`+form+`,"other":`+form+`}}`, demo.server.URL+"/events", other.server.URL+"/events")
+	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte(content), 0o600))
+}
+
+// requireOwnSchedules has each bot get its own events, once for each instant.
+func (s *stack) requireOwnSchedules(bots map[string]*bot) {
+	s.t.Helper()
+	owner, instants := map[string]string{}, map[string]bool{}
+	for _, r := range s.recorded() {
+		instant := r.Event.Bot + r.Event.Time.String()
+		require.False(s.t, instants[instant], "%s is there twice", instant)
+		instants[instant], owner[r.Event.ID] = true, r.Event.Bot
+	}
+	for name, b := range bots {
+		for _, d := range b.all() {
+			if of, known := owner[d.id]; known { // Others came since.
+				require.Equal(s.t, name, of)
+			}
+		}
 	}
 }

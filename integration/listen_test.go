@@ -54,3 +54,41 @@ func TestListen(t *testing.T) {
 	require.Contains(t, listener.output.String(), "they are signed with whsec_")
 	require.Contains(t, listener.output.String(), "command "+ids[0]+" alice: 200 in ")
 }
+
+// TestListenForTwoBots has a server for each of two bots, of which one says nothing: the other one's events are answered,
+// and each gets its own.
+func TestListenForTwoBots(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.writeWorkers(map[string][]string{"demo": nil, "other": nil})
+	s.startEmbedded()
+	may := make(chan struct{})
+	asked := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/demo" {
+			asked <- r.Header.Get("Ce-Id")
+			select {
+			case <-may:
+			case <-r.Context().Done():
+			}
+		}
+		_, _ = io.WriteString(w, r.URL.Path+" has "+r.Header.Get("Ce-Id"))
+	}))
+	t.Cleanup(server.Close)
+	var listeners []*process
+	for _, bot := range []string{"demo", "other"} {
+		listeners = append(listeners, start(t, s.dir, s.env, gatewayBinary, "listen", "--bot", bot,
+			"--forward", server.URL+"/"+bot, "--url", s.base, "--timeout", "10m"))
+	}
+	slow := s.job("demo", `{}`)
+	require.Equal(t, slow, <-asked)
+	for range 3 {
+		id := s.job("other", `{}`)
+		require.Equal(t, "/other has "+id, s.awaitAnswer(id))
+	}
+	close(may)
+	require.Equal(t, "/demo has "+slow, s.awaitAnswer(slow))
+	for _, l := range listeners {
+		require.Zero(t, l.stop())
+	}
+}

@@ -31,12 +31,12 @@ func (s *stack) sendAll(first, end int) (wait func()) {
 	}
 }
 
-// metric reads one of the gateway's metrics that have no labels; 0 where it is missing.
+// metric reads one of the gateway's metrics, with its labels if it has any; 0 where it is missing.
 func (s *stack) metric(name string) float64 {
 	s.t.Helper()
 	a, err := send(http.MethodGet, "http://"+s.admin+"/metrics", nil, nil)
 	require.NoError(s.t, err)
-	match := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(a.body)
+	match := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindSubmatch(a.body)
 	if match == nil {
 		return 0
 	}
