@@ -48,6 +48,7 @@ func TestConsole(t *testing.T) {
 	requireTheme(b)
 	requireHostile(t, s, b)
 	requireLive(t, s, b)
+	requireLiveJobs(s, b)
 	requireLinkIsGoodOnce(t, s)
 
 	b.goTo("/console/events")

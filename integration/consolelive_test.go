@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -66,6 +67,24 @@ func requireLive(t *testing.T, s *stack, b *browser) {
 	evaluate[chromedp.Void](tab, `look(true)`)
 	require.Equal(t, []int{2}, evaluate[[]int](tab, `streams.map((s) => s.readyState)`), "the stream is closed")
 	require.NotEqual(t, "acted", evaluate[string](tab, `document.title`))
+	tab.requireQuiet()
+	tab.goTo("/console/help")
+}
+
+// requireLiveJobs has the list of jobs hear of one that begins elsewhere, without looking again.
+func requireLiveJobs(s *stack, b *browser) {
+	b.t.Helper()
+	tab := b.another()
+	tab.goTo("/console/jobs")
+	const rows = `document.querySelectorAll("tr[data-row]").length`
+	before := evaluate[int](tab, rows)
+	submit := operation{"", "POST", "/v1/jobs", "application/json", `{"kind":"dead-replay","ids":["nothing"]}`}
+	require.Equal(b.t, http.StatusAccepted, submit.as(s, s.base, everyScope("officer", nil)).status)
+	tab.await("one is new", `!document.querySelector(".news").hidden && document.querySelector(".news b").textContent === "↑ 1 new"`)
+	require.Equal(b.t, before, evaluate[int](tab, rows), "nothing moves")
+	tab.do(chromedp.Click(chromedp.CSS(".news a")))
+	tab.await("it is there", fmt.Sprint(rows, " === ", before+1))
+	tab.await("its end, which the stream tells", `document.querySelector("tr[data-row] .mark").textContent.includes("failed")`)
 	tab.requireQuiet()
 	tab.goTo("/console/help")
 }

@@ -27,6 +27,8 @@ var needs = map[string]struct{ query, contentType, body string }{
 	"POST /v1/bots/{bot}/give-up":     {query: "?event={id}"},
 	"POST /v1/bots/{bot}/settle":      {body: `{"settle":[{"receipt":"r","outcome":"ack"}]}`},
 	"GET /v1/events/stream":           {query: "?bot=demo"},
+	"GET /v1/refusals/stream":         {query: "?bot=demo"},
+	"GET /v1/jobs/stream":             {query: "?id={id}"},
 	"POST /v1/limits/reset":           {query: "?zone=user&key=alice"},
 	"POST /v1/dead/replay":            {query: "?all=true"},
 	"DELETE /v1/dead":                 {query: "?all=true"},

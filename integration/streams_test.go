@@ -114,9 +114,11 @@ func TestStreamsAndWaitsAreShared(t *testing.T) {
 	s.env = append(s.env, "BOTGATE_USER_STREAMS=2", "BOTGATE_USER_WAITS=2")
 	s.startEmbedded()
 	const events = "/v1/events/stream"
-	for range 2 {
-		require.Equal(t, http.StatusOK, s.holding(http.MethodGet, events, s.token("eve")).StatusCode)
+	eve := s.tokenWith(jwt.MapClaims{"sub": "eve", "scope": "events:read events:admin"})
+	for _, path := range []string{"/v1/jobs/stream", "/v1/refusals/stream"} {
+		require.Equal(t, http.StatusOK, s.holding(http.MethodGet, path, eve).StatusCode)
 	}
+	requireProblem(t, s.get(bearer(s.token("ada")), "/v1/jobs/stream"), http.StatusForbidden, "insufficient-scope")
 	above := s.get(bearer(s.token("eve")), events)
 	requireProblem(t, above, http.StatusTooManyRequests, "rate-limited")
 	require.NotEmpty(t, above.header.Get("Retry-After"))

@@ -83,7 +83,7 @@ type Config struct {
 	Notices Notices
 	// MaxWaits is how many requests may wait for events at once; more are rejected. Default 1000.
 	MaxWaits int
-	// MaxStreams is how many streams of events there may be at once; more are rejected. Default 100.
+	// MaxStreams is how many streams there may be at once; more are rejected. Default 100.
 	MaxStreams int
 	// Timeout bounds the queries of one request; a store that takes longer counts as
 	// unavailable. Default 5s.
@@ -112,6 +112,9 @@ type API struct {
 	mux     *http.ServeMux
 	metrics *metrics
 	hub     *hub
+	// streams has a place for each stream, and watches are what some of them are about.
+	streams chan struct{}
+	watches *watches
 	// depths and activity ask the queue.
 	depths   *metric.Ask[map[queue.Group]int64]
 	activity *metric.Ask[queue.Activity]
@@ -135,6 +138,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	a := &API{cfg: cfg, mux: http.NewServeMux(), metrics: m, hub: newHub(cfg.Notices), origins: http.NewCrossOriginProtection()}
+	a.streams, a.watches = make(chan struct{}, cfg.MaxStreams), newWatches(cfg)
 	a.depths, a.activity = metric.NewAsk(a.askDepths), metric.NewAsk(a.askActivity)
 	a.samples = newDepthSamples(int(keepSamples / sampleEvery))
 	a.closing, a.close = context.WithCancel(context.Background())

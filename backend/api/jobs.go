@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"time"
 
 	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/store"
@@ -18,6 +19,8 @@ type Jobs interface {
 	Submit(ctx context.Context, r job.Request) (made *job.Job, created bool, err error)
 	Get(ctx context.Context, id, bot string) (*job.Job, error)
 	List(ctx context.Context, q job.Query) ([]*job.Job, error)
+	// Changed returns up to limit jobs that changed since then, the latest first.
+	Changed(ctx context.Context, since time.Time, limit int) ([]*job.Job, error)
 	Cancel(ctx context.Context, id, bot string) (*job.Job, error)
 	File(ctx context.Context, id, bot string) (job.File, iter.Seq2[[]byte, error], error)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/botgate/botgate/backend/job"
 )
@@ -46,6 +47,10 @@ func (f fakeJobs) List(context.Context, job.Query) ([]*job.Job, error) {
 	}
 	queued, err := f.job("queued")
 	return []*job.Job{queued, done}, err
+}
+
+func (f fakeJobs) Changed(ctx context.Context, _ time.Time, _ int) ([]*job.Job, error) {
+	return f.List(ctx, job.Query{})
 }
 
 func (f fakeJobs) Cancel(_ context.Context, id, _ string) (*job.Job, error) {

@@ -13,6 +13,8 @@ import (
 // Refusals is what the API asks of who keeps what gateways refused.
 type Refusals interface {
 	Sum(ctx context.Context, q refusal.Query) (*refusal.Result, error)
+	// Minutes returns up to limit minutes from a time on, the latest first.
+	Minutes(ctx context.Context, from time.Time, limit int) ([]refusal.Minute, error)
 	// Limits are those of the gateways that reported lately.
 	Limits(ctx context.Context) ([]refusal.Limits, error)
 	// Processes are those that reported lately.

@@ -32,6 +32,10 @@ func (f *fakeRefusals) Sum(_ context.Context, q refusal.Query) (*refusal.Result,
 	}, f.err
 }
 
+func (f *fakeRefusals) Minutes(context.Context, time.Time, int) ([]refusal.Minute, error) {
+	return nil, f.err
+}
+
 func (f *fakeRefusals) Limits(context.Context) ([]refusal.Limits, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	zone := report.Zone{Name: "user", Key: "{http.auth.user.id}", Rate: "10/s", Burst: 20, Interval: 0.1}

@@ -70,22 +70,13 @@ func (a *API) routes() []route {
 	if a.cfg.Refusals != nil {
 		all = append(all, []route{
 			{"GET /v1/refusals", "refusals", query, a.listRefusals},
+			{"GET /v1/refusals/stream", "stream", held, a.streamRefusals},
 			{"GET /v1/limits", "limits", query, a.listLimits},
 			{"POST /v1/limits/reset", "limits", query, a.resetLimit},
 		}...)
 	}
 	if a.cfg.Jobs != nil {
-		all = append(all, []route{
-			{"GET /v1/jobs", "jobs", query, a.listJobs},
-			{"POST /v1/jobs", "jobs", query, a.submitJob},
-			{"GET /v1/jobs/{id}", "job", query, oneJob(a.cfg.Jobs.Get)},
-			{"DELETE /v1/jobs/{id}", "job", query, oneJob(a.cfg.Jobs.Cancel)},
-			{"GET /v1/jobs/{id}/result", "job_result", held, a.jobFile},
-			{"DELETE /v1/dead", "dead", query, a.moveDead(deadletter.DropJob)},
-			{"DELETE /v1/dead/{id}", "dead", query, a.moveOneDead(deadletter.DropJob)},
-			{"POST /v1/dead/{id}/replay", "dead", query, a.moveOneDead(deadletter.ReplayJob)},
-			{"POST /v1/dead/replay", "dead", query, a.moveDead(deadletter.ReplayJob)},
-		}...)
+		all = append(all, a.jobRoutes()...)
 	}
 	if a.cfg.Sessions != nil {
 		all = append(all, []route{
@@ -102,6 +93,23 @@ func (a *API) routes() []route {
 		}...)
 	}
 	return all
+}
+
+// jobRoutes are those of jobs, and of dead letters, which jobs move.
+func (a *API) jobRoutes() []route {
+	query := a.cfg.Timeout
+	return []route{
+		{"GET /v1/jobs", "jobs", query, a.listJobs},
+		{"POST /v1/jobs", "jobs", query, a.submitJob},
+		{"GET /v1/jobs/stream", "stream", held, a.streamJobs},
+		{"GET /v1/jobs/{id}", "job", query, oneJob(a.cfg.Jobs.Get)},
+		{"DELETE /v1/jobs/{id}", "job", query, oneJob(a.cfg.Jobs.Cancel)},
+		{"GET /v1/jobs/{id}/result", "job_result", held, a.jobFile},
+		{"DELETE /v1/dead", "dead", query, a.moveDead(deadletter.DropJob)},
+		{"DELETE /v1/dead/{id}", "dead", query, a.moveOneDead(deadletter.DropJob)},
+		{"POST /v1/dead/{id}/replay", "dead", query, a.moveOneDead(deadletter.ReplayJob)},
+		{"POST /v1/dead/replay", "dead", query, a.moveDead(deadletter.ReplayJob)},
+	}
 }
 
 // eventChanges are what can be done to an event.

@@ -41,26 +41,40 @@ type stream struct {
 
 // streamEvents answers GET /v1/events/stream.
 func (a *API) streamEvents(w *response, r *http.Request, c caller) error {
-	if r.Method == http.MethodHead {
-		return problem.MethodNotAllowed(http.MethodGet)
-	}
 	filter, last, err := streamQuery(r, c)
 	if err != nil {
 		return err
 	}
-	feed := newFeed(filter)
-	if !a.hub.follow(feed, a.cfg.MaxStreams) {
+	return a.holdStream(w, r, func(ctx context.Context) error {
+		feed := newFeed(filter)
+		a.hub.follow(feed)
+		defer a.hub.drop(feed)
+		s := &stream{reader: a.cfg.Reader, timeout: a.cfg.Timeout, feed: feed, out: newEventWriter(w), sent: sent{}}
+		return s.run(ctx, last)
+	})
+}
+
+// holdStream runs a stream in a place among all of them, until its life is over, or its client or the API is gone. What
+// run returns before it began is the answer.
+func (a *API) holdStream(w *response, r *http.Request, run func(ctx context.Context) error) error {
+	if r.Method == http.MethodHead {
+		return problem.MethodNotAllowed(http.MethodGet)
+	}
+	select {
+	case a.streams <- struct{}{}:
+		defer func() { <-a.streams }()
+	default:
 		return busy
 	}
-	defer a.hub.drop(feed)
 	defer a.metrics.hold(w.route)()
 	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
 	defer cancel()
 	defer context.AfterFunc(a.closing, cancel)() //nolint:contextcheck // ends with the API, too
-	s := &stream{reader: a.cfg.Reader, timeout: a.cfg.Timeout, feed: feed, out: newEventWriter(w), sent: sent{}}
-	if err := s.run(ctx, last); err != nil {
-		a.cfg.Logger.DebugContext(r.Context(), "stream of events ended", "error", err)
+	err := run(ctx)
+	if err == nil || !w.begun {
+		return err
 	}
+	a.cfg.Logger.DebugContext(r.Context(), "stream ended", "error", err)
 	return nil
 }
 

@@ -140,11 +140,15 @@ func (w responseWriter) Header() http.Header  { return w.follower.header }
 func (w responseWriter) WriteHeader(code int) { w.follower.code = code }
 func (w responseWriter) Flush()               {}
 
-// follow opens a stream, behind an id if there is one.
+// follow opens a stream of events, behind an id if there is one.
 func follow(ctx context.Context, h http.Handler, query, lastID string, bots ...string) *follower {
+	return followAt(ctx, h, "/v1/events/stream"+query, lastID, bots...)
+}
+
+func followAt(ctx context.Context, h http.Handler, target, lastID string, bots ...string) *follower {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &follower{cancel: cancel, ended: make(chan struct{}), header: http.Header{}, lastID: lastID}
-	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/events/stream"+query, nil)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	r.Header[botclaim.Header] = bots
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)

@@ -83,16 +83,12 @@ func (h *hub) leave(w *wait) {
 	h.count--
 }
 
-// follow has a feed get notices from now on, unless limit others do already. The caller must drop it.
-func (h *hub) follow(f *feed, limit int) bool {
+// follow has a feed get notices from now on. The caller must drop it.
+func (h *hub) follow(f *feed) {
 	h.listen()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.feeds) >= limit {
-		return false
-	}
 	h.feeds[f] = struct{}{}
-	return true
 }
 
 func (h *hub) drop(f *feed) {

@@ -86,7 +86,8 @@ func (s *stream) send(notices []notify.Notice) error {
 		if !s.sent.add(n.Cursor, n.RecordedAt) {
 			continue
 		}
-		if err := s.out.event(s.id(position), n); err != nil {
+		n.Cursor = "" // The id has it.
+		if err := s.out.event(s.id(position), string(n.Status), n); err != nil {
 			return err
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-
-	"github.com/botgate/botgate/backend/notify"
 )
 
 const (
@@ -27,24 +25,31 @@ type eventWriter struct {
 
 func newEventWriter(w *response) *eventWriter { return &eventWriter{w: w} }
 
+// idLine says where a client goes on; a stream whose ids are empty always begins anew.
+func idLine(id string) string {
+	if id == "" {
+		return ""
+	}
+	return "id: " + id + "\n"
+}
+
 // begin writes the header, and the id with which a client that got nothing reconnects.
 func (e *eventWriter) begin(id string) {
 	e.w.Header().Set("X-Accel-Buffering", "no")
 	e.w.begin(http.StatusOK, "text/event-stream", notKept)
-	fmt.Fprintf(&e.buf, "retry: %d\nid: %s\n\n", retryMS, id)
+	fmt.Fprintf(&e.buf, "retry: %d\n%s\n", retryMS, idLine(id))
 }
 
 // beat writes a heartbeat: a comment, and an id without an event, which clients remember.
-func (e *eventWriter) beat(id string) { fmt.Fprintf(&e.buf, ": beat\nid: %s\n\n", id) }
+func (e *eventWriter) beat(id string) { fmt.Fprintf(&e.buf, ": beat\n%s\n", idLine(id)) }
 
-// event writes what happened to an event, in one line. The cursor is not shown: the id has it.
-func (e *eventWriter) event(id string, n notify.Notice) error {
-	n.Cursor = ""
-	line, err := json.Marshal(n)
+// event writes an event with its data in one line.
+func (e *eventWriter) event(id, name string, data any) error {
+	line, err := json.Marshal(data)
 	if err != nil {
 		return fmt.Errorf("encoding an event of a stream: %w", err)
 	}
-	fmt.Fprintf(&e.buf, "id: %s\nevent: %s\ndata: %s\n\n", id, n.Status, line)
+	fmt.Fprintf(&e.buf, "%sevent: %s\ndata: %s\n\n", idLine(id), name, line)
 	if e.buf.Len() < flushSize {
 		return nil
 	}

@@ -35,6 +35,7 @@ var access = map[string]string{
 	"DELETE /v1/dead/{id}":       scopeAdmin,
 	"DELETE /v1/dead":            scopeAdmin,
 	"GET /v1/jobs":               scopeAct,
+	"GET /v1/jobs/stream":        scopeAct,
 	"GET /v1/jobs/{id}":          scopeAct,
 	"GET /v1/jobs/{id}/result":   scopeAct,
 	"DELETE /v1/jobs/{id}":       scopeAct,
@@ -43,6 +44,7 @@ var access = map[string]string{
 	"POST /v1/bots/{bot}/resume": scopeAct,
 	"POST /v1/bots/{bot}/test":   scopeAct,
 	"GET /v1/refusals":           scopeRead,
+	"GET /v1/refusals/stream":    scopeRead,
 	"GET /v1/limits":             scopeRead,
 	"POST /v1/limits/reset":      scopeAct,
 	// An export of a user has their sessions, too.

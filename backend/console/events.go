@@ -127,7 +127,7 @@ func (c *Console) listEvents(v *visit) error {
 			page.Newer = f.with("newer", answer.NewerCursor)
 		}
 	} else if f.get("to") == "" {
-		page.Stream, page.Status, page.Newest = streamOf(f), f.get("status"), f.with()
+		page.Stream, page.Status, page.Newest = streamOf(ofEvents, f), f.get("status"), f.with()
 	}
 	if answer.NextCursor != "" {
 		page.Older = f.with("cursor", answer.NextCursor)

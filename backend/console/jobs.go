@@ -2,8 +2,10 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -48,6 +50,8 @@ type jobRow struct {
 	By string
 	// File is where its file is; empty for none.
 	File string
+	// Stream is where scripts hear of its changes; empty where there will be none.
+	Stream string
 	// Stop ends it; nil where it is over or about to end.
 	Stop *action
 }
@@ -56,7 +60,13 @@ type jobsPage struct {
 	Rows         []jobRow
 	States       []choice
 	First, Older string
+	// Stream is where scripts hear of changes, and Statuses are those of jobs that the list would have; empty on pages
+	// that are not the newest.
+	Stream, Statuses, Newest string
 }
+
+// jobStatuses are the statuses of jobs.
+var jobStatuses = []string{"queued", "running", "done", "failed", "cancelled"}
 
 // listJobs shows jobs, newest first.
 func (c *Console) listJobs(v *visit) error {
@@ -75,7 +85,7 @@ func (c *Console) listJobs(v *visit) error {
 	}
 	v.curl = v.asCurl(a)
 	page := jobsPage{}
-	for _, status := range []string{"", "queued", "running", "done", "failed", "cancelled"} {
+	for _, status := range append([]string{""}, jobStatuses...) {
 		name := status
 		if name == "" {
 			name = "all"
@@ -92,6 +102,9 @@ func (c *Console) listJobs(v *visit) error {
 	}
 	if f.get("cursor") != "" {
 		page.First = f.with()
+	} else {
+		page.Stream, page.Newest = streamOf(ofJobs, filter{}), f.with()
+		page.Statuses = cmp.Or(f.get("status"), strings.Join(jobStatuses, ","))
 	}
 	if answer.NextCursor != "" {
 		page.Older = f.with("cursor", answer.NextCursor)
@@ -157,6 +170,9 @@ func (v *visit) jobRow(j jobView) jobRow {
 		Created: v.stamp(j.CreatedAt), Progress: number(j.Done) + " done", Done: j.Done, Total: j.Total,
 		Took: span(v.now.Sub(j.CreatedAt)), Error: visible(j.Error), Parameters: indented(j.Parameters), Result: indented(j.Result),
 		Running: !j.final(), By: visible(j.AskedBy),
+	}
+	if row.Running {
+		row.Stream = streamOf(ofJobs, filter{values: url.Values{"id": {j.ID}}})
 	}
 	if row.Running && !j.StopAsked {
 		row.Stop = &action{row.Address + "/stop", v.why(scopeAct)}

@@ -27,7 +27,7 @@ func TestStreamIsTheAPIs(t *testing.T) {
 		line, _ = bufio.NewReader(response.Body).ReadString('\n')
 		return response.StatusCode, response.Header.Get("Content-Type"), line
 	}
-	status, contentType, line := ask(d.signIn(viewer), "?bot=demo")
+	status, contentType, line := ask(d.signIn(viewer), "?of=events&bot=demo")
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "text/event-stream", contentType)
 	require.Equal(t, "retry: 2000\n", line)
@@ -36,10 +36,23 @@ func TestStreamIsTheAPIs(t *testing.T) {
 		status, _, _ := ask(v, query)
 		require.Equal(t, want, status, query)
 	}
-	refused(d.signIn(viewer), "?last=nonsense", http.StatusBadRequest) // The API reads where to go on.
-	refused(d.signIn(viewer), "?from=1h", http.StatusBadRequest)
+	refused(d.signIn(viewer), "?of=events&last=nonsense", http.StatusBadRequest) // The API reads where to go on.
+	refused(d.signIn(viewer), "?of=events&from=1h", http.StatusBadRequest)
 	who := identity(viewer)
 	who.Set("X-Botgate-Bot", "demo")
-	refused(d.signInAs(who), "?bot=flaky", http.StatusForbidden)
-	refused(&visitor{d: d}, "", http.StatusSeeOther)
+	refused(d.signInAs(who), "?of=events&bot=flaky", http.StatusForbidden)
+	refused(d.signInAs(who), "?of=refusals&bot=flaky", http.StatusForbidden)
+	refused(&visitor{d: d}, "?of=events", http.StatusSeeOther)
+
+	for _, of := range []string{"jobs", "refusals"} {
+		status, contentType, line := ask(d.signIn(operator), "?of="+of)
+		require.Equal(t, http.StatusOK, status, of)
+		require.Equal(t, "text/event-stream", contentType)
+		require.Equal(t, "retry: 2000\n", line)
+	}
+	refused(d.signIn(viewer), "?of=jobs", http.StatusForbidden)
+	refused(d.signIn(operator), "?of=jobs&id=nothing", http.StatusNotFound)
+	refused(d.signIn(operator), "?of=refusals&id=x", http.StatusBadRequest)
+	refused(d.signIn(operator), "?of=users", http.StatusNotFound)
+	refused(d.signIn(operator), "", http.StatusNotFound)
 }

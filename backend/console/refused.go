@@ -73,6 +73,8 @@ type refusedPage struct {
 	Others        string
 	SearchedTo    string
 	AllTime       string
+	// Stream is where scripts count what is new; empty for a window that is over.
+	Stream, Newest string
 }
 
 // listRefused shows what gateways refused, by reason, over time, and some of the requests.
@@ -91,6 +93,9 @@ func (*Console) listRefused(v *visit) error {
 	page := refusedPage{Chips: f.chips(), Total: number(answer.Total), AllTime: f.with("from", "7d", "to", "")}
 	page.Windows, page.Window = f.windowChoices(refusedWindow)
 	page.Windows = page.Windows[:4] // The API looks at seven days at most.
+	if f.get("to") == "" {
+		page.Stream, page.Newest = streamOf(ofRefusals, f), f.with()
+	}
 	if answer.Others > 0 {
 		page.Others = number(answer.Others)
 	}

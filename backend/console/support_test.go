@@ -238,6 +238,10 @@ func (f fakePauses) Set(_ context.Context, bot string, paused bool, by string) (
 // fakeRefusals has one of each kind of answer.
 type fakeRefusals struct{ api.Refusals }
 
+func (fakeRefusals) Minutes(context.Context, time.Time, int) ([]refusal.Minute, error) {
+	return nil, nil
+}
+
 func (fakeRefusals) Erase(context.Context, string) error { return nil }
 
 // Processes are a backend that is well, and a gateway that spools.
@@ -311,6 +315,8 @@ func (f *fakeJobs) Submit(_ context.Context, r job.Request) (*job.Job, bool, err
 	f.jobs, f.keys = append(f.jobs, j), append(f.keys, r.Key)
 	return j, true, nil
 }
+
+func (f *fakeJobs) Changed(context.Context, time.Time, int) ([]*job.Job, error) { return nil, nil }
 
 func (f *fakeJobs) Get(_ context.Context, id, _ string) (*job.Job, error) {
 	for _, j := range f.jobs {

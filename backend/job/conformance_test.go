@@ -27,6 +27,7 @@ func conformance(t *testing.T, fresh func(t *testing.T) openEngine) {
 		"Compare":      compare,
 		"Parts":        parts,
 		"List":         list,
+		"Changed":      changed,
 		"Due":          due,
 		"Sweep":        sweep,
 		"OneWinner":    oneWinner,
@@ -167,6 +168,21 @@ func list(t *testing.T, open openEngine) {
 	require.Equal(t, []string{"job-009", "job-008", "job-007", "job-006", "job-005", "job-004", "job-003", "job-002", "job-001", "job-000"}, all)
 	require.Equal(t, []string{"job-008"}, ids(ask(job.Query{Bot: "demo", Status: job.StatusDone, Limit: 10})))
 	require.Empty(t, ask(job.Query{Bot: "nobody", Limit: 10}))
+}
+
+func changed(t *testing.T, open openEngine) {
+	e := open(t)
+	create(t, e, made(3), made(1), made(2))
+	next := made(1)
+	next.UpdatedAt, next.Version = start.Add(time.Minute), "w"
+	require.NoError(t, e.Store(t.Context(), next, "v1"))
+	found, err := e.Changed(t.Context(), made(3).UpdatedAt, 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"job-001", "job-003"}, ids(found))
+	require.Equal(t, next, found[0])
+	found, err = e.Changed(t.Context(), start, 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"job-001", "job-003"}, ids(found))
 }
 
 func due(t *testing.T, open openEngine) {

@@ -135,6 +135,8 @@ type Engine interface {
 	Parts(ctx context.Context, id string, skip, limit int) ([]Part, error)
 	// List returns jobs, newest first, by CreatedAt and ID.
 	List(ctx context.Context, q Query) ([]*Job, error)
+	// Changed returns up to limit jobs that were written since then, by UpdatedAt, the latest first.
+	Changed(ctx context.Context, since time.Time, limit int) ([]*Job, error)
 	// Due returns up to limit jobs whose DueAt is not after at, the earliest first.
 	Due(ctx context.Context, at time.Time, limit int) ([]*Job, error)
 	// Sweep removes up to limit jobs that were final by then, and returns how many.

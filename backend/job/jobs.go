@@ -165,6 +165,11 @@ func (j *Jobs) Get(ctx context.Context, id, bot string) (*Job, error) {
 // List returns jobs, newest first.
 func (j *Jobs) List(ctx context.Context, q Query) ([]*Job, error) { return j.cfg.Engine.List(ctx, q) }
 
+// Changed returns up to limit jobs that changed since then, the latest first.
+func (j *Jobs) Changed(ctx context.Context, since time.Time, limit int) ([]*Job, error) {
+	return j.cfg.Engine.Changed(ctx, since, limit)
+}
+
 // Cancel cancels a job: at once while no worker leases it. Else CancelAsked is set, which its
 // worker finds after its step, or when it renews the lease. A final job is ErrFinished.
 func (j *Jobs) Cancel(ctx context.Context, id, bot string) (*Job, error) {

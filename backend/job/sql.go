@@ -141,6 +141,13 @@ order by created_at desc, id desc limit $5`, string(q.Status), q.Bot, micros(aft
 	return jobs, e.Failed("listing jobs", err)
 }
 
+// Changed implements [Engine].
+func (e *SQL) Changed(ctx context.Context, since time.Time, limit int) ([]*Job, error) {
+	jobs, err := sqldb.Query(ctx, e.DB.Reader, scan,
+		`select `+columns+` from jobs where updated_at >= $1 order by updated_at desc limit $2`, micros(since), limit)
+	return jobs, e.Failed("listing jobs that changed", err)
+}
+
 // Due implements [Engine].
 func (e *SQL) Due(ctx context.Context, at time.Time, limit int) ([]*Job, error) {
 	jobs, err := sqldb.Query(ctx, e.DB.Reader, scan,

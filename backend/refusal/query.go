@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -70,11 +71,12 @@ type Result struct {
 	SearchedTo time.Time
 }
 
-// row is one of the table.
-type row struct {
+// Minute is what was refused of one kind in a minute.
+type Minute struct {
 	report.Count
 
-	minute time.Time
+	// At is its beginning.
+	At time.Time
 }
 
 const filter = ` and ($3 = '' or handler = $3) and ($4 = '' or reason = $4) and ($5 = '' or platform = $5) and ($6 = '' or bot = $6)`
@@ -87,14 +89,9 @@ where minute >= $1 and minute < $2 order by minute desc limit $3`
 where at >= $1 and at < $2` + filter + ` order by at desc, id desc limit $7`
 )
 
-func (q Query) matches(r report.Refusal) bool {
-	same := func(want, got string) bool { return want == "" || want == got }
-	return same(q.Handler, r.Handler) && same(q.Reason, r.Reason) && same(q.Platform, r.Platform) && same(q.Bot, r.Bot)
-}
-
 // Sum returns what a query chooses. It looks through a bounded number of rows, the newest first.
 func (l *Log) Sum(ctx context.Context, q Query) (*Result, error) {
-	rows, err := sqldb.Query(ctx, l.DB.Reader, scanRow, selectRows, q.From.UnixMicro(), q.To.UnixMicro(), MaxScan)
+	rows, err := sqldb.Query(ctx, l.DB.Reader, scanMinute, selectRows, q.From.UnixMicro(), q.To.UnixMicro(), MaxScan)
 	if err != nil {
 		return nil, l.Failed("reading refusals", err)
 	}
@@ -104,10 +101,16 @@ func (l *Log) Sum(ctx context.Context, q Query) (*Result, error) {
 	return found, l.Failed("reading refused requests", err)
 }
 
-func scanRow(rows *sql.Rows) (r row, err error) {
+// Minutes returns up to limit minutes from a time on, the latest first.
+func (l *Log) Minutes(ctx context.Context, from time.Time, limit int) ([]Minute, error) {
+	rows, err := sqldb.Query(ctx, l.DB.Reader, scanMinute, selectRows, from.Truncate(time.Minute).UnixMicro(), int64(math.MaxInt64), limit)
+	return rows, l.Failed("reading what was refused lately", err)
+}
+
+func scanMinute(rows *sql.Rows) (r Minute, err error) {
 	var minute int64
 	err = rows.Scan(&minute, &r.Handler, &r.Reason, &r.Platform, &r.Bot, &r.Count.Count, &r.Lumped)
-	r.minute = time.UnixMicro(minute).UTC()
+	r.At = time.UnixMicro(minute).UTC()
 	return r, err
 }
 
@@ -119,25 +122,25 @@ func scanSample(rows *sql.Rows) (s Sample, err error) {
 }
 
 // sum adds rows up, which are sorted by time, the newest first.
-func sum(q Query, rows []row) *Result {
+func sum(q Query, rows []Minute) *Result {
 	found, groups := &Result{}, map[report.Refusal]*Group{}
 	if len(rows) == MaxScan {
-		found.SearchedTo = rows[len(rows)-1].minute.Add(time.Minute) // The rest of that minute may be missing.
-		rows = slices.DeleteFunc(rows, func(r row) bool { return r.minute.Before(found.SearchedTo) })
+		found.SearchedTo = rows[len(rows)-1].At.Add(time.Minute) // The rest of that minute may be missing.
+		rows = slices.DeleteFunc(rows, func(r Minute) bool { return r.At.Before(found.SearchedTo) })
 	}
 	for _, r := range rows {
-		if !q.matches(r.Refusal) {
+		if !q.Covers(r.Refusal) {
 			continue
 		}
 		found.Total += r.Count.Count
 		found.Lumped += r.Lumped
 		g := groups[r.Refusal]
 		if g == nil {
-			g = &Group{Count: report.Count{Refusal: r.Refusal}, Last: r.minute}
+			g = &Group{Count: report.Count{Refusal: r.Refusal}, Last: r.At}
 			groups[r.Refusal] = g
 		}
-		g.Count.Count, g.Lumped, g.First = g.Count.Count+r.Count.Count, g.Lumped+r.Lumped, r.minute
-		if at := r.minute.Truncate(q.Step); len(found.Points) > 0 && found.Points[len(found.Points)-1].At.Equal(at) {
+		g.Count.Count, g.Lumped, g.First = g.Count.Count+r.Count.Count, g.Lumped+r.Lumped, r.At
+		if at := r.At.Truncate(q.Step); len(found.Points) > 0 && found.Points[len(found.Points)-1].At.Equal(at) {
 			found.Points[len(found.Points)-1].Count += r.Count.Count
 		} else {
 			found.Points = append(found.Points, Point{at, r.Count.Count})

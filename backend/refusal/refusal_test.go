@@ -95,6 +95,15 @@ func TestSum(t *testing.T) {
 		require.EqualValues(t, 9, sum(t, l, all(report.Refusal{Reason: "expired"})).Total)
 		require.Zero(t, sum(t, l, all(report.Refusal{Platform: "slack"})).Total)
 
+		minutes, err := l.Minutes(t.Context(), minute.Add(time.Second), 100)
+		require.NoError(t, err)
+		require.Equal(t, minute.Add(time.Minute), minutes[0].At)
+		require.Equal(t, minute, minutes[3].At, "a minute is there as a whole")
+		require.Len(t, minutes, 4)
+		few, err := l.Minutes(t.Context(), minute.Add(-time.Hour), 1)
+		require.NoError(t, err)
+		require.Equal(t, minutes[:1], few)
+
 		require.NoError(t, l.Erase(t.Context(), "nobody"))
 		require.Len(t, sum(t, l, all(report.Refusal{})).Samples, 4)
 		require.NoError(t, l.Erase(t.Context(), "alice"))

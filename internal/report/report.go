@@ -52,6 +52,12 @@ type Refusal struct {
 	Bot string `json:"bot,omitempty"`
 }
 
+// Covers reports whether a refusal is one of these. Empty fields stand for any.
+func (r Refusal) Covers(other Refusal) bool {
+	same := func(want, got string) bool { return want == "" || want == got }
+	return same(r.Handler, other.Handler) && same(r.Reason, other.Reason) && same(r.Platform, other.Platform) && same(r.Bot, other.Bot)
+}
+
 // Count says how often that happened.
 type Count struct {
 	Refusal

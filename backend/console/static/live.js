@@ -19,10 +19,13 @@ function counts(news) {
   const wanted = news.dataset.status ? news.dataset.status.split(",") : ["accepted", "deferred"];
   const fresh = new Set();
   const since = clockOf();
+  let reported = 0; // Reports have no id, and say how many they are about.
   follow(news.dataset.counts, (notice) => {
-    if (!wanted.includes(notice.status) || document.querySelector(`a.id[href$="${CSS.escape(notice.id)}"]`)) return;
-    fresh.add(notice.id);
-    const many = fresh.size < 1000 ? fresh.size : "1000 or more";
+    if (notice.id && (!wanted.includes(notice.status) || document.querySelector(`a.id[href$="${CSS.escape(notice.id)}"]`))) return;
+    if (notice.id) fresh.add(notice.id);
+    else reported += notice.new;
+    const number = fresh.size + reported;
+    const many = number < 1000 ? number : "1000 or more";
     if (fresh.size > 1000) fresh.delete(notice.id);
     news.hidden = false;
     news.querySelector("b").textContent = `↑ ${many} new`;

@@ -1,24 +1,48 @@
 import { clockOf } from "./clock.js";
 import { copies } from "./copy.js";
+import { follow } from "./stream.js";
 
 // trusted parses pages of this console, and nothing else.
 const trusted = globalThis.trustedTypes?.createPolicy("console", { createHTML: (page) => page });
+// calm is how long after a change parts are read again, in milliseconds: others may follow it.
+const calm = 300;
 // idle is after how long without input parts are read less often, in milliseconds.
 const idle = 120_000;
 
-// parts reads again the parts of a page that say how often, in seconds: not while the page is hidden, or while somebody
-// is in that part or has something open there.
+// parts reads again the parts of a page that say how often, in seconds, or what stream tells of their changes: not while
+// the page is hidden, or while somebody is in that part or has something open there.
 export function parts(after) {
   let touched = Date.now();
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = Date.now(); });
+  const told = changes(after);
   const again = async () => {
     const every = everyOf();
     if (!every) return;
-    if (!document.hidden) await read(after);
+    if (!document.hidden && !told.following) await read(after);
     setTimeout(again, Date.now() - touched > idle ? Math.max(every, 30) * 1000 : every * 1000);
   };
   const every = everyOf();
   if (every) setTimeout(again, every * 1000);
+}
+
+// changes reads the parts again when the stream of one of them begins and tells of a change, until no part has one.
+function changes(after) {
+  const told = { following: false };
+  const followed = document.querySelector("[data-follow]");
+  if (!followed) return told;
+  let timer = 0;
+  const soon = () => {
+    timer ||= setTimeout(async () => {
+      timer = 0;
+      await read(after);
+      if (!document.querySelector("[data-follow]")) end();
+    }, calm);
+  };
+  const end = follow(followed.dataset.follow, soon, (state) => {
+    told.following = state === "following";
+    if (told.following) soon(); // What changed before it began.
+  });
+  return told;
 }
 
 function everyOf() {
