@@ -97,6 +97,17 @@ func (s *stack) startWorker() *process {
 	return s.backend("jobs")
 }
 
+// replaceWorker kills the process that works on jobs, and starts another one.
+func (s *stack) replaceWorker(worker *process) {
+	s.t.Helper()
+	worker.kill()
+	if s.embedded() {
+		s.startGateway()
+		return
+	}
+	s.startWorker()
+}
+
 // twoBots puts another bot beside demo.
 func (s *stack) twoBots() *bot {
 	s.t.Helper()

@@ -51,12 +51,7 @@ func TestDeadReplayIsKilled(t *testing.T) {
 		s.deadAPI(http.MethodPost, fmt.Sprintf("/replay?bot=demo&rate=%d", rate), http.StatusAccepted, &asked)
 		begun := s.awaitJob(asked.ID, func(j jobShown) bool { return j.Done >= rate })
 		require.Less(t, begun.Done, int64(few), "it goes at a rate")
-		worker.kill()
-		if s.embedded() {
-			s.startGateway()
-		} else {
-			s.startWorker()
-		}
+		s.replaceWorker(worker)
 		done := s.awaitJob(asked.ID, func(j jobShown) bool { return j.Status == "done" })
 		require.GreaterOrEqual(t, done.Done, begun.Done)
 		for _, id := range ids {

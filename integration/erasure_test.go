@@ -8,6 +8,9 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/botgate/botgate/backend/store"
+	"github.com/botgate/botgate/internal/event"
 )
 
 // officer returns the headers of somebody who may do everything.
@@ -83,6 +86,59 @@ func (s *stack) requireErasable() {
 	kept := string(s.do(http.MethodGet, "/v1/users/alice/data", nil, http.StatusOK).body)
 	require.Equal(s.t, 1, strings.Count(kept, "\n"), kept)
 	require.Contains(s.t, kept, again)
+}
+
+// TestErasureIsKilled has a job erase a user with many events, and kills the process that does it: another one goes on
+// once the lease of the first is over, which takes half a minute.
+func TestErasureIsKilled(t *testing.T) {
+	t.Parallel()
+	forEachEngine(t, func(t *testing.T, s *stack) {
+		many := 3000 // A step is 200 entries, and 10 000 in PostgreSQL.
+		if !s.embedded() {
+			many = 25_000
+		}
+		mark := s.accept("bob", hello)
+		s.awaitAll(mark)
+		s.fillLog("alice", many)
+		worker := s.startWorker()
+		header := s.officer()
+		header.Set("Prefer", "respond-async")
+		a, err := send(http.MethodDelete, s.base+"/v1/users/alice/data", header, nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusAccepted, a.status, "%s", a.body)
+		var asked jobShown
+		a.json(t, &asked)
+		begun := s.awaitJob(asked.ID, func(j jobShown) bool { return j.Done > 0 })
+		t.Logf("killed when %d of %d events were erased", begun.Done, many)
+		s.replaceWorker(worker)
+		done := s.awaitJob(asked.ID, func(j jobShown) bool { return j.Status == "done" })
+		require.GreaterOrEqual(t, done.Done, begun.Done)
+		s.do(http.MethodGet, "/v1/users/alice", nil, http.StatusNotFound)
+		s.do(http.MethodGet, "/v1/users/bob", nil, http.StatusOK)
+		shown := string(s.do(http.MethodGet, "/v1/jobs/"+asked.ID, nil, http.StatusOK).body)
+		require.Contains(t, shown, `"asked_by":"officer"`)
+		audit := string(s.do(http.MethodGet, "/v1/audit", nil, http.StatusOK).body)
+		require.Contains(t, audit, asked.ID)
+		require.NotContains(t, shown+audit, "alice", "who was erased is in neither")
+	})
+}
+
+// fillLog writes events of a user to the log, as if they had been accepted and delivered to nobody yet.
+func (s *stack) fillLog(user string, many int) {
+	s.t.Helper()
+	for range many / 1000 {
+		batch := make([]store.Entry, 1000)
+		for i := range batch {
+			id, err := event.NewID(user)
+			require.NoError(s.t, err)
+			e := &event.Event{ID: id, Bot: "demo", Type: "command", Subject: user, Time: time.Now().Add(-time.Minute)}
+			e.Normalize()
+			batch[i], err = store.NewEntry(e)
+			require.NoError(s.t, err)
+		}
+		_, err := s.store().Append(s.t.Context(), batch)
+		require.NoError(s.t, err)
+	}
 }
 
 // requireErased asks every endpoint for what there was of a user. The log is streamed from its

@@ -56,6 +56,9 @@ func (a *API) submitJob(w *response, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
+	if request.Kind == job.EraseKind {
+		return job.BadParameter("An erasure is asked for by DELETE /v1/users/{user}/data with the header Prefer: respond-async.")
+	}
 	return a.submit(w, r, c, request)
 }
 

@@ -193,6 +193,7 @@ GET /v1/users/alice/data?bot=demo | X-Botgate-Bot: other
 GET /v1/users/alice/data?at=now
 PUT /v1/users/alice/data
 DELETE /v1/users/alice/data
+DELETE /v1/users/alice/data | Prefer: respond-async
 DELETE /v1/users/alice/data?bot=demo
 DELETE /v1/users/alice/data | X-Botgate-Bot: demo
 DELETE /v1/users/%ff/data
@@ -384,7 +385,7 @@ func died(r *store.Record) *store.Record {
 	return &dead
 }
 
-func (d describedUsers) Erase(context.Context, string, time.Time) (int64, error) {
+func (d describedUsers) Erase(context.Context, string, time.Time, func(int64) error) (int64, error) {
 	return 7, d.err
 }
 

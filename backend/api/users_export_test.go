@@ -7,11 +7,13 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/backend/job"
 	"github.com/botgate/botgate/backend/session"
 	"github.com/botgate/botgate/backend/store"
 	"github.com/botgate/botgate/internal/botclaim"
@@ -36,7 +38,7 @@ func (f fakeUsers) List(ctx context.Context, q store.Query) (*store.Page, error)
 	return &store.Page{Records: page.Records, Next: &store.Position{Time: at, ID: "x"}, Missing: page.Missing}, err
 }
 
-func (f fakeUsers) Erase(context.Context, string, time.Time) (int64, error) {
+func (f fakeUsers) Erase(context.Context, string, time.Time, func(int64) error) (int64, error) {
 	return 7, f.err
 }
 
@@ -119,4 +121,53 @@ func TestErasure(t *testing.T) {
 	require.Equal(t, []string{"alice", "id-1"}, forgotten)
 	_, err := cfg.Sessions.Get(t.Context(), session.Key{Bot: "demo", User: "alice"})
 	require.ErrorIs(t, err, session.ErrNotFound)
+}
+
+// TestErasureByAJob erases what is no event at once, and has a job for the rest.
+func TestErasureByAJob(t *testing.T) {
+	t.Parallel()
+	cfg := usersConfig(t, record("", nil), errors.New("the events are the job's"))
+	jobs, kept := &askedJobs{}, &fakeRefusals{}
+	cfg.Jobs, cfg.Refusals = jobs, kept
+	h := handler(t, cfg)
+	erase := func(bot string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "/v1/users/alice/data", nil)
+		r.Header.Set("Prefer", "respond-async, wait=3")
+		r.Header.Set("Idempotency-Key", "once")
+		r.Header.Set(userHeader, "olivia")
+		if bot != "" {
+			r.Header.Set(botclaim.Header, bot)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	requireProblem(t, erase("demo"), 403, "other-bot")
+	require.Empty(t, jobs.asked)
+	w := erase("")
+	require.Equal(t, http.StatusAccepted, w.Code, w.Body)
+	require.Equal(t, "respond-async", w.Header().Get("Preference-Applied"))
+	require.Equal(t, "/v1/jobs/queued", w.Header().Get("Location"))
+	require.Equal(t, []job.Request{{Kind: "erase", Parameters: []byte(`{"user":"alice"}`), AskedBy: "olivia", Key: "once"}}, jobs.asked)
+	require.Equal(t, []string{"alice"}, kept.erased)
+	_, err := cfg.Sessions.Get(t.Context(), session.Key{Bot: "demo", User: "alice"})
+	require.ErrorIs(t, err, session.ErrNotFound)
+
+	w = httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/jobs", strings.NewReader(`{"kind":"erase","user":"alice"}`))
+	r.Header.Set("Content-Type", "application/json")
+	h.ServeHTTP(w, r)
+	requireProblem(t, w, 422, "unfit-job")
+	require.Contains(t, w.Body.String(), "Prefer: respond-async")
+}
+
+// askedJobs remembers what was asked for.
+type askedJobs struct {
+	fakeJobs
+	asked []job.Request
+}
+
+func (a *askedJobs) Submit(ctx context.Context, r job.Request) (*job.Job, bool, error) {
+	a.asked = append(a.asked, r)
+	return a.fakeJobs.Submit(ctx, r)
 }

@@ -174,6 +174,7 @@ func (a *App) jobKinds() (map[string]job.Kind, error) {
 	}
 	kinds := deadKinds(a.store, a.queue)
 	kinds["rebuild"], kinds["replay"], kinds["reconcile"] = kind.Rebuild{Maintainer: a.store}, kind.Replay{Queue: a.queue}, reconcile
+	kinds[job.EraseKind] = kind.Erase{Store: a.store, Forget: a.forget}
 	address := a.settings.Blobs()
 	if address == "" {
 		kinds["export"] = kind.Missing("Exports need a blob store for their files: set " + config.EnvBlobURL + ".")

@@ -25,6 +25,8 @@ type call struct {
 	query        url.Values
 	// key marks repeats of a call that changes something; empty for none.
 	key string
+	// later has a job do it.
+	later bool
 	// body is JSON; nil for none.
 	body []byte
 	// shared lets the answer be one of a moment ago.
@@ -75,6 +77,9 @@ func (v *visit) request(a call) (*http.Request, error) {
 	request.Header.Set(requestid.Header, v.id)
 	if a.body != nil {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if a.later {
+		request.Header.Set("Prefer", "respond-async")
 	}
 	if a.key != "" {
 		request.Header.Set(idempotency.Header, a.key)

@@ -1,17 +1,18 @@
 package console
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
 )
 
-// erasePage asks whether a user is to be erased, or says that they are.
+// erasePage asks whether a user is to be erased.
 type erasePage struct {
 	User, Back, Action string
 	Events             string
 	Why                string
-	// Done is how many events were erased; empty before.
-	Done string
+	// Key makes repeats of the form the same job.
+	Key string
 }
 
 // confirmErase shows what would be erased.
@@ -26,11 +27,11 @@ func (c *Console) confirmErase(v *visit) error {
 		events += b.Counts.Accepted
 	}
 	return v.render("erase", "Erase a user", erasePage{
-		User: visible(user), Back: userAddress(user), Action: userAddress(user) + "/erase", Events: count(int(events), "event", "events"), Why: v.why(scopeAdmin),
+		User: visible(user), Back: userAddress(user), Action: userAddress(user) + "/erase", Events: count(int(events), "event", "events"), Why: v.why(scopeAdmin), Key: rand.Text(),
 	})
 }
 
-// eraseUser erases a user whose name was typed.
+// eraseUser has a user erased whose name was typed, and shows the job that does it.
 func (c *Console) eraseUser(v *visit) error {
 	form, err := v.readForm(usersPath)
 	if err != nil {
@@ -46,12 +47,11 @@ func (c *Console) eraseUser(v *visit) error {
 	if err := v.refuse(scopeAdmin); err != nil {
 		return err
 	}
-	var erased struct {
-		Events int `json:"events"`
-	}
-	a := call{method: http.MethodDelete, path: "/v1/users/" + url.PathEscape(user) + "/data"}
-	if err := v.ask(a, &erased); err != nil {
+	var made jobView
+	a := call{method: http.MethodDelete, path: "/v1/users/" + url.PathEscape(user) + "/data", later: true, key: form.Get("key")}
+	if err := v.ask(a, &made); err != nil {
 		return err
 	}
-	return v.render("erase", "Erased", erasePage{Back: usersPath, Done: count(erased.Events, "event", "events")})
+	v.redirect(jobsPath + "/" + made.ID)
+	return nil
 }

@@ -45,9 +45,12 @@ func TestUser(t *testing.T) {
 	w = v.send(http.MethodPost, "/console/users/alice/erase", url.Values{"typed": {"bob"}})
 	require.Equal(t, http.StatusUnprocessableEntity, w.Code)
 	w = v.send(http.MethodPost, "/console/users/alice/erase", url.Values{"typed": {"alice"}})
-	require.Equal(t, http.StatusOK, w.Code, w.Body)
-	require.Contains(t, w.Body.String(), "3 events")
-	require.Equal(t, http.StatusNotFound, v.send(http.MethodGet, "/console/users/alice", nil).Code)
+	require.Equal(t, http.StatusSeeOther, w.Code, w.Body)
+	last := d.jobs.jobs[len(d.jobs.jobs)-1]
+	require.Equal(t, "/console/jobs/"+last.ID, w.Header().Get("Location"))
+	require.Equal(t, "erase", last.Kind)
+	require.JSONEq(t, `{"user":"alice"}`, string(last.Parameters))
+	require.NotContains(t, v.page("/console/users/alice"), "address", "what bots remember is gone at once")
 	require.NotContains(t, v.page("/console/audit?from=all"), "alice/data", "the name of who was erased is not in the audit")
 }
 

@@ -85,6 +85,7 @@ func roundTrip(t *testing.T, open openEngine) {
 	j.Bot = "" // It does not change any more.
 	next := *j
 	next.Status, next.CancelAsked, next.Done, next.Total, next.Checkpoint = job.StatusRunning, true, 1<<40, 1<<41, "here\n\"é\""
+	next.Parameters = []byte(`{"kept":1}`)
 	next.Result, next.Error, next.Tries, next.Crashes, next.Owner = []byte(`{"x":1}`), "so", 3, 2, "owner"
 	next.LeaseUntil, next.DueAt, next.UpdatedAt = start.Add(time.Hour), time.Time{}, start.Add(time.Microsecond)
 	next.FinishedAt, next.Version = start.Add(2*time.Hour), "w"

@@ -128,8 +128,8 @@ type Engine interface {
 	// Load returns a job, or ErrNotFound.
 	Load(ctx context.Context, id string) (*Job, error)
 	// Store replaces the version was of a job and appends parts, which next.Parts counts. It
-	// returns ErrConflict when the row has another version. ID, Kind, Parameters, Bot,
-	// TraceParent and CreatedAt never change.
+	// returns ErrConflict when the row has another version. ID, Kind, Bot, TraceParent and CreatedAt
+	// never change.
 	Store(ctx context.Context, next *Job, was string, parts ...Part) error
 	// Parts returns up to limit parts in order, after the first skip ones.
 	Parts(ctx context.Context, id string, skip, limit int) ([]Part, error)

@@ -147,7 +147,13 @@ func (j *Jobs) repeated(ctx context.Context, wanted *Job) (*Job, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if there.Kind != wanted.Kind || string(there.Parameters) != string(wanted.Parameters) {
+	parameters := []byte(wanted.Parameters)
+	if there.Status.Final() {
+		if parameters, err = j.redacted(wanted.Kind, parameters); err != nil {
+			return nil, false, err
+		}
+	}
+	if there.Kind != wanted.Kind || string(there.Parameters) != string(parameters) {
 		return nil, false, ErrKeyReused
 	}
 	return there, false, nil
@@ -188,7 +194,7 @@ func (j *Jobs) Cancel(ctx context.Context, id, bot string) (*Job, error) {
 		if next.CancelAsked = there.leased(at); !next.CancelAsked {
 			next.finish(StatusCancelled, at)
 		}
-		if err = j.cfg.Engine.Store(ctx, &next, there.Version); !errors.Is(err, ErrConflict) {
+		if err = j.store(ctx, &next, there.Version); !errors.Is(err, ErrConflict) {
 			if err == nil && next.Status.Final() {
 				j.metrics.finish(next.Kind, next.Status)
 			}
@@ -196,6 +202,31 @@ func (j *Jobs) Cancel(ctx context.Context, id, bot string) (*Job, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: too many writers", ErrUnavailable)
+}
+
+// store writes a version of a job. Of one that is final only what may be kept is written.
+func (j *Jobs) store(ctx context.Context, next *Job, was string, parts ...Part) error {
+	if next.Status.Final() {
+		kept, err := j.redacted(next.Kind, next.Parameters)
+		if err != nil {
+			return err
+		}
+		next.Parameters = kept
+	}
+	return j.cfg.Engine.Store(ctx, next, was, parts...)
+}
+
+// redacted are the parameters of a job that is final.
+func (j *Jobs) redacted(kind string, parameters []byte) ([]byte, error) {
+	discreet, ok := j.cfg.Kinds[kind].(Discreet)
+	if !ok {
+		return parameters, nil
+	}
+	kept, err := discreet.Redact(parameters)
+	if err != nil {
+		return nil, fmt.Errorf("redacting the parameters of a job: %w", err)
+	}
+	return kept, nil
 }
 
 // finish makes a job final.

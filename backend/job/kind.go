@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// EraseKind is the name of the kind that erases a user. It has a request of its own, which erases the rest, too.
+const EraseKind = "erase"
+
 // Kind is a kind of work.
 type Kind interface {
 	// Prepare checks parameters, a JSON object, and returns them in a canonical form: equal
@@ -28,6 +31,13 @@ type Filer interface {
 	File(j *Job) File
 	// ReadPart returns a part, or ErrNoFile once it is removed.
 	ReadPart(ctx context.Context, p Part) ([]byte, error)
+}
+
+// Discreet is a kind whose parameters name somebody, which they do no longer once a job is final.
+type Discreet interface {
+	Kind
+	// Redact returns what is kept of parameters that were prepared.
+	Redact(parameters []byte) ([]byte, error)
 }
 
 // File describes a file.

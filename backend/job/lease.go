@@ -33,7 +33,7 @@ func (j *Jobs) take(ctx context.Context, due *Job) (*Job, error) {
 		next.Tries++
 		j.lease(&next)
 	}
-	return &next, j.cfg.Engine.Store(ctx, &next, due.Version)
+	return &next, j.store(ctx, &next, due.Version)
 }
 
 // lease leases the job to its owner, or renews the lease. It is due again when that expires.

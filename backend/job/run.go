@@ -91,7 +91,7 @@ func (r *Run) store(ctx context.Context, version string, change func(*Job), part
 	next := r.job
 	change(&next)
 	next.Version, next.UpdatedAt = version, now()
-	err := r.jobs.cfg.Engine.Store(ctx, &next, r.job.Version, parts...)
+	err := r.jobs.store(ctx, &next, r.job.Version, parts...)
 	if err == nil {
 		r.job = next
 	}

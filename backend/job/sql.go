@@ -17,16 +17,16 @@ var migrationFiles embed.FS
 
 // changing are the columns that Store writes, fixed those that only Create does.
 const (
-	changing = `status, cancel_asked, done, total, checkpoint, parts, result, error,
+	changing = `parameters, status, cancel_asked, done, total, checkpoint, parts, result, error,
 	tries, crashes, owner, lease_until, due_at, updated_at, finished_at, version`
-	fixed   = `id, kind, parameters, bot, created_at, asked_by, trace_parent`
+	fixed   = `id, kind, bot, created_at, asked_by, trace_parent`
 	columns = changing + `, ` + fixed
 )
 
 // changes are the values of the columns changing.
 func changes(j *Job) []any {
 	return []any{
-		string(j.Status), j.CancelAsked, j.Done, j.Total, j.Checkpoint, j.Parts, string(j.Result), j.Error,
+		string(j.Parameters), string(j.Status), j.CancelAsked, j.Done, j.Total, j.Checkpoint, j.Parts, string(j.Result), j.Error,
 		j.Tries, j.Crashes, j.Owner, micros(j.LeaseUntil), micros(j.DueAt),
 		micros(j.UpdatedAt), micros(j.FinishedAt), j.Version,
 	}
@@ -59,7 +59,7 @@ func (e *SQL) Create(ctx context.Context, j *Job) error {
 	n, err := sqldb.Exec(ctx, e.DB.Writer, `insert into jobs (`+columns+`)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 on conflict (id) do nothing`, append(changes(j),
-		j.ID, j.Kind, string(j.Parameters), j.Bot, micros(j.CreatedAt), j.AskedBy, j.TraceParent)...)
+		j.ID, j.Kind, j.Bot, micros(j.CreatedAt), j.AskedBy, j.TraceParent)...)
 	if err == nil && n == 0 {
 		return ErrExists
 	}
@@ -81,9 +81,9 @@ func (e *SQL) Load(ctx context.Context, id string) (*Job, error) {
 func scan(rows *sql.Rows) (*Job, error) {
 	j := &Job{}
 	var lease, due, created, updated, finished sql.NullInt64
-	err := rows.Scan(&j.Status, &j.CancelAsked, &j.Done, &j.Total, &j.Checkpoint, &j.Parts,
+	err := rows.Scan((*[]byte)(&j.Parameters), &j.Status, &j.CancelAsked, &j.Done, &j.Total, &j.Checkpoint, &j.Parts,
 		(*[]byte)(&j.Result), &j.Error, &j.Tries, &j.Crashes, &j.Owner, &lease, &due, &updated, &finished, &j.Version,
-		&j.ID, &j.Kind, (*[]byte)(&j.Parameters), &j.Bot, &created, &j.AskedBy, &j.TraceParent)
+		&j.ID, &j.Kind, &j.Bot, &created, &j.AskedBy, &j.TraceParent)
 	if len(j.Result) == 0 {
 		j.Result = nil
 	}
@@ -105,8 +105,8 @@ func (e *SQL) Store(ctx context.Context, next *Job, was string, parts ...Part) e
 	}
 	defer func() { _ = tx.Rollback() }()
 	n, err := sqldb.Exec(ctx, tx, `
-update jobs set (`+changing+`) = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-where id = $17 and version = $18`, append(changes(next), next.ID, was)...)
+update jobs set (`+changing+`) = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+where id = $18 and version = $19`, append(changes(next), next.ID, was)...)
 	if err == nil && n == 0 {
 		return ErrConflict
 	}

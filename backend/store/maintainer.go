@@ -29,8 +29,9 @@ type Maintainer interface {
 	Rebuild(ctx context.Context, day time.Time) (entries int64, err error)
 	// Erase removes the events of a user that were accepted before a time, with their changes,
 	// from the log and the read models, and refuses those that arrive later. It returns how many
-	// events it removed. It goes in short transactions, and can be called again after an error.
-	Erase(ctx context.Context, subject string, before time.Time) (events int64, err error)
+	// events it removed. It goes in short transactions, and can be called again after an error. After each
+	// transaction it calls erased, unless that is nil, with how many events it removed; an error of that ends it.
+	Erase(ctx context.Context, subject string, before time.Time, erased func(events int64) error) (events int64, err error)
 
 	// ReadBuckets returns entries of buckets in the order of (EventTime, ID), with
 	// bodies: at most limit, behind the position of an entry (its EventTime and ID), and of those

@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/botgate/botgate/internal/event"
+	"github.com/botgate/botgate/internal/preference"
 	"github.com/botgate/botgate/modules/internal/payload"
 )
 
@@ -43,24 +43,15 @@ var unfitHeaders = []string{
 // errAnswerTooLong means that what was asked for the bot's answer did not keep to its bound.
 var errAnswerTooLong = errors.New("the answer is too long")
 
-// preferredWait reads how long a client wants to wait, in whole seconds (RFC 7240, section 4.3): the first of several,
-// at most longest, and 0 for not at all. What can't be read is ignored, as section 2 has it.
+// preferredWait reads how long a client wants to wait, in whole seconds (RFC 7240, section 4.3): at most longest, and 0
+// for not at all. What can't be read is ignored, as section 2 has it.
 func preferredWait(header http.Header, longest time.Duration) time.Duration {
-	for _, line := range header.Values("Prefer") {
-		for preference := range strings.SplitSeq(line, ",") {
-			preference, _, _ = strings.Cut(preference, ";")
-			name, value, _ := strings.Cut(preference, "=")
-			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
-				continue
-			}
-			seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
-			if err != nil {
-				return 0
-			}
-			return min(time.Duration(seconds)*time.Second, longest)
-		}
+	value, _ := preference.Value(header, "wait")
+	seconds, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return 0
 	}
-	return 0
+	return min(time.Duration(seconds)*time.Second, longest)
 }
 
 // replyByBot answers an API client with what the bot answers, where the client wants to wait for that and it comes in

@@ -59,7 +59,7 @@ func open(ctx context.Context, folder string, lease time.Duration, reader func(k
 	}
 	exports := kind.NewExport(kind.ExportConfig{Reader: reader(events), Blobs: blobs, PartSize: partSize})
 	jobs, err := job.New(job.Config{
-		Engine: engine, Kinds: map[string]job.Kind{"export": exports}, Lease: lease, PollInterval: 20 * time.Millisecond,
+		Engine: engine, Kinds: map[string]job.Kind{"export": exports, job.EraseKind: kind.Erase{Store: telling{events}}}, Lease: lease, PollInterval: 20 * time.Millisecond,
 	})
 	closeAll := func() error {
 		for _, c := range []io.Closer{db, events} {

@@ -39,6 +39,18 @@ func (r teller) List(ctx context.Context, q store.Query) (*store.Page, error) {
 	return r.Reader.List(ctx, q)
 }
 
+// telling says on standard output when an erasure takes a step, in a child.
+type telling struct{ kind.EraseStore }
+
+func (t telling) Erase(ctx context.Context, subject string, before time.Time, erased func(int64) error) (int64, error) {
+	return t.EraseStore.Erase(ctx, subject, before, func(events int64) error {
+		if os.Getenv(childFolder) != "" {
+			fmt.Println("reading")
+		}
+		return erased(events)
+	})
+}
+
 func runChild(folder string) error {
 	p, err := open(context.Background(), folder, childLease, func(r kind.Reader) kind.Reader { return teller{r} })
 	if err != nil {
@@ -47,7 +59,7 @@ func runChild(folder string) error {
 	return p.jobs.Run(context.Background())
 }
 
-// kill runs a child and kills it as it begins to read for the n-th time, or after a while.
+// kill runs a child and kills it as it tells for the n-th time, or after a while.
 func kill(t *testing.T, folder string, n int) {
 	t.Helper()
 	self, err := os.Executable()

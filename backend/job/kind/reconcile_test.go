@@ -170,7 +170,7 @@ func TestReconcileLeavesAlone(t *testing.T) {
 			r.change(e, event.Change{Status: event.StatusFailed, Attempt: 1, At: r.at.Add(time.Hour)})
 		},
 		"erased": func(r *reconciler, e *event.Event) {
-			_, err := r.events.Erase(r.t.Context(), e.Subject, r.at)
+			_, err := r.events.Erase(r.t.Context(), e.Subject, r.at, nil)
 			require.NoError(r.t, err)
 		},
 		"the log is behind":          func(r *reconciler, _ *event.Event) { r.queue.depths = map[queue.Group]int64{queue.Record: 1} },

@@ -20,7 +20,7 @@ const (
 
 // Erase implements [store.Maintainer]. The erasure is noted under the exclusive lock, so that
 // every later Append sees it.
-func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {
+func (s *Store) Erase(ctx context.Context, subject string, before time.Time, erased func(events int64) error) (events int64, err error) {
 	if !(store.Query{Subject: subject}).Possible() || subject == "" {
 		return 0, errors.New("erasing a user: no such user can be")
 	}
@@ -31,7 +31,7 @@ func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (ev
 		days, err = pgx.CollectRows(rows, pgx.RowTo[time.Time]) // Returns the error of Query as well.
 	}
 	if err == nil {
-		events, err = s.removeAll(ctx, days, ofUser(subject, before))
+		events, err = s.removeAll(ctx, days, ofUser(subject, before), erased)
 	}
 	if err != nil {
 		return events, fmt.Errorf("erasing a user: %w", classify(err))

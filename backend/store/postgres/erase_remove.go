@@ -78,8 +78,9 @@ func (s *Store) remove(ctx context.Context, day time.Time, r removal) (entries, 
 	return entries, events, err
 }
 
-// removeAll removes all such entries of days, and returns how many events there were.
-func (s *Store) removeAll(ctx context.Context, days []time.Time, r removal) (all int64, err error) {
+// removeAll removes all such entries of days, and returns how many events there were. After each chunk it calls removed,
+// unless that is nil.
+func (s *Store) removeAll(ctx context.Context, days []time.Time, r removal, removed func(events int64) error) (all int64, err error) {
 	for _, day := range days {
 		for entries := int64(removeChunk); entries >= removeChunk; {
 			var events int64
@@ -87,6 +88,12 @@ func (s *Store) removeAll(ctx context.Context, days []time.Time, r removal) (all
 				return all, err
 			}
 			all += events
+			if removed == nil {
+				continue
+			}
+			if err := removed(events); err != nil {
+				return all, err
+			}
 		}
 	}
 	return all, nil

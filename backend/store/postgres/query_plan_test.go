@@ -173,7 +173,7 @@ func uses(t testing.TB, s *Store, events int) map[string][]func() error {
 		"Retain":  {func() error { return drop(s.Retain(ctx, sqlstore.NextDay(firstDay))) }},
 		"Days":    {func() error { return drop(s.Days(ctx)) }},
 		"Rebuild": {func() error { return drop(s.Rebuild(ctx, here)) }},
-		"Erase":   {func() error { return drop(s.Erase(ctx, "user-11", here.Add(240*time.Hour))) }},
+		"Erase":   {func() error { return drop(s.Erase(ctx, "user-11", here.Add(240*time.Hour), nil)) }},
 		"ReadBuckets": {func() error {
 			return drop(s.ReadBuckets(ctx, []int{1, 2}, store.Position{Time: here}, here, 10))
 		}},

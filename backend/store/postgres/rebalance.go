@@ -60,7 +60,7 @@ func (s *Store) DropFenced(ctx context.Context, buckets []int) error {
 	}
 	days, err := partitions(ctx, s.primary())
 	if err == nil {
-		_, err = s.removeAll(ctx, days, removal{where: "bucket = any ($2)", arg: buckets})
+		_, err = s.removeAll(ctx, days, removal{where: "bucket = any ($2)", arg: buckets}, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("dropping buckets: %w", classify(err))

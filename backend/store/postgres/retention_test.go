@@ -114,7 +114,7 @@ func TestErase(t *testing.T) {
 			want++
 		}
 	}
-	done, err := s.Erase(t.Context(), "alice", before)
+	done, err := s.Erase(t.Context(), "alice", before, nil)
 	require.NoError(t, err)
 	require.Equal(t, want, done)
 	requireRebuilt(t, s, url)
@@ -130,7 +130,7 @@ func TestErase(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, r.Event.Time.Before(before))
 	}
-	_, err = s.Erase(t.Context(), "", before)
+	_, err = s.Erase(t.Context(), "", before, nil)
 	require.Error(t, err)
 }
 

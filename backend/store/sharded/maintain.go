@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -40,8 +41,17 @@ func (s *Store) Rebuild(ctx context.Context, day time.Time) (entries int64, err 
 // Erase is [store.Maintainer.Erase] in every shard: a copy of the user's events may be on its
 // way to another one, or be left over from a move. So all have to be there; after an error
 // it is to be called again.
-func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {
-	parts, err := fromAll(ctx, s, func(m *member) (int64, error) { return m.Erase(ctx, subject, before) })
+func (s *Store) Erase(ctx context.Context, subject string, before time.Time, erased func(events int64) error) (events int64, err error) {
+	var one sync.Mutex // Shards erase at the same time.
+	told := func(events int64) error {
+		one.Lock()
+		defer one.Unlock()
+		return erased(events)
+	}
+	if erased == nil {
+		told = nil
+	}
+	parts, err := fromAll(ctx, s, func(m *member) (int64, error) { return m.Erase(ctx, subject, before, told) })
 	return slices.Max(parts), err
 }
 

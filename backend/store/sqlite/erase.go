@@ -14,7 +14,7 @@ where e.subject = $1 and e.subject <> '' and (e.event_time < $2 or e.recorded_at
 order by e.event_time, e.id limit $3`
 
 // Erase implements [store.Maintainer].
-func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {
+func (s *Store) Erase(ctx context.Context, subject string, before time.Time, erased func(events int64) error) (events int64, err error) {
 	if subject == "" {
 		return events, nil
 	}
@@ -23,6 +23,9 @@ func (s *Store) Erase(ctx context.Context, subject string, before time.Time) (ev
 		err = inSteps(ctx, func() (last bool, err error) {
 			n, last, err := s.eraseSome(ctx, subject, before)
 			events += n
+			if err == nil && erased != nil {
+				err = erased(n)
+			}
 			return last, err
 		})
 	}

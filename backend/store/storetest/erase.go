@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ var eraseCases = map[string]func(*testing.T, Store){
 		c := change(t, e, event.StatusFailed, 1)
 		c.Subject = "someone"
 		add(t, s, e, c, other)
-		_, err := s.Erase(t.Context(), e.Subject, farFuture)
+		_, err := s.Erase(t.Context(), e.Subject, farFuture, nil)
 		require.NoError(t, err)
 		require.Equal(t, []string{other.ID}, idsOfLog(wholeLog(t, s, store.LogQuery{Limit: 9})))
 		requireEqual(t, modelOf(t, s), s)
@@ -73,7 +74,7 @@ var eraseCases = map[string]func(*testing.T, Store){
 		e := Event(1)
 		e.Subject = ""
 		add(t, s, e)
-		_, _ = s.Erase(t.Context(), "", farFuture) // It may say that this is no user.
+		_, _ = s.Erase(t.Context(), "", farFuture, nil) // It may say that this is no user.
 		require.Len(t, list(t, s, store.Query{Limit: 9}).Records, 1)
 		other := Event(2)
 		other.Subject = ""
@@ -84,11 +85,33 @@ var eraseCases = map[string]func(*testing.T, Store){
 	"hostile names": func(t *testing.T, s Store) {
 		add(t, s, Events(3)...)
 		for _, subject := range []string{"' or 1=1 --", "%", "user-_", "USER-1", "user-1 "} {
-			erased, err := s.Erase(t.Context(), subject, farFuture)
+			erased, err := s.Erase(t.Context(), subject, farFuture, nil)
 			require.NoError(t, err)
 			require.Zero(t, erased, "%q", subject)
 		}
 		require.Len(t, list(t, s, store.Query{Limit: 9}).Records, 3)
+	},
+
+	"in steps that can be stopped": func(t *testing.T, s Store) {
+		const many = 700
+		events := Events(many)
+		for _, e := range events {
+			e.Subject = "alice"
+		}
+		add(t, s, events...)
+		enough := errors.New("enough")
+		first, err := s.Erase(t.Context(), "alice", farFuture, func(int64) error { return enough })
+		require.ErrorIs(t, err, enough)
+		require.Positive(t, first)
+		var told int64
+		rest, err := s.Erase(t.Context(), "alice", farFuture, func(events int64) error {
+			told += events
+			return nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, rest, told)
+		require.EqualValues(t, many, first+rest, "nothing is counted twice")
+		require.Empty(t, list(t, s, store.Query{Subject: "alice", Limit: 9}).Records)
 	},
 
 	"while events are recorded": func(t *testing.T, s Store) {
@@ -104,7 +127,7 @@ var eraseCases = map[string]func(*testing.T, Store){
 			return nil
 		})
 		group.Go(func() error {
-			_, err := s.Erase(ctx, "u1", farFuture)
+			_, err := s.Erase(ctx, "u1", farFuture, nil)
 			return err
 		})
 		require.NoError(t, group.Wait())
@@ -117,7 +140,7 @@ var eraseCases = map[string]func(*testing.T, Store){
 func requireErased(t *testing.T, m *model, s Store, subject string, before time.Time) {
 	t.Helper()
 	want := m.count(func(e store.Entry) bool { return e.Subject == subject && e.Ref == "" && e.EventTime.Before(before) })
-	got, err := s.Erase(t.Context(), subject, before)
+	got, err := s.Erase(t.Context(), subject, before, nil)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	m.erase(subject, before)

@@ -36,7 +36,7 @@ func (f *Fake) Rebuild(ctx context.Context, day time.Time) (int64, error) {
 }
 
 // Erase implements [store.Maintainer].
-func (f *Fake) Erase(ctx context.Context, subject string, before time.Time) (events int64, err error) {
+func (f *Fake) Erase(ctx context.Context, subject string, before time.Time, erased func(events int64) error) (events int64, err error) {
 	if err := f.begin(ctx, "Erase"); err != nil {
 		return 0, err
 	}
@@ -50,7 +50,10 @@ func (f *Fake) Erase(ctx context.Context, subject string, before time.Time) (eve
 		}
 		return gone
 	})
-	return events, nil
+	if erased != nil {
+		err = erased(events)
+	}
+	return events, err
 }
 
 func byEvent(a, b store.Entry) int {

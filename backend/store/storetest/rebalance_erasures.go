@@ -15,12 +15,12 @@ import (
 func testErasuresMove(t *testing.T, open func() Store) {
 	from, to := open(), open()
 	for n := range 5 {
-		_, err := from.Erase(t.Context(), fmt.Sprint("user ", n), start.Add(time.Duration(n)*time.Hour))
+		_, err := from.Erase(t.Context(), fmt.Sprint("user ", n), start.Add(time.Duration(n)*time.Hour), nil)
 		require.NoError(t, err)
 	}
-	_, err := to.Erase(t.Context(), "user 4", start.Add(time.Minute))
+	_, err := to.Erase(t.Context(), "user 4", start.Add(time.Minute), nil)
 	require.NoError(t, err)
-	_, err = to.Erase(t.Context(), "user 0", start.Add(time.Hour))
+	_, err = to.Erase(t.Context(), "user 0", start.Add(time.Hour), nil)
 	require.NoError(t, err)
 	for range 2 {
 		var after []byte

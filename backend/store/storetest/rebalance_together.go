@@ -86,7 +86,7 @@ func keep(ctx context.Context, s Store, buckets []int) error {
 	if err := s.Fence(ctx, buckets, "", nothing); err != nil {
 		return err
 	}
-	_, err = s.Erase(ctx, "ü 3", farFuture)
+	_, err = s.Erase(ctx, "ü 3", farFuture, nil)
 	return err
 }
 

@@ -123,7 +123,7 @@ var scheduleCases = map[string]func(*testing.T, Store){
 			e.Time = now.Add(time.Hour)
 		}
 		add(t, s, soon, other)
-		erased, err := s.Erase(t.Context(), soon.Subject, time.Now().Add(time.Second))
+		erased, err := s.Erase(t.Context(), soon.Subject, time.Now().Add(time.Second), nil)
 		require.NoError(t, err)
 		require.Equal(t, int64(1), erased)
 		add(t, s, late, turnOf(t, soon, event.StatusDue, 1))
