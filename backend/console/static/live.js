@@ -83,7 +83,7 @@ function rowOf(notice) {
   link.className = "id";
   link.href = `/console/events/${encodeURIComponent(notice.id)}`;
   link.textContent = notice.id.slice(-8);
-  const clock = clockOf(notice.at, { fractionalSecondDigits: 3 });
+  const clock = clockOf(notice.at, true);
   const cells = [[clock, "time"], [mark?.cloneNode(true) ?? notice.status, ""], [notice.bot, ""], [notice.type, "wide"], [notice.subject ?? "–", "wide"], [link, "end"]];
   for (const [content, name] of cells) {
     const cell = row.insertCell();
