@@ -167,15 +167,34 @@ func (b *browser) requireAccessible(page string, rules ...string) {
 	require.Empty(b.t, found, page)
 }
 
-// picture writes one of the page into the test's folder, where "go test -artifacts" asks for it.
+// picturesWanted reports whether "go test -artifacts" asks for pictures.
+func picturesWanted() bool { return flag.Lookup("test.artifacts").Value.String() == "true" }
+
+// picture writes two of the page into the test's folder where they are wanted, as on a screen and as on a phone.
 func (b *browser) picture(name string) {
 	b.t.Helper()
-	if flag.Lookup("test.artifacts").Value.String() != "true" {
+	if !picturesWanted() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	require.NoError(b.t, err)
-	require.NoError(b.t, os.WriteFile(filepath.Join(b.t.ArtifactDir(), name+".png"), image, 0o600))
+	for _, size := range []struct {
+		of    string
+		width int64
+	}{{"-narrow", 375}, {"", 1440}} {
+		b.do(chromedp.EmulateViewport(size.width, 900))
+		image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+		require.NoError(b.t, err)
+		require.NoError(b.t, os.WriteFile(filepath.Join(b.t.ArtifactDir(), name+size.of+".png"), image, 0o600))
+	}
+}
+
+// pictures writes those of a page, in both themes.
+func (b *browser) pictures(name, path string) {
+	b.t.Helper()
+	b.goTo(path)
+	for _, theme := range []string{"light", "dark"} {
+		evaluate[chromedp.Void](b, `document.documentElement.dataset.theme = "`+theme+`"`)
+		b.picture(name + "-" + theme)
+	}
 }

@@ -3,6 +3,8 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,6 +25,7 @@ func (s *stack) link(role string) string {
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
+	s.writeReports()
 	s.startEmbedded()
 	b := newBrowser(t, s.base)
 	s.bot.failWith(func(d delivered) int {
@@ -44,7 +47,7 @@ func TestConsole(t *testing.T) {
 	requireAddressIsTheState(t, b, dead)
 	requireSelection(b, dead)
 	requireReplayByKeys(t, s, b, dead)
-	requireEveryPage(t, b, dead)
+	requireEveryPage(t, b, dead, s.report())
 	requireTheme(b)
 	requireHostile(t, s, b)
 	requireLive(t, s, b)
@@ -114,12 +117,36 @@ func requireReplayByKeys(t *testing.T, s *stack, b *browser, dead string) {
 	require.Contains(t, evaluate[string](b, `document.querySelector(".event-head .mark").textContent`), "delivered")
 }
 
+// writeReports puts a bot beside demo that asks for its events, by commands and by a schedule.
+func (s *stack) writeReports() {
+	s.t.Helper()
+	content := fmt.Sprintf(`{"bots":{"demo":{"url":%q,"allow_private":true,"secret_files":["demo-bot.secret"]},
+		"reports":{"pull":true,"keep_answers":"all","schedules":[{"name":"monthly","cron":"0 6 1 * *","tz":"Europe/Berlin","type":"report"}]}}}`,
+		s.bot.server.URL+"/events")
+	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, "data", "bots.json"), []byte(content), 0o600))
+}
+
+// report has that bot do a job and say how far it is, and leave another one; it returns the event of the first.
+func (s *stack) report() string {
+	s.t.Helper()
+	worker, id := s.poller("reports"), s.job("reports", `{"pages":10}`)
+	lent := s.mustPull(worker, "reports/receive", `{}`)
+	receipt := lent.Events[0].Receipt
+	for _, settlement := range []string{`"outcome":"extend","progress":40`, `"outcome":"ack","answer":{"content_type":"application/json","body":"{\"pages\":10}"}`} {
+		_, err := s.pull(worker, "reports/settle", fmt.Sprintf(`{"settle":[{"receipt":%q,%s}]}`, receipt, settlement))
+		require.NoError(s.t, err)
+	}
+	s.awaitStatus(id, "delivered")
+	s.job("reports", `{"pages":3}`)
+	return id
+}
+
 // requireEveryPage looks at each page in both themes: nothing that axe finds, and nothing in the console.
-func requireEveryPage(t *testing.T, b *browser, id string) {
+func requireEveryPage(t *testing.T, b *browser, id, report string) {
 	t.Helper()
 	job := evaluate[string](b, `fetch("/console/jobs").then((a) => a.text()).then((page) => page.match(/\/console\/jobs\/[0-9a-f-]{36}/)[0])`)
 	for name, path := range map[string]string{
-		"overview": "/console/", "bots": "/console/bots", "bot": "/console/bots/demo", "events": "/console/events", "filtered": "/console/events?bot=nobody&status=failed,dead", "event": "/console/events/" + id + "?body=pretty",
+		"overview": "/console/", "bots": "/console/bots", "bot": "/console/bots/demo", "pulled": "/console/bots/reports", "job of a bot": "/console/events/" + report + "?body=pretty", "events": "/console/events", "filtered": "/console/events?bot=nobody&status=failed,dead", "event": "/console/events/" + id + "?body=pretty",
 		"users": "/console/users", "user": "/console/users/alice", "erase": "/console/users/alice/erase", "audit": "/console/audit", "refused": "/console/refused", "system": "/console/system",
 		"export": "/console/events/export?bot=demo&from=1h", "dead": "/console/dead?since=all", "jobs": "/console/jobs", "job": job, "live": "/console/live", "help": "/console/help", "login": "/console/login",
 		"error": "/console/nothing",

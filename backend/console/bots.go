@@ -255,7 +255,7 @@ func botSettingsFacts(s *botSettings) []fact {
 		{"Attempts", attempts + ", with pauses of " + ms(s.MinBackoff) + " to " + ms(s.MaxBackoff), ""},
 		{"When dead", map[string]string{"skip": "go on with the next event", "hold": "hold the order key"}[s.OnDead], ""},
 		{"Keep answers", s.KeepAnswers, ""},
-		{"Answers for the platform", map[string]string{"off": "no", "platform": "in its response"}[s.Answers], ""},
+		{"Answers", map[string]string{"off": "not in the platform's response", "platform": "in the platform's response"}[s.Answers], ""},
 	}
 	for _, one := range s.Schedules {
 		facts = append(facts, fact{"Schedule " + one.Name, one.Cron + " " + one.TZ + ", " + visible(one.Type), ""})
