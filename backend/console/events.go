@@ -90,6 +90,9 @@ var allStatuses = []string{
 	"scheduled", "due", "accepted", "deferred", "released", "replayed", "failed", "expired", "dead", "dropped", "cancelled", "delivered",
 }
 
+// asides are those of changes only: the event stands where it stood.
+var asides = []string{"repeated", "progress", "answered"}
+
 // listEvents shows the events that the address asks for, newest first.
 func (c *Console) listEvents(v *visit) error {
 	f, err := v.readFilter(eventsPath, "bot", "user", "type", "status", "verified_by", "order_key", "q", "from", "to", "cursor", "newer")

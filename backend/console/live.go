@@ -63,7 +63,7 @@ func (c *Console) showLive(v *visit) error {
 	for _, name := range streamFilters {
 		page.Filter[name] = f.get(name)
 	}
-	for _, status := range append([]string{"repeated", "progress", "answered"}, allStatuses...) {
+	for _, status := range slices.Concat(asides, allStatuses) {
 		page.Marks = append(page.Marks, markOf(status))
 	}
 	return v.render("live", "Live", page)

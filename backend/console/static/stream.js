@@ -3,7 +3,7 @@ import { clockOf } from "./clock.js";
 // names are those of the events in streams: the statuses of events, and what else is followed.
 const names = [
   "scheduled", "due", "accepted", "deferred", "released", "replayed", "failed", "expired", "dead", "dropped", "cancelled", "delivered",
-  "repeated", "progress", "job", "report",
+  "repeated", "progress", "answered", "job", "report",
 ];
 // retry is how long after a stream that was refused another one is asked for, in milliseconds.
 const retry = 10_000;
