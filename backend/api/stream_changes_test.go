@@ -47,6 +47,12 @@ func (c *changingJobs) Changed(context.Context, time.Time, int) ([]*job.Job, err
 	return slices.Clone(c.jobs), c.err
 }
 
+func (c *changingJobs) looked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.looks
+}
+
 func (c *changingJobs) Get(_ context.Context, id, bot string) (*job.Job, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,7 +101,7 @@ func TestStreamOfJobs(t *testing.T) {
 		jobs.fail(nil)
 		pass(5 * time.Second)
 		require.Equal(t, []string{"one", "one"}, one.got(), "changes that nobody saw are one")
-		require.Less(t, jobs.looks, 20, "streams share what is looked for")
+		require.Less(t, jobs.looked(), 20, "streams share what is looked for")
 		pass(streamBeat)
 		require.Contains(t, one.written(), ": beat")
 		for _, f := range []*follower{all, demo, one} {
