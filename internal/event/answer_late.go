@@ -3,15 +3,10 @@ package event
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 )
 
-const (
-	// lateSuffix follows a bot's name where its late answers wait. No bot's name has a dot.
-	lateSuffix = ".answers"
-	typeLate   = "botgate.answer"
-)
+const typeLate = "botgate.answer"
 
 // LateAnswer is what a bot answered after the platform's request was, on its way to where the platform takes that. It
 // travels as an event of its own, for dispatch only and beside the bot's events, so that neither waits for the other.
@@ -48,19 +43,8 @@ func NewLateAnswer(about *Event, answer LateAnswer) (*Event, error) {
 	return e, nil
 }
 
-// LateAnswersOf is the name under which the late answers of a bot wait in a queue, as if they were another bot's.
-func LateAnswersOf(bot string) string { return bot + lateSuffix }
-
-// BotOf is the bot whose late answers wait under a name; any other name is the bot's own.
-func BotOf(name string) string { return strings.TrimSuffix(name, lateSuffix) }
-
 // IsLateAnswer reports whether the event is a [LateAnswer]. As with [Event.IsChange] no accepted event can claim to be.
 func (e *Event) IsLateAnswer() bool { return e.VerifiedBy == "botgate" && e.Type == typeLate }
-
-// validBot reports whether the event may have the bot that it has.
-func (e *Event) validBot() bool {
-	return ValidBot(e.Bot) || e.IsLateAnswer() && ValidBot(BotOf(e.Bot))
-}
 
 // ParseLateAnswer reads the answer out of an event for which [Event.IsLateAnswer] holds, and the event about that the bot
 // answered as far as a change of it needs it.

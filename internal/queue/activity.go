@@ -1,6 +1,10 @@
 package queue
 
-import "time"
+import (
+	"time"
+
+	"github.com/botgate/botgate/internal/event"
+)
 
 // Activity is what a handle knows of what waits and is worked on, beside the depths.
 type Activity struct {
@@ -23,15 +27,25 @@ type BotActivity struct {
 	// InFlight counts those that a consumer has and did not settle: handed out, or held ready for it.
 	InFlight int64
 	// Oldest is when the oldest of all that wait or are in flight was accepted; zero if that is not known. Replays
-	// are left out, as they were accepted long before anybody asked for them.
+	// are left out, as they were accepted long before anybody asked for them, and so is
+	// what has a lane of its own, as bulk, which is to wait.
 	Oldest time.Time
 }
 
 // Add counts another delivery in flight.
 func (b BotActivity) Add(d *Delivery) BotActivity {
-	b.InFlight++
-	if d.Replays == 0 {
-		b.Oldest = Older(b.Oldest, d.Event.Time)
+	at := d.Event.Time
+	if d.Replays > 0 {
+		at = time.Time{}
+	}
+	return b.AddLane(d.Event.Lane(), 1, at)
+}
+
+// AddLane counts what a lane has, the oldest of which was accepted at a time; zero where that is not known.
+func (b BotActivity) AddLane(lane string, inFlight int64, oldest time.Time) BotActivity {
+	b.InFlight += inFlight
+	if event.BotOf(lane) == lane {
+		b.Oldest = Older(b.Oldest, oldest)
 	}
 	return b
 }

@@ -13,6 +13,5 @@ const Unrouted Group = "unrouted"
 // [MaxBotQueues]. Events of one order key are always in the same.
 type Bots map[string]int
 
-// OfBot is the name under which [Queue.Depths] counts what a bot has in Dispatch, with its late answers, which
-// are there under a name of their own ([event.LateAnswersOf]).
+// OfBot is the name under which [Queue.Depths] counts what a bot has in Dispatch, in all of its lanes.
 func OfBot(bot string) Group { return Dispatch + "." + Group(event.BotOf(bot)) }

@@ -6,12 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
 var activityCases = []testCase{
 	{"what a bot has in flight is counted, and its oldest event known", botActivity},
 	{"a replay makes no bot late, and hides no new event", replayActivity},
+	{"what a bot has in other lanes is in flight, and does not make it late", laneActivity},
 	{"the oldest event of Record is known until it is settled", recordActivity},
 }
 
@@ -40,6 +42,18 @@ func botActivity(t *testing.T, e *env) {
 	activity, err := e.q.Activity(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, activity.Bots[e.bot].InFlight)
+}
+
+func laneActivity(t *testing.T, e *env) {
+	e.consumes(e.bot, event.BulkOf(e.bot), event.LateAnswersOf(e.bot))
+	c := e.subscribe(e.q, queue.Dispatch)
+	e.publish(e.q, e.bulk(""))
+	e.late(e.event(""))
+	held := c.take(2)
+	activity, err := e.q.Activity(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, queue.BotActivity{InFlight: 2}, activity.Bots[e.bot])
+	c.ack(held...)
 }
 
 func replayActivity(t *testing.T, e *env) {

@@ -148,6 +148,15 @@ func answerToGone(_ *testing.T, e *env) {
 	c.ack(d)
 }
 
+// late publishes the late answer to an event.
+func (e *env) late(about *event.Event) *event.Event {
+	e.t.Helper()
+	late, err := event.NewLateAnswer(about, event.LateAnswer{Attempt: 1, Platform: "slack", Body: []byte("{}"), Until: time.Now().UTC()})
+	require.NoError(e.t, err)
+	require.NoError(e.t, e.q.PublishTo(e.t.Context(), queue.Dispatch, late))
+	return late
+}
+
 // answerLate has as much of the bot be in flight as may be.
 func answerLate(t *testing.T, e *env) {
 	e.bots[event.LateAnswersOf(e.bot)] = 1
@@ -156,9 +165,7 @@ func answerLate(t *testing.T, e *env) {
 	about := e.event("key")
 	e.publish(e.q, e.event("a"), e.event("b"), e.event("c"), about)
 	held := c.take(2)
-	late, err := event.NewLateAnswer(about, event.LateAnswer{Attempt: 1, Platform: "slack", Body: []byte("{}"), Until: time.Now().UTC()})
-	require.NoError(t, err)
-	require.NoError(t, e.q.PublishTo(t.Context(), queue.Dispatch, late))
+	late := e.late(about)
 	d := c.one()
 	require.Equal(t, late.ID, d.Event.ID)
 	require.Equal(t, late.Bot, d.Event.Bot)

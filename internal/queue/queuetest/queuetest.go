@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Order", orderCases},
 		{"Share", shareCases},
 		{"Bots", botCases},
+		{"Bulk", bulkCases},
 		{"Activity", activityCases},
 		{"Adjust", adjustCases},
 		{"Park", parkCases},

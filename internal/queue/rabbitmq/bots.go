@@ -71,7 +71,7 @@ func (q *Queue) declareBotsOf(ctx context.Context, events ...*event.Event) error
 	}
 	for _, e := range events {
 		if e.ForBot() {
-			err = errors.Join(err, q.declareBots(conn, e.Bot))
+			err = errors.Join(err, q.declareBots(conn, q.topology.lane(e)))
 		}
 	}
 	return err

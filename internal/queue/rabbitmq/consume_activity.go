@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -48,7 +49,7 @@ func (c *consumer) countActivity(bots map[string]queue.BotActivity) {
 	defer c.mu.Unlock()
 	for sub := range c.subscriptions {
 		for _, it := range sub.items {
-			bot := it.delivery.Event.Bot
+			bot := event.BotOf(it.delivery.Event.Bot)
 			bots[bot] = bots[bot].Add(it.delivery)
 		}
 	}

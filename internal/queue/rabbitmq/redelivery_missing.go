@@ -10,6 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -33,17 +34,17 @@ func (q *Queue) Missing(ctx context.Context, events ...queue.Redelivery) ([]queu
 	if err := q.usable(ctx); err != nil || len(events) == 0 {
 		return nil, err
 	}
-	ofBot := map[string][]queue.Redelivery{}
+	ofLane := map[string][]queue.Redelivery{}
 	for _, r := range events {
-		ofBot[r.Event.Bot] = append(ofBot[r.Event.Bot], r)
+		ofLane[r.Event.Lane()] = append(ofLane[r.Event.Lane()], r)
 	}
-	held, err := q.askAll(ctx, ofBot)
+	held, err := q.askAll(ctx, ofLane)
 	if err != nil {
 		return nil, fmt.Errorf("asking what waits: %w", err)
 	}
 	var missing []queue.Redelivery
-	for bot, known := range held {
-		for _, r := range ofBot[bot] {
+	for lane, known := range held {
+		for _, r := range ofLane[lane] {
 			if !known[redeliveryID(r.Event.ID, r.Replays)] {
 				missing = append(missing, r)
 			}
@@ -52,8 +53,8 @@ func (q *Queue) Missing(ctx context.Context, events ...queue.Redelivery) ([]queu
 	return missing, nil
 }
 
-// askAll returns, of the bots that can be known, the ids that they have.
-func (q *Queue) askAll(ctx context.Context, ofBot map[string][]queue.Redelivery) (map[string]map[string]bool, error) {
+// askAll returns, of the lanes that can be known, the ids that they have.
+func (q *Queue) askAll(ctx context.Context, ofLane map[string][]queue.Redelivery) (map[string]map[string]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
 	conn, err := q.dialer.dial(ctx, "ask")
@@ -64,9 +65,9 @@ func (q *Queue) askAll(ctx context.Context, ofBot map[string][]queue.Redelivery)
 	defer closing()
 	defer context.AfterFunc(ctx, closing)() // The calls of the library know no context.
 	a, err := newAsker(conn, q.topology)
-	for bot, events := range ofBot {
+	for lane, events := range ofLane {
 		if err == nil {
-			err = a.ask(bot, events)
+			err = a.ask(lane, events)
 		}
 	}
 	if err != nil {
@@ -75,14 +76,14 @@ func (q *Queue) askAll(ctx context.Context, ofBot map[string][]queue.Redelivery)
 	return a.collect(ctx), nil
 }
 
-// asker asks the consumers of bots' queues.
+// asker asks the consumers of the queues of lanes.
 type asker struct {
 	conn     *amqp.Connection
 	topology topology
 	ch       *amqp.Channel
 	answers  <-chan amqp.Delivery
-	held     map[string]map[string]bool // What each bot has.
-	open     map[string]int             // How many answers of a bot are outstanding.
+	held     map[string]map[string]bool // What each lane has.
+	open     map[string]int             // How many answers of a lane are outstanding.
 }
 
 func newAsker(conn *amqp.Connection, t topology) (*asker, error) {
@@ -94,8 +95,8 @@ func newAsker(conn *amqp.Connection, t topology) (*asker, error) {
 	return &asker{conn, t, ch, answers, map[string]map[string]bool{}, map[string]int{}}, err
 }
 
-// ask asks all queues of a bot, unless there is nobody who could answer.
-func (a *asker) ask(bot string, events []queue.Redelivery) error {
+// ask asks all queues of a lane, unless there is nobody who could answer.
+func (a *asker) ask(lane string, events []queue.Redelivery) error {
 	ids := make([]string, len(events))
 	for n, r := range events {
 		ids[n] = redeliveryID(r.Event.ID, r.Replays)
@@ -104,14 +105,14 @@ func (a *asker) ask(bot string, events []queue.Redelivery) error {
 	if err != nil {
 		return err
 	}
-	consumed, known, err := a.queuesOf(bot)
+	consumed, known, err := a.queuesFor(lane)
 	if err != nil || !known {
 		return err
 	}
-	a.held[bot], a.open[bot] = map[string]bool{}, len(consumed)
+	a.held[lane], a.open[lane] = map[string]bool{}, len(consumed)
 	for _, name := range consumed {
 		err := a.ch.Publish("", name, false, false, amqp.Publishing{
-			Headers: amqp.Table{headerQuestion: true}, ReplyTo: directReply, CorrelationId: bot, Body: body,
+			Headers: amqp.Table{headerQuestion: true}, ReplyTo: directReply, CorrelationId: lane, Body: body,
 			Expiration: strconv.FormatInt(questionTime.Milliseconds(), 10),
 		})
 		if err != nil {
@@ -121,35 +122,50 @@ func (a *asker) ask(bot string, events []queue.Redelivery) error {
 	return nil
 }
 
-// queuesOf looks for the queues of a bot, which other processes may have declared, and returns those
-// with a consumer. What is in another one is not known, if there is something.
-func (a *asker) queuesOf(bot string) (consumed []string, known bool, err error) {
+// queuesFor returns the queues in which events of a lane may be, with those of its bot: whoever redelivered one may not have
+// known of the lane.
+func (a *asker) queuesFor(lane string) (consumed []string, known bool, err error) {
+	bot := event.BotOf(lane)
+	consumed, found, known, err := a.queuesOf(bot)
+	if err != nil || !known || found == 0 || lane == bot || a.topology.shared {
+		return consumed, known && found > 0, err
+	}
+	more, _, known, err := a.queuesOf(lane)
+	return append(consumed, more...), known, err
+}
+
+// queuesOf looks for the queues of a lane, which other processes may have declared, and returns how many there are and
+// those with a consumer. What is in another one is not known, if there is something.
+func (a *asker) queuesOf(lane string) (consumed []string, found int, known bool, err error) {
 	for n := range queue.MaxBotQueues {
-		name := a.topology.botQueue(bot, n)
+		name := a.topology.botQueue(lane, n)
 		ch, err := a.conn.Channel()
 		if err != nil {
-			return nil, false, err
+			return nil, n, false, err
 		}
 		state, err := inspect(ch, name)
 		switch {
 		case answered(err, amqp.NotFound): // The broker has closed the channel.
-			a.topology.bots.LoadOrStore(bot, botKeys(bot, n))
-			return consumed, n > 0, nil
+			// Who does not declare a lane does not hear either when its bot has that no more.
+			if event.BotOf(lane) == lane {
+				a.topology.bots.LoadOrStore(lane, declared{keys: botKeys(lane, n)})
+			}
+			return consumed, n, true, nil
 		case err != nil:
-			return nil, false, err
+			return nil, n, false, err
 		case state.Consumers > 0:
 			consumed = append(consumed, name)
 		case state.Messages > 0:
-			return nil, false, ch.Close()
+			return nil, n, false, ch.Close()
 		}
 		if err := ch.Close(); err != nil || a.topology.shared {
-			return consumed, err == nil, err
+			return consumed, n + 1, err == nil, err
 		}
 	}
-	return consumed, true, nil
+	return consumed, queue.MaxBotQueues, true, nil
 }
 
-// collect waits for the answers, and forgets bots that did not give all of them.
+// collect waits for the answers, and forgets lanes that did not give all of them.
 func (a *asker) collect(ctx context.Context) map[string]map[string]bool {
 	outstanding := 0
 	for _, n := range a.open {
@@ -158,7 +174,7 @@ func (a *asker) collect(ctx context.Context) map[string]map[string]bool {
 	for outstanding > 0 && a.next(ctx) {
 		outstanding--
 	}
-	maps.DeleteFunc(a.held, func(bot string, _ map[string]bool) bool { return a.open[bot] > 0 })
+	maps.DeleteFunc(a.held, func(lane string, _ map[string]bool) bool { return a.open[lane] > 0 })
 	return a.held
 }
 

@@ -2,7 +2,6 @@ package rabbitmq
 
 import (
 	"fmt"
-	"strconv"
 	"sync"
 
 	"github.com/google/uuid"
@@ -56,7 +55,7 @@ type topology struct {
 	prefix          string
 	events, changes string
 	shared          bool
-	// bots has the routing keys of the queues of each bot that was declared.
+	// bots has, by the names of bots and of their other lanes, the [declared] ones.
 	bots *sync.Map
 }
 
@@ -90,69 +89,13 @@ func (t topology) member() string { return t.prefix + ".member." + uuid.NewStrin
 // turn is the queue that is the lock of [Queue.declareInTurn].
 func (t topology) turn() string { return t.prefix + ".turn" }
 
-// learn notes how many queues bots have.
-func (t topology) learn(bots queue.Bots) {
-	for bot, n := range bots {
-		t.bots.Store(bot, botKeys(bot, n))
-	}
-}
-
-// keysOf are the routing keys of a bot's queues.
-func (t topology) keysOf(bot string) []string {
-	keys, declared := t.bots.Load(bot)
-	switch {
-	case !declared:
-		return botKeys(bot, 1)
-	case t.shared:
-		return keys.([]string)[:1]
-	}
-	return keys.([]string)
-}
-
-// queuesOf is how many queues a bot has.
-func (t topology) queuesOf(bot string) int { return len(t.keysOf(bot)) }
-
-// botQueue is the n-th queue of a bot, from 0. The first has no number, so that a bot that gets more
-// keeps it.
-func (t topology) botQueue(bot string, n int) string {
-	switch {
-	case t.shared:
-		return t.prefix + ".shared." + strconv.Itoa(event.Bucket(bot, sharedQueues))
-	case n == 0:
-		return t.prefix + ".bot." + bot
-	}
-	return t.prefix + ".bot." + bot + "." + strconv.Itoa(n)
-}
-
 // home is the queue of an event in a group that consumes the exchanges.
 func (t topology) home(group queue.Group, e *event.Event) declaration {
 	if group == queue.Record {
 		return declaration{name: t.record(), exchange: t.recording(), keys: []string{""}, args: quorum()}
 	}
-	return t.ofBots(e.Bot)[e.Bucket(t.queuesOf(e.Bot))]
-}
-
-// ofBots lists the queues of bots.
-func (t topology) ofBots(bots ...string) []declaration {
-	var all []declaration
-	index := map[string]int{}
-	for _, bot := range bots {
-		keys := t.keysOf(bot)
-		for n, key := range keys {
-			name := t.botQueue(bot, n)
-			at, known := index[name]
-			if !known {
-				at = len(all)
-				index[name] = at
-				all = append(all, declaration{name: name, exchange: t.dispatch(), args: ordered(), part: len(keys)})
-				if !t.shared {
-					all[at].bot = bot
-				}
-			}
-			all[at].keys = append(all[at].keys, key)
-		}
-	}
-	return all
+	lane := t.lane(e)
+	return t.ofBots(lane)[e.Bucket(t.queuesOf(lane))]
 }
 
 // queues lists the queues that a group consumes, nil for a group that does not exist.
@@ -187,21 +130,6 @@ func (t topology) address(e *event.Event) destination {
 		return destination{t.changes, e.Bot}
 	}
 	return destination{t.events, t.botKeyOf(e)}
-}
-
-// botKeyOf is the routing key of an event in Dispatch.
-func (t topology) botKeyOf(e *event.Event) string {
-	keys := t.keysOf(e.Bot)
-	return keys[e.Bucket(len(keys))]
-}
-
-// botKeys are the routing keys of a bot that is said to have so many queues.
-func botKeys(bot string, number int) []string {
-	keys := make([]string, max(1, min(number, queue.MaxBotQueues)))
-	for n := range keys {
-		keys[n] = bot + "." + strconv.Itoa(n)
-	}
-	return keys
 }
 
 // declaration is one queue with its bindings.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -32,7 +33,8 @@ func (q *Queue) Activity(ctx context.Context) (queue.Activity, error) {
 			if err := rows.Scan(&name, &inFlight, &oldest); err != nil {
 				return err
 			}
-			found.Bots[name] = queue.BotActivity{InFlight: inFlight, Oldest: timeAt(oldest)}
+			bot := event.BotOf(name)
+			found.Bots[bot] = found.Bots[bot].AddLane(name, inFlight, timeAt(oldest))
 		}
 		return rows.Err()
 	})

@@ -282,14 +282,14 @@ func (q *Queue) readEvents(ctx context.Context, leases []*lease) (map[int64]*eve
 
 func (l *lease) seq() int64 { return seqOf(l.id) }
 
-// jsonArray is an array of a number of each lease.
-func jsonArray(leases []*lease, number func(*lease) int64) string {
-	text := append(make([]byte, 0, 2+12*len(leases)), '[')
-	for i, l := range leases {
+// jsonArray is an array of a number of each, such as of a lease.
+func jsonArray[T any](all []T, number func(T) int64) string {
+	text := append(make([]byte, 0, 2+12*len(all)), '[')
+	for i, one := range all {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = strconv.AppendInt(text, number(l), 10)
+		text = strconv.AppendInt(text, number(one), 10)
 	}
 	return string(append(text, ']'))
 }

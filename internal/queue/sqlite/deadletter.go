@@ -27,7 +27,7 @@ func (c *consumer) Redrive(ctx context.Context, deliveries ...*queue.Delivery) e
 		if err != nil || n == 0 {
 			return false, err
 		}
-		tx.arriveOf(group, e.Bot)
+		tx.arriveOf(group, e.Lane())
 		return true, tx.leave(c.number, sql.NullInt64{})
 	})
 }

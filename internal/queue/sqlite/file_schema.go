@@ -16,8 +16,8 @@ package sqlite
 // parking lots and the dead letters, so the order of ids is the order of acceptance. The primary
 // key keeps the deliveries of a group and state together, so that everything that is asked while
 // events flow costs the same however many events wait. Other columns of a delivery:
-//   - bot is the hash of the bot's name, in Dispatch and the dead letters from there, else 0. A
-//     consumer leases only so much of each bot: deliveries_bot has what is ready.
+//   - bot is the hash of the bot's lane, in Dispatch and the dead letters from there, else 0. A
+//     consumer leases only so much of each lane: deliveries_bot has what is ready.
 //   - order_hash is the hash of bot and order key, in Dispatch only. Of each the delivery with the
 //     lowest id is ready, delayed or leased; all others are blocked.
 //   - attempts counts those that ended in a retry; outcomes are what the last ones came to.

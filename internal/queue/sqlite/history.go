@@ -175,9 +175,9 @@ func newReplayed(group queue.Group, replayID int, record queue.HistoryRecord) (r
 // replayRecord makes a delivery of an event that is there, or queues one anew that has left the
 // history since it was read.
 func (tx *transaction) replayRecord(r *replayed, now int64) error {
-	id, order, bot := recordID(r.seq), sql.NullInt64{}, int64(0)
+	id, order, lane := recordID(r.seq), sql.NullInt64{}, int64(0)
 	if r.dispatch {
-		id, order, bot = sibling(id), sql.NullInt64{Int64: r.orderHash, Valid: true}, r.botHash
+		id, order, lane = sibling(id), sql.NullInt64{Int64: r.orderHash, Valid: true}, r.laneHash
 		if err := tx.takeInUpTo(r.seq); err != nil {
 			return err
 		}
@@ -191,11 +191,11 @@ func (tx *transaction) replayRecord(r *replayed, now int64) error {
 			return err
 		}
 	}
-	if n, err = tx.exec(tx.again, r.group, id, order, r.replays, bot, bitOf(r.group), tx.fresh[r.group]); err != nil {
+	if n, err = tx.exec(tx.again, r.group, id, order, r.replays, lane, bitOf(r.group), tx.fresh[r.group]); err != nil {
 		return err
 	}
 	if n > 0 {
-		tx.arriveOf(r.group, r.bot)
+		tx.arriveOf(r.group, r.lane)
 		return tx.report(r.news, now)
 	}
 	var there int

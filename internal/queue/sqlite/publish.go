@@ -20,8 +20,8 @@ type row struct {
 	id, attributes, contentType string
 	seen                        []byte // The key of its id.
 	data                        []byte
-	bot                         string
-	botHash, orderHash          int64
+	lane                        string
+	laneHash, orderHash         int64
 	record, dispatch            bool
 	again                       bool // It is redelivered, or a report, so it is no part of the history.
 	replays                     int  // Of its delivery in Dispatch.
@@ -97,8 +97,8 @@ func newRow(e *event.Event) (row, error) {
 		attributes:  string(encoded),
 		contentType: e.ContentType,
 		data:        data,
-		bot:         e.Bot,
-		botHash:     hashText(e.Bot),
+		lane:        e.Lane(),
+		laneHash:    hashText(e.Lane()),
 		seen:        seenKey(e.ID),
 		orderHash:   hashText(e.Key()),
 		record:      true,
@@ -151,7 +151,7 @@ func (tx *transaction) add(r *row, now int64) (bool, error) {
 // queue queues an event for its groups. It is fresh there.
 func (tx *transaction) queue(r *row, now int64) error {
 	seq := tx.nextSeq
-	_, err := tx.exec(tx.addEvent, seq, now, tx.nextPos, r.again, r.groups(), r.botHash, r.orderHash, r.replays,
+	_, err := tx.exec(tx.addEvent, seq, now, tx.nextPos, r.again, r.groups(), r.laneHash, r.orderHash, r.replays,
 		r.attributes, r.contentType, r.data)
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (tx *transaction) queue(r *row, now int64) error {
 	}
 	if r.dispatch {
 		tx.arrive(groupDispatch)
-		tx.count(r.botHash, r.bot, 1)
+		tx.count(r.laneHash, r.lane, 1)
 	}
 	return nil
 }

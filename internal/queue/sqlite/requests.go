@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -14,12 +15,15 @@ const maxRequests = 1000
 // event, to give that up.
 type request struct{ bot, event string }
 
+// lanesTo is an array of the hashes of the lanes to a bot.
+func lanesTo(bot string) string { return jsonArray(event.LanesTo(bot), hashText) }
+
 // RetryNow implements [queue.Queue]. Other processes hear of it within about a second. What waits in
 // the file is ready at once, also for a process that starts later.
 func (q *Queue) RetryNow(ctx context.Context, bot string) error {
 	err := q.request(ctx, request{bot: bot}, func(tx *transaction) error {
 		tx.touched[groupDispatch] = true
-		_, err := tx.exec(tx.wakeBot, hashText(bot))
+		_, err := tx.exec(tx.wakeBot, lanesTo(bot))
 		return err
 	})
 	if err != nil {
@@ -41,7 +45,7 @@ func (q *Queue) GiveUp(ctx context.Context, bot, id string) error {
 func (q *Queue) request(ctx context.Context, r request, change func(*transaction) error) error {
 	var known int64
 	err := q.write(ctx, 1, func(tx *transaction) (err error) {
-		if known, err = tx.exec(tx.addRequest, hashText(r.bot), r.event); err != nil || known == 0 {
+		if known, err = tx.exec(tx.addRequest, r.bot, r.event, lanesTo(r.bot)); err != nil || known == 0 {
 			return err
 		}
 		if _, err = tx.exec(tx.forgetRequests, maxRequests); err != nil {
@@ -121,7 +125,7 @@ func (q *Queue) wakeEvents(ctx context.Context, requests []request) error {
 	err := q.writer.do(ctx, len(events), func(tx *transaction) error {
 		tx.touched[groupDispatch] = true
 		for _, r := range events {
-			if _, err := tx.exec(tx.wakeEvent, hashText(r.bot), r.event); err != nil {
+			if _, err := tx.exec(tx.wakeEvent, lanesTo(r.bot), r.event); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -39,18 +40,24 @@ func (f *SpoolFile) Consume(ctx context.Context, group queue.Group, prefetch, ea
 func (c *SpoolConsumer) Throttle(bot string, until time.Time, each int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.throttled[c.key(bot)] = throttle{until, each}
+	for _, key := range c.keys(bot) {
+		c.throttled[key] = throttle{until, each}
+	}
 	c.wake.Signal()
 }
 
 // Release ends what [SpoolConsumer.Throttle] began. What was retried or postponed meanwhile is due.
 func (c *SpoolConsumer) Release(ctx context.Context, bot string) error {
-	if err := c.dueNow(ctx, c.key(bot)); err != nil {
-		return err
+	for _, key := range c.keys(bot) {
+		if err := c.dueNow(ctx, key); err != nil {
+			return err
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.throttled, c.key(bot))
+	for _, key := range c.keys(bot) {
+		delete(c.throttled, key)
+	}
 	c.wake.Signal()
 	return nil
 }
@@ -64,10 +71,13 @@ func (c *SpoolConsumer) dueNow(ctx context.Context, key any) error {
 	})
 }
 
-// key is what the deliveries of a bot have; outside of Dispatch all have 0.
-func (c *SpoolConsumer) key(bot string) int64 {
-	if c.group == queue.Dispatch {
-		return hashText(bot)
+// keys are what the deliveries to a bot have, in each of its lanes; outside of Dispatch all have 0.
+func (c *SpoolConsumer) keys(bot string) (keys []int64) {
+	if c.group != queue.Dispatch {
+		return []int64{0}
 	}
-	return 0
+	for _, lane := range event.LanesTo(bot) {
+		keys = append(keys, hashText(lane))
+	}
+	return keys
 }

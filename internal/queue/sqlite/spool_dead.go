@@ -76,7 +76,7 @@ func (f *SpoolFile) Restore(ctx context.Context) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		tx.arriveOf(group, l.Event.Bot)
+		tx.arriveOf(group, l.Event.Lane())
 		return tx.leave(groupDead, sql.NullInt64{})
 	})
 }

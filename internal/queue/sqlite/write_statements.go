@@ -154,10 +154,10 @@ func (s *statements) leaseTexts() []statementText {
 		{&s.readyOf, leasable(ofBots, "{dispatch}") + ` AND d.crashes < {suspect} AND d.bot = ? ORDER BY d.id LIMIT +?`},
 		{&s.leaseOf, `UPDATE OR ROLLBACK deliveries ` + ofBots + ` SET state = {leased}, owner = ?1 WHERE grp = {dispatch} AND state = {ready} AND bot = ?2 AND id <= ?3 AND crashes < {suspect}`},
 		{&s.countBot, `INSERT OR ROLLBACK INTO bots (bot, name, depth) VALUES (?, ?, ?) ON CONFLICT (bot) DO UPDATE SET depth = depth + excluded.depth`},
-		{&s.wakeBot, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot = ?`},
-		{&s.addRequest, `INSERT OR ROLLBACK INTO requests (bot, event) SELECT name, ?2 FROM bots WHERE bot = ?1`},
+		{&s.wakeBot, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot IN (SELECT value FROM json_each(?))`},
+		{&s.addRequest, `INSERT OR ROLLBACK INTO requests (bot, event) SELECT ?1, ?2 FROM bots WHERE bot IN (SELECT value FROM json_each(?3)) LIMIT 1`},
 		{&s.forgetRequests, `DELETE FROM requests WHERE n <= (SELECT max(n) FROM requests) - ?`},
-		{&s.wakeEvent, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot = ?1
+		{&s.wakeEvent, `UPDATE OR ROLLBACK deliveries SET state = {ready}, due = 0 WHERE grp = {dispatch} AND state = {delayed} AND bot IN (SELECT value FROM json_each(?1))
 			AND EXISTS (SELECT 1 FROM events WHERE seq = deliveries.id >> 1 AND json_extract(attributes, '$.id') = ?2)`},
 		{&s.suspect, leasable(ofSuspects, "+?") + ` AND d.crashes >= {suspect} ORDER BY d.id LIMIT 1`},
 		{&s.leaseOne, `UPDATE OR ROLLBACK deliveries SET state = {leased}, owner = ?1 WHERE grp = +?2 AND state = {ready} AND id = ?3`},

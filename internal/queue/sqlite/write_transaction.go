@@ -86,11 +86,11 @@ func (tx *transaction) arrive(group int) {
 	tx.changed = true
 }
 
-// arriveOf is arrive for an event of a bot.
-func (tx *transaction) arriveOf(group int, bot string) {
+// arriveOf is arrive for an event of a bot's lane.
+func (tx *transaction) arriveOf(group int, lane string) {
 	tx.arrive(group)
 	if group == groupDispatch {
-		tx.count(hashText(bot), bot, 1)
+		tx.count(hashText(lane), lane, 1)
 	}
 }
 
