@@ -57,6 +57,7 @@ type botSettingsView struct {
 	KeepAnswers     bots.KeepAnswers `json:"keep_answers"`
 	Answers         bots.Answers     `json:"answers"`
 	Queues          int              `json:"queues"`
+	Bulk            bool             `json:"bulk"`
 	Schedules       []scheduleView   `json:"schedules"`
 }
 
@@ -204,7 +205,7 @@ func viewSettings(set bots.Set, name string) *botSettingsView {
 		AllowPrivate: b.AllowPrivate, TimeoutMS: b.Timeout.Milliseconds(), GiveUpAfterMS: b.GiveUpAfter.Milliseconds(),
 		MaxAttempts: b.MaxAttempts, MinBackoffMS: b.MinBackoff.Milliseconds(), MaxBackoffMS: b.MaxBackoff.Milliseconds(),
 		MaxRetryAfterMS: b.MaxRetryAfter.Milliseconds(), ExpireAfterMS: b.ExpireAfter.Milliseconds(),
-		OnDead: b.OnDead, KeepAnswers: b.KeepAnswers, Answers: b.Answers, Queues: b.Queues,
+		OnDead: b.OnDead, KeepAnswers: b.KeepAnswers, Answers: b.Answers, Queues: b.Queues, Bulk: b.Bulk,
 		Schedules: make([]scheduleView, len(b.Schedules)),
 	}
 	for n, s := range b.Schedules {

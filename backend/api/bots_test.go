@@ -93,6 +93,7 @@ func TestBots(t *testing.T) {
 	require.InDelta(t, 10_000, demo.Settings["timeout_ms"], 0)
 	require.Equal(t, "off", demo.Settings["keep_answers"])
 	require.Equal(t, "off", demo.Settings["answers"])
+	require.Equal(t, false, demo.Settings["bulk"])
 	require.Equal(t, []any{map[string]any{"name": "morning", "cron": "0 9 * * 1-5", "tz": "UTC", "type": "tick"}}, demo.Settings["schedules"])
 	require.Empty(t, other.Settings["schedules"])
 	require.InDelta(t, 6, demo.Last5m["delivered"], 0)

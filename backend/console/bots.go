@@ -55,6 +55,7 @@ type botSettings struct {
 	ExpireAfter int64  `json:"expire_after_ms"`
 	OnDead      string `json:"on_dead"`
 	KeepAnswers string `json:"keep_answers"`
+	Bulk        bool   `json:"bulk"`
 	Answers     string `json:"answers"`
 	Schedules   []struct {
 		Name, Cron, TZ, Type string
@@ -256,6 +257,7 @@ func botSettingsFacts(s *botSettings) []fact {
 		{"When dead", map[string]string{"skip": "go on with the next event", "hold": "hold the order key"}[s.OnDead], ""},
 		{"Keep answers", s.KeepAnswers, ""},
 		{"Answers", map[string]string{"off": "not in the platform's response", "platform": "in the platform's response"}[s.Answers], ""},
+		{"Bulk", map[bool]string{true: "waits for the others", false: "is as the others"}[s.Bulk], ""},
 	}
 	for _, one := range s.Schedules {
 		facts = append(facts, fact{"Schedule " + one.Name, one.Cron + " " + one.TZ + ", " + visible(one.Type), ""})

@@ -61,8 +61,9 @@ func (b *breaker) resize(share int) {
 
 // pass is the permission for an attempt.
 type pass struct {
-	epoch int
-	probe bool
+	epoch  int
+	probe  bool
+	isBulk bool // Of what it is, for whoever counts.
 }
 
 // admits reports whether an attempt may begin, when so many that it admitted since it opened run.
@@ -76,7 +77,7 @@ func (b *breaker) admits(running int, now time.Time) bool {
 // admit is called for each attempt that begins.
 func (b *breaker) admit() pass {
 	b.probing = b.step == 0
-	return pass{b.epoch, b.probing}
+	return pass{epoch: b.epoch, probe: b.probing}
 }
 
 // observe is called for each attempt that ended. A bot that is down is not asked again before

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/botgate/botgate/internal/bots"
-	"github.com/botgate/botgate/internal/event"
 	"github.com/botgate/botgate/internal/queue"
 )
 
@@ -16,7 +15,7 @@ import (
 type fleet struct {
 	bots    bots.Set
 	targets map[string]*target
-	// queues are those of the bots, and of the late answers of bots that answer platforms.
+	// queues are those of the bots and of their other lanes.
 	queues queue.Bots
 	// botConcurrency, prefetch and prefetchMost are the settings of [Config] for so many bots.
 	botConcurrency, prefetch, prefetchMost int
@@ -27,11 +26,6 @@ func newFleet(c Config, set bots.Set, targets map[string]*target) *fleet {
 	f := &fleet{
 		bots: set, targets: targets, queues: set.Queues(),
 		botConcurrency: c.BotConcurrency, prefetch: c.Prefetch, prefetchMost: max(0, c.Prefetch),
-	}
-	for name, bot := range set {
-		if bot.Answers == bots.AnswersPlatform {
-			f.queues[event.LateAnswersOf(name)] = 1
-		}
 	}
 	share := max(1, c.Concurrency/BotShare)
 	if len(set) == 1 {

@@ -254,7 +254,7 @@ func (s *session) await(t *target, delivery *queue.Delivery, until time.Time) (p
 	if !s.outlet.await(ctx) {
 		return p, false
 	}
-	return s.slots.acquire(ctx, t.gate)
+	return s.slots.acquire(ctx, t.gate, delivery.Event.IsBulk())
 }
 
 // try makes a request and gives its slot back, also when that panics. It returns how the breaker

@@ -43,13 +43,7 @@ type gate struct {
 	trouble trouble
 	slow    recurring.Count // Answers that took long.
 	running int             // Requests that the breaker admitted since it opened.
-	line    []*turn
-}
-
-// turn is a place in the line. Once it has come there is a pass.
-type turn struct {
-	come chan struct{}
-	pass pass
+	line    line
 }
 
 // resize has bots share the requests anew.
@@ -63,15 +57,16 @@ func (s *slots) resize(targets iter.Seq[*target], alone bool, share int) {
 	s.grant(time.Now())
 }
 
-// acquire waits until a request to the bot may run. It returns false when the context ended first.
-func (s *slots) acquire(ctx context.Context, g *gate) (pass, bool) {
-	t := &turn{come: make(chan struct{})}
+// acquire waits until a request to the bot may run, of bulk or of another event. It returns false when the context ended
+// first.
+func (s *slots) acquire(ctx context.Context, g *gate, isBulk bool) (pass, bool) {
+	t := &turn{isBulk: isBulk, come: make(chan struct{})}
 	s.mu.Lock()
-	if g.line = append(g.line, t); len(g.line) == 1 {
+	if g.line.add(t); g.line.len() == 1 {
 		s.ring = append(s.ring, g)
 	}
 	s.grant(time.Now())
-	if len(g.line) == 1 && g.breaker.step == 0 {
+	if g.line.len() == 1 && g.breaker.step == 0 {
 		s.probing.Signal()
 	}
 	s.mu.Unlock()
@@ -82,9 +77,8 @@ func (s *slots) acquire(ctx context.Context, g *gate) (pass, bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.Index(g.line, t); i >= 0 {
-		g.line = slices.Delete(g.line, i, i+1)
-		s.ring = slices.DeleteFunc(s.ring, func(g *gate) bool { return len(g.line) == 0 })
+	if g.line.remove(t) {
+		s.ring = slices.DeleteFunc(s.ring, func(g *gate) bool { return g.line.len() == 0 })
 		return pass{}, false
 	}
 	return t.pass, true // It came meanwhile.
@@ -101,11 +95,12 @@ func (s *slots) grant(now time.Time) {
 			continue
 		}
 		refused = 0
-		first := g.line[0]
-		if g.line = g.line[1:]; len(g.line) > 0 {
+		first := g.line.next(g.breaker.step)
+		if g.line.len() > 0 {
 			s.ring = append(s.ring, g)
 		}
 		first.pass = g.breaker.admit()
+		first.pass.isBulk = first.isBulk
 		s.used++
 		g.running++
 		close(first.come)
@@ -114,7 +109,7 @@ func (s *slots) grant(now time.Time) {
 
 // may reports whether a bot may have another request. The lock is held.
 func (s *slots) may(g *gate, now time.Time) bool {
-	return g.breaker.admits(g.running, now) && (g.running == 0 || s.alone || g.running < s.total-s.used)
+	return g.line.has(g.breaker.step) && g.breaker.admits(g.running, now) && (g.running == 0 || s.alone || g.running < s.total-s.used)
 }
 
 // release ends a request, with what it says of the bot. It returns how the breaker stands then.
@@ -124,17 +119,25 @@ func (s *slots) release(g *gate, p pass, f finding) breaker {
 	now, before := time.Now(), g.breaker
 	s.used--
 	if p.epoch == before.epoch {
-		g.running--
+		g.ended(p)
 	}
 	b := &g.breaker
 	b.observe(p, f.health, f.retryAfter, now)
 	if b.epoch != before.epoch {
-		g.running = 0
+		g.running, g.line.running = 0, 0
 		s.probing.Signal()
 	}
 	s.tell(g, f, before.since, now)
 	s.grant(now)
 	return *b
+}
+
+// ended counts a request no longer.
+func (g *gate) ended(p pass) {
+	g.running--
+	if p.isBulk {
+		g.line.running--
+	}
 }
 
 // run lets probes go when they are due, until ctx ends.

@@ -109,7 +109,7 @@ func TestSlotsLeaveSomeForOthers(t *testing.T) {
 			g := &gate{isOpen: prometheus.NewGauge(prometheus.GaugeOpts{}), breaker: breaker{share: 16, step: 16}}
 			for range waiting {
 				passes.Go(func() {
-					if _, ok := s.acquire(ctx, g); ok {
+					if _, ok := s.acquire(ctx, g, false); ok {
 						granted <- g
 					}
 				})

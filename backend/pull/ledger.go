@@ -147,7 +147,10 @@ func (l *Ledger) lend(bot string, ask Ask) (offers []*Offer, err error) {
 			break
 		}
 		o := line.lend(at, l.receipt())
-		bytes, from = bytes+o.size(), at
+		bytes += o.size()
+		if !o.delivery.Event.IsBulk() {
+			from = at // Nothing before it may be lent.
+		}
 		l.begin(o, ask.Lease)
 		offers = append(offers, o)
 		close(o.lent)

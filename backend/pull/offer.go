@@ -45,11 +45,7 @@ func (l *Ledger) Offer(d *queue.Delivery, again bool, may func() bool) *Offer {
 		ledger: l, line: l.lines[bot], delivery: d, may: may,
 		lent: make(chan struct{}), ended: make(chan Settlement, 1), progress: make(chan int, 1), done: make(chan struct{}), status: Lost,
 	}
-	if again {
-		o.line.waiting = slices.Insert(o.line.waiting, 0, o)
-	} else {
-		o.line.waiting = append(o.line.waiting, o)
-	}
+	o.line.stand(o, again)
 	o.line.wake()
 	return o
 }

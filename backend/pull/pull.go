@@ -33,8 +33,10 @@ const (
 )
 
 const (
-	// maxLeased and maxLeasedBytes bound what a bot has in its hands; a single event may be larger.
+	// maxLeased and maxLeasedBytes bound what a bot has in its hands; a single event may be larger. Bulk leaves half of
+	// the first for others.
 	maxLeased      = 256
+	maxLeasedBulk  = maxLeased / 2
 	maxLeasedBytes = 64 << 20
 	// maxAnswerBytes bounds the bodies of one answer; a single event may be larger.
 	maxAnswerBytes = 8 << 20

@@ -69,6 +69,8 @@ type Bot struct {
 	// Queues is over how many queues of RabbitMQ its events are spread, by their order keys, at
 	// most [queue.MaxBotQueues]. Default 1.
 	Queues int
+	// Bulk has what is sent as bulk wait while the bot has others. Default false: it waits for nothing.
+	Bulk bool
 	// Schedules have the bot get events by the clock. Default none.
 	Schedules []Schedule
 
@@ -126,15 +128,6 @@ type Set map[string]Bot
 // Names returns the names in alphabetical order.
 func (s Set) Names() []string { return slices.Sorted(maps.Keys(s)) }
 
-// Queues returns the queues of the bots.
-func (s Set) Queues() queue.Bots {
-	queues := queue.Bots{}
-	for name, b := range s {
-		queues[name] = max(1, b.Queues)
-	}
-	return queues
-}
-
 // entry is a bot in the file's own form.
 type entry struct {
 	URL           string   `json:"url"`
@@ -153,6 +146,7 @@ type entry struct {
 	KeepAnswers   string   `json:"keep_answers"`
 	Answers       string   `json:"answers"`
 	Queues        int      `json:"queues"`
+	Bulk          bool     `json:"bulk"`
 
 	ForwardHeaders []string        `json:"forward_headers"`
 	Schedules      []scheduleEntry `json:"schedules"`
@@ -163,7 +157,7 @@ type entry struct {
 //	{"bots": {"demo": {"url": "https://bot.example/events", "allow_private": false, "secret_files": ["demo.secret"],
 //	  "timeout": "10s", "give_up_after": "72h", "max_attempts": 100, "min_backoff": "1s",
 //	  "max_backoff": "10m", "max_retry_after": "1h", "expire_after": "1h",
-//	  "on_dead": "skip", "keep_answers": "off", "answers": "off", "forward_headers": ["X-Hub-Signature-256"], "queues": 1,
+//	  "on_dead": "skip", "keep_answers": "off", "answers": "off", "forward_headers": ["X-Hub-Signature-256"], "queues": 1, "bulk": false,
 //	  "schedules": [{"name": "morning", "cron": "0 9 * * 1-5", "tz": "Europe/Berlin", "type": "tick", "data": {}}]}}}
 //
 // Secret files are relative to the bots file; "secret_envs" names environment
@@ -227,7 +221,7 @@ func (e entry) bot(name, dir string) (Bot, error) {
 
 // settings are all but the secrets.
 func (e entry) settings(name string) (Bot, error) {
-	b := Bot{Name: name, URL: e.URL, Pull: e.Pull, AllowPrivate: e.AllowPrivate, Queues: e.Queues}
+	b := Bot{Name: name, URL: e.URL, Pull: e.Pull, AllowPrivate: e.AllowPrivate, Queues: e.Queues, Bulk: e.Bulk}
 	err := e.checkAddress()
 	if err != nil {
 		return b, err

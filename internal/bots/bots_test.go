@@ -28,7 +28,7 @@ func TestLoad(t *testing.T) {
 	path := write(t, `{"bots": {
 		"demo":  {"url": "http://127.0.0.1:9090/events", "allow_private": true, "secret_files": ["a.secret"]},
 		"other": {"url": "https://bot.example/", "secret_files": ["a.secret"], "secret_envs": ["BOT_SECRET"], "timeout": "3s", "max_attempts": 4,
-			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "on_dead": "hold", "keep_answers": "all", "answers": "platform", "forward_headers": ["x-slack-signature"], "queues": 3}}}`)
+			"give_up_after": "720h", "min_backoff": "250ms", "max_backoff": "1m", "max_retry_after": "2h", "expire_after": "48h", "on_dead": "hold", "keep_answers": "all", "answers": "platform", "forward_headers": ["x-slack-signature"], "queues": 3, "bulk": true}}}`)
 	set, err := bots.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, bots.Set{
@@ -40,12 +40,12 @@ func TestLoad(t *testing.T) {
 		"other": {
 			Name: "other", URL: "https://bot.example/", Secrets: []string{"whsec_a", "whsec_b"}, Timeout: 3 * time.Second, MaxAttempts: 4,
 			GiveUpAfter: 720 * time.Hour, MinBackoff: 250 * time.Millisecond, MaxBackoff: time.Minute,
-			MaxRetryAfter: 2 * time.Hour, ExpireAfter: 48 * time.Hour, Queues: 3,
+			MaxRetryAfter: 2 * time.Hour, ExpireAfter: 48 * time.Hour, Queues: 3, Bulk: true,
 			KeepAnswers: bots.KeepAll, Answers: bots.AnswersPlatform, OnDead: bots.OnDeadHold, ForwardHeaders: []string{"X-Slack-Signature"},
 		},
 	}, set)
 	require.Equal(t, []string{"demo", "other"}, set.Names())
-	require.Equal(t, queue.Bots{"demo": 1, "other": 3}, set.Queues())
+	require.Equal(t, queue.Bots{"demo": 1, "other": 3, "other.answers": 1, "other.bulk": 1}, set.Queues())
 }
 
 func TestOneBackoffMovesTheDefaultOfTheOther(t *testing.T) {
@@ -61,12 +61,12 @@ func TestOneBackoffMovesTheDefaultOfTheOther(t *testing.T) {
 func TestGatewaysNeedNoSecrets(t *testing.T) {
 	t.Parallel()
 	set, err := bots.LoadInbound(write(t, `{"bots": {
-		"b": {"url": "https://b/", "queues": 4, "secret_files": ["not-here"], "answers": "platform", "forward_headers": ["x-hub-signature-256", "Authorization"]}, "a": {}}}`))
+		"b": {"url": "https://b/", "queues": 4, "bulk": true, "secret_files": ["not-here"], "answers": "platform", "forward_headers": ["x-hub-signature-256", "Authorization"]}, "a": {}}}`))
 	require.NoError(t, err)
 	require.Equal(t, bots.InboundSet{
-		"a": {Queues: 1}, "b": {Queues: 4, ForwardHeaders: []string{"X-Hub-Signature-256", "Authorization"}, Answers: bots.AnswersPlatform},
+		"a": {Queues: 1}, "b": {Queues: 4, Bulk: true, ForwardHeaders: []string{"X-Hub-Signature-256", "Authorization"}, Answers: bots.AnswersPlatform},
 	}, set)
-	require.Equal(t, queue.Bots{"a": 1, "b": 4}, set.Queues())
+	require.Equal(t, queue.Bots{"a": 1, "b": 4, "b.bulk": 1}, set.Queues())
 }
 
 // TestSchedules: who delivers and who fires read the same ones.

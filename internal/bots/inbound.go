@@ -1,10 +1,6 @@
 package bots
 
-import (
-	"fmt"
-
-	"github.com/botgate/botgate/internal/queue"
-)
+import "fmt"
 
 // Inbound is what a gateway reads of a bot, which needs no access to its secrets.
 type Inbound struct {
@@ -12,21 +8,14 @@ type Inbound struct {
 	Queues int
 	// ForwardHeaders is [Bot.ForwardHeaders].
 	ForwardHeaders []string
+	// Bulk is [Bot.Bulk].
+	Bulk bool
 	// Answers is [Bot.Answers]; empty for [AnswersOff].
 	Answers Answers
 }
 
 // InboundSet holds them by the bots' names.
 type InboundSet map[string]Inbound
-
-// Queues returns the queues of the bots.
-func (s InboundSet) Queues() queue.Bots {
-	queues := queue.Bots{}
-	for name, b := range s {
-		queues[name] = b.Queues
-	}
-	return queues
-}
 
 // LoadInbound reads what a gateway needs of the bots file at path.
 func LoadInbound(path string) (InboundSet, error) {
@@ -44,7 +33,7 @@ func LoadInbound(path string) (InboundSet, error) {
 		if err != nil {
 			return nil, fmt.Errorf("bots file %s: bot %q: %w", path, name, err)
 		}
-		set[name] = Inbound{Queues: max(1, e.Queues), ForwardHeaders: headers, Answers: answers}
+		set[name] = Inbound{Queues: max(1, e.Queues), ForwardHeaders: headers, Answers: answers, Bulk: e.Bulk}
 	}
 	return set, nil
 }

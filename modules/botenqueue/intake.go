@@ -65,11 +65,12 @@ func (h *Handler) events(r *http.Request, bot string, body *payload.Payload) (in
 			e.ContentType, e.Data = "application/json", item.Body
 		}
 		known, refusal := identify(e, r, batch, i)
+		bulk := false
 		if refusal == nil && batch == nil {
-			refusal = schedule(e, r, body)
+			bulk, refusal = ask(e, r, body)
 		}
 		if refusal == nil {
-			refusal = h.complete(e, r, known.identity)
+			refusal = h.complete(e, r, known.identity, bulk)
 		}
 		if refusal != nil {
 			return intake{}, refusal
@@ -97,13 +98,24 @@ func (h *Handler) draft(r *http.Request, repl *caddy.Replacer, bot string, item 
 	}
 }
 
+// ask has an event be handed over as its sender, an API client, asks for, and reports whether it is bulk.
+func ask(e *event.Event, r *http.Request, body *payload.Payload) (bulk bool, refusal *problem.Problem) {
+	if refusal = schedule(e, r, body); refusal != nil {
+		return false, refusal
+	}
+	return isBulk(r)
+}
+
 // complete gives a draft its id: the one that it has in every repeat where its sender names it.
-func (h *Handler) complete(e *event.Event, r *http.Request, of event.Identity) *problem.Problem {
+func (h *Handler) complete(e *event.Event, r *http.Request, of event.Identity, bulk bool) *problem.Problem {
 	var err error
 	if of.Key != "" {
 		e.ID = of.ID(e.Subject)
 	} else {
 		e.ID, err = event.NewID(e.Subject)
+	}
+	if bulk {
+		e.MakeBulk()
 	}
 	e.Normalize()
 	e.Type = cmp.Or(e.Type, defaultType)

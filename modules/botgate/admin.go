@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -55,11 +54,8 @@ func serveFiles(w http.ResponseWriter, r *http.Request) error {
 	}
 	answer := Files{Files: reload.All(), Bots: []string{}}
 	if app, err := active.AppIfConfigured("botgate"); err == nil {
-		for name := range app.(*App).bots() {
-			answer.Bots = append(answer.Bots, name)
-		}
+		answer.Bots = append(answer.Bots, app.(*App).bots()...)
 	}
-	slices.Sort(answer.Bots)
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(answer)
 }

@@ -30,8 +30,18 @@ func (a *App) provisionBots() error {
 	return nil
 }
 
-// bots are those that events are accepted for.
-func (a *App) bots() queue.Bots {
+// bots are the names of those that events are accepted for, in alphabetical order.
+func (a *App) bots() []string {
+	names := slices.Clone(a.Bots)
+	if a.file != nil {
+		names = slices.AppendSeq(names, maps.Keys(a.file.Get()))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// queues are those of the bots.
+func (a *App) queues() queue.Bots {
 	known := queue.Bots{}
 	if a.file != nil {
 		maps.Copy(known, a.file.Get().Queues())

@@ -199,14 +199,6 @@ func TestLargeBodies(t *testing.T) {
 	}
 }
 
-func TestBots(t *testing.T) {
-	app, err := provision(t, &botgate.App{Bots: []string{"demo"}})
-	require.NoError(t, err)
-	require.True(t, app.HasBots())
-	require.True(t, app.KnownBot("demo"))
-	require.False(t, app.KnownBot("other"))
-}
-
 func TestProvisionRefuses(t *testing.T) {
 	for option, app := range map[string]*botgate.App{
 		"option queue":     {QueueURL: "kafka://x"},

@@ -133,7 +133,7 @@ func (a *App) open(o *opened) error {
 	o.closers = append(o.closers, func() error { return queuePool.Release(key) })
 	// No handler accepts an event before it has the queue, so the new bots of a reload have theirs.
 	o.broker = broker
-	if err := broker.DeclareBots(context.Background(), a.bots()); err != nil {
+	if err := broker.DeclareBots(context.Background(), a.queues()); err != nil {
 		return fmt.Errorf("option queue: %w", err)
 	}
 	reporter := refusals.Start(refusals.Config{Tally: a.refusals, Publish: broker.Publish, Process: a.process, Logger: a.logger})
