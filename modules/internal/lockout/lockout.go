@@ -171,7 +171,7 @@ func (g *Guard) Failed(ctx context.Context, key string) (left time.Duration) {
 
 func (g *Guard) countShared(ctx context.Context, name string, failures int) (left time.Duration, err error) {
 	err = g.Breaker.Call(ctx, g.budget, func(ctx context.Context) error {
-		left, err = g.shared.count(ctx, name, failures, g.config)
+		left, err = g.shared.count(ctx, name, failures, time.Duration(g.config.Duration), g.config)
 		return err
 	})
 	return left, err

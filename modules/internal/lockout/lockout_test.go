@@ -302,6 +302,29 @@ func TestRedisMissesFailures(t *testing.T) {
 	}
 }
 
+// TestLockMadeAloneKeepsItsEnd: Redis hears of it late, and not at all of one that is over.
+func TestLockMadeAloneKeepsItsEnd(t *testing.T) {
+	t.Parallel()
+	for passed, want := range map[time.Duration]int64{9 * time.Minute: 1, 11 * time.Minute: 0} {
+		client, now := connect(t, testsvc.Redis(t)), time.Now()
+		g := newGuard(uuid.NewString(), threeTimes, client, slog.New(slog.DiscardHandler))
+		require.NoError(t, g.Close()) // It asks Redis only when it is told to.
+		g.now = func() time.Time { return now }
+		g.budget = 0
+		for range 3 {
+			g.Failed(t.Context(), "a")
+		}
+		requireLocked(t, true, g, "a")
+		now = now.Add(passed)
+		require.NoError(t, g.sync(t.Context()))
+		left, _ := g.Locked("a")
+		require.LessOrEqual(t, left, time.Minute)
+		told, err := client.ZCard(t.Context(), g.shared.prefix+"locked").Result()
+		require.NoError(t, err)
+		require.Equal(t, want, told, passed)
+	}
+}
+
 func TestGuardsAreSharedOverReloads(t *testing.T) {
 	t.Parallel()
 	name := uuid.NewString()

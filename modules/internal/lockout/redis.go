@@ -36,16 +36,17 @@ redis.call('DEL', KEYS[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[4])
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[5] - 1)
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[7])
 return tonumber(ARGV[3])
 `)
 
 func (s *shared) failures(name string) string { return s.prefix + "failures:" + digest(name) }
 
-// count takes the failures that the caller knows of, with this one.
-func (s *shared) count(ctx context.Context, name string, failures int, c Config) (time.Duration, error) {
+// count takes the failures that the caller knows of, with this one, and for how long one too many locks the key out.
+func (s *shared) count(ctx context.Context, name string, failures int, lasts time.Duration, c Config) (time.Duration, error) {
 	left, err := countScript.Run(ctx, s.client, []string{s.failures(name), s.prefix + "locked"},
-		c.Failures, time.Duration(c.Window).Milliseconds(), time.Duration(c.Duration).Milliseconds(), name, maxKeys, failures).Int64()
+		c.Failures, time.Duration(c.Window).Milliseconds(), lasts.Milliseconds(), name, maxKeys, failures,
+		time.Duration(c.Duration).Milliseconds()).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("counting a failure: %w", err)
 	}

@@ -105,13 +105,15 @@ func (g *Guard) sync(ctx context.Context) error {
 	return nil
 }
 
-// tell has the other gateways know whom this one locked out while Redis did not answer.
+// tell has the other gateways know whom this one locked out while Redis did not answer, for as long as that lasts still.
 func (g *Guard) tell(ctx context.Context) error {
-	var names []string
-	g.alone.Each(func(name string, _ time.Time) { names = append(names, name) })
-	for _, name := range names {
-		if _, err := g.shared.count(ctx, name, g.config.Failures, g.config); err != nil {
-			return err
+	lasts, now := map[string]time.Duration{}, g.now()
+	g.alone.Each(func(name string, until time.Time) { lasts[name] = until.Sub(now) })
+	for name, left := range lasts {
+		if left >= time.Millisecond {
+			if _, err := g.shared.count(ctx, name, g.config.Failures, left, g.config); err != nil {
+				return err
+			}
 		}
 		g.alone.Delete(name)
 	}
