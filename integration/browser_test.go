@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
@@ -193,8 +195,19 @@ func (b *browser) picture(name string) {
 func (b *browser) pictures(name, path string) {
 	b.t.Helper()
 	b.goTo(path)
-	for _, theme := range []string{"light", "dark"} {
-		evaluate[chromedp.Void](b, `document.documentElement.dataset.theme = "`+theme+`"`)
-		b.picture(name + "-" + theme)
+	for _, scheme := range []string{"light", "dark"} {
+		b.scheme(scheme)
+		b.picture(name + "-" + scheme)
 	}
+}
+
+// scheme has the system's colours be light or dark.
+func (b *browser) scheme(of string) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: of}},
+		})
+		return err
+	}))
 }

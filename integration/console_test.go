@@ -47,6 +47,8 @@ func TestConsole(t *testing.T) {
 	requireAddressIsTheState(t, b, dead)
 	requireSelection(b, dead)
 	requireReplayByKeys(t, s, b, dead)
+	requireReplayByFilter(t, s, b)
+	requirePause(s, b)
 	requireEveryPage(t, b, dead, s.report())
 	requireTheme(b)
 	requireHostile(t, s, b)
@@ -151,11 +153,12 @@ func requireEveryPage(t *testing.T, b *browser, id, report string) {
 		"export": "/console/events/export?bot=demo&from=1h", "dead": "/console/dead?since=all", "jobs": "/console/jobs", "job": job, "live": "/console/live", "help": "/console/help", "login": "/console/login",
 		"error": "/console/nothing",
 	} {
+		b.scheme("light")
 		b.goTo(path)
 		evaluate[chromedp.Void](b, b.axe)
 		b.requireAccessible(name)
 		b.picture(name + "-light")
-		evaluate[chromedp.Void](b, `document.documentElement.dataset.theme = "dark"`)
+		b.scheme("dark")
 		b.requireAccessible(name+" in the dark", "color-contrast")
 		b.picture(name + "-dark")
 		b.requireLayout(name)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/botgate/botgate/backend/pull"
 	"github.com/botgate/botgate/internal/event"
 )
 
@@ -34,6 +35,18 @@ func TestBotIsPausedAndResumed(t *testing.T) {
 	for path, status := range map[string]int{"/console/bots/nobody/pause": 404, "/console/bots/demo/stop": 404} {
 		require.Equal(t, status, v.send(http.MethodPost, path, nil).Code, path)
 	}
+}
+
+// TestAbsentBot needs somebody, whoever replays its dead letters.
+func TestAbsentBot(t *testing.T) {
+	t.Parallel()
+	d, ids := busyDesk(t)
+	d.pulls = map[string]pull.Use{"flaky": {Absent: 3 * time.Minute}}
+	v := d.signIn(operator)
+	for _, path := range []string{"/console/", "/console/dead/replay?id=" + ids["dead"], "/console/dead/replay?ids=" + ids["dead"]} {
+		require.Contains(t, v.page(path), "nobody has asked for its events for 3 min", path)
+	}
+	require.NotContains(t, d.signIn(admin).page("/console/dead/drop?id="+ids["dead"]), "nobody has asked")
 }
 
 // TestScheduledEventIsCancelled by an operator; what is not scheduled has no button.

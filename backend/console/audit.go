@@ -1,7 +1,11 @@
 package console
 
 import (
+	"maps"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -95,7 +99,7 @@ func (v *visit) changeRows(entries []change, f filter) (rows []changeRow) {
 		}
 		row := changeRow{
 			Time: v.stamp(e.At), Mark: markOfChange(e), By: visible(e.By), Action: visible(e.Action), OnlyAction: f.with("action", e.Action),
-			Target: visible(e.Target), Bot: visible(e.Bot), Trail: "Request id " + visible(e.RequestID),
+			Target: readable(e.Target), Bot: visible(e.Bot), Trail: "Request id " + visible(e.RequestID),
 		}
 		for _, one := range [][2]string{{"session", e.Session}, {"issuer", e.Issuer}, {"from", e.Address}} {
 			if one[1] != "" {
@@ -114,6 +118,20 @@ func (v *visit) changeRows(entries []change, f filter) (rows []changeRow) {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// readable is a path and query as a person reads them.
+func readable(target string) string {
+	path, query, _ := strings.Cut(target, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil || query == "" {
+		return visible(target)
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		parts = append(parts, name+": "+strings.Join(values[name], ", "))
+	}
+	return visible(path + " " + strings.Join(parts, " · "))
 }
 
 // markOfChange says what came of a change.

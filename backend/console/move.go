@@ -71,6 +71,9 @@ type movePage struct {
 	One        bool
 	Facts      []fact
 	Groups     []groupRow
+	// Needs is what is wrong with the bots that would get them; bots are their names.
+	Needs []need
+	bots  []string
 	// Hidden are the fields that say again what the page is about.
 	Hidden []fact
 	Count  int
@@ -137,6 +140,9 @@ func (c *Console) confirmMove(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if p.verb == verbReplay {
+		page.Needs = v.needsOfBots(page.bots)
+	}
 	page.Hidden = append(page.Hidden, fact{Name: "key", Value: rand.Text()})
 	title := map[string]string{verbReplay: "Replay ", verbDrop: "Drop "}[p.verb] + page.What
 	return v.render("move", title, page)
@@ -150,7 +156,7 @@ func (v *visit) previewOne(p plan, page *movePage) error {
 	}
 	v.curl = v.asCurl(a)
 	page.One, page.Count, page.What, page.Back = true, 1, "1 dead letter", eventsPath+"/"+d.ID
-	page.Hidden = []fact{{Name: "id", Value: d.ID}}
+	page.Hidden, page.bots = []fact{{Name: "id", Value: d.ID}}, []string{d.Bot}
 	page.Facts = []fact{
 		{"Event", d.ID, eventsPath + "/" + d.ID},
 		{"Bot", visible(d.Bot), ""},
@@ -176,6 +182,9 @@ func (v *visit) previewFilter(p plan, page *movePage) error {
 	page.Count, page.What = sum.Count, count(sum.Count, "dead letter", "dead letters")
 	page.Many, page.None = sum.Count > manyLetters, sum.Count == 0
 	page.Groups = v.groups(sum.Bots, filter{deadPath, p.query}, "bot")
+	for _, g := range sum.Bots {
+		page.bots = append(page.bots, g.Name)
+	}
 	for _, name := range deadFilters {
 		value := p.query.Get(name)
 		if value == "" {

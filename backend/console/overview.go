@@ -1,21 +1,9 @@
 package console
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
-	"time"
 )
-
-// lateAfter is how long the oldest event of a bot waits before somebody should look.
-const lateAfter = 5 * time.Minute
-
-// need is something that a person should look at.
-type need struct {
-	Mark          mark
-	What, Detail  string
-	Name, Address string
-}
 
 // overview is the first page. A part that can't be had says so in its place; the others stand.
 type overview struct {
@@ -60,25 +48,6 @@ func (c *Console) showHome(v *visit) error {
 
 // badness orders bots: those that need somebody come first.
 func badness(m mark) int { return slices.Index([]string{"mute", "good", "warn", "bad"}, m.Tone) }
-
-// needsOf says what about a bot somebody should look at.
-func (v *visit) needsOf(b botState) (needs []need) {
-	row := v.botRow(b)
-	if b.Pause != nil {
-		return []need{{row.Mark, row.Name, "what is for it waits, since " + about(v.now.Sub(b.Pause.Since)), "look at the bot", row.Address}}
-	}
-	if m := row.Mark; m.Tone == "bad" || m.Tone == "warn" {
-		detail := fmt.Sprintf("%d of %s failed in 5 min", b.Last5m.Failed+b.Last5m.Dead, count(int(b.Last5m.tried()), "attempt", "attempts"))
-		if b.LastFailure != nil {
-			detail += ": " + visible(b.LastFailure.Error)
-		}
-		needs = append(needs, need{m, row.Name, detail, "look at the bot", row.Address})
-	}
-	if waits := v.now.Sub(b.OldestAt); !b.OldestAt.IsZero() && waits > lateAfter {
-		needs = append(needs, need{mark{"late", "◷", "warn"}, row.Name, "its oldest event waits for " + about(waits), "look at its events", row.Events})
-	}
-	return needs
-}
 
 // addDead adds what died of late.
 func (v *visit) addDead(page *overview) {

@@ -162,6 +162,7 @@ func TestReplayByFilter(t *testing.T) {
 	v := d.signIn(operator)
 	page := v.page("/console/dead/replay?bot=flaky&since=24h")
 	require.Contains(t, page, "Replay 2 dead letters?")
+	require.Contains(t, page, "They will probably die again, or wait:")
 	form := url.Values{}
 	for _, found := range regexp.MustCompile(`type="hidden" name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		form.Add(found[1], found[2])

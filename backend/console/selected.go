@@ -53,6 +53,7 @@ func (v *visit) previewSelected(p plan, page *movePage) error {
 		page.Facts = append(page.Facts, fact{"Left out", count(rest, "is no dead letter", "are no dead letters") + " (any more)", ""})
 	}
 	for _, bot := range slices.Sorted(maps.Keys(byBot)) {
+		page.bots = append(page.bots, bot)
 		page.Facts = append(page.Facts, fact{"Bot", visible(bot) + ": " + number(int64(byBot[bot])), botsPath + "/" + bot})
 	}
 	return nil

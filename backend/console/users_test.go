@@ -68,6 +68,8 @@ func TestAudit(t *testing.T) {
 	require.Equal(t, 1, strings.Count(page, "<code>POST /v1/dead/{id}/replay</code>"))
 	require.Contains(t, page, w.Header().Get("Location"), "the job")
 	require.Contains(t, page, "</span> 404</span>", "what was refused, too")
+	v.send(http.MethodPost, "/console/dead/replay", url.Values{"bot": {"flaky"}, "reason": {"bot says no"}, "rate": {"20"}})
+	require.Contains(t, v.page("/console/audit"), "<code>/v1/dead/replay bot: flaky · rate: 20 · reason: bot says no</code>")
 	require.Contains(t, page, `<bdi>alice</bdi>`)
 	require.NotContains(t, v.page("/console/audit?by=nobody"), "/replay</code>")
 	require.Equal(t, http.StatusForbidden, d.signIn(operator).send(http.MethodGet, "/console/audit", nil).Code)

@@ -1,6 +1,12 @@
-// charts draws the tables of numbers, which stay for those who read them.
+// colours of the lines, on a light page and on a dark one.
 const colours = [["#14608c", "#7cc0ee"], ["#8a5a00", "#e2b04a"]];
 
+// resized has for each place of a chart what watches its width.
+const resized = new WeakMap();
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts());
+
+// charts draws the tables of numbers, which stay for those who read them.
 export function charts(within = document) {
   const tables = [...within.querySelectorAll("table[data-chart]")];
   if (tables.length === 0 || !globalThis.uPlot) return;
@@ -20,6 +26,7 @@ function draw(table) {
   const axis = { stroke: dark ? "#9ba7b3" : "#545f6b", grid: { stroke: dark ? "#2b333b" : "#dfe3e8", width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
   const label = figure.dataset.unit === "ms" ? durationOf : (n) => n.toLocaleString("en").replaceAll(",", "\u202f");
+  resized.get(place)?.disconnect();
   place.replaceChildren();
   const plot = new globalThis.uPlot({
     width: place.clientWidth || 300,
@@ -32,7 +39,9 @@ function draw(table) {
     axes: [{ ...axis, size: 24, gap: 4, values: (_, ticks) => ticks.map(clock), space: 60 }, { ...axis, size: 48, space: 28, values: (_, ticks) => ticks.map(label) }],
     series: [{}, ...names.map((label, i) => ({ label, stroke: colours[i][dark ? 1 : 0], width: 1.5, spanGaps: false, points: { show: false, filter: alone, size: 5 } }))],
   }, data, place);
-  new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 130 })).observe(place);
+  const observer = new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 130 }));
+  observer.observe(place);
+  resized.set(place, observer);
 }
 
 // durationOf is a number of milliseconds for an axis.

@@ -6,6 +6,8 @@ import { follow } from "./stream.js";
 const mostRows = 500;
 // paintEvery is how often rows are added at most, in milliseconds.
 const paintEvery = 100;
+// paintRows is how many are added at once at most, so that the page answers between two of these. The rest comes next.
+const paintRows = 100;
 
 export function live() {
   const news = document.querySelector("[data-counts]");
@@ -67,7 +69,7 @@ function shows(tail) {
     if (paused) return tell();
     if (waiting.length === 0) return;
     tail.querySelector("[data-empty]").hidden = true;
-    body.append(...waiting.splice(0).map((notice) => rowOf(notice)));
+    body.append(...waiting.splice(0, paintRows).map((notice) => rowOf(notice)));
     while (body.rows.length > mostRows) body.rows[0].remove();
     tail.scrollTop = tail.scrollHeight;
     tell();
