@@ -49,6 +49,7 @@ func TestConsole(t *testing.T) {
 	requireReplayByKeys(t, s, b, dead)
 	requireReplayByFilter(t, s, b)
 	requirePause(s, b)
+	requireWindow(b)
 	requireEveryPage(t, b, dead, s.report())
 	requireTheme(b)
 	requireHostile(t, s, b)

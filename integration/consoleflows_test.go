@@ -1,9 +1,13 @@
 package integration
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -56,4 +60,45 @@ func requirePause(s *stack, b *browser) {
 	b.await("resumed", `document.querySelector('form[action$="/pause"]') && document.readyState === "complete"`)
 	s.awaitStatus(waits, "delivered")
 	b.requireQuiet()
+}
+
+// requireWindow chooses one on the bars of the list, and stops what follows.
+func requireWindow(b *browser) {
+	b.t.Helper()
+	b.goTo("/console/events?from=15m")
+	rows := len(b.rows())
+	b.drag(".bars svg", 0.5, 0.999)
+	b.await("the window", `new URLSearchParams(location.search).has("to") && document.readyState === "complete"`)
+	require.Len(b.t, b.rows(), rows)
+	require.Contains(b.t, evaluate[string](b, `document.querySelector(".bars tbody").textContent`), fmt.Sprint(rows))
+	b.drag(".bars svg", 0, 0.1)
+	b.await("an earlier one, which says where the last event is", `document.querySelector(".empty")?.textContent.includes("The last one, of ") && document.readyState === "complete"`)
+	b.do(chromedp.KeyEvent("."))
+	b.await("it stands still", `document.body.dataset.live === "off" && document.readyState === "complete"`)
+	b.do(chromedp.KeyEvent("."))
+	b.await("it follows", `document.body.dataset.live === "on" && document.readyState === "complete"`)
+	b.requireQuiet()
+}
+
+// drag presses the mouse at a part of an element's width, and lets it go at another.
+func (b *browser) drag(selector string, from, to float64) {
+	b.t.Helper()
+	box := evaluate[[]float64](b, `(({ left, top, width, height }) => [left, top + height / 2, width])(document.querySelector("`+selector+`").getBoundingClientRect())`)
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, step := range []struct {
+			kind input.DispatchMouseEventType
+			at   float64
+		}{
+			{input.DispatchMouseEventTypeMouseMoved, from},
+			{input.DispatchMouseEventTypeMousePressed, from},
+			{input.DispatchMouseEventTypeMouseMoved, to},
+			{input.DispatchMouseEventTypeMouseReleased, to},
+		} {
+			event := input.DispatchMouseEventParams{Type: step.kind, X: box[0] + box[2]*step.at, Y: box[1], Button: input.MouseButtonLeft, ClickCount: 1}
+			if _, err := cdp.Call(ctx, t, input.DispatchMouseEvent, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }

@@ -77,7 +77,7 @@ func (c *Console) listAudit(v *visit) error {
 	for _, name := range []string{"by", "bot", "action", "from", "to"} {
 		page.Filter[name] = f.get(name)
 	}
-	page.Windows, page.Window = f.windowChoices(auditWindow)
+	page.Windows, page.Window = f.windowChoices(auditWindow, v.now)
 	if f.get("cursor") != "" {
 		page.First = f.with()
 	}

@@ -57,7 +57,7 @@ func (s stats) whole() []activity {
 		known[p.At.Unix()] = p
 	}
 	var all []activity
-	for at := s.From; at.Before(s.To) && len(all) < 400; at = at.Add(step) {
+	for at := s.From.Truncate(step); at.Before(s.To) && len(all) < 400; at = at.Add(step) {
 		p := known[at.Unix()]
 		p.At = at
 		all = append(all, p)

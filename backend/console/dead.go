@@ -48,6 +48,8 @@ type groupRow struct {
 	Name, Count, Oldest, Newest string
 	// Only is the list of these; empty where no filter chooses them.
 	Only string
+	// Replay and Drop ask about these; empty where nobody may, or no filter chooses them.
+	Replay, Drop string
 }
 
 // deadRow is a dead letter as a row of a list.
@@ -106,10 +108,12 @@ func (c *Console) listDead(v *visit) error {
 		ReplayAll: action{movePath(verbReplay, moveQuery(f)), v.why(scopeAct)},
 		DropAll:   action{movePath(verbDrop, moveQuery(f)), v.why(scopeAdmin)},
 	}
+	v.addMoves(page.Reasons, sum.Reasons, f, "reason")
+	v.addMoves(page.Bots, sum.Bots, f, "bot")
 	for _, name := range deadFilters {
 		page.Filter[name] = f.get(name)
 	}
-	page.Windows, page.Window = f.windowChoices(standardWindow)
+	page.Windows, page.Window = f.windowChoices(standardWindow, v.now)
 	if !sum.SearchedTo.IsZero() {
 		page.SearchedTo = v.stamp(sum.SearchedTo).Full
 	}
@@ -137,6 +141,23 @@ func (v *visit) groups(groups []group, f filter, column string) []groupRow {
 		}
 	}
 	return rows
+}
+
+// addMoves adds what can be done with those of a row, where a filter chooses them.
+func (v *visit) addMoves(rows []groupRow, groups []group, f filter, column string) {
+	for i, g := range groups {
+		if g.Name == "" {
+			continue
+		}
+		q := moveQuery(f)
+		q.Set(column, g.Name)
+		if v.why(scopeAct) == "" {
+			rows[i].Replay = movePath(verbReplay, q)
+		}
+		if v.why(scopeAdmin) == "" {
+			rows[i].Drop = movePath(verbDrop, q)
+		}
+	}
 }
 
 func (v *visit) deadRows(letters []deadLetter) []deadRow {

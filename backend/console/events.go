@@ -67,6 +67,10 @@ type eventsPage struct {
 	Export action
 	// Plain is the address without filters; AllTime the one with all of the time.
 	Plain, AllTime string
+	// Bars are what happened in the window; nil where nothing is known of it.
+	Bars *bars
+	// Last says when the last event was where the window has none, and ToLast is where to see it.
+	Last, ToLast string
 }
 
 // statusBox is a status to choose in the form.
@@ -119,8 +123,12 @@ func (c *Console) listEvents(v *visit) error {
 	for _, name := range []string{"bot", "user", "type", "q", "verified_by", "from", "to"} {
 		page.Filter[name] = f.get(name)
 	}
-	page.Windows, page.Window = f.windowChoices(standardWindow)
+	page.Windows, page.Window = f.windowChoices(standardWindow, v.now)
 	page.addStatuses(f)
+	page.Bars = v.barsOf(f)
+	if len(answer.Events) == 0 {
+		v.addLast(&page, f)
+	}
 	if !answer.SearchedTo.IsZero() {
 		page.SearchedTo = v.stamp(answer.SearchedTo).Full
 	}
@@ -136,6 +144,23 @@ func (c *Console) listEvents(v *visit) error {
 		page.Older = f.with("cursor", answer.NextCursor)
 	}
 	return v.render("events", "Events", page)
+}
+
+// addLast looks for the last event of all the time where a window has none. Where it can't be had the page stands without.
+func (v *visit) addLast(p *eventsPage, f filter) {
+	q := f.query(allTime)
+	for _, name := range []string{"cursor", "newer", "from", "to"} {
+		q.Del(name)
+	}
+	q.Set("limit", "1")
+	var found struct {
+		Events []listed `json:"events"`
+	}
+	if err := v.ask(get("/v1/events", q), &found); err != nil || len(found.Events) == 0 {
+		return
+	}
+	at := found.Events[0].Time
+	p.Last, p.ToLast = v.stamp(at).Full, f.with("from", at.UTC().Truncate(time.Second).Format(time.RFC3339), "to", "")
 }
 
 func (p *eventsPage) addStatuses(f filter) {

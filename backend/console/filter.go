@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/botgate/botgate/internal/duration"
 )
 
 // allTime is the window without a beginning, which the API knows by the lack of one.
@@ -82,6 +85,14 @@ func (f filter) begin() string {
 	return "from"
 }
 
+// end is the API's name for the end of it.
+func (f filter) end() string {
+	if f.begin() == "since" {
+		return "until"
+	}
+	return "to"
+}
+
 // chip is a filter that is on, with an address without it.
 type chip struct{ Name, Value, Without string }
 
@@ -108,19 +119,21 @@ var windows = []struct{ value, name string }{
 	{"15m", "15 min"}, {"1h", "1 h"}, {"24h", "24 h"}, {"7d", "7 d"}, {"30d", "30 d"}, {allTime, "all time"},
 }
 
-// windowChoices are links to other windows, and the name of the one that is on.
-func (f filter) windowChoices(standard string) (choices []choice, on string) {
+// windowChoices are links to other windows, and the name of the one that is on. The last one is the same window in an
+// address that goes on showing it.
+func (f filter) windowChoices(standard string, now time.Time) (choices []choice, on string) {
 	current := f.get(f.begin())
 	if current == "" {
 		current = standard
 	}
 	on = "since " + visible(current)
+	fixed := choice{"fixed", f.with(), f.get(f.end()) != ""}
 	for _, w := range windows {
 		value := w.value
 		if value == standard {
 			value = ""
 		}
-		c := choice{w.name, f.with(f.begin(), value, "to", "", "until", ""), w.value == current}
+		c := choice{w.name, f.with(f.begin(), value, "to", "", "until", ""), w.value == current && !fixed.On}
 		if c.On {
 			on = "the last " + w.name
 			if w.value == allTime {
@@ -129,5 +142,12 @@ func (f filter) windowChoices(standard string) (choices []choice, on string) {
 		}
 		choices = append(choices, c)
 	}
-	return choices, on
+	from, err := duration.ParseTime(current, now)
+	if err != nil { // All of the time has no beginning.
+		return choices, on
+	}
+	if !fixed.On {
+		fixed.Address = f.with(f.begin(), from.UTC().Format(time.RFC3339), f.end(), now.UTC().Format(time.RFC3339))
+	}
+	return append(choices, fixed), on
 }

@@ -21,13 +21,15 @@ type look struct {
 	Theme string
 	// Keys says that single keys do something.
 	Keys bool
+	// Live says that pages follow what happens.
+	Live bool
 	// Zone is what times are shown in.
 	Zone *time.Location
 }
 
 // readLook reads the cookie; the parameter tz of a page goes before it, so that a link shows what its sender saw.
 func (v *visit) readLook() look {
-	l := look{Keys: true, Zone: time.UTC}
+	l := look{Keys: true, Live: true, Zone: time.UTC}
 	values := url.Values{}
 	if c, err := v.r.Cookie(lookCookie); err == nil {
 		values, _ = url.ParseQuery(c.Value)
@@ -35,7 +37,7 @@ func (v *visit) readLook() look {
 	if theme := values.Get("theme"); slices.Contains(themes, theme) {
 		l.Theme = theme
 	}
-	l.Keys = values.Get("keys") != "off"
+	l.Keys, l.Live = values.Get("keys") != off, values.Get("live") != off
 	for _, name := range []string{values.Get("tz"), v.r.URL.Query().Get("tz")} {
 		if zone, err := zoneOf(name); err == nil {
 			l.Zone = zone
@@ -70,7 +72,10 @@ func (c *Console) setLook(v *visit) error {
 		l.Theme = theme
 	}
 	if form.Has("keys") {
-		l.Keys = form.Get("keys") != "off"
+		l.Keys = form.Get("keys") != off
+	}
+	if form.Has("live") {
+		l.Live = form.Get("live") != off
 	}
 	if form.Has("tz") {
 		zone, err := zoneOf(form.Get("tz"))
@@ -79,14 +84,21 @@ func (c *Console) setLook(v *visit) error {
 		}
 		l.Zone = zone
 	}
-	keys := "on"
-	if !l.Keys {
-		keys = "off"
-	}
-	kept := url.Values{"theme": {l.Theme}, "keys": {keys}, "tz": {l.Zone.String()}}.Encode()
+	kept := url.Values{"theme": {l.Theme}, "keys": {onOff(l.Keys)}, "live": {onOff(l.Live)}, "tz": {l.Zone.String()}}.Encode()
 	http.SetCookie(v.w, cookie(v.r, lookCookie, kept, lookLife))
 	v.redirect(inside(form.Get("next")))
 	return nil
+}
+
+// off is the value of a switch that is off.
+const off = "off"
+
+// onOff is the value of a switch.
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return off
 }
 
 // nextTheme is what the button for it chooses.

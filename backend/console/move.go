@@ -2,6 +2,7 @@ package console
 
 import (
 	"crypto/rand"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -74,6 +75,8 @@ type movePage struct {
 	// Needs is what is wrong with the bots that would get them; bots are their names.
 	Needs []need
 	bots  []string
+	// First are some of them.
+	First []deadRow
 	// Hidden are the fields that say again what the page is about.
 	Hidden []fact
 	Count  int
@@ -110,7 +113,7 @@ func (v *visit) readPlan(values url.Values) (plan, error) {
 			if err != nil {
 				return p, badWindow(name, err, deadPath)
 			}
-			value = at.UTC().Format(time.RFC3339Nano)
+			value = at.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 		}
 		p.query.Set(name, value)
 	}
@@ -182,6 +185,7 @@ func (v *visit) previewFilter(p plan, page *movePage) error {
 	page.Count, page.What = sum.Count, count(sum.Count, "dead letter", "dead letters")
 	page.Many, page.None = sum.Count > manyLetters, sum.Count == 0
 	page.Groups = v.groups(sum.Bots, filter{deadPath, p.query}, "bot")
+	page.First = v.firstOf(p.query)
 	for _, g := range sum.Bots {
 		page.bots = append(page.bots, g.Name)
 	}
@@ -206,6 +210,19 @@ func (v *visit) previewFilter(p plan, page *movePage) error {
 		page.Facts = append(page.Facts, fact{"Counted back to", v.stamp(sum.SearchedTo).Full + "; there may be more", ""})
 	}
 	return nil
+}
+
+// firstOf are the newest dead letters that a filter chooses; none where they can't be had.
+func (v *visit) firstOf(filter url.Values) []deadRow {
+	q := maps.Clone(filter)
+	q.Set("limit", "5")
+	var list struct {
+		Dead []deadLetter `json:"dead"`
+	}
+	if err := v.ask(get("/v1/dead", q), &list); err != nil {
+		return nil
+	}
+	return v.deadRows(list.Dead)
 }
 
 func (v *visit) stampOf(value string) string {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -91,8 +92,10 @@ func (*Console) listRefused(v *visit) error {
 	}
 	v.curl = v.asCurl(a)
 	page := refusedPage{Chips: f.chips(), Total: number(answer.Total), AllTime: f.with("from", "7d", "to", "")}
-	page.Windows, page.Window = f.windowChoices(refusedWindow)
-	page.Windows = page.Windows[:4] // The API looks at seven days at most.
+	page.Windows, page.Window = f.windowChoices(refusedWindow, v.now)
+	page.Windows = slices.DeleteFunc(page.Windows, func(c choice) bool { // The API looks at seven days at most.
+		return c.Name == "30 d" || c.Name == "all time"
+	})
 	if f.get("to") == "" {
 		page.Stream, page.Newest = streamOf(ofRefusals, f), f.with()
 	}

@@ -49,7 +49,9 @@ type layout struct {
 	User, Issuer, Role, Bot string
 	ReadOnly                bool
 	Theme, NextTheme, Zone  string
-	Keys                    bool
+	Keys, Live              bool
+	// Tail says that the page has a switch of its own for what follows.
+	Tail bool
 	// Here is the page's own address, to come back to.
 	Here string
 	Curl string
@@ -84,7 +86,7 @@ var bar = []barItem{
 func (v *visit) layout(title string, page any) layout {
 	l := layout{
 		Title: title, Static: v.c.assets.address, Theme: v.look.Theme, NextTheme: v.look.nextTheme(), Zone: v.look.Zone.String(),
-		Keys: v.look.Keys, Here: v.r.URL.RequestURI(), Curl: v.curl, ID: v.id, Page: page, Charts: hasCharts(page), ReadOnly: v.c.cfg.ReadOnly,
+		Keys: v.look.Keys, Live: v.look.Live, Tail: v.r.URL.Path == livePath, Here: v.r.URL.RequestURI(), Curl: v.curl, ID: v.id, Page: page, Charts: hasCharts(page), ReadOnly: v.c.cfg.ReadOnly,
 	}
 	if v.r.Method != http.MethodGet {
 		l.Here = Path + "/"

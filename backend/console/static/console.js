@@ -1,3 +1,4 @@
+import { bars } from "./bars.js";
 import { charts } from "./chart.js";
 import { copies } from "./copy.js";
 import { keys } from "./keys.js";
@@ -12,6 +13,7 @@ keys();
 login();
 zone();
 select();
+bars();
 live();
 charts();
 parts(charts);

@@ -11,7 +11,7 @@ const paintRows = 100;
 
 export function live() {
   const news = document.querySelector("[data-counts]");
-  if (news) counts(news);
+  if (news && document.body.dataset.live === "on") counts(news);
   const tail = document.querySelector("[data-tail]");
   if (tail) shows(tail);
 }

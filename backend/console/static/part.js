@@ -10,8 +10,10 @@ const calm = 300;
 const idle = 120_000;
 
 // parts reads again the parts of a page that say how often, in seconds, or what stream tells of their changes: not while
-// the page is hidden, or while somebody is in that part or has something open there.
+// the page is hidden, while somebody is in that part, or has something open or selected there, or where the visitor does
+// not want pages to follow.
 export function parts(after) {
+  if (document.body.dataset.live !== "on") return;
   let touched = Date.now();
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = Date.now(); });
   const told = changes(after);
@@ -70,6 +72,8 @@ read.last = new Map();
 function replace(part, fresh, after) {
   if (!fresh || read.last.get(part.dataset.part) === fresh.outerHTML) return;
   if (part.contains(document.activeElement) || part.querySelector("details[open]")) return;
+  const chosen = getSelection();
+  if (!chosen.isCollapsed && part.contains(chosen.anchorNode)) return;
   read.last.set(part.dataset.part, fresh.outerHTML);
   const taken = document.importNode(fresh, true);
   part.replaceWith(taken);
